@@ -1,0 +1,138 @@
+"""Accuracy against the number of samples N: best of N, majority, reward-weighted majority, pass@N.
+
+As in Lightman et al. 2023, section 2.6 and figure 3: M solutions a problem are sampled once, then for each N
+many random subsets of them are drawn without replacement. A prefix of the list would be one subset, and one
+subset has no spread. A random permutation of a problem's samples gives a random subset of every size, its
+first N; all selectors see the same subsets, so that they can be compared in pairs. Ties are broken at random:
+the first of equal scores in a random permutation is a random one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from o1_assets.evaluation.pool import NO_ANSWER, Pool
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MAJORITY = "majority"
+PASS = "pass"
+WEIGHTED = "weighted:"
+"""Prefix of a selector's name for majority weighted by its score, which then has to be non-negative."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy of one selector for each N.
+
+    ns: [K]; mean, std: [K], over random subsets of the accuracy over problems (std is 0 where N is the whole
+    pool and nothing is tied); per_problem: [K, P], mean over the subsets.
+    """
+
+    ns: tuple[int, ...]
+    mean: Floats
+    std: Floats
+    per_problem: Floats
+
+    def at(self, n: int) -> float:
+        return float(self.mean[self.ns.index(n)])
+
+
+def powers_of_two(largest: int) -> tuple[int, ...]:
+    """1, 2, 4, ... up to `largest`."""
+    return tuple(2**k for k in range(largest.bit_length()) if 2**k <= largest)
+
+
+def curves(
+    pool: Pool, selectors: Sequence[str], ns: Sequence[int], subsets: int, seed: int
+) -> dict[str, Curve]:
+    """One curve a selector, all on the same random subsets.
+
+    selectors: names of pool.scores (best of N), MAJORITY, PASS, or WEIGHTED + the name of a score.
+    Raises ValueError for an N above the samples there are, and KeyError for an unknown selector.
+    """
+    if min(ns) < 1 or max(ns) > pool.samples:
+        raise ValueError(
+            f"N from {min(ns)} to {max(ns)} cannot be drawn from {pool.samples} samples a problem"
+        )
+    problems = len(pool.problem_ids)
+    right = {name: np.empty((len(ns), subsets, problems)) for name in selectors}
+    rng = np.random.default_rng(seed)
+    samples = np.tile(np.arange(pool.samples), (subsets, 1))
+    for p in range(problems):
+        order = rng.permuted(samples, axis=1)
+        for name in selectors:
+            right[name][:, :, p] = _selector(pool, name, p)(order, ns, rng)
+    return {name: _curve(tuple(ns), values) for name, values in right.items()}
+
+
+def expected_best_of_n(scores: Floats, correct: Bools, n: int) -> float:
+    """The exact mean of best of N over all subsets of one problem's samples; ties count by their share.
+
+    Over subsets of size n of m samples, a sample with b below it and t tied with it (itself included)
+    is among the top with probability [C(b + t, n) - C(b, n)] / C(m, n), shared by the t of its tie.
+    """
+    from math import comb
+
+    m, total = len(scores), 0.0
+    for value in np.unique(scores):
+        tied, below = scores == value, int((scores < value).sum())
+        t = int(tied.sum())
+        total += (comb(below + t, n) - comb(below, n)) / comb(m, n) * float(correct[tied].mean())
+    return total
+
+
+Selector = Callable[[Ints, Sequence[int], np.random.Generator], NDArray[np.generic]]
+"""order [S, M], ns [K], rng -> whether the choice is right, [K, S]."""
+
+
+def _selector(pool: Pool, name: str, p: int) -> Selector:
+    correct, answers = pool.correct[p], pool.answers[p]
+    if name == PASS:
+        return lambda order, ns, rng: np.stack([correct[order[:, :n]].any(1) for n in ns])
+    if name == MAJORITY:
+        return lambda order, ns, rng: _vote(order, ns, rng, correct, answers, np.ones(len(answers)))
+    if name.startswith(WEIGHTED):
+        weights = np.maximum(pool.scores[name.removeprefix(WEIGHTED)][p], 0.0)
+        return lambda order, ns, rng: _vote(order, ns, rng, correct, answers, weights)
+    scores = pool.scores[name][p]
+    return lambda order, ns, rng: _best(order, ns, correct, scores)
+
+
+def _best(order: Ints, ns: Sequence[int], correct: Bools, scores: Floats) -> Bools:
+    in_order, rows = scores[order], np.arange(len(order))
+    return np.stack([correct[order[rows, in_order[:, :n].argmax(1)]] for n in ns])
+
+
+def _vote(
+    order: Ints, ns: Sequence[int], rng: np.random.Generator, correct: Bools, answers: Ints, weights: Floats
+) -> Bools:
+    """Whether the answer with the most weight is right; samples without an answer have no vote."""
+    kinds = int(answers.max()) + 1
+    if kinds == 0:
+        return np.zeros((len(ns), len(order)), dtype=bool)
+    answer_right = np.zeros(kinds, dtype=bool)
+    answer_right[answers[correct & (answers != NO_ANSWER)]] = True
+    # Votes without weight still stand before answers that nobody gave, and the noise decides ties only.
+    votes = np.where(answers == NO_ANSWER, 0.0, weights + 1e-9)
+    cell = np.arange(len(order))[:, None] * kinds + np.maximum(answers, 0)[order]
+    result = np.empty((len(ns), len(order)), dtype=bool)
+    for k, n in enumerate(ns):
+        tally = np.bincount(
+            cell[:, :n].ravel(), weights=votes[order[:, :n]].ravel(), minlength=len(order) * kinds
+        ).reshape(len(order), kinds)
+        winner = (tally + rng.random(tally.shape) * 1e-10).argmax(1)
+        result[k] = answer_right[winner] & (tally.max(1) > 0)
+    return result
+
+
+def _curve(ns: tuple[int, ...], right: Floats) -> Curve:
+    """right: [K, S, P]."""
+    accuracy = right.mean(2)
+    return Curve(ns, accuracy.mean(1), accuracy.std(1), right.mean(1))

@@ -1,0 +1,33 @@
+"""FLOPs, counted and not guessed: what one token costs a dense transformer.
+
+Kaplan et al. 2020 (arXiv:2001.08361), section 2.1 and table 1: a forward pass takes about 2P FLOPs a token
+(one multiply and one add for each weight), the backward pass twice that, P being the parameters without the
+embeddings. Attention over the context is left out: 2 * layers * context * width is below P at the
+lengths used here. The convention of `science.md`, section 4; every cost in the graph goes through this file.
+"""
+
+from __future__ import annotations
+
+FORWARD = 2.0
+FORWARD_AND_BACKWARD = 6.0
+
+
+def flops_generate(params: int, tokens: int) -> float:
+    """FLOPs to sample `tokens` tokens, one forward pass each (the KV cache makes prompts cost once)."""
+    return _count(FORWARD, params, tokens)
+
+
+def flops_score(params: int, tokens: int) -> float:
+    """FLOPs to read `tokens` tokens once: a reward model, or log-probabilities of a given text."""
+    return _count(FORWARD, params, tokens)
+
+
+def flops_train(params: int, tokens: int) -> float:
+    """FLOPs to train on `tokens` tokens once, forward and backward. Two epochs are twice the tokens."""
+    return _count(FORWARD_AND_BACKWARD, params, tokens)
+
+
+def _count(per_weight: float, params: int, tokens: int) -> float:
+    if params < 0 or tokens < 0:
+        raise ValueError(f"parameters ({params}) and tokens ({tokens}) are counts, they cannot be negative")
+    return per_weight * params * tokens
