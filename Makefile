@@ -1,0 +1,60 @@
+# One-line commands; each does the set-up it needs. Python 3.11+, git and make are enough.
+SHELL := /bin/bash
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+BIN := .venv/bin
+
+# Where pip is told of a folder of wheels that holds a CPU build of torch, that is taken instead of PyPI's
+# CUDA build and its gigabytes of libraries.
+CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTHON) -c 'import sys; print("cp%d%d" % sys.version_info[:2])')-*.whl,$(PIP_FIND_LINKS))))
+
+.PHONY: run refresh status report ui test check format bench clean
+.DEFAULT_GOAL := run
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/ready: $(UV) pyproject.toml uv.lock
+ifdef CPU_TORCH
+	$(UV) sync --quiet --frozen --python $(PYTHON) --inexact --no-install-package torch --no-install-package triton \
+	  $$(sed -nE 's/^name = "((nvidia|cuda)-[^"]*)"/--no-install-package \1/p' uv.lock)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps "$(CPU_TORCH)"
+else
+	$(UV) sync --quiet --frozen --python $(PYTHON)
+endif
+	touch $@
+
+run: .venv/ready ## train everything that is missing or stale, then write the report
+	$(BIN)/o1 run
+
+refresh: .venv/ready ## only what is stale and what depends on it
+	$(BIN)/o1 refresh
+
+status: .venv/ready
+	$(BIN)/o1 status
+
+report: .venv/ready
+	$(BIN)/o1 report
+
+ui: .venv/ready ## Dagster's webserver and daemon on http://127.0.0.1:3000
+	DAGSTER_HOME="$$($(BIN)/o1 dagster-home)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dg dev --host 127.0.0.1 --port 3000
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+check: .venv/ready ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks
+
+clean: ## removes what set-up made; what was trained (.o1) stays
+	rm -rf .venv .uv

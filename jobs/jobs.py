@@ -1,0 +1,16 @@
+"""Jobs for the UI's launchpad. They select by string and never import assets."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+JOBS = [
+    dg.define_asset_job("everything", selection="*", description="The whole graph, phase 1 and every round."),
+    dg.define_asset_job(
+        "phase_1",
+        selection='key:"problems/*" or key:"base/*" or key:"generator/*" or key:"r00/*"',
+        description="Problems, base, GPT* and round 0.",
+    ),
+    dg.define_asset_job("phase_2", selection='tag:"o1/phase"="2"', description="Rounds 1 and up, and nothing else."),
+    dg.define_asset_job("evaluation", selection='group:"eval"', description="Reports over all rounds."),
+]

@@ -1,0 +1,104 @@
+"""Shows the graph's artifacts to Dagster: one software-defined asset each, with what people want to see of it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from o1_assets.artifact import Artifact, Waiting
+from o1_assets.code_version import code_version
+from o1_assets.materialize import materialize
+from o1_assets.profiles.profile import Profile
+from o1_assets.store.digest import sha256_json
+from o1_assets.store.manifest import Manifest
+from resources.compute import CLASSES
+from resources.engine import EngineResource
+from resources.store import StoreResource
+
+OWNERS = ["team:research"]
+
+
+def asset_key(key: str) -> dg.AssetKey:
+    return dg.AssetKey(key.split("/"))
+
+
+def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
+    """The asset's body looks the computation up in the store first; on a hit it returns the known digest at once.
+
+    A body that waits for people yields nothing: Dagster then skips what depends on it, and the run succeeds.
+    """
+    resource_class = CLASSES[artifact.resource_class]
+    spec = dg.AssetSpec(
+        key=asset_key(artifact.key),
+        deps=[asset_key(key) for key in dict.fromkeys(artifact.inputs.values())],
+        description=artifact.description,
+        group_name=artifact.group,
+        kinds=set(artifact.kinds),
+        owners=OWNERS,
+        tags={**artifact.tags, "o1/profile": profile.name},
+        # Dagster sees neither the configuration nor the seed, so they are part of what it takes for code.
+        code_version=sha256_json(
+            [code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed]
+        )[:16],
+        skippable=True,
+    )
+
+    @dg.multi_asset(
+        specs=[spec],
+        name=artifact.key.replace("/", "__"),
+        op_tags=dict(resource_class.op_tags),
+        pool=resource_class.pool,
+    )
+    def body(
+        context: dg.AssetExecutionContext, store: StoreResource, engine: EngineResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        opened = store.open()
+        try:
+            made = materialize(
+                artifact,
+                opened,
+                profile=profile.name,
+                open_engine=engine.open,
+                threads=profile.threads,
+                progress=context.log.info,
+            )
+        except Waiting as waiting:
+            context.log.warning(str(waiting))
+            return
+        manifest = made.manifest
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(manifest.digest),
+            metadata=_metadata(manifest, opened.path(manifest.digest), made.cached),
+        )
+
+    return body
+
+
+def _metadata(manifest: Manifest, folder: Path, cached: bool) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "cache": "hit" if cached else "miss",
+        "digest": manifest.digest,
+        "seed": manifest.seed,
+        "seconds": manifest.cost.seconds,
+        "dagster/uri": str(folder),
+    }
+    if manifest.cost.flops:
+        metadata["flops"] = manifest.cost.flops
+    if manifest.rows is not None:
+        metadata["dagster/row_count"] = manifest.rows
+    metadata.update({name: value for name, value in manifest.figures.items() if value is not None})
+    if manifest.sample:
+        records = [{name: _cell(value) for name, value in row.items()} for row in manifest.sample]
+        metadata["sample"] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
+    for plot in sorted((folder / "plots").glob("*.png")):
+        image = base64.b64encode(plot.read_bytes()).decode()
+        metadata[plot.stem] = dg.MetadataValue.md(f"![{plot.stem}](data:image/png;base64,{image})")
+    return metadata
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,42 @@
+"""The one place where the graph, the resources, the jobs and the sensors meet."""
+
+from __future__ import annotations
+
+import os
+
+import dagster as dg
+
+from jobs.jobs import JOBS
+from o1_assets.dagster_assets import to_asset
+from o1_assets.evaluation.report_asset import report_asset
+from o1_assets.graph import build_graph
+from o1_assets.profiles.load import load_profile
+from o1_assets.settings import Settings
+from resources.compute import executor
+from resources.engine import EngineResource
+from resources.store import StoreResource
+from sensors.label_batches import label_batches_sensor
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything Dagster shows and runs for one profile."""
+    profile = load_profile(settings.profile)
+    graph = build_graph(profile, settings)
+    return dg.Definitions(
+        assets=dg.with_source_code_references(
+            [*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(graph, settings)]
+        ),
+        jobs=JOBS,
+        sensors=[label_batches_sensor(settings.inbox, profile.rounds)],
+        resources={
+            "store": StoreResource(url=settings.store, work=str(settings.work)),
+            "engine": EngineResource(name=profile.engine),
+        },
+        executor=executor(profile.executor),
+    )
+
+
+# Dagster's own command-line tools import this module; where they start is not our business, the home is.
+settings = Settings.load()
+os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home()))
+defs = build_definitions(settings)

@@ -1,0 +1,40 @@
+"""The graph: every artifact of a profile, in the order the data flows. Nothing here knows Dagster."""
+
+from __future__ import annotations
+
+from o1_assets.artifact import Artifact
+from o1_assets.profiles.profile import Profile
+from o1_assets.settings import Settings
+
+
+def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
+    """Every artifact by key, each after its inputs. Raises ValueError on an input that nothing makes."""
+    from o1_assets.base.assets import base_artifacts
+    from o1_assets.evaluation.assets import evaluation_artifacts
+    from o1_assets.generator.assets import generator_artifacts
+    from o1_assets.problems.assets import problem_artifacts
+    from o1_assets.rounds.factory import build_round
+
+    artifacts = [
+        *problem_artifacts(profile),
+        *base_artifacts(profile),
+        *generator_artifacts(profile),
+        *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
+        *evaluation_artifacts(profile),
+    ]
+    graph: dict[str, Artifact] = {}
+    for artifact in artifacts:
+        unknown = [key for key in artifact.inputs.values() if key not in graph]
+        if unknown or artifact.key in graph:
+            raise ValueError(f"{artifact.key}: defined twice or before its inputs {unknown}")
+        graph[artifact.key] = artifact
+    return graph
+
+
+def descendants(graph: dict[str, Artifact], keys: set[str]) -> set[str]:
+    """`keys` and everything made from them, directly or not."""
+    reached = set(keys)
+    for key, artifact in graph.items():  # in the order of the data: one pass is enough
+        if reached.intersection(artifact.inputs.values()):
+            reached.add(key)
+    return reached

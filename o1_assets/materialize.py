@@ -1,0 +1,173 @@
+"""Makes one artifact: looks the computation up in the cache, else runs it, stores the bytes, writes the manifest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from o1_assets.artifact import Artifact, Outcome, Task
+from o1_assets.code_version import code_version
+from o1_assets.engine.interface import Engine
+from o1_assets.settings import PROJECT
+from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
+from o1_assets.store.store import ArtifactStore, cache_key
+
+LIBRARIES = (
+    "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
+    "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm",
+)  # fmt: skip
+
+
+class MissingInput(Exception):
+    """An input has no version yet."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """manifest: the version that is now the key's head. cached: it was not computed this time."""
+
+    manifest: Manifest
+    cached: bool
+
+
+def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, ManifestInput]:
+    """The newest version of every input. Raises MissingInput when one was never made."""
+    inputs = {}
+    for name, key in artifact.inputs.items():
+        head = store.head(key)
+        if head is None:
+            raise MissingInput(f"{artifact.key} needs {key}, which has not been made; run `o1 run`")
+        inputs[name] = ManifestInput(key=key, digest=head.digest)
+    return inputs
+
+
+def artifact_cache_key(artifact: Artifact, inputs: dict[str, ManifestInput]) -> str:
+    return cache_key(
+        artifact.key,
+        code_version(artifact.compute),
+        artifact.config.model_dump(mode="json"),
+        artifact.seed,
+        {name: item.digest for name, item in inputs.items()},
+        artifact.external() if artifact.external else None,
+    )
+
+
+def materialize(
+    artifact: Artifact,
+    store: ArtifactStore,
+    *,
+    profile: str,
+    open_engine: Callable[[Path], Engine],
+    threads: int,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Made:
+    """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
+
+    Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
+    folder and no more. Raises MissingInput, Waiting, or what the compute function raises.
+    """
+    inputs = current_inputs(artifact, store)
+    found = store.cached(artifact_cache_key(artifact, inputs))
+    if found is not None:
+        store.adopt(found)
+        return Made(found, cached=True)
+
+    prepare_compute(threads)
+    out = store.scratch()
+    started = time.perf_counter()
+    try:
+        task = Task(
+            inputs={name: store.path(item.digest) for name, item in inputs.items()},
+            out=out,
+            seed=artifact.seed,
+            open_engine=open_engine,
+            progress=progress,
+        )
+        outcome: Outcome = artifact.compute(task, artifact.config)
+        seconds = time.perf_counter() - started
+        digest = store.put(out)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    manifest = Manifest(
+        key=artifact.key,
+        digest=digest,
+        # Computed again: an annotator may have filled the inbox, which is part of the key.
+        cache_key=artifact_cache_key(artifact, inputs),
+        inputs=inputs,
+        external=artifact.external() if artifact.external else None,
+        code_version=code_version(artifact.compute),
+        config=artifact.config.model_dump(mode="json"),
+        seed=artifact.seed,
+        profile=profile,
+        finished=datetime.now(UTC).isoformat(),
+        cost=ManifestCost(
+            seconds=seconds,
+            peak_rss_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+            flops=outcome.cost.flops,
+            tokens_generated=outcome.cost.tokens_generated,
+            tokens_scored=outcome.cost.tokens_scored,
+            tokens_trained=outcome.cost.tokens_trained,
+        ),
+        figures=outcome.figures,
+        rows=outcome.rows,
+        sample=outcome.sample,
+        environment=environment(threads),
+    )
+    store.record(manifest)
+    return Made(manifest, cached=False)
+
+
+def prepare_compute(threads: int) -> None:
+    """Fixes the thread count, on which the bytes of a result depend. Two spinning pools on few cores thrash."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+@cache
+def environment(threads: int) -> Environment:
+    return Environment(
+        git_commit=_git("rev-parse", "HEAD"),
+        git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
+        python=platform.python_version(),
+        libraries={name: version for name in LIBRARIES if (version := _version(name))},
+        hardware=f"{platform.machine()} {_processor()}, {os.cpu_count()} cores",
+        threads=threads,
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

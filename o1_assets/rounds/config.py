@@ -1,0 +1,35 @@
+"""What a round samples and what it sends to be labelled."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from o1_assets.artifact import StageConfig
+
+
+class SolutionsConfig(StageConfig):
+    """rNN/solutions: how many problems the newest policy solves, and how often each."""
+
+    problems: int = Field(gt=0, description="train problems drawn for the round")
+    samples: int = Field(gt=0, description="solutions a problem")
+    max_tokens: int = Field(gt=0, description="longest solution, in tokens")
+    temperature: float = Field(default=1.0, ge=0)
+    prompt_template: str = "{question}\n"
+    answer_prefix: str = "answer"
+
+
+class SelectionConfig(StageConfig):
+    """rNN/selection: which solutions are sent to be labelled, and with how many alternatives a step."""
+
+    strategy: Literal["uniform", "convincing_wrong"]
+    solutions: int = Field(gt=0, description="solutions chosen in the round")
+    per_problem: int = Field(gt=0, description="at most so many of one problem")
+    wrong_share: float = Field(
+        default=0.8, ge=0, le=1, description="share of convincing wrong answers (Lightman et al. 2023, section 4.2)"
+    )
+    completions: int = Field(gt=0, description="completions a step, the solution's own included")
+    max_step_tokens: int = Field(gt=0, description="longest alternative, in tokens")
+    temperature: float = Field(default=1.0, ge=0)
+    prompt_template: str = "{question}\n"

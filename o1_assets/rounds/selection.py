@@ -1,0 +1,145 @@
+"""rNN/selection: which solutions people rate, and the alternatives that they rate with them.
+
+Round 0 draws uniformly. Later rounds follow Lightman et al. 2023, section 4.2: most of what is chosen are
+convincing wrong answers (scored high by the newest PRM, final answer wrong), the rest the most convincing
+of what remains, right or wrong. The paper chooses N of 1,000 samples of every problem; here the whole
+round's pool is ranked together, with a limit a problem, so that labels go where the PRM is fooled most.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.engine.interface import Engine, SamplingParams
+from o1_assets.engine.steps import step_ends
+from o1_assets.evaluation.flops import flops_generate
+from o1_assets.rounds.config import SelectionConfig
+from o1_assets.seeds import derive_seed
+
+UNIFORM, WRONG, REST = "uniform", "convincing_wrong", "convincing_rest"
+
+
+def make_selection(task: Task, config: SelectionConfig) -> Outcome:
+    """Inputs: solutions, policy, train; from round 1 also prm (of the round before) and generator.
+
+    Writes solutions.parquet (the chosen ones, with score and reason) and completions.parquet (every
+    completion that may be rated).
+    """
+    pool = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
+    pool = pool.unique(["problem_id", "text"], keep="first", maintain_order=True).join(
+        problems, on="problem_id", how="inner", maintain_order="left"
+    )
+    cost = Cost()
+    if config.strategy == "uniform":
+        chosen = choose_uniform(pool, config.solutions, config.per_problem, task.seed)
+    else:
+        pool, cost = _score(task, config, pool)
+        chosen = choose_convincing(pool, config.solutions, config.per_problem, config.wrong_share)
+    engine = task.open_engine(task.inputs["policy"])
+    completions, generated = sample_alternatives(engine, chosen, config, derive_seed(task.seed, "alternatives"))
+    cost += Cost(flops=flops_generate(engine.parameters, generated), tokens_generated=generated)
+    engine.close()
+    chosen = chosen.drop("question")
+    chosen.write_parquet(task.out / "solutions.parquet")
+    completions.write_parquet(task.out / "completions.parquet")
+    reasons = dict(chosen.group_by("reason").len().iter_rows())
+    return Outcome(
+        figures={
+            "pool": pool.height,
+            "solutions": chosen.height,
+            "completions": completions.height,
+            "correct": chosen["correct"].mean(),  # type: ignore[dict-item]
+            "mean_score": chosen["score"].mean(),  # type: ignore[dict-item]
+            **{f"reason_{reason}": count for reason, count in sorted(reasons.items())},
+        },
+        cost=cost,
+        rows=chosen.height,
+        sample=chosen.head(5).select("problem_id", "text", "correct", "score", "reason").to_dicts(),
+    )
+
+
+def choose_uniform(pool: pl.DataFrame, n: int, per_problem: int, seed: int) -> pl.DataFrame:
+    """n solutions drawn uniformly, at most `per_problem` of one problem; adds score (null) and reason."""
+    shuffled = pool.sample(fraction=1.0, shuffle=True, seed=seed)
+    return _limit(shuffled, per_problem).head(n).with_columns(
+        score=pl.lit(None, dtype=pl.Float64), reason=pl.lit(UNIFORM)
+    )
+
+
+def choose_convincing(pool: pl.DataFrame, n: int, per_problem: int, wrong_share: float) -> pl.DataFrame:
+    """The round(n * wrong_share) wrong solutions with the highest score, then the highest of the rest.
+
+    pool: one row a solution with score, correct, problem_id, solution_id. When there are too few wrong
+    ones the rest fills up. At most `per_problem` of one problem in all. Adds reason.
+    """
+    ranked = pool.sort(["score", "solution_id"], descending=[True, False])
+    wrong = _limit(ranked.filter(~pl.col("correct")), per_problem).head(round(n * wrong_share))
+    taken = wrong.group_by("problem_id").len("taken")
+    rest = (
+        ranked.join(wrong.select("solution_id"), on="solution_id", how="anti", maintain_order="left")
+        .join(taken, on="problem_id", how="left", maintain_order="left")
+        .filter(pl.int_range(pl.len()).over("problem_id") + pl.col("taken").fill_null(0) < per_problem)
+        .drop("taken")
+        .head(n - wrong.height)
+    )
+    return pl.concat([wrong.with_columns(reason=pl.lit(WRONG)), rest.with_columns(reason=pl.lit(REST))])
+
+
+def sample_alternatives(
+    engine: Engine, chosen: pl.DataFrame, config: SelectionConfig, seed: int
+) -> tuple[pl.DataFrame, int]:
+    """Every step of every chosen solution with alternatives drawn after the same prefix.
+
+    Returns completions.parquet's rows (completion 0 is the solution's own step; equal alternatives are
+    listed once) and the number of tokens generated.
+    """
+    rows, prompts, seeds, asked = [], [], [], []
+    for row in chosen.select("solution_id", "problem_id", "question", "steps", "token_ids").iter_rows(named=True):
+        prompt = engine.tokenizer(config.prompt_template.format(question=row["question"]))["input_ids"]
+        start = 0
+        for step, (text, end) in enumerate(
+            zip(row["steps"], step_ends(row["token_ids"], engine.tokenizer), strict=False)
+        ):
+            rows.append((row["solution_id"], row["problem_id"], step, 0, text))
+            for alternative in range(1, config.completions):
+                prompts.append([*prompt, *row["token_ids"][:start]])
+                seeds.append(derive_seed(seed, row["solution_id"], step, alternative))
+                asked.append((row["solution_id"], row["problem_id"], step, text))
+            start = end + 1
+    params = SamplingParams(
+        max_tokens=config.max_step_tokens, temperature=config.temperature, stop_at_step=True
+    )
+    samples = engine.sample(prompts, params, seeds)
+    known: dict[tuple[str, int], list[str]] = {}
+    for (solution, problem, step, own), sample in zip(asked, samples, strict=True):
+        text = engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True).strip()
+        texts = known.setdefault((solution, step), [own])
+        if sample.finished and text and text not in texts:
+            rows.append((solution, problem, step, len(texts), text))
+            texts.append(text)
+    schema = {
+        "solution_id": pl.String, "problem_id": pl.String, "step": pl.Int32,
+        "completion": pl.Int32, "text": pl.String,
+    }  # fmt: skip
+    order = {solution: i for i, solution in enumerate(chosen["solution_id"])}
+    rows.sort(key=lambda row: (order[row[0]], row[2], row[3]))
+    return pl.DataFrame(rows, schema=schema, orient="row"), sum(len(s.token_ids) for s in samples)
+
+
+def _limit(ranked: pl.DataFrame, per_problem: int) -> pl.DataFrame:
+    return ranked.filter(pl.int_range(pl.len()).over("problem_id") < per_problem)
+
+
+def _score(task: Task, config: SelectionConfig, pool: pl.DataFrame) -> tuple[pl.DataFrame, Cost]:
+    from o1_assets.reward.aggregate import solution_score
+    from o1_assets.reward.score import load_scorer
+
+    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
+    tokenizer = scorer.tokenizer
+    prompts = [
+        tokenizer(config.prompt_template.format(question=question))["input_ids"] for question in pool["question"]
+    ]
+    scores = [solution_score(steps) for steps in scorer.score(prompts, pool["token_ids"].to_list())]
+    return pool.with_columns(score=pl.Series(scores, dtype=pl.Float64)), scorer.cost()

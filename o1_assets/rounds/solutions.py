@@ -1,0 +1,46 @@
+"""rNN/solutions: the newest policy solves a fresh draw of train problems, several times each."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.engine.interface import SamplingParams
+from o1_assets.engine.solutions import sample_solutions
+from o1_assets.evaluation.flops import flops_generate
+from o1_assets.rounds.config import SolutionsConfig
+from o1_assets.seeds import derive_seed
+
+
+def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
+    """Inputs: policy (checkpoint), train (problems). Writes solutions.parquet, `samples` rows a drawn problem."""
+    train = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = train.sample(
+        min(config.problems, train.height), seed=derive_seed(task.seed, "problems"), shuffle=True
+    )
+    engine = task.open_engine(task.inputs["policy"])
+    solutions = sample_solutions(
+        engine,
+        problems,
+        n=config.samples,
+        params=SamplingParams(max_tokens=config.max_tokens, temperature=config.temperature),
+        seed=derive_seed(task.seed, "samples"),
+        answer_prefix=config.answer_prefix,
+        prompt_template=config.prompt_template,
+    )
+    tokens = int(solutions["token_ids"].list.len().sum())
+    parameters = engine.parameters
+    engine.close()
+    solutions.write_parquet(task.out / "solutions.parquet")
+    return Outcome(
+        figures={
+            "problems": problems.height,
+            "solutions": solutions.height,
+            "correct": solutions["correct"].mean(),  # type: ignore[dict-item]
+            "finished": solutions["finished"].mean(),  # type: ignore[dict-item]
+            "distinct": solutions.select("problem_id", "text").n_unique() / solutions.height,
+        },
+        cost=Cost(flops=flops_generate(parameters, tokens), tokens_generated=tokens),
+        rows=solutions.height,
+        sample=solutions.head(5).select("problem_id", "text", "answer", "correct").to_dicts(),
+    )

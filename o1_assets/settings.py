@@ -1,0 +1,72 @@
+"""Where a profile's run keeps everything it writes: one folder, O1_HOME/<profile>."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+DAGSTER_YAML = """\
+# The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
+nux:
+  enabled: false
+telemetry:
+  enabled: false
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The folders of one profile. Everything under `home` can be copied, moved or deleted as a whole."""
+
+    profile: str
+    home: Path
+
+    @classmethod
+    def load(cls, profile: str | None = None, home: Path | str | None = None) -> Settings:
+        """profile: argument, else O1_PROFILE, else nano. home: argument, else O1_HOME, else .o1 in the project."""
+        name = profile or os.environ.get("O1_PROFILE") or "nano"
+        root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
+        return cls(profile=name, home=root / name)
+
+    @property
+    def store(self) -> str:
+        """URL of the artifact store: O1_STORE (any fsspec URL, the profile is appended) or a folder under home."""
+        base = os.environ.get("O1_STORE")
+        return f"{base.rstrip('/')}/{self.profile}" if base else str(self.home / "store")
+
+    @property
+    def work(self) -> Path:
+        """Scratch: half-made artifacts and local copies of a remote store. May be deleted at any time."""
+        return self.home / "work"
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.home / "catalogue.duckdb"
+
+    @property
+    def report(self) -> Path:
+        return self.home / "report.html"
+
+    @property
+    def ledger(self) -> Path:
+        """One JSON line a run: when, how long, how much of it was computing."""
+        return self.home / "runs.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "run.lock"
+
+    def dagster_home(self) -> Path:
+        """The Dagster instance's folder, made with its dagster.yaml on first use."""
+        folder = self.home / "dagster"
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "dagster.yaml"
+        if not config.exists():
+            config.write_text(DAGSTER_YAML)
+        return folder

@@ -1,0 +1,64 @@
+"""Which artifacts are fresh, stale (and why) or missing: read from the store alone, in the order of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from o1_assets.artifact import Artifact
+from o1_assets.code_version import code_version
+from o1_assets.materialize import artifact_cache_key, current_inputs
+from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
+
+State = Literal["fresh", "stale", "missing"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """reason: one clause, empty when fresh. manifest: today's version, if any."""
+
+    key: str
+    state: State
+    reason: str
+    manifest: Manifest | None
+
+
+def graph_status(graph: dict[str, Artifact], store: ArtifactStore) -> dict[str, Status]:
+    """One Status a key. A descendant of anything not fresh is stale itself: what it holds may have to change."""
+    result: dict[str, Status] = {}
+    for key, artifact in graph.items():
+        result[key] = _status(artifact, store, result)
+    return result
+
+
+def _status(artifact: Artifact, store: ArtifactStore, known: dict[str, Status]) -> Status:
+    head = store.head(artifact.key)
+    if head is None:
+        return Status(artifact.key, "missing", "never made", None)
+    upstream = [key for key in artifact.inputs.values() if known[key].state != "fresh"]
+    if upstream:
+        return Status(artifact.key, "stale", f"{upstream[0]} is {known[upstream[0]].state}", head)
+    inputs = current_inputs(artifact, store)
+    if head.cache_key == artifact_cache_key(artifact, inputs):
+        if store.cached(head.cache_key) is None:
+            return Status(artifact.key, "missing", "its object is gone from the store", head)
+        return Status(artifact.key, "fresh", "", head)
+    return Status(artifact.key, "stale", _difference(artifact, head, inputs), head)
+
+
+def _difference(artifact: Artifact, head: Manifest, inputs: dict) -> str:  # type: ignore[type-arg]
+    if head.inputs.keys() != inputs.keys():
+        return "it has other inputs now"
+    changed = [item.key for name, item in inputs.items() if head.inputs[name].digest != item.digest]
+    if changed:
+        return f"{', '.join(changed)} changed"
+    config = artifact.config.model_dump(mode="json")
+    if head.config != config:
+        names = [name for name in sorted(config.keys() | head.config.keys()) if config.get(name) != head.config.get(name)]
+        return f"the profile's {', '.join(names)} changed"
+    if head.seed != artifact.seed:
+        return "the seed changed"
+    if head.code_version != code_version(artifact.compute):
+        return "its code changed"
+    return "new label batches"

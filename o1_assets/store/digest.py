@@ -1,0 +1,37 @@
+"""Digests of files and folders. A folder's digest is that of the list of its files' paths, sizes and digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+TREE = "tree.json"
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Digest of a JSON value, independent of the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folder_tree(folder: Path) -> list[dict[str, Any]]:
+    """One {path, size, sha256} a file, sorted by path. Raises ValueError on anything but files and folders."""
+    tree = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path} is neither a file nor a folder; an artifact holds nothing else")
+        if path.is_file() and path != folder / TREE:
+            name = path.relative_to(folder).as_posix()
+            tree.append({"path": name, "size": path.stat().st_size, "sha256": sha256_file(path)})
+    return sorted(tree, key=lambda entry: entry["path"])
+
+
+def tree_digest(tree: list[dict[str, Any]]) -> str:
+    return sha256_json(tree)

@@ -1,0 +1,59 @@
+"""The manifest: how one version of one artifact was made. Written once, beside nothing that can change it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ManifestInput(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    digest: str
+
+
+class ManifestCost(BaseModel):
+    """seconds and peak_rss_gib of the computation; tokens and FLOPs as `artifact.Cost` counts them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seconds: float
+    peak_rss_gib: float
+    flops: float
+    tokens_generated: int
+    tokens_scored: int
+    tokens_trained: int
+
+
+class Environment(BaseModel):
+    """What the computation ran on; recorded for the audit, never part of the cache key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    git_commit: str | None
+    git_dirty: bool | None
+    python: str
+    libraries: dict[str, str]
+    hardware: str
+    threads: int
+
+
+class Manifest(BaseModel):
+    """figures, sample and rows are what people see in the UI; they are not inputs to anything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: int = 1
+    key: str
+    digest: str
+    cache_key: str
+    inputs: dict[str, ManifestInput]
+    external: str | None
+    code_version: str
+    config: dict[str, Any]
+    seed: int
+    profile: str
+    finished: str
+    cost: ManifestCost
+    figures: dict[str, float | int | str | None]
+    rows: int | None
+    sample: list[dict[str, Any]]
+    environment: Environment
