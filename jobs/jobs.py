@@ -11,6 +11,8 @@ JOBS = [
         selection='key:"problems/*" or key:"base/*" or key:"generator/*" or key:"r00/*"',
         description="Problems, base, GPT* and round 0.",
     ),
-    dg.define_asset_job("phase_2", selection='tag:"o1/phase"="2"', description="Rounds 1 and up, and nothing else."),
+    dg.define_asset_job(
+        "phase_2", selection='tag:"o1/phase"="2"', description="Rounds 1 and up, and nothing else."
+    ),
     dg.define_asset_job("evaluation", selection='group:"eval"', description="Reports over all rounds."),
 ]

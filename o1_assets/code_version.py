@@ -66,7 +66,9 @@ def _imports(module: str) -> tuple[str, ...]:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(
-        sorted(name for name in found if name.split(".")[0] in PACKAGES and not _carrier(name) and _path(name))
+        sorted(
+            name for name in found if name.split(".")[0] in PACKAGES and not _carrier(name) and _path(name)
+        )
     )
 
 
@@ -92,6 +94,10 @@ def _source_digest(module: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = node.body[1:] or [ast.Pass()]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()

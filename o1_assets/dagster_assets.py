@@ -13,6 +13,7 @@ from o1_assets.artifact import Artifact, Waiting
 from o1_assets.code_version import code_version
 from o1_assets.materialize import materialize
 from o1_assets.profiles.profile import Profile
+from o1_assets.progress import watcher
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
 from resources.compute import CLASSES
@@ -56,7 +57,15 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
     def body(
         context: dg.AssetExecutionContext, store: StoreResource, engine: EngineResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        opened = store.open()
+        opened, watch = store.open(), watcher()
+
+        def progress(line: str) -> None:
+            context.log.info(line)
+            if watch:
+                watch.line(artifact.key, line)
+
+        if watch:
+            watch.started(artifact.key)
         try:
             made = materialize(
                 artifact,
@@ -64,11 +73,15 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
                 profile=profile.name,
                 open_engine=engine.open,
                 threads=profile.threads,
-                progress=context.log.info,
+                progress=progress,
             )
         except Waiting as waiting:
             context.log.warning(str(waiting))
+            if watch:
+                watch.waits(artifact.key, str(waiting))
             return
+        if watch:
+            watch.made(artifact.key, made.manifest, made.cached)
         manifest = made.manifest
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(manifest.digest),

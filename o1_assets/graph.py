@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from o1_assets.artifact import Artifact
-from o1_assets.profiles.profile import Profile
-from o1_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+    from o1_assets.settings import Settings
 
 
 def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:

@@ -54,9 +54,9 @@ class Settings:
         return self.home / "report.html"
 
     @property
-    def ledger(self) -> Path:
-        """One JSON line a run: when, how long, how much of it was computing."""
-        return self.home / "runs.jsonl"
+    def runs(self) -> Path:
+        """One JSON file a run: how long, how much of it was computing, what it made."""
+        return self.home / "runs"
 
     @property
     def lock(self) -> Path:

@@ -55,7 +55,11 @@ def _difference(artifact: Artifact, head: Manifest, inputs: dict) -> str:  # typ
         return f"{', '.join(changed)} changed"
     config = artifact.config.model_dump(mode="json")
     if head.config != config:
-        names = [name for name in sorted(config.keys() | head.config.keys()) if config.get(name) != head.config.get(name)]
+        names = [
+            name
+            for name in sorted(config.keys() | head.config.keys())
+            if config.get(name) != head.config.get(name)
+        ]
         return f"the profile's {', '.join(names)} changed"
     if head.seed != artifact.seed:
         return "the seed changed"

@@ -30,5 +30,7 @@ def executor(name: str) -> dg.ExecutorDefinition:
     """`in_process` (0.06 s a step; what nano uses) or `multiprocess` (a process a step, 6 s each)."""
     executors = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
     if name not in executors:
-        raise ValueError(f"executor {name!r} is not one of {', '.join(sorted(executors))}; correct the profile")
+        raise ValueError(
+            f"executor {name!r} is not one of {', '.join(sorted(executors))}; correct the profile"
+        )
     return executors[name]

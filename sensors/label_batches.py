@@ -24,12 +24,15 @@ def label_batches_sensor(inbox_root: Path, rounds: int) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         from o1_assets.labels.inbox import Inbox
+
         from o1_assets.store.digest import sha256_json
 
         inbox = Inbox(inbox_root)
         versions = {f"r{k:02d}": inbox.version(f"r{k:02d}") for k in range(rounds + 1)}
         seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-        changed = sorted(name for name, version in versions.items() if inbox.accepted(name) and seen.get(name) != version)
+        changed = sorted(
+            name for name, version in versions.items() if inbox.accepted(name) and seen.get(name) != version
+        )
         if not changed:
             return dg.SkipReason("no new label batches")
         graph = context.repository_def.asset_graph if context.repository_def else None  # type: ignore[union-attr]

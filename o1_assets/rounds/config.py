@@ -27,7 +27,10 @@ class SelectionConfig(StageConfig):
     solutions: int = Field(gt=0, description="solutions chosen in the round")
     per_problem: int = Field(gt=0, description="at most so many of one problem")
     wrong_share: float = Field(
-        default=0.8, ge=0, le=1, description="share of convincing wrong answers (Lightman et al. 2023, section 4.2)"
+        default=0.8,
+        ge=0,
+        le=1,
+        description="share of convincing wrong answers (Lightman et al. 2023, section 4.2)",
     )
     completions: int = Field(gt=0, description="completions a step, the solution's own included")
     max_step_tokens: int = Field(gt=0, description="longest alternative, in tokens")

@@ -38,7 +38,9 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
         pool, cost = _score(task, config, pool)
         chosen = choose_convincing(pool, config.solutions, config.per_problem, config.wrong_share)
     engine = task.open_engine(task.inputs["policy"])
-    completions, generated = sample_alternatives(engine, chosen, config, derive_seed(task.seed, "alternatives"))
+    completions, generated = sample_alternatives(
+        engine, chosen, config, derive_seed(task.seed, "alternatives")
+    )
     cost += Cost(flops=flops_generate(engine.parameters, generated), tokens_generated=generated)
     engine.close()
     chosen = chosen.drop("question")
@@ -63,8 +65,10 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
 def choose_uniform(pool: pl.DataFrame, n: int, per_problem: int, seed: int) -> pl.DataFrame:
     """n solutions drawn uniformly, at most `per_problem` of one problem; adds score (null) and reason."""
     shuffled = pool.sample(fraction=1.0, shuffle=True, seed=seed)
-    return _limit(shuffled, per_problem).head(n).with_columns(
-        score=pl.lit(None, dtype=pl.Float64), reason=pl.lit(UNIFORM)
+    return (
+        _limit(shuffled, per_problem)
+        .head(n)
+        .with_columns(score=pl.lit(None, dtype=pl.Float64), reason=pl.lit(UNIFORM))
     )
 
 
@@ -96,7 +100,9 @@ def sample_alternatives(
     listed once) and the number of tokens generated.
     """
     rows, prompts, seeds, asked = [], [], [], []
-    for row in chosen.select("solution_id", "problem_id", "question", "steps", "token_ids").iter_rows(named=True):
+    for row in chosen.select("solution_id", "problem_id", "question", "steps", "token_ids").iter_rows(
+        named=True
+    ):
         prompt = engine.tokenizer(config.prompt_template.format(question=row["question"]))["input_ids"]
         start = 0
         for step, (text, end) in enumerate(
@@ -139,7 +145,8 @@ def _score(task: Task, config: SelectionConfig, pool: pl.DataFrame) -> tuple[pl.
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
     tokenizer = scorer.tokenizer
     prompts = [
-        tokenizer(config.prompt_template.format(question=question))["input_ids"] for question in pool["question"]
+        tokenizer(config.prompt_template.format(question=question))["input_ids"]
+        for question in pool["question"]
     ]
     scores = [solution_score(steps) for steps in scorer.score(prompts, pool["token_ids"].to_list())]
     return pool.with_columns(score=pl.Series(scores, dtype=pl.Float64)), scorer.cost()

@@ -90,7 +90,9 @@ class ArtifactStore:
                 (scratch / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
                 self.fs.get_file(f"{source}/{entry['path']}", str(scratch / entry["path"]))
             if tree_digest(folder_tree(scratch)) != digest:
-                raise StoreError(f"object {digest} in {self.url} does not have the bytes that its digest says")
+                raise StoreError(
+                    f"object {digest} in {self.url} does not have the bytes that its digest says"
+                )
             copy.parent.mkdir(parents=True, exist_ok=True)
             os.rename(scratch, copy)
         return copy
@@ -202,5 +204,7 @@ def cache_key(
 def _checked(key: str) -> str:
     parts = key.split("/")
     if not all(part and set(part) <= _KEY_LETTERS and part.strip(".") for part in parts):
-        raise StoreError(f"{key!r} is not an artifact key: lower-case letters, digits, _ - . in parts joined by /")
+        raise StoreError(
+            f"{key!r} is not an artifact key: lower-case letters, digits, _ - . in parts joined by /"
+        )
     return key

@@ -1,0 +1,10 @@
+"""Errors whose message is meant for the person at the terminal."""
+
+from __future__ import annotations
+
+from o1_assets.cli.run import RunFailed
+from o1_assets.materialize import MissingInput
+from o1_assets.profiles.load import ProfileError
+from o1_assets.store.store import StoreError
+
+EXPECTED: tuple[type[Exception], ...] = (RunFailed, MissingInput, ProfileError, StoreError, FileNotFoundError)

@@ -1,0 +1,173 @@
+"""The `o1` command. Errors are one sentence on stderr and exit code 1; --json prints one JSON document on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from o1_assets.settings import Settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+labels = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
+app.add_typer(labels, name="labels")
+
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="nano, or O1_PROFILE")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="override one number of the profile: --set prm.updates=200")
+]
+
+
+def _settings(profile: str | None, overrides: list[str] | None = None) -> Settings:
+    if overrides:
+        os.environ["O1_SET"] = " ".join([os.environ.get("O1_SET", ""), *overrides]).strip()
+    return Settings.load(profile)
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, indent=1, sort_keys=False))
+
+
+@app.command()
+def run(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
+    """Make everything that is missing or stale, in one run; ends with the headline and the report's path."""
+    _run(_settings(profile, set_), as_json, include_missing=True)
+
+
+@app.command()
+def refresh(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
+    """Make again what is stale and what was made from it; what was never made stays so."""
+    _run(_settings(profile, set_), as_json, include_missing=False)
+
+
+def _run(settings: Settings, as_json: bool, include_missing: bool) -> None:
+    from o1_assets.cli.run import run as run_graph
+
+    result = run_graph(settings, include_missing=include_missing)
+    if result.computed or not settings.report.exists():
+        _write_report(settings)
+    for key, why in result.waiting.items():
+        print(f"{key} waits: {why}", file=sys.stderr)
+    if as_json:
+        _print({"computed": result.computed, "cached": result.cached, "seconds": round(result.seconds, 1)})
+        return
+    _headline_table(settings)
+    print(f"{result.computed} computed, {result.cached} cached, {result.seconds:.1f} s")
+    print(f"report: {settings.report}")
+
+
+@app.command()
+def status(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
+    """Every artifact: fresh, stale and why, or missing; every round: what it waits for."""
+    from o1_assets.cli.status import round_lines, status_rows
+
+    rows, waits = status_rows(_settings(profile, set_))
+    if as_json:
+        _print({"artifacts": rows, "waits": waits})
+        return
+    for row in rows:
+        print(f"{row['state']:8} {row['key']:24} {row['digest'] or '-':12}  {row['reason']}")
+    for line in round_lines(waits):
+        print(line)
+
+
+@app.command()
+def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """Rebuild the HTML report and name it; --json prints every headline figure."""
+    settings = _settings(profile)
+    headline = _write_report(settings)
+    if as_json:
+        _print({"headline": headline, "report": str(settings.report)})
+        return
+    _headline_table(settings, headline)
+    print(settings.report)
+
+
+@app.command("dagster-home", hidden=True)
+def dagster_home(profile: ProfileOption = None) -> None:
+    """Print the folder of the profile's Dagster instance (made on first use)."""
+    print(_settings(profile).dagster_home())
+
+
+@labels.command("export")
+def export_labels(
+    round_: Annotated[str, typer.Argument(metavar="ROUND")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file to write; stdout without it")
+    ] = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
+    from o1_assets.cli.labels import export
+
+    count = export(_settings(profile), round_, output)
+    print(f"{count} solutions of {round_} to be rated", file=sys.stderr)
+
+
+@labels.command("submit")
+def submit_labels(
+    file: Annotated[Path, typer.Argument()],
+    round_: Annotated[str, typer.Option("--round", help="r00, r01, ...")],
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Validate a label batch and file it; prints what was accepted and why the rest was not."""
+    from o1_assets.cli.labels import submit
+
+    result = submit(_settings(profile), file, round_)
+    if as_json:
+        _print(result)
+    else:
+        print(f"{result['accepted']} records accepted into {round_}, {len(result['rejected'])} rejected")
+        for rejected in result["rejected"]:
+            print(f"  line {rejected['line']}: {rejected['reason']}")
+    if not result["accepted"]:
+        raise typer.Exit(1)
+
+
+def _write_report(settings: Settings) -> dict[str, Any]:
+    from o1_assets.reporting import write_report
+
+    return write_report(settings)
+
+
+def _headline_table(settings: Settings, headline: dict[str, Any] | None = None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from o1_assets.reporting import headline_of
+
+    table = Table(title="Headline", title_justify="left")
+    for column in ("figure", "value", "±", "target", ""):
+        table.add_column(column, justify="left" if column in ("figure", "") else "right")
+    for name, row in (headline or headline_of(settings)).items():
+        value, target, spread = row["value"], row["target"], row["spread"]
+        met = None
+        if target is not None and value is not None:
+            met = value >= target if row["better"] == "higher" else value <= target
+        table.add_row(
+            name,
+            "-" if value is None else f"{value:.3f}",
+            "" if spread is None else f"{spread:.3f}",
+            "" if target is None else f"{'≥' if row['better'] == 'higher' else '≤'} {target:.3f}",
+            "" if met is None else ("met" if met else "missed"),
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    from o1_assets.cli.errors import EXPECTED
+
+    try:
+        app()
+    except EXPECTED as error:
+        print(f"o1: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)
+        raise SystemExit(130) from None

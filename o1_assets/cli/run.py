@@ -1,0 +1,108 @@
+"""`o1 run` and `o1 refresh`: one Dagster run over what is missing or stale and everything made from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from o1_assets.cli.console import Console
+from o1_assets.graph import build_graph, descendants
+from o1_assets.ledger import RunRecord
+from o1_assets.profiles.load import load_profile
+from o1_assets.progress import watched_by
+from o1_assets.settings import Settings
+from o1_assets.status import graph_status
+from o1_assets.store.store import ArtifactStore
+
+
+class RunFailed(Exception):
+    """The run stopped at an artifact; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """computed: artifacts whose function ran. cached: the others that are fresh. waiting: key -> what to do."""
+
+    computed: int
+    cached: int
+    waiting: dict[str, str]
+    seconds: float
+
+
+def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
+    """Brings the graph up to date. Raises RunFailed; what was finished before stays finished."""
+    from filelock import FileLock, Timeout
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        import sys
+
+        print(f"another run holds {settings.lock}; waiting for it to end", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        return _run(settings, include_missing)
+    finally:
+        lock.release()
+
+
+def _run(settings: Settings, include_missing: bool) -> RunResult:
+    profile = load_profile(settings.profile)
+    graph = build_graph(profile, settings)
+    status = graph_status(graph, ArtifactStore(settings.store, settings.work))
+    wanted = {
+        key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
+    }
+    selected = descendants(graph, wanted)
+    if not include_missing:
+        selected = {key for key in selected if status[key].state != "missing"}
+    record = RunRecord(settings.runs)
+    if not selected:
+        return RunResult(0, len(graph), {}, record.seconds)
+    console = Console(len(selected), record)
+    failure = _execute(settings, profile.threads, selected, console)
+    record.write()
+    if failure:
+        raise RunFailed(failure)
+    cached = len(graph) - console.computed - (len(selected) - console.done)
+    return RunResult(console.computed, cached, console.waiting, record.seconds)
+
+
+def _execute(settings: Settings, threads: int, selected: set[str], console: Console) -> str | None:
+    """Runs the selection in this process; returns the failed step and its error, or None."""
+    from o1_assets.materialize import prepare_compute
+
+    prepare_compute(threads)
+    _import_libraries()
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home())
+    import dagster as dg
+
+    from o1_assets.dagster_assets import asset_key
+    from o1_assets.definitions import build_definitions
+
+    definitions = build_definitions(settings)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    keys = [asset_key(key) for key in sorted(selected)]
+    with dg.DagsterInstance.get() as instance, watched_by(console):
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=keys,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={"o1/command": "run"},
+        )
+    for event in result.filter_events(lambda e: e.is_step_failure):
+        error = event.step_failure_data.error
+        cause = error.cause if error and error.cause else error
+        key = event.step_key.replace("__", "/") if event.step_key else "?"
+        return f"{key}: {cause.message.strip() if cause else 'failed'} (details: `o1 logs` or the Dagster UI, run {result.run_id})"
+    return None if result.success else f"run {result.run_id} failed; see the Dagster UI"
+
+
+def _import_libraries() -> None:
+    """Imported before any artifact starts, so that an artifact's seconds are its own."""
+    import torch  # noqa: F401
+    import transformers  # noqa: F401
+    import trl  # noqa: F401

@@ -1,0 +1,68 @@
+"""What each run of the command line did and how long it took: one JSON file a run, rewritten after every artifact.
+
+A killed run thus leaves the time it took up to its last artifact.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from o1_assets.store.manifest import Manifest
+
+
+class RunRecord:
+    """Counts from the start of this process, so that imports are part of a run's seconds."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.started = psutil.Process().create_time()
+        self.path = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:6]}.json"
+        self.computed: dict[str, str] = {}
+        self.compute_seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return time.time() - self.started
+
+    def made(self, manifest: Manifest) -> None:
+        self.computed[manifest.key] = manifest.cache_key
+        self.compute_seconds += manifest.cost.seconds
+        self.write()
+
+    def write(self) -> None:
+        content = {
+            "seconds": self.seconds,
+            "compute_seconds": self.compute_seconds,
+            "computed": self.computed,
+        }
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content, indent=1))
+        os.replace(temporary, self.path)
+
+
+def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, float]:
+    """(wall-clock seconds, seconds of them not spent computing) of the runs that made what is current.
+
+    current: key -> today's manifest. What no recorded run made (the Dagster UI did) counts its computing only.
+    """
+    wall = overhead = 0.0
+    covered: set[str] = set()
+    for path in sorted(folder.glob("*.json")):
+        run: dict[str, Any] = json.loads(path.read_text())
+        own = {
+            k
+            for k, cache_key in run["computed"].items()
+            if k in current and current[k].cache_key == cache_key
+        }
+        if own:
+            wall += run["seconds"]
+            overhead += run["seconds"] - run["compute_seconds"]
+            covered |= own
+    return wall + sum(m.cost.seconds for k, m in current.items() if k not in covered), overhead

@@ -1,0 +1,33 @@
+"""Who watches a run in this process: called when an artifact starts, says a line, and is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from o1_assets.store.manifest import Manifest
+
+
+class Watcher(Protocol):
+    def started(self, key: str) -> None: ...
+    def line(self, key: str, text: str) -> None: ...
+    def made(self, key: str, manifest: Manifest, cached: bool) -> None: ...
+    def waits(self, key: str, why: str) -> None: ...
+
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def watcher() -> Watcher | None:
+    return _watcher.get()

@@ -1,0 +1,144 @@
+"""One round's artifacts. Round 0 is phase 1 (uniform choice, dense labels); rounds 1 and up are phase 2.
+
+Rounds are artifacts from this factory and not partitions of one asset: Dagster refuses the loop
+labels -> prm -> policy -> labels of the next round for every kind of partition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from o1_assets.artifact import Artifact
+from o1_assets.evaluation.round_eval import make_round_eval
+from o1_assets.labels.batches import label_batches
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.table import make_labels
+from o1_assets.policy.train import make_policy
+from o1_assets.reward.train import make_orm, make_prm
+from o1_assets.rounds.selection import make_selection
+from o1_assets.rounds.solutions import make_solutions
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+    from o1_assets.settings import Settings
+
+TABLE, MODEL = ("parquet", "polars"), ("pytorch", "huggingface")
+
+
+def round_name(k: int) -> str:
+    return f"r{k:02d}"
+
+
+def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
+    """Round k's eight artifacts, in the order of the data."""
+    name, before = round_name(k), round_name(k - 1)
+    first = k == 0
+    newest_policy = "generator/model" if first else f"{before}/policy"
+    inbox = Inbox(settings.inbox)
+
+    def artifact(stage: str, compute, config, inputs, description, kinds, **more) -> Artifact:  # type: ignore[no-untyped-def]
+        return Artifact(
+            key=f"{name}/{stage}",
+            compute=compute,
+            config=config,
+            inputs=inputs,
+            description=description,
+            group=f"rounds/{name}",
+            kinds=kinds,
+            seed=profile.seed_of(f"{name}/{stage}"),
+            tags={"o1/round": name, "o1/stage": stage, "o1/phase": "1" if first else "2"},
+            **more,
+        )
+
+    earlier = {f"labels_{i:02d}": f"{round_name(i)}/labels" for i in range(k + 1)}
+    outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
+    scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
+    models = {"resource_class": profile.model_class}
+    return [
+        artifact(
+            "solutions",
+            make_solutions,
+            profile.solutions,
+            {"policy": newest_policy, "train": "problems/train"},
+            f"Sampled by {'GPT*' if first else f'baby-o1 v{k - 1}'} on a fresh draw of train problems.",
+            TABLE,
+            **models,
+        ),
+        artifact(
+            "selection",
+            make_selection,
+            profile.selection(k),
+            {"solutions": f"{name}/solutions", "policy": newest_policy, "train": "problems/train", **scored},
+            "What is sent to be labelled: uniform at random."
+            if first
+            else f"What is sent to be labelled: the solutions that fool PRM v{k - 1} most (Lightman et al. 2023, 4.2).",
+            TABLE,
+            **models,
+        ),
+        artifact(
+            "label_batches",
+            label_batches(inbox, name),
+            profile.batches(k),
+            {"selection": f"{name}/selection", "train": "problems/train"},
+            "The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: order of "
+            "arrival and repeats do not matter.",
+            ("json",),
+            external=lambda: inbox.version(name),
+        ),
+        artifact(
+            "labels",
+            make_labels,
+            profile.labels(k),
+            {"selection": f"{name}/selection", "batches": f"{name}/label_batches", "train": "problems/train"},
+            "One row a rated completion, cleaned of repeats and disagreement.",
+            TABLE,
+        ),
+        artifact(
+            "prm",
+            make_prm,
+            profile.prm(k),
+            {"generator": "generator/model", "init": "generator/model" if first else f"{before}/prm", **earlier},
+            f"PRM v{k}: predicts negative, neutral or positive at each step's end.",
+            MODEL,
+            **models,
+        ),
+        artifact(
+            "orm",
+            make_orm,
+            profile.orm(k),
+            {"generator": "generator/model", "init": "generator/model" if first else f"{before}/orm", **outcomes},
+            f"ORM v{k}: predicts whether the final answer is right, from uniform samples.",
+            MODEL,
+            **models,
+        ),
+        artifact(
+            "policy",
+            make_policy,
+            profile.policy,
+            {
+                "policy": newest_policy,
+                "generator": "generator/model",
+                "prm": f"{name}/prm",
+                "orm": f"{name}/orm",
+                "train": "problems/train",
+            },
+            f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models and tree search.",
+            MODEL,
+            **models,
+        ),
+        artifact(
+            "eval",
+            make_round_eval,
+            profile.evaluation(k),
+            {
+                "policy": f"{name}/policy",
+                "generator": "generator/model",
+                "prm": f"{name}/prm",
+                "orm": f"{name}/orm",
+                "test": "problems/test",
+            },
+            f"baby-o1 v{k}, PRM v{k} and ORM v{k} on held-out problems.",
+            TABLE,
+            **models,
+        ),
+    ]
