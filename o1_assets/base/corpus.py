@@ -1,0 +1,57 @@
+"""The corpus: expressions drawn here, never from the problem set, each with one written solution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from random import Random
+
+from o1_assets.base.config import CorpusConfig
+from o1_assets.base.teacher import Teacher
+from o1_assets.problems.expression import Expression
+
+# The wordings are those of reasoning_gym's basic_arithmetic.
+WORDINGS = ("Calculate {}.", "What is {}?", "Solve {}.", "Compute {}.", "Evaluate: {}.")
+LARGEST_WRITTEN = 999
+"""A wrong solution may leave the range of the right ones, but not the corpus' three digits."""
+
+_NUMBER = re.compile(r"\d+")
+
+
+def draw_expression(config: CorpusConfig, rng: Random) -> Expression:
+    """An expression whose right intermediate values all stay within config.max_value."""
+    while True:
+        terms = rng.randint(config.min_terms, config.max_terms)
+        expression = Expression(
+            tuple(rng.randint(config.min_number, config.max_number) for _ in range(terms)),
+            tuple(rng.choice("+-*") for _ in range(terms - 1)),
+        )
+        if _stays_within(expression, config.max_value):
+            return expression
+
+
+def _stays_within(state: Expression, limit: int) -> bool:
+    while state.ops:
+        index = state.next_index()
+        state = state.reduce(index)
+        if abs(state.numbers[index]) > limit:
+            return False
+    return True
+
+
+def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield config.solutions pairs (question, steps).
+
+    exclude: expressions without spaces that must not occur (the test problems).
+    """
+    rng = Random(seed)
+    written = 0
+    while written < config.solutions:
+        expression = draw_expression(config, rng)
+        if str(expression).replace(" ", "") in exclude:
+            continue
+        steps = Teacher(config, rng).solve(expression)
+        if any(int(n) > LARGEST_WRITTEN for step in steps for n in _NUMBER.findall(step)):
+            continue
+        yield rng.choice(WORDINGS).format(expression), steps
+        written += 1

@@ -1,0 +1,187 @@
+"""base/model of the nano profile: tokenizer, corpus, and a Llama pre-trained on it in one pass.
+
+Muon for the layers' matrices, AdamW for the rest, linear decay, loss on the solution only. Same seed and
+threads, same bytes. Deliberately left out: mixed precision, compilation, packing, several devices; at this
+size none of them pays for its start-up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.base.config import BaseConfig
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+Pair = tuple[list[int], list[int]]
+"""Token ids of a prompt and of its solution (end token included)."""
+
+
+def make_base(task: Task, config: BaseConfig) -> Outcome:
+    """Input "test": the problems whose expressions must not occur in the corpus."""
+    import json
+
+    import polars as pl
+
+    from o1_assets.base.corpus import draw_corpus
+    from o1_assets.base.tokenizer import make_tokenizer
+    from o1_assets.engine.plots import line_plot
+
+    test = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
+    expressions = (json.loads(m).get("metadata", {}).get("expression") for m in test["metadata"])
+    exclude = {e.replace(" ", "") for e in expressions if e}
+    corpus = list(draw_corpus(config.corpus, task.seed, exclude))
+    tokenizer = make_tokenizer(config.max_positions)
+    pairs = encode(tokenizer, corpus)
+    task.progress(f"corpus: {len(corpus)} solutions")
+
+    model = build_model(config, tokenizer, task.seed)
+    losses = train(model, pairs, config, task.seed, task.progress)
+    save(model, tokenizer, task.out)
+    line_plot(
+        task.out / "plots" / "learning_curve.png",
+        {"loss": (list(range(len(losses))), losses)},
+        x="update", y="loss on solution tokens", title="Pre-training",
+    )  # fmt: skip
+    tokens = sum(len(prompt) + len(solution) for prompt, solution in pairs)
+    parameters = count_parameters(model)
+    return Outcome(
+        figures={
+            "parameters": parameters,
+            "updates": len(losses),
+            "corpus_solutions": len(corpus),
+            "corpus_tokens": tokens,
+            "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
+        },
+        cost=Cost(flops=6.0 * parameters * tokens, tokens_trained=tokens),
+        rows=len(corpus),
+        sample=[{"question": q, "solution": "\n".join(steps)} for q, steps in corpus[:5]],
+    )
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, corpus: list[tuple[str, list[str]]]) -> list[Pair]:
+    prompts = tokenizer([question + "\n" for question, _ in corpus], add_special_tokens=False)["input_ids"]
+    texts = ["".join(step + "\n" for step in steps) for _, steps in corpus]
+    solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    end = [tokenizer.eos_token_id]
+    return [(prompt, solution + end) for prompt, solution in zip(prompts, solutions, strict=True)]
+
+
+def build_model(config: BaseConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+    """A freshly initialised Llama; transformers and vLLM load it without code of ours."""
+    import torch
+    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    special = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    llama = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        max_position_embeddings=config.max_positions,
+        tie_word_embeddings=False,
+        dtype="float32",
+        **special,
+    )
+    model = LlamaForCausalLM(llama)
+    model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, **special)
+    return model
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Non-embedding parameters: everything but the token embedding and the output head."""
+    return sum(p.numel() for name, p in model.named_parameters() if "embed_tokens" not in name and "lm_head" not in name)
+
+
+def batches(pairs: list[Pair], batch_size: int, seed: int) -> Iterator[list[Pair]]:
+    """One shuffled pass in batches of near equal length: sorted by length within windows of 50 batches."""
+    rng = Random(seed)
+    order = list(range(len(pairs)))
+    rng.shuffle(order)
+    window = 50 * batch_size
+    groups = []
+    for start in range(0, len(order), window):
+        part = sorted(order[start : start + window], key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
+        groups += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    rng.shuffle(groups)
+    for group in groups:
+        yield [pairs[i] for i in group]
+
+
+def collate(batch: list[Pair], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """ids and labels, both (batch, tokens), padded on the right; labels are -100 outside the solution."""
+    import torch
+
+    width = max(len(p) + len(s) for p, s in batch)
+    ids = [p + s + [pad] * (width - len(p) - len(s)) for p, s in batch]
+    labels = [[-100] * len(p) + s + [-100] * (width - len(p) - len(s)) for p, s in batch]
+    return torch.tensor(ids), torch.tensor(labels)
+
+
+def train(
+    model: LlamaForCausalLM,
+    pairs: list[Pair],
+    config: BaseConfig,
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[float]:
+    """One pass over the pairs, in place. Returns the loss of every update."""
+    import torch
+
+    from o1_assets.base.muon import Muon
+
+    torch.set_num_threads(config.threads)
+    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    ours = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in ours]
+    optimizers = [
+        Muon(matrices, lr=config.muon_lr),
+        torch.optim.AdamW(rest, lr=config.adamw_lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+    ]
+    groups = list(batches(pairs, config.batch_size, seed))
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(
+            o, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
+        )
+        for o in optimizers
+    ]
+    losses: list[float] = []
+    started = time.monotonic()
+    model.train()
+    for update, batch in enumerate(groups, 1):
+        ids, labels = collate(batch, model.config.pad_token_id)
+        # No attention mask: padding is on the right, where a causal model never looks.
+        logits = model(input_ids=ids, use_cache=False).logits
+        loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+        losses.append(loss.item())
+        if update % 100 == 0:
+            recent = sum(losses[-100:]) / 100
+            progress(f"update {update}/{len(groups)}, loss {recent:.3f}, {time.monotonic() - started:.0f} s")
+    model.eval()
+    return losses
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """A Hugging Face folder: config, generation config, safetensors, tokenizer."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

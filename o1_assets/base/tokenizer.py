@@ -1,0 +1,50 @@
+"""The nano world's tokenizer: a digit, an operator, a word, a newline are one token each.
+
+Spaces around operators are dropped on the way in, so that "Calculate 3 * 4 - 5." is eight tokens.
+Text of solutions has no such spaces and survives decode(encode(text)) exactly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
+SPECIAL = (PAD, BOS, EOS, UNKNOWN)
+WORDS = ("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer ")
+SYMBOLS = ("\n", *"0123456789", *"+-*=", ".", "?")
+VOCABULARY = (*SPECIAL, *SYMBOLS, *WORDS)
+
+# A conversation is the question, a newline, the solution: the plain prompt of the whole project.
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'assistant' %}"
+    "{{ message['content'] + eos_token }}{% else %}{{ message['content'] + '\n' }}{% endif %}{% endfor %}"
+)
+
+
+def make_tokenizer(max_positions: int) -> PreTrainedTokenizerFast:
+    """A tokenizer that adds no special tokens by itself: a prompt, a step and a whole text encode alike."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({t: i for i, t in enumerate(VOCABULARY)}, unk_token=UNKNOWN))
+    # Only after a digit: the space of "answer -7" belongs to the word.
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Replace(Regex(rf"(?<=\d) *\{op} *"), op) for op in "+-*"]
+    )
+    words = "|".join(WORDS)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{words}|[\s\S]"), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=BOS,
+        eos_token=EOS,
+        unk_token=UNKNOWN,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        model_max_length=max_positions,
+        chat_template=CHAT_TEMPLATE,
+    )
