@@ -1,0 +1,85 @@
+"""A made-up report: every kind of row once, so that a test or an eye can look at the whole page."""
+
+from __future__ import annotations
+
+import math
+
+from o1_assets.evaluation.charts import SELECTORS
+from o1_assets.evaluation.headline import headline, run_headlines
+from o1_assets.evaluation.report import ReportData
+
+CEILING = dict(zip(SELECTORS, [0.96, 0.95, 0.93, 0.915, 0.835, 0.886, 0.985], strict=True))
+
+
+def curve_rows(start: float) -> list[dict[str, object]]:
+    return [
+        {
+            "selector": name,
+            "n": 2**k,
+            "mean": top - (top - start) * math.exp(-k / 1.7),
+            "std": 0.02 * (1 - k / 6),
+        }
+        for name, top in CEILING.items()
+        for k in range(7)
+    ]
+
+
+def example(kind: str, correct: bool) -> dict[str, object]:
+    texts = [("3*4=12", 1), ("check 3*4=12", 0), ("5-12=7", -1 if not correct else 1), ("answer 7", 1)]
+    steps = [
+        {
+            "text": text, "rating": rating if i < 3 or correct else None,
+            "newest": 0.98 - 0.3 * i * (not correct), "first": 0.9,
+        }
+        for i, (text, rating) in enumerate(texts)
+    ]  # fmt: skip
+    return {
+        "kind": kind, "title": f"A {kind} solution", "question": "Calculate 5 - 3 * 4 + 9 - 2 * 2 * 8 - 1.",
+        "truth": "-7", "answer": "7", "correct": correct, "steps": steps, "newest": 10, "first": 0,
+        "newest_score": 0.123, "first_score": 0.729,
+    }  # fmt: skip
+
+
+def report() -> ReportData:
+    rounds = [
+        {
+            "round": k, "pass@1": 0.59 + 0.025 * k, "greedy": 0.86 + 0.005 * k,
+            "majority_at_n": 0.83 + 0.008 * k,
+            "prm_best_of_n": 0.9 + 0.006 * k, "fooled_fresh": 0.36 * 0.75**k, "fooled_pool": 0.3 * 0.8**k,
+            "step_f1": 0.6 + 0.03 * k, "step_accuracy_wrong": 0.5 + 0.035 * k,
+            "step_accuracy_right": 0.8 + 0.015 * k,
+            "wait_share": 0.08 - 0.004 * k, "wait_right_share": 0.7 + 0.01 * k,
+        }
+        for k in range(11)
+    ]  # fmt: skip
+    stages = [("solutions", 9.1), ("selection", 3.2), ("label_batches", 0.1), ("labels", 0.2), ("prm", 14.0)]
+    stages += [("orm", 6.0), ("policy", 24.3), ("eval", 11.7)]
+    costs = [{"asset": "base/model", "seconds": 201.0, "flops": 7.9e12, "tokens": 2_000_000}]
+    costs += [
+        {"asset": f"r{k:02d}/{name}", "seconds": s, "flops": s * 1e10, "tokens": int(s * 9000)}
+        for k in range(11)
+        for name, s in stages
+    ]
+    return ReportData(
+        profile="nano",
+        headline={
+            **run_headlines(731.4, 0.082, 2.41),
+            "generator_pass@1": headline(0.5917, 0.0031),
+            "baby_o1_pass@1": headline(0.84217, 0.0042, 0.7278),
+            "generator_greedy": headline(0.871),
+            "baby_o1_greedy": headline(0.868, None, 0.871),
+            "majority@64": headline(0.8353, 0.004),
+            "orm_best_of_64": headline(0.9151, 0.006),
+            "prm_best_of_64": headline(0.96012, 0.005, 0.94),
+            "fooled_rate_first": headline(0.3131, None, None, "lower"),
+            "fooled_rate_last": headline(0.0421, None, 0.3131, "lower"),
+        },
+        rounds=rounds,
+        curves={"GPT*, PRM v10": curve_rows(0.59), "baby-o1 v10, PRM v10": curve_rows(0.8)},
+        examples=[example("right", True), example("convincing wrong", False)],
+        costs=costs,
+        compute=[
+            {"flops": 1e13 * (1 + 0.4 * k), "pass@1": 0.6 + 0.1 * math.log2(1 + 0.4 * k)} for k in range(11)
+        ],
+        facts={"problems": "300 held out", "samples": "64 a problem", "commit": "0123abcd"},
+    )

@@ -1,0 +1,126 @@
+"""The report: whole, self-contained, readable, and true to the numbers it was given."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from o1_assets.evaluation.charts import fit_log2
+from o1_assets.evaluation.headline import headline, met, result_headlines
+from o1_assets.evaluation.report import ReportData, render
+from o1_assets.evaluation.report.words import count, figure_name, figure_value, seconds
+from tests.evaluation.made_up import report
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render(report())
+
+
+def test_every_headline_number_stands_in_the_page_at_full_precision(page: str) -> None:
+    for name, figure in report().headline.items():
+        assert name in page
+        for number in (figure["value"], figure["spread"], figure["target"]):
+            if number is not None:
+                assert f'<data value="{number}">' in page, name
+
+
+def test_met_and_missed_are_said_in_words(page: str) -> None:
+    rows = dict(re.findall(r"<code>([^<]+)</code></th>(.*?)</tr>", page, re.DOTALL))
+    assert "✓ met" in rows["baby_o1_pass@1"]
+    assert "✗ missed" in rows["baby_o1_greedy"]
+    assert "met" not in rows["generator_greedy"] and "missed" not in rows["generator_greedy"]
+
+
+def test_nothing_is_loaded_from_anywhere_and_nothing_runs(page: str) -> None:
+    assert not re.search(r"<(script|link|iframe|img|object)\b", page)
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", page)
+    assert "@import" not in page
+    assert all("w3.org" in url for url in re.findall(r"https?://[^\s\"'<)]+", page))
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]+)\)", page))
+
+
+def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
+    charts = re.findall(r'<figure[^>]*aria-label="([^"]+)"', page)
+    assert len(charts) == page.count("<svg") == 7
+    assert any("pass@1 from 59.0% to 84.0%" in alt for alt in charts)
+
+
+def test_ids_are_unique_and_tags_are_balanced(page: str) -> None:
+    class Balanced(HTMLParser):
+        open: list[str]
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in ("meta", "br"):
+                self.open.append(tag)
+
+        def handle_startendtag(self, tag: str, attrs: object) -> None:
+            pass
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open and self.open.pop() == tag, f"</{tag}> closes something else"
+
+    parser = Balanced()
+    parser.open = []
+    parser.feed(page)
+    assert parser.open == []
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_what_models_wrote_is_text_and_never_markup() -> None:
+    data = report()
+    evil = "<img src=x onerror=alert(1)>"
+    example = {**data.examples[0], "question": evil, "answer": evil}
+    page = render(ReportData("nano", {}, examples=[example], facts={"commit": evil}))
+    assert evil not in page and "&lt;img" in page
+
+
+def test_a_report_of_nothing_is_still_a_page() -> None:
+    assert "From GPT*" in render(ReportData("nano", {}))
+
+
+def test_the_same_data_gives_the_same_page(page: str) -> None:
+    assert render(report()) == page
+
+
+def test_a_figure_without_a_value_is_said_to_be_not_measured() -> None:
+    assert "not measured" in render(ReportData("nano", {"fooled_rate_last": headline(None, target=0.3)}))
+
+
+def test_targets_are_met_in_the_direction_that_is_better() -> None:
+    assert met(headline(0.9, target=0.9)) is True
+    assert met(headline(0.9, target=0.8, better="lower")) is False
+    assert met(headline(0.9)) is None
+
+
+def test_the_headlines_carry_the_targets_that_follow_from_the_generator() -> None:
+    generator = {
+        "n": 64, "pass@1": 0.4, "pass@1_spread": 0.01, "greedy": 0.8, "orm_best_of_n": 0.85,
+        "majority_at_n": 0.9,
+        "prm_best_of_n": 0.95, "prm_over_orm_se": 0.01, "prm_over_majority_se": 0.02,
+    }  # fmt: skip
+    made = result_headlines(generator, {"pass@1": 0.7, "greedy": 0.81}, 0.3, 0.05)
+    assert made["baby_o1_pass@1"]["target"] == pytest.approx(0.6), "error .6 down by a third is .4"
+    assert made["baby_o1_greedy"]["target"] == 0.8
+    assert made["prm_best_of_64"]["target"] == pytest.approx(0.94)
+    assert made["fooled_rate_last"] == {"value": 0.05, "spread": None, "target": 0.3, "better": "lower"}
+    assert made["generator_pass@1"]["spread"] == 0.01
+    assert {"majority@64", "orm_best_of_64", "generator_greedy", "fooled_rate_first"} <= set(made)
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert (seconds(4.23), seconds(185), seconds(3725)) == ("4.2 s", "3 min 05 s", "1 h 02 min")
+    assert seconds(119.7) == "2 min 00 s"
+    assert (count(950), count(12_345), count(7.89e12)) == ("950", "12.3 k", "7.89 T")
+    assert figure_value("overhead_share", 0.0821) == "8.2%"
+    assert figure_name("prm_best_of_32") == "PRM, best of 32"
+
+
+def test_the_compute_line_is_least_squares_on_log2() -> None:
+    fit = fit_log2([1, 2, 4, 8], [0.1, 0.2, 0.3, 0.4])
+    assert fit is not None
+    assert (fit.gain, fit.intercept, fit.r2) == pytest.approx((0.1, 0.1, 1.0))
+    assert fit_log2([1, 2], [0.1, 0.2]) is None
