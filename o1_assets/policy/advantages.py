@@ -29,8 +29,8 @@ def outcome_advantages(rewards: Sequence[float], std_floor: float = 1e-4) -> Flo
 def returns_to_go(steps: Floats, ends: Sequence[int], length: int) -> Floats:
     """For each of `length` tokens the sum of `steps` over the steps that end at or after it.
 
-    ends[s] is the index of step s's last token, ascending. Tokens after the last step's end (the end token, where
-    it follows the last newline) belong to the last step.
+    ends[s] is the index of step s's last token, ascending. Tokens after the last step's end, such as an end
+    token that follows the last newline, belong to the last step.
     """
     if len(steps) != len(ends):
         raise ValueError(f"{len(steps)} step values, {len(ends)} step ends")

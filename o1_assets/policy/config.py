@@ -63,4 +63,6 @@ class PolicyConfig(StageConfig):
     advantage_clip: float = Field(5.0, gt=0)
     chunks: int = Field(4, ge=1)
     """The batch is sorted by length and sent through the model in so many pieces, to compute less padding."""
-    curve_problems: int = Field(0, ge=0)
+    answer_prefix: str = "answer "
+    """How the step that ends a solution begins."""
+    prompt_template: str = "{question}\n"

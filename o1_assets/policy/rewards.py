@@ -21,19 +21,26 @@ from o1_assets.reward.aggregate import NEGATIVE, NEUTRAL, POSITIVE, solution_sco
 Floats = NDArray[np.float64]
 
 
-class StepScorer(Protocol):
-    """A process reward model."""
+Tokens = Sequence[Sequence[int]]
 
-    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[np.ndarray]:
-        """For each solution the probabilities (steps, 3) of each step being negative, neutral, positive."""
+
+class StepScorer(Protocol):
+    """A process reward model. Prompts and completions are token ids."""
+
+    def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[Floats]:
+        """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each whole step."""
         ...
 
 
-class OutcomeScorer(Protocol):
-    """An outcome reward model."""
+class RewardModels(StepScorer, Protocol):
+    """A PRM and an ORM."""
 
-    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
-        """For each solution the probability that its final answer is correct."""
+    def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]:
+        """For each completion the probability that its final answer is correct."""
+        ...
+
+    def score_both(self, prompts: Tokens, completions: Tokens) -> tuple[list[Floats], list[float]]:
+        """Both at once, which shares work."""
         ...
 
 

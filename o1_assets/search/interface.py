@@ -34,7 +34,7 @@ class Budget:
 class Expand:
     """Sample `samples` next steps after `node`. The reply lists the distinct children, scored by the PRM.
 
-    Identical samples are one child. Samples that were cut off are not listed: the list may be empty. A node
+    Identical samples are one child. Samples that are cut off or blank are not listed, so the list may be empty. A node
     after which the policy ends the solution is itself in the list, now `ended`.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 from o1_assets.engine.interface import Engine, Sample, SamplingParams
@@ -10,6 +9,7 @@ from o1_assets.policy.rewards import StepScorer
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.search.interface import Budget, Expand, Found, Strategy
 from o1_assets.search.tree import Node, Tree
+from o1_assets.seeds import derive_seed
 
 
 def search(
@@ -92,7 +92,7 @@ def _attach(
         same = next((child for child in request.node.children if child.token_ids in spellings), None)
         if same is not None:
             same.samples += 1
-            if sample.finished and same not in live:
+            if not same.cut and same not in live:
                 live.append(same)
             continue
         text = policy.tokenizer.decode(sample.token_ids, skip_special_tokens=True)
@@ -100,8 +100,8 @@ def _attach(
         node.ended = sample.token_ids[-1] == end or (sample.finished and is_answer(text))
         if node.ended and sample.token_ids[-1] != end:
             node.token_ids.append(end)
-        node.cut = not sample.finished
-        if sample.finished:
+        node.cut = not sample.finished or not text.strip()
+        if not node.cut:
             live.append(node)
     return live
 
@@ -111,7 +111,9 @@ def _score(new: Sequence[tuple[Tree, Node]], prm: StepScorer) -> None:
     todo = [(tree, node) for tree, node in new if node.probabilities is None and node.parent is not None]
     if not todo:
         return
-    scored = prm.score([tree.prompt for tree, _ in todo], [node.completion() for _, node in todo])
+    scored = prm.step_probabilities(
+        [tree.prompt_ids for tree, _ in todo], [node.completion_ids() for _, node in todo]
+    )
     for (tree, node), probabilities in zip(todo, scored, strict=True):
         tree.tokens_scored += len(tree.prompt_ids) + len(node.completion_ids())
         node.probabilities = probabilities[-1]
@@ -120,9 +122,3 @@ def _score(new: Sequence[tuple[Tree, Node]], prm: StepScorer) -> None:
 
 def _found(answer: Node, tree: Tree) -> Found:
     return Found(answer, tree, answer.completion(), answer.completion_ids(), answer.ended)
-
-
-def derive_seed(*parts: int) -> int:
-    """A seed of 63 bits for this place in the tree, unlike its neighbours'."""
-    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

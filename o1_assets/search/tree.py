@@ -15,7 +15,7 @@ class Node:
     logprob: log-probability of the step's tokens under the policy, given all before it.
     probabilities: the PRM's (3,) for negative, neutral, positive; None at the root.
     score: product of P(right) over the path, the solution score of the steps so far.
-    ended: the solution ends here. cut: the step was not finished, nothing can follow it.
+    ended: the solution ends here. cut: not a whole step (cut off, or blank); not followed.
     samples: how many identical samples this node stands for.
     drawn: how many next steps have been sampled after it.
     visits, value: for strategies that come back to a node.

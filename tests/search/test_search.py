@@ -38,7 +38,7 @@ def test_greedy_falls_for_the_misconception() -> None:
 
 
 @pytest.mark.parametrize(
-    "strategy", [StepBeam(width=1, branch=8), StepBeam(2, 8), PuctSearch(simulations=12, branch=8)]
+    "strategy", [StepBeam(width=1, branch=16), StepBeam(2, 16), PuctSearch(12, branch=16)]
 )
 def test_search_finds_the_path_that_greedy_misses(strategy: Strategy) -> None:
     for found in search(

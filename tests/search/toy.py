@@ -72,10 +72,12 @@ class PathScorer:
     def __init__(self, solution: str, right: float = 0.9, wrong: float = 0.1) -> None:
         self.solution, self.right, self.wrong = solution, right, wrong
 
-    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> list[np.ndarray]:
+    def step_probabilities(
+        self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+    ) -> list[np.ndarray]:
         scored = []
         for completion in completions:
-            steps = completion.splitlines(keepends=True)
+            steps = ToyTokenizer().decode(completion).splitlines(keepends=True)
             prefixes = ["".join(steps[: i + 1]) for i in range(len(steps))]
             rights = [self.right if self.solution.startswith(prefix) else self.wrong for prefix in prefixes]
             scored.append(np.array([[1 - r, 0.0, r] for r in rights]).reshape(-1, 3))

@@ -1,0 +1,113 @@
+"""TRL's GRPOTrainer with process supervision: our rollouts, and an advantage of its own for every token.
+
+What is overridden: where solutions and advantages come from (`_generate_and_score_completions`) and how
+log-probabilities are batched (less padding). The loss, its clipping, the KL term and the optimiser are TRL's.
+On policy: one update a batch, so that the importance ratio is 1. Searched solutions are treated the same:
+they are built of steps that this policy sampled a moment ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from trl import GRPOTrainer
+
+from o1_assets.policy.rollouts import Rollout
+
+Groups = Callable[[list[str], int], list[list[Rollout]]]
+"""(prompts, number of the update) -> for each prompt its scored group."""
+
+
+class ProcessGRPOTrainer(GRPOTrainer):
+    """groups makes and scores the solutions of an update; chunks: pieces that a forward pass is cut into."""
+
+    def __init__(self, *args: Any, groups: Groups, chunks: int = 1, **kwargs: Any) -> None:
+        self._groups = groups
+        self._chunks = chunks
+        super().__init__(*args, reward_funcs=_in_groups, **kwargs)
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Tensors of shape (B, prompt) left-padded, (B, T) right-padded; advantages (B, T).
+
+        Raises ValueError if the batch is not made of whole groups.
+        """
+        size = self.num_generations
+        prompts = [row["prompt"] for row in inputs[::size]]
+        if [row["prompt"] for row in inputs] != [prompt for prompt in prompts for _ in range(size)]:
+            raise ValueError(f"a batch of {len(inputs)} rows is not made of whole groups of {size}")
+        training = self.model.training
+        rollouts = [rollout for group in self._groups(prompts, self.state.global_step) for rollout in group]
+        self.model.train(training)
+
+        encoded = {
+            prompt: self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in set(prompts)
+        }
+        prompt_ids, prompt_mask = self._pad([encoded[r.prompt] for r in rollouts], left=True)
+        completion_ids, completion_mask = self._pad([r.token_ids for r in rollouts], left=False)
+        advantages = torch.zeros(completion_ids.shape, device=completion_ids.device)
+        for row, rollout in zip(advantages, rollouts, strict=True):
+            row[: len(rollout.advantages)] = torch.as_tensor(rollout.advantages, dtype=row.dtype)
+        batch = {
+            "prompt_ids": prompt_ids,
+            "prompt_mask": prompt_mask,
+            "completion_ids": completion_ids,
+            "completion_mask": completion_mask,
+            "advantages": advantages,
+            "num_items_in_batch": self.accelerator.gather(completion_mask.sum()).sum(),
+        }
+        if self.beta != 0.0:
+            with torch.no_grad():
+                batch["ref_per_token_logps"] = self._get_per_token_logps_and_entropies(
+                    self.ref_model,
+                    torch.cat([prompt_ids, completion_ids], dim=1),
+                    torch.cat([prompt_mask, completion_mask], dim=1),
+                    completion_ids.size(1),
+                )[0]
+        return batch
+
+    def _get_per_token_logps_and_entropies(  # type: ignore[override]
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """As TRL's, (B, T), but in chunks of rows of similar length, each without its common padding."""
+        prompt = input_ids.size(1) - logits_to_keep
+        order = attention_mask[:, prompt:].sum(dim=1).argsort(stable=True)
+        rows, logps, entropies = [], [], []
+        for chunk in order.chunk(self._chunks):
+            mask = attention_mask[chunk]
+            keep = int(mask[:, prompt:].sum(dim=1).max())
+            start = prompt - int(mask[:, :prompt].sum(dim=1).max())
+            columns = slice(start, prompt + keep)
+            logp, entropy, aux_loss = super()._get_per_token_logps_and_entropies(
+                model, input_ids[chunk, columns], mask[:, columns], keep, *args, **kwargs
+            )
+            padding = (0, logits_to_keep - keep)
+            rows.append(chunk)
+            logps.append(torch.nn.functional.pad(logp, padding))
+            if entropy is not None:
+                entropies.append(torch.nn.functional.pad(entropy, padding))
+        back = torch.cat(rows).argsort()
+        return torch.cat(logps)[back], torch.cat(entropies)[back] if entropies else None, aux_loss
+
+    def _pad(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """(ids, mask), both (rows, longest)."""
+        length = max(len(row) for row in rows)
+        ids = torch.full((len(rows), length), self._tokenizer.pad_token_id, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            columns = slice(length - len(row), length) if left else slice(0, len(row))
+            ids[i, columns] = torch.tensor(row, dtype=torch.long)
+            mask[i, columns] = 1
+        return ids.to(self.accelerator.device), mask.to(self.accelerator.device)
+
+
+def _in_groups(**_: Any) -> list[float]:
+    """Stands where TRL insists on a reward function."""
+    raise AssertionError("rewards are made with the groups")

@@ -1,0 +1,186 @@
+"""rNN/policy: baby-o1, by process-supervised GRPO from the newest policy."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.evaluation.flops import flops_generate, flops_train
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.policy.curves import Curve, curve_point, save_plots
+from o1_assets.policy.rollouts import Collector, Rollout
+from o1_assets.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from o1_assets.policy.rewards import RewardModels
+
+
+def make_policy(task: Task, config: PolicyConfig) -> Outcome:
+    """Inputs: policy (checkpoint to start from), generator, prm, orm, train (problems). Writes a checkpoint.
+
+    The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from o1_assets.reward.score import load_scorer
+
+    model = AutoModelForCausalLM.from_pretrained(task.inputs["policy"], dtype="float32")
+    tokenizer = AutoTokenizer.from_pretrained(task.inputs["policy"])
+    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    curve, collector, tokens_trained = train_policy(
+        model, tokenizer, scorer, draw_problems(problems, config, task.seed), config, task.seed, task.progress
+    )
+    model.save_pretrained(task.out)
+    tokenizer.save_pretrained(task.out)
+    pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
+    save_plots(curve, task.out / "plots")
+
+    parameters = collector.engine.parameters
+    cost = scorer.cost() + Cost(
+        flops=flops_generate(parameters, collector.tokens_generated)
+        + flops_train(parameters, tokens_trained),
+        tokens_generated=collector.tokens_generated,
+        tokens_trained=tokens_trained,
+    )
+    return Outcome(figures=_figures(curve), cost=cost, rows=len(curve), sample=curve[-5:])
+
+
+def draw_problems(problems: pl.DataFrame, config: PolicyConfig, seed: int) -> list[dict[str, Any]]:
+    """The problems of all updates in order: without repeats as long as there are enough."""
+    wanted = config.updates * config.problems_per_update
+    order = np.random.default_rng(derive_seed(seed, "problems"))
+    drawn = np.concatenate([order.permutation(problems.height) for _ in range(-(-wanted // problems.height))])
+    return problems[drawn[:wanted].tolist()].to_dicts()
+
+
+def train_policy(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rewards: RewardModels,
+    problems: list[dict[str, Any]],
+    config: PolicyConfig,
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
+) -> tuple[list[Curve], Collector, int]:
+    """Trains `model` in place, `problems_per_update` of the problems an update.
+
+    Returns the learning curve (one row an update), the collector with its counts, and the tokens trained on.
+    """
+    from datasets import Dataset
+    from transformers.trainer_callback import PrinterCallback
+
+    from o1_assets.engine.transformers_engine import TransformersEngine
+    from o1_assets.policy.grpo import ProcessGRPOTrainer
+
+    rows = [{"prompt": config.prompt_template.format(question=problem["question"])} for problem in problems]
+    collector = Collector(
+        engine=TransformersEngine(model, tokenizer),
+        rewards=rewards,
+        config=config,
+        seed=derive_seed(seed, "rollouts"),
+        is_answer=lambda step: step.startswith(config.answer_prefix),
+        grade=_grader(rows, problems, config) if config.reward.outcome == "grader" else None,
+    )
+    curve: list[Curve] = []
+    tokens_trained = 0
+
+    def groups(prompts: list[str], update: int) -> list[list[Rollout]]:
+        nonlocal tokens_trained
+        made = collector.groups(prompts, update)
+        tokens_trained += sum(
+            len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
+            for group in made
+            for rollout in group
+        )
+        curve.append({"update": update, **curve_point(made)})
+        progress(
+            f"update {update + 1}/{config.updates}: PRM {curve[-1]['prm_score']:.3f}, "
+            f"ORM {curve[-1]['orm_score']:.3f}, {curve[-1]['tokens']:.1f} tokens"
+        )
+        return made
+
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = ProcessGRPOTrainer(
+            model=model,
+            args=_arguments(config, seed, Path(scratch)),
+            train_dataset=Dataset.from_list(rows),
+            processing_class=tokenizer,
+            groups=groups,
+            chunks=config.chunks,
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return curve, collector, tokens_trained
+
+
+def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
+    """TRL's arguments: one on-policy update a batch, and nothing logged, saved or reported by TRL."""
+    import torch
+    from trl import GRPOConfig
+
+    return GRPOConfig(
+        output_dir=str(scratch),
+        max_steps=config.updates,
+        per_device_train_batch_size=config.problems_per_update * config.group_size,
+        num_generations=config.group_size,
+        num_iterations=1,
+        steps_per_generation=1,
+        gradient_accumulation_steps=1,
+        max_completion_length=config.max_tokens,
+        temperature=config.temperature,
+        beta=config.kl_coefficient,
+        loss_type="dapo",
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": config.final_learning_rate},
+        warmup_steps=config.warmup_updates,
+        weight_decay=0.0,
+        max_grad_norm=config.max_grad_norm,
+        shuffle_dataset=False,
+        seed=seed,
+        bf16=False,
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=False,
+        dataloader_pin_memory=False,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _grader(
+    rows: list[dict[str, str]], problems: list[dict[str, Any]], config: PolicyConfig
+) -> Callable[[str, str], bool]:
+    from o1_assets.problems.grade import grade
+
+    of_prompt = {row["prompt"]: problem for row, problem in zip(rows, problems, strict=True)}
+
+    def correct(prompt: str, solution: str) -> bool:
+        last = solution.splitlines()[-1] if solution else ""
+        return last.startswith(config.answer_prefix) and grade(
+            of_prompt[prompt], last.removeprefix(config.answer_prefix)
+        )
+
+    return correct
+
+
+def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:
+    """First and last quarter of the curve: what a person wants to see beside the plots."""
+    quarter = max(1, len(curve) // 4)
+    names = ("prm_score", "orm_score", "tokens", "entropy", "wait_share")
+    figures: dict[str, float | int | str | None] = {"updates": len(curve)}
+    for name in names:
+        figures[f"{name}_first"] = round(float(np.mean([point[name] for point in curve[:quarter]])), 4)
+        figures[f"{name}_last"] = round(float(np.mean([point[name] for point in curve[-quarter:]])), 4)
+    return figures
