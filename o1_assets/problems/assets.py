@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def problem_artifacts(profile: Profile) -> list[Artifact]:
     # Both draw from the source with one seed: the split is by content, the draw must be the same.
-    common = {"config": profile.problems, "inputs": {}, "group": "problems", "seed": profile.seed_of("problems")}
+    common = {
+        "config": profile.problems,
+        "inputs": {},
+        "group": "problems",
+        "seed": profile.seed_of("problems"),
+    }
     return [
         Artifact(
             key="problems/train",

@@ -1,0 +1,72 @@
+"""What makes two questions the same problem, whatever their wording.
+
+Of arithmetic it is the expression alone; of any other text it is its words and symbols, without case, spacing,
+closing punctuation or the choice among Unicode forms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+from o1_assets.problems.expression import Expression
+
+_SAME = str.maketrans({**dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014", "-"), "×": "*", "·": "*", "÷": "/",
+                       **dict.fromkeys("\u2018\u2019", "'"), **dict.fromkeys("\u201c\u201d", '"')})  # fmt: skip
+_ASK = re.compile(
+    r"(please )?(calculate|compute|evaluate|solve|simplify|find|determine|state|give|work out|what is|what's)?"
+    r"( the)?( final)?( (answer|result|value))?( to| of| for)?( the)?( following)?"
+    r"( (arithmetic|multiplication|addition|subtraction))*( (problem|expression))?\s*:?\s*"
+)
+_GIVE_ONLY = re.compile(r"\s*give only the (result|answer) as your final answer\.?$")
+_ARITHMETIC = re.compile(r"[-(\s]*\d[-+*/().\d\s]*")
+_SPLIT_NUMBER = re.compile(r"[\d.]\s+[\d.]")
+
+
+def normalise(text: str) -> str:
+    """Case, spacing, Unicode forms, and punctuation at the end folded away."""
+    folded = unicodedata.normalize("NFKC", text).translate(_SAME).casefold()
+    return " ".join(folded.split()).rstrip(" .?!:;=")
+
+
+def arithmetic(question: str) -> str | None:
+    """The expression, without spaces, if asking for its value is all the question does; else None.
+
+    >>> arithmetic("What is 3 × 4 - 5?")
+    '3*4-5'
+    """
+    text = _GIVE_ONLY.sub("", normalise(question)).rstrip(" .?!:;=")
+    asked = _ASK.match(text)
+    expression = text[asked.end() :] if asked else text
+    if not _ARITHMETIC.fullmatch(expression) or _SPLIT_NUMBER.search(expression):
+        return None
+    bare = "".join(expression.split())
+    return bare if re.search(r"[\d)][-+*/]", bare) else None
+
+
+def canonical(question: str) -> str:
+    """The content by which problems are deduplicated, split and identified."""
+    return arithmetic(question) or normalise(question)
+
+
+def flat_expression(content: str) -> Expression | None:
+    """The expression of integers joined by + - * that this canonical content is, if it is one."""
+    try:
+        return Expression.parse(content)
+    except ValueError:
+        return None
+
+
+def content_hash(content: str) -> str:
+    """64 hex digits. The first 16 name the problem, the next 16 decide its side of the split."""
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def problem_id(content: str) -> str:
+    return content_hash(content)[:16]
+
+
+def side(content: str, test_fraction: float) -> str:
+    """ "test" or "train", by content alone: growing or reordering the source moves nothing."""
+    return "test" if int(content_hash(content)[16:32], 16) < test_fraction * 2**64 else "train"

@@ -1,0 +1,100 @@
+"""Where problems come from, how many are taken, and which."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from o1_assets.artifact import StageConfig
+
+GSM8K_REVISION = "e53f048856ff4f594e959d75785d2c2d37b678ee"
+
+
+class Generator(StageConfig):
+    """One reasoning_gym generator: its registered name, its own parameters, its share of the draws."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+    weight: float = Field(default=1.0, gt=0)
+
+    @field_validator("parameters")
+    @classmethod
+    def _ours_to_choose(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        taken = sorted({"seed", "size"} & parameters.keys())
+        if taken:
+            raise ValueError(f"{' and '.join(taken)} are chosen by the stage: leave them out of parameters")
+        return parameters
+
+
+class ReasoningGymSource(StageConfig):
+    """Endless: problems are drawn until enough distinct ones were found."""
+
+    kind: Literal["reasoning_gym"] = "reasoning_gym"
+    generators: tuple[Generator, ...] = Field(min_length=1)
+
+
+class Gsm8kSource(StageConfig):
+    """GSM8K (Cobbe et al. 2021), from a folder with train.jsonl and test.jsonl, or from the Hub.
+
+    official_split: its published test set stays the test set, so that figures compare with published ones and
+    no problem that the field tests on is ever trained on; false splits all of it by content hash.
+    """
+
+    kind: Literal["gsm8k"] = "gsm8k"
+    folder: str | None = None
+    revision: str = GSM8K_REVISION
+    official_split: bool = True
+
+
+class FileSource(StageConfig):
+    """A .jsonl or .parquet file with `question` and `answer`, and `difficulty` (an integer) if it likes."""
+
+    kind: Literal["file"] = "file"
+    path: str
+
+
+SourceConfig = Annotated[ReasoningGymSource | Gsm8kSource | FileSource, Field(discriminator="kind")]
+
+
+class ArithmeticFilter(StageConfig):
+    """Which expressions without parentheses are kept; anything that is not one is left out.
+
+    max_value: every number met on the way in the standard order stays within +-max_value.
+    max_factor: no written factor of a product is larger (multiplication tables are learnt, not reasoned).
+    one_of: at least one of these operators occurs; empty asks for none.
+    """
+
+    min_terms: int = Field(default=2, ge=1)
+    max_terms: int = Field(default=8, ge=1)
+    max_value: int | None = None
+    max_factor: int | None = None
+    one_of: tuple[Literal["+", "-", "*"], ...] = ()
+
+
+class ProblemsConfig(StageConfig):
+    """train, test: how many problems each table holds.
+
+    test_fraction: the share of all content whose hash makes it a test problem, now and in every later draw.
+    shares: difficulty -> its relative share of each table, filled exactly; None takes difficulties as drawn.
+    patience: an endless source is given up after this many draws in a row that brought nothing that was wanted.
+    """
+
+    source: SourceConfig
+    train: int = Field(ge=1)
+    test: int = Field(ge=1)
+    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    arithmetic: ArithmeticFilter | None = None
+    shares: dict[int, float] | None = None
+    patience: int = Field(default=20_000, ge=1)
+
+    @model_validator(mode="after")
+    def _shares_can_be_filled(self) -> ProblemsConfig:
+        if self.shares is not None and (not self.shares or min(self.shares.values()) <= 0):
+            raise ValueError("shares needs at least one difficulty, and every share above 0")
+        return self
+
+
+def uniform(lowest: int, highest: int) -> dict[int, float]:
+    """Shares that are equal for every difficulty from lowest to highest."""
+    return {level: 1.0 for level in range(lowest, highest + 1)}

@@ -1,0 +1,92 @@
+"""Arithmetic expressions as a solver sees them: terms, operators, and the one-operation steps that are allowed.
+
+Used by the teacher that writes the base corpus and by the oracle that rates steps, so that both agree on
+what a right step is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r"\s*(-?\d+)\s*([-+*]|$)")
+OPERATION = re.compile(r"(-?\d+)([-+*])(-?\d+)=(-?\d+)")
+
+
+def apply(a: int, op: str, b: int) -> int:
+    """a op b for op in + - *."""
+    if op == "+":
+        return a + b
+    if op == "-":
+        return a - b
+    if op == "*":
+        return a * b
+    raise ValueError(f"operator {op!r} is not one of + - *")
+
+
+@dataclass(frozen=True)
+class Expression:
+    """numbers[0] ops[0] numbers[1] ops[1] ...; len(ops) == len(numbers) - 1."""
+
+    numbers: tuple[int, ...]
+    ops: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Expression:
+        """Parse "3 * 4 - 5". Raises ValueError on anything that is not integers joined by + - *."""
+        numbers, ops, at = [], [], 0
+        while True:
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise ValueError(f"{text!r} is not an expression of integers joined by + - *")
+            numbers.append(int(match[1]))
+            at = match.end()
+            if not match[2]:
+                return cls(tuple(numbers), tuple(ops))
+            ops.append(match[2])
+
+    def value(self) -> int:
+        state = self
+        while state.ops:
+            state = state.reduce(state.next_index())
+        return state.numbers[0]
+
+    def next_index(self) -> int:
+        """Where the standard order works next: the first product, else the first operator."""
+        return self.ops.index("*") if "*" in self.ops else 0
+
+    def legal_indices(self) -> list[int]:
+        """Operators whose two neighbours may be combined now without changing the expression's value.
+
+        A product may be taken when no product stands directly left of it or the product is associative with
+        it (always true for *); a sum when no product touches it and no minus stands directly left of it.
+        """
+        legal = []
+        for i, op in enumerate(self.ops):
+            left = self.ops[i - 1] if i > 0 else "+"
+            right = self.ops[i + 1] if i + 1 < len(self.ops) else "+"
+            if op == "*" or (left == "+" and right != "*"):
+                legal.append(i)
+        return legal
+
+    def reduce(self, index: int, result: int | None = None) -> Expression:
+        """The expression after the operation at `index` was replaced by its result (or by a wrong `result`)."""
+        if result is None:
+            result = apply(self.numbers[index], self.ops[index], self.numbers[index + 1])
+        return Expression(
+            (*self.numbers[:index], result, *self.numbers[index + 2 :]),
+            self.ops[:index] + self.ops[index + 1 :],
+        )
+
+    def match(self, a: int, op: str, b: int) -> list[int]:
+        """Indices at which this expression reads `a op b`."""
+        return [
+            i
+            for i in range(len(self.ops))
+            if (self.numbers[i], self.ops[i], self.numbers[i + 1]) == (a, op, b)
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(
+            [str(self.numbers[0]), *(f"{o} {n}" for o, n in zip(self.ops, self.numbers[1:], strict=True))]
+        )

@@ -1,0 +1,97 @@
+"""The process that reads answers for us: asked one at a time from any thread, ended when it takes too long.
+
+math-verify's own time limit is signal.alarm, which works in the main thread only; Dagster runs us in others.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
+from typing import Any
+
+SECONDS = 5.0
+"""For one answer, on the wall clock; the common ones take a few milliseconds."""
+
+START_SECONDS = 120.0
+"""To import sympy on a loaded machine."""
+
+
+class Reader:
+    """Starts at the first question; a process that was ended is replaced at the next one."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def ask(self, question: dict[str, Any]) -> bool:
+        """False too when no answer came in time. Raises RuntimeError if the process cannot even be started."""
+        with self._lock:
+            # A fork shares the pipes of its parent's process: never read each other's replies.
+            if self._process is None or self._process.poll() is not None or self._owner != os.getpid():
+                self._start()
+            process = self._process
+            assert process is not None and process.stdin is not None
+            try:
+                process.stdin.write(json.dumps(question).encode("ascii") + b"\n")
+                process.stdin.flush()
+                reply = _line(process, self.seconds)
+            except OSError:
+                reply = b""
+            if not reply:
+                self._end()
+            return reply == b"1\n"
+
+    def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "o1_assets.problems.grading_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        )
+        self._owner = os.getpid()
+        if _line(self._process, START_SECONDS) != b"ready\n":
+            self._end()
+            raise RuntimeError(
+                "the grading process did not start; run `python -m o1_assets.problems.grading_worker` to see why"
+            )
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None or self._owner != os.getpid():
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            try:
+                if pipe is not None:
+                    pipe.close()
+            except OSError:
+                pass  # what was still to be written has no reader any more
+
+
+def _line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """The next line, b"" if none came in time. The worker writes each at once, so the first byte brings all."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline() if selector.select(seconds) else b""
+
+
+_reader = Reader()
+atexit.register(_reader.close)
+
+
+def ask(question: dict[str, Any]) -> bool:
+    return _reader.ask(question)

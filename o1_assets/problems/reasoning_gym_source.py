@@ -1,0 +1,146 @@
+"""Problems of any reasoning_gym generator (github.com/open-thought/reasoning-gym), by name and parameters."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.problems.canonical import arithmetic, canonical, flat_expression
+from o1_assets.problems.config import Generator, ReasoningGymSource
+from o1_assets.problems.sources import ProblemError, RawProblem
+
+if TYPE_CHECKING:
+    from reasoning_gym.dataset import ProceduralDataset
+
+CHUNK = 500
+"""Draws from one dataset object. Some generators prepare all their items at once, so it cannot be endless."""
+
+_BOOKKEEPING = {"source_dataset", "source_index", "difficulty"}
+
+
+def _fields(*names: str) -> Callable[[dict[str, Any]], str]:
+    return lambda entry: json.dumps([entry["metadata"][name] for name in names], default=str)
+
+
+# Generators that ask for the same thing in several wordings, and what it is that they ask for.
+_CONTENT: dict[str, Callable[[dict[str, Any]], str]] = {
+    "calendar_arithmetic": lambda entry: json.dumps(
+        {k: v for k, v in entry["metadata"].items() if k not in _BOOKKEEPING}, sort_keys=True, default=str
+    ),
+    "complex_arithmetic": _fields("num1", "operation", "num2"),
+    "countdown": lambda entry: json.dumps(
+        [sorted(entry["metadata"]["numbers"]), entry["metadata"]["target"]]
+    ),
+    "family_relationships": lambda entry: (
+        entry["question"].split("\n\n")[0] + _fields("person1", "person2")(entry)
+    ),
+    "fraction_simplification": _fields("numerator", "denominator"),
+    "intermediate_integration": _fields("integrand", "variable"),
+    "polynomial_equations": _fields("polynomial_expr", "variable"),
+    "polynomial_multiplication": _fields("polynomial_expr"),
+    "simple_equations": _fields("equation"),
+    "simple_integration": _fields("integrand", "variable"),
+}
+_ARITHMETIC = {"basic_arithmetic", "chain_sum", "decimal_chain_sum", "products"}
+_REFUSED = {"time_intervals": "its problems depend on the present date"}
+
+
+class ReasoningGymProblems:
+    endless = True
+
+    def __init__(self, config: ReasoningGymSource) -> None:
+        self.generators = config.generators
+        for generator in self.generators:
+            _check(generator)
+
+    def problems(self, seed: int) -> Iterator[RawProblem]:
+        choose = random.Random(f"{seed} generators")
+        streams = [
+            _draws(g, random.Random(f"{seed} {i}").getrandbits(31)) for i, g in enumerate(self.generators)
+        ]
+        weights = [g.weight for g in self.generators]
+        while True:
+            [index] = choose.choices(range(len(streams)), weights)
+            yield _problem(self.generators[index], next(streams[index]))
+
+
+def open_dataset(generator: Generator, seed: int, size: int) -> ProceduralDataset:
+    """Raises ProblemError where the generator or its parameters are not reasoning_gym's."""
+    import reasoning_gym
+    from reasoning_gym.factory import DATASETS
+
+    if generator.name not in DATASETS:
+        raise ProblemError(
+            f"reasoning_gym has no generator {generator.name!r}; it has {', '.join(sorted(DATASETS))}."
+        )
+    try:
+        return reasoning_gym.create_dataset(generator.name, seed=seed, size=size, **generator.parameters)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise ProblemError(f"reasoning_gym's {generator.name} refuses its parameters: {error}.") from error
+
+
+def _draws(generator: Generator, seed: int) -> Iterator[dict[str, Any]]:
+    """Items seed, seed + 1, ...: chunks continue each other, as reasoning_gym seeds item i with seed + i."""
+    for start in count(0, CHUNK):
+        dataset = open_dataset(generator, seed + start, CHUNK)
+        for index in range(CHUNK):
+            yield dataset[index]
+
+
+def _problem(generator: Generator, entry: dict[str, Any]) -> RawProblem:
+    name, question = generator.name, entry["question"]
+    if name in _CONTENT:
+        content = f"{name} {_CONTENT[name](entry)}"
+    else:
+        content = (arithmetic(entry["metadata"]["expression"]) if name in _ARITHMETIC else None) or canonical(
+            question
+        )
+    expression = flat_expression(content)
+    corrected = False
+    if expression is not None and entry["answer"] != str(expression.value()):
+        # Without parentheses, basic_arithmetic 0.1.25 works strictly from left to right: 1 + 2 * 3 = 9.
+        entry["metadata"]["source_answer"] = entry["answer"]
+        entry["answer"] = str(expression.value())
+        corrected = True
+    return RawProblem(
+        question=question,
+        answer=entry["answer"] if isinstance(entry["answer"], str) else "",
+        canonical=content,
+        grader=f"reasoning_gym:{name}",
+        difficulty=len(expression.numbers) if expression is not None else _level(entry["metadata"]),
+        source=f"reasoning_gym/{name}",
+        metadata={**json.loads(json.dumps(entry, default=str)), "parameters": generator.parameters},
+        corrected=corrected,
+    )
+
+
+def _level(metadata: dict[str, Any]) -> int:
+    """The number of terms where a generator tells it, else 0: levels of other kinds do not compare."""
+    terms = metadata.get("num_terms")
+    return terms if isinstance(terms, int) else 0
+
+
+def _check(generator: Generator) -> None:
+    """Try the generator once. Raises ProblemError if its problems could not be trusted or graded later."""
+    if generator.name in _REFUSED:
+        raise ProblemError(
+            f"reasoning_gym's {generator.name} cannot be used: {_REFUSED[generator.name]}; take another."
+        )
+    parameters = generator.parameters
+    if generator.name == "basic_arithmetic" and not parameters.get("allow_parentheses", True):
+        if "/" in parameters.get("operators", "/"):
+            raise ProblemError(
+                "reasoning_gym's basic_arithmetic without parentheses writes answers that do not belong to its"
+                " divisions: leave '/' out of operators, or set allow_parentheses to true."
+            )
+        return
+    dataset = open_dataset(generator, 0, CHUNK)
+    entry = dataset[0]
+    stored = json.loads(json.dumps(entry, default=str))
+    if entry["answer"] is not None and dataset.score_answer(entry["answer"], stored) < 1:
+        raise ProblemError(
+            f"reasoning_gym's {generator.name} does not accept its own answer once stored as JSON; take another."
+        )
