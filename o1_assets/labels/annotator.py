@@ -1,0 +1,82 @@
+"""What rates by machine: one small interface, and the loop that walks a selection with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from o1_assets.labels.export import export_selection
+from o1_assets.labels.protocol import Protocol as LabelProtocol
+from o1_assets.labels.protocol import Slot
+from o1_assets.labels.ratings import fill
+from o1_assets.labels.schema import Record
+from o1_assets.labels.selection import Selection
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Machine labels carry no real time: the same selection has to give the same bytes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion to rate. problem: row of problems.parquet; prefix: the steps before it."""
+
+    problem: Mapping[str, Any]
+    prefix: tuple[str, ...]
+    text: str
+
+
+class Annotator(Protocol):
+    """Rates many completions at once, so that one that samples rollouts can batch them."""
+
+    labeler: str
+
+    def covers(self, problem: Mapping[str, Any]) -> bool:
+        """Whether it can rate solutions of this problem at all; if not, the record says bad_problem."""
+        ...
+
+    def rate(self, requests: Sequence[Request]) -> list[int | None]:
+        """-1, 0 or 1 for each request, None where it is unsure."""
+        ...
+
+
+def annotate(
+    selection: Selection, round_name: str, protocol: LabelProtocol, annotator: Annotator, solutions: set[str]
+) -> Iterator[Record]:
+    """Records of `solutions`, rated exactly as far as the protocol asks, in the selection's order.
+
+    All solutions advance together: each wave asks for everything that may be rated now.
+    """
+    ratings: dict[str, dict[Slot, int | None]] = {
+        solution: {}
+        for solution in selection.solution_ids
+        if solution in solutions and annotator.covers(selection.problem_of[solution])
+    }
+    active = list(ratings)
+    while active:
+        slots = [
+            (solution, slot)
+            for solution in active
+            for slot in protocol.open_slots(selection.shape(solution), ratings[solution])
+        ]
+        answers = annotator.rate([_request(selection, solution, slot) for solution, slot in slots])
+        for (solution, slot), rating in zip(slots, answers, strict=True):
+            ratings[solution][slot] = rating
+        active = [s for s in active if not protocol.finished(selection.shape(s), ratings[s])]
+
+    for index, record in enumerate(export_selection(selection, round_name, protocol)):
+        assert record.o1 is not None
+        solution = record.o1.solution_id
+        if solution in solutions:
+            timestamp = (EPOCH + timedelta(seconds=index)).isoformat()
+            filled = fill(record, ratings.get(solution, {}), protocol, annotator.labeler, timestamp)
+            if solution not in ratings:
+                filled.label.finish_reason = "bad_problem"
+            yield filled
+
+
+def _request(selection: Selection, solution: str, slot: Slot) -> Request:
+    steps = selection.steps[solution]
+    prefix = tuple(texts[0] for texts in steps[: slot.step])
+    return Request(selection.problem_of[solution], prefix, steps[slot.step][slot.completion])

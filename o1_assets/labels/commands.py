@@ -1,0 +1,33 @@
+"""What `o1 labels` does: a round's selection out to a file, a rated file in through the inbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.export import export_selection
+from o1_assets.labels.inbox import Inbox, SubmitReport
+from o1_assets.labels.intake import selection_check
+from o1_assets.labels.protocol import PROTOCOLS
+from o1_assets.labels.selection import Selection
+
+
+def export_to_file(config: LabelBatchesConfig, selection: Path, train: Path, file: Path) -> int:
+    """Writes the round's selection as unrated records; returns how many. Raises OSError, ValueError."""
+    loaded = Selection.load(selection, train)
+    partial = file.with_name(f".{file.name}.partial")
+    count = 0
+    with partial.open("w") as out:
+        for record in export_selection(loaded, config.round, PROTOCOLS[config.protocol]):
+            out.write(record.to_line() + "\n")
+            count += 1
+    partial.replace(file)
+    return count
+
+
+def submit_file(
+    config: LabelBatchesConfig, selection: Path, train: Path, inbox: Inbox, file: Path
+) -> SubmitReport:
+    """Takes the good lines of a rated file, quarantines the rest. Raises OSError (file unreadable), ValueError."""
+    loaded = Selection.load(selection, train)
+    return inbox.submit(file, config.round, selection_check(loaded, config.round, PROTOCOLS[config.protocol]))

@@ -1,0 +1,57 @@
+"""A round's selection as PRM800K-shaped records with nothing rated yet: what is sent to labellers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from o1_assets.labels.protocol import Protocol
+from o1_assets.labels.schema import Completion, Label, Origin, Question, Record, Step
+from o1_assets.labels.selection import Selection
+
+
+def generation_of(round_name: str) -> int | None:
+    """PRM800K's generation of a round: null for r00 (phase 1), k for round k."""
+    return int(round_name.removeprefix("r")) or None
+
+
+def export_selection(selection: Selection, round_name: str, protocol: Protocol) -> Iterator[Record]:
+    """One unrated record a solution, in the selection's order. Needs the selection's problems."""
+    generation = generation_of(round_name)
+    for row in selection.table.iter_rows(named=True):
+        solution = row["solution_id"]
+        if solution in selection.steps:
+            yield Record(
+                labeler=None,
+                timestamp=None,
+                generation=generation,
+                is_quality_control_question=False,
+                is_initial_screening_question=False,
+                question=_question(row, selection, generation),
+                label=Label(
+                    steps=[_step(texts) for texts in selection.steps[solution]],
+                    total_time=None,
+                    finish_reason=None,
+                ),
+                o1=Origin(
+                    round=round_name, solution_id=solution, selection=selection.digest, protocol=protocol.name
+                ),
+            )
+
+
+def _question(row: dict[str, Any], selection: Selection, generation: int | None) -> Question:
+    problem = selection.problem_of[row["solution_id"]]
+    fields = {"problem": problem["question"], "ground_truth_answer": problem["answer"]}
+    if generation is not None:
+        fields["pre_generated_steps"] = [texts[0] for texts in selection.steps[row["solution_id"]]]
+        fields["pre_generated_answer"] = row["answer"]
+        fields["pre_generated_verifier_score"] = row["score"]
+    return Question(**fields)
+
+
+def _step(texts: list[str]) -> Step:
+    return Step(
+        completions=[Completion(text=text, rating=None, flagged=None) for text in texts],
+        human_completion=None,
+        chosen_completion=None,
+    )

@@ -1,0 +1,131 @@
+"""The two labelling protocols as state machines: what may be rated now, when a solution is finished, what breaks it.
+
+A solution is a list of steps, each with its own step (completion 0) and alternatives drawn after the same
+prefix. Labelling walks along the own steps. A file cannot ask the model for a step after an alternative, so
+in both protocols the walk ends at the first negative own step, once its alternatives are rated.
+
+    dense   EVERY(s)  --own step s right-->  EVERY(s+1)          --own step s wrong-->  DONE
+    sparse  OWN(s)    --own step s right-->  OWN(s+1)            --own step s wrong-->  ALTERNATIVES(s)  -->  DONE
+
+EVERY(s) asks for all completions of step s, OWN(s) for completion 0, ALTERNATIVES(s) for the others. Right is
+positive or neutral. After the last step, and where a labeller is unsure of an own step, the walk is DONE.
+Lightman et al. 2023, section 2.4 (phases 1 and 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, NamedTuple
+
+from o1_assets.labels.violation import Violation
+
+
+class Slot(NamedTuple):
+    """One completion of one step, both counted from 0."""
+
+    step: int
+    completion: int
+
+
+Shape = Sequence[int]
+"""Completions of each step."""
+Ratings = Mapping[Slot, int | None]
+"""A missing slot is not rated yet; None means that the labeller looked and was unsure."""
+
+
+class Phase(Enum):
+    EVERY = "every completion"
+    OWN = "own step"
+    ALTERNATIVES = "alternatives"
+
+
+class State(NamedTuple):
+    """What the labeller is asked for. None stands for DONE."""
+
+    phase: Phase
+    step: int
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """first: the phase in which every step starts; after_error: the phase in which a wrong own step is finished."""
+
+    name: Literal["dense", "sparse"]
+    first: Phase
+    after_error: Phase | None
+
+    def start(self, shape: Shape) -> State | None:
+        return State(self.first, 0) if shape else None
+
+    def asks(self, state: State, shape: Shape) -> range:
+        """Completions of the state's step that may be rated in it, in the order in which they are shown."""
+        count = shape[state.step]
+        return {
+            Phase.EVERY: range(count),
+            Phase.OWN: range(min(1, count)),
+            Phase.ALTERNATIVES: range(1, count),
+        }[state.phase]
+
+    def advance(self, state: State, own: int | None, shape: Shape) -> State | None:
+        """The state after the own step of `state` was rated `own` (None: unsure)."""
+        if own is None or state.phase is Phase.ALTERNATIVES:
+            return None
+        if own < 0:
+            return None if self.after_error is None else State(self.after_error, state.step)
+        return State(self.first, state.step + 1) if state.step + 1 < len(shape) else None
+
+    def reached(self, shape: Shape, ratings: Ratings) -> Iterator[Slot]:
+        """Slots that may be rated given the ratings so far, in order, those rated already among them."""
+        state = self.start(shape)
+        while state is not None:
+            yield from (Slot(state.step, completion) for completion in self.asks(state, shape))
+            own = Slot(state.step, 0)
+            if own not in ratings:
+                return
+            state = self.advance(state, ratings[own], shape)
+
+    def open_slots(self, shape: Shape, ratings: Ratings) -> list[Slot]:
+        """What may still be rated now; rating all of it opens what comes next."""
+        return [slot for slot in self.reached(shape, ratings) if slot not in ratings]
+
+    def next_to_rate(self, shape: Shape, ratings: Ratings) -> Slot | None:
+        """The one to show next; None when the solution is finished."""
+        return next((slot for slot in self.reached(shape, ratings) if slot not in ratings), None)
+
+    def finished(self, shape: Shape, ratings: Ratings) -> bool:
+        return self.next_to_rate(shape, ratings) is None
+
+    def violations(self, shape: Shape, ratings: Ratings) -> list[Violation]:
+        """Every rating that the protocol did not ask for. A solution that is not finished breaks nothing."""
+        allowed = set(self.reached(shape, ratings))
+        return [
+            _violation(shape, ratings, slot)
+            for slot in sorted(ratings)
+            if ratings[slot] is not None and slot not in allowed
+        ]
+
+
+def _violation(shape: Shape, ratings: Ratings, slot: Slot) -> Violation:
+    rule, message = _broken_rule(shape, ratings, slot)
+    return Violation(rule, message, step=slot.step, completion=slot.completion)
+
+
+def _broken_rule(shape: Shape, ratings: Ratings, slot: Slot) -> tuple[str, str]:
+    if not (0 <= slot.step < len(shape) and 0 <= slot.completion < shape[slot.step]):
+        return "no_such_completion", "the solution has no such completion"
+    for step in range(slot.step):
+        own = ratings.get(Slot(step, 0))
+        if own is None:
+            return "prefix_not_rated", f"rated although step {step} before it is not rated"
+        if own < 0:
+            return "after_first_negative", f"rated although step {step} before it is negative"
+    if ratings.get(Slot(slot.step, 0)) is None:
+        return "own_step_not_rated", "an alternative is rated although the step itself is not"
+    return "alternative_not_asked", "an alternative is rated although the step itself is not negative"
+
+
+DENSE = Protocol("dense", first=Phase.EVERY, after_error=None)
+SPARSE = Protocol("sparse", first=Phase.OWN, after_error=Phase.ALTERNATIVES)
+PROTOCOLS: Mapping[str, Protocol] = {"dense": DENSE, "sparse": SPARSE}
