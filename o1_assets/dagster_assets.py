@@ -1,7 +1,5 @@
 """Shows the graph's artifacts to Dagster: one software-defined asset each, with what people want to see of it."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,8 @@ from o1_assets.code_version import code_version
 from o1_assets.materialize import materialize
 from o1_assets.profiles.profile import Profile
 from o1_assets.progress import watcher
+from o1_assets.reporting import write_report
+from o1_assets.settings import Settings
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
 from resources.compute import CLASSES
@@ -89,6 +89,27 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
         )
 
     return body
+
+
+def report_asset(settings: Settings) -> dg.AssetsDefinition:
+    """eval/report: the HTML page. Not in the store: it says how long things took, so no two are alike."""
+
+    @dg.asset(
+        key=asset_key("eval/report"),
+        deps=[asset_key("eval/summary")],
+        group_name="eval",
+        kinds={"html"},
+        owners=OWNERS,
+        description="One self-contained page: headline, curves, solutions to read, and what everything cost.",
+    )
+    def report() -> dg.MaterializeResult[Any]:
+        headline = write_report(settings)
+        figures = {name: row["value"] for name, row in headline.items() if row["value"] is not None}
+        return dg.MaterializeResult(
+            metadata={"report": dg.MetadataValue.path(str(settings.report)), **figures}
+        )
+
+    return report
 
 
 def _metadata(manifest: Manifest, folder: Path, cached: bool) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import dagster as dg
 
 from jobs.jobs import JOBS
-from o1_assets.dagster_assets import to_asset
-from o1_assets.evaluation.report_asset import report_asset
+from o1_assets.dagster_assets import report_asset, to_asset
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
@@ -24,7 +24,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     graph = build_graph(profile, settings)
     return dg.Definitions(
         assets=dg.with_source_code_references(
-            [*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(graph, settings)]
+            [*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)]
         ),
         jobs=JOBS,
         sensors=[label_batches_sensor(settings.inbox, profile.rounds)],
@@ -36,6 +36,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     )
 
 
+# Selections by string are in beta in 1.13; that they mean what they say is tested.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 # Dagster's own command-line tools import this module; where they start is not our business, the home is.
 settings = Settings.load()
 os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home()))

@@ -77,7 +77,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
         ),
         artifact(
             "label_batches",
-            label_batches(inbox, name),
+            label_batches(inbox),
             profile.batches(k),
             {"selection": f"{name}/selection", "train": "problems/train"},
             "The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: order of "
@@ -97,7 +97,11 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "prm",
             make_prm,
             profile.prm(k),
-            {"generator": "generator/model", "init": "generator/model" if first else f"{before}/prm", **earlier},
+            {
+                "generator": "generator/model",
+                "init": "generator/model" if first else f"{before}/prm",
+                **earlier,
+            },
             f"PRM v{k}: predicts negative, neutral or positive at each step's end.",
             MODEL,
             **models,
@@ -106,7 +110,11 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "orm",
             make_orm,
             profile.orm(k),
-            {"generator": "generator/model", "init": "generator/model" if first else f"{before}/orm", **outcomes},
+            {
+                "generator": "generator/model",
+                "init": "generator/model" if first else f"{before}/orm",
+                **outcomes,
+            },
             f"ORM v{k}: predicts whether the final answer is right, from uniform samples.",
             MODEL,
             **models,

@@ -12,6 +12,7 @@ import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.engine.interface import Engine, SamplingParams
+from o1_assets.engine.solutions import prompt_ids
 from o1_assets.engine.steps import step_ends
 from o1_assets.evaluation.flops import flops_generate
 from o1_assets.rounds.config import SelectionConfig
@@ -31,19 +32,22 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     pool = pool.unique(["problem_id", "text"], keep="first", maintain_order=True).join(
         problems, on="problem_id", how="inner", maintain_order="left"
     )
+    engine = task.open_engine(task.inputs["policy"])
+    pool = pool.with_columns(
+        prompt=pl.Series(prompt_ids(engine, pool["question"].to_list(), config.prompt_template))
+    )
     cost = Cost()
     if config.strategy == "uniform":
         chosen = choose_uniform(pool, config.solutions, config.per_problem, task.seed)
     else:
-        pool, cost = _score(task, config, pool)
+        pool, cost = _score(task, pool)
         chosen = choose_convincing(pool, config.solutions, config.per_problem, config.wrong_share)
-    engine = task.open_engine(task.inputs["policy"])
     completions, generated = sample_alternatives(
         engine, chosen, config, derive_seed(task.seed, "alternatives")
     )
     cost += Cost(flops=flops_generate(engine.parameters, generated), tokens_generated=generated)
     engine.close()
-    chosen = chosen.drop("question")
+    chosen = chosen.drop("question", "prompt")
     chosen.write_parquet(task.out / "solutions.parquet")
     completions.write_parquet(task.out / "completions.parquet")
     reasons = dict(chosen.group_by("reason").len().iter_rows())
@@ -52,8 +56,8 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
             "pool": pool.height,
             "solutions": chosen.height,
             "completions": completions.height,
-            "correct": chosen["correct"].mean(),  # type: ignore[dict-item]
-            "mean_score": chosen["score"].mean(),  # type: ignore[dict-item]
+            "correct": chosen["correct"].mean(),
+            "mean_score": chosen["score"].mean(),
             **{f"reason_{reason}": count for reason, count in sorted(reasons.items())},
         },
         cost=cost,
@@ -96,6 +100,7 @@ def sample_alternatives(
 ) -> tuple[pl.DataFrame, int]:
     """Every step of every chosen solution with alternatives drawn after the same prefix.
 
+    chosen: solutions with their prompt's token ids in the column prompt.
     Returns completions.parquet's rows (completion 0 is the solution's own step; equal alternatives are
     listed once) and the number of tokens generated.
     """
@@ -110,7 +115,7 @@ def sample_alternatives(
         ):
             rows.append((row["solution_id"], row["problem_id"], step, 0, text))
             for alternative in range(1, config.completions):
-                prompts.append([*prompt, *row["token_ids"][:start]])
+                prompts.append([*row["prompt"], *row["token_ids"][:start]])
                 seeds.append(derive_seed(seed, row["solution_id"], step, alternative))
                 asked.append((row["solution_id"], row["problem_id"], step, text))
             start = end + 1
@@ -120,7 +125,7 @@ def sample_alternatives(
     samples = engine.sample(prompts, params, seeds)
     known: dict[tuple[str, int], list[str]] = {}
     for (solution, problem, step, own), sample in zip(asked, samples, strict=True):
-        text = engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True).strip()
+        text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True)).strip()
         texts = known.setdefault((solution, step), [own])
         if sample.finished and text and text not in texts:
             rows.append((solution, problem, step, len(texts), text))
@@ -138,15 +143,11 @@ def _limit(ranked: pl.DataFrame, per_problem: int) -> pl.DataFrame:
     return ranked.filter(pl.int_range(pl.len()).over("problem_id") < per_problem)
 
 
-def _score(task: Task, config: SelectionConfig, pool: pl.DataFrame) -> tuple[pl.DataFrame, Cost]:
+def _score(task: Task, pool: pl.DataFrame) -> tuple[pl.DataFrame, Cost]:
     from o1_assets.reward.aggregate import solution_score
     from o1_assets.reward.score import load_scorer
 
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
-    tokenizer = scorer.tokenizer
-    prompts = [
-        tokenizer(config.prompt_template.format(question=question))["input_ids"]
-        for question in pool["question"]
-    ]
-    scores = [solution_score(steps) for steps in scorer.score(prompts, pool["token_ids"].to_list())]
+    steps = scorer.step_probabilities(pool["prompt"].to_list(), pool["token_ids"].to_list())
+    scores = [solution_score(one) for one in steps]
     return pool.with_columns(score=pl.Series(scores, dtype=pl.Float64)), scorer.cost()

@@ -6,7 +6,7 @@ import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.engine.interface import SamplingParams
-from o1_assets.engine.solutions import sample_solutions
+from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
 from o1_assets.evaluation.flops import flops_generate
 from o1_assets.rounds.config import SolutionsConfig
 from o1_assets.seeds import derive_seed
@@ -28,7 +28,7 @@ def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
         answer_prefix=config.answer_prefix,
         prompt_template=config.prompt_template,
     )
-    tokens = int(solutions["token_ids"].list.len().sum())
+    tokens = generated_tokens(solutions)
     parameters = engine.parameters
     engine.close()
     solutions.write_parquet(task.out / "solutions.parquet")
@@ -36,11 +36,11 @@ def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
         figures={
             "problems": problems.height,
             "solutions": solutions.height,
-            "correct": solutions["correct"].mean(),  # type: ignore[dict-item]
-            "finished": solutions["finished"].mean(),  # type: ignore[dict-item]
+            "correct": solutions["correct"].mean(),
+            "finished": solutions["finished"].mean(),
             "distinct": solutions.select("problem_id", "text").n_unique() / solutions.height,
         },
         cost=Cost(flops=flops_generate(parameters, tokens), tokens_generated=tokens),
         rows=solutions.height,
-        sample=solutions.head(5).select("problem_id", "text", "answer", "correct").to_dicts(),
+        sample=readable(problems, solutions),
     )

@@ -1,0 +1,67 @@
+"""nano: the whole loop on two CPU cores. How its numbers were found: ARCHITECTURE.md, "The nano world"."""
+
+from __future__ import annotations
+
+from o1_assets.base.config import BaseConfig
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.problems.config import (
+    ArithmeticFilter,
+    Generator,
+    ProblemsConfig,
+    ReasoningGymSource,
+    uniform,
+)
+from o1_assets.profiles.profile import Profile
+from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+
+MAX_TOKENS = 96
+ARITHMETIC = {
+    "min_terms": 3,
+    "max_terms": 7,
+    "min_digits": 1,
+    "max_digits": 1,
+    "operators": ["+", "-", "*"],
+    "allow_parentheses": False,
+    "allow_negation": False,
+    "format_style": "natural",
+}
+
+NANO = Profile(
+    name="nano",
+    seed=0,
+    rounds=10,
+    threads=2,
+    executor="in_process",
+    engine="transformers",
+    model_class="cpu",
+    annotator="oracle",
+    problems=ProblemsConfig(
+        source=ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=ARITHMETIC),)),
+        train=4000,
+        test=300,
+        arithmetic=ArithmeticFilter(min_terms=3, max_terms=7, max_value=200),
+        shares=uniform(3, 7),
+    ),
+    base=BaseConfig(),
+    samples=SamplesConfig(max_tokens=MAX_TOKENS),
+    sft_set=SftSetConfig(),
+    sft=SftConfig(),
+    solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
+    first_selection=SelectionConfig(
+        strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
+    ),
+    later_selection=SelectionConfig(
+        strategy="convincing_wrong", solutions=150, per_problem=2, completions=4, max_step_tokens=16
+    ),
+    first_prm=PRMConfig(updates=300),
+    later_prm=PRMConfig(updates=100),
+    first_orm=ORMConfig(updates=300, solutions=400),
+    later_orm=ORMConfig(updates=100, solutions=150),
+    policy=PolicyConfig(),
+    round_eval=RoundEvalConfig(problems=100, samples=64, max_tokens=MAX_TOKENS),
+    last_eval=RoundEvalConfig(problems=300, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    summary=SummaryConfig(),
+)

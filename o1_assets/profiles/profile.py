@@ -1,0 +1,74 @@
+"""A profile: one typed configuration of the whole graph. Each stage's numbers are documented in its config.py."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from o1_assets.artifact import StageConfig
+from o1_assets.base.config import BaseConfig
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.problems.config import ProblemsConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.seeds import derive_seed
+
+
+class Profile(StageConfig):
+    """first_*: round 0's values where they differ from the later rounds'; last_*: the last round's."""
+
+    name: str
+    seed: int
+    rounds: int = Field(ge=0, le=99, description="rounds of phase 2; round 0 is phase 1")
+    threads: int = Field(gt=0, description="torch threads; the bytes of a result depend on it")
+    executor: Literal["in_process", "multiprocess"]
+    engine: Literal["transformers", "vllm"]
+    model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
+    annotator: Literal["oracle", "human"]
+
+    problems: ProblemsConfig
+    base: BaseConfig
+    samples: SamplesConfig
+    sft_set: SftSetConfig
+    sft: SftConfig
+    solutions: SolutionsConfig
+    first_selection: SelectionConfig
+    later_selection: SelectionConfig
+    first_prm: PRMConfig
+    later_prm: PRMConfig
+    first_orm: ORMConfig
+    later_orm: ORMConfig
+    policy: PolicyConfig
+    round_eval: RoundEvalConfig
+    last_eval: RoundEvalConfig
+    summary: SummaryConfig
+
+    def seed_of(self, key: str) -> int:
+        """The seed of the artifact `key`."""
+        return derive_seed(self.seed, key)
+
+    def selection(self, k: int) -> SelectionConfig:
+        return self.first_selection if k == 0 else self.later_selection
+
+    def batches(self, k: int) -> LabelBatchesConfig:
+        return LabelBatchesConfig(round=f"r{k:02d}", protocol=self._protocol(k), annotator=self.annotator)
+
+    def labels(self, k: int) -> LabelsConfig:
+        return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k))
+
+    def prm(self, k: int) -> PRMConfig:
+        return self.first_prm if k == 0 else self.later_prm
+
+    def orm(self, k: int) -> ORMConfig:
+        return self.first_orm if k == 0 else self.later_orm
+
+    def evaluation(self, k: int) -> RoundEvalConfig:
+        return self.last_eval if k == self.rounds else self.round_eval
+
+    @staticmethod
+    def _protocol(k: int) -> Literal["dense", "sparse"]:
+        return "dense" if k == 0 else "sparse"
