@@ -34,7 +34,11 @@ class MuonAdamW(torch.optim.Optimizer):
     """matrices: 2-D parameters trained by Muon at muon_lr. others: parameter groups for AdamW, each with its lr."""
 
     def __init__(
-        self, matrices: Sequence[Parameter], muon_lr: float, others: Sequence[dict[str, Any]], momentum: float = 0.95
+        self,
+        matrices: Sequence[Parameter],
+        muon_lr: float,
+        others: Sequence[dict[str, Any]],
+        momentum: float = 0.95,
     ) -> None:
         self.adamw = torch.optim.AdamW([dict(group) for group in others], weight_decay=0.0, betas=(0.9, 0.99))
         self.momentum = momentum

@@ -1,0 +1,55 @@
+"""Every number of the reward models."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from o1_assets.artifact import StageConfig
+
+
+class RewardModelConfig(StageConfig):
+    """What the PRM and the ORM share: the extra input, the optimizer, the amount of training."""
+
+    probability_feature: bool = Field(
+        True, description="tell the model how unlikely the generator found each step; for tiny verifiers only"
+    )
+    probability_edges: tuple[float, ...] = Field(
+        (-8.0, -5.0, -3.5, -2.5, -1.7, -1.1, -0.7, -0.4, -0.2, -0.08, -0.02),
+        min_length=2,
+        description="log-probabilities, rising, at which the feature's embedding is learned",
+    )
+    updates: int = Field(250, gt=0, description="optimizer updates; equal for models that are compared")
+    batch_size: int = Field(16, gt=0, description="solutions an update, each with its labelled alternatives")
+    newest_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of a batch that is from the newest round; the rest is replay",
+    )
+    muon_lr: float = Field(3e-3, gt=0, description="learning rate of the layers' matrices")
+    adamw_lr: float = Field(1e-3, gt=0, description="learning rate of embeddings, norms and head")
+    feature_lr: float = Field(1e-2, gt=0, description="learning rate of the probability feature")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the updates with a rising learning rate")
+    class_balance: float = Field(
+        0.5, ge=0, le=1, description="class weights are count ** -class_balance: 0 none, 1 all classes alike"
+    )
+    holdout: float = Field(
+        0.1, ge=0, lt=1, description="share of the problems kept for judging, in all rounds"
+    )
+    score_tokens: int = Field(2048, gt=0, description="tokens a batch when nothing is trained")
+    prompt_template: str = Field("{question}\n", description="prompt before the first step")
+
+
+class PRMConfig(RewardModelConfig):
+    """The process reward model: three classes at each step's last token."""
+
+
+class ORMConfig(RewardModelConfig):
+    """The outcome reward model: is the final answer right."""
+
+    solutions: int | None = Field(
+        None, gt=0, description="solutions of each round, drawn uniformly; None: all"
+    )
+    every_step: bool = Field(
+        True, description="train on the outcome at every step's end, not only the last; the score is the last"
+    )

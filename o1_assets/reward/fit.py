@@ -1,0 +1,107 @@
+"""The training loop: transformers.Trainer with everything off that a short run does not need."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from o1_assets.reward.config import RewardModelConfig
+from o1_assets.reward.model import RewardModel
+from o1_assets.reward.optimizer import MuonAdamW
+from o1_assets.reward.predict import stack
+from o1_assets.reward.tree import Row, collate
+
+Item = tuple[Row, NDArray[np.int64], NDArray[np.float32] | None]
+"""A row, the class of each of its tokens (-100: none), the probability feature of each."""
+
+LOG_EVERY = 10
+
+
+def fit(
+    model: RewardModel,
+    items: Sequence[Item],
+    config: RewardModelConfig,
+    seed: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[tuple[int, float]]:
+    """Train in place on the items in order, batch_size at a time. Returns (update, mean loss since the last)."""
+    updates = len(items) // config.batch_size
+    optimizer = build_optimizer(model, config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda update: learning_rate_factor(update, updates, config.warmup)
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=scratch,
+                per_device_train_batch_size=config.batch_size,
+                max_steps=updates,
+                train_sampling_strategy="sequential",
+                logging_steps=LOG_EVERY,
+                logging_first_step=True,
+                logging_nan_inf_filter=False,
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                remove_unused_columns=False,
+                use_cpu=not torch.cuda.is_available(),
+                seed=seed,
+            ),
+            data_collator=collate_items,
+            train_dataset=list(items),
+            optimizers=(optimizer, schedule),
+            callbacks=[_Progress(progress)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+        history = [(int(e["step"]), float(e["loss"])) for e in trainer.state.log_history if "loss" in e]
+    model.eval()
+    return history
+
+
+def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:
+    """Muon for the matrices inside the layers; AdamW for embeddings, norms and head, and for the feature."""
+    matrices, others, feature = [], [], []
+    for name, parameter in model.named_parameters():
+        if name.startswith("feature."):
+            feature.append(parameter)
+        elif ".layers." in name and parameter.ndim == 2:
+            matrices.append(parameter)
+        else:
+            others.append(parameter)
+    groups = [{"params": others, "lr": config.adamw_lr}]
+    if feature:
+        groups.append({"params": feature, "lr": config.feature_lr})
+    return MuonAdamW(matrices, config.muon_lr, groups)
+
+
+def learning_rate_factor(update: int, updates: int, warmup: float) -> float:
+    """Linear from 0 to 1 over the first `warmup` share of the updates, linear to 0 at the end."""
+    rising = (update + 1) / max(1.0, warmup * updates)
+    falling = (updates - update) / max(1.0, (1 - warmup) * updates)
+    return min(1.0, rising, falling)
+
+
+def collate_items(items: Sequence[Item]) -> dict[str, torch.Tensor]:
+    """Inputs of RewardModel.forward, padded on the right."""
+    batch = collate([row for row, _, _ in items])
+    batch["labels"] = stack([classes for _, classes, _ in items], -100)
+    features = [feature for _, _, feature in items if feature is not None]
+    if features:
+        batch["min_logprob"] = stack(features, np.nan)
+    return batch
+
+
+class _Progress(TrainerCallback):
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.progress = progress
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        if logs and "loss" in logs:
+            self.progress(f"update {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}")

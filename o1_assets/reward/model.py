@@ -1,0 +1,151 @@
+"""The reward model: a token classifier on a causal checkpoint, with the generator's doubt as an extra input.
+
+On disk it is a plain Hugging Face folder that AutoModelForTokenClassification loads; the weights of the extra
+input are a second safetensors file beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
+
+FEATURE_FILE = "probability_feature.safetensors"
+PRM_CLASSES = ("negative", "neutral", "positive")
+ORM_CLASSES = ("wrong", "right")
+
+
+class ProbabilityFeature(nn.Module):
+    """An embedding of a log-probability, interpolated between the knots at which it is learned.
+
+    Interpolated rather than cut into buckets: a score must not jump because a log-probability on a bucket's
+    edge came out 1e-7 larger in another batch.
+    """
+
+    def __init__(self, edges: Sequence[float], hidden: int) -> None:
+        super().__init__()
+        self.edges: Tensor
+        self.register_buffer("edges", torch.tensor(list(edges), dtype=torch.float32), persistent=False)
+        self.weight = nn.Parameter(torch.zeros(len(edges), hidden))
+
+    def forward(self, logprob: Tensor) -> Tensor:
+        """(batch, n), NaN where no step ends -> (batch, n, hidden), zero there."""
+        absent = logprob.isnan()
+        value = logprob.nan_to_num(0.0).clamp(float(self.edges[0]), float(self.edges[-1]))
+        upper = torch.bucketize(value, self.edges).clamp(1, len(self.edges) - 1)
+        low, high = self.edges[upper - 1], self.edges[upper]
+        share = ((value - low) / (high - low)).unsqueeze(-1)
+        vector = self.weight[upper - 1] * (1 - share) + self.weight[upper] * share
+        return vector.masked_fill(absent.unsqueeze(-1), 0.0)
+
+
+class RewardModel(nn.Module):
+    """Classifies the last token of steps: 3 classes for a PRM, 2 for an ORM.
+
+    class_weights, shape (classes,), weigh the training loss only and are not saved.
+    """
+
+    def __init__(self, backbone: PreTrainedModel, class_weights: Tensor | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classes = int(backbone.config.num_labels or 0)
+        self.class_weights = class_weights
+        edges = getattr(backbone.config, "probability_edges", None)
+        self.feature = ProbabilityFeature(edges, backbone.config.hidden_size) if edges else None
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        attention_mask: Tensor,
+        min_logprob: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """input_ids, position_ids, min_logprob, labels: (batch, n); attention_mask as `tree.collate` makes it.
+
+        labels are classes, -100 where nothing is labelled. Returns logits (batch, n, classes) and, with labels, loss.
+        """
+        embeds = self.backbone.get_input_embeddings()(input_ids)
+        if self.feature is not None:
+            if min_logprob is None:
+                raise ValueError(
+                    "this reward model reads the generator's log-probabilities: pass min_logprob"
+                )
+            embeds = embeds + self.feature(min_logprob)
+        logits = self.backbone(
+            inputs_embeds=embeds, position_ids=position_ids, attention_mask=attention_mask, use_cache=False
+        ).logits
+        if labels is None:
+            return {"logits": logits}
+        loss = nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), labels.flatten(), weight=self.class_weights, ignore_index=-100
+        )
+        return {"loss": loss, "logits": logits}
+
+    def save(self, path: Path) -> None:
+        """Write config.json, model.safetensors and, if there is one, the feature's weights."""
+        self.backbone.save_pretrained(path)
+        if self.feature is not None:
+            save_file({"weight": self.feature.weight.detach().contiguous()}, path / FEATURE_FILE)
+
+
+def start_reward_model(
+    checkpoint: Path, classes: Sequence[str], edges: Sequence[float] | None
+) -> RewardModel:
+    """A reward model to be trained: the one saved in `checkpoint`, or a new head on a causal checkpoint.
+
+    edges: knots of the probability feature, None for none. A new head is drawn from torch's global generator.
+    Raises ValueError if the checkpoint is a reward model with other classes or another feature.
+    """
+    config = AutoConfig.from_pretrained(checkpoint)
+    if any("TokenClassification" in name for name in config.architectures or ()):
+        model = load_reward_model(checkpoint)
+        saved = list((model.backbone.config.id2label or {}).values())
+        if saved != list(classes) or (model.feature is None) != (edges is None):
+            raise ValueError(f"{checkpoint} is a reward model of another kind: classes {saved}")
+        return model
+    config.id2label = dict(enumerate(classes))
+    config.label2id = {name: i for i, name in enumerate(classes)}
+    config.classifier_dropout = 0.0
+    config.probability_feature = edges is not None
+    config.probability_edges = None if edges is None else [float(e) for e in edges]
+    return RewardModel(_backbone(checkpoint, config=config))
+
+
+def load_reward_model(path: Path) -> RewardModel:
+    """The reward model saved in a folder, in evaluation mode. Reads safetensors only."""
+    model = RewardModel(_backbone(path))
+    if model.feature is not None:
+        model.feature.load_state_dict(load_file(path / FEATURE_FILE))
+    return model.eval()
+
+
+def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> None:
+    """Write the model and the tokenizer of the checkpoint it began as."""
+    model.save(path)
+    AutoTokenizer.from_pretrained(tokenizer_from).save_pretrained(path)
+
+
+def non_embedding_parameters(model: PreTrainedModel) -> int:
+    """Parameters outside the token embedding and the language-model head: the P of `2P` and `6P`."""
+    skip = {
+        id(p)
+        for e in (model.get_input_embeddings(), model.get_output_embeddings())
+        if e
+        for p in e.parameters()
+    }
+    return sum(p.numel() for p in model.parameters() if id(p) not in skip)
+
+
+def _backbone(path: Path, **options: Any) -> PreTrainedModel:
+    return cast(
+        PreTrainedModel,
+        AutoModelForTokenClassification.from_pretrained(
+            path, dtype="float32", use_safetensors=True, attn_implementation="sdpa", **options
+        ),
+    )

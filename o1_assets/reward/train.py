@@ -1,0 +1,185 @@
+"""rNN/prm and rNN/orm: from labels, or outcomes, of all rounds so far to a reward model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.evaluation.flops import flops_score, flops_train
+from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
+from o1_assets.reward.dataset import IGNORED, Example, held_out, orm_examples, prm_examples, round_folders
+from o1_assets.reward.judge import classification_figures
+from o1_assets.reward.sampler import draw_order
+from o1_assets.reward.tree import Row
+from o1_assets.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from o1_assets.reward.model import RewardModel
+
+
+def make_prm(task: Task, config: PRMConfig) -> Outcome:
+    """Inputs: generator (for the feature), init (generator, or the PRM before), labels_00, labels_01, ..."""
+    from transformers import AutoTokenizer
+
+    from o1_assets.reward.model import PRM_CLASSES
+
+    tokenizer = AutoTokenizer.from_pretrained(task.inputs["init"])
+    examples: list[Example] = []
+    for number, folder in enumerate(round_folders(task.inputs, "labels")):
+        labels = pl.read_parquet(folder / "labels.parquet")
+        examples += prm_examples(labels, tokenizer, config.prompt_template, number)
+    return _train(task, config, examples, PRM_CLASSES)
+
+
+def make_orm(task: Task, config: ORMConfig) -> Outcome:
+    """Inputs: generator, init, train (for the questions), solutions_00, ...: uniform samples with `correct`."""
+    from transformers import AutoTokenizer
+
+    from o1_assets.reward.model import ORM_CLASSES
+
+    tokenizer = AutoTokenizer.from_pretrained(task.inputs["init"])
+    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    questions = dict(problems.select("problem_id", "question").iter_rows())
+    examples: list[Example] = []
+    for number, folder in enumerate(round_folders(task.inputs, "solutions")):
+        solutions = pl.read_parquet(folder / "solutions.parquet").sort("solution_id")
+        if config.solutions is not None and config.solutions < solutions.height:
+            solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
+        examples += orm_examples(
+            solutions, questions, tokenizer, config.prompt_template, config.every_step, number
+        )
+    return _train(task, config, examples, ORM_CLASSES)
+
+
+@dataclass
+class Material:
+    """Examples as rows of tokens, the class of each token, and each token's feature (or None)."""
+
+    examples: list[Example]
+    rows: list[Row]
+    labels: list[NDArray[np.int64]]
+    features: list[NDArray[np.float32]] | None
+
+    def tokens(self, indices: Sequence[int]) -> int:
+        return sum(len(self.rows[i]) for i in indices)
+
+
+def _train(
+    task: Task, config: RewardModelConfig, examples: list[Example], classes: tuple[str, ...]
+) -> Outcome:
+    import torch
+
+    from o1_assets.reward.fit import fit
+    from o1_assets.reward.model import non_embedding_parameters, save_reward_model, start_reward_model
+
+    material, cost = _prepare(task, config, examples)
+    judged = [i for i, e in enumerate(examples) if held_out(e.problem_id, config.holdout)]
+    trained = sorted(set(range(len(examples))) - set(judged))
+    counts = class_counts([material.labels[i] for i in trained], len(classes))
+
+    torch.manual_seed(derive_seed(task.seed, "head"))
+    model = start_reward_model(
+        task.inputs["init"], classes, config.probability_edges if config.probability_feature else None
+    )
+    model.class_weights = torch.tensor(class_weights(counts, config.class_balance), dtype=torch.float32)
+    order = draw_order(
+        [examples[i].round for i in trained], [len(material.rows[i]) for i in trained],
+        config.updates, config.batch_size, config.newest_share, derive_seed(task.seed, "order"),
+    )  # fmt: skip
+    drawn = [trained[i] for i in order]
+    features = material.features
+    items = [(material.rows[i], material.labels[i], features[i] if features else None) for i in drawn]
+    history = fit(model, items, config, derive_seed(task.seed, "fit"), task.progress)
+    save_reward_model(model, task.inputs["init"], task.out)
+    _plot(task.out, history)
+
+    size = non_embedding_parameters(model.backbone)
+    seen, looked = material.tokens(drawn), material.tokens(judged)
+    cost += Cost(flops=flops_train(size, seen), tokens_trained=seen)
+    cost += Cost(flops=flops_score(size, looked), tokens_scored=looked)
+    return Outcome(
+        figures={
+            "solutions": len(examples),
+            "trained_solutions": len(trained),
+            "rounds": len({e.round for e in examples}),
+            **{f"labels_{name}": counts[i] for i, name in enumerate(classes)},
+            "updates": config.updates,
+            "epochs": len(drawn) / len(trained),
+            "loss_first": history[0][1],
+            "loss_last": history[-1][1],
+            **_judge(model, material, judged, classes, config.score_tokens),
+        },
+        cost=cost,
+        rows=len(examples),
+    )
+
+
+def _prepare(task: Task, config: RewardModelConfig, examples: list[Example]) -> tuple[Material, Cost]:
+    """Rows and labels, and the pass of the generator over them if the feature is on."""
+    from transformers import AutoModelForCausalLM
+
+    from o1_assets.reward.model import non_embedding_parameters
+    from o1_assets.reward.predict import place_features
+
+    trees = [example.row() for example in examples]
+    material = Material(examples, [row for row, _ in trees], [labels for _, labels in trees], None)
+    if not config.probability_feature:
+        return material, Cost()
+    generator = AutoModelForCausalLM.from_pretrained(
+        task.inputs["generator"], dtype="float32", use_safetensors=True, attn_implementation="sdpa"
+    ).eval()
+    sequences = [example.sequences for example in examples]
+    material.features = place_features(generator, material.rows, sequences, config.score_tokens)
+    tokens = material.tokens(range(len(examples)))
+    return material, Cost(flops_score(non_embedding_parameters(generator), tokens), tokens_scored=tokens)
+
+
+def _judge(
+    model: RewardModel, material: Material, judged: Sequence[int], classes: tuple[str, ...], batch_tokens: int
+) -> dict[str, float | int | None]:
+    """Figures on the labelled tokens of the held-out examples."""
+    from o1_assets.reward.predict import predict
+
+    features = [material.features[i] for i in judged] if material.features else None
+    (found,) = predict([model], [material.rows[i] for i in judged], features, batch_tokens)
+    probabilities, truth = [np.zeros((0, len(classes)))], [np.zeros(0, dtype=np.int64)]
+    for i, of_tokens in zip(judged, found, strict=True):
+        labelled = material.labels[i] != IGNORED
+        probabilities.append(of_tokens[labelled])
+        truth.append(material.labels[i][labelled])
+    return classification_figures(np.concatenate(probabilities), np.concatenate(truth), classes)
+
+
+def class_counts(labels: Sequence[NDArray[np.int64]], classes: int) -> list[int]:
+    """How many tokens are labelled with each class."""
+    together = np.concatenate([np.zeros(0, dtype=np.int64), *labels])
+    return [int(n) for n in np.bincount(together[together != IGNORED], minlength=classes)]
+
+
+def class_weights(counts: Sequence[int], balance: float) -> list[float]:
+    """count ** -balance for each class, scaled so that the mean weight of a label is 1; 0 for an absent class.
+
+    Sparse labels hold one negative a solution: unweighted, a model that calls everything right does well, and
+    fully balanced, it cries wolf, which a product over steps punishes in long solutions.
+    """
+    raw = [n**-balance if n else 0.0 for n in counts]
+    total = sum(n * w for n, w in zip(counts, raw, strict=True))
+    return [w * sum(counts) / total if total else 0.0 for w in raw]
+
+
+def _plot(folder: Path, history: Sequence[tuple[int, float]]) -> None:
+    from o1_assets.evaluation.plots import Axis, Series, save_png
+
+    updates, losses = zip(*history, strict=True)
+    save_png(
+        folder / "plots" / "learning_curve.png",
+        [Series("loss", updates, losses)],
+        Axis("Reward model on its labels", "update", "loss on labelled steps", percent=False),
+    )
