@@ -1,0 +1,121 @@
+"""Samples held-out solutions and scores them: the table that every figure of an evaluation is read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from o1_assets.artifact import Cost
+from o1_assets.evaluation.flops import flops_generate, flops_score
+from o1_assets.reward.aggregate import right_probabilities, solution_score
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from o1_assets.engine.interface import Engine
+    from o1_assets.evaluation.config import RoundEvalConfig
+    from o1_assets.reward.score import Scorer
+
+SCORES = ("prm_product", "prm_minimum", "orm", "min_logprob")
+"""Columns that choose a solution; all are better when higher."""
+PROBLEMS_A_CHUNK = 25
+"""Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory."""
+
+
+def held_out(test: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The same `count` problems in every round: ids are hashes, so their order is as good as random."""
+    return test.sort("problem_id").head(count)
+
+
+def sample(
+    engine: Engine, problems: pl.DataFrame, config: RoundEvalConfig, seed: int, greedy: bool = False
+) -> tuple[pl.DataFrame, Cost]:
+    """A solutions table: `samples` of each problem at the temperature of the config, or one greedy one."""
+    from o1_assets.engine.interface import SamplingParams
+    from o1_assets.engine.solutions import sample_solutions
+
+    solutions = sample_solutions(
+        engine,
+        problems,
+        n=1 if greedy else config.samples,
+        params=SamplingParams(config.max_tokens, 0.0 if greedy else config.temperature),
+        seed=seed,
+        answer_prefix=config.answer_prefix,
+        prompt_template=config.prompt_template,
+    )
+    tokens = int(solutions["token_ids"].list.len().sum())
+    return solutions, Cost(flops_generate(engine.parameters, tokens), tokens_generated=tokens)
+
+
+def prompts_of(engine: Engine, problems: pl.DataFrame, template: str) -> dict[str, list[int]]:
+    """problem_id -> token ids of its prompt, exactly as the sampler makes them."""
+    from o1_assets.engine.solutions import prompt_ids
+
+    encoded = prompt_ids(engine, problems["question"].to_list(), template)
+    return dict(zip(problems["problem_id"].to_list(), encoded, strict=True))
+
+
+def add_scores(
+    solutions: pl.DataFrame,
+    prompts: dict[str, list[int]],
+    scorer: Scorer,
+    generator: PreTrainedModel,
+    progress: Callable[[str], None] = lambda line: None,
+) -> tuple[pl.DataFrame, Cost]:
+    """With the columns of SCORES and p_right, list[f64]: the PRM's P(right) of each step."""
+    before, cost = scorer.cost(), Cost()
+    columns: dict[str, list[Any]] = {name: [] for name in ("p_right", *SCORES)}
+    chunk = PROBLEMS_A_CHUNK * max(1, solutions.height // max(1, solutions["problem_id"].n_unique()))
+    for start in range(0, solutions.height, chunk):
+        part = solutions.slice(start, chunk)
+        prompt = [prompts[problem] for problem in part["problem_id"]]
+        completion = part["token_ids"].to_list()
+        steps, outcomes = scorer.score_both(prompt, completion)
+        minima, scored = least_likely_tokens(generator, scorer.tokenizer, prompt, completion)
+        cost += scored
+        columns["p_right"] += [right_probabilities(s).tolist() for s in steps]
+        columns["prm_product"] += [solution_score(s, "product") for s in steps]
+        columns["prm_minimum"] += [solution_score(s, "minimum") for s in steps]
+        columns["orm"] += outcomes
+        columns["min_logprob"] += minima
+        progress(f"scored {min(start + chunk, solutions.height)} of {solutions.height} solutions")
+    after = scorer.cost()
+    cost += Cost(after.flops - before.flops, tokens_scored=after.tokens_scored - before.tokens_scored)
+    types = {"p_right": pl.List(pl.Float64)}
+    made = [pl.Series(name, values, dtype=types.get(name, pl.Float64)) for name, values in columns.items()]
+    return solutions.with_columns(made), cost
+
+
+def least_likely_tokens(
+    generator: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+) -> tuple[list[float], Cost]:
+    """The lowest log-probability of any token of a solution's steps under the generator: no training at all.
+
+    -inf for a solution without a step. What every reward model has to beat (`science.md`, section 6).
+    """
+    from o1_assets.engine.steps import step_ends
+    from o1_assets.reward.model import non_embedding_parameters
+    from o1_assets.reward.predict import place_features
+    from o1_assets.reward.score import BATCH_TOKENS, ROW_TOKENS
+    from o1_assets.reward.tree import StepSequence, pack
+
+    sequences = []
+    for prompt, completion in zip(prompts, completions, strict=True):
+        ends = tuple(len(prompt) + end for end in step_ends(completion, tokenizer))
+        length = ends[-1] + 1 if ends else len(prompt)
+        sequences.append(StepSequence((*prompt, *completion)[:length], len(prompt), ends))
+    rows = pack([sequence.tokens for sequence in sequences], ROW_TOKENS)
+    minima = [float("-inf")] * len(sequences)
+    placed = place_features(generator, rows, [sequences] * len(rows), BATCH_TOKENS)
+    for row, values in zip(rows, placed, strict=True):
+        for index, path in row.paths.items():
+            if sequences[index].ends:
+                minima[index] = float(np.min(values[path[list(sequences[index].ends)]]))
+    tokens = sum(len(row) for row in rows)
+    return minima, Cost(flops_score(non_embedding_parameters(generator), tokens), tokens_scored=tokens)

@@ -1,0 +1,159 @@
+"""eval/summary: every round side by side, every PRM on one fixed pool, and the headline figures.
+
+Writes rounds.parquet (one row a round), pool.parquet (solutions of all rounds with every PRM's score),
+curves.parquet (chart, selector, n, mean, std), examples.json, headline.json and plots.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.evaluation import charts, examples, plots
+from o1_assets.evaluation.config import SummaryConfig
+from o1_assets.evaluation.fooled import fooled_on_pool
+from o1_assets.evaluation.headline import Headline, result_headlines
+from o1_assets.evaluation.round_eval import mean_curves
+from o1_assets.reward.aggregate import right_probabilities, solution_score
+from o1_assets.seeds import derive_seed
+
+
+def make_summary(task: Task, config: SummaryConfig) -> Outcome:
+    """Inputs: eval_00, eval_01, ... and prm_00, ..., one each a round; generator_eval, generator, test."""
+    rounds = sorted(int(name.removeprefix("eval_")) for name in task.inputs if name.startswith("eval_"))
+    problems = pl.read_parquet(task.inputs["test"] / "problems.parquet")
+    evals = {k: task.inputs[f"eval_{k:02d}"] for k in rounds}
+    pool = fixed_pool(evals, config, task.seed)
+    pool, cost = _score_with_every_prm(task, pool, problems, rounds, config.prompt_template)
+    fooled = {k: _fooled(pool, k) for k in rounds}
+    table = round_table(evals, fooled)
+    first, last = rounds[0], rounds[-1]
+    generator = _read(task.inputs["generator_eval"] / "figures.json")
+    figures = result_headlines(generator, _read(evals[last] / "figures.json"), fooled[first], fooled[last])
+    curves = _curves(task.inputs["generator_eval"], evals, first, last)
+    shown = examples.choose(pool, problems, first, last, config.correction_word, config.example_steps)
+    pool.write_parquet(task.out / "pool.parquet")
+    table.write_parquet(task.out / "rounds.parquet")
+    curves.write_parquet(task.out / "curves.parquet")
+    _write(task.out / "examples.json", shown)
+    _write(task.out / "headline.json", figures)
+    for number, (series, axis) in enumerate(charts.learning(table.to_dicts())):
+        plots.save_png(task.out / "plots" / f"learning_{number}.png", series, axis)
+    return Outcome(
+        {**{name: figure["value"] for name, figure in figures.items()}, **advantage(generator, "generator")},
+        cost,
+        table.height,
+        table.select("round", "pass@1", "greedy", "prm_best_of_n", "fooled_pool").to_dicts(),
+    )
+
+
+def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.DataFrame:
+    """Rated solutions of all rounds, as many right as wrong ones a round (as far as there are).
+
+    Columns of solutions.parquet that PRMs read, with round and ratings (list, one a step).
+    """
+    parts = []
+    for k, folder in evals.items():
+        ratings = (
+            pl.read_parquet(folder / "steps.parquet")
+            .sort("solution_id", "step")
+            .group_by("solution_id", maintain_order=True)
+            .agg(ratings=pl.col("rating"))
+        )
+        solutions = (
+            pl.read_parquet(folder / "solutions.parquet")
+            .unique(["problem_id", "text"], keep="first", maintain_order=True)
+            .join(ratings, on="solution_id", how="inner", maintain_order="left")
+            .filter(pl.col("ratings").list.len() == pl.col("steps").list.len())
+            .with_columns(round=pl.lit(k, pl.Int32))
+            .select(
+                "round", "solution_id", "problem_id", "steps", "token_ids", "answer", "correct", "ratings"
+            )
+        )
+        for correct in (True, False):
+            found = solutions.filter(pl.col("correct") == correct).sort("solution_id")
+            wanted = min(config.pool_solutions // 2, found.height)
+            parts.append(found.sample(wanted, seed=derive_seed(seed, "pool", k, correct), shuffle=True))
+    return pl.concat(parts)
+
+
+def round_table(evals: dict[int, Path], fooled: dict[int, float | None]) -> pl.DataFrame:
+    """One row a round: the round, its evaluation's figures, and fooled_pool of its PRM."""
+    rows = [
+        {"round": k, **_read(folder / "figures.json"), "fooled_pool": fooled[k]}
+        for k, folder in evals.items()
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def headline_of(summary: Path) -> dict[str, Headline]:
+    """The headline figures in a summary's folder."""
+    found: dict[str, Headline] = _read(summary / "headline.json")
+    return found
+
+
+def advantage(figures: dict[str, Any], of: str) -> dict[str, float | int | str | None]:
+    """The PRM's lead over its rivals in standard errors, on the same solutions."""
+    found: dict[str, float | int | str | None] = {}
+    for rival in ("majority", "orm", "min_logprob"):
+        lead, error = figures[f"prm_over_{rival}"], figures[f"prm_over_{rival}_se"]
+        found |= {f"{of}_prm_over_{rival}": lead, f"{of}_prm_over_{rival}_se": error}
+    return found
+
+
+def _score_with_every_prm(
+    task: Task, pool: pl.DataFrame, problems: pl.DataFrame, rounds: list[int], template: str
+) -> tuple[pl.DataFrame, Cost]:
+    """With score_k and p_right_k of every PRM v{k}."""
+    from o1_assets.reward.score import load_scorer
+
+    questions = dict(problems.select("problem_id", "question").iter_rows())
+    completions, cost = pool["token_ids"].to_list(), Cost()
+    prompts: list[list[int]] | None = None
+    for k in rounds:
+        task.progress(f"PRM v{k} scores the fixed pool of {pool.height} solutions")
+        scorer = load_scorer(task.inputs[f"prm_{k:02d}"], task.inputs["generator"])
+        if prompts is None:
+            texts = [template.replace("{question}", questions[problem]) for problem in pool["problem_id"]]
+            prompts = scorer.tokenizer(texts)["input_ids"]
+        steps = scorer.step_probabilities(prompts, completions)
+        cost += scorer.cost()
+        pool = pool.with_columns(
+            pl.Series(f"score_{k}", [solution_score(s) for s in steps], dtype=pl.Float64),
+            pl.Series(
+                f"p_right_{k}", [right_probabilities(s).tolist() for s in steps], dtype=pl.List(pl.Float64)
+            ),
+        )
+    return pool, cost
+
+
+def _fooled(pool: pl.DataFrame, k: int) -> float | None:
+    return fooled_on_pool(pool[f"score_{k}"].to_numpy(), pool["correct"].to_numpy())
+
+
+def _curves(generator_eval: Path, evals: dict[int, Path], first: int, last: int) -> pl.DataFrame:
+    """The best-of-N charts of the report: GPT* with the newest PRM, the first round and the last."""
+    wanted = {
+        f"GPT*, judged by PRM v{last}": generator_eval,
+        f"baby-o1 v{first}, judged by PRM v{first}": evals[first],
+        f"baby-o1 v{last}, judged by PRM v{last}": evals[last],
+    }
+    rows = [
+        {"chart": chart, **row}
+        for chart, folder in wanted.items()
+        for row in mean_curves(pl.read_parquet(folder / "curves.parquet"))
+    ]
+    return pl.DataFrame(rows)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n")

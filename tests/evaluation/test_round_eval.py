@@ -1,0 +1,202 @@
+"""A round's evaluation and the summary of rounds, end to end in a small world."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from o1_assets.artifact import Outcome, Task
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.headline import run_headlines
+from o1_assets.evaluation.report import render
+from o1_assets.evaluation.report.collect import collect, compute_points
+from o1_assets.evaluation.round_eval import make_generator_eval, make_round_eval
+from o1_assets.evaluation.scored import SCORES
+from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
+from o1_assets.evaluation.summary import make_summary
+from tests.evaluation.conftest import Pupil
+
+CONFIG = RoundEvalConfig(
+    problems=5, samples=8, seeds=2, subsets=50, fooled_n=4, step_samples=8, max_tokens=64
+)
+
+
+def evaluate(out: Path, checkpoints: dict[str, Path], problems: Path, version: int = 0) -> Outcome:
+    inputs = {
+        "policy": checkpoints["generator"], "generator": checkpoints["generator"],
+        "prm": checkpoints[f"prm_{version:02d}"], "orm": checkpoints["orm"], "test": problems,
+    }  # fmt: skip
+    out.mkdir(exist_ok=True)
+    return make_round_eval(Task(inputs, out, seed=version, open_engine=Pupil), CONFIG)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Path], test_problems: Path
+) -> tuple[Path, Outcome]:
+    out = tmp_path_factory.mktemp("eval")
+    return out, evaluate(out, checkpoints, test_problems)
+
+
+def test_the_figures_agree_with_the_table_of_solutions(evaluated: tuple[Path, Outcome]) -> None:
+    out, outcome = evaluated
+    solutions, figures = pl.read_parquet(out / "solutions.parquet"), outcome.figures
+    assert solutions.height == 5 * 8 * 2 == outcome.rows
+    assert figures["pass@1"] == pytest.approx(solutions["correct"].mean())
+    assert 0 < solutions["correct"].mean() < 1, "a world in which nothing can be told"
+    assert figures["greedy"] == 1.0
+    best = solutions.sort("prm_product").group_by("seed", "problem_id").last()
+    assert figures["prm_best_of_n"] == pytest.approx(best["correct"].mean())
+    assert figures["pass_at_n"] == pytest.approx(
+        solutions.group_by("seed", "problem_id").agg(pl.col("correct").any())["correct"].mean()
+    )
+    assert figures["pass@1_spread"] is not None and figures["n"] == 8
+    assert json.loads((out / "figures.json").read_text()) == figures
+
+
+def test_every_solution_has_every_score_and_a_probability_for_each_step(
+    evaluated: tuple[Path, Outcome],
+) -> None:
+    solutions = pl.read_parquet(evaluated[0] / "solutions.parquet")
+    assert solutions.select(SCORES).null_count().sum_horizontal().item() == 0
+    assert (solutions["p_right"].list.len() == solutions["steps"].list.len()).all()
+    product = solutions["p_right"].map_elements(lambda p: float(p.product()), return_dtype=pl.Float64)
+    assert (product - solutions["prm_product"]).abs().max() < 1e-9
+    assert (solutions["min_logprob"] < 0).all()
+
+
+def test_the_steps_are_rated_by_the_oracle_and_corrections_are_counted(
+    evaluated: tuple[Path, Outcome],
+) -> None:
+    out, outcome = evaluated
+    steps = pl.read_parquet(out / "steps.parquet")
+    assert set(steps["rating"].unique()) == {-1, 1}
+    assert steps.select("problem_id", "sample").n_unique() == 5 * 8
+    waits = steps.filter(pl.col("text").str.starts_with("wait "))
+    assert waits.height > 0 and (outcome.figures["wait_share"] or 0) > 0
+    assert outcome.figures["step_f1"] is not None
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    evaluated: tuple[Path, Outcome], tmp_path: Path, checkpoints: dict[str, Path], test_problems: Path
+) -> None:
+    evaluate(tmp_path / "again", checkpoints, test_problems)
+    assert contents(tmp_path / "again") == contents(evaluated[0])
+
+
+def test_all_tokens_are_counted(evaluated: tuple[Path, Outcome]) -> None:
+    out, outcome = evaluated
+    tables = [pl.read_parquet(out / f"{name}.parquet") for name in ("solutions", "greedy")]
+    generated = sum(int(table["token_ids"].list.len().sum()) for table in tables)
+    assert outcome.cost.tokens_generated == generated
+    assert outcome.cost.tokens_scored > 0
+    assert outcome.cost.flops > 2 * Pupil.parameters * generated
+
+
+def test_a_summary_of_two_rounds_becomes_a_report(
+    evaluated: tuple[Path, Outcome], tmp_path: Path, checkpoints: dict[str, Path], test_problems: Path
+) -> None:
+    evaluate(tmp_path / "eval_01", checkpoints, test_problems, version=1)
+    generator_eval = tmp_path / "generator_eval"
+    generator_eval.mkdir()
+    inputs = {"generator": checkpoints["generator"], "prm": checkpoints["prm_01"], "orm": checkpoints["orm"]}
+    make_generator_eval(Task({**inputs, "test": test_problems}, generator_eval, 0, Pupil), CONFIG)
+    summary = tmp_path / "summary"
+    summary.mkdir()
+    inputs = {
+        "eval_00": evaluated[0], "eval_01": tmp_path / "eval_01", "prm_00": checkpoints["prm_00"],
+        "prm_01": checkpoints["prm_01"], "generator": checkpoints["generator"],
+        "generator_eval": generator_eval, "test": test_problems,
+    }  # fmt: skip
+    outcome = make_summary(Task(inputs, summary, 0, Pupil), SummaryConfig(pool_solutions=20))
+    assert {"generator_pass@1", "baby_o1_pass@1", "prm_best_of_8", "fooled_rate_last"} <= set(outcome.figures)
+    pool = pl.read_parquet(summary / "pool.parquet")
+    assert pool["round"].unique().to_list() == [0, 1]
+    assert {"score_0", "score_1", "p_right_1"} <= set(pool.columns)
+
+    costs = [
+        {"asset": "base/model", "seconds": 9.0, "flops": 1e9, "tokens": 100},
+        {"asset": "r00/policy", "seconds": 2.0, "flops": 2e9, "tokens": 50},
+        {"asset": "r01/policy", "seconds": 2.0, "flops": 3e9, "tokens": 50},
+    ]
+    data = collect("nano", summary, run_headlines(60, 0.05, 1.2), costs, {"commit": "abc"})
+    assert next(iter(data.headline)) == "wall_seconds"
+    page = render(data)
+    assert all(
+        f'<data value="{f["value"]}">' in page for f in data.headline.values() if f["value"] is not None
+    )
+    kinds = {example["kind"] for example in data.examples}
+    assert {"right", "corrected"} <= kinds and kinds & {"caught", "convincing"}
+    corrected = next(e for e in data.examples if e["kind"] == "corrected")
+    assert any(s["text"].startswith("wait ") and s["rating"] == 1 for s in corrected["steps"])
+
+
+def test_compute_is_cumulative_over_the_training_and_leaves_evaluation_out() -> None:
+    costs = [
+        {"asset": "base/model", "flops": 1.0}, {"asset": "r00/policy", "flops": 2.0},
+        {"asset": "r00/eval", "flops": 100.0}, {"asset": "r01/prm", "flops": 4.0},
+    ]  # fmt: skip
+    points = compute_points(costs, [{"round": 0, "pass@1": 0.5}, {"round": 1, "pass@1": 0.6}])
+    assert points == [{"flops": 3.0, "pass@1": 0.5}, {"flops": 7.0, "pass@1": 0.6}]
+
+
+def steps_table(*solutions: list[tuple[str, int, float]]) -> pl.DataFrame:
+    rows = [
+        {
+            "solution_id": str(k),
+            "problem_id": f"p{k}",
+            "sample": 0,
+            "step": i,
+            "text": t,
+            "rating": r,
+            "p_right": p,
+        }
+        for k, steps in enumerate(solutions)
+        for i, (t, r, p) in enumerate(steps)
+    ]
+    return pl.DataFrame(rows)
+
+
+def test_self_correction_rates_by_hand() -> None:
+    steps = steps_table(
+        [("1+1=3", -1, 0.1), ("wait 1+1=2", 1, 0.9), ("answer 2", 1, 0.9)],
+        [("1+1=2", 1, 0.9), ("wait 1+1=2", 0, 0.5), ("answer 2", 1, 0.9)],
+        [("1+1=3", -1, 0.2), ("answer 3", -1, 0.2)],
+        [("1+1=2", 1, 0.9), ("answer 2", 1, 0.9)],
+    )
+    assert correction_figures(steps, "wait") == {
+        "wait_share": 0.5, "wait_right_share": 0.5, "wait_needless_share": 0.5, "repaired_share": 0.5,
+    }  # fmt: skip
+
+
+def test_step_figures_by_hand() -> None:
+    """Where .5 separates right from wrong on both halves, everything is found."""
+    wrong, right = [("a", 1, 0.9), ("b", -1, 0.1)], [("a", 1, 0.9), ("b", 0, 0.8)]
+    figures = step_figures(steps_table(wrong, wrong, right, right))
+    assert (figures["step_f1"], figures["step_wrong_solutions"], figures["step_right_solutions"]) == (
+        1.0,
+        2,
+        2,
+    )
+    assert step_figures(steps_table(wrong).with_columns(rating=pl.lit(None, pl.Int8))) == {}
+
+
+def test_a_problem_the_oracle_does_not_know_gets_no_rating() -> None:
+    problems = pl.DataFrame({"problem_id": ["x"], "question": ["Why?"], "answer": ["42"], "metadata": ["{}"]})
+    solution = {
+        "solution_id": ["s"],
+        "problem_id": ["x"],
+        "sample": [0],
+        "steps": [["so", "42"]],
+        "p_right": [[0.5, 0.6]],
+    }
+    table = rated_steps(pl.DataFrame(solution), problems)
+    assert table["rating"].to_list() == [None, None]
+    assert table["p_right"].to_list() == [0.5, 0.6]
