@@ -15,7 +15,7 @@ class Generator(StageConfig):
     """One reasoning_gym generator: its registered name, its own parameters, its share of the draws."""
 
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     weight: float = Field(default=1.0, gt=0)
 
     @field_validator("parameters")

@@ -34,7 +34,9 @@ class Expression:
     @classmethod
     def parse(cls, text: str) -> Expression:
         """Parse "3 * 4 - 5". Raises ValueError on anything that is not integers joined by + - *."""
-        numbers, ops, at = [], [], 0
+        numbers: list[int] = []
+        ops: list[str] = []
+        at = 0
         while True:
             match = _TOKEN.match(text, at)
             if match is None:

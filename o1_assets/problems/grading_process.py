@@ -41,7 +41,7 @@ class Reader:
             try:
                 process.stdin.write(json.dumps(question).encode("ascii") + b"\n")
                 process.stdin.flush()
-                reply = _line(process, self.seconds)
+                reply = _line(process, self.seconds + 1)
             except OSError:
                 reply = b""
             if not reply:
@@ -54,17 +54,18 @@ class Reader:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "o1_assets.problems.grading_worker"],
+            [sys.executable, "-W", "ignore", "-m", "o1_assets.problems.grading_worker", str(self.seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
         )
         self._owner = os.getpid()
         if _line(self._process, START_SECONDS) != b"ready\n":
             self._end()
             raise RuntimeError(
-                "the grading process did not start; run `python -m o1_assets.problems.grading_worker` to see why"
+                "the grading process did not start; run `python -m o1_assets.problems.grading_worker 5` to see why"
             )
 
     def _end(self) -> None:

@@ -112,7 +112,7 @@ def _problem(generator: Generator, entry: dict[str, Any]) -> RawProblem:
         grader=f"reasoning_gym:{name}",
         difficulty=len(expression.numbers) if expression is not None else _level(entry["metadata"]),
         source=f"reasoning_gym/{name}",
-        metadata={**json.loads(json.dumps(entry, default=str)), "parameters": generator.parameters},
+        metadata={**entry, "parameters": generator.parameters},
         corrected=corrected,
     )
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from o1_assets.problems.answers import extract_answer
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "answer"),
+    [
+        ("3*4=12\n12-5=7\nanswer 7\n", "answer", "7"),
+        ("answer 7\nwait 3*4=12\nanswer -8", "answer", "-8"),
+        ("answer: 7", "answer", "7"),
+        ("  answer 7  ", "answer ", "7"),
+        ("answers 7", "answer", None),
+        ("the answer 7", "answer", None),
+        ("answer", "answer", None),
+        ("", "answer", None),
+        ("3*4=12", "answer", None),
+        ("so 18\n#### 18", "####", "18"),
+        ("####18", "####", "18"),
+        (r"thus \boxed{\frac{1}{2}}.", r"\boxed", r"\frac{1}{2}"),
+        (r"\boxed{1} or \boxed{2}", r"\boxed", "2"),
+        (r"\boxed{1} or \boxed{2", r"\boxed", None),
+        (r"\boxed{}", r"\boxed{", None),
+        ("no box", r"\boxed", None),
+    ],
+)
+def test_the_last_marked_answer_counts(text: str, prefix: str, answer: str | None) -> None:
+    assert extract_answer(text, prefix) == answer
+
+
+@given(st.text(), st.sampled_from(["answer", "####", "\\boxed"]))
+def test_any_text_is_read_without_an_error(text: str, prefix: str) -> None:
+    answer = extract_answer(text, prefix)
+    assert answer is None or (answer and answer in text)
+
+
+@pytest.mark.parametrize(
+    "text", ["answer " * 150_000, "\\boxed{" * 150_000, "\n" * 1_000_000, "\\boxed{" + "{}" * 500_000]
+)
+def test_a_million_characters_are_read_in_a_second(text: str) -> None:
+    start = time.perf_counter()
+    for prefix in ("answer", "####", "\\boxed"):
+        extract_answer(text, prefix)
+    assert time.perf_counter() - start < 2

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from o1_assets.problems.grading import EXACT_GENERATORS, grade
+from o1_assets.problems.grading_process import Reader
+
+
+def math(gold: str, given: str | None) -> bool:
+    return grade("math", given, {"answer": gold})
+
+
+@pytest.mark.parametrize(
+    ("gold", "given"),
+    [
+        ("12", "12"),
+        ("12", " $12 "),
+        ("1,234", "1234"),
+        ("12", "12.0"),
+        ("12", "24/2"),
+        ("-9", "\u22129"),
+        ("1/3", "0.333333"),
+        (r"\frac{1}{2}", "0.5"),
+        (r"\boxed{\frac{1}{2}}", "$1/2$"),
+        ("x^2+2x+1", "(x+1)^2"),
+        ("3", "x=3"),
+        ("12", "12 apples"),
+        (r"\text{Evelyn}", "evelyn"),
+    ],
+)
+def test_what_means_the_same_is_right(gold: str, given: str) -> None:
+    assert math(gold, given)
+
+
+@pytest.mark.parametrize(
+    ("gold", "given"),
+    [
+        ("2", "12"),
+        ("12", "2"),
+        ("12", "12 or 3"),
+        ("12", "3, 12"),
+        ("12", r"3} \boxed{12"),
+        ("24", "7 8 9"),
+        ("12", "12.000001"),
+        ("(1,2)", "(2,1)"),
+        ("x-y", "y-x"),
+        ("listen", "silent"),
+        ("12", ""),
+        ("12", None),
+        ("12", "twelve"),
+        ("1", "1/0"),
+    ],
+)
+def test_what_means_something_else_is_wrong(gold: str, given: str | None) -> None:
+    assert not math(gold, given)
+
+
+@pytest.mark.parametrize("gold", ["", " ", "???", "\\", "$$", "{", "}{"])
+@pytest.mark.parametrize("given", ["", "7", "???", "{", "\\"])
+def test_a_gold_answer_that_cannot_be_read_rewards_nothing(gold: str, given: str) -> None:
+    assert not math(gold, given)
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
+def test_integers_are_right_exactly_when_equal(a: int, b: int) -> None:
+    assert math(str(a), str(b)) == (a == b)
+    assert math(f"{a:,}", f"{a}.00")
+
+
+HOSTILE = [
+    "9**9**9**9",
+    "9^{9^{9^{9}}}",
+    "__import__('os').system('touch {file}')",
+    "[open('{file}', 'w') for _ in [0]]",
+    "\\frac{" * 500 + "}" * 500,
+    "(" * 1_900,
+    "\\sqrt{x}" * 200,
+    "\u0661\u0662" * 20,
+    "\ud800",
+    "\0",
+    "1e999999999",
+    "9" * 5_000,
+    "1" * 1_000_000,
+    "x^{10^{10}}!",
+    "5!!!!!",
+    "\\int_0^1 \\sum_{n=1}^{10^9} n",
+]
+
+
+@pytest.mark.parametrize("grader", ["math", "reasoning_gym:countdown", "reasoning_gym:spiral_matrix"])
+def test_hostile_answers_are_wrong_in_bounded_time_and_run_nothing(
+    grader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import o1_assets.problems.grading as grading
+
+    reader = Reader(seconds=0.5)
+    monkeypatch.setattr(grading, "ask", reader.ask)
+    file = tmp_path / "written"
+    entry = {"question": "", "answer": "1 2 3", "metadata": {"numbers": [9, 9, 9, 9], "target": 11}}
+    row = {"answer": r"\sqrt{11}", "metadata": json.dumps(entry)}
+    try:
+        for hostile in HOSTILE:
+            start = time.perf_counter()
+            assert not grade(grader, hostile.replace("{file}", str(file)), row), hostile[:40]
+            assert time.perf_counter() - start < 30, hostile[:40]
+    finally:
+        reader.close()
+    assert not file.exists()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet=st.characters(codec=None), max_size=80))
+def test_any_text_gets_a_grade(text: str) -> None:
+    assert math("1234567", text) in (True, False)
+    assert grade("reasoning_gym:basic_arithmetic", text, {"answer": "7", "metadata": "{}"}) == (
+        text.strip() == "7"
+    )
+
+
+def test_it_grades_in_a_thread_where_alarms_do_not_work() -> None:
+    grades: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda i=i: grades.append(math(f"\\sqrt{{{i}}}", f"{i}^{{1/2}}")))
+        for i in (2, 3, 5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert grades == [True] * 3
+
+
+def test_ten_thousand_plain_numbers_take_under_a_second() -> None:
+    rows = [{"answer": str(i - 5_000), "metadata": "{}"} for i in range(10_000)]
+    start = time.process_time()
+    assert (
+        sum(grade("reasoning_gym:basic_arithmetic", str(i - 5_000), row) for i, row in enumerate(rows))
+        == 10_000
+    )
+    assert sum(grade("math", str(i - 4_999), row) for i, row in enumerate(rows)) == 0
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("grader", ["", "maths", "reasoning_gym", "reasoning_gym:"])
+def test_an_unknown_grader_is_an_error_and_no_wrong_answer(grader: str) -> None:
+    with pytest.raises(ValueError, match="no grader"):
+        grade(grader, "7", {"answer": "7", "metadata": "{}"})
+
+
+def rg_row(name: str, **parameters: Any) -> dict[str, Any]:
+    import reasoning_gym
+
+    entry = reasoning_gym.create_dataset(name, seed=1, size=3, **parameters)[0]
+    return {
+        "answer": entry["answer"],
+        "metadata": json.dumps({**entry, "parameters": parameters}, default=str),
+    }
+
+
+def test_reasoning_gyms_own_scorer_decides_about_its_problems() -> None:
+    row = rg_row("countdown", min_numbers=3, max_numbers=3)
+    numbers = json.loads(row["metadata"])["metadata"]["numbers"]
+    assert grade("reasoning_gym:countdown", row["answer"], row)
+    assert not grade("reasoning_gym:countdown", " + ".join(map(str, [*numbers, 1])), row)
+
+
+@pytest.mark.parametrize(
+    "name", ["polynomial_multiplication", "simple_integration", "spiral_matrix", "bitwise_arithmetic"]
+)
+def test_a_scorer_that_parses_still_accepts_its_own_answer(name: str) -> None:
+    row = rg_row(name)
+    assert grade(f"reasoning_gym:{name}", row["answer"], row)
+    assert not grade(f"reasoning_gym:{name}", row["answer"] + " + 1", row)
+
+
+def test_the_generators_graded_by_text_are_those_whose_scorer_compares_text() -> None:
+    from reasoning_gym.dataset import ProceduralDataset
+    from reasoning_gym.factory import DATASETS
+
+    plain = {
+        name for name, (cls, _) in DATASETS.items() if cls.score_answer is ProceduralDataset.score_answer
+    }
+    assert plain >= EXACT_GENERATORS
+
+
+def test_every_scorer_of_the_installed_reasoning_gym_that_evaluates_text_is_guarded() -> None:
+    import inspect
+    import re
+    import sys
+
+    from reasoning_gym.factory import DATASETS
+
+    from o1_assets.problems.grading_worker import EVALUATED, PARSED
+
+    evaluates = set()
+    for name, (cls, _) in DATASETS.items():
+        if name not in EXACT_GENERATORS:
+            scorer = inspect.getsource(cls.score_answer)
+            if re.search(r"\b(eval|exec|parse_expr|sympify|literal_eval|import_module)\(", scorer):
+                evaluates.add(name)
+            assert "pickle" not in inspect.getsource(sys.modules[cls.__module__])
+    # number_sorting evaluates its own stored answer only, never the one given.
+    assert evaluates - {"number_sorting"} == PARSED | EVALUATED
