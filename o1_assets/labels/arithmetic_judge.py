@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from o1_assets.problems.expression import OPERATION, Expression, apply
 
 # Beyond these a problem or a step is nobody's arithmetic; they bound the time that any input can take.
-MAX_EXPRESSION_CHARS = 400
+MAX_EXPRESSION_CHARS = 200
 MAX_STEP_CHARS = 200
 MAX_STATES = 64
 

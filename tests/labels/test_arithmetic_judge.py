@@ -109,8 +109,8 @@ def test_the_first_error_counts_even_when_it_is_repaired_at_once() -> None:
 
 
 def test_a_long_problem_of_equal_numbers_takes_bounded_time() -> None:
-    row = problem(" + ".join(["2"] * 100))
-    assert rate_steps(row, ["2+2=4"] * 50) == [1] * 50
+    row = problem(" + ".join(["2"] * 50))
+    assert rate_steps(row, ["2+2=4"] * 25) == [1] * 25
 
 
 EXPRESSIONS = st.builds(

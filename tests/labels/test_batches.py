@@ -1,0 +1,118 @@
+"""rNN/label_batches: people first, the oracle for what nobody has rated, and waiting that says what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from o1_assets.artifact import Outcome, Waiting
+from o1_assets.labels.batches import label_batches
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.table import make_labels
+from tests.labels import world
+from tests.labels.world import ROUND
+
+
+def make(
+    inbox: Inbox, folders: tuple[Path, Path], out: Path, annotator: str = "oracle", protocol: str = "dense"
+) -> Outcome:
+    config = LabelBatchesConfig(round=ROUND, protocol=protocol, annotator=annotator)
+    inputs = {"selection": folders[0], "train": folders[1]}
+    return label_batches(inbox)(world.task(inputs, out), config)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def labels(folders: tuple[Path, Path], batches: Path, out: Path, protocol: str = "dense") -> pl.DataFrame:
+    task = world.task({"selection": folders[0], "batches": batches}, out)
+    make_labels(task, LabelsConfig(round=ROUND, protocol=protocol))
+    return pl.read_parquet(out / "labels.parquet")
+
+
+def own_and_other(table: pl.DataFrame) -> dict[str, list[list[int]]]:
+    steps = table.group_by("solution_id", "step", maintain_order=True).agg("rating").group_by("solution_id")
+    return dict(steps.agg("rating").iter_rows())
+
+
+def test_the_oracle_fills_the_inbox_densely(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    outcome = make(inbox, folders, tmp_path / "out")
+    assert outcome.figures["batches"] == 1 and outcome.rows == 3
+    assert own_and_other(labels(folders, tmp_path / "out", tmp_path / "labels")) == {
+        "right": [[1, -1], [1, -1, 0], [1]],
+        "wrong": [[-1, 1, -1]],
+        "direct": [[-1, 1, 1]],
+    }
+
+
+def test_the_oracle_fills_the_inbox_sparsely(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    make(inbox, folders, tmp_path / "out", protocol="sparse")
+    assert own_and_other(labels(folders, tmp_path / "out", tmp_path / "labels", "sparse")) == {
+        "right": [[1], [1], [1]],
+        "wrong": [[-1, 1, -1]],
+        "direct": [[-1, 1, 1]],
+    }
+
+
+def test_the_bytes_do_not_depend_on_the_inbox_its_path_or_an_earlier_run(tmp_path: Path) -> None:
+    folders = world.write_selection(tmp_path / "all")
+    fewer = world.write_selection(tmp_path / "fewer", {"right": world.SOLUTIONS["right"]})
+    used, fresh = Inbox(tmp_path / "used"), Inbox(tmp_path / "some" / "other")
+    empty = used.version(ROUND)
+    make(used, fewer, tmp_path / "out0")
+    make(used, folders, tmp_path / "out1")
+    make(used, folders, tmp_path / "out2")
+    make(fresh, folders, tmp_path / "out3")
+    assert content(tmp_path / "out1") == content(tmp_path / "out2") == content(tmp_path / "out3")
+    assert used.version(ROUND) == empty, "what the oracle filed must not look like news from outside"
+    for path in (tmp_path / "out1").iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes()
+
+
+def test_people_come_first_and_the_oracle_rates_the_rest(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    selection = world.load(tmp_path)
+    make(inbox, folders, tmp_path / "before")
+    before = inbox.version(ROUND)
+    record = world.rated(world.unrated(selection)["wrong"], {(0, 0): 1, (0, 1): 1, (0, 2): 1, (1, 0): 1})
+    inbox.submit(world.write(tmp_path / "a.jsonl", [record]), ROUND, world.check(selection))
+    assert inbox.version(ROUND) != before
+    outcome = make(inbox, folders, tmp_path / "out")
+    assert (outcome.figures["batches"], outcome.figures["batches_from_people"]) == (2, 1)
+    table = labels(folders, tmp_path / "out", tmp_path / "labels")
+    who = dict(table.select("solution_id", "labeler").unique().iter_rows())
+    assert who == {"right": "oracle", "direct": "oracle", "wrong": "ann"}
+
+
+def test_a_human_round_without_batches_waits_and_says_what_to_do(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    with pytest.raises(Waiting, match=r"o1 labels export r03.*o1 labels submit FILE --round r03"):
+        make(inbox, folders, tmp_path / "out", annotator="human")
+    assert inbox.accepted(ROUND) == []
+
+
+def test_a_human_round_takes_what_has_come(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    selection = world.load(tmp_path)
+    record = world.rated(world.unrated(selection)["direct"], {(0, 0): -1, (0, 1): 1, (0, 2): 1})
+    inbox.submit(world.write(tmp_path / "a.jsonl", [record]), ROUND, world.check(selection))
+    outcome = make(inbox, folders, tmp_path / "out", annotator="human")
+    assert outcome.figures["solutions_not_rated"] == 2
+    assert json.loads((tmp_path / "out" / "index.json").read_text())["batches"][0]["source"] == "people"
+
+
+def test_a_problem_that_the_oracle_cannot_check_is_reported_as_bad(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    problems = pl.read_parquet(folders[1] / "problems.parquet")
+    metadata = pl.when(pl.col("problem_id") == "6-2").then(pl.lit("{}")).otherwise("metadata")
+    problems.with_columns(metadata=metadata).write_parquet(folders[1] / "problems.parquet")
+    make(inbox, folders, tmp_path / "out")
+    table = labels(folders, tmp_path / "out", tmp_path / "labels")
+    assert set(table["solution_id"]) == {"right", "wrong"}
