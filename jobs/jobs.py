@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import dagster as dg
+
+# Selections by string are in beta in 1.13; that ours mean what they say is tested.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 JOBS = [
     dg.define_asset_job("everything", selection="*", description="The whole graph, phase 1 and every round."),

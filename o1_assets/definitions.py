@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import dagster as dg
 
@@ -36,8 +35,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     )
 
 
-# Selections by string are in beta in 1.13; that they mean what they say is tested.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
 # Dagster's own command-line tools import this module; where they start is not our business, the home is.
 settings = Settings.load()
 os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home()))

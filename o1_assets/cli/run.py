@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from o1_assets.cli.console import Console
 from o1_assets.graph import build_graph, descendants
@@ -13,6 +14,9 @@ from o1_assets.progress import watched_by
 from o1_assets.settings import Settings
 from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent
 
 
 class RunFailed(Exception):
@@ -93,12 +97,16 @@ def _execute(settings: Settings, threads: int, selected: set[str], console: Cons
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags={"o1/command": "run"},
         )
-    for event in result.filter_events(lambda e: e.is_step_failure):
-        error = event.step_failure_data.error
-        cause = error.cause if error and error.cause else error
-        key = event.step_key.replace("__", "/") if event.step_key else "?"
-        return f"{key}: {cause.message.strip() if cause else 'failed'} (details: `o1 logs` or the Dagster UI, run {result.run_id})"
+    failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
+    if failures:
+        return f"{'; '.join(failures)} (traceback: the Dagster UI, run {result.run_id})"
     return None if result.success else f"run {result.run_id} failed; see the Dagster UI"
+
+
+def _failure(event: DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    cause = error.cause if error and error.cause else error
+    return f"{str(event.step_key).replace('__', '/')}: {cause.message.strip() if cause else 'failed'}"
 
 
 def _import_libraries() -> None:

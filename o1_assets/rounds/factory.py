@@ -89,7 +89,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "labels",
             make_labels,
             profile.labels(k),
-            {"selection": f"{name}/selection", "batches": f"{name}/label_batches", "train": "problems/train"},
+            {"selection": f"{name}/selection", "batches": f"{name}/label_batches"},
             "One row a rated completion, cleaned of repeats and disagreement.",
             TABLE,
         ),
@@ -113,6 +113,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             {
                 "generator": "generator/model",
                 "init": "generator/model" if first else f"{before}/orm",
+                "train": "problems/train",
                 **outcomes,
             },
             f"ORM v{k}: predicts whether the final answer is right, from uniform samples.",

@@ -61,7 +61,8 @@ def test_a_module_that_is_not_imported_does_not_count(package: Write) -> None:
 def test_imports_for_type_checking_do_not_count(package: Write) -> None:
     package(
         "main",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from toypkg.kind import K\n\ndef run():\n    return 1\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from toypkg.kind import K\n\n"
+        "def run():\n    return 1\n",
     )
     package("kind", "class K: pass\n")
     before = version()

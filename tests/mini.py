@@ -1,0 +1,14 @@
+"""nano with every size cut down: the whole loop, two rounds, in seconds. It learns nothing worth looking at."""
+
+MINI = (
+    "rounds=1 threads=1 problems.train=60 problems.test=12 base.corpus.solutions=2000 "
+    "samples.problems=40 samples.per_problem=4 sft_set.min_steps=1 "
+    "solutions.problems=20 solutions.samples=4 solutions.max_tokens=64 "
+    "first_selection.solutions=12 later_selection.solutions=8 "
+    "first_prm.updates=6 later_prm.updates=4 first_orm.updates=6 later_orm.updates=4 "
+    "first_orm.solutions=12 later_orm.solutions=8 "
+    "policy.updates=2 policy.problems_per_update=4 policy.group_size=4 policy.max_tokens=64 "
+    "round_eval.problems=10 round_eval.samples=4 round_eval.subsets=20 round_eval.step_samples=4 "
+    "round_eval.fooled_n=2 last_eval.problems=12 last_eval.samples=4 last_eval.subsets=20 last_eval.seeds=2 "
+    "last_eval.step_samples=4 last_eval.fooled_n=2 summary.pool_solutions=20"
+)
