@@ -15,6 +15,7 @@ from o1_assets.ledger import wall_seconds
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
+from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
@@ -25,13 +26,14 @@ def headline_of(settings: Settings) -> dict[str, Headline]:
 
 
 def write_report(settings: Settings) -> dict[str, Headline]:
-    """Writes the HTML page to settings.report, in one step; returns the headline figures."""
+    """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
     store, manifests = _current(settings)
     headline = _headline(settings, store, manifests)
     page = render(_data(settings, store, manifests, headline))
     temporary = settings.report.with_suffix(".tmp")
     temporary.write_text(page)
     os.replace(temporary, settings.report)
+    rebuild_catalogue(store, manifests, settings.catalogue)
     return headline
 
 

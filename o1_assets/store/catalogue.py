@@ -1,0 +1,54 @@
+"""The DuckDB catalogue: one view a table of every artifact's newest version, and one of all manifests.
+
+Views only, over the store's own Parquet files: it can be deleted and rebuilt at any time. It is written to
+a new file that replaces the old one in one step, so that a reader never meets a writer's lock.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
+
+
+def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], target: Path) -> list[str]:
+    """Writes `target`; returns the views' names, such as "r03/labels.labels" for labels.parquet of r03/labels.
+
+    manifests: key -> newest version. Query it with: duckdb catalogue.duckdb 'select * from artifacts'.
+    """
+    temporary = target.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    views = []
+    rows = [
+        {
+            "key": key,
+            "digest": m.digest,
+            "finished": m.finished,
+            "seed": m.seed,
+            "rows": m.rows,
+            **m.cost.model_dump(),
+        }
+        for key, m in manifests.items()
+    ]
+    connection = duckdb.connect(str(temporary))
+    try:
+        table = pl.DataFrame(rows, infer_schema_length=None)
+        connection.register("manifest_rows", table.to_arrow())
+        connection.execute("create table artifacts as select * from manifest_rows")
+        connection.unregister("manifest_rows")
+        for key, manifest in manifests.items():
+            folder = store.path(manifest.digest)
+            for file in sorted(folder.glob("*.parquet")):
+                name = f"{key}.{file.stem}"
+                path = str(file).replace("'", "''")
+                connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")
+                views.append(name)
+    finally:
+        connection.close()
+    os.replace(temporary, target)
+    return views
