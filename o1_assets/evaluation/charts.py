@@ -87,6 +87,8 @@ LEARNING: Mapping[str, tuple[Line, ...]] = {
     ),
 }
 """Chart title -> its lines over the rounds."""
+RATES = ("How often wrong answers fool the PRM", "Catching its own mistakes")
+"""Charts on which nought is the mark to compare with."""
 
 
 def learning(rounds: Sequence[Row]) -> list[tuple[list[Series], Axis]]:
@@ -101,7 +103,10 @@ def learning(rounds: Sequence[Row]) -> list[tuple[list[Series], Axis]]:
             if any(row.get(line.column) is not None for row in ordered)
         ]
         if series:
-            charts.append((series, Axis(title, "round", "", ticks=x, tick_labels=[f"{v:.0f}" for v in x])))
+            names = [f"{v:.0f}" for v in x]
+            charts.append(
+                (series, Axis(title, "round", "", ticks=x, tick_labels=names, from_zero=title in RATES))
+            )
     return charts
 
 
