@@ -1,7 +1,9 @@
 """nano with every size cut down: the whole loop, two rounds, in seconds. It learns nothing worth looking at."""
 
 MINI = (
-    "rounds=1 threads=1 problems.train=60 problems.test=12 base.corpus.solutions=2000 "
+    "rounds=1 threads=1 problems.train=60 problems.test=12 problems.arithmetic.min_terms=2 "
+    "problems.arithmetic.max_terms=3 problems.shares=null base.corpus.solutions=8000 "
+    "base.corpus.min_terms=2 base.corpus.max_terms=3 base.corpus.max_number=5 "
     "samples.problems=40 samples.per_problem=4 sft_set.min_steps=1 "
     "solutions.problems=20 solutions.samples=4 solutions.max_tokens=64 "
     "first_selection.solutions=12 later_selection.solutions=8 "

@@ -1,0 +1,132 @@
+"""The graph as Dagster sees it: loadable, complete, selected by string as meant, and what the sensor asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from o1_assets.graph import build_graph
+from o1_assets.labels.inbox import Inbox
+from o1_assets.profiles.load import load_profile
+from o1_assets.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("O1_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.delenv("O1_SET", raising=False)
+        yield Settings.load("nano")
+
+
+@pytest.fixture(scope="module")
+def definitions(settings: Settings) -> dg.Definitions:
+    from o1_assets.definitions import build_definitions
+
+    return build_definitions(settings)
+
+
+def keys_of(definitions: dg.Definitions, job: str) -> set[str]:
+    resolved = definitions.resolve_job_def(job)
+    return {key.to_user_string() for key in resolved.asset_layer.selected_asset_keys}
+
+
+def test_the_definitions_load(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
+    graph = build_graph(load_profile("nano", ""), settings)
+    stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval"]
+    expected = {
+        "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
+        "generator/model", "eval/generator", "eval/summary",
+        *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
+    }  # fmt: skip
+    assert set(graph) == expected
+
+
+def test_dagster_sees_the_dependencies_of_the_graph(settings: Settings, definitions: dg.Definitions) -> None:
+    graph = build_graph(load_profile("nano", ""), settings)
+    seen = definitions.resolve_asset_graph()
+    for key, artifact in graph.items():
+        parents = {parent.to_user_string() for parent in seen.get(dg.AssetKey(key.split("/"))).parent_keys}
+        assert parents == set(artifact.inputs.values()), key
+
+
+def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.description and spec.owners and spec.kinds, spec.key
+
+
+def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
+    everything = keys_of(definitions, "everything")
+    phase_1, phase_2 = keys_of(definitions, "phase_1"), keys_of(definitions, "phase_2")
+    evaluation = keys_of(definitions, "evaluation")
+    assert {"base/model", "r00/policy"} <= phase_1 and not any(k.startswith("r01") for k in phase_1)
+    assert {"r01/solutions", "r10/policy"} <= phase_2 and "r00/policy" not in phase_2
+    assert evaluation == {"eval/generator", "eval/summary", "eval/report"}
+    assert phase_1 | phase_2 | evaluation == everything
+
+
+def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:
+    graph = build_graph(load_profile("nano", ""), settings)
+    for key, artifact in graph.items():
+        if key.endswith("/policy"):
+            assert set(artifact.inputs) == {"policy", "generator", "prm", "orm", "train"}
+        if not key.startswith(("eval/", "base/")) and not key.endswith("/eval"):
+            assert "problems/test" not in artifact.inputs.values(), key
+
+
+def tick(
+    definitions: dg.Definitions, cursor: str | None, instance: dg.DagsterInstance
+) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=definitions)
+    result = definitions.resolve_sensor_def("label_batches")(context)
+    assert isinstance(result, dg.SensorResult | dg.SkipReason)
+    return result
+
+
+def test_a_batch_requests_its_round_and_what_follows_once(
+    settings: Settings, definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert isinstance(tick(definitions, None, instance), dg.SkipReason)
+        batch = tmp_path / "batch.jsonl"
+        batch.write_text(PRM800K_LINE)
+        Inbox(settings.inbox).submit(batch, "r03", lambda record: [])
+        result = tick(definitions, None, instance)
+        assert isinstance(result, dg.SensorResult) and result.run_requests is not None
+        (request,) = result.run_requests
+        assert request.asset_selection is not None
+        asked = {key.to_user_string() for key in request.asset_selection}
+        assert {"r03/label_batches", "r03/labels", "r03/prm", "r04/solutions", "eval/report"} <= asked
+        assert not asked & {"r03/selection", "r03/solutions", "r02/policy", "base/model"}
+        assert isinstance(tick(definitions, result.cursor, instance), dg.SkipReason)
+
+
+PRM800K_LINE = json.dumps(
+    {
+        "labeler": "somebody",
+        "timestamp": "2026-01-01T00:00:00",
+        "generation": 3,
+        "is_quality_control_question": False,
+        "is_initial_screening_question": False,
+        "question": {"problem": "What is 1 + 1?", "ground_truth_answer": "2"},
+        "label": {
+            "steps": [
+                {
+                    "completions": [{"text": "1+1=2", "rating": 1, "flagged": False}],
+                    "human_completion": None,
+                    "chosen_completion": 0,
+                }
+            ],
+            "total_time": 1000,
+            "finish_reason": "solution",
+        },
+    }
+)
