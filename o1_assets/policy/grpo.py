@@ -1,14 +1,15 @@
 """TRL's GRPOTrainer with process supervision: our rollouts, and an advantage of its own for every token.
 
 What is overridden: where solutions and advantages come from (`_generate_and_score_completions`) and how
-log-probabilities are batched (less padding). The loss, its clipping, the KL term and the optimiser are TRL's.
-On policy: one update a batch, so that the importance ratio is 1. Searched solutions are treated the same:
-they are built of steps that this policy sampled a moment ago.
+log-probabilities are batched (equal solutions once, less padding). The loss, its clipping, the KL term and
+the optimiser are TRL's. On policy: one update a batch, so that the importance ratio is 1. Searched solutions
+are treated the same: they are built of steps that this policy sampled a moment ago.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,23 +24,24 @@ Groups = Callable[[list[str], int], list[list[Rollout]]]
 class ProcessGRPOTrainer(GRPOTrainer):
     """groups makes and scores the solutions of an update; chunks: pieces that a forward pass is cut into."""
 
-    def __init__(self, *args: Any, groups: Groups, chunks: int = 1, **kwargs: Any) -> None:
+    def __init__(self, groups: Groups, chunks: int = 1, **kwargs: Any) -> None:
         self._groups = groups
         self._chunks = chunks
-        super().__init__(*args, reward_funcs=_in_groups, **kwargs)
+        super().__init__(reward_funcs=_in_groups, **kwargs)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Tensors of shape (B, prompt) left-padded, (B, T) right-padded; advantages (B, T).
 
         Raises ValueError if the batch is not made of whole groups.
         """
-        size = self.num_generations
+        size = self.num_generations or 1
         prompts = [row["prompt"] for row in inputs[::size]]
         if [row["prompt"] for row in inputs] != [prompt for prompt in prompts for _ in range(size)]:
             raise ValueError(f"a batch of {len(inputs)} rows is not made of whole groups of {size}")
-        training = self.model.training
-        rollouts = [rollout for group in self._groups(prompts, self.state.global_step) for rollout in group]
-        self.model.train(training)
+        groups = self._groups(prompts, self.state.global_step)
+        tokens = sum(len(rollout.token_ids) for group in groups for rollout in group)
+        # The KL term, unlike the advantages, does not add up over equal solutions.
+        rollouts = [r for group in groups for r in (group if self.beta else merge_equal(group))]
 
         encoded = {
             prompt: self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in set(prompts)
@@ -55,7 +57,9 @@ class ProcessGRPOTrainer(GRPOTrainer):
             "completion_ids": completion_ids,
             "completion_mask": completion_mask,
             "advantages": advantages,
-            "num_items_in_batch": self.accelerator.gather(completion_mask.sum()).sum(),
+            "num_items_in_batch": self.accelerator.gather(
+                torch.tensor(tokens, device=self.accelerator.device)
+            ).sum(),
         }
         if self.beta != 0.0:
             with torch.no_grad():
@@ -67,7 +71,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
                 )[0]
         return batch
 
-    def _get_per_token_logps_and_entropies(  # type: ignore[override]
+    def _get_per_token_logps_and_entropies(
         self,
         model: Any,
         input_ids: torch.Tensor,
@@ -108,6 +112,21 @@ class ProcessGRPOTrainer(GRPOTrainer):
         return ids.to(self.accelerator.device), mask.to(self.accelerator.device)
 
 
-def _in_groups(**_: Any) -> list[float]:
+def merge_equal(group: list[Rollout]) -> list[Rollout]:
+    """Equal solutions of a group as one whose advantages are their sum.
+
+    On policy the loss is linear in the advantages, so the gradient is the same and costs less: a policy that is
+    sure of itself writes the same solution many times.
+    """
+    merged: dict[tuple[int, ...], Rollout] = {}
+    for rollout in group:
+        key = tuple(rollout.token_ids)
+        if key in merged:
+            rollout = replace(merged[key], advantages=merged[key].advantages + rollout.advantages)
+        merged[key] = rollout
+    return list(merged.values())
+
+
+def _in_groups(**_: Any) -> list[float | None]:
     """Stands where TRL insists on a reward function."""
     raise AssertionError("rewards are made with the groups")

@@ -122,7 +122,7 @@ class Collector:
             rollout.ends = list(step_ends(rollout.token_ids, tokenizer))
             starts = [0, *(end + 1 for end in rollout.ends)]
             rollout.steps = [
-                tokenizer.decode(rollout.token_ids[a : b + 1], skip_special_tokens=True).strip()
+                str(tokenizer.decode(rollout.token_ids[a : b + 1], skip_special_tokens=True)).strip()
                 for a, b in zip(starts, rollout.ends, strict=False)
             ]
         prompts = [self.prompt_ids(rollout.prompt) for rollout in rollouts]

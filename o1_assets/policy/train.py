@@ -82,7 +82,9 @@ def train_policy(
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.policy.grpo import ProcessGRPOTrainer
 
-    rows = [{"prompt": config.prompt_template.format(question=problem["question"])} for problem in problems]
+    rows = [
+        {"prompt": config.prompt_template.replace("{question}", problem["question"])} for problem in problems
+    ]
     collector = Collector(
         engine=TransformersEngine(model, tokenizer),
         rewards=rewards,
@@ -162,15 +164,14 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
 def _grader(
     rows: list[dict[str, str]], problems: list[dict[str, Any]], config: PolicyConfig
 ) -> Callable[[str, str], bool]:
-    from o1_assets.problems.grade import grade
+    from o1_assets.problems.answers import extract_answer
+    from o1_assets.problems.grading import grade
 
     of_prompt = {row["prompt"]: problem for row, problem in zip(rows, problems, strict=True)}
 
     def correct(prompt: str, solution: str) -> bool:
-        last = solution.splitlines()[-1] if solution else ""
-        return last.startswith(config.answer_prefix) and grade(
-            of_prompt[prompt], last.removeprefix(config.answer_prefix)
-        )
+        problem = of_prompt[prompt]
+        return grade(problem["grader"], extract_answer(solution, config.answer_prefix), problem)
 
     return correct
 

@@ -95,7 +95,7 @@ def _attach(
             if not same.cut and same not in live:
                 live.append(same)
             continue
-        text = policy.tokenizer.decode(sample.token_ids, skip_special_tokens=True)
+        text = str(policy.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
         node = tree.add(request.node, text, list(sample.token_ids), float(sum(sample.logprobs)))
         node.ended = sample.token_ids[-1] == end or (sample.finished and is_answer(text))
         if node.ended and sample.token_ids[-1] != end:

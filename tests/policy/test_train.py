@@ -111,6 +111,27 @@ def test_the_grader_is_an_error_unless_it_was_given(world: tuple[Any, Any]) -> N
         collector.groups([QUESTIONS[0] + "\n"], update=0)
 
 
+def test_merging_equal_solutions_leaves_the_update_as_it_was(
+    world: tuple[Any, Any], monkeypatch: Any
+) -> None:
+    config = CONFIG.model_copy(update={"updates": 1})
+    merged, _ = trained(world, config)
+    sizes = []
+    monkeypatch.setattr("o1_assets.policy.grpo.merge_equal", lambda group: sizes.append(len(group)) or group)
+    apart, _ = trained(world, config)
+    assert sizes == [config.group_size] * config.problems_per_update
+    for a, b in zip(merged.parameters(), apart.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_one_chunk_or_many_give_the_same_log_probabilities(world: tuple[Any, Any]) -> None:
+    config = CONFIG.model_copy(update={"updates": 1})
+    one, _ = trained(world, config.model_copy(update={"chunks": 1}))
+    many, _ = trained(world, config.model_copy(update={"chunks": 7}))
+    for a, b in zip(one.parameters(), many.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_problems_repeat_only_when_there_are_too_few() -> None:
     import polars as pl
 
