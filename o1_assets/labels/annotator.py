@@ -70,10 +70,10 @@ def annotate(
         solution = record.o1.solution_id
         if solution in solutions:
             timestamp = (EPOCH + timedelta(seconds=index)).isoformat()
-            filled = fill(record, ratings.get(solution, {}), protocol, annotator.labeler, timestamp)
+            fill(record, ratings.get(solution, {}), protocol, annotator.labeler, timestamp)
             if solution not in ratings:
-                filled.label.finish_reason = "bad_problem"
-            yield filled
+                record.label.finish_reason = "bad_problem"
+            yield record
 
 
 def _request(selection: Selection, solution: str, slot: Slot) -> Request:

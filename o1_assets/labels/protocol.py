@@ -62,11 +62,9 @@ class Protocol:
     def asks(self, state: State, shape: Shape) -> range:
         """Completions of the state's step that may be rated in it, in the order in which they are shown."""
         count = shape[state.step]
-        return {
-            Phase.EVERY: range(count),
-            Phase.OWN: range(min(1, count)),
-            Phase.ALTERNATIVES: range(1, count),
-        }[state.phase]
+        if state.phase is Phase.OWN:
+            return range(min(1, count))
+        return range(count) if state.phase is Phase.EVERY else range(1, count)
 
     def advance(self, state: State, own: int | None, shape: Shape) -> State | None:
         """The state after the own step of `state` was rated `own` (None: unsure)."""

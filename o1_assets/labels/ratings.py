@@ -17,23 +17,21 @@ def ratings_of(record: Record) -> dict[Slot, int | None]:
     }
 
 
-def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, timestamp: str) -> Record:
-    """The record with the ratings in, as the labelling interface of PRM800K would have written it.
+def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, timestamp: str) -> None:
+    """Writes the ratings into an unrated record, as the labelling interface of PRM800K would have.
 
     The solution's own step is the one continued from unless it is negative.
     """
-    filled = record.model_copy(deep=True)
-    filled.labeler, filled.timestamp = labeler, timestamp
+    record.labeler, record.timestamp = labeler, timestamp
     error = False
-    for step, part in enumerate(filled.label.steps):
+    for step, part in enumerate(record.label.steps):
         for completion, item in enumerate(part.completions or []):
             item.rating = ratings.get(Slot(step, completion))
             item.flagged = False if item.rating is not None else None
         own = ratings.get(Slot(step, 0))
         part.chosen_completion = 0 if own is not None and own >= 0 else None
         error = error or (own is not None and own < 0)
-    shape = [len(part.completions or []) for part in filled.label.steps]
-    filled.label.total_time = 0
+    shape = [len(part.completions or []) for part in record.label.steps]
+    record.label.total_time = 0
     if protocol.finished(shape, ratings):
-        filled.label.finish_reason = "found_error" if error else "solution"
-    return filled
+        record.label.finish_reason = "found_error" if error else "solution"

@@ -23,6 +23,7 @@ from o1_assets.labels.table import COLUMNS, label_table, make_labels
 from tests.labels import world
 from tests.labels.world import ROUND, rated
 
+Blank = dict[str, Record]
 CONFIG = LabelsConfig(round=ROUND, protocol="dense")
 
 
@@ -65,7 +66,7 @@ def at(hour: int) -> str:
 
 
 def test_a_row_says_what_was_rated_after_which_prefix_by_whom_and_where(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     good = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
     table, dropped = table_of(
@@ -84,7 +85,7 @@ def test_a_row_says_what_was_rated_after_which_prefix_by_whom_and_where(
 
 
 def test_the_same_labeller_again_the_later_time_wins_whatever_arrives_first(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     early = rated(blank["right"], {(0, 0): -1, (0, 1): -1}, timestamp="2026-01-01T12:00:00+05:00")
     late = rated(blank["right"], {(0, 0): 1, (0, 1): -1}, timestamp="2026-01-01T08:00:00Z")
@@ -98,7 +99,7 @@ def test_the_same_labeller_again_the_later_time_wins_whatever_arrives_first(
 
 
 def test_labellers_who_disagree_are_settled_by_majority_and_ties_are_dropped_and_counted(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     batches = [
         [rated(blank["right"], {(0, 0): 1, (0, 1): -1}, labeler="a")],
@@ -111,7 +112,7 @@ def test_labellers_who_disagree_are_settled_by_majority_and_ties_are_dropped_and
 
 
 def test_nothing_stands_after_a_step_that_the_majority_calls_wrong_or_cannot_settle(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     goes_on = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 1, (2, 0): 1}
     a = rated(blank["right"], goes_on, labeler="a")
@@ -127,7 +128,7 @@ def test_nothing_stands_after_a_step_that_the_majority_calls_wrong_or_cannot_set
 
 
 def test_what_the_paper_leaves_out_is_left_out_and_counted(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     gold = rated(blank["right"], {(0, 0): 1})
     gold.is_quality_control_question, gold.o1 = True, None
@@ -151,7 +152,7 @@ def test_what_the_paper_leaves_out_is_left_out_and_counted(
 
 
 def test_giving_up_takes_back_what_the_same_labeller_said_before_and_not_after(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     before = rated(blank["right"], {(0, 0): -1}, timestamp=at(1))
     gave_up = rated(blank["right"], {}, timestamp=at(2))
@@ -166,7 +167,7 @@ def test_giving_up_takes_back_what_the_same_labeller_said_before_and_not_after(
 
 
 def test_batches_about_a_selection_that_has_changed_since_are_counted_not_used(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     table_of(
         selection, [[rated(blank["right"], {(0, 0): 1}), rated(blank["direct"], {(0, 0): -1})]], tmp_path
@@ -181,7 +182,7 @@ def test_batches_about_a_selection_that_has_changed_since_are_counted_not_used(
 
 
 def test_the_artifact_holds_labels_and_the_labelled_solutions(
-    tmp_path: Path, selection: Selection, blank: dict[str, Record]
+    tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:
     table_of(selection, [[rated(blank["direct"], {(0, 0): -1, (0, 1): 1, (0, 2): 1})]], tmp_path)
     task = world.task(
@@ -239,7 +240,7 @@ def record_of(blank: dict[str, Record], spec: dict[str, Any]) -> Record:
 
 
 @given(submissions(), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_the_table_is_the_same_whatever_the_order_and_the_repeats(
     specs: list[dict[str, Any]], rng: random.Random
 ) -> None:

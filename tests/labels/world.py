@@ -97,10 +97,10 @@ def rated(
     timestamp: str = "2026-01-01T00:00:00",
     protocol: Protocol = DENSE,
 ) -> Record:
-    """The record with ratings by (step, completion)."""
-    return fill(
-        record, {Slot(*slot): rating for slot, rating in ratings.items()}, protocol, labeler, timestamp
-    )
+    """A copy of the record with ratings by (step, completion)."""
+    filled = record.model_copy(deep=True)
+    fill(filled, {Slot(*slot): rating for slot, rating in ratings.items()}, protocol, labeler, timestamp)
+    return filled
 
 
 def write(path: Path, records: list[Record]) -> Path:
