@@ -11,6 +11,7 @@ import numpy as np
 from o1_assets.evaluation import plots
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
 from o1_assets.evaluation.plots import Axis, Series
+from o1_assets.evaluation.words import count
 
 Row = Mapping[str, Any]
 
@@ -139,14 +140,13 @@ def train_compute(points: Sequence[Row]) -> tuple[list[Series], Axis]:
         ends = [flops[0], flops[-1]]
         line = [fit.intercept + fit.gain * float(np.log2(x)) for x in ends]
         series.append(Series(f"R² {fit.r2:.2f}", ends, line, plots.GREY, None, "dashed"))
-    low, high = int(np.ceil(np.log2(flops[0]))), int(np.floor(np.log2(flops[-1])))
-    ticks = [2.0**k for k in range(low, high + 1, max(1, (high - low) // 6))] or flops[:1]
+    ticks = np.geomspace(flops[0], flops[-1], 4).tolist() if flops[-1] > flops[0] else flops[:1]
     axis = Axis(
         "Accuracy against training compute",
         "FLOPs so far, all stages (log scale)",
         "pass@1",
         log2=True,
         ticks=ticks,
-        tick_labels=[f"{t:.1e}".replace("e+", "e") for t in ticks],
+        tick_labels=[count(tick) for tick in ticks],
     )
     return series, axis

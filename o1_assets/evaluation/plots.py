@@ -108,7 +108,7 @@ def save_png(path: Path, series: Sequence[Series], axis: Axis) -> None:
     path.write_bytes(png(series, axis))
 
 
-def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (6.4, 3.9)) -> str:
+def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (5.4, 3.7)) -> str:
     """The chart as an <svg> element to stand inside a page: colours are the page's variables, text is text.
 
     Ids are made from the title, so that several charts can stand in one page.

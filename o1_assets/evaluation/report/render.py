@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from o1_assets.evaluation import charts, plots
+from o1_assets.evaluation import charts, plots, words
 from o1_assets.evaluation.headline import met
 from o1_assets.evaluation.plots import Axis, Series
-from o1_assets.evaluation.report import words
 from o1_assets.evaluation.report.data import ReportData
 
 Row = Mapping[str, Any]
