@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from o1_assets.evaluation.plots import Axis, Series, save_png
+from o1_assets.evaluation.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.policy.rollouts import Rollout
 from o1_assets.reward.aggregate import solution_score
 
@@ -55,7 +55,8 @@ def save_plots(curve: Sequence[Curve], folder: Path) -> None:
     updates = [point["update"] + 1 for point in curve]
     for name, (title, unit, columns) in PLOTS.items():
         series = [
-            Series(column.replace("_", " "), updates, [point[column] for point in curve])
-            for column in columns
+            Series(column.replace("_", " "), updates, [point[column] for point in curve], color)
+            for column, color in zip(columns, (BLUE, ORANGE), strict=False)
         ]
-        save_png(folder / f"{name}.png", series, Axis(title, "update", unit))
+        shares = name in ("reward", "corrections")
+        save_png(folder / f"{name}.png", series, Axis(title, "update", unit, percent=shares))

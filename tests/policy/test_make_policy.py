@@ -1,0 +1,69 @@
+"""The whole stage on a tiny policy and untrained reward models: what it writes, and what it must not touch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from transformers import AutoModelForCausalLM
+
+from o1_assets.artifact import Outcome, Task
+from o1_assets.policy.config import PolicyConfig, RewardConfig
+from o1_assets.policy.train import make_policy
+from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
+from tests.policy.world import QUESTIONS, tiny_policy
+
+CONFIG = PolicyConfig(updates=2, problems_per_update=4, group_size=4, max_tokens=24)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    home = tmp_path_factory.mktemp("inputs")
+    model, tokenizer = tiny_policy()
+    model.save_pretrained(home / "policy")
+    tokenizer.save_pretrained(home / "policy")
+    for name, classes in (("prm", PRM_CLASSES), ("orm", ORM_CLASSES)):
+        save_reward_model(start_reward_model(home / "policy", classes, None), home / "policy", home / name)
+    (home / "train").mkdir()
+    rows = [{"question": q, "answer": "2", "grader": "math", "metadata": "{}"} for q in QUESTIONS]
+    pl.DataFrame(rows).write_parquet(home / "train" / "problems.parquet")
+    return {name: home / name for name in ("policy", "prm", "orm", "train")} | {"generator": home / "policy"}
+
+
+def run(inputs: dict[str, Path], out: Path, config: PolicyConfig = CONFIG) -> Outcome:
+    out.mkdir()
+    return make_policy(Task(inputs, out, seed=7, open_engine=lambda path: pytest.fail(str(path))), config)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def test_a_policy_is_a_checkpoint_with_its_curve_and_plots_and_the_same_bytes_each_time(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    outcome = run(inputs, tmp_path / "a")
+    run(inputs, tmp_path / "b")
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    AutoModelForCausalLM.from_pretrained(tmp_path / "a", dtype="float32")
+    assert pl.read_parquet(tmp_path / "a" / "curve.parquet")["update"].to_list() == [0, 1]
+    plots = list((tmp_path / "a" / "plots").glob("*.png"))
+    assert plots and all(plot.stat().st_size <= 50_000 for plot in plots)
+    assert str(inputs["policy"]) not in (tmp_path / "a" / "config.json").read_text()
+    assert outcome.cost.tokens_generated > 0 < outcome.cost.tokens_scored
+    assert outcome.cost.flops > 6 * outcome.cost.tokens_trained
+
+
+def test_the_grader_is_asked_only_where_the_profile_says_so(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    asked = []
+    monkeypatch.setattr("o1_assets.problems.grading.grade", lambda *args: bool(asked.append(args)))
+    run(inputs, tmp_path / "orm")
+    assert not asked
+    run(inputs, tmp_path / "grader", CONFIG.model_copy(update={"reward": RewardConfig(outcome="grader")}))
+    assert asked
