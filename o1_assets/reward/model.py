@@ -133,12 +133,8 @@ def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> N
 
 def non_embedding_parameters(model: PreTrainedModel) -> int:
     """Parameters outside the token embedding and the language-model head: the P of `2P` and `6P`."""
-    skip = {
-        id(p)
-        for e in (model.get_input_embeddings(), model.get_output_embeddings())
-        if e
-        for p in e.parameters()
-    }
+    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
+    skip = {id(p) for module in embeddings if module is not None for p in module.parameters()}
     return sum(p.numel() for p in model.parameters() if id(p) not in skip)
 
 
