@@ -71,14 +71,12 @@ def grade_math(gold: str, given: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _verify(gold: str, given: str) -> bool:
-    return ask({"kind": "math", "gold": gold, "given": given})
+    return ask("math", {"gold": gold, "given": given})
 
 
 @lru_cache(maxsize=4_096)
 def _grade_reasoning_gym(generator: str, metadata: str, given: str) -> bool:
-    return ask(
-        {"kind": "reasoning_gym", "generator": generator, "entry": json.loads(metadata), "given": given}
-    )
+    return ask("reasoning_gym", {"generator": generator, "entry": json.loads(metadata), "given": given})
 
 
 def _bare(text: str) -> str:

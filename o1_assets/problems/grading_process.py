@@ -22,9 +22,14 @@ START_SECONDS = 120.0
 
 
 class Reader:
-    """Starts at the first question; a process that was ended is replaced at the next one."""
+    """Starts at the first question; a process that was ended is replaced at the next one.
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    kind: "math" or "reasoning_gym"; each has a process of its own, which imports what it needs before the first
+    question, so that no answer is called late because a library was.
+    """
+
+    def __init__(self, kind: str, seconds: float = SECONDS) -> None:
+        self.kind = kind
         self.seconds = seconds
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +59,15 @@ class Reader:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "o1_assets.problems.grading_worker", str(self.seconds)],
+            [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "o1_assets.problems.grading_worker",
+                self.kind,
+                str(self.seconds),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -65,7 +78,8 @@ class Reader:
         if _line(self._process, START_SECONDS) != b"ready\n":
             self._end()
             raise RuntimeError(
-                "the grading process did not start; run `python -m o1_assets.problems.grading_worker 5` to see why"
+                "the grading process did not start; to see why run"
+                f" `python -m o1_assets.problems.grading_worker {self.kind} 5`"
             )
 
     def _end(self) -> None:
@@ -90,9 +104,11 @@ def _line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
         return process.stdout.readline() if selector.select(seconds) else b""
 
 
-_reader = Reader()
-atexit.register(_reader.close)
+_readers = {kind: Reader(kind) for kind in ("math", "reasoning_gym")}
+for _reader in _readers.values():
+    atexit.register(_reader.close)
 
 
-def ask(question: dict[str, Any]) -> bool:
-    return _reader.ask(question)
+def ask(kind: str, question: dict[str, Any]) -> bool:
+    """Whether the answer in `question` is right; see grading_worker for what a question holds."""
+    return _readers[kind].ask(question)

@@ -8,6 +8,7 @@ _NAMES = "sin cos tan cot sec csc asin acos atan sinh cosh tanh exp log ln sqrt 
 _CALLS = frozenset(_NAMES.split())
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub)
 _LONGEST = 500
+_LARGEST_EXPONENT = 1_000
 
 
 def is_plain_expression(text: str) -> bool:
@@ -27,6 +28,8 @@ def is_plain_expression(text: str) -> bool:
 
 def _plain(node: ast.AST) -> bool:
     match node:
+        case ast.BinOp(op=ast.Pow(), right=exponent):
+            return all(not isinstance(n, ast.Pow) and _small(n) for n in ast.walk(exponent))
         case ast.Expression() | ast.BinOp() | ast.UnaryOp() | ast.Load():
             return True
         case ast.Constant(value=value):
@@ -36,3 +39,8 @@ def _plain(node: ast.AST) -> bool:
         case ast.Call(func=ast.Name(id=name), args=[_], keywords=[]):
             return name in _CALLS
     return isinstance(node, _OPERATORS)
+
+
+def _small(node: ast.AST) -> bool:
+    value = node.value if isinstance(node, ast.Constant) else 0
+    return isinstance(value, int | float) and value <= _LARGEST_EXPONENT

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from o1_assets.problems import grading
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
 from o1_assets.problems.grading_process import Reader
 
@@ -76,6 +79,8 @@ def test_integers_are_right_exactly_when_equal(a: int, b: int) -> None:
 
 
 HOSTILE = [
+    "factorial(factorial(99))",
+    "(9**999)**999",
     "9**9**9**9",
     "9^{9^{9^{9}}}",
     "__import__('os').system('touch {file}')",
@@ -95,25 +100,43 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("grader", ["math", "reasoning_gym:countdown", "reasoning_gym:spiral_matrix"])
 def test_hostile_answers_are_wrong_in_bounded_time_and_run_nothing(
-    grader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import o1_assets.problems.grading as grading
-
-    reader = Reader(seconds=0.5)
-    monkeypatch.setattr(grading, "ask", reader.ask)
-    file = tmp_path / "written"
-    entry = {"question": "", "answer": "1 2 3", "metadata": {"numbers": [9, 9, 9, 9], "target": 11}}
-    row = {"answer": r"\sqrt{11}", "metadata": json.dumps(entry)}
+    reader = Reader("math", seconds=0.5)
+    monkeypatch.setattr(grading, "ask", lambda kind, question: reader.ask(question))
     try:
+        assert reader.ask({"gold": "x", "given": "x"}), "started, so that what follows is not charged for it"
         for hostile in HOSTILE:
             start = time.perf_counter()
-            assert not grade(grader, hostile.replace("{file}", str(file)), row), hostile[:40]
+            assert not math(r"\sqrt{11}", hostile.replace("{file}", str(tmp_path / "written"))), hostile[:40]
             assert time.perf_counter() - start < 30, hostile[:40]
     finally:
         reader.close()
-    assert not file.exists()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["countdown", "spiral_matrix"])
+def test_a_scorer_that_evaluates_answers_runs_none_of_them(name: str, tmp_path: Path) -> None:
+    row = rg_row(name)
+    assert grade(f"reasoning_gym:{name}", row["answer"], row)
+    for hostile in HOSTILE:
+        assert not grade(f"reasoning_gym:{name}", hostile.replace("{file}", str(tmp_path / "written")), row)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_hangs_is_ended_and_replaced() -> None:
+    reader = Reader("math", seconds=0.2)
+    try:
+        assert reader.ask({"gold": "x+y", "given": "y+x"})
+        assert reader._process is not None
+        first = reader._process.pid
+        os.kill(first, signal.SIGSTOP)
+        assert not reader.ask({"gold": "x+y", "given": "y+x"})
+        assert reader.ask({"gold": "x+y", "given": "y+x"})
+        assert reader._process.pid != first
+    finally:
+        reader.close()
 
 
 @settings(max_examples=60, deadline=None)
@@ -178,7 +201,7 @@ def test_reasoning_gyms_own_scorer_decides_about_its_problems() -> None:
 def test_a_scorer_that_parses_still_accepts_its_own_answer(name: str) -> None:
     row = rg_row(name)
     assert grade(f"reasoning_gym:{name}", row["answer"], row)
-    assert not grade(f"reasoning_gym:{name}", row["answer"] + " + 1", row)
+    assert not grade(f"reasoning_gym:{name}", row["answer"] + " * 2", row)
 
 
 def test_the_generators_graded_by_text_are_those_whose_scorer_compares_text() -> None:
