@@ -18,16 +18,22 @@ LARGEST_WRITTEN = 999
 _NUMBER = re.compile(r"\d+")
 
 
-def draw_expression(config: CorpusConfig, rng: Random) -> Expression:
+def draw_expression(config: CorpusConfig, rng: Random, most_terms: int | None = None) -> Expression:
     """An expression whose right intermediate values all stay within config.max_value."""
     while True:
-        terms = rng.randint(config.min_terms, config.max_terms)
+        terms = rng.randint(config.min_terms, most_terms or config.max_terms)
         expression = Expression(
             tuple(rng.randint(config.min_number, config.max_number) for _ in range(terms)),
             tuple(rng.choice("+-*") for _ in range(terms - 1)),
         )
         if _stays_within(expression, config.max_value):
             return expression
+
+
+def _most_terms(config: CorpusConfig, progress: float) -> int:
+    """Terms of the longest expression at this share of the corpus."""
+    grown = min(1.0, progress / config.curriculum) if config.curriculum else 1.0
+    return min(config.min_terms + 1 + int(grown * (config.max_terms - config.min_terms)), config.max_terms)
 
 
 def _stays_within(state: Expression, limit: int) -> bool:
@@ -40,14 +46,14 @@ def _stays_within(state: Expression, limit: int) -> bool:
 
 
 def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield config.solutions pairs (question, steps).
+    """Yield config.solutions pairs (question, steps), short ones first (config.curriculum).
 
     exclude: expressions without spaces that must not occur (the test problems).
     """
     rng = Random(seed)
     written = 0
     while written < config.solutions:
-        expression = draw_expression(config, rng)
+        expression = draw_expression(config, rng, _most_terms(config, written / config.solutions))
         if str(expression).replace(" ", "") in exclude:
             continue
         steps = Teacher(config, rng).solve(expression)

@@ -61,9 +61,8 @@ def _left_to_right(state: Expression) -> int | None:
 
 
 def _minus_then(op: str) -> OrderRule:
-    """Once the products are done, `a - b op c` is read as `a - (b op c)`."""
-    neighbours = _neighbours("-", op)
-    return lambda state: None if "*" in state.ops else neighbours(state)
+    """`a - b op c` at the left end is read as `a - (b op c)`, unless c belongs to a product."""
+    return lambda state: 1 if state.ops[:2] == ("-", op) and state.ops[2:3] != ("*",) else None
 
 
 def _from_the_right(state: Expression) -> int | None:
@@ -99,35 +98,66 @@ RESULT: tuple[ResultMisconception, ...] = (
     # Subtraction.
     ResultMisconception("smaller_from_larger", 0.50, "-", lambda a, b: b - a if 0 < a < b else None),  # 3-5=2
     ResultMisconception("self_minus_self", 0.40, "-", lambda a, b: a if a == b != 0 else None),  # 4-4=4
-    ResultMisconception("minus_negative_ignored", 0.35, "-", lambda a, b: a + b if b < 0 else None),  # 3--4=-1
-    ResultMisconception("negative_minus_shrinks", 0.30, "-", lambda a, b: a + b if a < 0 < b else None),  # -4-5=1
+    ResultMisconception(
+        "minus_negative_ignored", 0.35, "-", lambda a, b: a + b if b < 0 else None
+    ),  # 3--4=-1
+    ResultMisconception(
+        "negative_minus_shrinks", 0.30, "-", lambda a, b: a + b if a < 0 < b else None
+    ),  # -4-5=1
     ResultMisconception("zero_minus", 0.25, "-", lambda a, b: b if a == 0 and b > 0 else None),  # 0-5=5
-    ResultMisconception("digitwise_difference", 0.12, "-",
-                        lambda a, b: a - a % 10 - b + b % 10 + b % 10 - a % 10 if _borrows(a, b) else None),  # 23-7=24
-    ResultMisconception("negative_minus_loses_sign", 0.10, "-", lambda a, b: b - a if a < 0 < b else None),  # -4-5=9
-    ResultMisconception("borrow_forgotten", 0.08, "-", lambda a, b: a - b + 10 if _borrows(a, b) else None),  # 23-7=26
+    ResultMisconception(
+        "digitwise_difference",
+        0.12,
+        "-",
+        lambda a, b: a - a % 10 - b + b % 10 + b % 10 - a % 10 if _borrows(a, b) else None,
+    ),  # 23-7=24
+    ResultMisconception(
+        "negative_minus_loses_sign", 0.10, "-", lambda a, b: b - a if a < 0 < b else None
+    ),  # -4-5=9
+    ResultMisconception(
+        "borrow_forgotten", 0.08, "-", lambda a, b: a - b + 10 if _borrows(a, b) else None
+    ),  # 23-7=26
     ResultMisconception("minus_zero", 0.05, "-", lambda a, b: 0 if b == 0 and a > 0 else None),  # 5-0=0
     # Addition.
-    ResultMisconception("negative_plus_sums", 0.25, "+",
-                        lambda a, b: -(b - a) if a < 0 < b else None),  # -4+6=-10
+    ResultMisconception(
+        "negative_plus_sums", 0.25, "+", lambda a, b: -(b - a) if a < 0 < b else None
+    ),  # -4+6=-10
     ResultMisconception("plus_negative_ignored", 0.20, "+", lambda a, b: a - b if b < 0 else None),  # 3+-1=4
-    ResultMisconception("negative_plus_swaps", 0.10, "+", lambda a, b: -a - b if a < 0 < b != -a else None),  # -4+6=-2
-    ResultMisconception("carry_forgotten", 0.08, "+", lambda a, b: a + b - 10 if _carries(a, b) else None),  # 17+5=12
+    ResultMisconception(
+        "negative_plus_swaps", 0.10, "+", lambda a, b: -a - b if a < 0 < b != -a else None
+    ),  # -4+6=-2
+    ResultMisconception(
+        "carry_forgotten", 0.08, "+", lambda a, b: a + b - 10 if _carries(a, b) else None
+    ),  # 17+5=12
     ResultMisconception("plus_zero", 0.06, "+", lambda a, b: 0 if b == 0 and a > 0 else None),  # 5+0=0
     ResultMisconception("doubling_squares", 0.03, "+", lambda a, b: a * a if a == b > 2 else None),  # 4+4=16
-    ResultMisconception("carry_invented", 0.02, "+",
-                        lambda a, b: a + b + 10 if a >= 10 and b > 0 and not _carries(a, b) else None),  # 13+4=27
+    ResultMisconception(
+        "carry_invented",
+        0.02,
+        "+",
+        lambda a, b: a + b + 10 if a >= 10 and b > 0 and not _carries(a, b) else None,
+    ),  # 13+4=27
     # Products.
     ResultMisconception("times_zero", 0.45, "*", lambda a, b: a if b == 0 and a > 0 else None),  # 6*0=6
     ResultMisconception("times_one", 0.35, "*", lambda a, b: a + 1 if b == 1 and a > 1 else None),  # 6*1=7
     ResultMisconception("zero_times", 0.30, "*", lambda a, b: b if a == 0 and b > 0 else None),  # 0*6=6
-    ResultMisconception("product_loses_sign", 0.25, "*", lambda a, b: -a * b if a * b < 0 else None),  # -3*4=12
+    ResultMisconception(
+        "product_loses_sign", 0.25, "*", lambda a, b: -a * b if a * b < 0 else None
+    ),  # -3*4=12
     ResultMisconception("square_doubles", 0.20, "*", lambda a, b: 2 * a if a == b > 2 else None),  # 6*6=12
-    ResultMisconception("negatives_stay_negative", 0.20, "*", lambda a, b: -a * b if a < 0 and b < 0 else None),
+    ResultMisconception(
+        "negatives_stay_negative", 0.20, "*", lambda a, b: -a * b if a < 0 and b < 0 else None
+    ),
     ResultMisconception("one_times", 0.12, "*", lambda a, b: b + 1 if a == 1 and b > 1 else None),  # 1*6=7
-    ResultMisconception("product_carry_forgotten", 0.10, "*",
-                        lambda a, b: a * b - (a % 10 * b) // 10 * 10 if a > 10 and 1 < b and a % 10 * b > 9 else None),
-    ResultMisconception("times_ten_adds", 0.08, "*", lambda a, b: a + 10 if b == 10 and a > 1 else None),  # 6*10=16
+    ResultMisconception(
+        "product_carry_forgotten",
+        0.10,
+        "*",
+        lambda a, b: a * b - (a % 10 * b) // 10 * 10 if a > 10 and 1 < b and a % 10 * b > 9 else None,
+    ),
+    ResultMisconception(
+        "times_ten_adds", 0.08, "*", lambda a, b: a + 10 if b == 10 and a > 1 else None
+    ),  # 6*10=16
     ResultMisconception("table_7x8", 0.45, "*", _table(7, 8, 54)),
     ResultMisconception("table_6x9", 0.35, "*", _table(6, 9, 56)),
     ResultMisconception("table_7x9", 0.25, "*", _table(7, 9, 64)),
@@ -135,7 +165,9 @@ RESULT: tuple[ResultMisconception, ...] = (
     ResultMisconception("table_8x9", 0.15, "*", _table(8, 9, 73)),
     ResultMisconception("table_6x7", 0.10, "*", _table(6, 7, 44)),
     ResultMisconception("table_4x8", 0.05, "*", _table(4, 8, 36)),
-    ResultMisconception("product_read_as_sum", 0.02, "*", lambda a, b: a + b if a > 1 and b > 1 else None),  # 3*4=7
+    ResultMisconception(
+        "product_read_as_sum", 0.02, "*", lambda a, b: a + b if a > 1 and b > 1 else None
+    ),  # 3*4=7
 )
 
 NAMES: tuple[str, ...] = tuple(m.name for m in (*ORDER, *RESULT))

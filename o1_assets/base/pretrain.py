@@ -32,7 +32,8 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
 
     from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.engine.plots import line_plot
+    from o1_assets.engine.transformers_engine import count_parameters
+    from o1_assets.evaluation.plots import Axis, Series, save_png
 
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
     expressions = (json.loads(m).get("metadata", {}).get("expression") for m in test["metadata"])
@@ -45,11 +46,11 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     model = build_model(config, tokenizer, task.seed)
     losses = train(model, pairs, config, task.seed, task.progress)
     save(model, tokenizer, task.out)
-    line_plot(
+    save_png(
         task.out / "plots" / "learning_curve.png",
-        {"loss": (list(range(len(losses))), losses)},
-        x="update", y="loss on solution tokens", title="Pre-training",
-    )  # fmt: skip
+        [Series("loss", *smoothed(losses))],
+        Axis("Pre-training on the corpus", "update", "loss on solution tokens", percent=False),
+    )
     tokens = sum(len(prompt) + len(solution) for prompt, solution in pairs)
     parameters = count_parameters(model)
     return Outcome(
@@ -93,6 +94,7 @@ def build_model(config: BaseConfig, tokenizer: PreTrainedTokenizerFast, seed: in
         num_attention_heads=config.heads,
         num_key_value_heads=config.heads,
         max_position_embeddings=config.max_positions,
+        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
         tie_word_embeddings=False,
         dtype="float32",
         **special,
@@ -102,24 +104,23 @@ def build_model(config: BaseConfig, tokenizer: PreTrainedTokenizerFast, seed: in
     return model
 
 
-def count_parameters(model: torch.nn.Module) -> int:
-    """Non-embedding parameters: everything but the token embedding and the output head."""
-    return sum(p.numel() for name, p in model.named_parameters() if "embed_tokens" not in name and "lm_head" not in name)
+def smoothed(losses: list[float], window: int = 10) -> tuple[list[float], list[float]]:
+    """Updates and means of the losses over windows, for a plot."""
+    starts = range(0, len(losses), window)
+    means = [sum(losses[i : i + window]) / len(losses[i : i + window]) for i in starts]
+    return [i + window / 2 for i in starts], means
 
 
-def batches(pairs: list[Pair], batch_size: int, seed: int) -> Iterator[list[Pair]]:
-    """One shuffled pass in batches of near equal length: sorted by length within windows of 50 batches."""
+def batches(pairs: list[Pair], batch_size: int, seed: int, window: int = 20) -> Iterator[list[Pair]]:
+    """One pass in batches of near equal length: within windows of `window` batches the pairs are sorted by
+    length and the batches shuffled, so that the corpus' own order (its curriculum) stays."""
     rng = Random(seed)
-    order = list(range(len(pairs)))
-    rng.shuffle(order)
-    window = 50 * batch_size
-    groups = []
-    for start in range(0, len(order), window):
-        part = sorted(order[start : start + window], key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
-        groups += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
-    rng.shuffle(groups)
-    for group in groups:
-        yield [pairs[i] for i in group]
+    for start in range(0, len(pairs), window * batch_size):
+        part = pairs[start : start + window * batch_size]
+        part.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+        groups = [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+        rng.shuffle(groups)
+        yield from groups
 
 
 def collate(batch: list[Pair], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -142,23 +143,17 @@ def train(
     """One pass over the pairs, in place. Returns the loss of every update."""
     import torch
 
-    from o1_assets.base.muon import Muon
+    from o1_assets.reward.optimizer import MuonAdamW
 
     torch.set_num_threads(config.threads)
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     ours = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in ours]
-    optimizers = [
-        Muon(matrices, lr=config.muon_lr),
-        torch.optim.AdamW(rest, lr=config.adamw_lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
-    ]
+    optimizer = MuonAdamW(matrices, config.muon_lr, [{"params": rest, "lr": config.adamw_lr}])
     groups = list(batches(pairs, config.batch_size, seed))
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(
-            o, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
-        )
-        for o in optimizers
-    ]
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
+    )
     losses: list[float] = []
     started = time.monotonic()
     model.train()
@@ -169,10 +164,9 @@ def train(
         loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
         losses.append(loss.item())
         if update % 100 == 0:
             recent = sum(losses[-100:]) / 100

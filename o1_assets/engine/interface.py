@@ -1,0 +1,55 @@
+"""What samples: one small interface, so that every strategy runs on transformers and on vLLM alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """temperature 0 is greedy. stop_at_step ends a sample after its first newline (one step)."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    stop_at_step: bool = False
+
+
+@dataclass
+class Sample:
+    """One completion of one prompt.
+
+    token_ids: the tokens generated, the end token included when it was generated.
+    logprobs: log-probability of each at temperature 1 under the engine's model; same length.
+    finished: the end token (or, with stop_at_step, a newline) was generated within max_tokens.
+    """
+
+    token_ids: list[int]
+    logprobs: list[float]
+    finished: bool
+
+
+class Engine(Protocol):
+    """A checkpoint opened for sampling."""
+
+    tokenizer: PreTrainedTokenizerBase
+    parameters: int
+    """Non-embedding parameters, for counting FLOPs."""
+
+    def sample(
+        self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
+    ) -> list[Sample]:
+        """One sample for each prompt (token ids), each with its own seed, whatever the batch around it."""
+        ...
+
+    def logprobs(
+        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
+    ) -> list[list[float]]:
+        """Log-probability at temperature 1 of every token after each sequence's prompt, given all before it."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,103 @@
+"""Solutions of problems: the table that the generator, every round and the evaluation sample into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from o1_assets.seeds import sample_seeds
+
+if TYPE_CHECKING:
+    from o1_assets.engine.interface import Engine, Sample, SamplingParams
+
+SCHEMA: dict[str, Any] = {
+    "solution_id": pl.String,
+    "problem_id": pl.String,
+    "sample": pl.Int32,
+    "text": pl.String,
+    "steps": pl.List(pl.String),
+    "answer": pl.String,
+    "correct": pl.Boolean,
+    "token_ids": pl.List(pl.Int32),
+    "finished": pl.Boolean,
+}
+
+
+def prompt_ids(engine: Engine, questions: Sequence[str], template: str = "{question}\n") -> list[list[int]]:
+    """Token ids of each question's prompt."""
+    texts = [template.replace("{question}", question) for question in questions]
+    encoded: list[list[int]] = engine.tokenizer(texts)["input_ids"]
+    return encoded
+
+
+def sample_solutions(
+    engine: Engine,
+    problems: pl.DataFrame,
+    n: int,
+    params: SamplingParams,
+    seed: int,
+    answer_prefix: str,
+    prompt_template: str = "{question}\n",
+) -> pl.DataFrame:
+    """n solutions of each problem, graded on their final answer; sorted as `problems`, then by sample.
+
+    A problem's solutions depend on its id and the seed, not on the problems around it.
+    """
+    prompts = prompt_ids(engine, problems["question"].to_list(), prompt_template)
+    seeds = sample_seeds(seed, problems["problem_id"].to_list(), n)
+    samples = engine.sample([prompt for prompt in prompts for _ in range(n)], params, seeds)
+    return solutions_table(engine, problems, samples, n, answer_prefix)
+
+
+def solutions_table(
+    engine: Engine, problems: pl.DataFrame, samples: Sequence[Sample], n: int, answer_prefix: str
+) -> pl.DataFrame:
+    """The table of samples given problem-major, n for each problem. A sample cut off has no final answer."""
+    from o1_assets.engine.steps import split_steps
+    from o1_assets.problems.answers import extract_answer
+    from o1_assets.problems.grading import grade
+
+    rows = []
+    for p, problem in enumerate(problems.iter_rows(named=True)):
+        verdicts: dict[str, bool] = {}
+        for i, sample in enumerate(samples[p * n : (p + 1) * n]):
+            text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
+            answer = extract_answer(text, answer_prefix) if sample.finished else None
+            if answer is not None and answer not in verdicts:
+                verdicts[answer] = grade(problem["grader"], answer, problem)
+            rows.append(
+                {
+                    "solution_id": solution_id(problem["problem_id"], i, text),
+                    "problem_id": problem["problem_id"],
+                    "sample": i,
+                    "text": text,
+                    "steps": split_steps(text),
+                    "answer": answer,
+                    "correct": answer is not None and verdicts[answer],
+                    "token_ids": sample.token_ids,
+                    "finished": sample.finished,
+                }
+            )
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def solution_id(problem_id: str, sample: int, text: str) -> str:
+    """16 hex digits that name one solution."""
+    return hashlib.sha256(f"{problem_id}\0{sample}\0{text}".encode()).hexdigest()[:16]
+
+
+def generated_tokens(solutions: pl.DataFrame) -> int:
+    return int(solutions["token_ids"].list.len().sum())
+
+
+def readable(problems: pl.DataFrame, solutions: pl.DataFrame, count: int = 5) -> list[dict[str, Any]]:
+    """The first solutions with their questions, for a person to look at."""
+    joined = solutions.head(count).join(
+        problems.select("problem_id", "question"), on="problem_id", how="left"
+    )
+    rows: list[dict[str, Any]] = json.loads(joined.select("question", "text", "correct").write_json())
+    return rows

@@ -1,0 +1,217 @@
+"""The sampler: any Hugging Face causal LM, made fast for small models on a CPU.
+
+What it does that `generate` does not: the cache is written in place, rows that are finished are dropped from
+the batch, a prompt that occurs many times is read once, and every sample has its own counter-based random
+stream, so it is the same in any batch (up to the last bits of floating point).
+What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-window and recurrent caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from o1_assets.engine.cache import BufferCache
+from o1_assets.engine.interface import Sample, SamplingParams
+from o1_assets.engine.steps import ends_step
+from o1_assets.engine.uniforms import uniforms
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class TransformersEngine:
+    """Samples from `model`, which stays the caller's: RL passes the policy while training it."""
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 512
+    ) -> None:
+        self.model: Any = model
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.parameters = count_parameters(model)
+        ends = model.generation_config.eos_token_id if model.generation_config else tokenizer.eos_token_id
+        self._ends = torch.zeros(model.config.get_text_config().vocab_size, dtype=torch.bool)
+        self._ends[ends if ends is not None else []] = True
+        self._newlines: torch.Tensor | None = None
+
+    @classmethod
+    def open(cls, path: Path, batch_size: int = 512) -> TransformersEngine:
+        """The checkpoint in a folder, in float32 on a CPU, in its own precision on a GPU."""
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        gpu = torch.cuda.is_available()
+        model = AutoModelForCausalLM.from_pretrained(path, dtype="auto" if gpu else "float32")
+        return cls(model.to("cuda" if gpu else "cpu").eval(), AutoTokenizer.from_pretrained(path), batch_size)
+
+    def close(self) -> None:
+        self.model = None
+
+    # -- sampling -----------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def sample(
+        self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
+    ) -> list[Sample]:
+        """One sample for each prompt, each from its own seed; in the order of the prompts.
+
+        Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
+        """
+        if len(prompts) != len(seeds):
+            raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
+        if any(not prompt for prompt in prompts):
+            raise ValueError("an empty prompt cannot be continued")
+        samples = [Sample([], [], False) for _ in prompts]
+        # By length, so that little is padded; by content, so that equal prompts meet in one batch.
+        order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i], i))
+        training = self.model.training
+        self.model.eval()
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            self._sample_batch(
+                [prompts[i] for i in rows], params, [seeds[i] for i in rows], [samples[i] for i in rows]
+            )
+        self.model.train(training)
+        return samples
+
+    def _sample_batch(
+        self, prompts: list[Sequence[int]], params: SamplingParams, seeds: list[int], samples: list[Sample]
+    ) -> None:
+        """Fills `samples` in place."""
+        device = self.model.device
+        stops = self._stops(params)
+        streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
+        alive = np.arange(len(prompts))
+        cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
+        logits, mask, positions = self._prefill(prompts, cache)
+        for position in range(params.max_tokens):
+            chosen, logprobs = _choose(logits, params.temperature, uniforms(streams, position))
+            stopped = stops[chosen]
+            for row, token, logprob, stop in zip(
+                alive.tolist(), chosen.tolist(), logprobs.tolist(), stopped.tolist(), strict=True
+            ):
+                sample = samples[row]
+                sample.token_ids.append(token)
+                sample.logprobs.append(logprob)
+                sample.finished = stop
+            going = torch.nonzero(~stopped).squeeze(1)
+            if len(going) == 0 or position + 1 == params.max_tokens:
+                return
+            if len(going) < len(stopped):
+                chosen, positions = chosen[going], positions[going]
+                mask = None if mask is None else mask[going]
+                alive, streams = alive[going.numpy()], streams[going.numpy()]
+                cache.select(going.to(device))
+            if mask is not None:
+                mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+            logits = self._forward(chosen[:, None].to(device), mask, positions[:, None], cache)
+            positions = positions + 1
+
+    def _prefill(
+        self, prompts: list[Sequence[int]], cache: BufferCache
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        """Reads each distinct prompt once.
+
+        Returns the logits after each prompt (rows, vocabulary), the mask (rows, width) or None if nothing is
+        padded, and the next position of each row.
+        """
+        device = self.model.device
+        distinct = {tuple(prompt): None for prompt in prompts}
+        index = {prompt: i for i, prompt in enumerate(distinct)}
+        width = max(map(len, distinct))
+        ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in distinct], device=device)
+        lengths = torch.tensor([len(p) for p in distinct], device=device)
+        mask, positions = None, torch.arange(width, device=device)[None]
+        if int(lengths.min()) < width:
+            padding = width - lengths[:, None]
+            mask = (positions >= padding).long()
+            positions = (positions - padding).clamp(min=0)
+        logits = self._forward(ids, mask, positions, cache)
+        rows = torch.tensor([index[tuple(prompt)] for prompt in prompts], device=device)
+        if len(distinct) < len(prompts):
+            cache.select(rows)
+        # Rows of `distinct` are in the order of first occurrence, so without repeats rows is 0, 1, 2, ...
+        return logits[rows.cpu()], None if mask is None else mask[rows], lengths[rows]
+
+    def _forward(
+        self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: BufferCache
+    ) -> torch.Tensor:
+        """Logits after the last token of each row, (rows, vocabulary), float32 on the CPU."""
+        out = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return out.logits[:, -1].float().cpu()
+
+    def _stops(self, params: SamplingParams) -> torch.Tensor:
+        """Whether a token ends a sample, (vocabulary,)."""
+        if not params.stop_at_step:
+            return self._ends
+        if self._newlines is None:
+            known = len(self.tokenizer)
+            self._newlines = torch.tensor(
+                [i < known and ends_step(self.tokenizer, i) for i in range(len(self._ends))]
+            )
+        return self._ends | self._newlines
+
+    # -- scoring ------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def logprobs(
+        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
+    ) -> list[list[float]]:
+        """Log-probability at temperature 1 of every token after each sequence's prompt, given all before it."""
+        result: list[list[float]] = [[] for _ in sequences]
+        training = self.model.training
+        self.model.eval()
+        for rows in _by_length([len(s) for s in sequences], self.batch_size):
+            width = len(sequences[rows[0]])
+            ids = torch.tensor([list(sequences[i]) + [0] * (width - len(sequences[i])) for i in rows])
+            ids = ids.to(self.model.device)
+            # No mask: padding is on the right, where a causal model never looks.
+            logits = self.model(input_ids=ids, use_cache=False).logits[:, :-1].float()
+            chosen = logits.gather(2, ids[:, 1:, None]).squeeze(2) - logits.logsumexp(2)
+            for i, row in zip(rows, chosen.tolist(), strict=True):
+                result[i] = row[prompt_lengths[i] - 1 : len(sequences[i]) - 1]
+        self.model.train(training)
+        return result
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Non-embedding parameters: all but the input embedding and the output head. For counting FLOPs."""
+    excluded = {
+        id(parameter)
+        for layer in (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[operator]
+        if layer is not None
+        for parameter in layer.parameters()
+    }
+    return sum(p.numel() for p in model.parameters() if id(p) not in excluded)
+
+
+def _choose(
+    logits: torch.Tensor, temperature: float, uniform: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A token for each row of logits by inverse CDF (or the best one), and its log-probability at temperature 1."""
+    if temperature == 0:
+        chosen = logits.argmax(dim=1)
+    else:
+        cumulative = torch.softmax(logits / temperature, dim=1, dtype=torch.float64).cumsum(dim=1)
+        target = torch.from_numpy(uniform)[:, None] * cumulative[:, -1:]
+        chosen = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[1] - 1)
+    logprobs = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(dim=1)
+    return chosen, logprobs
+
+
+def _by_length(lengths: list[int], batch_size: int) -> Iterator[list[int]]:
+    """Indices in batches of near equal length, longest first."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

@@ -1,0 +1,44 @@
+"""Every number of the generator (GPT*): how the base is sampled, what is kept, how it is fine-tuned."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from o1_assets.artifact import StageConfig
+
+
+class SamplesConfig(StageConfig):
+    """Step-by-step solutions of the train problems by the prompted base."""
+
+    problems: int = Field(1_000, gt=0, description="train problems that are sampled, the first by problem_id")
+    per_problem: int = Field(8, gt=0, description="solutions a problem")
+    max_tokens: int = Field(128, gt=0, description="longest solution")
+    temperature: float = Field(1.0, ge=0, description="sampling temperature")
+    answer_prefix: str = Field("answer ", description="what the line with the final answer begins with")
+    prompt_template: str = Field(
+        "{question}\n",
+        description="the prompt; worked examples go before the question where the base needs them "
+        "(nano's corpus has taught the format)",
+    )
+
+
+class SftSetConfig(StageConfig):
+    """Which samples are worth imitating: those with the correct final answer."""
+
+    per_problem: int = Field(
+        4, gt=0, description="most solutions of one problem, so that easy ones do not dominate"
+    )
+    min_steps: int = Field(2, ge=1, description="fewest steps: a bare answer shows no reasoning")
+
+
+class SftConfig(StageConfig):
+    """One epoch over the SFT set; it teaches the format, not the skill."""
+
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW's peak learning rate, decaying linearly")
+    batch_size: int = Field(64, gt=0, description="solutions an update")
+    warmup_ratio: float = Field(0.05, ge=0, lt=1, description="share of updates with rising learning rate")
+    max_length: int = Field(512, gt=0, description="longest prompt and solution in tokens")
+    prompt_template: str = Field(
+        "{question}\n", description="the prompt the generator and policies will be given"
+    )
+    threads: int = Field(2, gt=0, description="torch threads; the bytes of the result depend on it")

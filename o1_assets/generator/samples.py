@@ -1,0 +1,46 @@
+"""generator/samples: several step-by-step solutions of each train problem by the prompted base."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.engine.interface import SamplingParams
+from o1_assets.generator.config import SamplesConfig
+
+
+def make_samples(task: Task, config: SamplesConfig) -> Outcome:
+    """Inputs "base" and "train"; writes solutions.parquet."""
+    from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
+
+    problems = (
+        pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id").head(config.problems)
+    )
+    engine = task.open_engine(task.inputs["base"])
+    task.progress(f"{len(problems)} problems, {config.per_problem} solutions each")
+    solutions = sample_solutions(
+        engine,
+        problems,
+        config.per_problem,
+        SamplingParams(config.max_tokens, config.temperature),
+        task.seed,
+        config.answer_prefix,
+        config.prompt_template,
+    )
+    solutions.write_parquet(task.out / "solutions.parquet")
+    tokens = generated_tokens(solutions)
+    solved = solutions.group_by("problem_id").agg(pl.col("correct").any())
+    outcome = Outcome(
+        figures={
+            "solutions": len(solutions),
+            "correct_share": float(solutions["correct"].mean() or 0),  # type: ignore[arg-type]
+            "solved_problems_share": float(solved["correct"].mean() or 0),  # type: ignore[arg-type]
+            "finished_share": float(solutions["finished"].mean() or 0),  # type: ignore[arg-type]
+            "tokens": tokens,
+        },
+        cost=Cost(flops=2.0 * engine.parameters * tokens, tokens_generated=tokens),
+        rows=len(solutions),
+        sample=readable(problems, solutions),
+    )
+    engine.close()
+    return outcome

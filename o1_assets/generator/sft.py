@@ -1,0 +1,107 @@
+"""generator/model (GPT*): the base after one epoch on its own correct solutions, with TRL's SFTTrainer."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.generator.config import SftConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def make_generator(task: Task, config: SftConfig) -> Outcome:
+    """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint."""
+    import torch
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    from o1_assets.engine.transformers_engine import count_parameters
+    from o1_assets.evaluation.plots import Axis, Series, save_png
+
+    torch.set_num_threads(config.threads)
+    gpu = torch.cuda.is_available()
+    model = AutoModelForCausalLM.from_pretrained(task.inputs["base"], dtype="auto" if gpu else "float32")
+    tokenizer = AutoTokenizer.from_pretrained(task.inputs["base"])
+    sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
+    rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
+    task.progress(f"{len(rows)} solutions")
+    with tempfile.TemporaryDirectory() as work:
+        trainer = SFTTrainer(
+            model=model,
+            args=SFTConfig(
+                output_dir=work,
+                num_train_epochs=1,
+                per_device_train_batch_size=config.batch_size,
+                learning_rate=config.learning_rate,
+                lr_scheduler_type="linear",
+                warmup_steps=config.warmup_ratio,
+                completion_only_loss=True,
+                max_length=config.max_length,
+                seed=task.seed % 2**32,
+                use_cpu=not gpu,
+                bf16=gpu,
+                gradient_checkpointing=gpu,
+                train_sampling_strategy="group_by_length",
+                logging_steps=1,
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+            ),
+            train_dataset=Dataset.from_list(rows),
+            processing_class=tokenizer,
+        )
+        trainer.train()
+        losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    model.eval()
+    model.save_pretrained(task.out)
+    tokenizer.save_pretrained(task.out)
+    save_png(
+        task.out / "plots" / "learning_curve.png",
+        [Series("loss", range(1, len(losses) + 1), losses)],
+        Axis(
+            "One epoch on the base's own correct solutions",
+            "update",
+            "loss on solution tokens",
+            percent=False,
+        ),
+    )
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    parameters = count_parameters(model)
+    return Outcome(
+        figures={
+            "solutions": len(rows),
+            "updates": len(losses),
+            "loss_first": losses[0],
+            "loss_last": losses[-1],
+        },
+        cost=Cost(flops=6.0 * parameters * tokens, tokens_trained=tokens),
+        rows=len(rows),
+    )
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, questions: list[str], texts: list[str], prompt_template: str
+) -> list[dict[str, Any]]:
+    """Rows as SFTTrainer takes them tokenized: input_ids, and completion_mask, 1 on the solution and its end.
+
+    Prompt and solution are tokenized apart, as the sampler will see them, and the end token is added here, so
+    that no trainer has to guess either.
+    """
+    prompts = tokenizer([prompt_template.replace("{question}", q) for q in questions])["input_ids"]
+    solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    rows = []
+    for prompt, solution in zip(prompts, solutions, strict=True):
+        completion = [*solution, tokenizer.eos_token_id]
+        rows.append(
+            {
+                "input_ids": [*prompt, *completion],
+                "completion_mask": [0] * len(prompt) + [1] * len(completion),
+            }
+        )
+    return rows

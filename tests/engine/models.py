@@ -1,0 +1,58 @@
+"""Small random models of several architectures that share the nano tokenizer."""
+
+from typing import Any
+
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.engine.transformers_engine import TransformersEngine
+
+TOKENIZER = make_tokenizer(256)
+PROMPTS = [
+    TOKENIZER(text)["input_ids"]
+    for text in (
+        "Calculate 3 * 4 - 5.\n",
+        "What is 1 + 2?\n",
+        "Solve 9 - 8 - 7 * 6 + 10 * 2.\n",
+        "Compute 7.\n",
+    )
+]
+
+
+def model(kind: str, sharpness: float = 30.0) -> Any:
+    """Random weights; `sharpness` scales the output so that samples differ from uniform noise."""
+    torch.manual_seed(1)
+    special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": TOKENIZER.eos_token_id}
+    common = {
+        "vocab_size": len(TOKENIZER),
+        "num_hidden_layers": 2,
+        "hidden_size": 32,
+        "num_attention_heads": 4,
+    }
+    made: Any
+    if kind == "gpt2":
+        made = GPT2LMHeadModel(
+            GPT2Config(vocab_size=len(TOKENIZER), n_layer=2, n_embd=32, n_head=4, n_positions=256, **special)
+        )
+    elif kind == "qwen2":
+        made = Qwen2ForCausalLM(Qwen2Config(intermediate_size=48, num_key_value_heads=2, **common, **special))
+    else:
+        made = LlamaForCausalLM(LlamaConfig(intermediate_size=48, num_key_value_heads=4, **common, **special))
+    head = made.get_output_embeddings()
+    if head.weight is made.get_input_embeddings().weight:  # tied: sharpening it would drown everything else
+        sharpness = 1.0
+    with torch.no_grad():
+        head.weight.mul_(sharpness)
+    return made.eval()
+
+
+def engine(kind: str = "llama", batch_size: int = 512, sharpness: float = 30.0) -> TransformersEngine:
+    return TransformersEngine(model(kind, sharpness), TOKENIZER, batch_size)

@@ -1,0 +1,146 @@
+import pytest
+import torch
+
+from o1_assets.engine.interface import SamplingParams
+from tests.engine.models import PROMPTS, TOKENIZER, engine
+
+KINDS = ("llama", "qwen2", "gpt2")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_is_what_generate_gives(kind):
+    ours = engine(kind)
+    samples = ours.sample(PROMPTS, SamplingParams(max_tokens=24, temperature=0.0), [0] * len(PROMPTS))
+    for prompt, sample in zip(PROMPTS, samples, strict=True):
+        theirs = ours.model.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt)),
+            max_new_tokens=24,
+            do_sample=False,
+        )
+        assert sample.token_ids == theirs[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sample_does_not_depend_on_the_batch_around_it(kind):
+    ours = engine(kind)
+    params = SamplingParams(max_tokens=24)
+    prompts = [PROMPTS[i % len(PROMPTS)] for i in range(40)]
+    together = ours.sample(prompts, params, range(40))
+    ours.batch_size = 7
+    in_parts = ours.sample(prompts[::-1], params, range(39, -1, -1))[::-1]
+    alone = [ours.sample([prompts[i]], params, [i])[0] for i in (0, 1, 2, 3, 17)]
+    assert [s.token_ids for s in together] == [s.token_ids for s in in_parts]
+    assert [together[i].token_ids for i in (0, 1, 2, 3, 17)] == [s.token_ids for s in alone]
+    assert len({tuple(s.token_ids) for s in together}) > 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_logprobs_of_samples_are_those_of_the_whole_sequence(kind):
+    ours = engine(kind)
+    prompts = PROMPTS * 5
+    samples = ours.sample(prompts, SamplingParams(max_tokens=20, temperature=0.7), range(len(prompts)))
+    sequences = [[*p, *s.token_ids] for p, s in zip(prompts, samples, strict=True)]
+    scored = ours.logprobs(sequences, [len(p) for p in prompts])
+    for sample, logprobs in zip(samples, scored, strict=True):
+        assert len(sample.logprobs) == len(sample.token_ids) == len(logprobs)
+        assert sample.logprobs == pytest.approx(logprobs, abs=2e-4)
+
+
+def test_samples_follow_the_models_distribution():
+    ours = engine(sharpness=8.0)
+    n = 6_000
+    drawn = ours.sample([PROMPTS[0]] * n, SamplingParams(max_tokens=1, temperature=2.0), range(n))
+    counts = torch.bincount(torch.tensor([s.token_ids[0] for s in drawn]), minlength=len(TOKENIZER)).double()
+    with torch.no_grad():
+        logits = ours.model(torch.tensor([PROMPTS[0]])).logits[0, -1]
+    expected = torch.softmax(logits.double() / 2.0, 0) * n
+    chi_square = ((counts - expected) ** 2 / expected).sum().item()
+    # 99.9% point of chi-square with as many degrees of freedom as tokens, less one.
+    freedom = len(TOKENIZER) - 1
+    assert chi_square < freedom + 3.1 * (2 * freedom) ** 0.5 + 6
+
+
+def test_a_sample_ends_at_the_end_token_or_at_the_limit():
+    ours = engine()
+    samples = ours.sample([PROMPTS[1]] * 300, SamplingParams(max_tokens=12), range(300))
+    assert {s.finished for s in samples} == {True, False}
+    for sample in samples:
+        assert sample.finished == (sample.token_ids[-1] == TOKENIZER.eos_token_id)
+        assert TOKENIZER.eos_token_id not in sample.token_ids[:-1]
+        assert sample.finished or len(sample.token_ids) == 12
+
+
+def test_stop_at_step_ends_after_the_first_newline():
+    ours = engine()
+    newline = TOKENIZER.convert_tokens_to_ids("\n")
+    whole = ours.sample(PROMPTS * 50, SamplingParams(max_tokens=30), range(200))
+    steps = ours.sample(PROMPTS * 50, SamplingParams(max_tokens=30, stop_at_step=True), range(200))
+    assert any(s.token_ids[-1] == newline for s in steps)
+    for one, step in zip(whole, steps, strict=True):
+        end = one.token_ids.index(newline) + 1 if newline in one.token_ids else len(one.token_ids)
+        assert step.token_ids == one.token_ids[:end]
+        assert step.finished == (step.token_ids[-1] in (newline, TOKENIZER.eos_token_id))
+
+
+def test_equal_prompts_are_read_once():
+    ours = engine()
+    widths = []
+    ours.model.register_forward_pre_hook(
+        lambda module, args, kwargs: widths.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    ours.sample([PROMPTS[0]] * 64, SamplingParams(max_tokens=3), range(64))
+    assert widths[0] == (1, len(PROMPTS[0]))
+    assert widths[1][0] > 1
+
+
+def test_finished_rows_leave_the_batch():
+    ours = engine()
+    rows = []
+    ours.model.register_forward_pre_hook(
+        lambda module, args, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    samples = ours.sample([PROMPTS[0]] * 200, SamplingParams(max_tokens=20), range(200))
+    assert sum(rows[1:]) == sum(len(s.token_ids) for s in samples) - sum(
+        len(s.token_ids) > 0 for s in samples
+    )
+
+
+def test_sampling_leaves_a_model_in_training_as_it_was():
+    ours = engine()
+    ours.model.train()
+    ours.sample(PROMPTS, SamplingParams(max_tokens=2), range(4))
+    assert ours.model.training
+
+
+def test_bad_calls_are_refused():
+    ours = engine()
+    with pytest.raises(ValueError, match="2 prompts but 1 seeds"):
+        ours.sample(PROMPTS[:2], SamplingParams(max_tokens=2), [0])
+    with pytest.raises(ValueError, match="empty prompt"):
+        ours.sample([[]], SamplingParams(max_tokens=2), [0])
+
+
+def test_no_prompts_give_no_samples():
+    assert engine().sample([], SamplingParams(max_tokens=2), []) == []
+    assert engine().logprobs([], []) == []
+
+
+def test_parameters_leave_out_embedding_and_head():
+    ours = engine("gpt2")
+    tied = ours.model.transformer.wte.weight.numel()
+    assert ours.parameters == sum(p.numel() for p in ours.model.parameters()) - tied
+
+
+def test_a_checkpoint_opens_by_the_engines_name(tmp_path):
+    from o1_assets.engine.open import open_engine
+
+    ours = engine()
+    ours.model.save_pretrained(tmp_path)
+    TOKENIZER.save_pretrained(tmp_path)
+    opened = open_engine(tmp_path)
+    params = SamplingParams(max_tokens=10)
+    before, after = (e.sample(PROMPTS, params, range(4)) for e in (ours, opened))
+    assert [s.token_ids for s in before] == [s.token_ids for s in after]
+    with pytest.raises(ValueError, match="transformers, vllm"):
+        open_engine(tmp_path, "tensorflow")
