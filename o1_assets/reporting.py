@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
-
-import polars as pl
 
 from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.report import ReportData, render
+from o1_assets.evaluation.report.collect import collect
+from o1_assets.evaluation.summary import headline_of as summary_headline
 from o1_assets.graph import build_graph
 from o1_assets.ledger import wall_seconds
 from o1_assets.materialize import MissingInput
@@ -51,54 +49,29 @@ def _headline(
 ) -> dict[str, Headline]:
     wall, overhead = wall_seconds(settings.runs, manifests)
     rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
-    results = json.loads((store.path(manifests["eval/summary"].digest) / "headline.json").read_text())
-    return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **results}
+    summary = store.path(manifests["eval/summary"].digest)
+    return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **summary_headline(summary)}
 
 
 def _data(
     settings: Settings, store: ArtifactStore, manifests: dict[str, Manifest], headline: dict[str, Headline]
 ) -> ReportData:
-    summary = store.path(manifests["eval/summary"].digest)
-    curves: dict[str, list[dict[str, Any]]] = {}
-    for row in pl.read_parquet(summary / "curves.parquet").iter_rows(named=True):
-        curves.setdefault(row["chart"], []).append(row)
-    rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
-    environment = manifests["eval/summary"].environment
-    return ReportData(
-        profile=settings.profile,
-        headline=headline,
-        rounds=rounds,
-        curves=curves,
-        examples=json.loads((summary / "examples.json").read_text()),
-        costs=[
-            {
-                "asset": key,
-                "seconds": m.cost.seconds,
-                "flops": m.cost.flops,
-                "tokens": m.cost.tokens_generated + m.cost.tokens_scored + m.cost.tokens_trained,
-            }
-            for key, m in manifests.items()
-        ],
-        compute=_train_compute(manifests, rounds),
-        facts={
-            "profile seed": str(load_profile(settings.profile).seed),
-            "made": manifests["eval/summary"].finished,
-            "git commit": f"{environment.git_commit}{' with local changes' if environment.git_dirty else ''}",
-            "hardware": f"{environment.hardware}, {environment.threads} threads",
-            "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
-        },
-    )
-
-
-def _train_compute(manifests: dict[str, Manifest], rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """FLOPs spent on making each version of baby-o1, everything before it included, evaluation left out."""
-    accuracy = {row["round"]: row["pass@1"] for row in rounds}
-    points, total = [], 0.0
-    for key, manifest in manifests.items():
-        stage = key.split("/")[-1]
-        if stage not in ("eval", "summary") and not key.startswith("eval/"):
-            total += manifest.cost.flops
-        if stage == "policy":
-            k = int(key[1:3])
-            points.append({"version": f"v{k}", "flops": total, "pass@1": accuracy[k]})
-    return points
+    summary = manifests["eval/summary"]
+    environment = summary.environment
+    costs = [
+        {
+            "asset": key,
+            "seconds": m.cost.seconds,
+            "flops": m.cost.flops,
+            "tokens": m.cost.tokens_generated + m.cost.tokens_scored + m.cost.tokens_trained,
+        }
+        for key, m in manifests.items()
+    ]
+    facts = {
+        "profile seed": str(load_profile(settings.profile).seed),
+        "made": summary.finished,
+        "git commit": f"{environment.git_commit}{' with local changes' if environment.git_dirty else ''}",
+        "hardware": f"{environment.hardware}, {environment.threads} threads",
+        "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
+    }
+    return collect(settings.profile, store.path(summary.digest), headline, costs, facts)
