@@ -51,5 +51,7 @@ class ORMConfig(RewardModelConfig):
         None, gt=0, description="solutions of each round, drawn uniformly; None: all"
     )
     every_step: bool = Field(
-        True, description="train on the outcome at every step's end, not only the last; the score is the last"
+        False,
+        description="train on the outcome at every step's end; off: at the last only, where the score is read "
+        "(nano, one seed, best of 16: .375 on, .399 off)",
     )
