@@ -33,6 +33,8 @@ class GroupSearchConfig(StageConfig):
     share: float = Field(0.25, ge=0, le=1)
     """Of the problems of an update, the share whose group holds searched solutions."""
     per_group: int = Field(2, ge=0)
+    every: int = Field(2, ge=1)
+    """Updates from one with search to the next: few large searches cost less than many small ones."""
     branch: int = Field(4, ge=1)
     """Steps sampled at each node; the PRM keeps the best (a beam of width 1)."""
 

@@ -65,7 +65,9 @@ class Collector:
     def _searched(self, problems: int, update: int) -> list[int]:
         """Which problems of this update have searched solutions among their group."""
         search_config = self.config.search
-        count = round(search_config.share * problems) if search_config.per_group else 0
+        if update % search_config.every or not search_config.per_group:
+            return []
+        count = round(search_config.share * problems)
         order = np.random.default_rng([self.seed, update]).permutation(problems)
         return sorted(int(i) for i in order[:count])
 

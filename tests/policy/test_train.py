@@ -80,6 +80,7 @@ def test_search_brings_better_solutions_into_the_group(world: tuple[Any, Any]) -
         > sum(r.outcome for r in sampled) / len(sampled)
     )
     assert collector.tokens_generated > sum(len(r.token_ids) for r in searched + sampled)
+    assert not [r for g in collector.groups([QUESTIONS[0] + "\n"], update=1) for r in g if r.logprobs is None]
 
 
 def test_a_group_does_not_depend_on_the_problems_beside_it(world: tuple[Any, Any]) -> None:
