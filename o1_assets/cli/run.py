@@ -112,5 +112,8 @@ def _failure(event: DagsterEvent) -> str:
 def _import_libraries() -> None:
     """Imported before any artifact starts, so that an artifact's seconds are its own."""
     import torch  # noqa: F401
-    import transformers  # noqa: F401
+    import transformers
     import trl  # noqa: F401
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()

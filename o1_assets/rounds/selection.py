@@ -105,10 +105,7 @@ def sample_alternatives(
     listed once) and the number of tokens generated.
     """
     rows, prompts, seeds, asked = [], [], [], []
-    for row in chosen.select("solution_id", "problem_id", "question", "steps", "token_ids").iter_rows(
-        named=True
-    ):
-        prompt = engine.tokenizer(config.prompt_template.format(question=row["question"]))["input_ids"]
+    for row in chosen.iter_rows(named=True):
         start = 0
         for step, (text, end) in enumerate(
             zip(row["steps"], step_ends(row["token_ids"], engine.tokenizer), strict=False)
