@@ -14,11 +14,14 @@ import sys
 import threading
 from typing import Any
 
-SECONDS = 5.0
-"""For one answer, on the wall clock; the common ones take a few milliseconds."""
+SECONDS = 3.0
+"""CPU time for one answer; the common ones take a few milliseconds."""
 
-START_SECONDS = 120.0
-"""To import sympy on a loaded machine."""
+PATIENCE = 60.0
+"""Seconds on the wall clock until a process that says nothing, though it is out of CPU time, is given up."""
+
+START_PATIENCE = 300.0
+"""The same while it starts, which on a loaded machine takes long."""
 
 
 class Reader:
@@ -28,9 +31,10 @@ class Reader:
     question, so that no answer is called late because a library was.
     """
 
-    def __init__(self, kind: str, seconds: float = SECONDS) -> None:
+    def __init__(self, kind: str, seconds: float = SECONDS, patience: float = PATIENCE) -> None:
         self.kind = kind
         self.seconds = seconds
+        self.patience = patience
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
@@ -46,7 +50,7 @@ class Reader:
             try:
                 process.stdin.write(json.dumps(question).encode("ascii") + b"\n")
                 process.stdin.flush()
-                reply = _line(process, self.seconds + 1)
+                reply = _line(process, self.patience)
             except OSError:
                 reply = b""
             if not reply:
@@ -75,7 +79,7 @@ class Reader:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
         )
         self._owner = os.getpid()
-        if _line(self._process, START_SECONDS) != b"ready\n":
+        if _line(self._process, START_PATIENCE) != b"ready\n":
             self._end()
             raise RuntimeError(
                 "the grading process did not start; to see why run"

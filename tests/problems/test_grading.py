@@ -126,13 +126,15 @@ def test_a_scorer_that_evaluates_answers_runs_none_of_them(name: str, tmp_path: 
 
 
 def test_a_reader_that_hangs_is_ended_and_replaced() -> None:
-    reader = Reader("math", seconds=0.2)
+    reader = Reader("math")
     try:
         assert reader.ask({"gold": "x+y", "given": "y+x"})
         assert reader._process is not None
         first = reader._process.pid
+        reader.patience = 1
         os.kill(first, signal.SIGSTOP)
         assert not reader.ask({"gold": "x+y", "given": "y+x"})
+        reader.patience = 60
         assert reader.ask({"gold": "x+y", "given": "y+x"})
         assert reader._process.pid != first
     finally:
@@ -201,7 +203,7 @@ def test_reasoning_gyms_own_scorer_decides_about_its_problems() -> None:
 def test_a_scorer_that_parses_still_accepts_its_own_answer(name: str) -> None:
     row = rg_row(name)
     assert grade(f"reasoning_gym:{name}", row["answer"], row)
-    assert not grade(f"reasoning_gym:{name}", row["answer"] + " * 2", row)
+    assert not grade(f"reasoning_gym:{name}", f"3*({row['answer']})", row)
 
 
 def test_the_generators_graded_by_text_are_those_whose_scorer_compares_text() -> None:

@@ -97,7 +97,7 @@ def test_nano_has_its_shares_distinct_content_and_right_answers(make: Make) -> N
     assert [str(e.value()) for e in expressions] == both["answer"].to_list()
     assert both["problem_id"].to_list() == [problem_id(str(e).replace(" ", "")) for e in expressions]
     assert train["problem_id"].is_sorted()
-    assert outcome.figures["answers_corrected"] > 0, "reasoning_gym works from left to right"
+    assert outcome.figures["answers_corrected"] not in (0, None), "reasoning_gym works from left to right"
     assert outcome.figures["difficulty_3"] == 50
     assert "metadata" not in outcome.sample[0]
 
