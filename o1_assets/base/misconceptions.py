@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.expression import OPERATION, Expression, apply
 
 OrderRule = Callable[[Expression], int | None]
 ResultRule = Callable[[int, int], int | None]
@@ -26,21 +26,28 @@ ResultRule = Callable[[int, int], int | None]
 
 @dataclass(frozen=True)
 class OrderMisconception:
-    """A wrong idea of what to work on next. rate: share of writers who hold it."""
+    """A wrong idea of what to work on next. rate: share of writers who hold it. example: "expression: step"."""
 
     name: str
     rate: float
+    example: str
     rule: OrderRule
 
 
 @dataclass(frozen=True)
 class ResultMisconception:
-    """A wrong idea of what `a op b` is. rate: share of writers who hold it."""
+    """A wrong idea of what `a op b` is. rate: share of writers who hold it. example: a step it writes."""
 
     name: str
     rate: float
-    op: str
+    example: str
     rule: ResultRule
+
+    @property
+    def op(self) -> str:
+        match = OPERATION.fullmatch(self.example)
+        assert match is not None, f"{self.example} is not a step"
+        return match[2]
 
 
 def _neighbours(left: str, right: str) -> OrderRule:
@@ -66,18 +73,18 @@ def _minus_then(op: str) -> OrderRule:
 
 
 def _from_the_right(state: Expression) -> int | None:
-    """2*3+4-1: 4-1 first, because it was read last."""
+    """2*3-4+1: 4+1 first, because it was read last."""
     last = len(state.ops) - 1
     return last if last > 0 and state.ops[last] != "*" and "*" in state.ops[:last] else None
 
 
 ORDER: tuple[OrderMisconception, ...] = (
-    OrderMisconception("left_to_right", 0.50, _left_to_right),  # 3+4*5 as (3+4)*5
-    OrderMisconception("minus_minus_grouped", 0.45, _minus_then("-")),  # 9-4-3 as 9-(4-3)
-    OrderMisconception("addition_before_subtraction", 0.30, _minus_then("+")),  # 9-4+3 as 9-(4+3)
-    OrderMisconception("sum_before_product", 0.06, _neighbours("*", "+")),  # 2*3+4 as 2*(3+4)
-    OrderMisconception("difference_before_product", 0.04, _neighbours("*", "-")),  # 2*5-4 as 2*(5-4)
-    OrderMisconception("from_the_right", 0.02, _from_the_right),  # 2*3+4-1: 4-1 first
+    OrderMisconception("left_to_right", 0.50, "3+4*5: 3+4=7", _left_to_right),
+    OrderMisconception("minus_minus_grouped", 0.45, "9-4-3: 4-3=1", _minus_then("-")),
+    OrderMisconception("addition_before_subtraction", 0.30, "9-4+3: 4+3=7", _minus_then("+")),
+    OrderMisconception("sum_before_product", 0.06, "2*3+4: 3+4=7", _neighbours("*", "+")),
+    OrderMisconception("difference_before_product", 0.04, "2*5-4: 5-4=1", _neighbours("*", "-")),
+    OrderMisconception("from_the_right", 0.02, "2*3-4+1: 4+1=5", _from_the_right),
 )
 
 
@@ -89,86 +96,64 @@ def _borrows(a: int, b: int) -> bool:
     return a >= 10 and 0 < b < a and a % 10 < b % 10
 
 
+def _digitwise_difference(a: int, b: int) -> int | None:
+    return (a - a % 10) - (b - b % 10) + (b % 10 - a % 10) if _borrows(a, b) else None
+
+
+def _invents_carry(a: int, b: int) -> int | None:
+    return a + b + 10 if a >= 10 and b > 0 and not _carries(a, b) else None
+
+
+def _forgets_product_carry(a: int, b: int) -> int | None:
+    return a * b - a % 10 * b // 10 * 10 if a > 10 and b > 1 and a % 10 * b > 9 else None
+
+
 def _table(x: int, y: int, wrong: int) -> ResultRule:
     """One fact of the times table learnt wrong, in both orders."""
     return lambda a, b: wrong if (a, b) in ((x, y), (y, x)) else None
 
 
+_Wrong = ResultMisconception
+
+# fmt: off
 RESULT: tuple[ResultMisconception, ...] = (
-    # Subtraction.
-    ResultMisconception("smaller_from_larger", 0.50, "-", lambda a, b: b - a if 0 < a < b else None),  # 3-5=2
-    ResultMisconception("self_minus_self", 0.40, "-", lambda a, b: a if a == b != 0 else None),  # 4-4=4
-    ResultMisconception(
-        "minus_negative_ignored", 0.35, "-", lambda a, b: a + b if b < 0 else None
-    ),  # 3--4=-1
-    ResultMisconception(
-        "negative_minus_shrinks", 0.30, "-", lambda a, b: a + b if a < 0 < b else None
-    ),  # -4-5=1
-    ResultMisconception("zero_minus", 0.25, "-", lambda a, b: b if a == 0 and b > 0 else None),  # 0-5=5
-    ResultMisconception(
-        "digitwise_difference",
-        0.12,
-        "-",
-        lambda a, b: a - a % 10 - b + b % 10 + b % 10 - a % 10 if _borrows(a, b) else None,
-    ),  # 23-7=24
-    ResultMisconception(
-        "negative_minus_loses_sign", 0.10, "-", lambda a, b: b - a if a < 0 < b else None
-    ),  # -4-5=9
-    ResultMisconception(
-        "borrow_forgotten", 0.08, "-", lambda a, b: a - b + 10 if _borrows(a, b) else None
-    ),  # 23-7=26
-    ResultMisconception("minus_zero", 0.05, "-", lambda a, b: 0 if b == 0 and a > 0 else None),  # 5-0=0
-    # Addition.
-    ResultMisconception(
-        "negative_plus_sums", 0.25, "+", lambda a, b: -(b - a) if a < 0 < b else None
-    ),  # -4+6=-10
-    ResultMisconception("plus_negative_ignored", 0.20, "+", lambda a, b: a - b if b < 0 else None),  # 3+-1=4
-    ResultMisconception(
-        "negative_plus_swaps", 0.10, "+", lambda a, b: -a - b if a < 0 < b != -a else None
-    ),  # -4+6=-2
-    ResultMisconception(
-        "carry_forgotten", 0.08, "+", lambda a, b: a + b - 10 if _carries(a, b) else None
-    ),  # 17+5=12
-    ResultMisconception("plus_zero", 0.06, "+", lambda a, b: 0 if b == 0 and a > 0 else None),  # 5+0=0
-    ResultMisconception("doubling_squares", 0.03, "+", lambda a, b: a * a if a == b > 2 else None),  # 4+4=16
-    ResultMisconception(
-        "carry_invented",
-        0.02,
-        "+",
-        lambda a, b: a + b + 10 if a >= 10 and b > 0 and not _carries(a, b) else None,
-    ),  # 13+4=27
-    # Products.
-    ResultMisconception("times_zero", 0.45, "*", lambda a, b: a if b == 0 and a > 0 else None),  # 6*0=6
-    ResultMisconception("times_one", 0.35, "*", lambda a, b: a + 1 if b == 1 and a > 1 else None),  # 6*1=7
-    ResultMisconception("zero_times", 0.30, "*", lambda a, b: b if a == 0 and b > 0 else None),  # 0*6=6
-    ResultMisconception(
-        "product_loses_sign", 0.25, "*", lambda a, b: -a * b if a * b < 0 else None
-    ),  # -3*4=12
-    ResultMisconception("square_doubles", 0.20, "*", lambda a, b: 2 * a if a == b > 2 else None),  # 6*6=12
-    ResultMisconception(
-        "negatives_stay_negative", 0.20, "*", lambda a, b: -a * b if a < 0 and b < 0 else None
-    ),
-    ResultMisconception("one_times", 0.12, "*", lambda a, b: b + 1 if a == 1 and b > 1 else None),  # 1*6=7
-    ResultMisconception(
-        "product_carry_forgotten",
-        0.10,
-        "*",
-        lambda a, b: a * b - (a % 10 * b) // 10 * 10 if a > 10 and 1 < b and a % 10 * b > 9 else None,
-    ),
-    ResultMisconception(
-        "times_ten_adds", 0.08, "*", lambda a, b: a + 10 if b == 10 and a > 1 else None
-    ),  # 6*10=16
-    ResultMisconception("table_7x8", 0.45, "*", _table(7, 8, 54)),
-    ResultMisconception("table_6x9", 0.35, "*", _table(6, 9, 56)),
-    ResultMisconception("table_7x9", 0.25, "*", _table(7, 9, 64)),
-    ResultMisconception("table_6x8", 0.20, "*", _table(6, 8, 46)),
-    ResultMisconception("table_8x9", 0.15, "*", _table(8, 9, 73)),
-    ResultMisconception("table_6x7", 0.10, "*", _table(6, 7, 44)),
-    ResultMisconception("table_4x8", 0.05, "*", _table(4, 8, 36)),
-    ResultMisconception(
-        "product_read_as_sum", 0.02, "*", lambda a, b: a + b if a > 1 and b > 1 else None
-    ),  # 3*4=7
+    _Wrong("smaller_from_larger", 0.50, "3-5=2", lambda a, b: b - a if 0 < a < b else None),
+    _Wrong("self_minus_self", 0.40, "4-4=4", lambda a, b: a if a == b != 0 else None),
+    _Wrong("minus_negative_ignored", 0.35, "3--4=-1", lambda a, b: a + b if b < 0 else None),
+    _Wrong("negative_minus_shrinks", 0.30, "-4-5=1", lambda a, b: a + b if a < 0 < b else None),
+    _Wrong("zero_minus", 0.25, "0-5=5", lambda a, b: b if a == 0 and b > 0 else None),
+    _Wrong("digitwise_difference", 0.12, "23-7=24", _digitwise_difference),
+    _Wrong("negative_minus_loses_sign", 0.10, "-4-5=9", lambda a, b: b - a if a < 0 < b else None),
+    _Wrong("borrow_forgotten", 0.08, "23-7=26", lambda a, b: a - b + 10 if _borrows(a, b) else None),
+    _Wrong("minus_zero", 0.05, "5-0=0", lambda a, b: 0 if b == 0 and a > 0 else None),
+
+    _Wrong("negative_plus_sums", 0.25, "-4+6=-10", lambda a, b: a - b if a < 0 < b else None),
+    _Wrong("plus_negative_ignored", 0.20, "3+-1=4", lambda a, b: a - b if b < 0 else None),
+    _Wrong("negative_plus_swaps", 0.10, "-4+6=-2", lambda a, b: -a - b if a < 0 < b != -a else None),
+    _Wrong("carry_forgotten", 0.08, "17+5=12", lambda a, b: a + b - 10 if _carries(a, b) else None),
+    _Wrong("plus_zero", 0.06, "5+0=0", lambda a, b: 0 if b == 0 and a > 0 else None),
+    _Wrong("doubling_squares", 0.03, "4+4=16", lambda a, b: a * a if a == b > 2 else None),
+    _Wrong("carry_invented", 0.02, "13+4=27", _invents_carry),
+
+    _Wrong("times_zero", 0.45, "6*0=6", lambda a, b: a if b == 0 and a > 0 else None),
+    _Wrong("times_one", 0.35, "6*1=7", lambda a, b: a + 1 if b == 1 and a > 1 else None),
+    _Wrong("zero_times", 0.30, "0*6=6", lambda a, b: b if a == 0 and b > 0 else None),
+    _Wrong("product_loses_sign", 0.25, "-3*4=12", lambda a, b: -a * b if a * b < 0 else None),
+    _Wrong("square_doubles", 0.20, "6*6=12", lambda a, b: 2 * a if a == b > 2 else None),
+    _Wrong("negatives_stay_negative", 0.20, "-3*-4=-12", lambda a, b: -a * b if a < 0 and b < 0 else None),
+    _Wrong("one_times", 0.12, "1*6=7", lambda a, b: b + 1 if a == 1 and b > 1 else None),
+    _Wrong("product_carry_forgotten", 0.10, "13*4=42", _forgets_product_carry),
+    _Wrong("times_ten_adds", 0.08, "6*10=16", lambda a, b: a + 10 if b == 10 and a > 1 else None),
+    _Wrong("table_7x8", 0.45, "7*8=54", _table(7, 8, 54)),
+    _Wrong("table_6x9", 0.35, "6*9=56", _table(6, 9, 56)),
+    _Wrong("table_7x9", 0.25, "7*9=64", _table(7, 9, 64)),
+    _Wrong("table_6x8", 0.20, "6*8=46", _table(6, 8, 46)),
+    _Wrong("table_8x9", 0.15, "8*9=73", _table(8, 9, 73)),
+    _Wrong("table_6x7", 0.10, "6*7=44", _table(6, 7, 44)),
+    _Wrong("table_4x8", 0.05, "4*8=36", _table(4, 8, 36)),
+    _Wrong("product_read_as_sum", 0.02, "3*4=7", lambda a, b: a + b if a > 1 and b > 1 else None),
 )
+# fmt: on
 
 NAMES: tuple[str, ...] = tuple(m.name for m in (*ORDER, *RESULT))
 

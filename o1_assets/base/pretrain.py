@@ -112,12 +112,15 @@ def smoothed(losses: list[float], window: int = 10) -> tuple[list[float], list[f
 
 
 def batches(pairs: list[Pair], batch_size: int, seed: int, window: int = 20) -> Iterator[list[Pair]]:
-    """One pass in batches of near equal length: within windows of `window` batches the pairs are sorted by
-    length and the batches shuffled, so that the corpus' own order (its curriculum) stays."""
+    """One pass in batches of prompts of near equal length.
+
+    Sorted within windows of `window` batches, which are then shuffled, so that the corpus' own order (its
+    curriculum) stays. Never sorted by the solution's length: a batch of short solutions would be a batch of
+    direct answers, a batch of long ones all corrections, and each update would pull towards one kind.
+    """
     rng = Random(seed)
     for start in range(0, len(pairs), window * batch_size):
-        part = pairs[start : start + window * batch_size]
-        part.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+        part = sorted(pairs[start : start + window * batch_size], key=lambda pair: len(pair[0]))
         groups = [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
         rng.shuffle(groups)
         yield from groups

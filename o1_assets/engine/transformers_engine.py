@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+COMPACT_AT = 0.2
+"""Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others."""
+
+
 class TransformersEngine:
     """Samples from `model`, which stays the caller's: RL passes the policy while training it."""
 
@@ -85,27 +89,37 @@ class TransformersEngine:
         device = self.model.device
         stops = self._stops(params)
         streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
-        alive = np.arange(len(prompts))
+        owners = np.arange(len(prompts))
+        running = torch.ones(len(prompts), dtype=torch.bool)
         cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
         logits, mask, positions = self._prefill(prompts, cache)
         for position in range(params.max_tokens):
             chosen, logprobs = _choose(logits, params.temperature, uniforms(streams, position))
             stopped = stops[chosen]
-            for row, token, logprob, stop in zip(
-                alive.tolist(), chosen.tolist(), logprobs.tolist(), stopped.tolist(), strict=True
+            for row, runs, token, logprob, stop in zip(
+                owners.tolist(),
+                running.tolist(),
+                chosen.tolist(),
+                logprobs.tolist(),
+                stopped.tolist(),
+                strict=True,
             ):
-                sample = samples[row]
-                sample.token_ids.append(token)
-                sample.logprobs.append(logprob)
-                sample.finished = stop
-            going = torch.nonzero(~stopped).squeeze(1)
-            if len(going) == 0 or position + 1 == params.max_tokens:
+                if runs:
+                    sample = samples[row]
+                    sample.token_ids.append(token)
+                    sample.logprobs.append(logprob)
+                    sample.finished = stop
+            running &= ~stopped
+            left = int(running.sum())
+            if left == 0 or position + 1 == params.max_tokens:
                 return
-            if len(going) < len(stopped):
-                chosen, positions = chosen[going], positions[going]
-                mask = None if mask is None else mask[going]
-                alive, streams = alive[going.numpy()], streams[going.numpy()]
-                cache.select(going.to(device))
+            if left <= (1 - COMPACT_AT) * len(running):
+                kept = torch.nonzero(running).squeeze(1)
+                owners, streams, running = owners[kept.numpy()], streams[kept.numpy()], running[kept]
+                chosen, kept = chosen[kept], kept.to(device)
+                positions = positions[kept]
+                mask = None if mask is None else mask[kept]
+                cache.select(kept)
             if mask is not None:
                 mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
             logits = self._forward(chosen[:, None].to(device), mask, positions[:, None], cache)

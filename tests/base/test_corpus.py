@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_writer_without_misconceptions_is_always_right():
 def test_checks_repeat_the_step_before_them_and_change_nothing():
     checks = 0
     for _, steps in draw_corpus(FAULTLESS, seed=2, exclude=()):
-        for before, step in zip(steps, steps[1:], strict=False):
+        for before, step in pairwise(steps):
             if step.startswith("check "):
                 checks += 1
                 assert step == "check " + before
@@ -89,13 +90,17 @@ def test_a_wrong_rule_applies_somewhere_and_is_named_there(misconception):
     cases = [(a, b) for a in range(-12, 30) for b in range(-12, 30) if misconception.rule(a, b) is not None]
     wrong = [(a, b) for a, b in cases if misconception.rule(a, b) != apply(a, misconception.op, b)]
     assert len(wrong) > 0.7 * len(cases) > 0
-    a, b = wrong[0]
-    state = Expression((a, b), (misconception.op,))
-    assert misconception.name in explanations(state, a, misconception.op, b, misconception.rule(a, b))
+    match = OPERATION.fullmatch(misconception.example)
+    a, op, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
+    assert misconception.name in explanations(Expression((a, b), (op,)), a, op, b, result)
 
 
 @pytest.mark.parametrize("misconception", ORDER, ids=lambda m: m.name)
 def test_a_wrong_order_is_met_in_the_world_and_named_there(misconception):
+    text, step = misconception.example.split(": ")
+    match = OPERATION.fullmatch(step)
+    a, op, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
+    assert misconception.name in explanations(Expression.parse(text), a, op, b, result)
     rng = Random(0)
     for _ in range(2_000):
         state = draw_expression(CorpusConfig(), rng)
