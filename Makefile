@@ -9,6 +9,9 @@ BIN := .venv/bin
 # CUDA build and its gigabytes of libraries.
 CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTHON) -c 'import sys; print("cp%d%d" % sys.version_info[:2])')-*.whl,$(PIP_FIND_LINKS))))
 
+# Where it is set, every start would compile torch's and transformers' thousands of files anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run refresh status report ui test check format bench clean
 .DEFAULT_GOAL := run
 

@@ -126,7 +126,8 @@ def _metadata(manifest: Manifest, folder: Path, cached: bool) -> dict[str, Any]:
         metadata["dagster/row_count"] = manifest.rows
     metadata.update({name: value for name, value in manifest.figures.items() if value is not None})
     if manifest.sample:
-        records = [{name: _cell(value) for name, value in row.items()} for row in manifest.sample]
+        columns = dict.fromkeys(name for row in manifest.sample for name in row)
+        records = [{name: _cell(row.get(name)) for name in columns} for row in manifest.sample]
         metadata["sample"] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
     for plot in sorted((folder / "plots").glob("*.png")):
         image = base64.b64encode(plot.read_bytes()).decode()

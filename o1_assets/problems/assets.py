@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact
+from o1_assets.artifact import Artifact, Compute
+from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import make_test, make_train
 
 if TYPE_CHECKING:
@@ -12,27 +13,30 @@ if TYPE_CHECKING:
 
 
 def problem_artifacts(profile: Profile) -> list[Artifact]:
-    # Both draw from the source with one seed: the split is by content, the draw must be the same.
-    common = {
-        "config": profile.problems,
-        "inputs": {},
-        "group": "problems",
-        "seed": profile.seed_of("problems"),
-    }
+    def artifact(key: str, compute: Compute, description: str) -> Artifact:
+        return Artifact(
+            key=key,
+            compute=compute,
+            config=profile.problems,
+            inputs={},
+            description=description,
+            group="problems",
+            # Both draw from the source with one seed: the split is by content, the draw must be the same.
+            seed=profile.seed_of("problems"),
+            kinds=("parquet", "polars"),
+            external=lambda: external_version(profile.problems.source),
+        )
+
     return [
-        Artifact(
-            key="problems/train",
-            compute=make_train,
-            description="Problems with ground-truth answers, deduplicated by content whatever their wording.",
-            kinds=("parquet", "polars"),
-            **common,
+        artifact(
+            "problems/train",
+            make_train,
+            "Problems with ground-truth answers, deduplicated by content whatever their wording.",
         ),
-        Artifact(
-            key="problems/test",
-            compute=make_test,
-            description="Held-out problems. Which side a problem is on is decided by the hash of its content, so no "
-            "test problem occurs in train in any wording.",
-            kinds=("parquet", "polars"),
-            **common,
+        artifact(
+            "problems/test",
+            make_test,
+            "Held-out problems. Which side a problem is on is decided by the hash of its content, so no test "
+            "problem occurs in train in any wording.",
         ),
     ]
