@@ -8,7 +8,7 @@ from typing import Literal
 from o1_assets.artifact import Artifact
 from o1_assets.code_version import code_version
 from o1_assets.materialize import artifact_cache_key, current_inputs
-from o1_assets.store.manifest import Manifest
+from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.store import ArtifactStore
 
 State = Literal["fresh", "stale", "missing"]
@@ -47,7 +47,7 @@ def _status(artifact: Artifact, store: ArtifactStore, known: dict[str, Status]) 
     return Status(artifact.key, "stale", _difference(artifact, head, inputs), head)
 
 
-def _difference(artifact: Artifact, head: Manifest, inputs: dict) -> str:  # type: ignore[type-arg]
+def _difference(artifact: Artifact, head: Manifest, inputs: dict[str, ManifestInput]) -> str:
     if head.inputs.keys() != inputs.keys():
         return "it has other inputs now"
     changed = [item.key for name, item in inputs.items() if head.inputs[name].digest != item.digest]

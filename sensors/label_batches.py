@@ -23,7 +23,6 @@ def label_batches_sensor(inbox_root: Path, rounds: int) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         from o1_assets.labels.inbox import Inbox
-
         from o1_assets.store.digest import sha256_json
 
         inbox = Inbox(inbox_root)
@@ -34,7 +33,7 @@ def label_batches_sensor(inbox_root: Path, rounds: int) -> dg.SensorDefinition:
         )
         if not changed:
             return dg.SkipReason("no new label batches")
-        graph = context.repository_def.asset_graph if context.repository_def else None  # type: ignore[union-attr]
+        graph = context.repository_def.asset_graph if context.repository_def else None
         keys = [dg.AssetKey([name, "label_batches"]) for name in changed]
         selection = dg.AssetSelection.assets(*keys).downstream()
         return dg.SensorResult(

@@ -36,8 +36,8 @@ def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
         figures={
             "problems": problems.height,
             "solutions": solutions.height,
-            "correct": solutions["correct"].mean(),
-            "finished": solutions["finished"].mean(),
+            "correct": solutions.select(pl.col("correct").mean()).item(),
+            "finished": solutions.select(pl.col("finished").mean()).item(),
             "distinct": solutions.select("problem_id", "text").n_unique() / solutions.height,
         },
         cost=Cost(flops=flops_generate(parameters, tokens), tokens_generated=tokens),
