@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from o1_assets.ledger import RunRecord
 from o1_assets.store.manifest import Manifest
 
 SHOWN = 4
+"""Figures shown of an artifact."""
+QUIET_SECONDS = 20.0
+"""Where lines cannot be overwritten (a file, CI), progress inside of an artifact is shown this often."""
 
 
 class Console:
@@ -18,6 +22,7 @@ class Console:
         self.done = self.computed = 0
         self.waiting: dict[str, str] = {}
         self.live = sys.stderr.isatty()
+        self.spoke = time.monotonic()
 
     def started(self, key: str) -> None:
         self._live(f"{key} ...")
@@ -44,6 +49,9 @@ class Console:
     def _live(self, text: str) -> None:
         if self.live:
             print(f"\r\x1b[K{text[:120]}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self.spoke > QUIET_SECONDS:
+            self._print(f"            ...    {text[:100]}")
 
     def _print(self, text: str) -> None:
+        self.spoke = time.monotonic()
         print(f"\r\x1b[K{text}" if self.live else text, file=sys.stderr, flush=True)
