@@ -10,11 +10,11 @@ from o1_assets.artifact import StageConfig
 class CorpusConfig(StageConfig):
     """A generated corpus of worked arithmetic, wrong the way people are."""
 
-    solutions: int = Field(60_000, gt=0, description="worked solutions in the corpus, each read once")
+    solutions: int = Field(50_000, gt=0, description="worked solutions in the corpus, each read once")
     min_terms: int = Field(2, ge=2, description="numbers in the shortest expression")
-    max_terms: int = Field(7, ge=2, description="numbers in the longest expression")
+    max_terms: int = Field(5, ge=2, description="numbers in the longest expression")
     curriculum: float = Field(
-        0.4,
+        0.3,
         ge=0,
         le=1,
         description="share of the corpus over which the longest expression grows to max_terms",
@@ -47,9 +47,9 @@ class BaseConfig(StageConfig):
     intermediate_size: int = Field(256, gt=0, description="width of the gated MLP")
     layers: int = Field(4, gt=0, description="decoder layers")
     heads: int = Field(4, gt=0, description="attention heads")
-    rope_theta: float = Field(10_000.0, gt=0, description="base of the rotary positions' wavelengths")
+    rope_theta: float = Field(100.0, gt=0, description="base of the rotary positions' wavelengths")
     max_positions: int = Field(512, gt=0, description="longest sequence in tokens")
-    batch_size: int = Field(64, gt=0, description="solutions an update")
+    batch_size: int = Field(32, gt=0, description="solutions an update")
     muon_lr: float = Field(0.015, gt=0, description="Muon's learning rate, for the layers' matrices")
     adamw_lr: float = Field(3e-3, gt=0, description="AdamW's learning rate, for embeddings and norms")
     warmup: int = Field(20, ge=0, description="updates of linear warm-up, before the linear decay to zero")

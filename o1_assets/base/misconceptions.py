@@ -155,7 +155,7 @@ RESULT: tuple[ResultMisconception, ...] = (
 )
 # fmt: on
 
-NAMES: tuple[str, ...] = tuple(m.name for m in (*ORDER, *RESULT))
+NAMES: tuple[str, ...] = (*(m.name for m in ORDER), *(m.name for m in RESULT))
 
 
 def explanations(state: Expression, a: int, op: str, b: int, result: int) -> list[str]:

@@ -157,11 +157,12 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
     )
+    pad = model.config.pad_token_id or 0
     losses: list[float] = []
     started = time.monotonic()
     model.train()
     for update, batch in enumerate(groups, 1):
-        ids, labels = collate(batch, model.config.pad_token_id)
+        ids, labels = collate(batch, pad)
         # No attention mask: padding is on the right, where a causal model never looks.
         logits = model(input_ids=ids, use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())

@@ -12,8 +12,8 @@ from o1_assets.problems.expression import Expression, apply
 class Teacher:
     """The writer of one solution. Which misconceptions they hold is drawn once and kept to the end.
 
-    They work from the left and do a product when they come to it, so that what a step needs is never far back:
-    a small model learns this order in a fraction of the time that "all products first" takes it.
+    They work from the left and do a product when they come to it, so that what a step needs is never far back
+    for a small model to copy.
     When the writer notices an error (`wait`), they drop the misconception that caused it.
     """
 

@@ -70,8 +70,9 @@ class BufferCache(Cache):
 
     def __init__(self, config: PretrainedConfig, capacity: int) -> None:
         text = config.get_text_config()
-        super().__init__(layers=[BufferLayer(capacity) for _ in range(text.num_hidden_layers)])
+        self.buffers = [BufferLayer(capacity) for _ in range(text.num_hidden_layers)]
+        super().__init__(layers=list(self.buffers))
 
     def select(self, rows: torch.Tensor) -> None:
-        for layer in self.layers:
+        for layer in self.buffers:
             layer.select(rows)

@@ -49,7 +49,7 @@ class TransformersEngine:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         gpu = torch.cuda.is_available()
-        model = AutoModelForCausalLM.from_pretrained(path, dtype="auto" if gpu else "float32")
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto" if gpu else "float32")
         return cls(model.to("cuda" if gpu else "cpu").eval(), AutoTokenizer.from_pretrained(path), batch_size)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint."""
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
     from o1_assets.engine.transformers_engine import count_parameters
@@ -47,7 +47,6 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
                 use_cpu=not gpu,
                 bf16=gpu,
                 gradient_checkpointing=gpu,
-                train_sampling_strategy="group_by_length",
                 logging_steps=1,
                 save_strategy="no",
                 report_to="none",
@@ -56,6 +55,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
         )
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
         losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     model.eval()
