@@ -19,14 +19,14 @@ _NUMBER = re.compile(r"\d+")
 
 
 def draw_expression(config: CorpusConfig, rng: Random, most_terms: int | None = None) -> Expression:
-    """An expression whose right intermediate values all stay within config.max_value."""
+    """An expression whose factors and right intermediate values all stay within the config's limits."""
     while True:
         terms = rng.randint(config.min_terms, most_terms or config.max_terms)
         expression = Expression(
             tuple(rng.randint(config.min_number, config.max_number) for _ in range(terms)),
             tuple(rng.choice("+-*") for _ in range(terms - 1)),
         )
-        if _stays_within(expression, config.max_value):
+        if _factors_within(expression, config.max_factor) and _stays_within(expression, config.max_value):
             return expression
 
 
@@ -34,6 +34,11 @@ def _most_terms(config: CorpusConfig, progress: float) -> int:
     """Terms of the longest expression at this share of the corpus."""
     grown = min(1.0, progress / config.curriculum) if config.curriculum else 1.0
     return min(config.min_terms + 1 + int(grown * (config.max_terms - config.min_terms)), config.max_terms)
+
+
+def _factors_within(expression: Expression, limit: int) -> bool:
+    pairs = zip(expression.ops, expression.numbers, expression.numbers[1:], strict=False)
+    return all(max(a, b) <= limit for op, a, b in pairs if op == "*")
 
 
 def _stays_within(state: Expression, limit: int) -> bool:

@@ -8,7 +8,8 @@ size none of them pays for its start-up.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -146,9 +147,9 @@ def train(
     """One pass over the pairs, in place. Returns the loss of every update."""
     import torch
 
+    from o1_assets.parallel import workers
     from o1_assets.reward.optimizer import MuonAdamW
 
-    torch.set_num_threads(config.threads)
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     ours = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in ours]
@@ -157,26 +158,45 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
     )
-    pad = model.config.pad_token_id or 0
     losses: list[float] = []
     started = time.monotonic()
     model.train()
-    for update, batch in enumerate(groups, 1):
-        ids, labels = collate(batch, pad)
-        # No attention mask: padding is on the right, where a causal model never looks.
-        logits = model(input_ids=ids, use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-        if update % 100 == 0:
-            recent = sum(losses[-100:]) / 100
-            progress(f"update {update}/{len(groups)}, loss {recent:.3f}, {time.monotonic() - started:.0f} s")
+    parameters = list(model.parameters())
+    with workers() as pool:
+        for update, batch in enumerate(groups, 1):
+            # Each worker its share of the batch; the shares' gradients are summed in order: same bytes always.
+            parts = [batch[i :: torch.get_num_threads()] for i in range(torch.get_num_threads())]
+            gradient = partial(gradients, model, parameters, total=sum(len(s) for _, s in batch))
+            done = list(pool.map(gradient, [part for part in parts if part]))
+            for i, parameter in enumerate(parameters):
+                parameter.grad = torch.stack([grads[i] for grads, _ in done]).sum(0)
+            torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
+            optimizer.step()
+            schedule.step()
+            losses.append(sum(loss for _, loss in done))
+            if update % 100 == 0:
+                recent = sum(losses[-100:]) / 100
+                progress(
+                    f"update {update}/{len(groups)}, loss {recent:.3f}, {time.monotonic() - started:.0f} s"
+                )
     model.eval()
     return losses
+
+
+def gradients(
+    model: LlamaForCausalLM, parameters: list[torch.nn.Parameter], batch: list[Pair], total: int
+) -> tuple[Sequence[torch.Tensor], float]:
+    """Gradient and value of the loss of some of a batch's solutions; total: solution tokens of the whole batch."""
+    import torch
+
+    ids, labels = collate(batch, model.config.pad_token_id)  # type: ignore[arg-type]
+    # No attention mask: padding is on the right, where a causal model never looks.
+    logits = model(input_ids=ids, use_cache=False).logits
+    summed = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"
+    )
+    loss = summed / total
+    return torch.autograd.grad(loss, parameters), loss.item()
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

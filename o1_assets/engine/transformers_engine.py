@@ -19,6 +19,7 @@ from o1_assets.engine.cache import BufferCache
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
 from o1_assets.engine.uniforms import uniforms
+from o1_assets.parallel import map_batches, shares
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -57,7 +58,6 @@ class TransformersEngine:
 
     # -- sampling -----------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
     def sample(
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
     ) -> list[Sample]:
@@ -74,14 +74,18 @@ class TransformersEngine:
         order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i], i))
         training = self.model.training
         self.model.eval()
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
+
+        def fill(part: slice) -> None:
+            rows = order[part]
             self._sample_batch(
                 [prompts[i] for i in rows], params, [seeds[i] for i in rows], [samples[i] for i in rows]
             )
+
+        map_batches(fill, shares(len(order), self.batch_size))
         self.model.train(training)
         return samples
 
+    @torch.inference_mode()
     def _sample_batch(
         self, prompts: list[Sequence[int]], params: SamplingParams, seeds: list[int], samples: list[Sample]
     ) -> None:
@@ -178,7 +182,6 @@ class TransformersEngine:
 
     # -- scoring ------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
     def logprobs(
         self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
     ) -> list[list[float]]:
@@ -186,7 +189,9 @@ class TransformersEngine:
         result: list[list[float]] = [[] for _ in sequences]
         training = self.model.training
         self.model.eval()
-        for rows in _by_length([len(s) for s in sequences], self.batch_size):
+
+        @torch.inference_mode()
+        def fill(rows: list[int]) -> None:
             width = len(sequences[rows[0]])
             ids = torch.tensor([list(sequences[i]) + [0] * (width - len(sequences[i])) for i in rows])
             ids = ids.to(self.model.device)
@@ -195,6 +200,8 @@ class TransformersEngine:
             chosen = logits.gather(2, ids[:, 1:, None]).squeeze(2) - logits.logsumexp(2)
             for i, row in zip(rows, chosen.tolist(), strict=True):
                 result[i] = row[prompt_lengths[i] - 1 : len(sequences[i]) - 1]
+
+        map_batches(fill, list(_by_length([len(s) for s in sequences], self.batch_size)))
         self.model.train(training)
         return result
 

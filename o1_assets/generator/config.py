@@ -41,4 +41,3 @@ class SftConfig(StageConfig):
     prompt_template: str = Field(
         "{question}\n", description="the prompt the generator and policies will be given"
     )
-    threads: int = Field(2, gt=0, description="torch threads; the bytes of the result depend on it")

@@ -24,7 +24,6 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     from o1_assets.engine.transformers_engine import count_parameters
     from o1_assets.evaluation.plots import Axis, Series, save_png
 
-    torch.set_num_threads(config.threads)
     gpu = torch.cuda.is_available()
     model = AutoModelForCausalLM.from_pretrained(task.inputs["base"], dtype="auto" if gpu else "float32")
     tokenizer = AutoTokenizer.from_pretrained(task.inputs["base"])

@@ -17,10 +17,12 @@ from o1_assets.profiles.profile import Profile
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 
-MAX_TOKENS = 96
+MAX_TOKENS = 64
+MIN_TERMS, MAX_TERMS = 3, 5
+BASE = BaseConfig()
 ARITHMETIC = {
-    "min_terms": 3,
-    "max_terms": 7,
+    "min_terms": MIN_TERMS,
+    "max_terms": MAX_TERMS,
     "min_digits": 1,
     "max_digits": 1,
     "operators": ["+", "-", "*"],
@@ -42,13 +44,18 @@ NANO = Profile(
         source=ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=ARITHMETIC),)),
         train=4000,
         test=300,
-        arithmetic=ArithmeticFilter(min_terms=3, max_terms=7, max_value=200),
-        shares=uniform(3, 7),
+        arithmetic=ArithmeticFilter(
+            min_terms=MIN_TERMS,
+            max_terms=MAX_TERMS,
+            max_value=BASE.corpus.max_value,
+            max_factor=BASE.corpus.max_factor,
+        ),
+        shares=uniform(MIN_TERMS, MAX_TERMS),
     ),
-    base=BaseConfig(),
-    samples=SamplesConfig(max_tokens=MAX_TOKENS),
+    base=BASE,
+    samples=SamplesConfig(problems=1500, max_tokens=MAX_TOKENS),
     sft_set=SftSetConfig(),
-    sft=SftConfig(),
+    sft=SftConfig(batch_size=32),
     solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
     first_selection=SelectionConfig(
         strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
@@ -60,8 +67,8 @@ NANO = Profile(
     later_prm=PRMConfig(updates=100),
     first_orm=ORMConfig(updates=300, solutions=400),
     later_orm=ORMConfig(updates=100, solutions=150),
-    policy=PolicyConfig(),
-    round_eval=RoundEvalConfig(problems=100, samples=64, max_tokens=MAX_TOKENS),
+    policy=PolicyConfig(max_tokens=MAX_TOKENS),
+    round_eval=RoundEvalConfig(problems=80, samples=64, max_tokens=MAX_TOKENS),
     last_eval=RoundEvalConfig(problems=300, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from o1_assets.parallel import map_batches
 from o1_assets.reward.features import place, token_logprobs
 from o1_assets.reward.tree import Row, StepSequence, batches, collate
 
@@ -26,9 +27,12 @@ def place_features(
     sequences[r] are those that rows[r].paths refers to; tokens: size of a batch.
     """
     placed: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)] * len(rows)
-    for batch in batches(rows, tokens):
+
+    def fill(batch: Sequence[int]) -> None:
         for index, logprobs in zip(batch, token_logprobs(generator, [rows[i] for i in batch]), strict=True):
             placed[index] = place(rows[index], logprobs, sequences[index])
+
+    map_batches(fill, list(batches(rows, tokens)))
     return placed
 
 
@@ -42,15 +46,18 @@ def predict(
     import torch
 
     found: list[list[NDArray[np.float64]]] = [[np.zeros((0, 0))] * len(rows) for _ in models]
-    for batch in batches(rows, tokens):
+
+    @torch.inference_mode()
+    def fill(batch: Sequence[int]) -> None:
         inputs = collate([rows[i] for i in batch])
         if features is not None:
             inputs["min_logprob"] = stack([features[i] for i in batch], np.nan)
         for m, model in enumerate(models):
-            with torch.inference_mode():
-                probabilities = model(**inputs)["logits"].double().softmax(-1).numpy()
+            probabilities = model(**inputs)["logits"].double().softmax(-1).numpy()
             for b, index in enumerate(batch):
                 found[m][index] = probabilities[b, : len(rows[index])]
+
+    map_batches(fill, list(batches(rows, tokens)))
     return found
 
 

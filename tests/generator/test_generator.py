@@ -24,9 +24,8 @@ BASE = BaseConfig(
     intermediate_size=64,
     layers=2,
     heads=2,
-    threads=1,
 )
-SFT = SftConfig(batch_size=8, threads=1)
+SFT = SftConfig(batch_size=8)
 
 
 def problems() -> pl.DataFrame:

@@ -9,7 +9,12 @@ def pool(rows: list[tuple[str, bool, float]]) -> pl.DataFrame:
     """rows: problem, correct, score; solutions are named s0, s1, ..."""
     return pl.DataFrame(
         [(f"s{i}", problem, correct, score) for i, (problem, correct, score) in enumerate(rows)],
-        schema={"solution_id": pl.String, "problem_id": pl.String, "correct": pl.Boolean, "score": pl.Float64},
+        schema={
+            "solution_id": pl.String,
+            "problem_id": pl.String,
+            "correct": pl.Boolean,
+            "score": pl.Float64,
+        },
         orient="row",
     )
 
@@ -18,7 +23,9 @@ def chosen(frame: pl.DataFrame) -> list[tuple[str, str]]:
     return list(frame.select("solution_id", "reason").iter_rows())
 
 
-def test_most_are_the_most_convincing_wrong_answers_and_the_rest_the_most_convincing_of_what_remains() -> None:
+def test_most_are_the_most_convincing_wrong_answers_and_the_rest_the_most_convincing_of_what_remains() -> (
+    None
+):
     solutions = pool(
         [("a", True, 0.9), ("b", False, 0.8), ("c", False, 0.7), ("d", True, 0.95), ("e", False, 0.1)]
     )
