@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui test check format bench clean
+.PHONY: run refresh status report ui test check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -55,9 +55,6 @@ check: .venv/ready ## format, lint, types
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-
-bench: .venv/ready
-	$(BIN)/python -m benchmarks
 
 clean: ## removes what set-up made; what was trained (.o1) stays
 	rm -rf .venv .uv

@@ -1,0 +1,168 @@
+"""The whole graph at a size that takes a minute, through the command line, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from o1_assets.graph import build_graph, descendants
+from o1_assets.profiles.load import load_profile
+from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
+from tests.mini import MINI
+
+O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
+
+
+def o1(home: Path, *arguments: str, overrides: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "O1_HOME": str(home), "O1_SET": f"{MINI} {overrides}", "OMP_NUM_THREADS": "2"}
+    return subprocess.run([*O1, *arguments], env=environment, capture_output=True, text=True, timeout=280)
+
+
+def o1_json(home: Path, *arguments: str, overrides: str = "") -> Any:
+    done = o1(home, *arguments, "--json", overrides=overrides)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def graph_keys(home: Path, overrides: str = "") -> dict[str, Any]:
+    return dict(build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home)))
+
+
+def stale(home: Path, overrides: str) -> set[str]:
+    rows = o1_json(home, "status", overrides=overrides)["artifacts"]
+    return {row["key"] for row in rows if row["state"] != "fresh"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which everything was made once."""
+    folder = tmp_path_factory.mktemp("o1")
+    result = o1_json(folder, "run")
+    assert result["computed"] == len(graph_keys(folder)) and result["cached"] == 0
+    return folder
+
+
+@pytest.fixture
+def store(home: Path) -> ArtifactStore:
+    settings = Settings.load("nano", home)
+    return ArtifactStore(settings.store, settings.work)
+
+
+def test_a_second_run_computes_nothing_and_is_quick(home: Path) -> None:
+    result = o1_json(home, "run")
+    assert result["computed"] == 0 and result["cached"] == len(graph_keys(home))
+    assert result["seconds"] < 20
+
+
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [
+        ("later_prm.updates=5", {"r01/prm"}),
+        ("sft.learning_rate=0.002", {"generator/model"}),
+        ("policy.updates=3", {"r00/policy", "r01/policy"}),
+        ("summary.pool_solutions=10", {"eval/summary"}),
+        ("problems.test=13", {"problems/test", "problems/train"}),
+    ],
+)
+def test_one_changed_number_makes_exactly_what_depends_on_it_stale(
+    home: Path, change: str, first: set[str]
+) -> None:
+    assert stale(home, change) == descendants(graph_keys(home, change), first)
+
+
+def test_a_refresh_makes_what_is_stale_and_going_back_computes_nothing(home: Path) -> None:
+    assert o1_json(home, "refresh", overrides="summary.pool_solutions=10")["computed"] == 1
+    assert o1_json(home, "run")["computed"] == 0
+    assert stale(home, "") == set()
+
+
+def test_the_headline_has_every_name_and_the_page_shows_it(home: Path) -> None:
+    result = o1_json(home, "report")
+    names = {
+        "wall_seconds", "overhead_share", "peak_rss_gib", "generator_pass@1", "baby_o1_pass@1",
+        "generator_greedy", "baby_o1_greedy", "fooled_rate_first", "fooled_rate_last",
+    }  # fmt: skip
+    assert names <= set(result["headline"])
+    assert all(set(row) == {"value", "spread", "target", "better"} for row in result["headline"].values())
+    page = Path(result["report"]).read_text()
+    assert "<svg" in page and "src=" not in page.replace('src="data:', "")
+
+
+def test_every_checkpoint_loads_with_plain_transformers(store: ArtifactStore) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for key in ("base/model", "generator/model", "r01/policy"):
+        head = store.head(key)
+        assert head is not None
+        folder = store.path(head.digest)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True)
+        ids = tokenizer("What is 1 + 2?\n", return_tensors="pt")["input_ids"]
+        assert model.generate(ids, max_new_tokens=4, do_sample=False).shape[1] > ids.shape[1]
+
+
+def test_no_test_problem_is_in_train_and_none_was_sampled_for_training(store: ArtifactStore) -> None:
+    import polars as pl
+
+    def ids(key: str, table: str) -> set[str]:
+        head = store.head(key)
+        assert head is not None
+        return set(pl.read_parquet(store.path(head.digest) / table)["problem_id"])
+
+    test = ids("problems/test", "problems.parquet")
+    assert test and not test & ids("problems/train", "problems.parquet")
+    for key in ("generator/samples", "r00/solutions", "r01/solutions"):
+        assert not test & ids(key, "solutions.parquet")
+
+
+def test_bad_input_is_one_sentence_and_an_exit_code(home: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ["run", "--set", "prm.upates=3"],
+        ["status", "--profile", "huge"],
+        ["labels", "export", "r99"],
+        ["labels", "submit", str(tmp_path / "absent.jsonl"), "--round", "r00"],
+    ):
+        done = o1(home, *arguments)
+        assert done.returncode == 1 and done.stderr.startswith("o1: "), done.stderr
+        assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_labels_a_run_stops_there_says_what_to_do_and_people_can_go_on(
+    home: Path, tmp_path: Path
+) -> None:
+    """The rounds' labels come from people: export, rate, submit, run; only what follows is computed."""
+    human = 'annotator="human"'
+    result = o1(home, "run", "--json", overrides=human)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads(result.stdout)["computed"] == 0
+    assert "o1 labels export r00" in result.stderr
+    assert "labels from people" in o1_json(home, "status", overrides=human)["waits"]["r00"]
+
+    file = tmp_path / "r00.jsonl"
+    assert o1(home, "labels", "export", "r00", "-o", str(file), overrides=human).returncode == 0
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    for record in records:
+        record["labeler"], record["timestamp"] = "somebody", "2026-01-01T00:00:00"
+        record["label"]["finish_reason"] = "found_error"
+        for step in record["label"]["steps"][:1]:
+            for completion in step["completions"]:
+                completion["rating"] = -1
+            step["chosen_completion"] = None
+        for step in record["label"]["steps"][1:]:
+            step["chosen_completion"] = None
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    submitted = o1_json(home, "labels", "submit", str(file), "--round", "r00", overrides=human)
+    assert submitted["accepted"] == len(records), submitted["rejected"][:3]
+
+    result = o1(home, "run", "--json", overrides=human)
+    assert result.returncode == 0, result.stderr[-2000:]
+    # r00's batches, labels, PRM, policy and eval, and r01's solutions, selection, ORM: then r01 waits.
+    assert json.loads(result.stdout)["computed"] == 8
+    assert "o1 labels export r01" in result.stderr
