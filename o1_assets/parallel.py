@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-Map = Callable[[Callable[[T], R], Sequence[T]], list[R]]
 
 
 @contextmanager
@@ -50,3 +51,27 @@ def shares(total: int, largest: int) -> list[slice]:
     rounds = max(1, -(-total // (largest * threads)))
     size = max(1, -(-total // (rounds * threads)))
     return [slice(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def backward(
+    pool: ThreadPoolExecutor,
+    loss_of: Callable[[T], torch.Tensor],
+    parts: Sequence[T],
+    parameters: Sequence[torch.nn.Parameter],
+) -> float:
+    """Sets each parameter's grad to the gradient of the sum of loss_of(part); returns that sum.
+
+    The parts' gradients are added in order, so the bytes depend on the parts and not on who was first.
+    """
+    import torch
+
+    def gradients(part: T) -> tuple[tuple[torch.Tensor | None, ...], float]:
+        with torch.enable_grad():
+            loss = loss_of(part)
+            return torch.autograd.grad(loss, list(parameters), allow_unused=True), loss.item()
+
+    done = list(pool.map(gradients, parts))
+    for i, parameter in enumerate(parameters):
+        present = [gradient for gradients, _ in done if (gradient := gradients[i]) is not None]
+        parameter.grad = torch.stack(present).sum(0) if present else None
+    return sum(loss for _, loss in done)

@@ -8,7 +8,7 @@ size none of them pays for its start-up.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -147,7 +147,7 @@ def train(
     """One pass over the pairs, in place. Returns the loss of every update."""
     import torch
 
-    from o1_assets.parallel import workers
+    from o1_assets.parallel import backward, workers
     from o1_assets.reward.optimizer import MuonAdamW
 
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
@@ -164,16 +164,12 @@ def train(
     parameters = list(model.parameters())
     with workers() as pool:
         for update, batch in enumerate(groups, 1):
-            # Each worker its share of the batch; the shares' gradients are summed in order: same bytes always.
             parts = [batch[i :: torch.get_num_threads()] for i in range(torch.get_num_threads())]
-            gradient = partial(gradients, model, parameters, total=sum(len(s) for _, s in batch))
-            done = list(pool.map(gradient, [part for part in parts if part]))
-            for i, parameter in enumerate(parameters):
-                parameter.grad = torch.stack([grads[i] for grads, _ in done]).sum(0)
+            share = partial(solution_loss, model, total=sum(len(s) for _, s in batch))
+            losses.append(backward(pool, share, [part for part in parts if part], parameters))
             torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
             optimizer.step()
             schedule.step()
-            losses.append(sum(loss for _, loss in done))
             if update % 100 == 0:
                 recent = sum(losses[-100:]) / 100
                 progress(
@@ -183,20 +179,14 @@ def train(
     return losses
 
 
-def gradients(
-    model: LlamaForCausalLM, parameters: list[torch.nn.Parameter], batch: list[Pair], total: int
-) -> tuple[Sequence[torch.Tensor], float]:
-    """Gradient and value of the loss of some of a batch's solutions; total: solution tokens of the whole batch."""
+def solution_loss(model: LlamaForCausalLM, batch: list[Pair], total: int) -> torch.Tensor:
+    """A share of a batch's loss: summed over its solutions' tokens, divided by those of the whole batch."""
     import torch
 
     ids, labels = collate(batch, model.config.pad_token_id)  # type: ignore[arg-type]
     # No attention mask: padding is on the right, where a causal model never looks.
-    logits = model(input_ids=ids, use_cache=False).logits
-    summed = torch.nn.functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"
-    )
-    loss = summed / total
-    return torch.autograd.grad(loss, parameters), loss.item()
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1].flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), reduction="sum") / total
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -1,20 +1,22 @@
 """TRL's GRPOTrainer with process supervision: our rollouts, and an advantage of its own for every token.
 
-What is overridden: where solutions and advantages come from (`_generate_and_score_completions`) and how
-log-probabilities are batched (equal solutions once, less padding). The loss, its clipping, the KL term and
-the optimiser are TRL's. On policy: one update a batch, so that the importance ratio is 1. Searched solutions
+What is overridden: where solutions and advantages come from (`_generate_and_score_completions`, equal
+solutions once) and, on CPUs, how the batch is cut up for the cores (`training_step`). The loss, its clipping,
+the KL term and the optimiser are TRL's. On policy: one update a batch, so that the importance ratio is 1. Searched solutions
 are treated the same: they are built of steps that this policy sampled a moment ago.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import torch
 from trl import GRPOTrainer
 
+from o1_assets.parallel import backward
 from o1_assets.policy.rollouts import Rollout
 
 Groups = Callable[[list[str], int], list[list[Rollout]]]
@@ -22,10 +24,11 @@ Groups = Callable[[list[str], int], list[list[Rollout]]]
 
 
 class ProcessGRPOTrainer(GRPOTrainer):
-    """groups makes and scores the solutions of an update; chunks: pieces that a forward pass is cut into."""
+    """groups makes and scores the solutions of an update; chunks: pieces that the pool's threads work on."""
 
-    def __init__(self, groups: Groups, chunks: int = 1, **kwargs: Any) -> None:
+    def __init__(self, groups: Groups, pool: ThreadPoolExecutor, chunks: int = 1, **kwargs: Any) -> None:
         self._groups = groups
+        self._pool = pool
         self._chunks = chunks
         super().__init__(reward_funcs=_in_groups, **kwargs)
 
@@ -71,34 +74,21 @@ class ProcessGRPOTrainer(GRPOTrainer):
                 )[0]
         return batch
 
-    def _get_per_token_logps_and_entropies(
-        self,
-        model: Any,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        logits_to_keep: int,
-        *args: Any,
-        **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        """As TRL's, (B, T), but in chunks of rows of similar length, each without its common padding."""
-        prompt = input_ids.size(1) - logits_to_keep
-        order = attention_mask[:, prompt:].sum(dim=1).argsort(stable=True)
-        rows, logps, entropies = [], [], []
-        for chunk in order.chunk(self._chunks):
-            mask = attention_mask[chunk]
-            keep = int(mask[:, prompt:].sum(dim=1).max())
-            start = prompt - int(mask[:, :prompt].sum(dim=1).max())
-            columns = slice(start, prompt + keep)
-            logp, entropy, aux_loss = super()._get_per_token_logps_and_entropies(
-                model, input_ids[chunk, columns], mask[:, columns], keep, *args, **kwargs
-            )
-            padding = (0, logits_to_keep - keep)
-            rows.append(chunk)
-            logps.append(torch.nn.functional.pad(logp, padding))
-            if entropy is not None:
-                entropies.append(torch.nn.functional.pad(entropy, padding))
-        back = torch.cat(rows).argsort()
-        return torch.cat(logps)[back], torch.cat(entropies)[back] if entropies else None, aux_loss
+    def training_step(
+        self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """On CPUs in chunks of rows of similar length, shared between the cores (see `parallel`)."""
+        if self.args.device.type != "cpu":
+            return super().training_step(model, inputs, num_items_in_batch)
+        model.train()
+        batch = self._prepare_inputs(inputs)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        # The loss is a sum over tokens divided by a number of the whole batch, so chunks add up.
+        loss = backward(
+            self._pool, lambda part: self.compute_loss(model, part), cut(batch, self._chunks), parameters
+        )
+        self._step += 1
+        return torch.tensor(loss)
 
     def _pad(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """(ids, mask), both (rows, longest)."""
@@ -110,6 +100,26 @@ class ProcessGRPOTrainer(GRPOTrainer):
             ids[i, columns] = torch.tensor(row, dtype=torch.long)
             mask[i, columns] = 1
         return ids.to(self.accelerator.device), mask.to(self.accelerator.device)
+
+
+def cut(batch: dict[str, torch.Tensor], chunks: int) -> list[dict[str, torch.Tensor]]:
+    """The rows of a batch in chunks of similar completion length, each without the padding all its rows have."""
+    prompt = batch["prompt_ids"].size(1)
+    parts = []
+    for rows in batch["completion_mask"].sum(dim=1).argsort(stable=True).chunk(chunks):
+        keep = int(batch["completion_mask"][rows].sum(dim=1).max())
+        start = prompt - int(batch["prompt_mask"][rows].sum(dim=1).max())
+        parts.append(
+            {
+                name: value
+                if value.dim() == 0
+                else value[rows, start:]
+                if name.startswith("prompt")
+                else value[rows, :keep]
+                for name, value in batch.items()
+            }
+        )
+    return parts
 
 
 def merge_equal(group: list[Rollout]) -> list[Rollout]:

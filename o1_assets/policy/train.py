@@ -80,6 +80,7 @@ def train_policy(
     from transformers.trainer_callback import PrinterCallback
 
     from o1_assets.engine.transformers_engine import TransformersEngine
+    from o1_assets.parallel import workers
     from o1_assets.policy.grpo import ProcessGRPOTrainer
 
     rows = [
@@ -111,8 +112,9 @@ def train_policy(
         )
         return made
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, workers() as pool:
         trainer = ProcessGRPOTrainer(
+            pool=pool,
             model=model,
             args=_arguments(config, seed, Path(scratch)),
             train_dataset=Dataset.from_list(rows),

@@ -58,17 +58,17 @@ NANO = Profile(
     sft=SftConfig(batch_size=32),
     solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
     first_selection=SelectionConfig(
-        strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
+        strategy="uniform", solutions=600, per_problem=2, completions=4, max_step_tokens=16
     ),
     later_selection=SelectionConfig(
         strategy="convincing_wrong", solutions=150, per_problem=2, completions=4, max_step_tokens=16
     ),
-    first_prm=PRMConfig(updates=300),
-    later_prm=PRMConfig(updates=100),
-    first_orm=ORMConfig(updates=300, solutions=400),
-    later_orm=ORMConfig(updates=100, solutions=150),
-    policy=PolicyConfig(max_tokens=MAX_TOKENS),
-    round_eval=RoundEvalConfig(problems=80, samples=64, max_tokens=MAX_TOKENS),
-    last_eval=RoundEvalConfig(problems=300, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    first_prm=PRMConfig(updates=200),
+    later_prm=PRMConfig(updates=80),
+    first_orm=ORMConfig(updates=200, solutions=1200),
+    later_orm=ORMConfig(updates=80, solutions=300),
+    policy=PolicyConfig(updates=14, max_tokens=MAX_TOKENS),
+    round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
+    last_eval=RoundEvalConfig(problems=200, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),
 )

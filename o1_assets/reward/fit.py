@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from o1_assets.parallel import backward, workers
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.model import RewardModel
 from o1_assets.reward.optimizer import MuonAdamW
@@ -35,8 +39,9 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda update: learning_rate_factor(update, updates, config.warmup)
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(
+    with tempfile.TemporaryDirectory() as scratch, workers() as pool:
+        trainer = SharingTrainer(
+            pool=pool,
             model=model,
             args=TrainingArguments(
                 output_dir=scratch,
@@ -63,6 +68,39 @@ def fit(
         history = [(int(e["step"]), float(e["loss"])) for e in trainer.state.log_history if "loss" in e]
     model.eval()
     return history
+
+
+class SharingTrainer(Trainer):
+    """On CPUs each core takes a share of a batch's rows (see `parallel`); the gradient is that of the whole."""
+
+    def __init__(self, pool: ThreadPoolExecutor, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pool = pool
+
+    def training_step(
+        self,
+        model: RewardModel,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        if self.args.device.type != "cpu":
+            return super().training_step(model, inputs, num_items_in_batch)
+        model.train()
+        threads = torch.get_num_threads()
+        parts = [{name: value[i::threads] for name, value in inputs.items()} for i in range(threads)]
+        parts = [part for part in parts if bool((part["labels"] != -100).any())]
+        weights = [model.label_weight(part["labels"]) for part in parts]
+        loss_of = [
+            partial(_share, model, part, w / sum(weights)) for part, w in zip(parts, weights, strict=True)
+        ]
+        loss = backward(
+            self.pool, lambda share: share(), loss_of, [p for p in model.parameters() if p.requires_grad]
+        )
+        return torch.tensor(loss)
+
+
+def _share(model: RewardModel, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:
+    return model(**part)["loss"] * weight
 
 
 def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:

@@ -87,6 +87,11 @@ class RewardModel(nn.Module):
         )
         return {"loss": loss, "logits": logits}
 
+    def label_weight(self, labels: Tensor) -> float:
+        """What the loss's mean over `labels` is divided by: the summed class weights of what is labelled."""
+        present = labels[labels != -100]
+        return float(len(present) if self.class_weights is None else self.class_weights[present].sum())
+
     def save(self, path: Path) -> None:
         """Write config.json, model.safetensors and, if there is one, the feature's weights."""
         self.backbone.save_pretrained(path)

@@ -21,7 +21,12 @@ O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; mai
 
 
 def o1(home: Path, *arguments: str, overrides: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "O1_HOME": str(home), "O1_SET": f"{MINI} {overrides}", "OMP_NUM_THREADS": "2"}
+    environment = {
+        **os.environ,
+        "O1_HOME": str(home),
+        "O1_SET": f"{MINI} {overrides}",
+        "OMP_NUM_THREADS": "2",
+    }
     return subprocess.run([*O1, *arguments], env=environment, capture_output=True, text=True, timeout=280)
 
 

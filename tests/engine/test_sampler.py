@@ -85,6 +85,7 @@ def test_stop_at_step_ends_after_the_first_newline():
 
 
 def test_equal_prompts_are_read_once():
+    torch.set_num_threads(1)  # one worker, one batch
     ours = engine()
     widths = []
     ours.model.register_forward_pre_hook(
