@@ -1,6 +1,5 @@
 """One sensor for all rounds: a new label batch in the inbox re-runs what depends on that round's labels."""
 
-
 import json
 from pathlib import Path
 

@@ -2,8 +2,8 @@
 
 What is overridden: where solutions and advantages come from (`_generate_and_score_completions`, equal
 solutions once) and, on CPUs, how the batch is cut up for the cores (`training_step`). The loss, its clipping,
-the KL term and the optimiser are TRL's. On policy: one update a batch, so that the importance ratio is 1. Searched solutions
-are treated the same: they are built of steps that this policy sampled a moment ago.
+the KL term and the optimiser are TRL's. On policy: one update a batch, so that the importance ratio is 1.
+Searched solutions are treated the same: they are built of steps that this policy sampled a moment ago.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
         return batch
 
     def training_step(
-        self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | None = None
+        self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """On CPUs in chunks of rows of similar length, shared between the cores (see `parallel`)."""
         if self.args.device.type != "cpu":

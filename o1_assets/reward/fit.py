@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from o1_assets.parallel import backward, workers
@@ -79,10 +80,11 @@ class SharingTrainer(Trainer):
 
     def training_step(
         self,
-        model: RewardModel,
-        inputs: dict[str, torch.Tensor],
-        num_items_in_batch: torch.Tensor | None = None,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
+        assert isinstance(model, RewardModel)
         if self.args.device.type != "cpu":
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
