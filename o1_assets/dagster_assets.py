@@ -46,6 +46,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
             [code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed]
         )[:16],
         skippable=True,
+        metadata=_code_reference(artifact),
     )
 
     @dg.multi_asset(
@@ -110,6 +111,15 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return report
+
+
+def _code_reference(artifact: Artifact) -> dict[str, Any]:
+    """Where the UI's "open in editor" leads: to what computes, not to the body that all assets share."""
+    code = artifact.compute.__code__
+    reference = dg.LocalFileCodeReference(
+        file_path=code.co_filename, line_number=code.co_firstlineno, label=artifact.compute.__name__
+    )
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def _metadata(manifest: Manifest, folder: Path, cached: bool) -> dict[str, Any]:

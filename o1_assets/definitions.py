@@ -22,9 +22,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
     return dg.Definitions(
-        assets=dg.with_source_code_references(
-            [*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)]
-        ),
+        assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         jobs=JOBS,
         sensors=[label_batches_sensor(settings.inbox, profile.rounds)],
         resources={

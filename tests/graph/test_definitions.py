@@ -63,6 +63,12 @@ def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
         assert spec.description and spec.owners and spec.kinds, spec.key
 
 
+def test_the_code_reference_of_an_asset_is_what_computes_it(definitions: dg.Definitions) -> None:
+    (spec,) = [s for s in definitions.resolve_all_asset_specs() if s.key == dg.AssetKey(["r03", "prm"])]
+    (reference,) = spec.metadata["dagster/code_references"].code_references
+    assert reference.file_path.endswith("o1_assets/reward/train.py") and reference.label == "make_prm"
+
+
 def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     everything = keys_of(definitions, "everything")
     phase_1, phase_2 = keys_of(definitions, "phase_1"), keys_of(definitions, "phase_2")
