@@ -58,7 +58,7 @@ NANO = Profile(
     sft=SftConfig(batch_size=32),
     solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
     first_selection=SelectionConfig(
-        strategy="uniform", solutions=600, per_problem=2, completions=4, max_step_tokens=16
+        strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
     ),
     later_selection=SelectionConfig(
         strategy="convincing_wrong", solutions=150, per_problem=2, completions=4, max_step_tokens=16
