@@ -1,11 +1,11 @@
-"""eval/generator and eval/summary. A round's own figures are rNN/eval (rounds/factory.py)."""
+"""eval/generator, eval/baby_o1 and eval/summary. A round's own figures are rNN/eval (rounds/factory.py)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Artifact
-from o1_assets.evaluation.round_eval import make_generator_eval
+from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
 
 if TYPE_CHECKING:
@@ -15,19 +15,37 @@ if TYPE_CHECKING:
 def evaluation_artifacts(profile: Profile) -> list[Artifact]:
     rounds = [f"{k:02d}" for k in range(profile.rounds + 1)]
     last = rounds[-1]
-    judged_by = {"generator": "generator/model", "prm": f"r{last}/prm", "orm": f"r{last}/orm"}
-    return [
-        Artifact(
-            key="eval/generator",
-            compute=make_generator_eval,
-            config=profile.last_eval,
-            inputs={**judged_by, "test": "problems/test"},
-            seed=profile.seed_of("eval/generator"),
+
+    def headline_eval(key: str, policy: str, description: str) -> Artifact:
+        return Artifact(
+            key=key,
+            compute=make_round_eval,
+            config=profile.headline_eval,
+            inputs={
+                "policy": policy,
+                "generator": "generator/model",
+                "prm": f"r{last}/prm",
+                "orm": f"r{last}/orm",
+                "test": "problems/test",
+            },
+            seed=profile.seed_of(key),
             group="eval",
-            description="GPT* on the held-out problems, its solutions judged by the newest reward models: what "
-            "baby-o1 and the reward models are held against.",
+            description=description,
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
+        )
+
+    return [
+        headline_eval(
+            "eval/generator",
+            "generator/model",
+            "GPT* on the held-out problems, its solutions judged by the newest reward models: what baby-o1 is held "
+            "against, and where reward models are compared, because its samples are not yet nearly all right.",
+        ),
+        headline_eval(
+            "eval/baby_o1",
+            f"r{last}/policy",
+            "The last baby-o1 on the same problems, measured as GPT* is.",
         ),
         Artifact(
             key="eval/summary",
@@ -37,6 +55,7 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
                 **{f"eval_{k}": f"r{k}/eval" for k in rounds},
                 **{f"prm_{k}": f"r{k}/prm" for k in rounds},
                 "generator_eval": "eval/generator",
+                "policy_eval": "eval/baby_o1",
                 "generator": "generator/model",
                 "test": "problems/test",
             },

@@ -1,4 +1,4 @@
-"""rNN/eval: how well the newest policy solves held-out problems, and how well the newest reward models judge.
+"""rNN/eval, eval/generator, eval/baby_o1: how well a policy solves held-out problems, and how well reward models judge.
 
 Writes solutions.parquet (all samples with their scores), greedy.parquet, steps.parquet (rated steps of some),
 curves.parquet (selector, seed, n, mean, std, per_problem), figures.json and plots/best_of_n.png.
@@ -7,7 +7,6 @@ curves.parquet (selector, seed, n, mean, std, per_problem), figures.json and plo
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,17 +39,7 @@ AT_N = {
 
 def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
     """Inputs: policy, generator (checkpoints), prm, orm, test (problems)."""
-    return _evaluate(task, config, task.inputs["policy"])
-
-
-def make_generator_eval(task: Task, config: RoundEvalConfig) -> Outcome:
-    """Inputs: generator, prm, orm, test. GPT* itself, with the newest reward models: what all else is held
-    against, and where reward models are compared, because its samples are not yet nearly all right."""
-    return _evaluate(task, config, task.inputs["generator"])
-
-
-def _evaluate(task: Task, config: RoundEvalConfig, policy: Path) -> Outcome:
-    solutions, greedy, problems, cost = _solve(task, config, policy)
+    solutions, greedy, problems, cost = _solve(task, config)
     first = solutions.filter((pl.col("seed") == 0) & (pl.col("sample") < config.step_samples))
     steps = rated_steps(first, problems)
     pools = [Pool.from_frame(part, SCORES) for part in solutions.partition_by("seed", maintain_order=True)]
@@ -87,7 +76,7 @@ def _evaluate(task: Task, config: RoundEvalConfig, policy: Path) -> Outcome:
 
 
 def _solve(
-    task: Task, config: RoundEvalConfig, policy: Path
+    task: Task, config: RoundEvalConfig
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Cost]:
     """Scored samples of all seeds (column seed), greedy solutions, the problems, and what it cost."""
     from transformers import AutoModelForCausalLM
@@ -95,7 +84,7 @@ def _solve(
     from o1_assets.reward.score import load_scorer
 
     problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
-    engine = task.open_engine(policy)
+    engine = task.open_engine(task.inputs["policy"])
     greedy, cost = sample(engine, problems, config, derive_seed(task.seed, "greedy"), greedy=True)
     drawn = []
     for s in range(config.seeds):

@@ -7,6 +7,7 @@ curves.parquet (chart, selector, n, mean, std), examples.json, headline.json and
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from o1_assets.seeds import derive_seed
 
 
 def make_summary(task: Task, config: SummaryConfig) -> Outcome:
-    """Inputs: eval_00, eval_01, ... and prm_00, ..., one each a round; generator_eval, generator, test."""
+    """Inputs: eval_00, eval_01, ... and prm_00, ..., one each a round; generator_eval, policy_eval,
+    generator, test."""
     rounds = sorted(int(name.removeprefix("eval_")) for name in task.inputs if name.startswith("eval_"))
     problems = pl.read_parquet(task.inputs["test"] / "problems.parquet")
     evals = {k: task.inputs[f"eval_{k:02d}"] for k in rounds}
@@ -33,8 +35,8 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     table = round_table(evals, fooled)
     first, last = rounds[0], rounds[-1]
     generator = _read(task.inputs["generator_eval"] / "figures.json")
-    figures = result_headlines(generator, _read(evals[last] / "figures.json"), fooled[first], fooled[last])
-    curves = _curves(task.inputs["generator_eval"], evals, first, last)
+    figures = result_headlines(generator, _read(task.inputs["policy_eval"] / "figures.json"), fooled[first], fooled[last])
+    curves = _curves(task.inputs, evals[first], first, last)
     shown = examples.choose(pool, problems, first, last, config.correction_word, config.example_steps)
     pool.write_parquet(task.out / "pool.parquet")
     table.write_parquet(task.out / "rounds.parquet")
@@ -135,12 +137,12 @@ def _fooled(pool: pl.DataFrame, k: int) -> float | None:
     return fooled_on_pool(pool[f"score_{k}"].to_numpy(), pool["correct"].to_numpy())
 
 
-def _curves(generator_eval: Path, evals: dict[int, Path], first: int, last: int) -> pl.DataFrame:
+def _curves(inputs: Mapping[str, Path], first_eval: Path, first: int, last: int) -> pl.DataFrame:
     """The best-of-N charts of the report: GPT* with the newest PRM, the first round and the last."""
     wanted = {
-        f"GPT*, judged by PRM v{last}": generator_eval,
-        f"baby-o1 v{first}, judged by PRM v{first}": evals[first],
-        f"baby-o1 v{last}, judged by PRM v{last}": evals[last],
+        f"GPT*, judged by PRM v{last}": inputs["generator_eval"],
+        f"baby-o1 v{first}, judged by PRM v{first}": first_eval,
+        f"baby-o1 v{last}, judged by PRM v{last}": inputs["policy_eval"],
     }
     rows = [
         {"chart": chart, **row}

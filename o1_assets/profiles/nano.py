@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from o1_assets.base.config import BaseConfig
+from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.policy.config import PolicyConfig
@@ -19,7 +19,7 @@ from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 
 MAX_TOKENS = 64
 MIN_TERMS, MAX_TERMS = 3, 5
-BASE = BaseConfig()
+BASE = BaseConfig(corpus=CorpusConfig(misconception_scale=1.5, max_factor=4, max_value=60))
 ARITHMETIC = {
     "min_terms": MIN_TERMS,
     "max_terms": MAX_TERMS,
@@ -56,19 +56,20 @@ NANO = Profile(
     samples=SamplesConfig(problems=1500, max_tokens=MAX_TOKENS),
     sft_set=SftSetConfig(),
     sft=SftConfig(batch_size=32),
-    solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
+    first_solutions=SolutionsConfig(problems=800, samples=4, max_tokens=MAX_TOKENS),
+    later_solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
     first_selection=SelectionConfig(
-        strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
+        strategy="uniform", solutions=1000, per_problem=2, completions=4, max_step_tokens=16
     ),
     later_selection=SelectionConfig(
         strategy="convincing_wrong", solutions=150, per_problem=2, completions=4, max_step_tokens=16
     ),
-    first_prm=PRMConfig(updates=200),
-    later_prm=PRMConfig(updates=80),
-    first_orm=ORMConfig(updates=200, solutions=1200),
-    later_orm=ORMConfig(updates=80, solutions=300),
+    first_prm=PRMConfig(updates=300),
+    later_prm=PRMConfig(updates=80, newest_share=0.3),
+    first_orm=ORMConfig(updates=300, solutions=2000),
+    later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
     policy=PolicyConfig(updates=14, max_tokens=MAX_TOKENS),
     round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
-    last_eval=RoundEvalConfig(problems=200, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    headline_eval=RoundEvalConfig(problems=200, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),
 )

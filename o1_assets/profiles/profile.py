@@ -19,7 +19,8 @@ from o1_assets.seeds import derive_seed
 
 
 class Profile(StageConfig):
-    """first_*: round 0's values where they differ from the later rounds'; last_*: the last round's."""
+    """first_*: round 0's values where they differ from the later rounds'. round_eval: every round's small
+    evaluation, on the same problems; headline_eval: the large one, of GPT* and of the last baby-o1."""
 
     name: str
     seed: int
@@ -35,7 +36,8 @@ class Profile(StageConfig):
     samples: SamplesConfig
     sft_set: SftSetConfig
     sft: SftConfig
-    solutions: SolutionsConfig
+    first_solutions: SolutionsConfig
+    later_solutions: SolutionsConfig
     first_selection: SelectionConfig
     later_selection: SelectionConfig
     first_prm: PRMConfig
@@ -44,12 +46,15 @@ class Profile(StageConfig):
     later_orm: ORMConfig
     policy: PolicyConfig
     round_eval: RoundEvalConfig
-    last_eval: RoundEvalConfig
+    headline_eval: RoundEvalConfig
     summary: SummaryConfig
 
     def seed_of(self, key: str) -> int:
         """The seed of the artifact `key`."""
         return derive_seed(self.seed, key)
+
+    def solutions(self, k: int) -> SolutionsConfig:
+        return self.first_solutions if k == 0 else self.later_solutions
 
     def selection(self, k: int) -> SelectionConfig:
         return self.first_selection if k == 0 else self.later_selection
@@ -65,9 +70,6 @@ class Profile(StageConfig):
 
     def orm(self, k: int) -> ORMConfig:
         return self.first_orm if k == 0 else self.later_orm
-
-    def evaluation(self, k: int) -> RoundEvalConfig:
-        return self.last_eval if k == self.rounds else self.round_eval
 
     @staticmethod
     def _protocol(k: int) -> Literal["dense", "sparse"]:

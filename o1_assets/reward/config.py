@@ -26,12 +26,12 @@ class RewardModelConfig(StageConfig):
         le=1,
         description="share of a batch that is from the newest round; the rest is replay",
     )
-    muon_lr: float = Field(3e-3, gt=0, description="learning rate of the layers' matrices")
-    adamw_lr: float = Field(1e-3, gt=0, description="learning rate of embeddings, norms and head")
+    muon_lr: float = Field(6e-3, gt=0, description="learning rate of the layers' matrices")
+    adamw_lr: float = Field(2e-3, gt=0, description="learning rate of embeddings, norms and head")
     feature_lr: float = Field(1e-2, gt=0, description="learning rate of the probability feature")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the updates with a rising learning rate")
     class_balance: float = Field(
-        0.5, ge=0, le=1, description="class weights are count ** -class_balance: 0 none, 1 all classes alike"
+        0.0, ge=0, le=1, description="class weights are count ** -class_balance: 0 none, 1 all classes alike"
     )
     holdout: float = Field(
         0.1, ge=0, lt=1, description="share of the problems kept for judging, in all rounds"

@@ -58,7 +58,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
         artifact(
             "solutions",
             make_solutions,
-            profile.solutions,
+            profile.solutions(k),
             {"policy": newest_policy, "train": "problems/train"},
             f"Sampled by {'GPT*' if first else f'baby-o1 v{k - 1}'} on a fresh draw of train problems.",
             TABLE,
@@ -138,7 +138,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
         artifact(
             "eval",
             make_round_eval,
-            profile.evaluation(k),
+            profile.round_eval,
             {
                 "policy": f"{name}/policy",
                 "generator": "generator/model",

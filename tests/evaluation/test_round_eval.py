@@ -13,7 +13,7 @@ from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.headline import run_headlines
 from o1_assets.evaluation.report import render
 from o1_assets.evaluation.report.collect import collect, compute_points
-from o1_assets.evaluation.round_eval import make_generator_eval, make_round_eval
+from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.scored import SCORES
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
 from o1_assets.evaluation.summary import make_summary
@@ -106,14 +106,17 @@ def test_a_summary_of_two_rounds_becomes_a_report(
     evaluate(tmp_path / "eval_01", checkpoints, test_problems, version=1)
     generator_eval = tmp_path / "generator_eval"
     generator_eval.mkdir()
-    inputs = {"generator": checkpoints["generator"], "prm": checkpoints["prm_01"], "orm": checkpoints["orm"]}
-    make_generator_eval(Task({**inputs, "test": test_problems}, generator_eval, 0, Pupil), CONFIG)
+    inputs = {
+        "policy": checkpoints["generator"], "generator": checkpoints["generator"],
+        "prm": checkpoints["prm_01"], "orm": checkpoints["orm"], "test": test_problems,
+    }  # fmt: skip
+    make_round_eval(Task(inputs, generator_eval, 0, Pupil), CONFIG)
     summary = tmp_path / "summary"
     summary.mkdir()
     inputs = {
         "eval_00": evaluated[0], "eval_01": tmp_path / "eval_01", "prm_00": checkpoints["prm_00"],
         "prm_01": checkpoints["prm_01"], "generator": checkpoints["generator"],
-        "generator_eval": generator_eval, "test": test_problems,
+        "generator_eval": generator_eval, "policy_eval": tmp_path / "eval_01", "test": test_problems,
     }  # fmt: skip
     outcome = make_summary(Task(inputs, summary, 0, Pupil), SummaryConfig(pool_solutions=20))
     assert {"generator_pass@1", "baby_o1_pass@1", "prm_best_of_8", "fooled_rate_last"} <= set(outcome.figures)

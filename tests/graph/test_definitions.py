@@ -44,7 +44,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
     stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval"]
     expected = {
         "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
-        "generator/model", "eval/generator", "eval/summary",
+        "generator/model", "eval/generator", "eval/baby_o1", "eval/summary",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
     }  # fmt: skip
     assert set(graph) == expected
@@ -75,7 +75,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     evaluation = keys_of(definitions, "evaluation")
     assert {"base/model", "r00/policy"} <= phase_1 and not any(k.startswith("r01") for k in phase_1)
     assert {"r01/solutions", "r10/policy"} <= phase_2 and "r00/policy" not in phase_2
-    assert evaluation == {"eval/generator", "eval/summary", "eval/report"}
+    assert evaluation == {"eval/generator", "eval/baby_o1", "eval/summary", "eval/report"}
     assert phase_1 | phase_2 | evaluation == everything
 
 
