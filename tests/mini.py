@@ -12,6 +12,6 @@ MINI = (
     "first_orm.solutions=12 later_orm.solutions=8 "
     "policy.updates=2 policy.problems_per_update=4 policy.group_size=4 policy.max_tokens=64 "
     "round_eval.problems=10 round_eval.samples=4 round_eval.subsets=20 round_eval.step_samples=4 "
-    "round_eval.fooled_n=2 headline_eval.problems=12 headline_eval.samples=4 headline_eval.subsets=20 headline_eval.seeds=2 "
-    "headline_eval.step_samples=4 headline_eval.fooled_n=2 summary.pool_solutions=20"
+    "round_eval.fooled_n=2 headline_eval.problems=12 headline_eval.samples=4 headline_eval.subsets=20 "
+    "headline_eval.seeds=2 headline_eval.step_samples=4 headline_eval.fooled_n=2 summary.pool_solutions=20"
 )

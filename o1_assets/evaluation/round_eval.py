@@ -75,9 +75,7 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
     return Outcome(figures, cost, solutions.height, shown.to_dicts())
 
 
-def _solve(
-    task: Task, config: RoundEvalConfig
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Cost]:
+def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Cost]:
     """Scored samples of all seeds (column seed), greedy solutions, the problems, and what it cost."""
     from transformers import AutoModelForCausalLM
 

@@ -35,7 +35,8 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     table = round_table(evals, fooled)
     first, last = rounds[0], rounds[-1]
     generator = _read(task.inputs["generator_eval"] / "figures.json")
-    figures = result_headlines(generator, _read(task.inputs["policy_eval"] / "figures.json"), fooled[first], fooled[last])
+    policy = _read(task.inputs["policy_eval"] / "figures.json")
+    figures = result_headlines(generator, policy, fooled[first], fooled[last])
     curves = _curves(task.inputs, evals[first], first, last)
     shown = examples.choose(pool, problems, first, last, config.correction_word, config.example_steps)
     pool.write_parquet(task.out / "pool.parquet")

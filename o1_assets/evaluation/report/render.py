@@ -34,7 +34,7 @@ def render(data: ReportData) -> str:
         profile=data.profile,
         figures=_figures(data),
         claims=_claims(data),
-        problems=sorted({int(row["problems"]) for row in data.rounds if "problems" in row}),
+        problems=data.rounds[0].get("problems") if data.rounds else None,
         learning=[chart(*one) for one in charts.learning(data.rounds)],
         curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
         compute=[chart(*charts.train_compute(data.compute))] if len(data.compute) > 1 else [],
