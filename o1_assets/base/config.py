@@ -10,7 +10,7 @@ from o1_assets.artifact import StageConfig
 class CorpusConfig(StageConfig):
     """A generated corpus of worked arithmetic, wrong the way people are."""
 
-    solutions: int = Field(60_000, gt=0, description="worked solutions in the corpus, each read once")
+    solutions: int = Field(52_000, gt=0, description="worked solutions in the corpus, each read once")
     min_terms: int = Field(2, ge=2, description="numbers in the shortest expression")
     max_terms: int = Field(5, ge=2, description="numbers in the longest expression")
     curriculum: float = Field(
@@ -47,7 +47,9 @@ class BaseConfig(StageConfig):
     hidden_size: int = Field(96, gt=0, description="width of the residual stream")
     intermediate_size: int = Field(192, gt=0, description="width of the gated MLP")
     layers: int = Field(4, gt=0, description="decoder layers")
-    heads: int = Field(4, gt=0, description="attention heads")
+    heads: int = Field(
+        3, gt=0, description="attention heads; of size 32, the smallest that vLLM's CPU attention has"
+    )
     rope_theta: float = Field(100.0, gt=0, description="base of the rotary positions' wavelengths")
     max_positions: int = Field(512, gt=0, description="longest sequence in tokens")
     batch_size: int = Field(32, gt=0, description="solutions an update")

@@ -1,0 +1,11 @@
+"""What vLLM asks of a checkpoint's shape; that it loads one for real was tried by hand (ARCHITECTURE.md)."""
+
+from o1_assets.profiles.nano import NANO
+
+CPU_HEAD_SIZES = {32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512}
+"""vLLM 0.32, the CPU attention backend's get_supported_head_sizes."""
+
+
+def test_the_head_size_is_one_that_vllm_has_on_cpus() -> None:
+    assert NANO.base.hidden_size % NANO.base.heads == 0
+    assert NANO.base.hidden_size // NANO.base.heads in CPU_HEAD_SIZES
