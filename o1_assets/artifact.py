@@ -65,19 +65,31 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What a compute function reports besides the files it wrote. PNGs under out/plots are shown in the UI."""
+    """What a compute function reports besides the files it wrote. PNGs under out/plots are shown in the UI.
+
+    external: the version of what lies outside of the graph as the function read it; without it, as it was
+    before the function started.
+    """
 
     figures: dict[str, float | int | str | None] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     rows: int | None = None
     sample: list[dict[str, Any]] = field(default_factory=list)
+    external: str | None = None
 
 
 Compute = Callable[[Task, Any], Outcome]
 
 
 class Waiting(Exception):
-    """Raised by a compute function whose input has to come from people first; the message says what to do."""
+    """Raised by a compute function whose input has to come from people first; the message says what to do.
+
+    figures: how far it is, for those who watch.
+    """
+
+    def __init__(self, message: str, figures: Mapping[str, int] | None = None):
+        super().__init__(message)
+        self.figures = dict(figures or {})
 
 
 @dataclass(frozen=True)
