@@ -93,6 +93,39 @@ class Waiting(Exception):
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What a check looks at: the artifact's folder and figures, and the folders of the artifacts beside it by key."""
+
+    folder: Path
+    figures: Mapping[str, float | int | str | None]
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; the message says it in a sentence, figures in numbers."""
+
+    passed: bool
+    message: str
+    figures: Mapping[str, float | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What people expect of every version of an artifact. It stops nothing: it is shown where it fails.
+
+    It runs in a moment after its artifact was made or found, or, if it needs others beside it, after those too.
+    serious: shown as an error, else as a warning.
+    """
+
+    name: str
+    description: str
+    look: Callable[[Looked], Finding]
+    serious: bool = True
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Artifact:
     """One node of the graph.
 
@@ -111,3 +144,4 @@ class Artifact:
     resource_class: str = "cpu"
     external: Callable[[], str] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()

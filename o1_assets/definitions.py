@@ -9,6 +9,7 @@ import dagster as dg
 from jobs.jobs import JOBS
 from o1_assets.artifact import Artifact
 from o1_assets.dagster_assets import report_asset, to_asset
+from o1_assets.dagster_checks import checks_beside
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
@@ -30,6 +31,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
+        asset_checks=checks_beside(graph.values()),
         jobs=JOBS,
         sensors=[label_batches_sensor(graph, settings)],
         resources={

@@ -20,7 +20,7 @@ def exclusive(inner: dg.ExecutorDefinition, lock: RunLock) -> dg.ExecutorDefinit
     assert create is not None, "dagster's own executors all have one"
     return dg.ExecutorDefinition(
         name=inner.name,
-        config_schema=inner.config_schema,
+        config_schema=inner.config_schema,  # type: ignore[arg-type]  # it takes a made schema as well
         requirements=inner.get_requirements,
         executor_creation_fn=lambda context: _Exclusive(create(context), lock),
         description=inner.description,

@@ -28,12 +28,16 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True)
 class RunResult:
-    """computed: artifacts whose function ran. cached: the others that are fresh. waiting: key -> what to do."""
+    """computed: artifacts whose function ran. cached: the others that are fresh. waiting: key -> what to do.
+
+    reportable: the summary that a report needs was made, now or before.
+    """
 
     computed: int
     cached: int
     waiting: dict[str, str]
     seconds: float
+    reportable: bool = True
 
 
 def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
@@ -54,7 +58,8 @@ def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
 def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
-    status = graph_status(graph, ArtifactStore(settings.store, settings.work))
+    store = ArtifactStore(settings.store, settings.work)
+    status = graph_status(graph, store)
     wanted = {
         key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
     }
@@ -63,14 +68,15 @@ def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(settings.runs)
     if not selected:
-        return RunResult(0, len(graph), {}, record.seconds)
+        return RunResult(0, len(graph), {}, record.seconds, store.head("eval/summary") is not None)
     console = Console(len(selected), record)
     failure = _execute(settings, profile.threads, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
     cached = len(graph) - console.computed - (len(selected) - console.done)
-    return RunResult(console.computed, cached, console.waiting, record.seconds)
+    reportable = store.head("eval/summary") is not None
+    return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
 
 
 def _execute(

@@ -62,7 +62,7 @@ class Lab:
             (task.out / "text.txt").write_text("\n".join([artifact.key, *trees]))
             return Outcome()
 
-        return dataclasses.replace(artifact, compute=compute)
+        return dataclasses.replace(artifact, compute=compute, checks=artifact.checks if real else ())
 
     def tick(self) -> dg.RunRequest | str:
         """One tick as the daemon does it: the run it asks for, or why none; the cursor is kept."""

@@ -287,6 +287,19 @@ def test_a_round_of_people_goes_on_when_all_of_its_selection_has_come_back(peopl
     assert people.tick() == "no new label batches"
 
 
+def test_a_round_that_waits_is_a_warning_in_a_run_that_succeeds(people: Lab) -> None:
+    people.submit("r00", ("right",))
+    people.run()
+    assert people.success
+    key = dg.AssetCheckKey(dg.AssetKey(["r00", "label_batches"]), "enough_rated")
+    (record,) = people.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
+    assert not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.WARN
+    assert "o1 labels export r00" in (evaluation.description or "")
+    assert evaluation.metadata["rated"].value == 1 and evaluation.metadata["solutions"].value == 3
+    assert people.instance.get_latest_materialization_event(key.asset_key) is None
+
+
 def test_the_share_that_has_to_be_rated_can_be_set(opened: Open) -> None:
     lab = opened(HUMAN, "min_rated_share=0.6")
     lab.submit("r00", ("right",))
