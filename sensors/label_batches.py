@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 
 import dagster as dg
 
 from o1_assets.artifact import Artifact
-from o1_assets.labels.arrivals import Arrivals, arrivals, batches_key
+from o1_assets.labels.arrivals import Arrivals, Short, arrivals, batches_key
+from o1_assets.labels.checks import BATCHES
 from o1_assets.labels.inbox import Inbox
 from o1_assets.run_lock import RunLock
 from o1_assets.settings import Settings
@@ -65,14 +67,23 @@ def label_batches_sensor(
 
         news = arrivals(graph, store, Inbox(settings.inbox))
         left = leftover(last, graph, store)
-        seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-        asked = {name for name, version in news.ready.items() if seen.get(name) != version}
+        seen = _Seen.of(context.cursor)
+        asked = {name for name, version in news.ready.items() if seen.asked.get(name) != version}
+        shown = {name: short.version for name, short in news.waiting.items()}
         if not asked and not left.due:
-            return dg.SkipReason(_nothing_to_do(news, left))
+            return dg.SensorResult(
+                skip_reason=_nothing_to_do(news, left),
+                cursor=_Seen(seen.asked, shown).cursor(),
+                asset_events=[
+                    _progress(name, short)
+                    for name, short in news.waiting.items()
+                    if seen.shown.get(name) != short.version
+                ],
+            )
         rounds = sorted(asked | left.rounds)
         # With a new batch the attempts are counted from one again.
         attempt = 1 if asked else left.attempt + 1
-        cursor = json.dumps({**seen, **news.ready}, sort_keys=True)
+        cursor = _Seen({**seen.asked, **news.ready}, seen.shown).cursor()
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
@@ -88,6 +99,33 @@ def label_batches_sensor(
     return sensor
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """The cursor: round -> version of its batches for which a run was asked, and whose progress was shown."""
+
+    asked: dict[str, str]
+    shown: dict[str, str]
+
+    @classmethod
+    def of(cls, cursor: str | None) -> _Seen:
+        return cls(**json.loads(cursor)) if cursor else cls({}, {})
+
+    def cursor(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def _progress(name: str, short: Short) -> dg.AssetCheckEvaluation:
+    """Shows in the UI how far a round is that waits for more labels; no run is needed for that."""
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey([name, "label_batches"]),
+        check_name=BATCHES[0].name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{name} waits: {short.why}",
+        metadata=short.figures,
+    )
+
+
 def _pull(pull: Pull, context: dg.SensorEvaluationContext) -> None:
     try:
         pull()
@@ -96,7 +134,7 @@ def _pull(pull: Pull, context: dg.SensorEvaluationContext) -> None:
 
 
 def _nothing_to_do(news: Arrivals, left: Leftover) -> str:
-    waiting = [f"{name} waits: {why}" for name, why in news.waiting.items()]
+    waiting = [f"{name} waits: {short.why}" for name, short in news.waiting.items()]
     return "; ".join([*([left.why] if left.why else []), *waiting]) or "no new label batches"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from o1_assets.artifact import Artifact
 from o1_assets.labels.config import LabelBatchesConfig
@@ -15,11 +15,20 @@ STAGE = "label_batches"
 
 
 @dataclass(frozen=True)
+class Short:
+    """What has arrived, of that version, does not let a round go on: why, and the figures of how far it is."""
+
+    version: str
+    why: str
+    figures: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Arrivals:
-    """ready: round -> version of its batches. waiting: round -> why what has arrived does not let it go on."""
+    """ready: round -> version of its batches. waiting: the rounds whose batches are too few."""
 
     ready: dict[str, str]
-    waiting: dict[str, str]
+    waiting: dict[str, Short]
 
 
 def batches_key(round_name: str) -> str:
@@ -40,20 +49,20 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
         head, version = store.head(key), inbox.version(config.round)
         if head is not None and head.external == version:
             continue
-        reason = _reason_to_wait(config, store, inbox)
-        if reason:
-            found.waiting[config.round] = reason
+        short = _short(config, store, inbox, version)
+        if short:
+            found.waiting[config.round] = short
         else:
             found.ready[config.round] = version
     return found
 
 
-def _reason_to_wait(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox) -> str:
+def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, version: str) -> Short | None:
     head = store.head(f"{config.round}/selection")
     if head is None:
-        return "its selection was never made; `o1 run` makes it"
+        return Short(version, "its selection was never made; `o1 run` makes it")
     if config.annotator != "human":
-        return ""
+        return None
     wanted = selected_solutions(store.path(head.digest))
     progress = round_progress(inbox, config.round, wanted, config.min_rated_share or 0.0)
-    return "" if progress.enough else str(progress)
+    return None if progress.enough else Short(version, str(progress), progress.figures())

@@ -1,4 +1,4 @@
-"""`make ui` for real: a batch that people submit leads to a run by itself. Minutes long, so only on O1_TEST_DAEMON=1."""
+"""`make ui` for real: a batch from people leads to a run by itself. Minutes long, so only with O1_TEST_DAEMON=1."""
 
 from __future__ import annotations
 

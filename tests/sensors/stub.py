@@ -43,6 +43,7 @@ class Lab:
         self.definitions = definitions_of(self.graph, self.profile, self.settings)
         self.cursor: str | None = None
         self.labellers = 0
+        self.events: list[Any] = []
 
     def _stub(self, artifact: Artifact) -> Artifact:
         stage = artifact.key.split("/")[1]
@@ -72,9 +73,12 @@ class Lab:
         result = self.definitions.resolve_sensor_def("label_batches")(context)
         if isinstance(result, dg.SkipReason):
             return result.skip_message or ""
-        assert isinstance(result, dg.SensorResult) and result.run_requests is not None
+        assert isinstance(result, dg.SensorResult)
+        self.cursor, self.events = result.cursor, list(result.asset_events)
+        if not result.run_requests:
+            assert result.skip_reason is not None
+            return result.skip_reason.skip_message or ""
         (request,) = result.run_requests
-        self.cursor = result.cursor
         return request
 
     def run(self, request: dg.RunRequest | None = None) -> dict[str, bool]:

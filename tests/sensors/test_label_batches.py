@@ -267,18 +267,22 @@ def test_a_pull_that_fails_does_not_keep_batches_from_being_seen(lab: Lab) -> No
     lab.submit("r01")
     sensor = label_batches_sensor(lab.graph, lab.settings, unreachable)
     result = sensor(dg.build_sensor_context(instance=lab.instance, definitions=lab.definitions))
-    assert isinstance(result, dg.SensorResult)
+    assert isinstance(result, dg.SensorResult) and result.run_requests
 
 
 def test_what_a_pull_brings_is_seen_in_the_same_tick(lab: Lab) -> None:
     sensor = label_batches_sensor(lab.graph, lab.settings, lambda: lab.submit("r01"))
     result = sensor(dg.build_sensor_context(instance=lab.instance, definitions=lab.definitions))
-    assert isinstance(result, dg.SensorResult)
+    assert isinstance(result, dg.SensorResult) and result.run_requests
 
 
 def test_a_round_of_people_goes_on_when_all_of_its_selection_has_come_back(people: Lab) -> None:
     people.submit("r00", ("right", "wrong"))
     assert people.tick() == "r00 waits: 2 of 3 solutions rated, 3 needed, 1 batch accepted"
+    (shown,) = people.events  # how far it is, in the UI, without a run
+    assert isinstance(shown, dg.AssetCheckEvaluation) and not shown.passed
+    assert (shown.metadata["rated"].value, shown.metadata["needed"].value) == (2, 3)
+    assert "r00 waits" in str(people.tick()) and people.events == []  # and once
     people.submit("r00", ("direct",))
     request = people.tick()
     computed = {key for key, miss in people.run(request).items() if miss}
