@@ -8,6 +8,7 @@ from o1_assets.artifact import Check, Finding, Looked
 
 
 def _enough_rated(looked: Looked) -> Finding:
+    """Of a round of people. A batch table that was made had enough; one that waits fails this with the reason."""
     total, missing = (int(looked.figures[name] or 0) for name in ("solutions", "solutions_not_rated"))
     message = f"{total - missing} of {total} solutions rated, in {looked.figures['batches']} batches"
     return Finding(total > missing, message, {"solutions": total, "rated": total - missing})

@@ -86,7 +86,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "arrival and repeats do not matter.",
             ("json",),
             external=lambda: inbox.version(name),
-            checks=label_checks.BATCHES,
+            checks=label_checks.BATCHES if profile.batches(k).annotator == "human" else (),
         ),
         artifact(
             "labels",

@@ -57,6 +57,14 @@ def test_a_rating_after_a_negative_or_missing_own_step_is_found(tmp_path: Path, 
     assert not found.passed and found.figures == {"broken": 1}
 
 
+def test_batches_say_how_much_came_back(tmp_path: Path) -> None:
+    check = named(labels.BATCHES, "enough_rated")
+    figures = {"solutions": 3, "solutions_not_rated": 1, "batches": 2}
+    found = check.look(Looked(tmp_path, figures))
+    assert found.passed and found.message == "2 of 3 solutions rated, in 2 batches"
+    assert not check.look(Looked(tmp_path, {**figures, "solutions_not_rated": 3})).passed
+
+
 def test_an_empty_label_table_is_found(tmp_path: Path) -> None:
     check = named(labels.LABELS, "not_empty")
     assert check.look(Looked(tmp_path, {"labels": 1})).passed
