@@ -65,19 +65,64 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What a compute function reports besides the files it wrote. PNGs under out/plots are shown in the UI."""
+    """What a compute function reports besides the files it wrote. PNGs under out/plots are shown in the UI.
+
+    external: the version of what lies outside of the graph as the function read it; without it, as it was
+    before the function started.
+    """
 
     figures: dict[str, float | int | str | None] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     rows: int | None = None
     sample: list[dict[str, Any]] = field(default_factory=list)
+    external: str | None = None
 
 
 Compute = Callable[[Task, Any], Outcome]
 
 
 class Waiting(Exception):
-    """Raised by a compute function whose input has to come from people first; the message says what to do."""
+    """Raised by a compute function whose input has to come from people first; the message says what to do.
+
+    figures: how far it is, for those who watch.
+    """
+
+    def __init__(self, message: str, figures: Mapping[str, int] | None = None):
+        super().__init__(message)
+        self.figures = dict(figures or {})
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a check looks at: the artifact's folder and figures, and the folders of the artifacts beside it by key."""
+
+    folder: Path
+    figures: Mapping[str, float | int | str | None]
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; the message says it in a sentence, figures in numbers."""
+
+    passed: bool
+    message: str
+    figures: Mapping[str, float | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What people expect of every version of an artifact. It stops nothing: it is shown where it fails.
+
+    It runs in a moment after its artifact was made or found, or, if it needs others beside it, after those too.
+    serious: shown as an error, else as a warning.
+    """
+
+    name: str
+    description: str
+    look: Callable[[Looked], Finding]
+    serious: bool = True
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,3 +144,4 @@ class Artifact:
     resource_class: str = "cpu"
     external: Callable[[], str] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()

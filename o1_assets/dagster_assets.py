@@ -9,6 +9,7 @@ import dagster as dg
 
 from o1_assets.artifact import Artifact, Waiting
 from o1_assets.code_version import code_version
+from o1_assets.dagster_checks import check_specs, findings, waits
 from o1_assets.materialize import materialize
 from o1_assets.profiles.profile import Profile
 from o1_assets.progress import watcher
@@ -30,7 +31,8 @@ def asset_key(key: str) -> dg.AssetKey:
 def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
     """The asset's body looks the computation up in the store first; on a hit it returns the known digest at once.
 
-    A body that waits for people yields nothing: Dagster then skips what depends on it, and the run succeeds.
+    A body that waits for people yields warnings and no asset: Dagster then skips what depends on it, the run
+    succeeds, and the asset says in the UI what it waits for.
     """
     resource_class = CLASSES[artifact.resource_class]
     spec = dg.AssetSpec(
@@ -51,13 +53,14 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         specs=[spec],
+        check_specs=check_specs(artifact, spec.key),
         name=artifact.key.replace("/", "__"),
         op_tags=dict(resource_class.op_tags),
         pool=resource_class.pool,
     )
     def body(
         context: dg.AssetExecutionContext, store: StoreResource, engine: EngineResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         opened, watch = store.open(), watcher()
 
         def progress(line: str) -> None:
@@ -80,14 +83,15 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
             context.log.warning(str(waiting))
             if watch:
                 watch.waits(artifact.key, str(waiting))
+            yield from waits(artifact, spec.key, waiting)
             return
         if watch:
             watch.made(artifact.key, made.manifest, made.cached)
-        manifest = made.manifest
+        manifest, folder = made.manifest, opened.path(made.manifest.digest)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(manifest.digest),
-            metadata=_metadata(manifest, opened.path(manifest.digest), made.cached),
+            data_version=dg.DataVersion(manifest.digest), metadata=_metadata(manifest, folder, made.cached)
         )
+        yield from findings(artifact, spec.key, manifest, folder)
 
     return body
 

@@ -7,12 +7,17 @@ import os
 import dagster as dg
 
 from jobs.jobs import JOBS
+from o1_assets.artifact import Artifact
 from o1_assets.dagster_assets import report_asset, to_asset
+from o1_assets.dagster_checks import checks_beside
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.profile import Profile
+from o1_assets.run_lock import RunLock
 from o1_assets.settings import Settings
 from resources.compute import executor
 from resources.engine import EngineResource
+from resources.exclusive import exclusive
 from resources.store import StoreResource
 from sensors.label_batches import label_batches_sensor
 
@@ -20,16 +25,20 @@ from sensors.label_batches import label_batches_sensor
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster shows and runs for one profile."""
     profile = load_profile(settings.profile)
-    graph = build_graph(profile, settings)
+    return definitions_of(build_graph(profile, settings), profile, settings)
+
+
+def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
+        asset_checks=checks_beside(graph.values()),
         jobs=JOBS,
-        sensors=[label_batches_sensor(settings.inbox, profile.rounds)],
+        sensors=[label_batches_sensor(graph, settings)],
         resources={
             "store": StoreResource(url=settings.store, work=str(settings.work)),
             "engine": EngineResource(name=profile.engine),
         },
-        executor=executor(profile.executor),
+        executor=exclusive(executor(profile.executor), RunLock(settings.lock)),
     )
 
 

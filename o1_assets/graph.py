@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Artifact
@@ -35,7 +36,7 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
     return graph
 
 
-def descendants(graph: dict[str, Artifact], keys: set[str]) -> set[str]:
+def descendants(graph: Mapping[str, Artifact], keys: set[str]) -> set[str]:
     """`keys` and everything made from them, directly or not."""
     reached = set(keys)
     for key, artifact in graph.items():  # in the order of the data: one pass is enough

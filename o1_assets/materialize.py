@@ -52,14 +52,17 @@ def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, Manife
     return inputs
 
 
-def artifact_cache_key(artifact: Artifact, inputs: dict[str, ManifestInput]) -> str:
+def artifact_cache_key(
+    artifact: Artifact, inputs: dict[str, ManifestInput], external: str | None = None
+) -> str:
+    """external: the version of what lies outside of the graph; None asks for today's."""
     return cache_key(
         artifact.key,
         code_version(artifact.compute),
         artifact.config.model_dump(mode="json"),
         artifact.seed,
         {name: item.digest for name, item in inputs.items()},
-        artifact.external() if artifact.external else None,
+        external or (artifact.external() if artifact.external else None),
     )
 
 
@@ -78,7 +81,8 @@ def materialize(
     folder and no more. Raises MissingInput, Waiting, or what the compute function raises.
     """
     inputs = current_inputs(artifact, store)
-    found = store.cached(artifact_cache_key(artifact, inputs))
+    external = artifact.external() if artifact.external else None
+    found = store.cached(artifact_cache_key(artifact, inputs, external))
     if found is not None:
         store.adopt(found)
         return Made(found, cached=True)
@@ -95,6 +99,8 @@ def materialize(
             progress=progress,
         )
         outcome: Outcome = artifact.compute(task, artifact.config)
+        # What arrived outside while it computed is not in the result, so it must not be in its key either.
+        external = outcome.external or external
         seconds = time.perf_counter() - started
         digest = store.put(out)
     finally:
@@ -102,10 +108,9 @@ def materialize(
     manifest = Manifest(
         key=artifact.key,
         digest=digest,
-        # Computed again: an annotator may have filled the inbox, which is part of the key.
-        cache_key=artifact_cache_key(artifact, inputs),
+        cache_key=artifact_cache_key(artifact, inputs, external),
         inputs=inputs,
-        external=artifact.external() if artifact.external else None,
+        external=external,
         code_version=code_version(artifact.compute),
         config=artifact.config.model_dump(mode="json"),
         seed=artifact.seed,

@@ -13,6 +13,9 @@ nux:
   enabled: false
 telemetry:
   enabled: false
+# A run whose process never came up fails instead of being waited for.
+run_monitoring:
+  enabled: true
 """
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.artifact import Artifact
 from o1_assets.code_version import code_version
+from o1_assets.graph import descendants
 from o1_assets.materialize import artifact_cache_key, current_inputs
 from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.store import ArtifactStore
@@ -30,6 +32,35 @@ def graph_status(graph: dict[str, Artifact], store: ArtifactStore) -> dict[str, 
     for key, artifact in graph.items():
         result[key] = _status(artifact, store, result)
     return result
+
+
+def makeable(graph: Mapping[str, Artifact], store: ArtifactStore, keys: set[str]) -> list[str]:
+    """`keys` and everything made from them, in the order of the data, without what lacks an input."""
+    wanted = descendants(graph, keys)
+    chosen: list[str] = []
+    for key in graph:
+        if key in wanted:
+            inputs = graph[key].inputs.values()
+            if all(i in chosen if i in wanted else store.head(i) is not None for i in inputs):
+                chosen.append(key)
+    return chosen
+
+
+def behind(graph: Mapping[str, Artifact], store: ArtifactStore, keys: Iterable[str]) -> list[str]:
+    """Those of `keys` whose newest version was not made of the newest inputs, whatever the code and profile say."""
+    late = []
+    for key in keys:
+        head, artifact = store.head(key), graph[key]
+        if head is None or (artifact.external and head.external != artifact.external()):
+            late.append(key)
+            continue
+        newest = {name: store.head(i) for name, i in artifact.inputs.items()}
+        if any(
+            name not in head.inputs or version is None or head.inputs[name].digest != version.digest
+            for name, version in newest.items()
+        ):
+            late.append(key)
+    return late
 
 
 def _status(artifact: Artifact, store: ArtifactStore, known: dict[str, Status]) -> Status:

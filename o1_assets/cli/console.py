@@ -46,6 +46,9 @@ class Console:
         self.waiting[key] = why
         self._print(f"[  -/{self.total}]   waits  {key:24} {why}")
 
+    def check_failed(self, key: str, check: str, message: str) -> None:
+        self._print(f"[  !/{self.total}]   check  {key:24} {check}: {message}")
+
     def _live(self, text: str) -> None:
         if self.live:
             print(f"\r\x1b[K{text[:120]}", end="", file=sys.stderr, flush=True)

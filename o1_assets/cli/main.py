@@ -49,16 +49,24 @@ def _run(settings: Settings, as_json: bool, include_missing: bool) -> None:
     from o1_assets.cli.run import run as run_graph
 
     result = run_graph(settings, include_missing=include_missing)
-    if result.computed or not settings.report.exists():
+    if result.reportable and (result.computed or not settings.report.exists()):
         _write_report(settings)
-    for key, why in result.waiting.items():
-        print(f"{key} waits: {why}", file=sys.stderr)
+    for why in result.waiting.values():
+        print(why, file=sys.stderr)
     if as_json:
-        _print({"computed": result.computed, "cached": result.cached, "seconds": round(result.seconds, 1)})
+        _print(
+            {
+                "computed": result.computed,
+                "cached": result.cached,
+                "seconds": round(result.seconds, 1),
+                "waiting": result.waiting,
+            }
+        )
         return
-    _headline_table(settings)
+    if result.reportable:
+        _headline_table(settings)
     print(f"{result.computed} computed, {result.cached} cached, {result.seconds:.1f} s")
-    print(f"report: {settings.report}")
+    print(f"report: {settings.report}" if result.reportable else "no report yet: no round was finished")
 
 
 @app.command()
@@ -66,13 +74,19 @@ def status(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonO
     """Every artifact: fresh, stale and why, or missing; every round: what it waits for."""
     from o1_assets.cli.status import round_lines, status_rows
 
-    rows, waits = status_rows(_settings(profile, set_))
+    rows, rounds = status_rows(_settings(profile, set_))
     if as_json:
-        _print({"artifacts": rows, "waits": waits})
+        _print(
+            {
+                "artifacts": rows,
+                "waits": {name: state.waits for name, state in rounds.items() if state.waits},
+                "rounds": {name: state.row() for name, state in rounds.items()},
+            }
+        )
         return
     for row in rows:
         print(f"{row['state']:8} {row['key']:24} {row['digest'] or '-':12}  {row['reason']}")
-    for line in round_lines(waits):
+    for line in round_lines(rounds):
         print(line)
 
 

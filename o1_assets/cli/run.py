@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from o1_assets.graph import build_graph, descendants
 from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
 from o1_assets.progress import watched_by
+from o1_assets.run_lock import RunLock
 from o1_assets.settings import Settings
 from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
@@ -25,37 +28,38 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True)
 class RunResult:
-    """computed: artifacts whose function ran. cached: the others that are fresh. waiting: key -> what to do."""
+    """computed: artifacts whose function ran. cached: the others that are fresh. waiting: key -> what to do.
+
+    reportable: the summary that a report needs was made, now or before.
+    """
 
     computed: int
     cached: int
     waiting: dict[str, str]
     seconds: float
+    reportable: bool = True
 
 
 def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
     """Brings the graph up to date. Raises RunFailed; what was finished before stays finished."""
-    from filelock import FileLock, Timeout
-
     settings.home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        import sys
+    lock, run_id, said = RunLock(settings.lock), str(uuid.uuid4()), False
 
-        print(f"another run holds {settings.lock}; waiting for it to end", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
-        return _run(settings, include_missing)
-    finally:
-        lock.release()
+    def waiting() -> None:
+        nonlocal said
+        if not said:
+            print(f"another run holds {settings.lock}; waiting for it to end", file=sys.stderr, flush=True)
+        said = True
+
+    with lock.hold(run_id, waiting):
+        return _run(settings, include_missing, run_id)
 
 
-def _run(settings: Settings, include_missing: bool) -> RunResult:
+def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
-    status = graph_status(graph, ArtifactStore(settings.store, settings.work))
+    store = ArtifactStore(settings.store, settings.work)
+    status = graph_status(graph, store)
     wanted = {
         key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
     }
@@ -64,17 +68,20 @@ def _run(settings: Settings, include_missing: bool) -> RunResult:
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(settings.runs)
     if not selected:
-        return RunResult(0, len(graph), {}, record.seconds)
+        return RunResult(0, len(graph), {}, record.seconds, store.head("eval/summary") is not None)
     console = Console(len(selected), record)
-    failure = _execute(settings, profile.threads, selected, console)
+    failure = _execute(settings, profile.threads, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
     cached = len(graph) - console.computed - (len(selected) - console.done)
-    return RunResult(console.computed, cached, console.waiting, record.seconds)
+    reportable = store.head("eval/summary") is not None
+    return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
 
 
-def _execute(settings: Settings, threads: int, selected: set[str], console: Console) -> str | None:
+def _execute(
+    settings: Settings, threads: int, selected: set[str], console: Console, run_id: str
+) -> str | None:
     """Runs the selection in this process; returns the failed step and its error, or None."""
     from o1_assets.materialize import prepare_compute
 
@@ -92,6 +99,7 @@ def _execute(settings: Settings, threads: int, selected: set[str], console: Cons
     with dg.DagsterInstance.get() as instance, watched_by(console):
         result = job.execute_in_process(
             instance=instance,
+            run_id=run_id,
             asset_selection=keys,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

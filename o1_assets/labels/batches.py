@@ -15,9 +15,10 @@ from pathlib import Path
 from o1_assets.artifact import Compute, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.oracle import Oracle
+from o1_assets.labels.progress import people_batches, progress_of, what_to_do
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 
@@ -28,17 +29,20 @@ def label_batches(inbox: Inbox) -> Compute:
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
         """Inputs: selection, train (problems). Writes one <digest>.jsonl a batch, and index.json.
 
-        Raises Waiting if people are to rate and none of their batches is about this selection.
+        Raises Waiting if people are to rate and too little of the selection has come back.
         """
         selection = Selection.load(task.inputs["selection"], task.inputs["train"])
         wanted = set(selection.solution_ids)
-        rated_by = {d: set(inbox.solutions(config.round, d)) for d in inbox.accepted(config.round, PEOPLE)}
+        arrived = people_batches(inbox, config.round)
+        rated_by = arrived.solutions
         digests = [digest for digest, solutions in rated_by.items() if solutions & wanted]
         people = len(digests)
         missing = wanted.difference(*(rated_by[d] for d in digests))
         if config.annotator == "human":
-            if not digests:
-                raise Waiting(_what_to_do(config.round, len(wanted), len(rated_by)))
+            quarantined = len(inbox.quarantined(config.round))
+            progress = progress_of(arrived, wanted, config.min_rated_share or 0.0, quarantined)
+            if not progress.enough:
+                raise Waiting(what_to_do(config.round, progress), progress.figures())
         elif missing:
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
             digests.append(file_annotations(inbox, selection, config, Oracle(), missing))
@@ -58,6 +62,7 @@ def label_batches(inbox: Inbox) -> Compute:
             },
             rows=sum(int(str(entry["lines"])) for entry in index),
             sample=index[:5],
+            external=arrived.version,
         )
 
     return make_label_batches
@@ -91,11 +96,3 @@ def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, st
         "solutions": manifest.solutions,
         "source": manifest.source,
     }
-
-
-def _what_to_do(round_name: str, solutions: int, others: int) -> str:
-    arrived = f"the {others} batches in the inbox are about other solutions; " if others else ""
-    return (
-        f"{round_name} waits for people to rate {solutions} solutions: {arrived}"
-        f"`o1 labels export {round_name}` writes them, `o1 labels submit FILE --round {round_name}` takes them back"
-    )

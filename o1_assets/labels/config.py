@@ -15,6 +15,12 @@ class LabelBatchesConfig(StageConfig):
     round: str = Field(pattern=r"^r\d\d$")
     protocol: Literal["dense", "sparse"]
     annotator: Literal["oracle", "human"]
+    min_rated_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="people only: share of the selection that has to be rated to go on",
+    )
 
 
 class LabelsConfig(StageConfig):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact, Compute
+from o1_assets.artifact import Artifact, Check, Compute
+from o1_assets.problems import checks as expected
 from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import make_test, make_train
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def problem_artifacts(profile: Profile) -> list[Artifact]:
-    def artifact(key: str, compute: Compute, description: str) -> Artifact:
+    def artifact(key: str, compute: Compute, description: str, checks: tuple[Check, ...] = ()) -> Artifact:
         return Artifact(
             key=key,
             compute=compute,
@@ -25,6 +26,7 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             seed=profile.seed_of("problems"),
             kinds=("parquet", "polars"),
             external=lambda: external_version(profile.problems.source),
+            checks=checks,
         )
 
     return [
@@ -38,5 +40,6 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             make_test,
             "Held-out problems. Which side a problem is on is decided by the hash of its content, so no test "
             "problem occurs in train in any wording.",
+            expected.TEST,
         ),
     ]

@@ -40,6 +40,7 @@ NANO = Profile(
     engine="transformers",
     model_class="cpu",
     annotator="oracle",
+    min_rated_share=1.0,
     problems=ProblemsConfig(
         source=ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=ARITHMETIC),)),
         train=4000,

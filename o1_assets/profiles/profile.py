@@ -30,6 +30,12 @@ class Profile(StageConfig):
     engine: Literal["transformers", "vllm"]
     model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
     annotator: Literal["oracle", "human"]
+    min_rated_share: float = Field(
+        ge=0,
+        le=1,
+        description="where people rate, a round goes on when this share of its selection has come back, rated, given "
+        "up or as a bad problem; 0: with the first batch",
+    )
 
     problems: ProblemsConfig
     base: BaseConfig
@@ -60,7 +66,12 @@ class Profile(StageConfig):
         return self.first_selection if k == 0 else self.later_selection
 
     def batches(self, k: int) -> LabelBatchesConfig:
-        return LabelBatchesConfig(round=f"r{k:02d}", protocol=self._protocol(k), annotator=self.annotator)
+        return LabelBatchesConfig(
+            round=f"r{k:02d}",
+            protocol=self._protocol(k),
+            annotator=self.annotator,
+            min_rated_share=self.min_rated_share if self.annotator == "human" else None,
+        )
 
     def labels(self, k: int) -> LabelsConfig:
         return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k))

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Artifact
 from o1_assets.evaluation.round_eval import make_round_eval
+from o1_assets.labels import checks as label_checks
 from o1_assets.labels.batches import label_batches
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.table import make_labels
 from o1_assets.policy.train import make_policy
+from o1_assets.reward import checks as reward_checks
 from o1_assets.reward.train import make_orm, make_prm
 from o1_assets.rounds.selection import make_selection
 from o1_assets.rounds.solutions import make_solutions
@@ -84,6 +86,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "arrival and repeats do not matter.",
             ("json",),
             external=lambda: inbox.version(name),
+            checks=label_checks.BATCHES if profile.batches(k).annotator == "human" else (),
         ),
         artifact(
             "labels",
@@ -92,6 +95,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             {"selection": f"{name}/selection", "batches": f"{name}/label_batches"},
             "One row a rated completion, cleaned of repeats and disagreement.",
             TABLE,
+            checks=label_checks.LABELS,
         ),
         artifact(
             "prm",
@@ -104,6 +108,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             },
             f"PRM v{k}: predicts negative, neutral or positive at each step's end.",
             MODEL,
+            checks=reward_checks.PRM,
             **models,
         ),
         artifact(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,30 @@ def test_bad_input_is_one_sentence_and_an_exit_code(home: Path, tmp_path: Path) 
         done = o1(home, *arguments)
         assert done.returncode == 1 and done.stderr.startswith("o1: "), done.stderr
         assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_before_any_round_is_rated_a_run_ends_well_without_a_report(home: Path, tmp_path: Path) -> None:
+    """As on a clone whose annotators are people: what was made stops before r00's labels."""
+    human, fresh = 'annotator="human"', tmp_path / "o1"
+    shutil.copytree(home, fresh)
+    settings = Settings.load("nano", fresh)
+    settings.report.unlink()
+    for key in descendants(graph_keys(fresh), {"r00/label_batches"}):
+        (Path(settings.store) / "heads" / f"{key}.json").unlink()
+    result = o1(fresh, "run", "--json", overrides=human)
+    assert result.returncode == 0, result.stderr[-2000:]
+    printed = json.loads(result.stdout)
+    assert printed["computed"] == 0 and list(printed["waiting"]) == ["r00/label_batches"]
+    assert "o1 labels export r00" in printed["waiting"]["r00/label_batches"]
+    assert not settings.report.exists()
+    status = o1_json(fresh, "status", overrides=human)
+    assert (
+        status["rounds"]["r00"]["labels"]["rated"] == 0
+        and status["rounds"]["r00"]["labels"]["not_rated"] == 12
+    )
+    assert status["waits"]["r01"] == "r00"
+    plain = o1(fresh, "run", overrides=human)
+    assert plain.returncode == 0 and "no report yet" in plain.stdout
 
 
 def test_without_labels_a_run_stops_there_says_what_to_do_and_people_can_go_on(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from o1_assets.graph import build_graph
-from o1_assets.labels.inbox import Inbox
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 
@@ -86,53 +83,3 @@ def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Sett
             assert set(artifact.inputs) == {"policy", "generator", "prm", "orm", "train"}
         if not key.startswith(("eval/", "base/")) and not key.endswith("/eval"):
             assert "problems/test" not in artifact.inputs.values(), key
-
-
-def tick(
-    definitions: dg.Definitions, cursor: str | None, instance: dg.DagsterInstance
-) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=definitions)
-    result = definitions.resolve_sensor_def("label_batches")(context)
-    assert isinstance(result, dg.SensorResult | dg.SkipReason)
-    return result
-
-
-def test_a_batch_requests_its_round_and_what_follows_once(
-    settings: Settings, definitions: dg.Definitions, tmp_path: Path
-) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        assert isinstance(tick(definitions, None, instance), dg.SkipReason)
-        batch = tmp_path / "batch.jsonl"
-        batch.write_text(PRM800K_LINE)
-        Inbox(settings.inbox).submit(batch, "r03", lambda record: [])
-        result = tick(definitions, None, instance)
-        assert isinstance(result, dg.SensorResult) and result.run_requests is not None
-        (request,) = result.run_requests
-        assert request.asset_selection is not None
-        asked = {key.to_user_string() for key in request.asset_selection}
-        assert {"r03/label_batches", "r03/labels", "r03/prm", "r04/solutions", "eval/report"} <= asked
-        assert not asked & {"r03/selection", "r03/solutions", "r02/policy", "base/model"}
-        assert isinstance(tick(definitions, result.cursor, instance), dg.SkipReason)
-
-
-PRM800K_LINE = json.dumps(
-    {
-        "labeler": "somebody",
-        "timestamp": "2026-01-01T00:00:00",
-        "generation": 3,
-        "is_quality_control_question": False,
-        "is_initial_screening_question": False,
-        "question": {"problem": "What is 1 + 1?", "ground_truth_answer": "2"},
-        "label": {
-            "steps": [
-                {
-                    "completions": [{"text": "1+1=2", "rating": 1, "flagged": False}],
-                    "human_completion": None,
-                    "chosen_completion": 0,
-                }
-            ],
-            "total_time": 1000,
-            "finish_reason": "solution",
-        },
-    }
-)

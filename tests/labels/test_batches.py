@@ -18,9 +18,14 @@ from tests.labels.world import ROUND
 
 
 def make(
-    inbox: Inbox, folders: tuple[Path, Path], out: Path, annotator: str = "oracle", protocol: str = "dense"
+    inbox: Inbox,
+    folders: tuple[Path, Path],
+    out: Path,
+    annotator: str = "oracle",
+    protocol: str = "dense",
+    share: float | None = None,
 ) -> Outcome:
-    config = LabelBatchesConfig(round=ROUND, protocol=protocol, annotator=annotator)
+    config = LabelBatchesConfig(round=ROUND, protocol=protocol, annotator=annotator, min_rated_share=share)
     inputs = {"selection": folders[0], "train": folders[1]}
     return label_batches(inbox)(world.task(inputs, out), config)
 
@@ -106,6 +111,42 @@ def test_a_human_round_takes_what_has_come(tmp_path: Path) -> None:
     outcome = make(inbox, folders, tmp_path / "out", annotator="human")
     assert outcome.figures["solutions_not_rated"] == 2
     assert json.loads((tmp_path / "out" / "index.json").read_text())["batches"][0]["source"] == "people"
+    assert outcome.external == inbox.version(ROUND)
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.3, 1), (0.34, 2), (1 / 3, 1), (2 / 3, 2), (1.0, 3)])
+def test_a_human_round_goes_on_when_its_share_of_the_selection_has_come_back(
+    tmp_path: Path, share: float, needed: int
+) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    selection = world.load(tmp_path)
+    for number, (solution, record) in enumerate(world.unrated(selection).items()):
+        if number < needed:
+            with pytest.raises(Waiting) as waiting:
+                make(inbox, folders, tmp_path / f"waits{number}", annotator="human", share=share)
+            assert waiting.value.figures["rated"] == number
+            assert waiting.value.figures["needed"] == needed
+        rated = world.rated(record, {(0, 0): -1})
+        report = inbox.submit(
+            world.write(tmp_path / f"{solution}.jsonl", [rated]), ROUND, world.check(selection)
+        )
+        assert report.accepted == 1
+        if number + 1 >= needed:
+            outcome = make(inbox, folders, tmp_path / f"out{number}", annotator="human", share=share)
+            assert outcome.figures["solutions_not_rated"] == 2 - number
+
+
+def test_a_solution_given_up_has_come_back(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    selection = world.load(tmp_path)
+    records = [world.rated(record, {(0, 0): -1}) for record in world.unrated(selection).values()]
+    for record in records[1:]:
+        record.label.finish_reason = "give_up"
+    inbox.submit(world.write(tmp_path / "a.jsonl", records), ROUND, world.check(selection))
+    assert (
+        make(inbox, folders, tmp_path / "out", annotator="human", share=1.0).figures["solutions_not_rated"]
+        == 0
+    )
 
 
 def test_a_problem_that_the_oracle_cannot_check_is_reported_as_bad(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""How far the rating of a round is: from the selection's ids and the batches' lists of ids, never from labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+
+from o1_assets.labels.inbox import PEOPLE, Inbox
+
+
+@dataclass(frozen=True)
+class Progress:
+    """solutions: of the selection. rated: of them, those that people's batches hold; needed: enough to go on.
+
+    batches: accepted ones from people about this selection; others: accepted ones about other solutions only
+    (the selection has changed since); quarantined: files of which a part or all was refused.
+    A solution counts as rated when a record of it came back, be it as give_up or bad_problem.
+    """
+
+    solutions: int
+    rated: int
+    needed: int
+    batches: int
+    others: int
+    quarantined: int
+
+    @property
+    def enough(self) -> bool:
+        return self.batches > 0 and self.rated >= self.needed
+
+    def figures(self) -> dict[str, int]:
+        return {**asdict(self), "not_rated": self.solutions - self.rated}
+
+    def __str__(self) -> str:
+        return ", ".join(
+            [
+                f"{self.rated} of {self.solutions} solutions rated",
+                *([f"{self.needed} needed"] if not self.enough else []),
+                f"{_count(self.batches, 'batch')} accepted",
+                *([f"{self.others} more about other solutions"] if self.others else []),
+                *([f"{self.quarantined} quarantined"] if self.quarantined else []),
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """People's batches of a round at one moment. version: what `Inbox.version` says of exactly these."""
+
+    version: str
+    solutions: dict[str, Set[str]]
+
+
+def people_batches(inbox: Inbox, round_name: str) -> Listing:
+    """The batches and their version, read as one: a batch that arrives in between is in both or in neither."""
+    while True:
+        version = inbox.version(round_name)
+        digests = inbox.accepted(round_name, PEOPLE)
+        if inbox.version(round_name) == version:
+            return Listing(version, {d: frozenset(inbox.solutions(round_name, d)) for d in digests})
+
+
+def round_progress(inbox: Inbox, round_name: str, wanted: Set[str], min_rated_share: float) -> Progress:
+    """wanted: ids of the selection's solutions."""
+    return progress_of(
+        people_batches(inbox, round_name), wanted, min_rated_share, len(inbox.quarantined(round_name))
+    )
+
+
+def progress_of(listing: Listing, wanted: Set[str], min_rated_share: float, quarantined: int = 0) -> Progress:
+    about = [solutions for solutions in listing.solutions.values() if solutions & wanted]
+    return Progress(
+        solutions=len(wanted),
+        rated=len(wanted & frozenset[str]().union(*about)),
+        needed=max(1, math.ceil(round(min_rated_share * len(wanted), 6))),
+        batches=len(about),
+        others=len(listing.solutions) - len(about),
+        quarantined=quarantined,
+    )
+
+
+def selected_solutions(selection: Path) -> frozenset[str]:
+    """Ids of the solutions of a selection's folder that have a step to rate."""
+    column = pl.read_parquet(selection / "completions.parquet", columns=["solution_id"])["solution_id"]
+    return frozenset(column.unique())
+
+
+def what_to_do(round_name: str, progress: Progress) -> str:
+    """What a round that waits for people waits for, and the commands that go on."""
+    return (
+        f"{round_name} waits for labels from people ({progress}): `o1 labels export {round_name}` writes what is "
+        f"to be rated, `o1 labels submit FILE --round {round_name}` takes it back"
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}es"

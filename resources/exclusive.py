@@ -1,0 +1,55 @@
+"""An executor that computes under the run lock, so that runs of the UI, the sensor and `o1 run` never collide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from o1_assets.run_lock import RunLock
+
+
+def exclusive(inner: dg.ExecutorDefinition, lock: RunLock) -> dg.ExecutorDefinition:
+    """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
+
+    The second of two runs then finds what the first one made in the cache. `o1 run` brings its own executor and
+    holds the lock itself.
+    """
+    create = inner.executor_creation_fn
+    assert create is not None, "dagster's own executors all have one"
+    return dg.ExecutorDefinition(
+        name=inner.name,
+        config_schema=inner.config_schema,  # type: ignore[arg-type]  # it takes a made schema as well
+        requirements=inner.get_requirements,
+        executor_creation_fn=lambda context: _Exclusive(create(context), lock),
+        description=inner.description,
+    )
+
+
+class _Exclusive(dg.Executor):
+    def __init__(self, inner: dg.Executor, lock: RunLock) -> None:
+        self.inner, self.lock = inner, lock
+
+    @property
+    def retries(self) -> Any:
+        return self.inner.retries
+
+    @property
+    def step_dependency_config(self) -> Any:
+        return self.inner.step_dependency_config
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
+        said = False
+
+        def waiting() -> None:
+            nonlocal said
+            run = plan_context.instance.get_run_by_id(plan_context.run_id)
+            if run is None or run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED):
+                raise dg.DagsterExecutionInterruptedError("terminated while it waited for another run to end")
+            if not said:
+                plan_context.log.info("another run is at work on this store; waiting for it to end")
+                said = True
+
+        with self.lock.hold(plan_context.run_id, waiting):
+            yield from self.inner.execute(plan_context, execution_plan)

@@ -1,0 +1,65 @@
+"""What the sensor's last run left behind: runs are found by tag, so a daemon that was killed forgets nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+from o1_assets.artifact import Artifact
+from o1_assets.labels.arrivals import batches_key
+from o1_assets.run_lock import RunLock
+from o1_assets.status import behind, makeable
+from o1_assets.store.store import ArtifactStore
+
+SENSOR_TAG, ROUNDS_TAG, ATTEMPT_TAG = "o1/sensor", "o1/rounds", "o1/attempt"
+RETRY_AFTER_SECONDS = (60.0, 600.0)
+"""How long after its failure a run is asked for again; then no more until a batch arrives or somebody runs it."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """rounds: those of a failed run of which something is still to be made; attempt: how often it was tried.
+
+    due: whether it is time to try again; if not, why says so.
+    """
+
+    rounds: frozenset[str] = frozenset()
+    attempt: int = 0
+    due: bool = False
+    why: str = ""
+
+
+def last_run(instance: dg.DagsterInstance, sensor: str) -> dg.RunRecord | None:
+    """The newest run that the sensor asked for."""
+    records = instance.get_run_records(dg.RunsFilter(tags={SENSOR_TAG: sensor}), limit=1)
+    return records[0] if records else None
+
+
+def leftover(last: dg.RunRecord | None, graph: Mapping[str, Artifact], store: ArtifactStore) -> Leftover:
+    """Nothing if the last run did not fail, was cancelled by somebody, or its work was done by another run since."""
+    if last is None or last.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+        return Leftover()
+    tags, short = last.dagster_run.tags, last.dagster_run.run_id[:8]
+    rounds = frozenset(name for name in tags[ROUNDS_TAG].split(",") if batches_key(name) in graph)
+    if not behind(graph, store, makeable(graph, store, {batches_key(name) for name in rounds})):
+        return Leftover()
+    attempt = int(tags[ATTEMPT_TAG])
+    if attempt > len(RETRY_AFTER_SECONDS):
+        why = f"run {short} failed, {attempt} times in all; `o1 run` or a new batch tries again"
+        return Leftover(rounds, attempt, False, why)
+    left = RETRY_AFTER_SECONDS[attempt - 1] - (time.time() - (last.end_time or 0.0))
+    if left > 0:
+        return Leftover(rounds, attempt, False, f"run {short} failed; it is tried again in {left:.0f} s")
+    return Leftover(rounds, attempt, True)
+
+
+def fail_killed_runs(instance: dg.DagsterInstance, lock: RunLock) -> None:
+    """A run whose process was killed with its server stays "started" for ever, and would be waited for."""
+    for run_id in lock.killed():
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(run, "its process was killed; what it had finished is kept")
+        lock.forget(run_id)

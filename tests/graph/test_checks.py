@@ -1,0 +1,87 @@
+"""What is expected of artifacts: each check passes on what is right and can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from o1_assets.artifact import Check, Finding, Looked
+from o1_assets.labels import checks as labels
+from o1_assets.problems import checks as problems
+from o1_assets.reward import checks as reward
+
+Row = tuple[str, int, int, int]
+
+
+def named(checks: tuple[Check, ...], name: str) -> Check:
+    (check,) = [check for check in checks if check.name == name]
+    return check
+
+
+def prefix_unbroken(folder: Path, rows: list[Row]) -> Finding:
+    schema = {"solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8}
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / "labels.parquet")
+    return named(labels.LABELS, "prefix_unbroken").look(Looked(folder, {}))
+
+
+RIGHT: list[Row] = [
+    ("a", 0, 0, 1),
+    ("a", 0, 1, -1),
+    ("a", 1, 0, 0),
+    ("a", 2, 0, -1),
+    ("a", 2, 1, 1),
+    ("b", 0, 0, -1),
+]
+
+
+def test_ratings_up_to_the_first_negative_step_are_unbroken(tmp_path: Path) -> None:
+    assert prefix_unbroken(tmp_path, RIGHT[::-1]).passed
+    assert prefix_unbroken(tmp_path, []).passed
+
+
+@pytest.mark.parametrize(
+    "row",
+    [("a", 3, 0, 1), ("b", 1, 0, 1), ("b", 1, 1, 1), ("c", 1, 0, 1), ("c", 2, 1, -1)],
+    ids=[
+        "after a negative own step",
+        "after a negative first step",
+        "an alternative of one",
+        "no first step",
+        "none at all",
+    ],
+)
+def test_a_rating_after_a_negative_or_missing_own_step_is_found(tmp_path: Path, row: Row) -> None:
+    found = prefix_unbroken(tmp_path, [*RIGHT, row])
+    assert not found.passed and found.figures == {"broken": 1}
+
+
+def test_batches_say_how_much_came_back(tmp_path: Path) -> None:
+    check = named(labels.BATCHES, "enough_rated")
+    figures = {"solutions": 3, "solutions_not_rated": 1, "batches": 2}
+    found = check.look(Looked(tmp_path, figures))
+    assert found.passed and found.message == "2 of 3 solutions rated, in 2 batches"
+    assert not check.look(Looked(tmp_path, {**figures, "solutions_not_rated": 3})).passed
+
+
+def test_an_empty_label_table_is_found(tmp_path: Path) -> None:
+    check = named(labels.LABELS, "not_empty")
+    assert check.look(Looked(tmp_path, {"labels": 1})).passed
+    assert not check.look(Looked(tmp_path, {"labels": 0})).passed
+
+
+def test_a_test_problem_in_train_is_found(tmp_path: Path) -> None:
+    for side, ids in (("test", ["a", "b"]), ("train", ["c"]), ("leaky", ["c", "b"])):
+        (tmp_path / side).mkdir()
+        pl.DataFrame({"problem_id": ids}).write_parquet(tmp_path / side / "problems.parquet")
+    check = named(problems.TEST, "none_in_train")
+    assert check.look(Looked(tmp_path / "test", {}, {"problems/train": tmp_path / "train"})).passed
+    found = check.look(Looked(tmp_path / "test", {}, {"problems/train": tmp_path / "leaky"}))
+    assert not found.passed and found.message == "1 of 2 test problems are in train"
+
+
+@pytest.mark.parametrize(("area", "passed"), [(0.8, True), (0.5, False), (0.2, False), (None, False)])
+def test_a_reward_model_that_knows_nothing_is_found(tmp_path: Path, area: float | None, passed: bool) -> None:
+    check = named(reward.PRM, "better_than_chance")
+    assert check.look(Looked(tmp_path, {"held_out_auc": area})).passed == passed

@@ -1,0 +1,82 @@
+"""Runs of the UI and the sensor compute under the run lock, whatever executor the profile has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from o1_assets import run_lock
+from o1_assets.run_lock import RunLock
+from resources.compute import executor
+from resources.exclusive import _Exclusive, exclusive
+
+
+class Inner(dg.Executor):
+    def __init__(self, lock: RunLock) -> None:
+        self.lock = lock
+
+    @property
+    def retries(self) -> Any:
+        return "the inner one's"
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
+        yield self.lock.busy()
+
+
+def context(status: dg.DagsterRunStatus, lines: list[str]) -> Any:
+    return SimpleNamespace(
+        run_id="run",
+        instance=SimpleNamespace(get_run_by_id=lambda run_id: SimpleNamespace(status=status)),
+        log=SimpleNamespace(info=lines.append),
+    )
+
+
+@pytest.mark.parametrize("name", ["in_process", "multiprocess"])
+def test_the_profiles_executor_stays_what_it_is(name: str, tmp_path: Path) -> None:
+    inner, outer = executor(name), exclusive(executor(name), RunLock(tmp_path / "run.lock"))
+    assert outer.name == inner.name
+    assert outer.get_requirements({}) == inner.get_requirements({})
+
+
+def test_a_run_holds_the_lock_for_as_long_as_it_computes(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path / "run.lock")
+    outer = _Exclusive(Inner(lock), lock)
+    assert list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), None)) == [True]
+    assert not lock.busy() and outer.retries == "the inner one's"
+
+
+def test_a_run_that_is_terminated_while_it_waits_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lock, "POLL_SECONDS", 0.05)
+    lock = RunLock(tmp_path / "run.lock")
+    outer = _Exclusive(Inner(lock), lock)
+    with lock.hold("other"), pytest.raises(dg.DagsterExecutionInterruptedError, match="terminated"):
+        list(outer.execute(context(dg.DagsterRunStatus.CANCELING, []), None))
+
+
+def test_a_run_that_waits_says_so_once_and_goes_on_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lock, "POLL_SECONDS", 0.05)
+    lock, lines = RunLock(tmp_path / "run.lock"), list[str]()
+    other = lock.hold("other")
+    other.__enter__()
+    calls = 0
+
+    def status(run_id: str) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            other.__exit__(None, None, None)
+        return SimpleNamespace(status=dg.DagsterRunStatus.STARTED)
+
+    waiting = context(dg.DagsterRunStatus.STARTED, lines)
+    waiting.instance.get_run_by_id = status
+    assert list(_Exclusive(Inner(lock), lock).execute(waiting, None)) == [True]
+    assert lines == ["another run is at work on this store; waiting for it to end"]
