@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from o1_assets.labels.protocol import Phase, Protocol, Slot
+from o1_assets.labels.studio.keys import title_of
 from o1_assets.labels.studio.tasks import RATINGS, Size, choice_value, control_name
 
 ENDING = "ending"
@@ -50,7 +51,7 @@ def _step(parent: ElementTree.Element, protocol: Protocol, size: Size, step: int
             for count in range(size.alternatives + 1)
         ]
         _show_when(box, Slot(step - 1, 0), goes_on)
-    _slot(box, Slot(step, 0), "own", f"Step {step + 1}")
+    _slot(box, Slot(step, 0), "own")
     every = protocol.first is Phase.EVERY
     for number in range(1, size.alternatives + 1):
         allows = [
@@ -60,14 +61,14 @@ def _step(parent: ElementTree.Element, protocol: Protocol, size: Size, step: int
             for count in range(number, size.alternatives + 1)
             for last in (False, True)
         ]
-        view = _slot(box, Slot(step, number), f"alternative{number}", "or")
+        view = _slot(box, Slot(step, number), f"alternative{number}")
         _show_when(view, Slot(step, 0), allows)
 
 
-def _slot(parent: ElementTree.Element, slot: Slot, field: str, title: str) -> ElementTree.Element:
+def _slot(parent: ElementTree.Element, slot: Slot, field: str) -> ElementTree.Element:
     kind = "o1-own" if slot.completion == 0 else "o1-alternative"
     view = ElementTree.SubElement(parent, "View", className=f"o1-slot {kind}")
-    ElementTree.SubElement(view, "Header", value=title, size="5")
+    ElementTree.SubElement(view, "Header", value=title_of(slot), size="5")
     ElementTree.SubElement(view, "Header", value=f"${field}[{slot.step}].text", size="4")
     where = f"step {slot.step + 1}" + (f", alternative {slot.completion}" if slot.completion else "")
     ElementTree.SubElement(

@@ -21,3 +21,11 @@ def key_of(slot: Slot, row: int) -> str:
     if slot.step < len(ROWS[row]) and slot.completion < len(MODIFIERS):
         return MODIFIERS[slot.completion] + ROWS[row][slot.step]
     return NO_KEY
+
+
+def title_of(slot: Slot) -> str:
+    """What stands before a completion: the step's number, or how an alternative's keys differ from the step's."""
+    if slot.completion == 0:
+        return f"Step {slot.step + 1}"
+    has_keys = key_of(slot, 0) != NO_KEY
+    return MODIFIERS[slot.completion].title().replace("+", " ").strip() if has_keys else "or"

@@ -65,7 +65,7 @@ def push_round(studio: LabelStudio, profile: str, inputs: RoundInputs, labelers:
         )
     missing = (r for r in records if r.o1 is not None and r.o1.solution_id not in there)
     added = 0
-    while batch := [task_data(record, size.alternatives) for record in islice(missing, BATCH)]:
+    while batch := [task_data(record, size) for record in islice(missing, BATCH)]:
         studio.import_tasks(project, batch)
         added += len(batch)
     return PushReport(project, f"{studio.url}/projects/{project}", not mine, added, len(records))

@@ -2,12 +2,14 @@
 
     problem, answer                  what the labeller sees above the steps
     own[s]                           {text, choices} of step s
-    alternative1[s], alternative2..  the same for its alternatives; {} where there is none
+    alternative1[s], alternative2..  the same for its alternatives
     record                           the record itself, as one line: what comes back is this line, rated
 
 One configuration serves all tasks of a project, however many steps and alternatives each has. So what a task
 has is said by the values of its own choices, and the configuration shows a part when a value that allows it is
 chosen: `right.2` means rated right, two alternatives, more steps to come; `right.2.last` that there are none.
+Where a task has less than the configuration, its data holds a part without choices: without any data Label Studio
+1.23 fails when the task is submitted.
 """
 
 from __future__ import annotations
@@ -61,18 +63,23 @@ def control_name(slot: Slot) -> str:
     return f"step{slot.step}" if slot.completion == 0 else f"step{slot.step}_alternative{slot.completion}"
 
 
-def task_data(record: Record, alternatives: int) -> dict[str, Any]:
-    """alternatives: how many the project's configuration has room for."""
+def task_data(record: Record, size: Size) -> dict[str, Any]:
+    """size: what the project's configuration has room for. Raises ValueError if the record needs more."""
     assert record.o1 is not None
     steps = [[item.text for item in step.completions or []] for step in record.label.steps]
+    if len(steps) > size.steps or max(map(len, steps), default=0) > size.alternatives + 1:
+        raise ValueError(f"solution {record.o1.solution_id} has more steps or alternatives than its project")
+    fields = ["own", *(f"alternative{number}" for number in range(1, size.alternatives + 1))]
     data: dict[str, Any] = {
         "problem": record.question.problem,
         "answer": record.question.ground_truth_answer or "",
-        "own": [_part(Slot(s, 0), texts, s + 1 == len(steps)) for s, texts in enumerate(steps)],
     }
-    for number in range(1, alternatives + 1):
-        data[f"alternative{number}"] = [
-            _part(Slot(s, number), texts) if number < len(texts) else {} for s, texts in enumerate(steps)
+    for completion, field in enumerate(fields):
+        data[field] = [
+            _part(Slot(step, completion), steps[step], step + 1 == len(steps))
+            if step < len(steps) and completion < len(steps[step])
+            else {"text": "", "choices": []}
+            for step in range(size.steps)
         ]
     return {
         **data,
@@ -83,7 +90,7 @@ def task_data(record: Record, alternatives: int) -> dict[str, Any]:
     }
 
 
-def _part(slot: Slot, texts: list[str], last: bool = False) -> dict[str, Any]:
+def _part(slot: Slot, texts: list[str], last: bool) -> dict[str, Any]:
     own = slot.completion == 0
     return {
         "text": texts[slot.completion],
