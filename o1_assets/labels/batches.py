@@ -8,14 +8,16 @@ batches, so the result never depends on what an earlier run left in the inbox.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
+
+import polars as pl
 
 from o1_assets.artifact import Compute, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.events import EVENT, RECORD
+from o1_assets.labels.inbox import PEOPLE, RATINGS, RECORDS, Inbox
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import PROTOCOLS
@@ -26,7 +28,10 @@ def label_batches(inbox: Inbox) -> Compute:
     """The compute function of rNN/label_batches for this inbox."""
 
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
-        """Inputs: selection, train (problems). Writes one <digest>.jsonl a batch, and index.json.
+        """Inputs: selection, train (problems). Writes ratings.parquet, records.parquet and index.json.
+
+        The lines themselves stay in the inbox, where a batch's name is the digest of its lines: a row names
+        its batch and line.
 
         Raises Waiting if people are to rate and none of their batches is about this selection.
         """
@@ -43,7 +48,9 @@ def label_batches(inbox: Inbox) -> Compute:
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
             digests.append(file_annotations(inbox, selection, config, Oracle(), missing))
             missing = set()
-        index = [_copy(inbox, config.round, digest, task.out) for digest in sorted(digests)]
+        digests.sort()
+        write_tables(inbox, config.round, digests, task.out)
+        index = [_entry(inbox, config.round, digest) for digest in digests]
         (task.out / "index.json").write_text(
             json.dumps({"round": config.round, "selection": selection.digest, "batches": index}, indent=1)
             + "\n"
@@ -82,8 +89,7 @@ def file_annotations(
     return report.digest
 
 
-def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, str | int]:
-    shutil.copyfile(inbox.batch(round_name, digest), out / f"{digest}.jsonl")
+def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
     manifest = inbox.manifest(round_name, digest)
     return {
         "digest": digest,
@@ -91,6 +97,14 @@ def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, st
         "solutions": manifest.solutions,
         "source": manifest.source,
     }
+
+
+def write_tables(inbox: Inbox, round_name: str, digests: list[str], out: Path) -> None:
+    """All batches' ratings and records as one table each, in the order of digest, line, step and completion."""
+    tables = [inbox.tables(round_name, digest) for digest in digests]
+    for index, (name, schema) in enumerate(((RATINGS, EVENT), (RECORDS, RECORD))):
+        parts = [pl.DataFrame(schema=schema), *(table[index] for table in tables)]
+        pl.concat(parts).write_parquet(out / name, compression="zstd")
 
 
 def _what_to_do(round_name: str, solutions: int, others: int) -> str:
