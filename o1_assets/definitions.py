@@ -9,10 +9,13 @@ import dagster as dg
 from jobs.jobs import JOBS
 from o1_assets.dagster_assets import report_asset, to_asset
 from o1_assets.graph import build_graph
+from o1_assets.labels.studio.connection import labeling_home
+from o1_assets.labels.studio.hook import studio_pull
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 from resources.compute import executor
 from resources.engine import EngineResource
+from resources.label_studio import LabelStudioResource
 from resources.store import StoreResource
 from sensors.label_batches import label_batches_sensor
 
@@ -21,13 +24,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster shows and runs for one profile."""
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
+    studio = LabelStudioResource(home=str(labeling_home(settings)))
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         jobs=JOBS,
-        sensors=[label_batches_sensor(settings.inbox, profile.rounds)],
+        sensors=[label_batches_sensor(settings.inbox, profile.rounds, studio_pull(settings, studio.open))],
         resources={
             "store": StoreResource(url=settings.store, work=str(settings.work)),
             "engine": EngineResource(name=profile.engine),
+            "label_studio": studio,
         },
         executor=executor(profile.executor),
     )

@@ -1,13 +1,18 @@
 """One sensor for all rounds: a new label batch in the inbox re-runs what depends on that round's labels."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 
 
-def label_batches_sensor(inbox_root: Path, rounds: int) -> dg.SensorDefinition:
-    """At least once by design: the store's cache makes a repeated request cost nothing.
+def label_batches_sensor(
+    inbox_root: Path, rounds: int, pull: Callable[[], object] | None = None
+) -> dg.SensorDefinition:
+    """pull: fetches labels from elsewhere into the inbox, called first in every tick.
+
+    At least once by design: the store's cache makes a repeated request cost nothing.
 
     A tick lists batch manifests and never parses labels. All rounds that changed make one run; the run key
     is the digest of the inbox's whole state, so the same state is never requested twice.
@@ -24,6 +29,8 @@ def label_batches_sensor(inbox_root: Path, rounds: int) -> dg.SensorDefinition:
         from o1_assets.labels.inbox import Inbox
         from o1_assets.store.digest import sha256_json
 
+        if pull is not None:
+            pull()
         inbox = Inbox(inbox_root)
         versions = {f"r{k:02d}": inbox.version(f"r{k:02d}") for k in range(rounds + 1)}
         seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}

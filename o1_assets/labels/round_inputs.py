@@ -40,3 +40,9 @@ def round_inputs(settings: Settings, name: str) -> RoundInputs:
             raise MissingInput(f"{key} has not been made yet; `o1 run` makes it, then {name} can be labelled")
         folders.append(store.path(head.digest))
     return RoundInputs(profile.batches(int(name[1:])), folders[0], folders[1])
+
+
+def selected_rounds(settings: Settings) -> set[str]:
+    """The profile's rounds whose selection was made: those that can be labelled."""
+    store = ArtifactStore(settings.store, settings.work)
+    return {name for name in round_names(settings) if store.head(f"{name}/selection") is not None}

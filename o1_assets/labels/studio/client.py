@@ -32,7 +32,11 @@ class LabelStudio:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._token = token
+        self._token = token.strip()
+        if not self._token.isascii() or not self._token:
+            raise LabelStudioError(
+                "O1_LABEL_STUDIO_TOKEN is no token; copy it from Label Studio's page Account & Settings"
+            )
         try:
             self._http = httpx.Client(
                 base_url=self.url, timeout=httpx.Timeout(timeout, connect=connect), transport=transport
@@ -63,15 +67,20 @@ class LabelStudio:
         body = [{"data": task} for task in tasks]
         self._call("POST", f"/api/projects/{project}/import", params={"commit_to_project": "true"}, json=body)
 
-    def tasks(self, project: int, *, updated_since: str | None = None) -> Iterator[dict[str, Any]]:
-        """Tasks with their data and annotations, by id; only those changed at or after an ISO 8601 moment."""
-        asked: dict[str, Any] = {"project": project, "page_size": PAGE, "fields": "all"}
+    def tasks(
+        self, project: int, *, updated_since: str | None = None, after: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Tasks with their data and annotations, by ascending id.
+
+        updated_since: only those changed at or after this ISO 8601 moment. after: only those with a greater id.
+        """
+        items: list[dict[str, Any]] = []
         if updated_since is not None:
-            item = {
-                "filter": "filter:tasks:updated_at", "operator": "greater_or_equal", "type": "Datetime",
-                "value": updated_since,
-            }  # fmt: skip
-            asked["query"] = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
+            items.append(_filter("updated_at", "greater_or_equal", "Datetime", updated_since))
+        if after:
+            items.append(_filter("id", "greater", "Number", after))
+        query = {"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]}
+        asked = {"project": project, "page_size": PAGE, "fields": "all", "query": json.dumps(query)}
         yield from self._pages("/api/tasks/", "tasks", asked)
 
     def users(self) -> dict[int, str]:
@@ -139,6 +148,10 @@ class LabelStudio:
                 f"Label Studio at {self.url} says {answer.status_code}: {_detail(content)}"
             )
         return content
+
+
+def _filter(column: str, operator: str, kind: str, value: object) -> dict[str, object]:
+    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
 
 
 def _detail(content: Any) -> str:

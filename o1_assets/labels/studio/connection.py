@@ -31,30 +31,32 @@ def labeling_home(settings: Settings) -> Path:
     return settings.home.parent / "labeling"
 
 
-def connection(settings: Settings) -> Connection | None:
-    """O1_LABEL_STUDIO_URL and O1_LABEL_STUDIO_TOKEN, else the local server if it was ever started, else None."""
+def connection(home: Path) -> Connection | None:
+    """O1_LABEL_STUDIO_URL and O1_LABEL_STUDIO_TOKEN, else the local server if it was ever started, else None.
+
+    home: labeling_home().
+    """
     url, token = os.environ.get("O1_LABEL_STUDIO_URL"), os.environ.get("O1_LABEL_STUDIO_TOKEN")
-    local = read_local(settings)
+    local = read_local(home)
     if url or token:
         return Connection(url or (local.url if local else ""), token or (local.token if local else ""))
     return Connection(local.url, local.token) if local else None
 
 
-def read_local(settings: Settings) -> LocalServer | None:
+def read_local(home: Path) -> LocalServer | None:
     try:
-        return LocalServer(**json.loads((labeling_home(settings) / "server.json").read_text()))
+        return LocalServer(**json.loads((home / "server.json").read_text()))
     except FileNotFoundError:
         return None
 
 
-def write_local(settings: Settings, server: LocalServer) -> None:
+def write_local(home: Path, server: LocalServer) -> None:
     """Readable by its owner only: it holds a password and a token."""
-    folder = labeling_home(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".server.json.{os.getpid()}"
+    home.mkdir(parents=True, exist_ok=True)
+    partial = home / f".server.json.{os.getpid()}"
     partial.touch(mode=0o600)
     with partial.open("w") as out:
         out.write(json.dumps(asdict(server), indent=1) + "\n")
         out.flush()
         os.fsync(out.fileno())
-    partial.replace(folder / "server.json")
+    partial.replace(home / "server.json")

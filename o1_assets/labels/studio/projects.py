@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from o1_assets.labels.studio.client import LabelStudio
 
-_MARK = re.compile(r"o1-assets:(?P<profile>[^:\s]+):(?P<round>r\d\d):(?P<selection>[0-9a-f]+)\s*\Z", re.ASCII)
+_MARK = re.compile(
+    r"o1-assets:(?P<profile>[^:\s]+):(?P<round>r\d\d):(?P<selection>[0-9a-f]+(-screening)?)\s*\Z", re.ASCII
+)
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project of ours. selection: digest of what it was made from."""
+    """A project of ours. selection: digest of what it was made from; with -screening, what labellers begin with."""
 
     id: int
     profile: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
 
-from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import DENSE, PROTOCOLS, Protocol
-from o1_assets.labels.round_inputs import RoundInputs
-from o1_assets.labels.selection import Selection
+from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.interface import label_config
 from o1_assets.labels.studio.projects import find_projects, mark, title
@@ -30,31 +29,30 @@ class PushReport:
     solutions: int
 
 
-def push_round(studio: LabelStudio, profile: str, inputs: RoundInputs, labelers: int = 1) -> PushReport:
-    """Makes the project of the round's selection, or completes it. labelers: how many rate each solution.
+def push_records(
+    studio: LabelStudio, profile: str, records: Sequence[Record], labelers: int = 1
+) -> PushReport:
+    """Makes the project of a round's exported records, or completes it. labelers: how many rate each solution.
 
     Doing it again adds nothing. Another selection of the same round gets a project of its own; labels of the
-    old one are still pulled. Raises LabelStudioError, ValueError.
+    old one are still pulled. Raises LabelStudioError; ValueError where there is nothing to label.
     """
-    name = inputs.config.round
-    selection = Selection.load(inputs.selection, inputs.train)
-    protocol = PROTOCOLS[inputs.config.protocol]
-    records = list(export_selection(selection, name, protocol))
+    origins = [record.o1 for record in records if record.o1 is not None]
+    if not origins:
+        raise ValueError("there is no solution to label")
+    screening = records[0].is_initial_screening_question
+    name, protocol = origins[0].round, PROTOCOLS[origins[0].protocol]
+    digest = origins[0].selection + ("-screening" if screening else "")
     size = size_of(records)
-    mine = [
-        project
-        for project in find_projects(studio, profile)
-        if project.round == name and project.selection == selection.digest
-    ]
+    mine = [p for p in find_projects(studio, profile) if p.round == name and p.selection == digest]
     there: set[str] = set()
     if mine:
         project = mine[0].id
         there = {str(task["data"].get("solution_id")) for task in studio.tasks(project)}
     else:
         project = studio.create_project(
-            title=title(profile, name),
-            description=f"{len(records)} solutions, {protocol.name} labels.\n"
-            + mark(profile, name, selection.digest),
+            title=title(profile, name) + (" · screening" if screening else ""),
+            description=f"{len(records)} solutions, {protocol.name} labels.\n" + mark(profile, name, digest),
             label_config=label_config(protocol, size),
             expert_instruction=instruction(protocol),
             show_instruction=True,

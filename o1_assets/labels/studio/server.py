@@ -22,19 +22,20 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
         raise FileNotFoundError(
             f"{executable} is not there; `make labeling` installs Label Studio and starts it"
         )
-    known = read_local(settings)
+    home = labeling_home(settings)
+    known = read_local(home)
     server = LocalServer(
         url=f"http://{HOST}:{port}",
         token=known.token if known else secrets.token_hex(20),
         user=known.user if known else "lead@example.com",
         password=known.password if known else secrets.token_urlsafe(9),
     )
-    write_local(settings, server)
+    write_local(home, server)
     print(
         f"Label Studio: {server.url} in about a minute; sign in as {server.user}, password {server.password}"
     )
     sys.stdout.flush()
-    os.execve(executable, arguments(executable, server, labeling_home(settings), port), environment())
+    os.execve(executable, arguments(executable, server, home, port), environment())
 
 
 def arguments(executable: Path, server: LocalServer, data: Path, port: int) -> list[str]:

@@ -14,6 +14,7 @@ Where a task has less than the configuration, its data holds a part without choi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from o1_assets.labels.protocol import Slot
@@ -38,7 +39,7 @@ class Size(NamedTuple):
     alternatives: int
 
 
-def size_of(records: list[Record]) -> Size:
+def size_of(records: Sequence[Record]) -> Size:
     shapes = [[len(step.completions or []) for step in record.label.steps] for record in records]
     return Size(
         max((len(shape) for shape in shapes), default=0),
