@@ -18,6 +18,7 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
 
     Raises FileNotFoundError if the executable is not there.
     """
+    executable = executable.absolute()
     if not executable.exists():
         raise FileNotFoundError(
             f"{executable} is not there; `make labeling` installs Label Studio and starts it"
