@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling check format clean
+.PHONY: run refresh status report ui labeling test test-labeling bench check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -61,6 +61,9 @@ test: .venv/ready
 test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by clicking too where there is a Chromium
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
 	  python -m pytest tests/labels/studio
+
+bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
+	$(BIN)/python -m benchmarks $(NAME)
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .

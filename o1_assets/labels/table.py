@@ -20,7 +20,7 @@ from o1_assets.labels.inbox import RATINGS, RECORDS
 from o1_assets.labels.merge import merge
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import numbered, with_slot
+from o1_assets.labels.slots import number_solutions, with_slot
 
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
@@ -28,23 +28,31 @@ COLUMNS = (
 )  # fmt: skip
 
 
+LONG = ("text", "steps", "token_ids")
+
+
 def make_labels(task: Task, config: LabelsConfig) -> Outcome:
-    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet (those labelled)."""
+    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet.
+
+    The latter has those that are labelled, without the long columns that rNN/selection has.
+    """
     selection = Selection.load(task.inputs["selection"])
     labels, dropped = label_table(task.inputs["batches"], selection, config)
-    solutions = selection.table.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
-    labels.write_parquet(task.out / "labels.parquet")
-    solutions.write_parquet(task.out / "solutions.parquet")
-    own = labels.filter(pl.col("completion") == 0)
+    chosen = selection.table.drop(LONG, strict=False)
+    solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
+    # A million labels are written again for every batch: the quickest level is as small within a twentieth.
+    labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
+    solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
+    rating, own = labels["rating"], labels["completion"] == 0
     return Outcome(
         figures={
-            "labels": labels.height,
-            "positive": labels.filter(pl.col("rating") == 1).height,
-            "neutral": labels.filter(pl.col("rating") == 0).height,
-            "negative": labels.filter(pl.col("rating") == -1).height,
+            "labels": rating.count(),
+            "positive": int((rating == 1).sum()),
+            "neutral": int((rating == 0).sum()),
+            "negative": int((rating == -1).sum()),
             "solutions": solutions.height,
             "solutions_not_labelled": selection.table.height - solutions.height,
-            "solutions_with_error": own.filter(pl.col("rating") < 0).height,
+            "solutions_with_error": int(((rating == -1) & own).sum()),
             **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
         },
         rows=labels.height,
@@ -58,37 +66,35 @@ def label_table(
     batches: Path, selection: Selection, config: LabelsConfig
 ) -> tuple[pl.DataFrame, Counter[str]]:
     """labels.parquet's rows from a folder of rNN/label_batches, and what was dropped, by reason."""
-    events = pl.read_parquet(batches / RATINGS)
-    records = pl.read_parquet(batches / RECORDS)
-    dropped = Counter[str]()
-    for name in ("quality_control", "screening"):
-        dropped[f"{name}_records"] = records.filter(pl.col(name)).height
-    records = records.filter(~pl.col("quality_control") & ~pl.col("screening"))
-    for reason, count in records.filter(pl.col("misfit") != "").group_by("misfit").len().iter_rows():
-        dropped[f"{reason}_records"] = count
-    records = records.filter(pl.col("misfit") == "")
-    for reason in WITHDRAWN:
-        dropped[f"{reason}_records"] = records.filter(pl.col("finish_reason") == reason).height
-    gone = pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False)
-    withdrawn, counted = records.filter(gone), records.filter(~gone)
+    records, dropped = pl.read_parquet(batches / RECORDS), Counter[str]()
+    reason = (
+        pl.when("screening")
+        .then(pl.lit("screening"))
+        .when("quality_control")
+        .then(pl.lit("quality_control"))
+        .when(pl.col("misfit") != "")
+        .then("misfit")
+        .when(pl.col("finish_reason").is_in(WITHDRAWN))
+        .then("finish_reason")
+    )
+    records = records.with_columns(gone=reason)
+    gone, counted = records.filter(pl.col("gone").is_not_null()), records.filter(pl.col("gone").is_null())
+    for name, count in gone.group_by("gone").len().iter_rows():
+        dropped[f"{name}_records"] = count
     dropped["not_rated_yet"] = int(counted["not_rated"].sum())
-    numbers = numbered(selection.completions["solution_id"])
-    completions = with_slot(selection.completions, numbers)
+    events = pl.read_parquet(batches / RATINGS)
+    if gone.height:
+        events = events.join(gone, on=["batch", "line"], how="anti")
+    completions, numbers = number_solutions(selection.completions)
     merged, lost = merge(
-        with_slot(_events_of(events, counted), numbers),
-        withdrawn.select("solution_id", "labeler", "moment"),
+        with_slot(events, numbers),
+        gone.filter(pl.col("gone").is_in(WITHDRAWN)).select("solution_id", "labeler", "moment"),
         completions.filter(pl.col("written"))["slot"],
     )
     questions = counted.group_by("solution_id").agg(pl.col("question").min())
-    labels = (
-        merged.join(completions, on="slot", how="inner", maintain_order="left")
-        .join(questions, on="solution_id", how="inner", maintain_order="left")
-        .select(COLUMNS)
+    # Both are sorted by slot: looking a row up is quicker than joining.
+    texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
+    labels = pl.concat([merged.drop("slot"), texts], how="horizontal").join(
+        questions, on="solution_id", how="inner", maintain_order="left"
     )
-    return labels, +(dropped + lost)
-
-
-def _events_of(events: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """Ratings made in these records. One that counts for nothing is rare: its absence is quicker to look for."""
-    gone = events.select("batch", "line").unique().join(records, on=["batch", "line"], how="anti")
-    return events.join(gone, on=["batch", "line"], how="anti") if gone.height else events
+    return labels.select(COLUMNS), +(dropped + lost)
