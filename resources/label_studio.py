@@ -19,7 +19,7 @@ class LabelStudioResource(dg.ConfigurableResource):
 
     home: str
     connect: float = 2.0
-    timeout: float = 10.0
+    timeout: float = 5.0
 
     def open(self) -> LabelStudio | None:
         """None while no server is known. Raises LabelStudioError on an address or token that cannot be one."""
