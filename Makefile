@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui test check format clean
+.PHONY: run refresh status report ui labeling test test-labeling bench check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -44,8 +44,26 @@ report: .venv/ready
 ui: .venv/ready ## Dagster's webserver and daemon on http://127.0.0.1:3000
 	DAGSTER_HOME="$$($(BIN)/o1 dagster-home)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dg dev --host 127.0.0.1 --port 3000
 
+LABEL_STUDIO := o1_assets/labels/studio/requirements.txt
+PORT ?= 8080
+
+.labeling/ready: $(UV) $(LABEL_STUDIO)
+	$(UV) venv --quiet --clear --python $(PYTHON) .labeling
+	$(UV) pip sync --quiet --python .labeling/bin/python $(LABEL_STUDIO)
+	touch $@
+
+labeling: .venv/ready .labeling/ready ## Label Studio on http://127.0.0.1:8080, its data under O1_HOME
+	$(BIN)/o1 labels studio serve .labeling/bin/label-studio --port $(PORT)
+
 test: .venv/ready
 	$(BIN)/python -m pytest
+
+test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by clicking too where there is a Chromium
+	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
+	  python -m pytest tests/labels/studio
+
+bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
+	$(BIN)/python -m benchmarks $(NAME)
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -57,4 +75,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean: ## removes what set-up made; what was trained (.o1) stays
-	rm -rf .venv .uv
+	rm -rf .venv .uv .labeling

@@ -11,6 +11,8 @@ from o1_assets.artifact import Artifact
 from o1_assets.dagster_assets import report_asset, to_asset
 from o1_assets.dagster_checks import checks_beside
 from o1_assets.graph import build_graph
+from o1_assets.labels.studio.connection import labeling_home
+from o1_assets.labels.studio.hook import studio_pull
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
 from o1_assets.run_lock import RunLock
@@ -18,6 +20,7 @@ from o1_assets.settings import Settings
 from resources.compute import executor
 from resources.engine import EngineResource
 from resources.exclusive import exclusive
+from resources.label_studio import LabelStudioResource
 from resources.store import StoreResource
 from sensors.label_batches import label_batches_sensor
 
@@ -29,14 +32,16 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 
 def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Settings) -> dg.Definitions:
+    studio = LabelStudioResource(home=str(labeling_home(settings)))
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         asset_checks=checks_beside(graph.values()),
         jobs=JOBS,
-        sensors=[label_batches_sensor(graph, settings)],
+        sensors=[label_batches_sensor(graph, settings, studio_pull(settings, studio.open))],
         resources={
             "store": StoreResource(url=settings.store, work=str(settings.work)),
             "engine": EngineResource(name=profile.engine),
+            "label_studio": studio,
         },
         executor=exclusive(executor(profile.executor), RunLock(settings.lock)),
     )

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from o1_assets.cli.run import RunFailed
+from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
 from o1_assets.store.store import StoreError
 
-EXPECTED: tuple[type[Exception], ...] = (RunFailed, MissingInput, ProfileError, StoreError, FileNotFoundError)
+EXPECTED: tuple[type[Exception], ...] = (
+    RunFailed,
+    MissingInput,
+    ProfileError,
+    StoreError,
+    LabelStudioError,
+    FileNotFoundError,
+)

@@ -14,7 +14,9 @@ from o1_assets.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 labels = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
+studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, labels out of it.")
 app.add_typer(labels, name="labels")
+labels.add_typer(studio, name="studio")
 
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="nano, or O1_PROFILE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -142,6 +144,62 @@ def submit_labels(
             print(f"  line {rejected['line']}: {rejected['reason']}")
     if not result["accepted"]:
         raise typer.Exit(1)
+
+
+@studio.command("push")
+def push_studio(
+    round_: Annotated[str, typer.Argument(metavar="ROUND")],
+    labelers: Annotated[int, typer.Option(min=1, help="how many people rate each solution")] = 1,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the round's Label Studio project; doing it again adds only what is missing."""
+    from dataclasses import asdict
+
+    from o1_assets.cli.studio import push
+
+    result = push(_settings(profile), round_, labelers)
+    if as_json:
+        _print(asdict(result))
+        return
+    print(f"{result.added} of {result.solutions} solutions of {round_} sent; label them at {result.url}")
+
+
+@studio.command("pull")
+def pull_studio(
+    round_: Annotated[str | None, typer.Argument(metavar="[ROUND]")] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """File what was labelled since the last pull, of one round or of all; `o1 run` then uses it."""
+    from dataclasses import asdict
+
+    from o1_assets.cli.studio import pull
+
+    result = pull(_settings(profile), round_)
+    if as_json:
+        _print(asdict(result))
+        return
+    for name in result.accepted:
+        print(
+            f"{result.accepted[name]} records accepted into {name}, {len(result.rejected[name])} violations"
+        )
+        for reason in result.rejected[name]:
+            print(f"  {reason}")
+    if not result.accepted:
+        print("nothing new")
+
+
+@studio.command("serve", hidden=True)
+def serve_studio(
+    executable: Annotated[Path, typer.Argument()],
+    port: Annotated[int, typer.Option()] = 8080,
+    profile: ProfileOption = None,
+) -> None:
+    """Become the Label Studio server of this machine (`make labeling`)."""
+    from o1_assets.labels.studio.server import serve
+
+    serve(_settings(profile), executable, port)
 
 
 def _write_report(settings: Settings) -> dict[str, Any]:

@@ -8,26 +8,33 @@ batches, so the result never depends on what an earlier run left in the inbox.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
+
+import polars as pl
 
 from o1_assets.artifact import Compute, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.events import EVENT, RECORD
+from o1_assets.labels.inbox import RATINGS, RECORDS, Inbox
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.progress import people_batches, progress_of, what_to_do
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 
+MISFIT = {**RECORD, "misfit": pl.String}
+
 
 def label_batches(inbox: Inbox) -> Compute:
     """The compute function of rNN/label_batches for this inbox."""
 
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
-        """Inputs: selection, train (problems). Writes one <digest>.jsonl a batch, and index.json.
+        """Inputs: selection, train (problems). Writes ratings.parquet, records.parquet and index.json.
+
+        The lines themselves stay in the inbox, where a batch's name is the digest of its lines: a row names
+        its batch and line.
 
         Raises Waiting if people are to rate and too little of the selection has come back.
         """
@@ -47,7 +54,9 @@ def label_batches(inbox: Inbox) -> Compute:
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
             digests.append(file_annotations(inbox, selection, config, Oracle(), missing))
             missing = set()
-        index = [_copy(inbox, config.round, digest, task.out) for digest in sorted(digests)]
+        digests.sort()
+        write_tables(inbox, config.round, digests, selection, task.out)
+        index = [_entry(inbox, config.round, digest) for digest in digests]
         (task.out / "index.json").write_text(
             json.dumps({"round": config.round, "selection": selection.digest, "batches": index}, indent=1)
             + "\n"
@@ -87,8 +96,7 @@ def file_annotations(
     return report.digest
 
 
-def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, str | int]:
-    shutil.copyfile(inbox.batch(round_name, digest), out / f"{digest}.jsonl")
+def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
     manifest = inbox.manifest(round_name, digest)
     return {
         "digest": digest,
@@ -96,3 +104,38 @@ def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, st
         "solutions": manifest.solutions,
         "source": manifest.source,
     }
+
+
+def write_tables(inbox: Inbox, round_name: str, digests: list[str], selection: Selection, out: Path) -> None:
+    """All batches' ratings and records as one table each, in the order of digest, line, step and completion.
+
+    records.parquet also says of each record why it does not fit this selection (`misfit`, empty: it does):
+    the selection may have changed since the batch was accepted.
+    """
+    ratings, records = [pl.DataFrame(schema=EVENT)], [pl.DataFrame(schema=MISFIT)]
+    for digest in digests:
+        events, lines = inbox.tables(round_name, digest)
+        checked_against = inbox.manifest(round_name, digest).selection
+        ratings.append(events)
+        records.append(_with_misfit(lines, None if checked_against == selection.digest else selection))
+    pl.concat(ratings).write_parquet(out / RATINGS, compression="zstd")
+    pl.concat(records).write_parquet(out / RECORDS, compression="zstd")
+
+
+def _with_misfit(records: pl.DataFrame, selection: Selection | None) -> pl.DataFrame:
+    """selection: None when the records were accepted for this very selection."""
+    if selection is None:
+        return records.with_columns(misfit=pl.lit(""))
+    contents = {"solution_id": list(selection.contents), "now": list(selection.contents.values())}
+    now = pl.DataFrame(contents, schema={"solution_id": pl.String, "now": pl.String})
+    misfit = (
+        pl.when(pl.col("quality_control") | pl.col("screening"))
+        .then(pl.lit(""))
+        .when(pl.col("now").is_null())
+        .then(pl.lit("unknown_solution"))
+        .when(pl.col("now") != pl.col("content"))
+        .then(pl.lit("changed_solution"))
+        .otherwise(pl.lit(""))
+    )
+    joined = records.join(now, on="solution_id", how="left", maintain_order="left")
+    return joined.with_columns(misfit=misfit).drop("now")

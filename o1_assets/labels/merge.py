@@ -3,66 +3,97 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
-Event = tuple[str, int, int, str, int, str, int, int | None, bool]
-"""solution_id, step, completion, labeler, moment (microseconds since 1970), batch, line, rating, flagged."""
-Withdrawal = tuple[str, str, int]
-"""solution_id, labeler, moment: the labeller called it a bad problem or gave it up; earlier ratings fall."""
+from o1_assets.labels.slots import COMPLETION, SOLUTION, STEP
 
-EVENT = {
-    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "labeler": pl.String, "moment": pl.Int64,
-    "batch": pl.String, "line": pl.Int32, "rating": pl.Int8, "flagged": pl.Boolean,
-}  # fmt: skip
-SLOT = ["solution_id", "step", "completion"]
+_SETTLED = ["moment", "rating", "flagged", "batch", "line"]
+_KEPT = ["slot", "rating", "labeler", "batch", "line"]
 
 
-def merge(events: Sequence[Event], withdrawals: Sequence[Withdrawal]) -> tuple[pl.DataFrame, Counter[str]]:
-    """Columns of EVENT without moment and flagged, one row a slot; and how many ratings were dropped, by reason.
+def merge(
+    events: pl.DataFrame, withdrawals: pl.DataFrame, written: pl.Series
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """slot, rating, labeler, batch and line, one row a slot; and how many ratings were dropped, by reason.
 
-    The row of a slot names the newest of the ratings that agree with the majority.
+    events: columns of EVENT, and slot. withdrawals: solution_id, labeler, moment; the labeller called it a bad
+    problem or gave it up, and what they said until then falls. written: slots of own steps that a labeller
+    wrote: never rated, and right by the word of who wrote them.
+
+    The row of a slot names the newest of the ratings that agree with the majority. What one labeller says of
+    one completion at one and the same moment is settled by content (the better rating), never by its place
+    in a batch, so that how ratings are cut into batches changes none.
     """
     dropped: Counter[str] = Counter()
-    said = pl.DataFrame(events, schema=EVENT, orient="row").sort("moment", "batch", "line")
 
     def keep(rows: pl.DataFrame, kept: pl.DataFrame, reason: str) -> pl.DataFrame:
-        if kept.height < rows.height:
-            dropped[reason] += rows.height - kept.height
+        dropped[reason] += rows.height - kept.height
         return kept
 
-    latest = keep(
-        said, said.unique([*SLOT, "labeler"], keep="last", maintain_order=True), "superseded_ratings"
-    )
+    latest = keep(events, _latest(events), "superseded_ratings")
     standing = keep(latest, _not_withdrawn(latest, withdrawals), "withdrawn_ratings")
-    votes = keep(standing, standing.filter(~pl.col("flagged")), "flagged_ratings")
-    counted = votes.group_by(*SLOT, "rating").agg(
-        pl.len().alias("votes"), pl.col("labeler", "moment", "batch", "line").last()
-    )
-    top = counted.filter(pl.col("votes") == pl.col("votes").max().over(SLOT))
-    decided = top.filter(pl.len().over(SLOT) == 1)
-    if tied := top.select(SLOT).n_unique() - decided.height:
-        dropped["tied_completions"] += tied
-    unbroken = keep(decided, _on_labelled_path(decided), "after_undecided_completions")
-    return unbroken.select([*SLOT, "rating", "labeler", "batch", "line"]).sort(SLOT), dropped
+    by_hand = pl.col("slot").is_in(written.implode())
+    rated = standing.filter(~by_hand)
+    votes = keep(rated, rated.filter(~pl.col("flagged")), "flagged_ratings")
+    votes = keep(votes, votes.filter(pl.col("rating").is_not_null()), "null_ratings")
+    decided, ties = _majority(votes)
+    dropped["tied_completions"] += ties
+    own_hand = standing.filter(by_hand).sort(_SETTLED).unique("slot", keep="last").select(_KEPT)
+    path = pl.concat([decided, own_hand]).sort("slot")
+    unbroken = keep(path, _on_labelled_path(path, written), "after_undecided_completions")
+    return unbroken, +dropped
 
 
-def _not_withdrawn(rows: pl.DataFrame, withdrawals: Sequence[Withdrawal]) -> pl.DataFrame:
-    schema = {"solution_id": pl.String, "labeler": pl.String, "fell": pl.Int64}
-    fell = (
-        pl.DataFrame(withdrawals, schema=schema, orient="row")
-        .group_by("solution_id", "labeler")
-        .agg(pl.col("fell").max())
+def _latest(events: pl.DataFrame) -> pl.DataFrame:
+    """The newest word of each labeller on each slot. Most slots have one word only and need no sorting."""
+    alone, several = _parted(events)
+    newest = several.sort(_SETTLED, nulls_last=False).unique(
+        ["slot", "labeler"], keep="last", maintain_order=True
     )
+    return pl.concat([alone, newest])
+
+
+def _majority(votes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """One row for each slot that has a majority, and the number of slots that are tied."""
+    alone, several = _parted(votes)
+    counted = (
+        several.sort(_SETTLED)
+        .group_by("slot", "rating")
+        .agg(pl.len().alias("votes"), pl.col("labeler", "batch", "line").last())
+    )
+    top = counted.filter(pl.col("votes") == pl.col("votes").max().over("slot"))
+    decided = top.filter(pl.len().over("slot") == 1)
+    return pl.concat([alone.select(_KEPT), decided.select(_KEPT)]), top["slot"].n_unique() - decided.height
+
+
+def _parted(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that are alone in their slot, and the others."""
+    alone = rows["slot"].is_unique()
+    return rows.filter(alone), rows.filter(~alone)
+
+
+def _not_withdrawn(rows: pl.DataFrame, withdrawals: pl.DataFrame) -> pl.DataFrame:
+    if not withdrawals.height:
+        return rows
+    fell = withdrawals.group_by("solution_id", "labeler").agg(pl.col("moment").max().alias("fell"))
     joined = rows.join(fell, on=["solution_id", "labeler"], how="left", maintain_order="left")
     return joined.filter(pl.col("fell").is_null() | (pl.col("moment") > pl.col("fell"))).drop("fell")
 
 
-def _on_labelled_path(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose prefix is known to be right: all own steps before them are rated, none negative."""
-    right = rows.filter((pl.col("completion") == 0) & (pl.col("rating") >= 0)).sort("solution_id", "step")
-    leading = right.filter(pl.col("step") == pl.int_range(pl.len()).over("solution_id"))
-    known = leading.group_by("solution_id").agg(pl.len().alias("known"))
-    joined = rows.join(known, on="solution_id", how="left", maintain_order="left")
-    return joined.filter(pl.col("step") <= pl.col("known").fill_null(0)).drop("known")
+def _on_labelled_path(rows: pl.DataFrame, written: pl.Series) -> pl.DataFrame:
+    """Rows whose prefix is known to be right: all own steps before them are right by rating or by hand.
+
+    rows: sorted by slot.
+    """
+    place = rows.select(SOLUTION.alias("solution"), STEP.alias("step"), COMPLETION.alias("completion"))
+    solution, step, completion = (place[name].to_numpy() for name in place.columns)
+    right = (completion == 0) & rows.select(
+        (pl.col("rating") >= 0).fill_null(False) | pl.col("slot").is_in(written.implode())
+    ).to_series().to_numpy()
+    solutions, steps = solution[right], step[right]
+    first = np.searchsorted(solutions, solutions)
+    unbroken = steps == np.arange(len(steps)) - first
+    known = np.bincount(solutions[unbroken], minlength=int(solution.max(initial=0)) + 1)
+    return rows.filter(pl.Series(step <= known[solution]))

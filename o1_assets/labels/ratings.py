@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from o1_assets.labels.protocol import Protocol, Ratings, Slot
-from o1_assets.labels.schema import Record
+from typing import cast
+
+from o1_assets.labels.protocol import Protocol, Ratings, Slot, slots
+from o1_assets.labels.schema import Rating, Record
 
 
 def ratings_of(record: Record) -> dict[Slot, int | None]:
     """What is rated. In a record whose labelling has ended, a null rating means unsure, not still to do."""
     ended = record.label.finish_reason is not None
     return {
-        Slot(step, completion): item.rating
+        slot: item.rating
         for step, part in enumerate(record.label.steps)
-        for completion, item in enumerate(part.completions or [])
+        if part.completions
+        for slot, item in zip(slots(step, 0, len(part.completions)), part.completions, strict=True)
         if item.rating is not None or ended
     }
 
@@ -26,7 +29,7 @@ def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, tim
     error = False
     for step, part in enumerate(record.label.steps):
         for completion, item in enumerate(part.completions or []):
-            item.rating = ratings.get(Slot(step, completion))
+            item.rating = cast(Rating | None, ratings.get(Slot(step, completion)))
             item.flagged = False if item.rating is not None else None
         own = ratings.get(Slot(step, 0))
         part.chosen_completion = 0 if own is not None and own >= 0 else None

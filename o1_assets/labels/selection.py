@@ -1,4 +1,7 @@
-"""A round's selection as labelling sees it: solutions in order, the completions of each step, the questions."""
+"""A round's selection as labelling sees it: solutions in order, the completions of each step, the questions.
+
+It stays in columns until a single solution is asked for: a hundred thousand solutions load in a second.
+"""
 
 from __future__ import annotations
 
@@ -9,76 +12,150 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
+
+from o1_assets.store.digest import sha256_file
+
+
+def content_of(steps: list[list[str]]) -> str:
+    """32 hex digits over the texts of all completions of all steps, in order."""
+    return hashlib.sha256(msgspec.json.encode(steps)).hexdigest()[:32]
+
+
+KEY = ["solution_id", "step", "completion"]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """table: selection/solutions.parquet. steps: solution id -> step -> texts, the own step first.
+    """folder: solutions.parquet and completions.parquet, read when they are asked for.
 
+    digest: sixteen hex digits over the file of everything that is to be rated.
     problems: rows of problems.parquet by problem id; empty when only labels are looked at.
     """
 
-    table: pl.DataFrame
-    completions: pl.DataFrame
-    steps: dict[str, list[list[str]]]
+    folder: Path
+    digest: str
     problems: dict[str, dict[str, Any]]
 
     @classmethod
     def load(cls, folder: Path, problems: Path | None = None) -> Selection:
-        """folder: solutions.parquet and completions.parquet; problems: folder with problems.parquet.
+        """problems: folder with problems.parquet; a selection that was imported brings its own.
 
-        Raises ValueError if the completions of a solution are not steps 0, 1, .. with completions 0, 1, ..
-        or a problem is missing.
+        Raises ValueError if a problem is missing.
         """
-        table = pl.read_parquet(folder / "solutions.parquet")
-        completions = pl.read_parquet(folder / "completions.parquet").sort(
-            "solution_id", "step", "completion"
-        )
-        steps = _steps(completions)
         known: dict[str, dict[str, Any]] = {}
         if problems is not None:
-            wanted = table.select("problem_id").unique()
-            rows = pl.read_parquet(problems / "problems.parquet").join(wanted, on="problem_id", how="semi")
+            own = folder / "problems.parquet"
+            wanted = pl.read_parquet(folder / "solutions.parquet", columns=["problem_id"]).unique()
+            source = own if own.is_file() else problems / "problems.parquet"
+            rows = pl.read_parquet(source).join(wanted, on="problem_id", how="semi")
             known = {row["problem_id"]: row for row in rows.iter_rows(named=True)}
-            missing = set(wanted["problem_id"]) - known.keys()
+            missing = wanted.height - len(known)
             if missing:
-                raise ValueError(
-                    f"the selection has {len(missing)} problems that the problem set does not have"
-                )
-        return cls(table, completions, steps, known)
+                raise ValueError(f"the selection has {missing} problems that the problem set does not have")
+        return cls(folder, sha256_file(folder / "completions.parquet")[:16], known)
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """solutions.parquet."""
+        return pl.read_parquet(self.folder / "solutions.parquet")
+
+    @cached_property
+    def completions(self) -> pl.DataFrame:
+        """completions.parquet, each solution's together, by step and completion. written: by a labeller.
+
+        Raises ValueError if the completions of a solution are not steps 0, 1, .. with completions 0, 1, ..
+        """
+        completions = pl.read_parquet(self.folder / "completions.parquet")
+        if _first_out_of_order(completions) is not None:
+            completions = completions.sort(KEY)
+            if (broken := _first_out_of_order(completions)) is not None:
+                raise ValueError("solution {}: step {} completion {} has no predecessor".format(*broken))
+        if "written" not in completions.columns:
+            completions = completions.with_columns(written=pl.lit(False))
+        return completions
 
     @cached_property
     def solution_ids(self) -> list[str]:
         """Solutions with at least one step, in the selection's order."""
-        return [solution for solution in self.table["solution_id"] if solution in self.steps]
+        ids, named = (
+            pl.read_parquet(self.folder / f"{name}.parquet", columns=["solution_id"])["solution_id"]
+            for name in ("solutions", "completions")
+        )
+        return ids.filter(ids.is_in(named.unique().implode())).to_list()
+
+    @cached_property
+    def _rows(self) -> dict[str, tuple[int, int]]:
+        """Solution id -> its first row of completions and their number."""
+        counts = self.completions.group_by("solution_id", maintain_order=True).len()
+        first = counts["len"].cum_sum() - counts["len"]
+        places = zip(first.to_list(), counts["len"].to_list(), strict=True)
+        return dict(zip(counts["solution_id"].to_list(), places, strict=True))
+
+    def __contains__(self, solution: str) -> bool:
+        return solution in self._rows
+
+    def texts(self, solution: str) -> list[list[str]]:
+        """Step -> texts of one solution, the own step first, without building `steps`."""
+        rows, (which, text) = self._rows[solution], self._columns
+        texts: list[list[str]] = []
+        for completion, one in zip(which.slice(*rows).to_list(), text.slice(*rows).to_list(), strict=True):
+            if completion == 0:
+                texts.append([])
+            texts[-1].append(one)
+        return texts
+
+    @cached_property
+    def _columns(self) -> tuple[pl.Series, pl.Series]:
+        return self.completions["completion"], self.completions["text"]
+
+    @cached_property
+    def steps(self) -> dict[str, list[list[str]]]:
+        """Solution id -> step -> texts, the own step first."""
+        texts = (
+            self.completions.group_by("solution_id", "step", maintain_order=True)
+            .agg("text")
+            .group_by("solution_id", maintain_order=True)
+            .agg("text")
+        )
+        return dict(zip(texts["solution_id"].to_list(), texts["text"].to_list(), strict=True))
+
+    @cached_property
+    def contents(self) -> dict[str, str]:
+        """Solution id -> digest of everything in it that is to be rated."""
+        return {solution: content_of(texts) for solution, texts in self.steps.items()}
+
+    def problem(self, solution: str) -> dict[str, Any] | None:
+        """The problem row of one solution, if it is known."""
+        return self.problems.get(self._problem_ids[solution])
 
     @cached_property
     def problem_of(self) -> dict[str, dict[str, Any]]:
         """Solution id -> problem row, for the problems known."""
-        pairs = self.table.select("solution_id", "problem_id").iter_rows()
+        pairs = self._problem_ids.items()
         return {solution: self.problems[problem] for solution, problem in pairs if problem in self.problems}
 
     @cached_property
-    def digest(self) -> str:
-        """Sixteen hex digits over everything that is to be rated."""
-        digest = hashlib.sha256()
-        for solution in sorted(self.steps):
-            digest.update(repr((solution, self.steps[solution])).encode())
-        return digest.hexdigest()[:16]
+    def _problem_ids(self) -> dict[str, str]:
+        columns = ["solution_id", "problem_id"]
+        pairs = pl.read_parquet(self.folder / "solutions.parquet", columns=columns)
+        return dict(zip(*(pairs[name].to_list() for name in columns), strict=True))
 
     def shape(self, solution: str) -> Sequence[int]:
         return [len(texts) for texts in self.steps[solution]]
 
 
-def _steps(completions: pl.DataFrame) -> dict[str, list[list[str]]]:
-    steps: dict[str, list[list[str]]] = {}
-    columns = completions.select("solution_id", "step", "completion", "text")
-    for solution, step, completion, text in columns.iter_rows():
-        texts = steps.setdefault(solution, [])
-        if completion == 0:
-            texts.append([])
-        if step != len(texts) - 1 or completion != len(texts[step]):
-            raise ValueError(f"solution {solution}: step {step} completion {completion} has no predecessor")
-        texts[step].append(text)
-    return steps
+def _first_out_of_order(completions: pl.DataFrame) -> tuple[Any, ...] | None:
+    """KEY of the first row that does not follow on the one before it; None: every solution is whole."""
+    solution, step, completion = (pl.col(name) for name in KEY)
+    first = solution.ne_missing(solution.shift())
+    follows = (
+        pl.when(first)
+        .then((step == 0) & (completion == 0) & solution.is_first_distinct())
+        .when(step == step.shift())
+        .then(completion == completion.shift() + 1)
+        .otherwise((step == step.shift() + 1) & (completion == 0))
+    )
+    broken = completions.filter(~follows)
+    return broken.select(KEY).row(0) if broken.height else None

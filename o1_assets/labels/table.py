@@ -3,12 +3,12 @@
 The same labeller again: the later timestamp wins. Labellers who disagree: the majority; ties are dropped.
 Counted and left out: quality-control and screening records, ratings that are null or flagged, and all that
 a labeller said of a solution before calling it a bad problem or giving it up. What is left keeps the labelled
-own path unbroken: nothing stands after an own step that is negative, tied or left out.
+own path unbroken: nothing stands after an own step that is negative, tied or left out. An own step that a
+labeller wrote has a row without a rating. What stood before a completion are the own steps before its step.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -16,37 +16,43 @@ import polars as pl
 
 from o1_assets.artifact import Outcome, Task
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.intake import selection_check
-from o1_assets.labels.jsonl import read_lines
-from o1_assets.labels.merge import Event, Withdrawal, merge
-from o1_assets.labels.protocol import PROTOCOLS, Protocol, Slot
-from o1_assets.labels.ratings import ratings_of
-from o1_assets.labels.schema import Record, parse_moment
+from o1_assets.labels.inbox import RATINGS, RECORDS
+from o1_assets.labels.merge import merge
+from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
+from o1_assets.labels.slots import number_solutions, with_slot
 
 COLUMNS = (
-    "solution_id", "problem_id", "question", "step", "completion", "text", "prefix",
+    "solution_id", "problem_id", "question", "step", "completion", "text",
     "rating", "labeler", "batch", "line",
 )  # fmt: skip
 
 
+LONG = ("text", "steps", "token_ids")
+
+
 def make_labels(task: Task, config: LabelsConfig) -> Outcome:
-    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet (those labelled)."""
+    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet.
+
+    The latter has those that are labelled, without the long columns that rNN/selection has.
+    """
     selection = Selection.load(task.inputs["selection"])
     labels, dropped = label_table(task.inputs["batches"], selection, config)
-    solutions = selection.table.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
-    labels.write_parquet(task.out / "labels.parquet")
-    solutions.write_parquet(task.out / "solutions.parquet")
-    own = labels.filter(pl.col("completion") == 0)
+    chosen = selection.table.drop(LONG, strict=False)
+    solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
+    # A million labels are written again for every batch: the quickest level is as small within a twentieth.
+    labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
+    solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
+    rating, own = labels["rating"], labels["completion"] == 0
     return Outcome(
         figures={
-            "labels": labels.height,
-            "positive": labels.filter(pl.col("rating") == 1).height,
-            "neutral": labels.filter(pl.col("rating") == 0).height,
-            "negative": labels.filter(pl.col("rating") == -1).height,
+            "labels": rating.count(),
+            "positive": int((rating == 1).sum()),
+            "neutral": int((rating == 0).sum()),
+            "negative": int((rating == -1).sum()),
             "solutions": solutions.height,
             "solutions_not_labelled": selection.table.height - solutions.height,
-            "solutions_with_error": own.filter(pl.col("rating") < 0).height,
+            "solutions_with_error": int(((rating == -1) & own).sum()),
             **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
         },
         rows=labels.height,
@@ -59,77 +65,36 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
 def label_table(
     batches: Path, selection: Selection, config: LabelsConfig
 ) -> tuple[pl.DataFrame, Counter[str]]:
-    """labels.parquet's rows from a folder with batches and index.json, and what was dropped, by reason."""
-    reader = _Reader(selection, config)
-    for entry in json.loads((batches / "index.json").read_text())["batches"]:
-        reader.read(batches / f"{entry['digest']}.jsonl", entry["digest"])
-    merged, dropped = merge(reader.events, reader.withdrawals)
-    return _with_texts(merged, selection, reader.questions), dropped + reader.dropped
-
-
-class _Reader:
-    """Turns batches into rating events; counts what is no rating."""
-
-    def __init__(self, selection: Selection, config: LabelsConfig) -> None:
-        self.protocol: Protocol = PROTOCOLS[config.protocol]
-        self.check = selection_check(selection, config.round, self.protocol)
-        self.events: list[Event] = []
-        self.withdrawals: list[Withdrawal] = []
-        self.questions: dict[str, str] = {}
-        self.dropped: Counter[str] = Counter()
-
-    def read(self, path: Path, digest: str) -> None:
-        for line in read_lines(path):
-            if line.record is None:
-                self.dropped["unreadable_records"] += 1
-            else:
-                self._record(line.record, digest, line.number)
-
-    def _record(self, record: Record, digest: str, line: int) -> None:
-        if record.is_quality_control:
-            self.dropped["quality_control_records"] += 1
-            return
-        if violations := self.check(record):
-            # The selection has changed since the batch was accepted.
-            self.dropped[f"{violations[0].rule}_records"] += 1
-            return
-        assert record.o1 is not None and record.labeler is not None and record.timestamp is not None
-        solution = record.o1.solution_id
-        moment = int(parse_moment(record.timestamp).timestamp() * 1_000_000)
-        if record.label.finish_reason in ("bad_problem", "give_up"):
-            self.dropped[f"{record.label.finish_reason}_records"] += 1
-            self.withdrawals.append((solution, record.labeler, moment))
-            return
-        self.questions[solution] = min(
-            record.question.problem, self.questions.get(solution, record.question.problem)
-        )
-        ratings = ratings_of(record)
-        shape = [len(part.completions or []) for part in record.label.steps]
-        for slot in self.protocol.reached(shape, ratings):
-            self._slot(record, slot, (solution, record.labeler, moment, digest, line))
-
-    def _slot(self, record: Record, slot: Slot, origin: tuple[str, str, int, str, int]) -> None:
-        item = (record.label.steps[slot.step].completions or [])[slot.completion]
-        if item.rating is None and not item.flagged:
-            self.dropped["null_ratings"] += 1
-            return
-        solution, labeler, moment, digest, line = origin
-        flagged = bool(item.flagged)
-        self.events.append((solution, *slot, labeler, moment, digest, line, item.rating, flagged))
-
-
-def _with_texts(merged: pl.DataFrame, selection: Selection, questions: dict[str, str]) -> pl.DataFrame:
-    """Adds what each rating is about; rows in the order of solution id, step and completion."""
-    own = selection.completions.filter(pl.col("completion") == 0).group_by("solution_id", maintain_order=True)
-    paths = own.agg(pl.col("text").alias("path"))
-    asked = pl.DataFrame({"solution_id": list(questions), "question": list(questions.values())}).cast(
-        pl.String
+    """labels.parquet's rows from a folder of rNN/label_batches, and what was dropped, by reason."""
+    records, dropped = pl.read_parquet(batches / RECORDS), Counter[str]()
+    reason = (
+        pl.when("screening")
+        .then(pl.lit("screening"))
+        .when("quality_control")
+        .then(pl.lit("quality_control"))
+        .when(pl.col("misfit") != "")
+        .then("misfit")
+        .when(pl.col("finish_reason").is_in(WITHDRAWN))
+        .then("finish_reason")
     )
-    return (
-        merged.join(selection.completions, on=["solution_id", "step", "completion"], how="inner")
-        .join(paths, on="solution_id", how="inner")
-        .join(asked, on="solution_id", how="inner")
-        .with_columns(prefix=pl.col("path").list.head(pl.col("step")))
-        .sort("solution_id", "step", "completion")
-        .select(COLUMNS)
+    records = records.with_columns(gone=reason)
+    gone, counted = records.filter(pl.col("gone").is_not_null()), records.filter(pl.col("gone").is_null())
+    for name, count in gone.group_by("gone").len().iter_rows():
+        dropped[f"{name}_records"] = count
+    dropped["not_rated_yet"] = int(counted["not_rated"].sum())
+    events = pl.read_parquet(batches / RATINGS)
+    if gone.height:
+        events = events.join(gone, on=["batch", "line"], how="anti")
+    completions, numbers = number_solutions(selection.completions)
+    merged, lost = merge(
+        with_slot(events, numbers),
+        gone.filter(pl.col("gone").is_in(WITHDRAWN)).select("solution_id", "labeler", "moment"),
+        completions.filter(pl.col("written"))["slot"],
     )
+    questions = counted.group_by("solution_id").agg(pl.col("question").min())
+    # Both are sorted by slot: looking a row up is quicker than joining.
+    texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
+    labels = pl.concat([merged.drop("slot"), texts], how="horizontal").join(
+        questions, on="solution_id", how="inner", maintain_order="left"
+    )
+    return labels.select(COLUMNS), +(dropped + lost)

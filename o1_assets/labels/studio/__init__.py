@@ -1,0 +1,1 @@
+"""Label Studio as a labelling interface: a project a round out, annotations back through the inbox."""
