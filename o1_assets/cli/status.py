@@ -32,7 +32,7 @@ def status_rows(settings: Settings) -> tuple[list[dict[str, Any]], dict[str, str
             name, stage = key.split("/")
             if name not in waits:
                 made = status[f"{name}/selection"].state == "fresh"
-                people = stage == "label_batches" and made and profile.annotator == "human"
+                people = stage == "label_batches" and made and profile.annotator_of(int(name[1:])) == "human"
                 waits[name] = (
                     f"labels from people: `o1 labels export {name}`, then `o1 labels submit FILE --round {name}`"
                     if people

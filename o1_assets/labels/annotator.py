@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import Protocol as LabelProtocol
@@ -25,6 +25,17 @@ class Request:
     problem: Mapping[str, Any]
     prefix: tuple[str, ...]
     text: str
+    solution_id: str
+    step: int
+    completion: int
+
+
+@dataclass(frozen=True)
+class Path:
+    """A solution's own steps."""
+
+    problem: Mapping[str, Any]
+    steps: tuple[str, ...]
 
 
 class Annotator(Protocol):
@@ -41,6 +52,15 @@ class Annotator(Protocol):
         ...
 
 
+@runtime_checkable
+class PathAnnotator(Annotator, Protocol):
+    """Rates whole paths by itself, because it does not look at their steps one after another."""
+
+    def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
+        """For each path the ratings of its steps, up to the first negative one."""
+        ...
+
+
 def annotate(
     selection: Selection, round_name: str, protocol: LabelProtocol, annotator: Annotator, solutions: set[str]
 ) -> Iterator[Record]:
@@ -53,14 +73,17 @@ def annotate(
         for solution in selection.solution_ids
         if solution in solutions and annotator.covers(selection.problem_of[solution])
     }
+    own = _own_ratings(selection, annotator, list(ratings))
     active = list(ratings)
     while active:
-        slots = [
-            (solution, slot)
-            for solution in active
-            for slot in protocol.open_slots(selection.shape(solution), ratings[solution])
-        ]
-        answers = annotator.rate([_request(selection, solution, slot) for solution, slot in slots])
+        slots = []
+        for solution in active:
+            for slot in protocol.open_slots(selection.shape(solution), ratings[solution]):
+                if slot.completion == 0 and solution in own:
+                    ratings[solution][slot] = own[solution][slot.step]
+                else:
+                    slots.append((solution, slot))
+        answers = annotator.rate([_request(selection, *slot) for slot in slots]) if slots else []
         for (solution, slot), rating in zip(slots, answers, strict=True):
             ratings[solution][slot] = rating
         active = [s for s in active if not protocol.finished(selection.shape(s), ratings[s])]
@@ -76,7 +99,21 @@ def annotate(
             yield record
 
 
+def _own_ratings(
+    selection: Selection, annotator: Annotator, solutions: Sequence[str]
+) -> Mapping[str, Sequence[int]]:
+    """Ratings of each solution's own steps by an annotator that rates whole paths; empty for any other."""
+    if not isinstance(annotator, PathAnnotator):
+        return {}
+    paths = [
+        Path(selection.problem_of[solution], tuple(texts[0] for texts in selection.steps[solution]))
+        for solution in solutions
+    ]
+    return dict(zip(solutions, annotator.rate_paths(paths), strict=True))
+
+
 def _request(selection: Selection, solution: str, slot: Slot) -> Request:
     steps = selection.steps[solution]
     prefix = tuple(texts[0] for texts in steps[: slot.step])
-    return Request(selection.problem_of[solution], prefix, steps[slot.step][slot.completion])
+    text = steps[slot.step][slot.completion]
+    return Request(selection.problem_of[solution], prefix, text, solution, slot.step, slot.completion)

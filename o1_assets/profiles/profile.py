@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from o1_assets.artifact import StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.config import (
+    AnnotatorName,
+    LabelBatchesConfig,
+    LabelsConfig,
+    MonteCarloConfig,
+    OracleConfig,
+)
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
@@ -28,7 +35,12 @@ class Profile(StageConfig):
     executor: Literal["in_process", "multiprocess"]
     engine: Literal["transformers", "vllm"]
     model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
-    annotator: Literal["oracle", "human"]
+    annotator: AnnotatorName = Field(description="who rates every round but those in annotators")
+    annotators: Mapping[str, AnnotatorName] = Field(
+        default={}, description='round -> who rates it, as in {"r03":"human"}'
+    )
+    oracle: OracleConfig = OracleConfig()
+    monte_carlo: MonteCarloConfig = MonteCarloConfig()
 
     problems: ProblemsConfig
     base: BaseConfig
@@ -47,6 +59,18 @@ class Profile(StageConfig):
     last_eval: RoundEvalConfig
     summary: SummaryConfig
 
+    @model_validator(mode="after")
+    def _annotators_are_of_rounds(self) -> Self:
+        unknown = set(self.annotators) - {f"r{k:02d}" for k in range(self.rounds + 1)}
+        if unknown:
+            raise ValueError(
+                f"annotators names {', '.join(sorted(unknown))}; the rounds are r00 to r{self.rounds:02d}"
+            )
+        return self
+
+    def annotator_of(self, k: int) -> AnnotatorName:
+        return self.annotators.get(f"r{k:02d}", self.annotator)
+
     def seed_of(self, key: str) -> int:
         """The seed of the artifact `key`."""
         return derive_seed(self.seed, key)
@@ -55,7 +79,14 @@ class Profile(StageConfig):
         return self.first_selection if k == 0 else self.later_selection
 
     def batches(self, k: int) -> LabelBatchesConfig:
-        return LabelBatchesConfig(round=f"r{k:02d}", protocol=self._protocol(k), annotator=self.annotator)
+        annotator = self.annotator_of(k)
+        return LabelBatchesConfig(
+            round=f"r{k:02d}",
+            protocol=self._protocol(k),
+            annotator=annotator,
+            oracle=self.oracle if annotator == "oracle" else None,
+            monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
+        )
 
     def labels(self, k: int) -> LabelsConfig:
         return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k))
