@@ -18,6 +18,13 @@ import polars as pl
 from o1_assets.artifact import Compute, Cost, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
 from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
+from o1_assets.labels.gold import (
+    GOLD_FILE,
+    exact_ratings,
+    gold_solutions,
+    lead_batches,
+    screening_solutions,
+)
 from o1_assets.labels.inbox import PEOPLE, Inbox
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.monte_carlo import MonteCarlo
@@ -35,8 +42,9 @@ def label_batches(inbox: Inbox) -> Compute:
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
         """Inputs: selection, train (problems), and policy (checkpoint) if the annotator is monte_carlo.
 
-        Writes one <digest>.jsonl a batch, and index.json; for monte_carlo also estimates.parquet. Raises
-        Waiting if people are to rate and none of their batches is about this selection.
+        Writes one <digest>.jsonl a batch, and index.json; for monte_carlo also estimates.parquet; where people
+        rated and the exact checker knows gold or screening solutions, gold.parquet.
+        Raises Waiting if people are to rate and none of their batches is about this selection.
         """
         selection = Selection.load(task.inputs["selection"], task.inputs["train"])
         wanted = set(selection.solution_ids)
@@ -44,16 +52,22 @@ def label_batches(inbox: Inbox) -> Compute:
         digests = [digest for digest, solutions in rated_by.items() if solutions & wanted]
         people = len(digests)
         missing = wanted.difference(*(rated_by[d] for d in digests))
+        gold = gold_solutions(selection, config.quality)
+        from_leads = lead_batches(inbox, config.round, config.quality)
         figures: Figures = {"annotator": config.annotator}
         cost = Cost()
         if config.annotator == "human":
-            if not digests:
+            if from_leads.issuperset(digests):
                 raise Waiting(_what_to_do(config.round, len(wanted), len(rated_by)))
-        elif missing:
+        elif missing := missing | gold:  # what people say of gold becomes no label
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
             digest, figures, cost = _by_machine(task, config, inbox, selection, missing)
             digests.append(digest)
             missing = set()
+        known = gold | screening_solutions(selection, config.quality)
+        if people and known:
+            protocol = PROTOCOLS[config.protocol]
+            exact_ratings(selection, config.round, protocol, known).write_parquet(task.out / GOLD_FILE)
         index = [_copy(inbox, config.round, digest, task.out) for digest in sorted(digests)]
         (task.out / "index.json").write_text(
             json.dumps({"round": config.round, "selection": selection.digest, "batches": index}, indent=1)

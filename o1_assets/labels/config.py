@@ -47,6 +47,22 @@ class MonteCarloConfig(StageConfig):
         return self
 
 
+class QualityConfig(StageConfig):
+    """Screening and gold solutions, and who is excluded on them (Lightman et al. 2023)."""
+
+    gold: int = Field(
+        default=0, ge=0, description="gold solutions among those of a round; at most a tenth of them"
+    )
+    screening: int = Field(default=30, ge=0, description="solutions to try a new labeller on")
+    min_agreement: float = Field(
+        default=0.75, ge=0, le=1, description="share of the known ratings that a labeller has to agree with"
+    )
+    min_ratings: int = Field(default=20, gt=0, description="known ratings before a labeller is judged")
+    leads: tuple[str, ...] = Field(
+        default=(), description="labellers whose ratings are gold wherever they rated"
+    )
+
+
 class LabelBatchesConfig(StageConfig):
     """rNN/label_batches: who rates, and by which protocol (dense in r00, sparse later).
 
@@ -58,10 +74,12 @@ class LabelBatchesConfig(StageConfig):
     annotator: AnnotatorName
     oracle: OracleConfig | None = None
     monte_carlo: MonteCarloConfig | None = None
+    quality: QualityConfig = QualityConfig()
 
 
 class LabelsConfig(StageConfig):
-    """rNN/labels: the protocol that the batches have to keep to."""
+    """rNN/labels: the protocol that the batches have to keep to, and whose ratings count."""
 
     round: str = Field(pattern=r"^r\d\d$")
     protocol: Literal["dense", "sparse"]
+    quality: QualityConfig = QualityConfig()

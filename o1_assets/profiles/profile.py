@@ -17,6 +17,7 @@ from o1_assets.labels.config import (
     LabelsConfig,
     MonteCarloConfig,
     OracleConfig,
+    QualityConfig,
 )
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
@@ -41,6 +42,7 @@ class Profile(StageConfig):
     )
     oracle: OracleConfig = OracleConfig()
     monte_carlo: MonteCarloConfig = MonteCarloConfig()
+    quality: QualityConfig = QualityConfig()
 
     problems: ProblemsConfig
     base: BaseConfig
@@ -86,10 +88,11 @@ class Profile(StageConfig):
             annotator=annotator,
             oracle=self.oracle if annotator == "oracle" else None,
             monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
+            quality=self.quality,
         )
 
     def labels(self, k: int) -> LabelsConfig:
-        return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k))
+        return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k), quality=self.quality)
 
     def prm(self, k: int) -> PRMConfig:
         return self.first_prm if k == 0 else self.later_prm
