@@ -28,7 +28,7 @@ class MonteCarloConfig(StageConfig):
     )
     rollouts: int = Field(default=8, gt=0, description="rollouts after each completion")
     negative_to: float = Field(
-        default=0.0, ge=0, lt=1, description="soft: a share up to this is rated negative"
+        default=0.125, ge=0, lt=1, description="soft: a share up to this is rated negative"
     )
     positive_from: float = Field(
         default=0.25, gt=0, le=1, description="soft: a share from this on is rated positive, neutral between"

@@ -10,20 +10,28 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from o1_assets.artifact import Outcome, Task
+from o1_assets.artifact import Outcome, Task, Waiting
+from o1_assets.evaluation.plots import save_png
 from o1_assets.labels.config import LabelsConfig
+from o1_assets.labels.control import Controlled, control, read_gold
+from o1_assets.labels.inbox import PEOPLE
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.jsonl import read_lines
-from o1_assets.labels.merge import Event, Withdrawal, merge
+from o1_assets.labels.merge import EVENT, Withdrawal, merge
 from o1_assets.labels.protocol import PROTOCOLS, Protocol, Slot
+from o1_assets.labels.quality import Figures, label_figures
+from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.ratings import ratings_of
 from o1_assets.labels.schema import Record, parse_moment
 from o1_assets.labels.selection import Selection
 
+EVENTS = {**EVENT, "quality_control": pl.Boolean, "screening": pl.Boolean}
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text", "prefix",
     "rating", "labeler", "batch", "line",
@@ -33,10 +41,16 @@ COLUMNS = (
 def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet (those labelled)."""
     selection = Selection.load(task.inputs["selection"])
-    labels, dropped = label_table(task.inputs["batches"], selection, config)
+    made = labels_of(task.inputs["batches"], selection, config)
+    labels, dropped = made.table, made.dropped
+    if labels.is_empty() and made.control.excluded:
+        raise Waiting(_what_to_do(config, made.control.quality))
     solutions = selection.table.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
     labels.write_parquet(task.out / "labels.parquet")
     solutions.write_parquet(task.out / "solutions.parquet")
+    made.control.quality.write_parquet(task.out / "quality.parquet")
+    if chart := quality_chart(made.control.quality, config.quality.min_agreement):
+        save_png(task.out / "plots" / "labellers.png", *chart)
     own = labels.filter(pl.col("completion") == 0)
     return Outcome(
         figures={
@@ -47,6 +61,8 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
             "solutions": solutions.height,
             "solutions_not_labelled": selection.table.height - solutions.height,
             "solutions_with_error": own.filter(pl.col("rating") < 0).height,
+            **made.control.figures,
+            **made.effect,
             **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
         },
         rows=labels.height,
@@ -60,11 +76,40 @@ def label_table(
     batches: Path, selection: Selection, config: LabelsConfig
 ) -> tuple[pl.DataFrame, Counter[str]]:
     """labels.parquet's rows from a folder with batches and index.json, and what was dropped, by reason."""
+    made = labels_of(batches, selection, config)
+    return made.table, made.dropped
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """table: labels.parquet. effect: what excluding labellers changed in it, empty if nobody was."""
+
+    table: pl.DataFrame
+    dropped: Counter[str]
+    control: Controlled
+    effect: Figures
+
+
+def labels_of(batches: Path, selection: Selection, config: LabelsConfig) -> LabelTable:
+    """The label table of a folder with batches and index.json, after quality control."""
     reader = _Reader(selection, config)
-    for entry in json.loads((batches / "index.json").read_text())["batches"]:
+    index = json.loads((batches / "index.json").read_text())["batches"]
+    for entry in index:
         reader.read(batches / f"{entry['digest']}.jsonl", entry["digest"])
-    merged, dropped = merge(reader.events, reader.withdrawals)
-    return _with_texts(merged, selection, reader.questions), dropped + reader.dropped
+    events = pl.DataFrame(reader.events, schema=EVENTS, orient="row")
+    people = {entry["digest"] for entry in index if entry.get("source", PEOPLE) == PEOPLE}
+    controlled = control(events, read_gold(batches), people, config.quality)
+
+    def merged(counted: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+        return merge(counted.select(list(EVENT)).rows(), reader.withdrawals)
+
+    table, dropped = merged(controlled.counted)
+    effect: Figures = {}
+    if controlled.excluded:
+        checks = pl.col("quality_control") | pl.col("screening")
+        effect = label_figures(merged(events.filter(~checks))[0], table)
+    table = _with_texts(table, selection, reader.questions)
+    return LabelTable(table, dropped + reader.dropped, controlled, effect)
 
 
 class _Reader:
@@ -73,7 +118,7 @@ class _Reader:
     def __init__(self, selection: Selection, config: LabelsConfig) -> None:
         self.protocol: Protocol = PROTOCOLS[config.protocol]
         self.check = selection_check(selection, config.round, self.protocol)
-        self.events: list[Event] = []
+        self.events: list[tuple[Any, ...]] = []
         self.withdrawals: list[Withdrawal] = []
         self.questions: dict[str, str] = {}
         self.dropped: Counter[str] = Counter()
@@ -88,8 +133,9 @@ class _Reader:
     def _record(self, record: Record, digest: str, line: int) -> None:
         if record.is_quality_control:
             self.dropped["quality_control_records"] += 1
-            return
-        if violations := self.check(record):
+            if record.o1 is None:
+                return
+        elif violations := self.check(record):
             # The selection has changed since the batch was accepted.
             self.dropped[f"{violations[0].rule}_records"] += 1
             return
@@ -111,11 +157,12 @@ class _Reader:
     def _slot(self, record: Record, slot: Slot, origin: tuple[str, str, int, str, int]) -> None:
         item = (record.label.steps[slot.step].completions or [])[slot.completion]
         if item.rating is None and not item.flagged:
-            self.dropped["null_ratings"] += 1
+            self.dropped["null_ratings"] += not record.is_quality_control
             return
         solution, labeler, moment, digest, line = origin
         flagged = bool(item.flagged)
-        self.events.append((solution, *slot, labeler, moment, digest, line, item.rating, flagged))
+        checks = record.is_quality_control_question, record.is_initial_screening_question
+        self.events.append((solution, *slot, labeler, moment, digest, line, item.rating, flagged, *checks))
 
 
 def _with_texts(merged: pl.DataFrame, selection: Selection, questions: dict[str, str]) -> pl.DataFrame:
@@ -132,4 +179,13 @@ def _with_texts(merged: pl.DataFrame, selection: Selection, questions: dict[str,
         .with_columns(prefix=pl.col("path").list.head(pl.col("step")))
         .sort("solution_id", "step", "completion")
         .select(COLUMNS)
+    )
+
+
+def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:
+    out = quality.filter("excluded")
+    return (
+        f"{config.round} waits for labellers who pass quality control: all ratings came from {out.height} labellers "
+        f"who agree with less than {config.quality.min_agreement:.0%} of the known ratings "
+        f"({', '.join(out['labeler'].head(5))}); have others rate, or lower quality.min_agreement"
     )
