@@ -28,7 +28,7 @@ from o1_assets.artifact import Task
 from o1_assets.labels.annotator import annotate
 from o1_assets.labels.batches import label_batches
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, QualityConfig
-from o1_assets.labels.gold import gold_solutions
+from o1_assets.labels.gold import check_solutions
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.oracle import Oracle
@@ -114,7 +114,7 @@ def make_round_labels(home: Home, scratch: Path, world: str, seed: int, error_ra
     kept = QualityConfig(gold=15, min_agreement=0.0)
     quality = QualityConfig(gold=15) if world == "random excluded" else kept
     selection, inbox = Selection.load(home.selection, home.train), Inbox(scratch / "inbox")
-    gold = gold_solutions(selection, quality)
+    gold = check_solutions(selection, quality).gold
     for index in range(LABELERS):
         careless = world != "careful" and index == 0
         rater = Oracle(

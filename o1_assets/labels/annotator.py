@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -61,10 +61,10 @@ class PathAnnotator(Annotator, Protocol):
         ...
 
 
-def annotate(
-    selection: Selection, round_name: str, protocol: LabelProtocol, annotator: Annotator, solutions: set[str]
-) -> Iterator[Record]:
-    """Records of `solutions`, rated exactly as far as the protocol asks, in the selection's order.
+def rate_selection(
+    selection: Selection, protocol: LabelProtocol, annotator: Annotator, solutions: Collection[str]
+) -> dict[str, dict[Slot, int | None]]:
+    """The annotator's ratings of those of `solutions` that it covers, exactly as far as the protocol asks.
 
     All solutions advance together: each wave asks for everything that may be rated now.
     """
@@ -87,7 +87,14 @@ def annotate(
         for (solution, slot), rating in zip(slots, answers, strict=True):
             ratings[solution][slot] = rating
         active = [s for s in active if not protocol.finished(selection.shape(s), ratings[s])]
+    return ratings
 
+
+def annotate(
+    selection: Selection, round_name: str, protocol: LabelProtocol, annotator: Annotator, solutions: set[str]
+) -> Iterator[Record]:
+    """Records of `solutions`, rated by `rate_selection`, in the selection's order."""
+    ratings = rate_selection(selection, protocol, annotator, solutions)
     for index, record in enumerate(export_selection(selection, round_name, protocol)):
         assert record.o1 is not None
         solution = record.o1.solution_id

@@ -9,7 +9,6 @@ inbox.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,14 +17,14 @@ import polars as pl
 from o1_assets.artifact import Compute, Cost, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
 from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
+from o1_assets.labels.events import EVENT, RECORD
 from o1_assets.labels.gold import (
     GOLD_FILE,
+    check_solutions,
     exact_ratings,
-    gold_solutions,
     lead_batches,
-    screening_solutions,
 )
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import PEOPLE, RATINGS, RECORDS, Inbox
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.monte_carlo import MonteCarlo
 from o1_assets.labels.oracle import Oracle
@@ -42,8 +41,10 @@ def label_batches(inbox: Inbox) -> Compute:
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
         """Inputs: selection, train (problems), and policy (checkpoint) if the annotator is monte_carlo.
 
-        Writes one <digest>.jsonl a batch, and index.json; for monte_carlo also estimates.parquet; where people
-        rated and the exact checker knows gold or screening solutions, gold.parquet.
+        Writes ratings.parquet, records.parquet and index.json; for monte_carlo also estimates.parquet; where
+        people rated and the exact checker knows gold or screening solutions, gold.parquet. The lines themselves
+        stay in the inbox, where a batch's name is the digest of its lines: a row names its batch and line.
+
         Raises Waiting if people are to rate and none of their batches is about this selection.
         """
         selection = Selection.load(task.inputs["selection"], task.inputs["train"])
@@ -52,23 +53,24 @@ def label_batches(inbox: Inbox) -> Compute:
         digests = [digest for digest, solutions in rated_by.items() if solutions & wanted]
         people = len(digests)
         missing = wanted.difference(*(rated_by[d] for d in digests))
-        gold = gold_solutions(selection, config.quality)
+        checks = check_solutions(selection, config.quality)
         from_leads = lead_batches(inbox, config.round, config.quality)
         figures: Figures = {"annotator": config.annotator}
         cost = Cost()
         if config.annotator == "human":
             if from_leads.issuperset(digests):
                 raise Waiting(_what_to_do(config.round, len(wanted), len(rated_by)))
-        elif missing := missing | gold:  # what people say of gold becomes no label
+        elif missing := missing | checks.gold:  # what people say of gold becomes no label
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
             digest, figures, cost = _by_machine(task, config, inbox, selection, missing)
             digests.append(digest)
             missing = set()
-        known = gold | screening_solutions(selection, config.quality)
-        if people and known:
-            protocol = PROTOCOLS[config.protocol]
-            exact_ratings(selection, config.round, protocol, known).write_parquet(task.out / GOLD_FILE)
-        index = [_copy(inbox, config.round, digest, task.out) for digest in sorted(digests)]
+        if people and checks.known:
+            known = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
+            known.write_parquet(task.out / GOLD_FILE)
+        digests.sort()
+        write_tables(inbox, config.round, digests, task.out)
+        index = [_entry(inbox, config.round, digest) for digest in digests]
         (task.out / "index.json").write_text(
             json.dumps({"round": config.round, "selection": selection.digest, "batches": index}, indent=1)
             + "\n"
@@ -137,8 +139,7 @@ def file_annotations(
     return report.digest
 
 
-def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, str | int]:
-    shutil.copyfile(inbox.batch(round_name, digest), out / f"{digest}.jsonl")
+def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
     manifest = inbox.manifest(round_name, digest)
     return {
         "digest": digest,
@@ -146,6 +147,14 @@ def _copy(inbox: Inbox, round_name: str, digest: str, out: Path) -> dict[str, st
         "solutions": manifest.solutions,
         "source": manifest.source,
     }
+
+
+def write_tables(inbox: Inbox, round_name: str, digests: list[str], out: Path) -> None:
+    """All batches' ratings and records as one table each, in the order of digest, line, step and completion."""
+    tables = [inbox.tables(round_name, digest) for digest in digests]
+    for index, (name, schema) in enumerate(((RATINGS, EVENT), (RECORDS, RECORD))):
+        parts = [pl.DataFrame(schema=schema), *(table[index] for table in tables)]
+        pl.concat(parts).write_parquet(out / name, compression="zstd")
 
 
 def _what_to_do(round_name: str, solutions: int, others: int) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export import export_screening, export_selection
-from o1_assets.labels.gold import gold_solutions, lead_solutions, screening_solutions
+from o1_assets.labels.gold import check_solutions, lead_solutions
 from o1_assets.labels.inbox import Inbox, SubmitReport
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.protocol import PROTOCOLS
@@ -27,11 +27,11 @@ def export_to_file(
     the screening solutions instead.
     """
     loaded, protocol = Selection.load(selection, train), PROTOCOLS[config.protocol]
+    checks = check_solutions(loaded, config.quality)
     if screening:
-        chosen = screening_solutions(loaded, config.quality)
-        records = export_screening(loaded, config.round, protocol, chosen)
+        records = export_screening(loaded, config.round, protocol, checks.screening)
     else:
-        gold = gold_solutions(loaded, config.quality)
+        gold = checks.gold
         gold |= lead_solutions(inbox, config.round, config.quality) if inbox else frozenset()
         records = export_selection(loaded, config.round, protocol, gold)
     partial = file.with_name(f".{file.name}.partial")

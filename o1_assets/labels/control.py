@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import polars as pl
 from o1_assets.labels.agreement import SLOT
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.gold import GOLD_FILE
+from o1_assets.labels.inbox import PEOPLE
 from o1_assets.labels.quality import (
     GOLD,
     Figures,
@@ -32,7 +35,9 @@ class Controlled:
         return self.quality.filter("excluded").height
 
 
-def control(events: pl.DataFrame, gold: pl.DataFrame, people: set[str], config: QualityConfig) -> Controlled:
+def control(
+    events: pl.DataFrame, gold: pl.DataFrame, people: Collection[str], config: QualityConfig
+) -> Controlled:
     """Leaves out quality-control and screening records, and everything from people who are excluded.
 
     people: digests of the batches that people sent; machine annotators are not judged. What the leads say is
@@ -56,3 +61,9 @@ def read_gold(batches: Path) -> pl.DataFrame:
     """gold.parquet of a folder of rNN/label_batches, empty where there is none."""
     file = batches / GOLD_FILE
     return pl.read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
+
+
+def people_batches(batches: Path) -> set[str]:
+    """Digests of the batches in a folder of rNN/label_batches that people sent."""
+    index = json.loads((batches / "index.json").read_text())["batches"]
+    return {entry["digest"] for entry in index if entry["source"] == PEOPLE}

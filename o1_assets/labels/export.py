@@ -14,8 +14,16 @@ SCREENING = -1
 
 
 def generation_of(round_name: str) -> int | None:
-    """PRM800K's generation of a round: null for r00 (phase 1), k for round k."""
-    return int(round_name.removeprefix("r")) or None
+    """PRM800K's generation of a round: null for r00 (phase 1), then 0, 1, .. for r01, r02, .."""
+    k = int(round_name.removeprefix("r"))
+    return k - 1 if k else None
+
+
+def round_of(generation: int | None) -> str:
+    """The round that a generation of PRM800K drives. Raises ValueError on a negative one (screening)."""
+    if generation is not None and not 0 <= generation < 99:
+        raise ValueError(f"generation {generation} belongs to no round")
+    return f"r{0 if generation is None else generation + 1:02d}"
 
 
 def export_selection(

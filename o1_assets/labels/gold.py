@@ -7,16 +7,18 @@ that is gold is rated by everybody and becomes no label; one shown in screening 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
+from itertools import islice
+from typing import NamedTuple
 
 import polars as pl
 
-from o1_assets.labels.annotator import annotate
+from o1_assets.labels.annotator import rate_selection
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.inbox import PEOPLE, Inbox
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.quality import GOLD
-from o1_assets.labels.ratings import ratings_of
 from o1_assets.labels.selection import Selection
 
 GOLD_FILE = "gold.parquet"
@@ -24,15 +26,27 @@ LARGEST_SHARE = 0.1
 """Of a round's solutions: gold is not to cost a small round its labels."""
 
 
-def gold_solutions(selection: Selection, config: QualityConfig) -> frozenset[str]:
-    """The round's gold solutions: config.gold of those that the exact checker covers, at most a tenth of all."""
-    return frozenset(_ranked(selection)[: _gold_count(selection, config)])
+class Checks(NamedTuple):
+    """A round's solutions whose ratings the exact checker knows. gold: among those of every labeller, at most a
+    tenth of the round. screening: to try a new labeller on, none of them gold."""
+
+    gold: frozenset[str]
+    screening: frozenset[str]
+
+    @property
+    def known(self) -> frozenset[str]:
+        return self.gold | self.screening
 
 
-def screening_solutions(selection: Selection, config: QualityConfig) -> frozenset[str]:
-    """config.screening solutions to try a new labeller on, none of them gold."""
-    start = _gold_count(selection, config)
-    return frozenset(_ranked(selection)[start : start + config.screening])
+def check_solutions(selection: Selection, config: QualityConfig) -> Checks:
+    """config.gold and config.screening solutions of the selection, as many as the exact checker covers."""
+    oracle, solutions = Oracle(), selection.solution_ids
+    gold = min(config.gold, int(LARGEST_SHARE * len(solutions)))
+    # An order that says nothing about them.
+    order = sorted(solutions, key=lambda solution: hashlib.sha256(f"gold {solution}".encode()).digest())
+    covered = (s for s in order if oracle.covers(selection.problem_of[s]))
+    chosen = list(islice(covered, gold + config.screening))
+    return Checks(frozenset(chosen[:gold]), frozenset(chosen[gold:]))
 
 
 def lead_solutions(inbox: Inbox, round_name: str, config: QualityConfig) -> frozenset[str]:
@@ -50,26 +64,16 @@ def lead_batches(inbox: Inbox, round_name: str, config: QualityConfig) -> set[st
     return {d for d in people if set(inbox.manifest(round_name, d).labelers) <= set(config.leads)}
 
 
-def exact_ratings(
-    selection: Selection, round_name: str, protocol: Protocol, solutions: frozenset[str]
-) -> pl.DataFrame:
+def exact_ratings(selection: Selection, protocol: Protocol, solutions: Collection[str]) -> pl.DataFrame:
     """What the exact checker says of them, as far as the protocol asks: columns of GOLD."""
+    table = selection.table.filter(pl.col("solution_id").is_in(list(solutions)))
+    completions = selection.completions.filter(pl.col("solution_id").is_in(list(solutions)))
     rows = [
-        (record.o1.solution_id, slot.step, slot.completion, rating)
-        for record in annotate(selection, round_name, protocol, Oracle(), set(solutions))
-        if record.o1 is not None
-        for slot, rating in ratings_of(record).items()
+        (solution, *slot, rating)
+        for solution, ratings in rate_selection(
+            Selection(table, completions, selection.problems), protocol, Oracle(), solutions
+        ).items()
+        for slot, rating in ratings.items()
         if rating is not None
     ]
     return pl.DataFrame(rows, schema=GOLD, orient="row").sort("solution_id", "step", "completion")
-
-
-def _gold_count(selection: Selection, config: QualityConfig) -> int:
-    return min(config.gold, int(LARGEST_SHARE * len(selection.solution_ids)))
-
-
-def _ranked(selection: Selection) -> list[str]:
-    """Solutions that the exact checker covers, in an order that says nothing about them."""
-    oracle = Oracle()
-    covered = [s for s in selection.solution_ids if oracle.covers(selection.problem_of[s])]
-    return sorted(covered, key=lambda solution: hashlib.sha256(f"gold {solution}".encode()).digest())

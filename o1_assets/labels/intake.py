@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from o1_assets.labels.events import BatchTables, content_of
 from o1_assets.labels.jsonl import read_lines
 from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.ratings import ratings_of
-from o1_assets.labels.schema import Record
+from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.violation import Violation
 
+MAX_LISTED = 10_000
+"""Things wrong with one file that are listed one by one; the others are counted."""
 Check = Callable[[Record], list[Violation]]
 """All that is wrong with a record; empty: accept it."""
 
 
-def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> Check:
-    """A check against one round's selection. Quality-control records need a labeller and a time only."""
+@dataclass(frozen=True)
+class SelectionCheck:
+    """The `Check` against one round's selection. Quality-control records need a labeller and a time only."""
 
-    def check(record: Record) -> list[Violation]:
+    selection: Selection
+    round: str
+    protocol: Protocol
+
+    def __call__(self, record: Record) -> list[Violation]:
+        return self.examine(record)[0]
+
+    def examine(self, record: Record) -> tuple[list[Violation], str]:
+        """All that is wrong with a record, and the digest of what it shows."""
+        content = shown(record)
         found = list(_signature(record))
         if not record.is_quality_control and not found:
-            found = list(_identity(record, selection, round_name)) or [
-                *_changes(record, selection),
-                *_ratings(record, protocol),
+            found = list(_identity(record, self.selection, self.round)) or [
+                *_changes(record, self.selection, content),
+                *_ratings(record, self.protocol),
             ]
+        if not found:
+            return [], content
         solution = record.o1.solution_id if record.o1 else None
-        return [replace(violation, solution=solution) for violation in found]
+        return [replace(violation, solution=solution) for violation in found], content
 
-    return check
+
+def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> SelectionCheck:
+    """A check against one round's selection and protocol."""
+    return SelectionCheck(selection, round_name, protocol)
+
+
+def shown(record: Record) -> str:
+    """Digest of the completions that the labeller saw."""
+    return content_of([item.text for item in step.completions or ()] for step in record.label.steps)
 
 
 def _signature(record: Record) -> Iterator[Violation]:
@@ -46,17 +70,20 @@ def _identity(record: Record, selection: Selection, round_name: str) -> Iterator
         yield Violation("no_solution_id", "the field o1, which names the solution, is missing")
     elif record.o1.round != round_name:
         yield Violation("wrong_round", f"belongs to round {record.o1.round}, not {round_name}")
-    elif record.o1.solution_id not in selection.steps:
+    elif record.o1.solution_id not in selection.contents:
         yield Violation("unknown_solution", f"the selection of {round_name} has no such solution")
 
 
-def _changes(record: Record, selection: Selection) -> Iterator[Violation]:
+def _changes(record: Record, selection: Selection, content: str) -> Iterator[Violation]:
     assert record.o1 is not None
     solution = record.o1.solution_id
     problem = selection.problem_of.get(solution)
     if problem is not None and record.question.problem != problem["question"]:
         yield Violation("changed_question", "the question is not the one that was exported")
-    sent, steps = selection.steps[solution], record.label.steps
+    steps = record.label.steps
+    if content == selection.contents[solution] and all(part.completions for part in steps):
+        return
+    sent = selection.steps[solution]
     if len(steps) != len(sent):
         yield Violation("changed_steps", f"{len(steps)} steps came back, {len(sent)} were exported")
     for step, (part, texts) in enumerate(zip(steps, sent, strict=False)):
@@ -73,7 +100,7 @@ def _changes(record: Record, selection: Selection) -> Iterator[Violation]:
 
 def _ratings(record: Record, protocol: Protocol) -> Iterator[Violation]:
     ratings = ratings_of(record)
-    gave_no_reason = record.label.finish_reason not in ("bad_problem", "give_up")
+    gave_no_reason = record.label.finish_reason not in WITHDRAWN
     if gave_no_reason and not any(rating is not None for rating in ratings.values()):
         yield Violation("nothing_rated", "no completion is rated")
     shape = [len(part.completions or []) for part in record.label.steps]
@@ -82,32 +109,62 @@ def _ratings(record: Record, protocol: Protocol) -> Iterator[Violation]:
 
 @dataclass
 class Taken:
-    """What of a file was accepted: lines, whose and of which solutions; and all that is wrong with the others."""
+    """What of a file was accepted (lines, their digest, whose, of which solutions, as tables) and what was not.
 
+    violations: the first MAX_LISTED things that are wrong; by_rule counts all of them.
+    """
+
+    tables: BatchTables
     lines: int = 0
+    digest: str = ""
     solutions: set[str] = field(default_factory=set)
     labelers: set[str] = field(default_factory=set)
+    refused: int = 0
     violations: list[Violation] = field(default_factory=list)
+    by_rule: Counter[str] = field(default_factory=Counter)
+
+    def refuse(self, found: Sequence[Violation]) -> None:
+        """One line (or file) and all that is wrong with it."""
+        self.refused += 1
+        self.by_rule.update(violation.rule for violation in found)
+        self.violations += found[: max(0, MAX_LISTED - len(self.violations))]
 
 
-def take_good_lines(sent: Path, good: Path, check: Check) -> Taken:
-    """Writes the lines of `sent` that pass to `good`, byte for byte, and says what is wrong with the others."""
-    taken, empty = Taken(), True
+def take_good_lines(sent: Path, good: Path, check: SelectionCheck) -> Taken:
+    """Writes the lines of `sent` that pass to `good`, byte for byte, and says what is wrong with the others.
+
+    Memory does not grow with the lines that are refused, nor with the length of a line.
+    """
+    taken, empty, digest = Taken(BatchTables(check.protocol)), True, hashlib.sha256()
     with good.open("wb") as out:
         for line in read_lines(sent):
             empty = False
-            record = line.record
-            found = [replace(v, line=line.number) for v in check(record)] if record else [line.violation]
-            if record is None or found:
-                taken.violations += [violation for violation in found if violation is not None]
+            if line.record is None:
+                taken.refuse([line.violation] if line.violation else [])
                 continue
-            out.write(line.raw + b"\n")
+            found, content = check.examine(line.record)
+            if found:
+                taken.refuse([replace(violation, line=line.number) for violation in found])
+                continue
+            written = line.raw + b"\n"
+            digest.update(written)
+            out.write(written)
             taken.lines += 1
-            taken.labelers.add(record.labeler or "")
-            if record.o1:
-                taken.solutions.add(record.o1.solution_id)
-        out.flush()
-        os.fsync(out.fileno())
+            taken.tables.add(line.record, taken.lines, content)
+            taken.labelers.add(line.record.labeler or "")
+            if line.record.o1:
+                taken.solutions.add(line.record.o1.solution_id)
+    taken.digest = digest.hexdigest()
     if empty:
-        taken.violations.append(Violation("empty", "the file holds no records"))
+        taken.refuse([Violation("empty", "the file holds no records")])
     return taken
+
+
+def tables_of(batch: Path, protocol: Protocol) -> BatchTables:
+    """The tables of an accepted batch, from its lines. Raises ValueError on a line that is no record."""
+    tables = BatchTables(protocol)
+    for number, line in enumerate(read_lines(batch), 1):
+        if line.record is None:
+            raise ValueError(f"{batch}: {line.violation}")
+        tables.add(line.record, number, shown(line.record))
+    return tables

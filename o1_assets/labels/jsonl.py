@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import ValidationError
+import msgspec
 
 from o1_assets.labels.schema import Record
 from o1_assets.labels.violation import Violation
 
 MAX_LINE_BYTES = 1 << 24
 """PRM800K's longest line is far below; a longer one is skipped without being held in memory."""
+_AT = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_SLOT = re.compile(r"\.steps\[(\d+)\](?:\.completions\[(\d+)\])?")
 
 
 @dataclass(frozen=True)
@@ -33,26 +37,52 @@ def read_lines(path: Path) -> Iterator[Line]:
         while raw := file.readline(MAX_LINE_BYTES + 1):
             number += 1
             if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                beginning = raw[:200]
+                del raw
                 _skip_line(file)
                 message = f"longer than {MAX_LINE_BYTES} bytes"
-                yield Line(number, raw[:200], violation=Violation("line_too_long", message, number))
-            elif stripped := raw.strip():
+                yield Line(number, beginning, violation=Violation("line_too_long", message, number))
+            elif stripped := (raw.removeprefix(BOM_UTF8) if number == 1 else raw).strip():
                 yield parse_line(number, stripped)
 
 
 def parse_line(number: int, raw: bytes) -> Line:
-    """One line as a record, or as the violation `not_utf8`, `not_json` or `wrong_schema`."""
+    """One line as a record, or as what is wrong: `not_utf8`, `not_json`, `wrong_rating` or `wrong_schema`."""
     try:
         raw.decode("utf-8")
-        return Line(number, raw, record=Record.from_line(raw))
     except UnicodeDecodeError as error:
         return Line(number, raw, violation=Violation("not_utf8", f"not UTF-8 at byte {error.start}", number))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        if first["type"] == "json_invalid":
-            return Line(number, raw, violation=Violation("not_json", first["msg"], number))
-        where = ".".join(str(part) for part in first["loc"])
-        return Line(number, raw, violation=Violation("wrong_schema", f"{where}: {first['msg']}", number))
+    try:
+        return Line(number, raw, record=Record.from_line(raw))
+    except (ValueError, RecursionError) as error:
+        return Line(number, raw, violation=_what_is_wrong(number, raw, str(error)))
+
+
+class _OriginOnly(msgspec.Struct):
+    solution_id: str
+
+
+class _Named(msgspec.Struct):
+    o1: _OriginOnly
+
+
+def _what_is_wrong(number: int, raw: bytes, message: str) -> Violation:
+    try:
+        msgspec.json.decode(raw)
+    except (ValueError, RecursionError) as error:
+        return Violation("not_json", str(error), number)
+    try:
+        solution = msgspec.json.decode(raw, type=_Named).o1.solution_id
+    except (ValueError, RecursionError):
+        solution = None
+    found = _AT.search(message)
+    where = found[1].lstrip(".") if found else ""
+    slot = _SLOT.search(where)
+    step, completion = (None if at is None else int(at) for at in slot.groups()) if slot else (None, None)
+    rule, said = "wrong_schema", f"{where or 'the line'}: {_AT.sub('', message)}"
+    if completion is not None and where.endswith(".rating"):
+        rule, said = "wrong_rating", f"a rating is -1, 0, 1 or null ({where}: {_AT.sub('', message)})"
+    return Violation(rule, said, number, solution, step, completion)
 
 
 def _skip_line(file: BinaryIO) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from o1_assets.labels.protocol import Protocol, Ratings, Slot
-from o1_assets.labels.schema import Record
+from o1_assets.labels.schema import Rating, Record
 
 
 def ratings_of(record: Record) -> dict[Slot, int | None]:
@@ -26,7 +28,7 @@ def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, tim
     error = False
     for step, part in enumerate(record.label.steps):
         for completion, item in enumerate(part.completions or []):
-            item.rating = ratings.get(Slot(step, completion))
+            item.rating = cast(Rating | None, ratings.get(Slot(step, completion)))
             item.flagged = False if item.rating is not None else None
         own = ratings.get(Slot(step, 0))
         part.chosen_completion = 0 if own is not None and own >= 0 else None

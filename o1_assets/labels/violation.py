@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Violation:
-    """rule: a stable name for programs; message: one sentence for people; line counts from 1 (0: the whole file)."""
+    """rule: a stable name for programs; message: one sentence for people; line counts from 1 (0: the whole file).
+
+    file: which one of a folder; line is then the line in it.
+    """
 
     rule: str
     message: str
@@ -16,9 +19,11 @@ class Violation:
     solution: str | None = None
     step: int | None = None
     completion: int | None = None
+    file: str | None = None
 
     def __str__(self) -> str:
-        where = [f"line {self.line}"] if self.line else []
+        where = [self.file] if self.file else []
+        where += [f"line {self.line}"] if self.line else []
         where += [
             f"{name} {at}"
             for name in ("solution", "step", "completion")

@@ -8,6 +8,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from o1_assets.labels import commands
@@ -86,9 +87,9 @@ def test_good_lines_are_taken_and_each_bad_one_is_named_with_line_solution_step_
     other_question = world.rated(blank["direct"], {(0, 0): -1})
     other_question.question.problem = "Calculate 6 - 1."
     unknown = world.rated(blank["right"], GOOD)
-    unknown.o1 = unknown.o1.model_copy(update={"solution_id": "nobody"})
+    unknown.o1 = msgspec.structs.replace(unknown.o1, solution_id="nobody")
     elsewhere = world.rated(blank["right"], GOOD)
-    elsewhere.o1 = elsewhere.o1.model_copy(update={"round": "r04"})
+    elsewhere.o1 = msgspec.structs.replace(elsewhere.o1, round="r04")
     anonymous = world.rated(blank["right"], GOOD, labeler="")
     foreign = world.rated(blank["right"], GOOD)
     foreign.o1 = None

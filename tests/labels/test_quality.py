@@ -12,8 +12,9 @@ import pytest
 from o1_assets.evaluation.plots import png
 from o1_assets.labels.agreement import alpha, percent, standing, with_peers
 from o1_assets.labels.config import QualityConfig
+from o1_assets.labels.events import EVENT
 from o1_assets.labels.export import export_screening, export_selection
-from o1_assets.labels.gold import exact_ratings, gold_solutions, lead_solutions, screening_solutions
+from o1_assets.labels.gold import check_solutions, exact_ratings, lead_solutions
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, SPARSE
 from o1_assets.labels.quality import (
@@ -29,11 +30,6 @@ from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.selection import Selection
 from tests.labels import world
 
-EVENTS: dict[str, Any] = {
-    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "labeler": pl.String, "moment": pl.Int64,
-    "batch": pl.String, "line": pl.Int32, "rating": pl.Int8, "flagged": pl.Boolean,
-    "quality_control": pl.Boolean, "screening": pl.Boolean,
-}  # fmt: skip
 CONFIG = QualityConfig(gold=10, min_agreement=0.75, min_ratings=4)
 
 
@@ -52,7 +48,7 @@ def said(
 
 
 def frame(*parts: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame([row for part in parts for row in part], schema=EVENTS)
+    return pl.DataFrame([row for part in parts for row in part], schema=EVENT)
 
 
 def known(ratings: dict[str, int]) -> pl.DataFrame:
@@ -243,11 +239,11 @@ def many(tmp_path: Path) -> Selection:
 
 def test_gold_and_screening_follow_from_the_selection_and_do_not_overlap(many: Selection) -> None:
     config = QualityConfig(gold=3, screening=5)
-    gold, screening = gold_solutions(many, config), screening_solutions(many, config)
+    gold, screening = check_solutions(many, config)
     assert (len(gold), len(screening)) == (3, 5) and not gold & screening
-    assert gold_solutions(many, config) == gold and gold <= set(many.solution_ids)
-    assert len(gold_solutions(many, QualityConfig(gold=30))) == 4, "at most a tenth of the round"
-    assert gold_solutions(many, QualityConfig(gold=0)) == frozenset()
+    assert check_solutions(many, config).gold == gold and gold <= set(many.solution_ids)
+    assert len(check_solutions(many, QualityConfig(gold=30)).gold) == 4, "at most a tenth of the round"
+    assert check_solutions(many, QualityConfig(gold=0, screening=0)).known == frozenset()
 
 
 def test_only_solutions_that_the_checker_covers_are_gold(tmp_path: Path) -> None:
@@ -257,11 +253,11 @@ def test_only_solutions_that_the_checker_covers_are_gold(tmp_path: Path) -> None
     problems.with_columns(metadata=pl.when(covered).then("metadata").otherwise(pl.lit("{}"))).write_parquet(
         train / "problems.parquet"
     )
-    assert gold_solutions(Selection.load(selection, train), QualityConfig(gold=3)) == {"wrong"}
+    assert check_solutions(Selection.load(selection, train), QualityConfig(gold=3)) == ({"wrong"}, set())
 
 
 def test_gold_is_marked_in_the_export_and_differs_in_nothing_else(many: Selection) -> None:
-    gold = gold_solutions(many, QualityConfig(gold=3))
+    gold = check_solutions(many, QualityConfig(gold=3)).gold
     plain = [record.to_line() for record in export_selection(many, world.ROUND, DENSE)]
     records = list(export_selection(many, world.ROUND, DENSE, gold))
     assert {r.o1.solution_id for r in records if r.o1 and r.is_quality_control_question} == gold
@@ -271,7 +267,7 @@ def test_gold_is_marked_in_the_export_and_differs_in_nothing_else(many: Selectio
 
 
 def test_screening_problems_are_of_generation_minus_one(many: Selection) -> None:
-    chosen = screening_solutions(many, QualityConfig(gold=3, screening=5))
+    chosen = check_solutions(many, QualityConfig(gold=3, screening=5)).screening
     records = list(export_screening(many, world.ROUND, DENSE, chosen))
     assert {r.o1.solution_id for r in records if r.o1} == chosen
     assert all(r.generation == -1 and r.is_initial_screening_question for r in records)
@@ -279,11 +275,11 @@ def test_screening_problems_are_of_generation_minus_one(many: Selection) -> None
 
 def test_the_known_ratings_are_the_checkers_as_far_as_the_protocol_asks(tmp_path: Path) -> None:
     selection = world.load(tmp_path)
-    dense = exact_ratings(selection, world.ROUND, DENSE, frozenset({"right", "wrong"}))
+    dense = exact_ratings(selection, DENSE, frozenset({"right", "wrong"}))
     assert dense.filter(pl.col("solution_id") == "wrong").rows() == [
         ("wrong", 0, 0, -1), ("wrong", 0, 1, 1), ("wrong", 0, 2, -1)
     ]  # fmt: skip
-    sparse = exact_ratings(selection, world.ROUND, SPARSE, frozenset({"right"}))
+    sparse = exact_ratings(selection, SPARSE, frozenset({"right"}))
     assert sparse.rows() == [("right", 0, 0, 1), ("right", 1, 0, 1), ("right", 2, 0, 1)]
 
 

@@ -59,7 +59,7 @@ def test_a_reader_that_knows_only_prm800k_reads_an_export(tmp_path: Path) -> Non
     exported = json.loads(world.unrated(world.load(tmp_path))["right"].to_line())
     origin = exported.pop("o1")
     assert origin["solution_id"] == "right" and origin["round"] == "r03"
-    assert exported["generation"] == 3
+    assert exported["generation"] == 2, "phase 2 begins with generation 0 in r01"
     assert exported["question"]["pre_generated_steps"] == ["3*4=12", "12-5=7", "answer 7"]
     assert exported["question"]["ground_truth_answer"] == "7"
     assert [[c["rating"] for c in step["completions"]] for step in exported["label"]["steps"]] == [

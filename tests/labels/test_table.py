@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from o1_assets.labels.batches import write_tables
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.inbox import PEOPLE, Inbox
 from o1_assets.labels.protocol import DENSE, Slot
 from o1_assets.labels.schema import HumanCompletion, Record
 from o1_assets.labels.selection import Selection
@@ -36,9 +37,8 @@ def table_of(
     for records in batches:
         report = inbox.submit(world.write(folder / "sent.jsonl", records), ROUND, world.check(selection))
         assert not report.rejected, report.rejected
-    index = [{"digest": digest} for digest in inbox.accepted(ROUND)]
-    for entry in index:
-        (out / f"{entry['digest']}.jsonl").write_bytes(inbox.batch(ROUND, entry["digest"]).read_bytes())
+    write_tables(inbox, ROUND, inbox.accepted(ROUND), out)
+    index = [{"digest": digest, "source": PEOPLE} for digest in inbox.accepted(ROUND)]
     (out / "index.json").write_text(json.dumps({"batches": index}))
     table, dropped = label_table(out, selection, CONFIG)
     return table, dict(dropped)
@@ -72,7 +72,7 @@ def test_a_row_says_what_was_rated_after_which_prefix_by_whom_and_where(
     table, dropped = table_of(
         selection, [[rated(blank["direct"], {(0, 0): -1}), rated(blank["right"], good)]], tmp_path
     )
-    assert tuple(table.columns) == COLUMNS and dropped == {"null_ratings": 2}
+    assert tuple(table.columns) == COLUMNS and dropped == {"not_rated_yet": 2}
     row = table.filter(
         (pl.col("solution_id") == "right") & (pl.col("step") == 1) & (pl.col("completion") == 2)
     ).to_dicts()[0]
@@ -146,8 +146,8 @@ def test_what_the_paper_leaves_out_is_left_out_and_counted(
     table, dropped = table_of(selection, [[gold, screening, bad, gave_up, flagged]], tmp_path)
     assert table.select("solution_id", "step", "completion", "rating").rows() == [("wrong", 0, 0, -1)]
     assert dropped == {
-        "quality_control_records": 2, "bad_problem_records": 1, "give_up_records": 1, "flagged_ratings": 1,
-        "null_ratings": 1,
+        "quality_control_records": 1, "screening_records": 1, "bad_problem_records": 1, "give_up_records": 1,
+        "flagged_ratings": 1, "null_ratings": 1,
     }  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def test_batches_about_a_selection_that_has_changed_since_are_counted_not_used(
     other = Selection.load(*world.write_selection(tmp_path / "altered", altered))
     table, dropped = label_table(tmp_path / "batches", other, CONFIG)
     assert table.height == 0
-    assert dropped == {"unknown_solution_records": 1, "changed_completions_records": 1}
+    assert dropped == {"unknown_solution_records": 1, "changed_solution_records": 1}
 
 
 def test_the_artifact_holds_labels_and_the_labelled_solutions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,7 +99,7 @@ def rated(
     protocol: Protocol = DENSE,
 ) -> Record:
     """A copy of the record with ratings by (step, completion)."""
-    filled = record.model_copy(deep=True)
+    filled = copy.deepcopy(record)
     fill(filled, {Slot(*slot): rating for slot, rating in ratings.items()}, protocol, labeler, timestamp)
     return filled
 

@@ -1,0 +1,73 @@
+"""Files that strangers send: read without following a link, written so that a crash leaves all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+_CHUNK = 1 << 20
+
+
+class NotAFile(ValueError):
+    """A link, a device, a pipe: whatever is not plainly a file (or a folder of files)."""
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """The file for reading, never through a link. Raises NotAFile, FileNotFoundError or another OSError."""
+    if path.is_symlink():
+        raise NotAFile(f"{path} is a link; links are not followed, send the file itself")
+    # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotAFile(f"{path} is not a file; send a .jsonl file or a folder of them")
+    return os.fdopen(handle, "rb")
+
+
+def append(source: Path, out: BinaryIO) -> tuple[int, bool]:
+    """Copies a file's bytes to `out`. Returns its number of newlines, and whether it ends in the middle of a line."""
+    newlines, last = 0, b"\n"
+    with open_regular(source) as file:
+        while chunk := file.read(_CHUNK):
+            out.write(chunk)
+            newlines += chunk.count(b"\n")
+            last = chunk[-1:]
+    return newlines, last != b"\n"
+
+
+def seal(folder: Path) -> None:
+    """Everything in the folder is on the disk when this returns."""
+    for path in [*(path for path in folder.rglob("*") if path.is_file()), folder]:
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def publish(folder: Path, target: Path) -> bool:
+    """One rename makes a sealed folder visible. False: it was there already, from an equal batch."""
+    seal(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.rename(target)
+    except OSError:
+        if target.is_dir() and not target.is_symlink():
+            return False
+        raise
+    sync(target.parent)
+    return True
+
+
+def sha256(path: Path) -> str:
+    """Of a file that is no link. Raises NotAFile, OSError."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
