@@ -1,49 +1,75 @@
 """How far labellers agree: percent, and Krippendorff's alpha, on one rating a labeller and completion.
 
-Ratings are frames with a row a rating: solution_id, step, completion, labeler, rating (-1, 0 or 1). All of it
-is counted a completion, never a pair of labellers, so a million ratings take a second.
+All of it is counted a completion, never a pair of labellers, on integer keys: a million ratings take a second.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 SLOT = ["solution_id", "step", "completion"]
 VALUES = (-1, 0, 1)
+COUNTS = [f"rated {value}" for value in VALUES]
 
 
-def standing(events: pl.DataFrame) -> pl.DataFrame:
-    """What each labeller says last of each completion; what is null (unsure) or flagged says nothing.
+def last_words(events: pl.DataFrame) -> pl.DataFrame:
+    """What each labeller said last of each completion; what was said in screening is kept apart.
 
-    events: also moment, batch, line, flagged and screening. What was said in screening is kept apart.
+    events: SLOT, labeler, moment, batch, line, rating, flagged and screening. Adds slot, a number for each
+    completion. Moments that are equal are settled by content, as in the label table.
     """
-    return (
-        events.sort("moment", "rating", "flagged", "batch", "line")
-        .unique([*SLOT, "labeler", "screening"], keep="last", maintain_order=True)
-        .filter(pl.col("rating").is_not_null() & ~pl.col("flagged").fill_null(False))
-    )
+    order = ["moment", "rating", "flagged", "batch", "line"]
+    numbered = events.with_columns(slot=_number(pl.col("solution_id").rank("dense"), "step", "completion"))
+    whose = _number(pl.col("slot"), pl.col("labeler").rank("dense"), "screening")
+    keyed = numbered.with_columns(whose=whose)
+    again = keyed["whose"].is_duplicated()
+    if not again.any():
+        return numbered
+    changed = keyed.filter(again).sort(order).unique("whose", keep="last", maintain_order=True)
+    return pl.concat([keyed.filter(~again), changed]).drop("whose")
 
 
-def alpha(ratings: pl.DataFrame) -> float | None:
-    """Krippendorff's alpha at the ordinal level; None unless a completion has two ratings and two values occur.
+def ratings_in(words: pl.DataFrame) -> pl.DataFrame:
+    """The rows that hold a rating: what is null (unsure) or flagged says nothing."""
+    return words.filter(pl.col("rating").is_not_null() & ~pl.col("flagged").fill_null(False))
 
-    1 is agreement, 0 what chance would give. Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability".
+
+def alpha(counts: pl.DataFrame) -> float | None:
+    """Krippendorff's alpha at the ordinal level, from `counts_of` (or any rows with COUNTS, one a completion).
+
+    1 is agreement, 0 what chance would give; None without two ratings of one completion and two values among
+    them. Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability".
     """
     import krippendorff
 
-    counts = _counts(ratings).filter(pl.col("raters") > 1)
-    table = counts.select(str(value) for value in VALUES).to_numpy()
+    # In an order of their own: the sum of floats must not depend on that of the rows.
+    alike = counts.group_by(COUNTS).agg(rows=pl.len()).sort(COUNTS)
+    table = np.repeat(alike.select(COUNTS).to_numpy(), alike["rows"].to_numpy(), axis=0)
+    table = table[table.sum(axis=1) > 1]
     if (table.sum(axis=0) > 0).sum() < 2:
         return None
     return float(krippendorff.alpha(value_counts=table, value_domain=VALUES, level_of_measurement="ordinal"))
 
 
-def percent(ratings: pl.DataFrame) -> float | None:
-    """Share of all pairs of ratings of one completion that are equal; None if there are no pairs."""
-    counts = _counts(ratings)
-    pairs = int((counts["raters"] * (counts["raters"] - 1)).sum())
-    equal = sum(int((counts[str(value)] * (counts[str(value)] - 1)).sum()) for value in VALUES)
-    return equal / pairs if pairs else None
+def percent(counts: pl.DataFrame) -> float | None:
+    """Share of all pairs of ratings of one completion that are equal, from `counts_of`; None if there are no pairs."""
+    table = counts.select(COUNTS).to_numpy()
+    each = table.sum(axis=1)
+    pairs = int((each * (each - 1)).sum())
+    return int((table * (table - 1)).sum()) / pairs if pairs else None
+
+
+def counts_of(ratings: pl.DataFrame) -> pl.DataFrame:
+    """A row for each completion that two or more rated: slot, and how many gave each value (COUNTS)."""
+    return (
+        ratings.filter(pl.col("slot").is_duplicated())
+        .group_by("slot")
+        .agg(
+            (pl.col("rating") == value).sum().cast(pl.Int64).alias(name)
+            for value, name in zip(VALUES, COUNTS, strict=True)
+        )
+    )
 
 
 def with_peers(ratings: pl.DataFrame) -> pl.DataFrame:
@@ -52,21 +78,23 @@ def with_peers(ratings: pl.DataFrame) -> pl.DataFrame:
     peer_agreement: share of equal pairs of one rating of the labeller's and one of another's. peer_alpha: alpha
     of everybody on the completions that the labeller shares.
     """
-    shared = ratings.with_columns(
-        others=pl.len().over(SLOT).cast(pl.Int64) - 1,
-        equal=pl.len().over(*SLOT, "rating").cast(pl.Int64) - 1,
-    ).filter(pl.col("others") > 0)
-    rows = shared.group_by("labeler").agg(
-        shared_ratings=pl.len().cast(pl.Int64), peer_agreement=pl.col("equal").sum() / pl.col("others").sum()
+    shared = ratings.select("slot", "labeler", "rating").join(counts_of(ratings), on="slot", how="inner")
+    same = pl.coalesce(
+        pl.when(pl.col("rating") == value).then(name) for value, name in zip(VALUES, COUNTS, strict=True)
     )
-    alphas = [
-        alpha(shared.join(shared.filter(pl.col("labeler") == who), on=SLOT, how="semi"))
-        for who in rows["labeler"]
-    ]
-    return rows.with_columns(peer_alpha=pl.Series(alphas, dtype=pl.Float64)).sort("labeler")
+    rows = shared.group_by("labeler").agg(
+        shared_ratings=pl.len().cast(pl.Int64),
+        peer_agreement=(same - 1).sum() / (pl.sum_horizontal(COUNTS) - 1).sum(),
+    )
+    alphas = {str(who): alpha(part) for (who,), part in shared.group_by("labeler")}
+    return rows.with_columns(
+        peer_alpha=pl.Series([alphas[who] for who in rows["labeler"]], dtype=pl.Float64)
+    ).sort("labeler")
 
 
-def _counts(ratings: pl.DataFrame) -> pl.DataFrame:
-    """A row a completion: how many gave each value, named by it, and raters, how many there are."""
-    values = [(pl.col("rating") == value).sum().cast(pl.Int64).alias(str(value)) for value in VALUES]
-    return ratings.group_by(SLOT).agg(*values, raters=pl.len().cast(pl.Int64))
+def _number(*parts: pl.Expr | str) -> pl.Expr:
+    """One number for each combination of small whole numbers."""
+    first, *others = [(pl.col(p) if isinstance(p, str) else p).cast(pl.UInt64) for p in parts]
+    for part in others:
+        first = first * (part.max() + 1) + part
+    return first

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from o1_assets.labels.agreement import SLOT
+from o1_assets.labels.agreement import SLOT, last_words
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.gold import GOLD_FILE
 from o1_assets.labels.inbox import PEOPLE
@@ -45,15 +45,16 @@ def control(
     """
     by_people = pl.col("batch").is_in(list(people))
     from_people = events.filter(by_people)
-    leads = lead_gold(from_people, config.leads)
+    words = last_words(from_people)
+    leads = lead_gold(words, config.leads)
     known = pl.concat([leads, gold.join(leads, on=SLOT, how="anti")])
-    quality = judge_labelers(from_people, known, config)
+    quality = judge_labelers(words, known, config)
     rated = events.filter(~pl.col("quality_control") & ~pl.col("screening"))
     out = quality.filter("excluded")["labeler"].to_list()
     counted = rated.filter(~(by_people & pl.col("labeler").is_in(out)))
     if from_people.is_empty():
         return Controlled(quality, counted, {})
-    figures = {**agreement_figures(from_people, quality), "excluded_ratings": rated.height - counted.height}
+    figures = {**agreement_figures(words, quality), "excluded_ratings": rated.height - counted.height}
     return Controlled(quality, counted, figures)
 
 

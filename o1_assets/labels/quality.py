@@ -1,9 +1,8 @@
 """Quality control: whose ratings count. Labellers are judged on solutions whose ratings are known.
 
 After Lightman et al. 2023: who agrees with less than 75% of the ratings of the screening problems does not
-enter, and gold problems among those of every generation show who drifts. Pure functions of frames; the rating
-events have solution_id, step, completion, labeler, moment, batch, line, rating, flagged,
-quality_control and screening.
+enter, and gold problems among those of every generation show who drifts. Pure functions of frames; `words` is
+what `agreement.last_words` makes of the rating events, with quality_control and screening.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.labels.agreement import SLOT, alpha, percent, standing, with_peers
+from o1_assets.labels.agreement import SLOT, alpha, counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 
 Figures = dict[str, float | int | str | None]
@@ -31,22 +30,23 @@ QUALITY: dict[str, Any] = {
 round. screening_*: on screening problems. shared_*, peer_*: see `agreement.with_peers`. reason: why excluded."""
 
 
-def judge_labelers(events: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
+def judge_labelers(words: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
     """The table QUALITY, ordered by labeller. gold: columns of GOLD.
 
     The leads, whose ratings are the gold, are measured but never excluded; nor is anybody on fewer than
     config.min_ratings ratings of gold, or of screening. A labeller who only did the screening is judged too.
     """
-    said = standing(events)
+    said = ratings_in(words)
     known = gold.select(*SLOT, known=pl.col("rating"))
-    compared = said.join(known, on=SLOT, how="inner").with_columns(hit=pl.col("rating") == pl.col("known"))
+    near = said.filter(pl.col("solution_id").is_in(gold["solution_id"].unique().to_list()))
+    compared = near.join(known, on=SLOT, how="inner").with_columns(hit=pl.col("rating") == pl.col("known"))
     on_gold = _agreement(compared.filter(~pl.col("screening")), "gold")
     on_screening = _agreement(compared.filter("screening"), "screening").drop("screening_alpha")
     working = said.filter(~pl.col("screening"))
     labels = (
         working.filter(~pl.col("quality_control")).group_by("labeler").agg(ratings=pl.len().cast(pl.Int64))
     )
-    table = events.select("labeler").unique()
+    table = words.select("labeler").unique()
     for part in (labels, on_gold, on_screening, with_peers(working)):
         table = table.join(part, on="labeler", how="left")
     counts = ["ratings", "gold_ratings", "screening_ratings", "shared_ratings"]
@@ -72,10 +72,11 @@ def without_excluded(rows: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
     return rows.join(quality.filter("excluded"), on="labeler", how="anti", maintain_order="left")
 
 
-def agreement_figures(events: pl.DataFrame, quality: pl.DataFrame) -> Figures:
+def agreement_figures(words: pl.DataFrame, quality: pl.DataFrame) -> Figures:
     """How many were excluded, and how far labellers agree before and after it; None without shared completions."""
-    before = standing(events).filter(~pl.col("screening"))
-    after = without_excluded(before, quality)
+    said = ratings_in(words).filter(~pl.col("screening"))
+    before = counts_of(said)
+    after = counts_of(without_excluded(said, quality)) if quality["excluded"].any() else before
     return {
         "labelers": quality.height,
         "labelers_excluded": quality.filter("excluded").height,
@@ -96,9 +97,9 @@ def label_figures(before: pl.DataFrame, after: pl.DataFrame) -> Figures:
     }
 
 
-def lead_gold(events: pl.DataFrame, leads: Collection[str]) -> pl.DataFrame:
+def lead_gold(words: pl.DataFrame, leads: Collection[str]) -> pl.DataFrame:
     """What the leads say: columns of GOLD. Where they contradict each other, it is not known."""
-    said = standing(events).filter(pl.col("labeler").is_in(list(leads)))
+    said = ratings_in(words).filter(pl.col("labeler").is_in(list(leads)))
     one = said.group_by(SLOT).agg(pl.col("rating").first(), values=pl.col("rating").n_unique())
     return (
         one.filter(pl.col("values") == 1)
@@ -112,12 +113,10 @@ def _agreement(compared: pl.DataFrame, name: str) -> pl.DataFrame:
     rows = compared.group_by("labeler").agg(
         pl.len().cast(pl.Int64).alias(f"{name}_ratings"), pl.col("hit").mean().alias(f"{name}_agreement")
     )
-    alphas = []
-    for who in rows["labeler"]:
-        mine = compared.filter(pl.col("labeler") == who)
-        alphas.append(
-            alpha(pl.concat([mine.select(*SLOT, pl.col(c).alias("rating")) for c in ("rating", "known")]))
-        )
+    both = pl.concat(
+        [compared.select("labeler", "slot", pl.col(c).alias("rating")) for c in ("rating", "known")]
+    )
+    alphas = [alpha(counts_of(both.filter(pl.col("labeler") == who))) for who in rows["labeler"]]
     return rows.with_columns(pl.Series(f"{name}_alpha", alphas, dtype=pl.Float64))
 
 

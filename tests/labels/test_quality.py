@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from o1_assets.evaluation.plots import png
-from o1_assets.labels.agreement import alpha, percent, standing, with_peers
+from o1_assets.labels import agreement, quality
+from o1_assets.labels.agreement import counts_of, last_words, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.events import EVENT
 from o1_assets.labels.export import export_screening, export_selection
@@ -21,7 +22,6 @@ from o1_assets.labels.quality import (
     GOLD,
     QUALITY,
     agreement_figures,
-    judge_labelers,
     label_figures,
     lead_gold,
     without_excluded,
@@ -51,6 +51,18 @@ def frame(*parts: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame([row for part in parts for row in part], schema=EVENT)
 
 
+def standing(events: pl.DataFrame) -> pl.DataFrame:
+    return ratings_in(last_words(events))
+
+
+def alpha(ratings: pl.DataFrame) -> float | None:
+    return agreement.alpha(counts_of(ratings))
+
+
+def judge_labelers(events: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
+    return quality.judge_labelers(last_words(events), gold, config)
+
+
 def known(ratings: dict[str, int]) -> pl.DataFrame:
     return pl.DataFrame(
         [(solution, 0, 0, rating) for solution, rating in ratings.items()], schema=GOLD, orient="row"
@@ -65,8 +77,8 @@ def wrong_on(count: int) -> dict[str, int | None]:
     return {s: (1 if r < 1 else -1) if i < count else r for i, (s, r) in enumerate(TRUTH.items())}
 
 
-def of(quality: pl.DataFrame, who: str) -> dict[str, Any]:
-    return quality.row(by_predicate=pl.col("labeler") == who, named=True)
+def of(found: pl.DataFrame, who: str) -> dict[str, Any]:
+    return found.row(by_predicate=pl.col("labeler") == who, named=True)
 
 
 def test_who_agrees_with_too_little_gold_is_excluded_and_who_agrees_with_enough_is_not() -> None:
@@ -75,12 +87,12 @@ def test_who_agrees_with_too_little_gold_is_excluded_and_who_agrees_with_enough_
         said("just", wrong_on(2), kind="gold"),
         said("below", wrong_on(3), kind="gold"),
     )
-    quality = judge_labelers(events, GOLD_TABLE, CONFIG)
-    assert quality.schema == QUALITY and quality["labeler"].to_list() == ["below", "exact", "just"]
-    assert [of(quality, who)["gold_agreement"] for who in ("exact", "just", "below")] == [1.0, 0.75, 0.625]
-    assert quality.filter("excluded")["labeler"].to_list() == ["below"]
-    assert of(quality, "below")["reason"] == "gold" and of(quality, "exact")["gold_alpha"] == 1.0
-    assert of(quality, "exact")["ratings"] == 0 and of(quality, "exact")["gold_ratings"] == 8
+    found = judge_labelers(events, GOLD_TABLE, CONFIG)
+    assert found.schema == QUALITY and found["labeler"].to_list() == ["below", "exact", "just"]
+    assert [of(found, who)["gold_agreement"] for who in ("exact", "just", "below")] == [1.0, 0.75, 0.625]
+    assert found.filter("excluded")["labeler"].to_list() == ["below"]
+    assert of(found, "below")["reason"] == "gold" and of(found, "exact")["gold_alpha"] == 1.0
+    assert of(found, "exact")["ratings"] == 0 and of(found, "exact")["gold_ratings"] == 8
 
 
 def test_nobody_is_judged_on_too_few_ratings() -> None:
@@ -98,16 +110,16 @@ def test_screening_is_judged_apart_from_gold() -> None:
         said("drifted", dict(TRUTH), kind="screening"),
         said("drifted", wrong_on(4), moment=5, kind="gold"),
     )
-    quality = judge_labelers(events, GOLD_TABLE, CONFIG)
-    assert (of(quality, "failed")["screening_agreement"], of(quality, "failed")["gold_agreement"]) == (
+    found = judge_labelers(events, GOLD_TABLE, CONFIG)
+    assert (of(found, "failed")["screening_agreement"], of(found, "failed")["gold_agreement"]) == (
         0.5,
         1.0,
     )
-    assert (of(quality, "drifted")["screening_agreement"], of(quality, "drifted")["gold_agreement"]) == (
+    assert (of(found, "drifted")["screening_agreement"], of(found, "drifted")["gold_agreement"]) == (
         1.0,
         0.5,
     )
-    assert (of(quality, "failed")["reason"], of(quality, "drifted")["reason"]) == ("screening", "gold")
+    assert (of(found, "failed")["reason"], of(found, "drifted")["reason"]) == ("screening", "gold")
 
 
 def test_only_the_last_word_counts_and_unsure_or_flagged_says_nothing() -> None:
@@ -118,25 +130,25 @@ def test_only_the_last_word_counts_and_unsure_or_flagged_says_nothing() -> None:
         said("c", wrong_on(8), kind="gold", flagged=True),
     )
     for order in (events, events.reverse(), events.sample(fraction=1.0, shuffle=True, seed=1)):
-        quality = judge_labelers(order, GOLD_TABLE, CONFIG)
-        assert of(quality, "a")["gold_agreement"] == 1.0
-        assert of(quality, "b")["gold_ratings"] == of(quality, "c")["gold_ratings"] == 0
-        assert of(quality, "b")["gold_agreement"] is None and not quality["excluded"].any()
+        found = judge_labelers(order, GOLD_TABLE, CONFIG)
+        assert of(found, "a")["gold_agreement"] == 1.0
+        assert of(found, "b")["gold_ratings"] == of(found, "c")["gold_ratings"] == 0
+        assert of(found, "b")["gold_agreement"] is None and not found["excluded"].any()
 
 
 def test_the_leads_are_the_gold_and_are_never_excluded() -> None:
     config = CONFIG.model_copy(update={"leads": ("lead",)})
     events = frame(said("lead", dict(TRUTH)), said("ann", wrong_on(5), kind="gold"))
-    gold = lead_gold(events, config.leads)
+    gold = lead_gold(last_words(events), config.leads)
     assert gold.sort("solution_id").equals(GOLD_TABLE.sort("solution_id")) and gold.schema == GOLD
-    quality = judge_labelers(events, known({s: -r for s, r in TRUTH.items()}), config)
-    assert not of(quality, "lead")["excluded"], "even where another source of gold says otherwise"
+    found = judge_labelers(events, known({s: -r for s, r in TRUTH.items()}), config)
+    assert not of(found, "lead")["excluded"], "even where another source of gold says otherwise"
     assert of(judge_labelers(events, gold, config), "ann")["reason"] == "gold"
 
 
 def test_what_two_leads_contradict_each_other_in_is_not_known() -> None:
     events = frame(said("x", {"g0": 1, "g1": 0}), said("y", {"g0": -1, "g1": 0}))
-    assert lead_gold(events, ("x", "y")).rows() == [("g1", 0, 0, 0)]
+    assert lead_gold(last_words(events), ("x", "y")).rows() == [("g1", 0, 0, 0)]
 
 
 def test_percent_and_peers_count_pairs_of_one_completion() -> None:
@@ -144,13 +156,13 @@ def test_percent_and_peers_count_pairs_of_one_completion() -> None:
         frame(said("a", {"s": 1, "t": 0}), said("b", {"s": 1, "t": -1}), said("c", {"s": -1, "u": 1}))
     )
     # s: pairs ab equal, ac, bc not; t: ab not. u: nobody to agree with.
-    assert percent(ratings) == pytest.approx(1 / 4)
+    assert percent(counts_of(ratings)) == pytest.approx(1 / 4)
     peers = {row["labeler"]: row for row in with_peers(ratings).to_dicts()}
     assert {who: row["peer_agreement"] for who, row in peers.items()} == pytest.approx(
         {"a": 1 / 3, "b": 1 / 3, "c": 0.0}
     )
     assert [peers[who]["shared_ratings"] for who in "abc"] == [2, 2, 1]
-    assert percent(ratings.filter(pl.col("labeler") == "a")) is None
+    assert percent(counts_of(ratings.filter(pl.col("labeler") == "a"))) is None
 
 
 def test_alpha_is_ordinal_one_for_agreement_and_nothing_where_nothing_can_be_said() -> None:
@@ -189,15 +201,15 @@ def test_random_labellers_are_found_and_leaving_them_out_raises_agreement() -> N
     guessing = {s: rng.choice((-1, 0, 1)) for s in truth}
     events = frame(*(said(who, dict(ratings)) for who, ratings in careful.items()), said("e", dict(guessing)))
     gold = known(dict(list(truth.items())[:40]))
-    quality = judge_labelers(events, gold, QualityConfig())
-    assert quality.filter("excluded")["labeler"].to_list() == ["e"]
-    figures = agreement_figures(events, quality)
+    found = judge_labelers(events, gold, QualityConfig())
+    assert found.filter("excluded")["labeler"].to_list() == ["e"]
+    figures = agreement_figures(last_words(events), found)
     assert (figures["labelers"], figures["labelers_excluded"]) == (5, 1)
     before, after = figures["agreement_before"], figures["agreement_after"]
     assert isinstance(before, float) and isinstance(after, float) and after > before + 0.1
     before, after = figures["alpha_before"], figures["alpha_after"]
     assert isinstance(before, float) and isinstance(after, float) and after > before + 0.1
-    assert set(without_excluded(events, quality)["labeler"]) == set("abcd")
+    assert set(without_excluded(events, found)["labeler"]) == set("abcd")
 
 
 def test_the_effect_on_the_label_table_is_counted() -> None:
@@ -210,8 +222,8 @@ def test_the_effect_on_the_label_table_is_counted() -> None:
 
 
 def test_no_ratings_give_an_empty_table_and_no_chart() -> None:
-    quality = judge_labelers(frame(), GOLD_TABLE, CONFIG)
-    assert quality.schema == QUALITY and quality.is_empty() and quality_chart(quality, 0.75) is None
+    found = judge_labelers(frame(), GOLD_TABLE, CONFIG)
+    assert found.schema == QUALITY and found.is_empty() and quality_chart(found, 0.75) is None
     alone = judge_labelers(frame(said("a", {"x": 1})), GOLD_TABLE, CONFIG)
     assert of(alone, "a")["ratings"] == 1 and quality_chart(alone, 0.75) is None
 
@@ -219,13 +231,13 @@ def test_no_ratings_give_an_empty_table_and_no_chart() -> None:
 def test_the_chart_shows_who_is_out_and_survives_many_labellers() -> None:
     parts = [said(f"labeller {i:02d}", wrong_on(i % 5), kind="gold") for i in range(30)]
     for count in (3, 5, 30):
-        quality = judge_labelers(frame(*parts[:count]), GOLD_TABLE, CONFIG)
-        drawn = quality_chart(quality, CONFIG.min_agreement)
+        found = judge_labelers(frame(*parts[:count]), GOLD_TABLE, CONFIG)
+        drawn = quality_chart(found, CONFIG.min_agreement)
         assert drawn is not None
         series, axis = drawn
         out = [s for s in series if s.label == "excluded"]
-        assert sum(y is not None for s in out for y in s.y) == quality["excluded"].sum()
-        assert axis.title == f"{quality['excluded'].sum()} of {count} labellers excluded"
+        assert sum(y is not None for s in out for y in s.y) == found["excluded"].sum()
+        assert axis.title == f"{found['excluded'].sum()} of {count} labellers excluded"
         assert png(series, axis).startswith(b"\x89PNG")
 
 
