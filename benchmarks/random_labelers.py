@@ -1,11 +1,12 @@
 """What a labeller who rates at random costs the PRM, excluded by quality control and not.
 
-    python -m benchmarks.random_labelers [--home FOLDER] [--seeds 5]
+    python -m benchmarks.random_labelers [--home FOLDER] [--seeds 5] [--raters 1]
 
-needs a finished run of nano (`make run`). Five labellers share round 0's solutions, each solution rated by one
-of them, and all rate the gold solutions; their ratings go through an inbox, the label table and `make_prm` as
-in the graph. Three worlds: all five careful; one of them at random and kept; one of them at random and
-excluded, which also loses what they rated. A seed decides who rates what, their errors, and the training.
+needs a finished run of nano (`make run`). Five labellers share round 0's solutions, each solution rated by
+`raters` of them, and all rate the gold solutions; their ratings go through an inbox, the label table and
+`make_prm` as in the graph. Three worlds: all five careful; one of them at random and kept; one of them at
+random and excluded, which with one rater a solution also loses a fifth of the labels. A seed decides who rates
+what, their errors, and the training.
 Judged by step F1 on exactly rated steps of held-out problems; the figures are means over seeds, their
 standard deviation, and that of the difference to the first world, seed by seed.
 """
@@ -78,11 +79,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--home", help="O1_HOME of a finished nano run")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--error-rate", type=float, default=0.05, help="of the careful labellers")
+    parser.add_argument("--raters", type=int, default=1, help="labellers who rate a solution")
     given = parser.parse_args(arguments)
-    print(json.dumps(measure(given.home, given.seeds, given.error_rate), indent=1))
+    print(json.dumps(measure(given.home, given.seeds, given.error_rate, given.raters), indent=1))
 
 
-def measure(home: str | None = None, seeds: int = 5, error_rate: float = 0.05) -> dict[str, Any]:
+def measure(
+    home: str | None = None, seeds: int = 5, error_rate: float = 0.05, raters: int = 1
+) -> dict[str, Any]:
     """Name -> {"mean", "std", "runs"}: step F1 of each world, and its difference to the careful one, in points."""
     import torch
 
@@ -96,7 +100,7 @@ def measure(home: str | None = None, seeds: int = 5, error_rate: float = 0.05) -
             for world in WORLDS:
                 scratch = root / f"{seed}-{world.replace(' ', '-')}"
                 scratch.mkdir()
-                figures = make_round_labels(found, scratch, world, seed, error_rate)
+                figures = make_round_labels(found, scratch, world, seed, error_rate, raters)
                 f1[world].append(100 * step_f1_of(found, scratch, seed))
                 labels.append({"world": world, "seed": seed, "step_f1": f1[world][-1], **figures})
                 print(json.dumps(labels[-1]), flush=True)
@@ -106,10 +110,18 @@ def measure(home: str | None = None, seeds: int = 5, error_rate: float = 0.05) -
         for world in WORLDS[1:]
     }
     rows = {name: _row(values) for name, values in {**f1, **differences}.items()}
-    return {"step_f1": rows, "labels": labels, "labelers": LABELERS, "error_rate": error_rate}
+    return {
+        "step_f1": rows,
+        "labels": labels,
+        "labelers": LABELERS,
+        "error_rate": error_rate,
+        "raters": raters,
+    }
 
 
-def make_round_labels(home: Home, scratch: Path, world: str, seed: int, error_rate: float) -> dict[str, Any]:
+def make_round_labels(
+    home: Home, scratch: Path, world: str, seed: int, error_rate: float, raters: int
+) -> dict[str, Any]:
     """Rates the round in one world and makes scratch/labels; returns the label table's figures on quality."""
     kept = QualityConfig(gold=15, min_agreement=0.0)
     quality = QualityConfig(gold=15) if world == "random excluded" else kept
