@@ -4,9 +4,9 @@
 
 needs a finished run of nano (`make run`). Five labellers share round 0's solutions, each solution rated by
 `raters` of them, and all rate the gold solutions; their ratings go through an inbox, the label table and
-`make_prm` as in the graph. Three worlds: all five careful; one of them at random and kept; one of them at
-random and excluded, which with one rater a solution also loses a fifth of the labels. A seed decides who rates
-what, their errors, and the training.
+`make_prm` as in the graph. Four worlds: all five careful; one of them at random and kept; one of them at
+random and excluded, which with one rater a solution loses a fifth of the labels; and the same after others have
+rated the solutions that lost their rater. A seed decides who rates what, their errors, and the training.
 Judged by step F1 on exactly rated steps of held-out problems; the figures are means over seeds, their
 standard deviation, and that of the difference to the first world, seed by seed.
 """
@@ -43,7 +43,8 @@ LABELERS, SOLUTIONS = 5, 400
 CARELESS = 2 / 3
 """The error rate at which each of three ratings is equally likely."""
 ROUND = "r00"
-WORLDS = ("careful", "random kept", "random excluded")
+RATED_AGAIN = "random excluded, rated again"
+WORLDS = ("careful", "random kept", "random excluded", RATED_AGAIN)
 
 
 @dataclass(frozen=True)
@@ -78,26 +79,37 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.random_labelers")
     parser.add_argument("--home", help="O1_HOME of a finished nano run")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--error-rate", type=float, default=0.05, help="of the careful labellers")
     parser.add_argument("--raters", type=int, default=1, help="labellers who rate a solution")
     given = parser.parse_args(arguments)
-    print(json.dumps(measure(given.home, given.seeds, given.error_rate, given.raters), indent=1))
+    print(
+        json.dumps(
+            measure(given.home, given.seeds, given.error_rate, given.raters, given.first_seed), indent=1
+        )
+    )
 
 
 def measure(
-    home: str | None = None, seeds: int = 5, error_rate: float = 0.05, raters: int = 1
+    home: str | None = None,
+    seeds: int = 5,
+    error_rate: float = 0.05,
+    raters: int = 1,
+    first_seed: int = 0,
 ) -> dict[str, Any]:
     """Name -> {"mean", "std", "runs"}: step F1 of each world, and its difference to the careful one, in points."""
     import torch
 
     torch.set_num_threads(1)
-    f1: dict[str, list[float]] = {world: [] for world in WORLDS}
+    # Where everybody rates everything, nothing loses its rater.
+    worlds = WORLDS if raters < LABELERS else WORLDS[:-1]
+    f1: dict[str, list[float]] = {world: [] for world in worlds}
     labels: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="labelers-") as folder:
         root = Path(folder)
         found = Home.load(home, root)
-        for seed in range(seeds):
-            for world in WORLDS:
+        for seed in range(first_seed, first_seed + seeds):
+            for world in worlds:
                 scratch = root / f"{seed}-{world.replace(' ', '-')}"
                 scratch.mkdir()
                 figures = make_round_labels(found, scratch, world, seed, error_rate, raters)
@@ -107,7 +119,7 @@ def measure(
                 shutil.rmtree(scratch)
     differences = {
         f"{world} - careful": [a - b for a, b in zip(f1[world], f1["careful"], strict=True)]
-        for world in WORLDS[1:]
+        for world in worlds[1:]
     }
     rows = {name: _row(values) for name, values in {**f1, **differences}.items()}
     return {
@@ -124,7 +136,7 @@ def make_round_labels(
 ) -> dict[str, Any]:
     """Rates the round in one world and makes scratch/labels; returns the label table's figures on quality."""
     kept = QualityConfig(gold=15, min_agreement=0.0)
-    quality = QualityConfig(gold=15) if world == "random excluded" else kept
+    quality = QualityConfig(gold=15) if "excluded" in world else kept
     selection, inbox = Selection.load(home.selection, home.train), Inbox(scratch / "inbox")
     gold = check_solutions(selection, quality).gold
     for index in range(LABELERS):
@@ -135,7 +147,7 @@ def make_round_labels(
         share = {
             s
             for s in selection.solution_ids
-            if s in gold or derive_seed(seed, "whose", s) % LABELERS == index
+            if s in gold or index in _raters(s, seed, raters, again=world == RATED_AGAIN)
         }
         file = scratch / "batch.jsonl"
         with file.open("w") as out:
@@ -181,6 +193,16 @@ def step_f1_of(home: Home, scratch: Path, seed: int) -> float:
     figure = step_figures(rated_steps(solutions.with_columns(p_right=p_right), problems))["step_f1"]
     assert isinstance(figure, float)
     return figure
+
+
+def _raters(solution: str, seed: int, raters: int, again: bool) -> set[int]:
+    """Who rates a solution. again: labeller 0 was excluded, and others rate what was theirs as well."""
+    first = derive_seed(seed, "whose", solution) % LABELERS
+    chosen = {(first + i) % LABELERS for i in range(raters)}
+    rest = sorted(set(range(LABELERS)) - chosen)
+    if again and 0 in chosen and rest:
+        chosen.add(rest[derive_seed(seed, "again", solution) % len(rest)])
+    return chosen
 
 
 def _rated(selection: Selection, rater: Oracle, share: set[str], gold: frozenset[str]) -> Iterator[Record]:
