@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from o1_assets.engine.open import open_engine
 from o1_assets.evaluation.step_f1 import NO_ERROR, step_f1
@@ -68,17 +71,23 @@ def measure(home: str | None = None, round_name: str = "r00", solutions: int = 4
                 raise SystemExit(f"{settings.home} has no {key}; `make run` makes it")
             folders.append(store.path(head.digest))
         selection = Selection.load(folders[0], folders[1])
+        own = Selection.load(_without_alternatives(folders[0], Path(work) / "own"), folders[1])
         wanted = selection.solution_ids[:solutions]
         return {
-            name: compare(selection, wanted, protocol, folders[2], MonteCarloConfig(**setting))
+            name: compare(selection, own, wanted, protocol, folders[2], MonteCarloConfig(**setting))
             for name, setting in SETTINGS.items()
         }
 
 
 def compare(
-    selection: Selection, wanted: list[str], protocol: Protocol, policy: Path, config: MonteCarloConfig
+    selection: Selection,
+    own_steps: Selection,
+    wanted: list[str],
+    protocol: Protocol,
+    policy: Path,
+    config: MonteCarloConfig,
 ) -> dict[str, Any]:
-    """One annotator's figures against the exact checker."""
+    """One annotator's figures against the exact checker. own_steps: the selection without alternatives."""
     exact = rate_selection(selection, protocol, Oracle(), wanted)
     started, annotator = time.perf_counter(), _open(policy, config)
     found = rate_selection(selection, protocol, annotator, wanted)
@@ -92,7 +101,7 @@ def compare(
     wrong, right = [said for said, is_ in rows if is_], [said for said, is_ in rows if not is_]
     f1 = step_f1([_first_error(found[s]) for s in wanted], [_first_error(exact[s]) for s in wanted])
     own = _open(policy, config)
-    rate_selection(_without_alternatives(selection), protocol, own, wanted)
+    rate_selection(own_steps, protocol, own, wanted)
     return {
         "labels": sum(len(ratings) for ratings in found.values()),
         "agreement": sum(said == is_ for said, is_ in rows) / len(rows),
@@ -124,7 +133,7 @@ def _last_judged(exact: Ratings) -> int:
 
 
 def _exact(selection: Selection, solution: str, slot: Slot) -> int:
-    steps = selection.steps[solution]
+    steps = selection.texts(solution)
     prefix = tuple(texts[0] for texts in steps[: slot.step])
     text = steps[slot.step][slot.completion]
     checker: Annotator = Oracle()
@@ -135,9 +144,12 @@ def _exact(selection: Selection, solution: str, slot: Slot) -> int:
     return rating
 
 
-def _without_alternatives(selection: Selection) -> Selection:
-    own = selection.completions.filter(selection.completions["completion"] == 0)
-    return Selection(selection.table, own, selection.problems)
+def _without_alternatives(selection: Path, folder: Path) -> Path:
+    folder.mkdir()
+    shutil.copyfile(selection / "solutions.parquet", folder / "solutions.parquet")
+    completions = pl.read_parquet(selection / "completions.parquet")
+    completions.filter(pl.col("completion") == 0).write_parquet(folder / "completions.parquet")
+    return folder
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How far labellers agree: percent, and Krippendorff's alpha, on one rating a labeller and completion.
 
-All of it is counted a completion, never a pair of labellers, on integer keys: a million ratings take a second.
+All of it is counted a completion (`slots.py`), never a pair of labellers: a million ratings take a second.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-SLOT = ["solution_id", "step", "completion"]
 VALUES = (-1, 0, 1)
 COUNTS = [f"rated {value}" for value in VALUES]
 
@@ -16,18 +15,19 @@ COUNTS = [f"rated {value}" for value in VALUES]
 def last_words(events: pl.DataFrame) -> pl.DataFrame:
     """What each labeller said last of each completion; what was said in screening is kept apart.
 
-    events: SLOT, labeler, moment, batch, line, rating, flagged and screening. Adds slot, a number for each
-    completion. Moments that are equal are settled by content, as in the label table.
+    events: slot, labeler, moment, batch, line, rating, flagged and screening. Moments that are equal are settled
+    by content, as in the label table. Most completions have one word only and need no sorting.
     """
+    several = events["slot"].is_duplicated()
+    if not several.any():
+        return events
     order = ["moment", "rating", "flagged", "batch", "line"]
-    numbered = events.with_columns(slot=_number(pl.col("solution_id").rank("dense"), "step", "completion"))
-    whose = _number(pl.col("slot"), pl.col("labeler").rank("dense"), "screening")
-    keyed = numbered.with_columns(whose=whose)
-    again = keyed["whose"].is_duplicated()
-    if not again.any():
-        return numbered
-    changed = keyed.filter(again).sort(order).unique("whose", keep="last", maintain_order=True)
-    return pl.concat([keyed.filter(~again), changed]).drop("whose")
+    newest = events.filter(several).sort(order)
+    whose = [pl.col(name).rank("dense").alias(f"{name} rank") for name in ("slot", "labeler")]
+    newest = newest.with_columns(whose).unique(
+        ["slot rank", "labeler rank", "screening"], keep="last", maintain_order=True
+    )
+    return pl.concat([events.filter(~several), newest.select(events.columns)])
 
 
 def ratings_in(words: pl.DataFrame) -> pl.DataFrame:
@@ -90,11 +90,3 @@ def with_peers(ratings: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         peer_alpha=pl.Series([alphas[who] for who in rows["labeler"]], dtype=pl.Float64)
     ).sort("labeler")
-
-
-def _number(*parts: pl.Expr | str) -> pl.Expr:
-    """One number for each combination of small whole numbers."""
-    first, *others = [(pl.col(p) if isinstance(p, str) else p).cast(pl.UInt64) for p in parts]
-    for part in others:
-        first = first * (part.max() + 1) + part
-    return first

@@ -73,20 +73,26 @@ def rate_selection(
         for solution in selection.solution_ids
         if solution in solutions and annotator.covers(selection.problem_of[solution])
     }
-    own = _own_ratings(selection, annotator, list(ratings))
+    steps = {solution: selection.texts(solution) for solution in ratings}
+    shapes = {solution: [len(texts) for texts in of_steps] for solution, of_steps in steps.items()}
+    own = _own_ratings(selection, annotator, steps)
     active = list(ratings)
     while active:
         slots = []
         for solution in active:
-            for slot in protocol.open_slots(selection.shape(solution), ratings[solution]):
+            for slot in protocol.open_slots(shapes[solution], ratings[solution]):
                 if slot.completion == 0 and solution in own:
                     ratings[solution][slot] = own[solution][slot.step]
                 else:
                     slots.append((solution, slot))
-        answers = annotator.rate([_request(selection, *slot) for slot in slots]) if slots else []
+        answers = (
+            annotator.rate([_request(selection.problem_of[s], s, steps[s], slot) for s, slot in slots])
+            if slots
+            else []
+        )
         for (solution, slot), rating in zip(slots, answers, strict=True):
             ratings[solution][slot] = rating
-        active = [s for s in active if not protocol.finished(selection.shape(s), ratings[s])]
+        active = [s for s in active if not protocol.finished(shapes[s], ratings[s])]
     return ratings
 
 
@@ -107,20 +113,21 @@ def annotate(
 
 
 def _own_ratings(
-    selection: Selection, annotator: Annotator, solutions: Sequence[str]
+    selection: Selection, annotator: Annotator, steps: Mapping[str, Sequence[Sequence[str]]]
 ) -> Mapping[str, Sequence[int]]:
     """Ratings of each solution's own steps by an annotator that rates whole paths; empty for any other."""
     if not isinstance(annotator, PathAnnotator):
         return {}
     paths = [
-        Path(selection.problem_of[solution], tuple(texts[0] for texts in selection.steps[solution]))
-        for solution in solutions
+        Path(selection.problem_of[solution], tuple(texts[0] for texts in of_steps))
+        for solution, of_steps in steps.items()
     ]
-    return dict(zip(solutions, annotator.rate_paths(paths), strict=True))
+    return dict(zip(steps, annotator.rate_paths(paths), strict=True))
 
 
-def _request(selection: Selection, solution: str, slot: Slot) -> Request:
-    steps = selection.steps[solution]
+def _request(
+    problem: Mapping[str, Any], solution: str, steps: Sequence[Sequence[str]], slot: Slot
+) -> Request:
     prefix = tuple(texts[0] for texts in steps[: slot.step])
     text = steps[slot.step][slot.completion]
-    return Request(selection.problem_of[solution], prefix, text, solution, slot.step, slot.completion)
+    return Request(problem, prefix, text, solution, slot.step, slot.completion)

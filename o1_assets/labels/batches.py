@@ -34,6 +34,8 @@ from o1_assets.seeds import derive_seed
 
 Figures = dict[str, float | int | str | None]
 
+MISFIT = {**RECORD, "misfit": pl.String}
+
 
 def label_batches(inbox: Inbox) -> Compute:
     """The compute function of rNN/label_batches for this inbox."""
@@ -69,7 +71,7 @@ def label_batches(inbox: Inbox) -> Compute:
             known = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
             known.write_parquet(task.out / GOLD_FILE)
         digests.sort()
-        write_tables(inbox, config.round, digests, task.out)
+        write_tables(inbox, config.round, digests, selection, task.out)
         index = [_entry(inbox, config.round, digest) for digest in digests]
         (task.out / "index.json").write_text(
             json.dumps({"round": config.round, "selection": selection.digest, "batches": index}, indent=1)
@@ -149,12 +151,39 @@ def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
     }
 
 
-def write_tables(inbox: Inbox, round_name: str, digests: list[str], out: Path) -> None:
-    """All batches' ratings and records as one table each, in the order of digest, line, step and completion."""
-    tables = [inbox.tables(round_name, digest) for digest in digests]
-    for index, (name, schema) in enumerate(((RATINGS, EVENT), (RECORDS, RECORD))):
-        parts = [pl.DataFrame(schema=schema), *(table[index] for table in tables)]
-        pl.concat(parts).write_parquet(out / name, compression="zstd")
+def write_tables(inbox: Inbox, round_name: str, digests: list[str], selection: Selection, out: Path) -> None:
+    """All batches' ratings and records as one table each, in the order of digest, line, step and completion.
+
+    records.parquet also says of each record why it does not fit this selection (`misfit`, empty: it does):
+    the selection may have changed since the batch was accepted.
+    """
+    ratings, records = [pl.DataFrame(schema=EVENT)], [pl.DataFrame(schema=MISFIT)]
+    for digest in digests:
+        events, lines = inbox.tables(round_name, digest)
+        checked_against = inbox.manifest(round_name, digest).selection
+        ratings.append(events)
+        records.append(_with_misfit(lines, None if checked_against == selection.digest else selection))
+    pl.concat(ratings).write_parquet(out / RATINGS, compression="zstd")
+    pl.concat(records).write_parquet(out / RECORDS, compression="zstd")
+
+
+def _with_misfit(records: pl.DataFrame, selection: Selection | None) -> pl.DataFrame:
+    """selection: None when the records were accepted for this very selection."""
+    if selection is None:
+        return records.with_columns(misfit=pl.lit(""))
+    contents = {"solution_id": list(selection.contents), "now": list(selection.contents.values())}
+    now = pl.DataFrame(contents, schema={"solution_id": pl.String, "now": pl.String})
+    misfit = (
+        pl.when(pl.col("quality_control") | pl.col("screening"))
+        .then(pl.lit(""))
+        .when(pl.col("now").is_null())
+        .then(pl.lit("unknown_solution"))
+        .when(pl.col("now") != pl.col("content"))
+        .then(pl.lit("changed_solution"))
+        .otherwise(pl.lit(""))
+    )
+    joined = records.join(now, on="solution_id", how="left", maintain_order="left")
+    return joined.with_columns(misfit=misfit).drop("now")
 
 
 def _what_to_do(round_name: str, solutions: int, others: int) -> str:

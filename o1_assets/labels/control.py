@@ -9,12 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
-from o1_assets.labels.agreement import SLOT, last_words
+from o1_assets.labels.agreement import last_words
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.gold import GOLD_FILE
 from o1_assets.labels.inbox import PEOPLE
 from o1_assets.labels.quality import (
     GOLD,
+    SLOT,
     Figures,
     agreement_figures,
     judge_labelers,
@@ -24,9 +25,11 @@ from o1_assets.labels.quality import (
 
 @dataclass(frozen=True)
 class Controlled:
-    """quality: columns of QUALITY, people only. counted: events that become labels. figures: empty without people."""
+    """quality: columns of QUALITY, people only. rated: events that are no checks; counted: those of them that
+    become labels. figures: empty without people."""
 
     quality: pl.DataFrame
+    rated: pl.DataFrame
     counted: pl.DataFrame
     figures: Figures
 
@@ -40,8 +43,8 @@ def control(
 ) -> Controlled:
     """Leaves out quality-control and screening records, and everything from people who are excluded.
 
-    people: digests of the batches that people sent; machine annotators are not judged. What the leads say is
-    gold and stands above `gold`.
+    events: columns of EVENT, and slot. people: digests of the batches that people sent; machine annotators are
+    not judged. What the leads say is gold and stands above `gold`.
     """
     by_people = pl.col("batch").is_in(list(people))
     from_people = events.filter(by_people)
@@ -53,9 +56,9 @@ def control(
     out = quality.filter("excluded")["labeler"].to_list()
     counted = rated.filter(~(by_people & pl.col("labeler").is_in(out)))
     if from_people.is_empty():
-        return Controlled(quality, counted, {})
+        return Controlled(quality, rated, counted, {})
     figures = {**agreement_figures(words, quality), "excluded_ratings": rated.height - counted.height}
-    return Controlled(quality, counted, figures)
+    return Controlled(quality, rated, counted, figures)
 
 
 def read_gold(batches: Path) -> pl.DataFrame:

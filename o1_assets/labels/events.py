@@ -5,15 +5,15 @@ They are written once, when a batch is accepted. Labels are then made from colum
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from o1_assets.labels.protocol import Protocol
+from o1_assets.labels.protocol import Protocol, Slot
 from o1_assets.labels.ratings import ratings_of
 from o1_assets.labels.schema import Record
+from o1_assets.labels.selection import content_of
 
 EVENT = {
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "labeler": pl.String, "moment": pl.Int64,
@@ -34,19 +34,6 @@ completions that the protocol still asks for. total_time in milliseconds."""
 _CHUNK = 100_000
 
 
-def content_of(steps: Iterable[Sequence[str]]) -> str:
-    """32 hex digits over the texts of all completions of all steps, in order.
-
-    `Selection.contents` computes the same thing for a whole selection at once.
-    """
-    text = "".join(
-        f"{i}:{j}:{len(completion)}:{completion}"
-        for i, step in enumerate(steps)
-        for j, completion in enumerate(step)
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
 def solution_id_of(record: Record) -> str:
     """The solution that a record is about; gold and screening problems from elsewhere are named by their content."""
     if record.o1 is not None:
@@ -58,29 +45,41 @@ def solution_id_of(record: Record) -> str:
     return content_of([[question.problem], *([text] for text in own)])[:16]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A record walked through once. texts: step -> completions. reached: what the protocol asks for, in order."""
+
+    texts: list[list[str]]
+    shape: list[int]
+    ratings: dict[Slot, int | None]
+    reached: list[Slot]
+
+    @classmethod
+    def of(cls, record: Record, protocol: Protocol) -> Seen:
+        texts = [[item.text for item in step.completions or ()] for step in record.label.steps]
+        shape, ratings = [len(part) for part in texts], ratings_of(record)
+        return cls(texts, shape, ratings, list(protocol.reached(shape, ratings)))
+
+
 class BatchTables:
     """Collects the accepted records of one batch, in the order of its lines."""
 
-    def __init__(self, protocol: Protocol) -> None:
-        self.protocol = protocol
+    def __init__(self) -> None:
         self._events: list[tuple[Any, ...]] = []
         self._records: list[tuple[Any, ...]] = []
         self._parts: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
 
-    def add(self, record: Record, line: int, content: str) -> None:
-        """content: of the record's steps, see `content_of`."""
+    def add(self, record: Record, line: int, seen: Seen) -> None:
         gold, screening = record.is_quality_control_question, record.is_initial_screening_question
         solution, who, moment = solution_id_of(record), record.labeler, record.moment
-        steps = record.label.steps
-        shape = [len(step.completions or ()) for step in steps]
-        ratings, not_rated = ratings_of(record), 0
-        for slot in sorted(ratings) if gold or screening else self.protocol.reached(shape, ratings):
-            item = (steps[slot.step].completions or [])[slot.completion]
-            flagged = bool(item.flagged)
-            if slot in ratings or flagged:
+        steps, ratings, not_rated = record.label.steps, seen.ratings, 0
+        for slot in sorted(ratings) if gold or screening else seen.reached:
+            step, completion = slot
+            item = (steps[step].completions or ())[completion]
+            if slot in ratings or item.flagged:
                 self._events.append(
                     (
-                        solution, slot.step, slot.completion, who, moment, None, line, item.rating, flagged,
+                        solution, step, completion, who, moment, None, line, item.rating, bool(item.flagged),
                         gold, screening,
                     )
                 )  # fmt: skip
@@ -89,8 +88,8 @@ class BatchTables:
         label = record.label
         self._records.append(
             (
-                solution, who, moment, None, line, content, record.question.problem, label.finish_reason, not_rated,
-                label.total_time, gold, screening,
+                solution, who, moment, None, line, content_of(seen.texts), record.question.problem, label.finish_reason,
+                not_rated, label.total_time, gold, screening,
             )
         )  # fmt: skip
         if len(self._events) > _CHUNK:

@@ -66,13 +66,9 @@ def lead_batches(inbox: Inbox, round_name: str, config: QualityConfig) -> set[st
 
 def exact_ratings(selection: Selection, protocol: Protocol, solutions: Collection[str]) -> pl.DataFrame:
     """What the exact checker says of them, as far as the protocol asks: columns of GOLD."""
-    table = selection.table.filter(pl.col("solution_id").is_in(list(solutions)))
-    completions = selection.completions.filter(pl.col("solution_id").is_in(list(solutions)))
     rows = [
         (solution, *slot, rating)
-        for solution, ratings in rate_selection(
-            Selection(table, completions, selection.problems), protocol, Oracle(), solutions
-        ).items()
+        for solution, ratings in rate_selection(selection, protocol, Oracle(), solutions).items()
         for slot, rating in ratings.items()
         if rating is not None
     ]

@@ -52,7 +52,8 @@ PEOPLE = "people"
 class BatchManifest:
     """lines: records in the batch. original: SHA-256 of the file as submitted. name: what the sender called it.
 
-    tables: SHA-256 of ratings.parquet and records.parquet.
+    selection: digest of the selection that the lines were checked against. tables: SHA-256 of ratings.parquet
+    and records.parquet.
     """
 
     digest: str
@@ -65,6 +66,7 @@ class BatchManifest:
     name: str
     received: str
     protocol: str
+    selection: str
     tables: dict[str, str]
 
 
@@ -115,7 +117,7 @@ class Inbox:
             if closed is None:
                 taken = take_good_lines(sent, good / "batch.jsonl", check)
             else:
-                taken = Taken(BatchTables(check.protocol))
+                taken = Taken(BatchTables())
                 taken.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
             for link in links:
                 taken.refuse([link])
@@ -149,6 +151,7 @@ class Inbox:
                     name=Path(file).name,
                     received=datetime.now(UTC).isoformat(timespec="seconds"),
                     protocol=check.protocol.name,
+                    selection=check.selection.digest,
                     tables=tables,
                 )
                 _write_json(good / "solutions.json", sorted(taken.solutions))

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from o1_assets.labels.events import BatchTables, content_of
+from o1_assets.labels.events import BatchTables, Seen
 from o1_assets.labels.jsonl import read_lines
 from o1_assets.labels.protocol import Protocol
-from o1_assets.labels.ratings import ratings_of
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.violation import Violation
@@ -31,31 +30,25 @@ class SelectionCheck:
     protocol: Protocol
 
     def __call__(self, record: Record) -> list[Violation]:
-        return self.examine(record)[0]
+        return self.examine(record, Seen.of(record, self.protocol))
 
-    def examine(self, record: Record) -> tuple[list[Violation], str]:
-        """All that is wrong with a record, and the digest of what it shows."""
-        content = shown(record)
+    def examine(self, record: Record, seen: Seen) -> list[Violation]:
+        """All that is wrong with a record that was walked through already."""
         found = list(_signature(record))
         if not record.is_quality_control and not found:
             found = list(_identity(record, self.selection, self.round)) or [
-                *_changes(record, self.selection, content),
-                *_ratings(record, self.protocol),
+                *_changes(record, self.selection, seen.texts),
+                *_ratings(record, self.protocol, seen),
             ]
         if not found:
-            return [], content
+            return []
         solution = record.o1.solution_id if record.o1 else None
-        return [replace(violation, solution=solution) for violation in found], content
+        return [replace(violation, solution=solution) for violation in found]
 
 
 def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> SelectionCheck:
     """A check against one round's selection and protocol."""
     return SelectionCheck(selection, round_name, protocol)
-
-
-def shown(record: Record) -> str:
-    """Digest of the completions that the labeller saw."""
-    return content_of([item.text for item in step.completions or ()] for step in record.label.steps)
 
 
 def _signature(record: Record) -> Iterator[Violation]:
@@ -70,24 +63,22 @@ def _identity(record: Record, selection: Selection, round_name: str) -> Iterator
         yield Violation("no_solution_id", "the field o1, which names the solution, is missing")
     elif record.o1.round != round_name:
         yield Violation("wrong_round", f"belongs to round {record.o1.round}, not {round_name}")
-    elif record.o1.solution_id not in selection.contents:
+    elif record.o1.solution_id not in selection:
         yield Violation("unknown_solution", f"the selection of {round_name} has no such solution")
 
 
-def _changes(record: Record, selection: Selection, content: str) -> Iterator[Violation]:
+def _changes(record: Record, selection: Selection, shown: list[list[str]]) -> Iterator[Violation]:
     assert record.o1 is not None
     solution = record.o1.solution_id
     problem = selection.problem_of.get(solution)
     if problem is not None and record.question.problem != problem["question"]:
         yield Violation("changed_question", "the question is not the one that was exported")
-    steps = record.label.steps
-    if content == selection.contents[solution] and all(part.completions for part in steps):
+    sent = selection.texts(solution)
+    if shown == sent:
         return
-    sent = selection.steps[solution]
-    if len(steps) != len(sent):
-        yield Violation("changed_steps", f"{len(steps)} steps came back, {len(sent)} were exported")
-    for step, (part, texts) in enumerate(zip(steps, sent, strict=False)):
-        back = [item.text for item in part.completions or []]
+    if len(shown) != len(sent):
+        yield Violation("changed_steps", f"{len(shown)} steps came back, {len(sent)} were exported")
+    for step, (back, texts) in enumerate(zip(shown, sent, strict=False)):
         if len(back) != len(texts):
             message = f"{len(back)} completions came back, {len(texts)} were exported"
             yield Violation("changed_completions", message, step=step)
@@ -98,13 +89,11 @@ def _changes(record: Record, selection: Selection, content: str) -> Iterator[Vio
                 )
 
 
-def _ratings(record: Record, protocol: Protocol) -> Iterator[Violation]:
-    ratings = ratings_of(record)
+def _ratings(record: Record, protocol: Protocol, seen: Seen) -> Iterator[Violation]:
     gave_no_reason = record.label.finish_reason not in WITHDRAWN
-    if gave_no_reason and not any(rating is not None for rating in ratings.values()):
+    if gave_no_reason and not any(rating is not None for rating in seen.ratings.values()):
         yield Violation("nothing_rated", "no completion is rated")
-    shape = [len(part.completions or []) for part in record.label.steps]
-    yield from protocol.violations(shape, ratings)
+    yield from protocol.violations(seen.shape, seen.ratings, seen.reached)
 
 
 @dataclass
@@ -135,14 +124,15 @@ def take_good_lines(sent: Path, good: Path, check: SelectionCheck) -> Taken:
 
     Memory does not grow with the lines that are refused, nor with the length of a line.
     """
-    taken, empty, digest = Taken(BatchTables(check.protocol)), True, hashlib.sha256()
+    taken, empty, digest = Taken(BatchTables()), True, hashlib.sha256()
     with good.open("wb") as out:
         for line in read_lines(sent):
             empty = False
             if line.record is None:
                 taken.refuse([line.violation] if line.violation else [])
                 continue
-            found, content = check.examine(line.record)
+            seen = Seen.of(line.record, check.protocol)
+            found = check.examine(line.record, seen)
             if found:
                 taken.refuse([replace(violation, line=line.number) for violation in found])
                 continue
@@ -150,7 +140,7 @@ def take_good_lines(sent: Path, good: Path, check: SelectionCheck) -> Taken:
             digest.update(written)
             out.write(written)
             taken.lines += 1
-            taken.tables.add(line.record, taken.lines, content)
+            taken.tables.add(line.record, taken.lines, seen)
             taken.labelers.add(line.record.labeler or "")
             if line.record.o1:
                 taken.solutions.add(line.record.o1.solution_id)
@@ -162,9 +152,9 @@ def take_good_lines(sent: Path, good: Path, check: SelectionCheck) -> Taken:
 
 def tables_of(batch: Path, protocol: Protocol) -> BatchTables:
     """The tables of an accepted batch, from its lines. Raises ValueError on a line that is no record."""
-    tables = BatchTables(protocol)
+    tables = BatchTables()
     for number, line in enumerate(read_lines(batch), 1):
         if line.record is None:
             raise ValueError(f"{batch}: {line.violation}")
-        tables.add(line.record, number, shown(line.record))
+        tables.add(line.record, number, Seen.of(line.record, protocol))
     return tables

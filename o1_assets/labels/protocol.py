@@ -14,7 +14,7 @@ Lightman et al. 2023, section 2.4 (phases 1 and 2).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple
@@ -27,6 +27,16 @@ class Slot(NamedTuple):
 
     step: int
     completion: int
+
+
+_SLOTS = [[Slot(step, completion) for completion in range(16)] for step in range(64)]
+
+
+def slots(step: int, start: int, stop: int) -> Sequence[Slot]:
+    """The slots of completions start, start + 1, .. stop - 1. The usual ones are made once: batches are large."""
+    if step < len(_SLOTS) and stop <= len(_SLOTS[0]):
+        return _SLOTS[step][start:stop]
+    return [Slot(step, completion) for completion in range(start, stop)]
 
 
 Shape = Sequence[int]
@@ -78,8 +88,9 @@ class Protocol:
         """Slots that may be rated given the ratings so far, in order, those rated already among them."""
         state = self.start(shape)
         while state is not None:
-            yield from (Slot(state.step, completion) for completion in self.asks(state, shape))
-            own = Slot(state.step, 0)
+            asked = self.asks(state, shape)
+            yield from slots(state.step, asked.start, asked.stop)
+            (own,) = slots(state.step, 0, 1)
             if own not in ratings:
                 return
             state = self.advance(state, ratings[own], shape)
@@ -95,9 +106,14 @@ class Protocol:
     def finished(self, shape: Shape, ratings: Ratings) -> bool:
         return self.next_to_rate(shape, ratings) is None
 
-    def violations(self, shape: Shape, ratings: Ratings) -> list[Violation]:
-        """Every rating that the protocol did not ask for. A solution that is not finished breaks nothing."""
-        allowed = set(self.reached(shape, ratings))
+    def violations(
+        self, shape: Shape, ratings: Ratings, reached: Iterable[Slot] | None = None
+    ) -> list[Violation]:
+        """Every rating that the protocol did not ask for. A solution that is not finished breaks nothing.
+
+        reached: what `reached` gives for the same arguments, if that is known already.
+        """
+        allowed = set(self.reached(shape, ratings) if reached is None else reached)
         return [
             _violation(shape, ratings, slot)
             for slot in sorted(ratings)

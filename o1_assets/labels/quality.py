@@ -12,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.labels.agreement import SLOT, alpha, counts_of, percent, ratings_in, with_peers
+from o1_assets.labels.agreement import alpha, counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 
+SLOT = ["solution_id", "step", "completion"]
 Figures = dict[str, float | int | str | None]
 
 GOLD: dict[str, Any] = {
@@ -88,8 +89,8 @@ def agreement_figures(words: pl.DataFrame, quality: pl.DataFrame) -> Figures:
 
 
 def label_figures(before: pl.DataFrame, after: pl.DataFrame) -> Figures:
-    """What exclusion did to the label table. Both: one row a completion (SLOT and rating)."""
-    both = before.join(after, on=SLOT, how="inner", suffix="_after")
+    """What exclusion did to the label table. Both: one row a completion (slot and rating)."""
+    both = before.join(after, on="slot", how="inner", suffix="_after")
     return {
         "labels_removed_by_exclusion": before.height - both.height,
         "labels_added_by_exclusion": after.height - both.height,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from o1_assets.labels.protocol import Protocol, Ratings, Slot
+from o1_assets.labels.protocol import Protocol, Ratings, Slot, slots
 from o1_assets.labels.schema import Rating, Record
 
 
@@ -12,9 +12,10 @@ def ratings_of(record: Record) -> dict[Slot, int | None]:
     """What is rated. In a record whose labelling has ended, a null rating means unsure, not still to do."""
     ended = record.label.finish_reason is not None
     return {
-        Slot(step, completion): item.rating
+        slot: item.rating
         for step, part in enumerate(record.label.steps)
-        for completion, item in enumerate(part.completions or [])
+        if part.completions
+        for slot, item in zip(slots(step, 0, len(part.completions)), part.completions, strict=True)
         if item.rating is not None or ended
     }
 

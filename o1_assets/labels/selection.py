@@ -12,20 +12,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
+
+from o1_assets.store.digest import sha256_file
+
+
+def content_of(steps: list[list[str]]) -> str:
+    """32 hex digits over the texts of all completions of all steps, in order."""
+    return hashlib.sha256(msgspec.json.encode(steps)).hexdigest()[:32]
+
 
 KEY = ["solution_id", "step", "completion"]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """table: selection/solutions.parquet. completions: sorted by KEY.
+    """table: selection/solutions.parquet. completions: each solution's together, by step and completion.
 
+    digest: sixteen hex digits over the file of everything that is to be rated.
     problems: rows of problems.parquet by problem id; empty when only labels are looked at.
     """
 
     table: pl.DataFrame
     completions: pl.DataFrame
+    digest: str
     problems: dict[str, dict[str, Any]]
 
     @classmethod
@@ -37,10 +48,13 @@ class Selection:
         or a problem is missing.
         """
         table = pl.read_parquet(folder / "solutions.parquet")
-        completions = pl.read_parquet(folder / "completions.parquet").sort(KEY)
+        completions = pl.read_parquet(folder / "completions.parquet")
+        if _first_out_of_order(completions) is not None:
+            completions = completions.sort(KEY)
         if "written" not in completions.columns:
             completions = completions.with_columns(written=pl.lit(False))
-        _check_order(completions)
+        if (broken := _first_out_of_order(completions)) is not None:
+            raise ValueError("solution {}: step {} completion {} has no predecessor".format(*broken))
         known: dict[str, dict[str, Any]] = {}
         if problems is not None:
             own = folder / "problems.parquet"
@@ -51,12 +65,37 @@ class Selection:
             missing = wanted.height - len(known)
             if missing:
                 raise ValueError(f"the selection has {missing} problems that the problem set does not have")
-        return cls(table, completions, known)
+        digest = sha256_file(folder / "completions.parquet")[:16]
+        return cls(table, completions, digest, known)
 
     @cached_property
     def solution_ids(self) -> list[str]:
         """Solutions with at least one step, in the selection's order."""
-        return [solution for solution in self.table["solution_id"] if solution in self.contents]
+        return [solution for solution in self.table["solution_id"] if solution in self._rows]
+
+    @cached_property
+    def _rows(self) -> dict[str, tuple[int, int]]:
+        """Solution id -> its first row of completions and their number."""
+        counts = self.completions.group_by("solution_id", maintain_order=True).len()
+        first = counts.select("solution_id", pl.col("len").cum_sum() - pl.col("len"), n="len")
+        return {solution: (start, n) for solution, start, n in first.iter_rows()}
+
+    def __contains__(self, solution: str) -> bool:
+        return solution in self._rows
+
+    def texts(self, solution: str) -> list[list[str]]:
+        """Step -> texts of one solution, the own step first, without building `steps`."""
+        rows, (which, text) = self._rows[solution], self._columns
+        texts: list[list[str]] = []
+        for completion, one in zip(which.slice(*rows).to_list(), text.slice(*rows).to_list(), strict=True):
+            if completion == 0:
+                texts.append([])
+            texts[-1].append(one)
+        return texts
+
+    @cached_property
+    def _columns(self) -> tuple[pl.Series, pl.Series]:
+        return self.completions["completion"], self.completions["text"]
 
     @cached_property
     def steps(self) -> dict[str, list[list[str]]]:
@@ -71,18 +110,8 @@ class Selection:
 
     @cached_property
     def contents(self) -> dict[str, str]:
-        """Solution id -> digest of everything in it that is to be rated, as `events.content_of` gives it."""
-        text = pl.col("text")
-        part = pl.format("{}:{}:{}:{}", "step", "completion", text.str.len_chars(), text)
-        joined = (
-            self.completions.select("solution_id", part.alias("part"))
-            .group_by("solution_id", maintain_order=True)
-            .agg(pl.col("part").str.join(""))
-        )
-        return {
-            solution: hashlib.sha256(content.encode()).hexdigest()[:32]
-            for solution, content in joined.iter_rows()
-        }
+        """Solution id -> digest of everything in it that is to be rated."""
+        return {solution: content_of(texts) for solution, texts in self.steps.items()}
 
     @cached_property
     def problem_of(self) -> dict[str, dict[str, Any]]:
@@ -90,27 +119,20 @@ class Selection:
         pairs = self.table.select("solution_id", "problem_id").iter_rows()
         return {solution: self.problems[problem] for solution, problem in pairs if problem in self.problems}
 
-    @cached_property
-    def digest(self) -> str:
-        """Sixteen hex digits over everything that is to be rated."""
-        return hashlib.sha256(repr(sorted(self.contents.items())).encode()).hexdigest()[:16]
-
     def shape(self, solution: str) -> Sequence[int]:
         return [len(texts) for texts in self.steps[solution]]
 
 
-def _check_order(completions: pl.DataFrame) -> None:
-    """completions are sorted; every row has to follow on the one before it."""
+def _first_out_of_order(completions: pl.DataFrame) -> tuple[Any, ...] | None:
+    """KEY of the first row that does not follow on the one before it; None: every solution is whole."""
     solution, step, completion = (pl.col(name) for name in KEY)
     first = solution.ne_missing(solution.shift())
     follows = (
         pl.when(first)
-        .then((step == 0) & (completion == 0))
+        .then((step == 0) & (completion == 0) & solution.is_first_distinct())
         .when(step == step.shift())
         .then(completion == completion.shift() + 1)
         .otherwise((step == step.shift() + 1) & (completion == 0))
     )
     broken = completions.filter(~follows)
-    if broken.height:
-        solution_id, at, which = broken.select(KEY).row(0)
-        raise ValueError(f"solution {solution_id}: step {at} completion {which} has no predecessor")
+    return broken.select(KEY).row(0) if broken.height else None

@@ -4,7 +4,7 @@ The same labeller again: the later timestamp wins. Labellers who disagree: the m
 Counted and left out: quality-control and screening records, ratings that are null or flagged, and all that
 a labeller said of a solution before calling it a bad problem or giving it up. What is left keeps the labelled
 own path unbroken: nothing stands after an own step that is negative, tied or left out. An own step that a
-labeller wrote has a row without a rating.
+labeller wrote has a row without a rating. What stood before a completion are the own steps before its step.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from o1_assets.labels.quality import Figures, label_figures
 from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
+from o1_assets.labels.slots import numbered, with_slot
 
 COLUMNS = (
-    "solution_id", "problem_id", "question", "step", "completion", "text", "prefix",
+    "solution_id", "problem_id", "question", "step", "completion", "text",
     "rating", "labeler", "batch", "line",
 )  # fmt: skip
 
@@ -96,63 +97,44 @@ def labels_of(
     events = pl.read_parquet(batches / RATINGS)
     records = pl.read_parquet(batches / RECORDS)
     dropped = Counter[str]()
-    checks = pl.col("quality_control") | pl.col("screening")
     for name in ("quality_control", "screening"):
         dropped[f"{name}_records"] = records.filter(pl.col(name)).height
-    known, _ = _of_this_selection(records, selection)
-    rated, gone = _of_this_selection(records.filter(~checks), selection)
-    dropped.update(gone)
-    withdrawn = rated.filter(pl.col("finish_reason").is_in(WITHDRAWN))
+    is_check = pl.col("quality_control") | pl.col("screening")
+    checks, records = records.filter(is_check), records.filter(~is_check)
+    for reason, count in records.filter(pl.col("misfit") != "").group_by("misfit").len().iter_rows():
+        dropped[f"{reason}_records"] = count
+    records = records.filter(pl.col("misfit") == "")
     for reason in WITHDRAWN:
-        dropped[f"{reason}_records"] = rated.filter(pl.col("finish_reason") == reason).height
-    stands = pl.col("finish_reason").is_in(WITHDRAWN).not_().fill_null(True)
-    counted = rated.filter(stands)
+        dropped[f"{reason}_records"] = records.filter(pl.col("finish_reason") == reason).height
+    gone = pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False)
+    withdrawn, counted = records.filter(gone), records.filter(~gone)
     dropped["not_rated_yet"] = int(counted["not_rated"].sum())
-    events = events.join(known.filter(stands).select("batch", "line"), on=["batch", "line"], how="semi")
-    controlled = control(events, read_gold(batches), people, config.quality)
+    numbers = numbered(selection.completions["solution_id"])
+    completions = with_slot(selection.completions, numbers)
+    standing = _events_of(events, pl.concat([counted, checks.filter(~gone)]))
+    controlled = control(with_slot(standing, numbers), read_gold(batches), people, config.quality)
 
-    def merged(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
-        return merge(
-            some,
-            withdrawn.select("solution_id", "labeler", "moment"),
-            selection.completions.filter(pl.col("written")).select("solution_id", "step", "written"),
-        )
+    def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+        withdrawals = withdrawn.select("solution_id", "labeler", "moment")
+        return merge(some, withdrawals, completions.filter(pl.col("written"))["slot"])
 
-    labels, lost = merged(controlled.counted)
+    merged, lost = merged_from(controlled.counted)
     effect: Figures = {}
     if controlled.excluded:
-        effect = label_figures(merged(events.filter(~checks))[0], labels)
+        effect = label_figures(merged_from(controlled.rated)[0], merged)
     questions = counted.group_by("solution_id").agg(pl.col("question").min())
-    return LabelTable(_with_texts(labels, selection, questions), +(dropped + lost), controlled, effect)
-
-
-def _of_this_selection(records: pl.DataFrame, selection: Selection) -> tuple[pl.DataFrame, Counter[str]]:
-    """The records that show just what the selection holds; it may have changed since they were accepted."""
-    contents = pl.DataFrame(
-        {"solution_id": list(selection.contents), "now": list(selection.contents.values())},
-        schema={"solution_id": pl.String, "now": pl.String},
-    )
-    joined = records.join(contents, on="solution_id", how="left", maintain_order="left")
-    unknown, changed = pl.col("now").is_null(), pl.col("now") != pl.col("content")
-    gone = Counter(
-        unknown_solution_records=joined.filter(unknown).height,
-        changed_solution_records=joined.filter(changed).height,
-    )
-    return joined.filter(~unknown & ~changed).drop("now"), gone
-
-
-def _with_texts(merged: pl.DataFrame, selection: Selection, questions: pl.DataFrame) -> pl.DataFrame:
-    """Adds what each rating is about; rows in the order of solution id, step and completion."""
-    own = selection.completions.filter(pl.col("completion") == 0).group_by("solution_id", maintain_order=True)
-    paths = own.agg(pl.col("text").alias("path"))
-    return (
-        merged.join(selection.completions, on=["solution_id", "step", "completion"], how="inner")
-        .join(paths, on="solution_id", how="inner")
-        .join(questions, on="solution_id", how="inner")
-        .with_columns(prefix=pl.col("path").list.head(pl.col("step")))
-        .sort("solution_id", "step", "completion")
+    labels = (
+        merged.join(completions, on="slot", how="inner", maintain_order="left")
+        .join(questions, on="solution_id", how="inner", maintain_order="left")
         .select(COLUMNS)
     )
+    return LabelTable(labels, +(dropped + lost), controlled, effect)
+
+
+def _events_of(events: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Ratings made in these records. One that counts for nothing is rare: its absence is quicker to look for."""
+    gone = events.select("batch", "line").unique().join(records, on=["batch", "line"], how="anti")
+    return events.join(gone, on=["batch", "line"], how="anti") if gone.height else events
 
 
 def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:

@@ -78,11 +78,13 @@ def prm_examples(
             raise ValueError(f"solution {solution_id}: its own rated steps are {[c['step'] for c in own]}")
         prompt = prompt_template.format(question=own[0]["question"])
         sequences = [step_sequence(tokenizer, prompt, [c["text"] for c in own])]
-        classes = [tuple(c["rating"] + 1 for c in own)]
+        # A labeller rates no step that they wrote themselves.
+        classes = [tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in own)]
         for c in completions:
             if c["completion"] > 0:
-                sequences.append(step_sequence(tokenizer, prompt, [*c["prefix"], c["text"]]))
-                classes.append((*[IGNORED] * len(c["prefix"]), c["rating"] + 1))
+                prefix = [step["text"] for step in own[: c["step"]]]
+                sequences.append(step_sequence(tokenizer, prompt, [*prefix, c["text"]]))
+                classes.append((*[IGNORED] * len(prefix), c["rating"] + 1))
         examples.append(
             Example(own[0]["problem_id"], str(solution_id), round, tuple(sequences), tuple(classes))
         )

@@ -11,7 +11,7 @@ import pytest
 
 from o1_assets.evaluation.plots import png
 from o1_assets.labels import agreement, quality
-from o1_assets.labels.agreement import counts_of, last_words, percent, ratings_in, with_peers
+from o1_assets.labels.agreement import counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.events import EVENT
 from o1_assets.labels.export import export_screening, export_selection
@@ -28,6 +28,7 @@ from o1_assets.labels.quality import (
 )
 from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.selection import Selection
+from o1_assets.labels.slots import numbered, with_slot
 from tests.labels import world
 
 CONFIG = QualityConfig(gold=10, min_agreement=0.75, min_ratings=4)
@@ -49,6 +50,14 @@ def said(
 
 def frame(*parts: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame([row for part in parts for row in part], schema=EVENT)
+
+
+def last_words(events: pl.DataFrame) -> pl.DataFrame:
+    return agreement.last_words(slotted(events))
+
+
+def slotted(rows: pl.DataFrame) -> pl.DataFrame:
+    return with_slot(rows, numbered(pl.Series(["a", "b", "c", "d", *rows["solution_id"]])))
 
 
 def standing(events: pl.DataFrame) -> pl.DataFrame:
@@ -213,7 +222,7 @@ def test_random_labellers_are_found_and_leaving_them_out_raises_agreement() -> N
 
 
 def test_the_effect_on_the_label_table_is_counted() -> None:
-    before, after = known({"a": 1, "b": 1, "c": 0}), known({"b": -1, "c": 0, "d": 1})
+    before, after = (slotted(known(r)) for r in ({"a": 1, "b": 1, "c": 0}, {"b": -1, "c": 0, "d": 1}))
     assert label_figures(before, after) == {
         "labels_removed_by_exclusion": 1,
         "labels_added_by_exclusion": 1,

@@ -37,7 +37,7 @@ def table_of(
     for records in batches:
         report = inbox.submit(world.write(folder / "sent.jsonl", records), ROUND, world.check(selection))
         assert not report.rejected, report.rejected
-    write_tables(inbox, ROUND, inbox.accepted(ROUND), out)
+    write_tables(inbox, ROUND, inbox.accepted(ROUND), selection, out)
     index = [{"digest": digest, "source": PEOPLE} for digest in inbox.accepted(ROUND)]
     (out / "index.json").write_text(json.dumps({"batches": index}))
     table, dropped = label_table(out, selection, CONFIG)
@@ -79,7 +79,7 @@ def test_a_row_says_what_was_rated_after_which_prefix_by_whom_and_where(
     [digest] = Inbox(tmp_path / "inbox").accepted(ROUND)
     assert row == {
         "solution_id": "right", "problem_id": "3*4-5", "question": "Calculate 3 * 4 - 5.", "step": 1, "completion": 2,
-        "text": "check 3*4=12", "prefix": ["3*4=12"], "rating": 0, "labeler": "ann", "batch": digest, "line": 2,
+        "text": "check 3*4=12", "rating": 0, "labeler": "ann", "batch": digest, "line": 2,
     }  # fmt: skip
     assert table.schema["rating"] == pl.Int8 and table.schema["line"] == pl.Int32
 
@@ -176,6 +176,8 @@ def test_batches_about_a_selection_that_has_changed_since_are_counted_not_used(
     del altered["right"]
     altered["direct"] = ("6 - 2", [["answer 5", "6-2=3"]])
     other = Selection.load(*world.write_selection(tmp_path / "altered", altered))
+    inbox = Inbox(tmp_path / "inbox")
+    write_tables(inbox, ROUND, inbox.accepted(ROUND), other, tmp_path / "batches")
     table, dropped = label_table(tmp_path / "batches", other, CONFIG)
     assert table.height == 0
     assert dropped == {"unknown_solution_records": 1, "changed_solution_records": 1}
