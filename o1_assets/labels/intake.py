@@ -70,7 +70,7 @@ def _identity(record: Record, selection: Selection, round_name: str) -> Iterator
 def _changes(record: Record, selection: Selection, shown: list[list[str]]) -> Iterator[Violation]:
     assert record.o1 is not None
     solution = record.o1.solution_id
-    problem = selection.problem_of.get(solution)
+    problem = selection.problem(solution)
     if problem is not None and record.question.problem != problem["question"]:
         yield Violation("changed_question", "the question is not the one that was exported")
     sent = selection.texts(solution)

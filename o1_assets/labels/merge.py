@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import polars as pl
 
-from o1_assets.labels.slots import BEFORE, OWN, SOLUTION, STEP
+from o1_assets.labels.slots import COMPLETION, SOLUTION, STEP
 
 _SETTLED = ["moment", "rating", "flagged", "batch", "line"]
 _KEPT = ["slot", "rating", "labeler", "batch", "line"]
@@ -40,9 +41,9 @@ def merge(
     decided, ties = _majority(votes)
     dropped["tied_completions"] += ties
     own_hand = standing.filter(by_hand).sort(_SETTLED).unique("slot", keep="last").select(_KEPT)
-    path = pl.concat([decided, own_hand])
+    path = pl.concat([decided, own_hand]).sort("slot")
     unbroken = keep(path, _on_labelled_path(path, written), "after_undecided_completions")
-    return unbroken.sort("slot"), +dropped
+    return unbroken, +dropped
 
 
 def _latest(events: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +69,8 @@ def _majority(votes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 
 def _parted(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    alone = rows.select(pl.len().over("slot") == 1).to_series()
+    """Rows that are alone in their slot, and the others."""
+    alone = rows["slot"].is_unique()
     return rows.filter(alone), rows.filter(~alone)
 
 
@@ -81,15 +83,17 @@ def _not_withdrawn(rows: pl.DataFrame, withdrawals: pl.DataFrame) -> pl.DataFram
 
 
 def _on_labelled_path(rows: pl.DataFrame, written: pl.Series) -> pl.DataFrame:
-    """Rows whose prefix is known to be right: all own steps before them are right by rating or by hand."""
-    rated_right = rows.filter(OWN & (pl.col("rating") >= 0)).select("slot")
-    right = pl.concat([rated_right, pl.DataFrame({"slot": written}, schema={"slot": pl.Int64})])
-    steps = right.select(SOLUTION.alias("solution"), STEP.alias("step"), BEFORE.alias("order")).unique(
-        "order"
-    )
-    leading = steps.sort("order").filter(pl.col("step") == pl.int_range(pl.len()).over("solution"))
-    known = leading.group_by("solution").agg(pl.len().alias("known"))
-    joined = rows.with_columns(solution=SOLUTION).join(
-        known, on="solution", how="left", maintain_order="left"
-    )
-    return joined.filter(pl.col("known").fill_null(0) >= STEP).drop("known", "solution")
+    """Rows whose prefix is known to be right: all own steps before them are right by rating or by hand.
+
+    rows: sorted by slot.
+    """
+    place = rows.select(SOLUTION.alias("solution"), STEP.alias("step"), COMPLETION.alias("completion"))
+    solution, step, completion = (place[name].to_numpy() for name in place.columns)
+    right = (completion == 0) & rows.select(
+        (pl.col("rating") >= 0).fill_null(False) | pl.col("slot").is_in(written.implode())
+    ).to_series().to_numpy()
+    solutions, steps = solution[right], step[right]
+    first = np.searchsorted(solutions, solutions)
+    unbroken = steps == np.arange(len(steps)) - first
+    known = np.bincount(solutions[unbroken], minlength=int(solution.max(initial=0)) + 1)
+    return rows.filter(pl.Series(step <= known[solution]))

@@ -28,57 +28,70 @@ KEY = ["solution_id", "step", "completion"]
 
 @dataclass(frozen=True)
 class Selection:
-    """table: selection/solutions.parquet. completions: each solution's together, by step and completion.
+    """folder: solutions.parquet and completions.parquet, read when they are asked for.
 
     digest: sixteen hex digits over the file of everything that is to be rated.
     problems: rows of problems.parquet by problem id; empty when only labels are looked at.
     """
 
-    table: pl.DataFrame
-    completions: pl.DataFrame
+    folder: Path
     digest: str
     problems: dict[str, dict[str, Any]]
 
     @classmethod
     def load(cls, folder: Path, problems: Path | None = None) -> Selection:
-        """folder: solutions.parquet and completions.parquet; problems: folder with problems.parquet.
+        """problems: folder with problems.parquet; a selection that was imported brings its own.
 
-        A selection that was imported brings its own problems.parquet, which is then read instead.
-        Raises ValueError if the completions of a solution are not steps 0, 1, .. with completions 0, 1, ..
-        or a problem is missing.
+        Raises ValueError if a problem is missing.
         """
-        table = pl.read_parquet(folder / "solutions.parquet")
-        completions = pl.read_parquet(folder / "completions.parquet")
-        if _first_out_of_order(completions) is not None:
-            completions = completions.sort(KEY)
-        if "written" not in completions.columns:
-            completions = completions.with_columns(written=pl.lit(False))
-        if (broken := _first_out_of_order(completions)) is not None:
-            raise ValueError("solution {}: step {} completion {} has no predecessor".format(*broken))
         known: dict[str, dict[str, Any]] = {}
         if problems is not None:
             own = folder / "problems.parquet"
-            wanted = table.select("problem_id").unique()
+            wanted = pl.read_parquet(folder / "solutions.parquet", columns=["problem_id"]).unique()
             source = own if own.is_file() else problems / "problems.parquet"
             rows = pl.read_parquet(source).join(wanted, on="problem_id", how="semi")
             known = {row["problem_id"]: row for row in rows.iter_rows(named=True)}
             missing = wanted.height - len(known)
             if missing:
                 raise ValueError(f"the selection has {missing} problems that the problem set does not have")
-        digest = sha256_file(folder / "completions.parquet")[:16]
-        return cls(table, completions, digest, known)
+        return cls(folder, sha256_file(folder / "completions.parquet")[:16], known)
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """solutions.parquet."""
+        return pl.read_parquet(self.folder / "solutions.parquet")
+
+    @cached_property
+    def completions(self) -> pl.DataFrame:
+        """completions.parquet, each solution's together, by step and completion. written: by a labeller.
+
+        Raises ValueError if the completions of a solution are not steps 0, 1, .. with completions 0, 1, ..
+        """
+        completions = pl.read_parquet(self.folder / "completions.parquet")
+        if _first_out_of_order(completions) is not None:
+            completions = completions.sort(KEY)
+            if (broken := _first_out_of_order(completions)) is not None:
+                raise ValueError("solution {}: step {} completion {} has no predecessor".format(*broken))
+        if "written" not in completions.columns:
+            completions = completions.with_columns(written=pl.lit(False))
+        return completions
 
     @cached_property
     def solution_ids(self) -> list[str]:
         """Solutions with at least one step, in the selection's order."""
-        return [solution for solution in self.table["solution_id"] if solution in self._rows]
+        ids, named = (
+            pl.read_parquet(self.folder / f"{name}.parquet", columns=["solution_id"])["solution_id"]
+            for name in ("solutions", "completions")
+        )
+        return ids.filter(ids.is_in(named.unique().implode())).to_list()
 
     @cached_property
     def _rows(self) -> dict[str, tuple[int, int]]:
         """Solution id -> its first row of completions and their number."""
         counts = self.completions.group_by("solution_id", maintain_order=True).len()
-        first = counts.select("solution_id", pl.col("len").cum_sum() - pl.col("len"), n="len")
-        return {solution: (start, n) for solution, start, n in first.iter_rows()}
+        first = counts["len"].cum_sum() - counts["len"]
+        places = zip(first.to_list(), counts["len"].to_list(), strict=True)
+        return dict(zip(counts["solution_id"].to_list(), places, strict=True))
 
     def __contains__(self, solution: str) -> bool:
         return solution in self._rows
@@ -113,11 +126,21 @@ class Selection:
         """Solution id -> digest of everything in it that is to be rated."""
         return {solution: content_of(texts) for solution, texts in self.steps.items()}
 
+    def problem(self, solution: str) -> dict[str, Any] | None:
+        """The problem row of one solution, if it is known."""
+        return self.problems.get(self._problem_ids[solution])
+
     @cached_property
     def problem_of(self) -> dict[str, dict[str, Any]]:
         """Solution id -> problem row, for the problems known."""
-        pairs = self.table.select("solution_id", "problem_id").iter_rows()
+        pairs = self._problem_ids.items()
         return {solution: self.problems[problem] for solution, problem in pairs if problem in self.problems}
+
+    @cached_property
+    def _problem_ids(self) -> dict[str, str]:
+        columns = ["solution_id", "problem_id"]
+        pairs = pl.read_parquet(self.folder / "solutions.parquet", columns=columns)
+        return dict(zip(*(pairs[name].to_list() for name in columns), strict=True))
 
     def shape(self, solution: str) -> Sequence[int]:
         return [len(texts) for texts in self.steps[solution]]

@@ -5,29 +5,34 @@ The numbers are in the order of solution id, step and completion.
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 _STEP_BITS = _COMPLETION_BITS = 18
 SOLUTION = pl.col("slot") // 2 ** (_STEP_BITS + _COMPLETION_BITS)
 STEP = pl.col("slot") // 2**_COMPLETION_BITS % 2**_STEP_BITS
 COMPLETION = pl.col("slot") % 2**_COMPLETION_BITS
-OWN = COMPLETION == 0
-BEFORE = SOLUTION * 2**_STEP_BITS + STEP
-"""Solution and step together."""
+_SLOT = (pl.col("solution") * 2**_STEP_BITS + pl.col("step")) * 2**_COMPLETION_BITS + pl.col("completion")
 
 
-def numbered(solution_ids: pl.Series) -> pl.DataFrame:
-    """Columns solution_id and solution (its number, in the order of the ids); solution_ids may repeat."""
-    return pl.DataFrame({"solution_id": solution_ids.unique().sort()}).with_row_index("solution")
+def number_solutions(completions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Adds `slot` to a selection's completions and sorts them by it.
+
+    Returns them, and the columns solution_id and solution (its number, in the order of the ids).
+    completions: each solution's rows together.
+    """
+    ids = completions["solution_id"]
+    starts = np.flatnonzero(
+        completions.select(pl.col("solution_id").ne_missing(pl.col("solution_id").shift()))
+    )
+    numbers = pl.DataFrame({"solution_id": ids[starts]}).with_columns(
+        solution=pl.col("solution_id").rank("ordinal").cast(pl.Int64) - 1
+    )
+    repeated = np.repeat(numbers["solution"].to_numpy(), np.diff(np.append(starts, len(ids))))
+    slots = completions.with_columns(solution=pl.Series(repeated, dtype=pl.Int64)).with_columns(slot=_SLOT)
+    return slots.drop("solution").sort("slot"), numbers
 
 
 def with_slot(table: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
     """Adds `slot` to a table with solution_id, step and completion; rows of other solutions are left out."""
-    solution = pl.col("solution").cast(pl.Int64)
-    return (
-        table.join(numbers, on="solution_id", how="inner", maintain_order="left")
-        .with_columns(
-            slot=(solution * 2**_STEP_BITS + pl.col("step")) * 2**_COMPLETION_BITS + pl.col("completion")
-        )
-        .drop("solution")
-    )
+    return table.join(numbers, on="solution_id", how="inner").with_columns(slot=_SLOT).drop("solution")

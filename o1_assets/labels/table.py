@@ -26,7 +26,7 @@ from o1_assets.labels.quality import Figures, label_figures
 from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import numbered, with_slot
+from o1_assets.labels.slots import number_solutions, with_slot
 
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
@@ -34,30 +34,38 @@ COLUMNS = (
 )  # fmt: skip
 
 
+LONG = ("text", "steps", "token_ids")
+
+
 def make_labels(task: Task, config: LabelsConfig) -> Outcome:
-    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet (those labelled)."""
+    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet.
+
+    The latter has those that are labelled, without the long columns that rNN/selection has.
+    """
     selection = Selection.load(task.inputs["selection"])
     batches = task.inputs["batches"]
     made = labels_of(batches, selection, config, people_batches(batches))
     labels, dropped = made.table, made.dropped
     if labels.is_empty() and made.control.excluded:
         raise Waiting(_what_to_do(config, made.control.quality))
-    solutions = selection.table.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
-    labels.write_parquet(task.out / "labels.parquet")
-    solutions.write_parquet(task.out / "solutions.parquet")
+    chosen = selection.table.drop(LONG, strict=False)
+    solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
+    # A million labels are written again for every batch: the quickest level is as small within a twentieth.
+    labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
+    solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
     made.control.quality.write_parquet(task.out / "quality.parquet")
     if chart := quality_chart(made.control.quality, config.quality.min_agreement):
         save_png(task.out / "plots" / "labellers.png", *chart)
-    own = labels.filter(pl.col("completion") == 0)
+    rating, own = labels["rating"], labels["completion"] == 0
     return Outcome(
         figures={
-            "labels": labels.height,
-            "positive": labels.filter(pl.col("rating") == 1).height,
-            "neutral": labels.filter(pl.col("rating") == 0).height,
-            "negative": labels.filter(pl.col("rating") == -1).height,
+            "labels": rating.count(),
+            "positive": int((rating == 1).sum()),
+            "neutral": int((rating == 0).sum()),
+            "negative": int((rating == -1).sum()),
             "solutions": solutions.height,
             "solutions_not_labelled": selection.table.height - solutions.height,
-            "solutions_with_error": own.filter(pl.col("rating") < 0).height,
+            "solutions_with_error": int(((rating == -1) & own).sum()),
             **made.control.figures,
             **made.effect,
             **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
@@ -94,47 +102,47 @@ def labels_of(
     batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
 ) -> LabelTable:
     """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
-    events = pl.read_parquet(batches / RATINGS)
-    records = pl.read_parquet(batches / RECORDS)
-    dropped = Counter[str]()
-    for name in ("quality_control", "screening"):
-        dropped[f"{name}_records"] = records.filter(pl.col(name)).height
-    is_check = pl.col("quality_control") | pl.col("screening")
-    checks, records = records.filter(is_check), records.filter(~is_check)
-    for reason, count in records.filter(pl.col("misfit") != "").group_by("misfit").len().iter_rows():
-        dropped[f"{reason}_records"] = count
-    records = records.filter(pl.col("misfit") == "")
-    for reason in WITHDRAWN:
-        dropped[f"{reason}_records"] = records.filter(pl.col("finish_reason") == reason).height
-    gone = pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False)
-    withdrawn, counted = records.filter(gone), records.filter(~gone)
+    records, dropped = pl.read_parquet(batches / RECORDS), Counter[str]()
+    reason = (
+        pl.when("screening")
+        .then(pl.lit("screening"))
+        .when("quality_control")
+        .then(pl.lit("quality_control"))
+        .when(pl.col("misfit") != "")
+        .then("misfit")
+        .when(pl.col("finish_reason").is_in(WITHDRAWN))
+        .then("finish_reason")
+    )
+    records = records.with_columns(gone=reason)
+    gone, counted = records.filter(pl.col("gone").is_not_null()), records.filter(pl.col("gone").is_null())
+    for name, count in gone.group_by("gone").len().iter_rows():
+        dropped[f"{name}_records"] = count
     dropped["not_rated_yet"] = int(counted["not_rated"].sum())
-    numbers = numbered(selection.completions["solution_id"])
-    completions = with_slot(selection.completions, numbers)
-    standing = _events_of(events, pl.concat([counted, checks.filter(~gone)]))
-    controlled = control(with_slot(standing, numbers), read_gold(batches), people, config.quality)
+    # Checks of labellers are judged before they are left out; one that was withdrawn says nothing.
+    is_check = pl.col("quality_control") | pl.col("screening")
+    silent = gone.filter(~is_check | pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False))
+    events = pl.read_parquet(batches / RATINGS)
+    if silent.height:
+        events = events.join(silent, on=["batch", "line"], how="anti")
+    completions, numbers = number_solutions(selection.completions)
+    controlled = control(with_slot(events, numbers), read_gold(batches), people, config.quality)
 
     def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
-        withdrawals = withdrawn.select("solution_id", "labeler", "moment")
-        return merge(some, withdrawals, completions.filter(pl.col("written"))["slot"])
+        withdrawn = gone.filter(pl.col("gone").is_in(WITHDRAWN))
+        written = completions.filter(pl.col("written"))["slot"]
+        return merge(some, withdrawn.select("solution_id", "labeler", "moment"), written)
 
     merged, lost = merged_from(controlled.counted)
     effect: Figures = {}
     if controlled.excluded:
         effect = label_figures(merged_from(controlled.rated)[0], merged)
     questions = counted.group_by("solution_id").agg(pl.col("question").min())
-    labels = (
-        merged.join(completions, on="slot", how="inner", maintain_order="left")
-        .join(questions, on="solution_id", how="inner", maintain_order="left")
-        .select(COLUMNS)
+    # Both are sorted by slot: looking a row up is quicker than joining.
+    texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
+    labels = pl.concat([merged.drop("slot"), texts], how="horizontal").join(
+        questions, on="solution_id", how="inner", maintain_order="left"
     )
-    return LabelTable(labels, +(dropped + lost), controlled, effect)
-
-
-def _events_of(events: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """Ratings made in these records. One that counts for nothing is rare: its absence is quicker to look for."""
-    gone = events.select("batch", "line").unique().join(records, on=["batch", "line"], how="anti")
-    return events.join(gone, on=["batch", "line"], how="anti") if gone.height else events
+    return LabelTable(labels.select(COLUMNS), +(dropped + lost), controlled, effect)
 
 
 def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:

@@ -28,7 +28,7 @@ from o1_assets.labels.quality import (
 )
 from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import numbered, with_slot
+from o1_assets.labels.slots import with_slot
 from tests.labels import world
 
 CONFIG = QualityConfig(gold=10, min_agreement=0.75, min_ratings=4)
@@ -57,7 +57,8 @@ def last_words(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def slotted(rows: pl.DataFrame) -> pl.DataFrame:
-    return with_slot(rows, numbered(pl.Series(["a", "b", "c", "d", *rows["solution_id"]])))
+    ids = sorted({"a", "b", "c", "d", *rows["solution_id"]})
+    return with_slot(rows, pl.DataFrame({"solution_id": ids, "solution": range(len(ids))}))
 
 
 def standing(events: pl.DataFrame) -> pl.DataFrame:
