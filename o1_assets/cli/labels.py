@@ -13,14 +13,15 @@ from o1_assets.labels.round_inputs import round_inputs
 from o1_assets.settings import Settings
 
 
-def export(settings: Settings, round_name: str, output: Path | None) -> int:
+def export(settings: Settings, round_name: str, output: Path | None, screening: bool = False) -> int:
     """Writes the round's selection to `output`, or to stdout; returns the number of solutions."""
     config, selection, train = round_inputs(settings, round_name)
+    inbox = Inbox(settings.inbox)
     if output is not None:
-        return export_to_file(config, selection, train, output)
+        return export_to_file(config, selection, train, output, inbox, screening)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "export.jsonl"
-        count = export_to_file(config, selection, train, file)
+        count = export_to_file(config, selection, train, file, inbox, screening)
         sys.stdout.write(file.read_text())
     return count
 

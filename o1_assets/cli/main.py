@@ -116,12 +116,15 @@ def export_labels(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="file to write; stdout without it")
     ] = None,
+    screening: Annotated[
+        bool, typer.Option("--screening", help="only the solutions that new labellers are tried on")
+    ] = False,
     profile: ProfileOption = None,
 ) -> None:
     """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
     from o1_assets.cli.labels import export
 
-    count = export(_settings(profile), round_, output)
+    count = export(_settings(profile), round_, output, screening)
     print(f"{count} solutions of {round_} to be rated", file=sys.stderr)
 
 

@@ -76,7 +76,7 @@ def _round(
     progress = None
     if selection is not None:
         wanted = selected_solutions(store.path(selection.digest))
-        progress = round_progress(inbox, name, wanted, config.min_rated_share or 0.0)
+        progress = round_progress(inbox, config, wanted)
     open_keys = [key for key, s in status.items() if key.startswith(f"{name}/") and s.state != "fresh"]
     waits = ""
     if open_keys:

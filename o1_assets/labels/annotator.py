@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import Protocol as LabelProtocol
@@ -25,6 +25,17 @@ class Request:
     problem: Mapping[str, Any]
     prefix: tuple[str, ...]
     text: str
+    solution_id: str
+    step: int
+    completion: int
+
+
+@dataclass(frozen=True)
+class Path:
+    """A solution's own steps."""
+
+    problem: Mapping[str, Any]
+    steps: tuple[str, ...]
 
 
 class Annotator(Protocol):
@@ -41,10 +52,19 @@ class Annotator(Protocol):
         ...
 
 
-def annotate(
-    selection: Selection, round_name: str, protocol: LabelProtocol, annotator: Annotator, solutions: set[str]
-) -> Iterator[Record]:
-    """Records of `solutions`, rated exactly as far as the protocol asks, in the selection's order.
+@runtime_checkable
+class PathAnnotator(Annotator, Protocol):
+    """Rates whole paths by itself, because it does not look at their steps one after another."""
+
+    def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
+        """For each path the ratings of its steps, up to the first negative one."""
+        ...
+
+
+def rate_selection(
+    selection: Selection, protocol: LabelProtocol, annotator: Annotator, solutions: Collection[str]
+) -> dict[str, dict[Slot, int | None]]:
+    """The annotator's ratings of those of `solutions` that it covers, exactly as far as the protocol asks.
 
     All solutions advance together: each wave asks for everything that may be rated now.
     """
@@ -53,18 +73,34 @@ def annotate(
         for solution in selection.solution_ids
         if solution in solutions and annotator.covers(selection.problem_of[solution])
     }
+    steps = {solution: selection.texts(solution) for solution in ratings}
+    shapes = {solution: [len(texts) for texts in of_steps] for solution, of_steps in steps.items()}
+    own = _own_ratings(selection, annotator, steps)
     active = list(ratings)
     while active:
-        slots = [
-            (solution, slot)
-            for solution in active
-            for slot in protocol.open_slots(selection.shape(solution), ratings[solution])
-        ]
-        answers = annotator.rate([_request(selection, solution, slot) for solution, slot in slots])
+        slots = []
+        for solution in active:
+            for slot in protocol.open_slots(shapes[solution], ratings[solution]):
+                if slot.completion == 0 and solution in own:
+                    ratings[solution][slot] = own[solution][slot.step]
+                else:
+                    slots.append((solution, slot))
+        answers = (
+            annotator.rate([_request(selection.problem_of[s], s, steps[s], slot) for s, slot in slots])
+            if slots
+            else []
+        )
         for (solution, slot), rating in zip(slots, answers, strict=True):
             ratings[solution][slot] = rating
-        active = [s for s in active if not protocol.finished(selection.shape(s), ratings[s])]
+        active = [s for s in active if not protocol.finished(shapes[s], ratings[s])]
+    return ratings
 
+
+def annotate(
+    selection: Selection, round_name: str, protocol: LabelProtocol, annotator: Annotator, solutions: set[str]
+) -> Iterator[Record]:
+    """Records of `solutions`, rated by `rate_selection`, in the selection's order."""
+    ratings = rate_selection(selection, protocol, annotator, solutions)
     for index, record in enumerate(export_selection(selection, round_name, protocol)):
         assert record.o1 is not None
         solution = record.o1.solution_id
@@ -76,7 +112,22 @@ def annotate(
             yield record
 
 
-def _request(selection: Selection, solution: str, slot: Slot) -> Request:
-    steps = selection.steps[solution]
+def _own_ratings(
+    selection: Selection, annotator: Annotator, steps: Mapping[str, Sequence[Sequence[str]]]
+) -> Mapping[str, Sequence[int]]:
+    """Ratings of each solution's own steps by an annotator that rates whole paths; empty for any other."""
+    if not isinstance(annotator, PathAnnotator):
+        return {}
+    paths = [
+        Path(selection.problem_of[solution], tuple(texts[0] for texts in of_steps))
+        for solution, of_steps in steps.items()
+    ]
+    return dict(zip(steps, annotator.rate_paths(paths), strict=True))
+
+
+def _request(
+    problem: Mapping[str, Any], solution: str, steps: Sequence[Sequence[str]], slot: Slot
+) -> Request:
     prefix = tuple(texts[0] for texts in steps[: slot.step])
-    return Request(selection.problem_of[solution], prefix, steps[slot.step][slot.completion])
+    text = steps[slot.step][slot.completion]
+    return Request(problem, prefix, text, solution, slot.step, slot.completion)

@@ -64,5 +64,5 @@ def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, versi
     if config.annotator != "human":
         return None
     wanted = selected_solutions(store.path(head.digest))
-    progress = round_progress(inbox, config.round, wanted, config.min_rated_share or 0.0)
+    progress = round_progress(inbox, config, wanted)
     return None if progress.enough else Short(version, str(progress), progress.figures())

@@ -1,8 +1,9 @@
 """rNN/label_batches: the accepted batches that rate the round's selection, people's first.
 
 What people sent is the only thing here that comes from outside the graph. A machine annotator rates what
-nobody has rated and files it through the same inbox; its batch follows from the selection and from people's
-batches, so the result never depends on what an earlier run left in the inbox.
+nobody has rated and files it through the same inbox; its batch follows from the selection, from people's
+batches and, where it samples, from the policy, so the result never depends on what an earlier run left in the
+inbox.
 """
 
 from __future__ import annotations
@@ -13,16 +14,26 @@ from pathlib import Path
 
 import polars as pl
 
-from o1_assets.artifact import Compute, Outcome, Task, Waiting
+from o1_assets.artifact import Compute, Cost, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
-from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.events import EVENT, RECORD
+from o1_assets.labels.gold import (
+    GOLD_FILE,
+    check_solutions,
+    exact_ratings,
+    lead_batches,
+)
 from o1_assets.labels.inbox import RATINGS, RECORDS, Inbox
 from o1_assets.labels.intake import selection_check
+from o1_assets.labels.monte_carlo import MonteCarlo
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.progress import people_batches, progress_of, what_to_do
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
+from o1_assets.seeds import derive_seed
+
+Figures = dict[str, float | int | str | None]
 
 MISFIT = {**RECORD, "misfit": pl.String}
 
@@ -31,10 +42,11 @@ def label_batches(inbox: Inbox) -> Compute:
     """The compute function of rNN/label_batches for this inbox."""
 
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
-        """Inputs: selection, train (problems). Writes ratings.parquet, records.parquet and index.json.
+        """Inputs: selection, train (problems), and policy (checkpoint) if the annotator is monte_carlo.
 
-        The lines themselves stay in the inbox, where a batch's name is the digest of its lines: a row names
-        its batch and line.
+        Writes ratings.parquet, records.parquet and index.json; for monte_carlo also estimates.parquet; where
+        people rated and the exact checker knows gold or screening solutions, gold.parquet. The lines themselves
+        stay in the inbox, where a batch's name is the digest of its lines: a row names its batch and line.
 
         Raises Waiting if people are to rate and too little of the selection has come back.
         """
@@ -45,15 +57,24 @@ def label_batches(inbox: Inbox) -> Compute:
         digests = [digest for digest, solutions in rated_by.items() if solutions & wanted]
         people = len(digests)
         missing = wanted.difference(*(rated_by[d] for d in digests))
+        checks = check_solutions(selection, config.quality)
+        from_leads = lead_batches(inbox, config.round, config.quality)
+        figures: Figures = {"annotator": config.annotator}
+        cost = Cost()
         if config.annotator == "human":
             quarantined = len(inbox.quarantined(config.round))
-            progress = progress_of(arrived, wanted, config.min_rated_share or 0.0, quarantined)
+            raters = arrived.without(from_leads)
+            progress = progress_of(raters, wanted, config.min_rated_share or 0.0, quarantined)
             if not progress.enough:
                 raise Waiting(what_to_do(config.round, progress), progress.figures())
-        elif missing:
+        elif missing := missing | checks.gold:  # what people say of gold becomes no label
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
-            digests.append(file_annotations(inbox, selection, config, Oracle(), missing))
+            digest, figures, cost = _by_machine(task, config, inbox, selection, missing)
+            digests.append(digest)
             missing = set()
+        if people and checks.known:
+            known = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
+            known.write_parquet(task.out / GOLD_FILE)
         digests.sort()
         write_tables(inbox, config.round, digests, selection, task.out)
         index = [_entry(inbox, config.round, digest) for digest in digests]
@@ -67,14 +88,44 @@ def label_batches(inbox: Inbox) -> Compute:
                 "batches_from_people": people,
                 "solutions": len(wanted),
                 "solutions_not_rated": len(missing),
-                "annotator": config.annotator,
+                **figures,
             },
+            cost=cost,
             rows=sum(int(str(entry["lines"])) for entry in index),
             sample=index[:5],
             external=arrived.version,
         )
 
     return make_label_batches
+
+
+def _by_machine(
+    task: Task, config: LabelBatchesConfig, inbox: Inbox, selection: Selection, solutions: set[str]
+) -> tuple[str, Figures, Cost]:
+    """Rates `solutions` by the round's annotator: the digest of its batch, its figures, what it cost."""
+    seed = derive_seed(task.seed, config.annotator)
+    if config.annotator == "oracle":
+        error_rate = (config.oracle or OracleConfig()).error_rate
+        digest = file_annotations(inbox, selection, config, Oracle(error_rate, seed), solutions)
+        return digest, {"annotator": "oracle", "error_rate": error_rate}, Cost()
+    settings = config.monte_carlo or MonteCarloConfig()
+    engine = task.open_engine(task.inputs["policy"])
+    try:
+        annotator = MonteCarlo.open(engine, settings, seed)
+        digest = file_annotations(inbox, selection, config, annotator, solutions)
+    finally:
+        engine.close()
+    estimates = annotator.estimates(selection)
+    estimates.write_parquet(task.out / "estimates.parquet")
+    figures: Figures = {
+        "annotator": "monte_carlo",
+        "estimate": settings.estimate,
+        "rollouts": annotator.rollouts.rollouts,
+        "rollout_tokens": annotator.rollouts.tokens,
+        "estimates": len(annotator.rollouts.known),
+        "mean_share": estimates.select(pl.col("share").mean()).item(),
+    }
+    return digest, figures, annotator.rollouts.cost()
 
 
 def file_annotations(

@@ -5,20 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.export import export_selection
+from o1_assets.labels.export import export_screening, export_selection
+from o1_assets.labels.gold import check_solutions, lead_solutions
 from o1_assets.labels.inbox import Inbox, SubmitReport
 from o1_assets.labels.intake import selection_check
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 
 
-def export_to_file(config: LabelBatchesConfig, selection: Path, train: Path, file: Path) -> int:
-    """Writes the round's selection as unrated records; returns how many. Raises OSError, ValueError."""
-    loaded = Selection.load(selection, train)
+def export_to_file(
+    config: LabelBatchesConfig,
+    selection: Path,
+    train: Path,
+    file: Path,
+    inbox: Inbox | None = None,
+    screening: bool = False,
+) -> int:
+    """Writes the round's selection as unrated records; returns how many. Raises OSError, ValueError.
+
+    The gold solutions are marked among them, those that the leads rated in the inbox as well. screening: only
+    the screening solutions instead.
+    """
+    loaded, protocol = Selection.load(selection, train), PROTOCOLS[config.protocol]
+    checks = check_solutions(loaded, config.quality)
+    if screening:
+        records = export_screening(loaded, config.round, protocol, checks.screening)
+    else:
+        gold = checks.gold
+        gold |= lead_solutions(inbox, config.round, config.quality) if inbox else frozenset()
+        records = export_selection(loaded, config.round, protocol, gold)
     partial = file.with_name(f".{file.name}.partial")
     count = 0
     with partial.open("w") as out:
-        for record in export_selection(loaded, config.round, PROTOCOLS[config.protocol]):
+        for record in records:
             out.write(record.to_line() + "\n")
             count += 1
     partial.replace(file)

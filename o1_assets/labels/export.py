@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.schema import Completion, Label, Origin, Question, Record, Step
 from o1_assets.labels.selection import Selection
+
+SCREENING = -1
+"""PRM800K's generation of screening problems."""
 
 
 def generation_of(round_name: str) -> int | None:
@@ -23,8 +26,13 @@ def round_of(generation: int | None) -> str:
     return f"r{0 if generation is None else generation + 1:02d}"
 
 
-def export_selection(selection: Selection, round_name: str, protocol: Protocol) -> Iterator[Record]:
-    """One unrated record a solution, in the selection's order. Needs the selection's problems."""
+def export_selection(
+    selection: Selection, round_name: str, protocol: Protocol, gold: Collection[str] = ()
+) -> Iterator[Record]:
+    """One unrated record a solution, in the selection's order. Needs the selection's problems.
+
+    gold: solutions that are rated to judge labellers; nothing else sets them apart from the others.
+    """
     generation = generation_of(round_name)
     for row in selection.table.iter_rows(named=True):
         solution = row["solution_id"]
@@ -33,7 +41,7 @@ def export_selection(selection: Selection, round_name: str, protocol: Protocol) 
                 labeler=None,
                 timestamp=None,
                 generation=generation,
-                is_quality_control_question=False,
+                is_quality_control_question=solution in gold,
                 is_initial_screening_question=False,
                 question=_question(row, selection, generation),
                 label=Label(
@@ -45,6 +53,16 @@ def export_selection(selection: Selection, round_name: str, protocol: Protocol) 
                     round=round_name, solution_id=solution, selection=selection.digest, protocol=protocol.name
                 ),
             )
+
+
+def export_screening(
+    selection: Selection, round_name: str, protocol: Protocol, solutions: Collection[str]
+) -> Iterator[Record]:
+    """The records of `solutions` as screening problems, whose generation is -1."""
+    for record in export_selection(selection, round_name, protocol):
+        if record.o1 is not None and record.o1.solution_id in solutions:
+            record.is_initial_screening_question, record.generation = True, SCREENING
+            yield record
 
 
 def _question(row: dict[str, Any], selection: Selection, generation: int | None) -> Question:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
+from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.gold import lead_batches
 from o1_assets.labels.inbox import PEOPLE, Inbox
 
 
@@ -54,6 +56,9 @@ class Listing:
     version: str
     solutions: dict[str, Set[str]]
 
+    def without(self, digests: Set[str]) -> Listing:
+        return Listing(self.version, {d: s for d, s in self.solutions.items() if d not in digests})
+
 
 def people_batches(inbox: Inbox, round_name: str) -> Listing:
     """The batches and their version, read as one: a batch that arrives in between is in both or in neither."""
@@ -64,11 +69,11 @@ def people_batches(inbox: Inbox, round_name: str) -> Listing:
             return Listing(version, {d: frozenset(inbox.solutions(round_name, d)) for d in digests})
 
 
-def round_progress(inbox: Inbox, round_name: str, wanted: Set[str], min_rated_share: float) -> Progress:
-    """wanted: ids of the selection's solutions."""
-    return progress_of(
-        people_batches(inbox, round_name), wanted, min_rated_share, len(inbox.quarantined(round_name))
-    )
+def round_progress(inbox: Inbox, config: LabelBatchesConfig, wanted: Set[str]) -> Progress:
+    """wanted: ids of the selection's solutions. What leads say of gold rates nothing."""
+    name = config.round
+    raters = people_batches(inbox, name).without(lead_batches(inbox, name, config.quality))
+    return progress_of(raters, wanted, config.min_rated_share or 0.0, len(inbox.quarantined(name)))
 
 
 def progress_of(listing: Listing, wanted: Set[str], min_rated_share: float, quarantined: int = 0) -> Progress:
@@ -93,7 +98,8 @@ def what_to_do(round_name: str, progress: Progress) -> str:
     """What a round that waits for people waits for, and the commands that go on."""
     return (
         f"{round_name} waits for labels from people ({progress}): `o1 labels export {round_name}` writes what is "
-        f"to be rated, `o1 labels submit FILE --round {round_name}` takes it back"
+        f"to be rated, `o1 labels submit FILE --round {round_name}` takes it back; "
+        f"in a browser: `make labeling`, `o1 labels studio push {round_name}`"
     )
 
 

@@ -10,14 +10,20 @@ labeller wrote has a row without a rating. What stood before a completion are th
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from o1_assets.artifact import Outcome, Task
+from o1_assets.artifact import Outcome, Task, Waiting
+from o1_assets.evaluation.plots import save_png
 from o1_assets.labels.config import LabelsConfig
+from o1_assets.labels.control import Controlled, control, people_batches, read_gold
 from o1_assets.labels.inbox import RATINGS, RECORDS
 from o1_assets.labels.merge import merge
+from o1_assets.labels.quality import Figures, label_figures
+from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.slots import number_solutions, with_slot
@@ -37,12 +43,19 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     The latter has those that are labelled, without the long columns that rNN/selection has.
     """
     selection = Selection.load(task.inputs["selection"])
-    labels, dropped = label_table(task.inputs["batches"], selection, config)
+    batches = task.inputs["batches"]
+    made = labels_of(batches, selection, config, people_batches(batches))
+    labels, dropped = made.table, made.dropped
+    if labels.is_empty() and made.control.excluded:
+        raise Waiting(_what_to_do(config, made.control.quality))
     chosen = selection.table.drop(LONG, strict=False)
     solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
     # A million labels are written again for every batch: the quickest level is as small within a twentieth.
     labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
     solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
+    made.control.quality.write_parquet(task.out / "quality.parquet")
+    if chart := quality_chart(made.control.quality, config.quality.min_agreement):
+        save_png(task.out / "plots" / "labellers.png", *chart)
     rating, own = labels["rating"], labels["completion"] == 0
     return Outcome(
         figures={
@@ -53,6 +66,8 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
             "solutions": solutions.height,
             "solutions_not_labelled": selection.table.height - solutions.height,
             "solutions_with_error": int(((rating == -1) & own).sum()),
+            **made.control.figures,
+            **made.effect,
             **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
         },
         rows=labels.height,
@@ -65,7 +80,28 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
 def label_table(
     batches: Path, selection: Selection, config: LabelsConfig
 ) -> tuple[pl.DataFrame, Counter[str]]:
-    """labels.parquet's rows from a folder of rNN/label_batches, and what was dropped, by reason."""
+    """labels.parquet's rows from a folder of rNN/label_batches, and what was dropped, by reason.
+
+    Nobody is judged or excluded.
+    """
+    made = labels_of(batches, selection, config, people=())
+    return made.table, made.dropped
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """table: labels.parquet. effect: what excluding labellers changed in it, empty if nobody was."""
+
+    table: pl.DataFrame
+    dropped: Counter[str]
+    control: Controlled
+    effect: Figures
+
+
+def labels_of(
+    batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
+) -> LabelTable:
+    """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
     records, dropped = pl.read_parquet(batches / RECORDS), Counter[str]()
     reason = (
         pl.when("screening")
@@ -82,19 +118,37 @@ def label_table(
     for name, count in gone.group_by("gone").len().iter_rows():
         dropped[f"{name}_records"] = count
     dropped["not_rated_yet"] = int(counted["not_rated"].sum())
+    # Checks of labellers are judged before they are left out; one that was withdrawn says nothing.
+    is_check = pl.col("quality_control") | pl.col("screening")
+    silent = gone.filter(~is_check | pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False))
     events = pl.read_parquet(batches / RATINGS)
-    if gone.height:
-        events = events.join(gone, on=["batch", "line"], how="anti")
+    if silent.height:
+        events = events.join(silent, on=["batch", "line"], how="anti")
     completions, numbers = number_solutions(selection.completions)
-    merged, lost = merge(
-        with_slot(events, numbers),
-        gone.filter(pl.col("gone").is_in(WITHDRAWN)).select("solution_id", "labeler", "moment"),
-        completions.filter(pl.col("written"))["slot"],
-    )
+    controlled = control(with_slot(events, numbers), read_gold(batches), people, config.quality)
+
+    def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+        withdrawn = gone.filter(pl.col("gone").is_in(WITHDRAWN))
+        written = completions.filter(pl.col("written"))["slot"]
+        return merge(some, withdrawn.select("solution_id", "labeler", "moment"), written)
+
+    merged, lost = merged_from(controlled.counted)
+    effect: Figures = {}
+    if controlled.excluded:
+        effect = label_figures(merged_from(controlled.rated)[0], merged)
     questions = counted.group_by("solution_id").agg(pl.col("question").min())
     # Both are sorted by slot: looking a row up is quicker than joining.
     texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
     labels = pl.concat([merged.drop("slot"), texts], how="horizontal").join(
         questions, on="solution_id", how="inner", maintain_order="left"
     )
-    return labels.select(COLUMNS), +(dropped + lost)
+    return LabelTable(labels.select(COLUMNS), +(dropped + lost), controlled, effect)
+
+
+def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:
+    out = quality.filter("excluded")
+    return (
+        f"{config.round} waits for labellers who pass quality control: all ratings came from {out.height} labellers "
+        f"who agree with less than {config.quality.min_agreement:.0%} of the known ratings "
+        f"({', '.join(out['labeler'].head(5))}); have others rate, or lower quality.min_agreement"
+    )

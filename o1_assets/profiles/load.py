@@ -45,5 +45,6 @@ def override(profile: Profile, text: str) -> Profile:
         return Profile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ProfileError(f"profile {profile.name}: {where}: {first['msg']}") from error
+        where = [profile.name, ".".join(str(part) for part in first["loc"])]
+        message = first["msg"].removeprefix("Value error, ")
+        raise ProfileError(f"profile {': '.join(filter(None, where))}: {message}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.labels.config import MonteCarloConfig, QualityConfig
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import (
     ArithmeticFilter,
@@ -41,6 +42,8 @@ NANO = Profile(
     model_class="cpu",
     annotator="oracle",
     min_rated_share=1.0,
+    monte_carlo=MonteCarloConfig(max_tokens=MAX_TOKENS),
+    quality=QualityConfig(gold=15),
     problems=ProblemsConfig(
         source=ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=ARITHMETIC),)),
         train=4000,

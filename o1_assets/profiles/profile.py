@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from o1_assets.artifact import StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.config import (
+    AnnotatorName,
+    LabelBatchesConfig,
+    LabelsConfig,
+    MonteCarloConfig,
+    OracleConfig,
+    QualityConfig,
+)
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
@@ -29,13 +37,19 @@ class Profile(StageConfig):
     executor: Literal["in_process", "multiprocess"]
     engine: Literal["transformers", "vllm"]
     model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
-    annotator: Literal["oracle", "human"]
+    annotator: AnnotatorName = Field(description="who rates every round but those in annotators")
+    annotators: Mapping[str, AnnotatorName] = Field(
+        default={}, description='round -> who rates it, as in {"r03":"human"}'
+    )
     min_rated_share: float = Field(
         ge=0,
         le=1,
         description="where people rate, a round goes on when this share of its selection has come back, rated, given "
         "up or as a bad problem; 0: with the first batch",
     )
+    oracle: OracleConfig = OracleConfig()
+    monte_carlo: MonteCarloConfig = MonteCarloConfig()
+    quality: QualityConfig = QualityConfig()
 
     problems: ProblemsConfig
     base: BaseConfig
@@ -55,6 +69,18 @@ class Profile(StageConfig):
     headline_eval: RoundEvalConfig
     summary: SummaryConfig
 
+    @model_validator(mode="after")
+    def _annotators_are_of_rounds(self) -> Self:
+        unknown = set(self.annotators) - {f"r{k:02d}" for k in range(self.rounds + 1)}
+        if unknown:
+            raise ValueError(
+                f"annotators names {', '.join(sorted(unknown))}; the rounds are r00 to r{self.rounds:02d}"
+            )
+        return self
+
+    def annotator_of(self, k: int) -> AnnotatorName:
+        return self.annotators.get(f"r{k:02d}", self.annotator)
+
     def seed_of(self, key: str) -> int:
         """The seed of the artifact `key`."""
         return derive_seed(self.seed, key)
@@ -66,15 +92,19 @@ class Profile(StageConfig):
         return self.first_selection if k == 0 else self.later_selection
 
     def batches(self, k: int) -> LabelBatchesConfig:
+        annotator = self.annotator_of(k)
         return LabelBatchesConfig(
             round=f"r{k:02d}",
             protocol=self._protocol(k),
-            annotator=self.annotator,
-            min_rated_share=self.min_rated_share if self.annotator == "human" else None,
+            annotator=annotator,
+            min_rated_share=self.min_rated_share if annotator == "human" else None,
+            oracle=self.oracle if annotator == "oracle" else None,
+            monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
+            quality=self.quality,
         )
 
     def labels(self, k: int) -> LabelsConfig:
-        return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k))
+        return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k), quality=self.quality)
 
     def prm(self, k: int) -> PRMConfig:
         return self.first_prm if k == 0 else self.later_prm

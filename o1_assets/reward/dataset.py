@@ -26,7 +26,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled solution: sequences[0] is its own path, the others end in an alternative.
+    """One labelled solution: sequences[0] is its own path if that is rated, the others end in an alternative.
 
     labels[i][k] is the class of step k of sequence i, IGNORED where it is not labelled (there).
     round: position of the folder it came from, oldest first.
@@ -67,26 +67,31 @@ def prm_examples(
 ) -> list[Example]:
     """labels.parquet as examples in the order of solution ids; a rating r is class r + 1.
 
-    Raises ValueError if a solution's own steps are not rated from its first one on, without a gap.
+    Where labellers could not settle the first step, its alternatives are rated and no own step is: they are then
+    the only sequences. Raises ValueError if own steps are not rated from the first one on, without a gap, or an
+    alternative stands after one that is not rated.
     """
     examples = []
     ordered = labels.sort("solution_id", "step", "completion")
     for (solution_id,), rows in ordered.group_by("solution_id", maintain_order=True):
         completions = rows.to_dicts()
         own = [c for c in completions if c["completion"] == 0]
-        if [c["step"] for c in own] != list(range(len(own))) or not own:
-            raise ValueError(f"solution {solution_id}: its own rated steps are {[c['step'] for c in own]}")
-        prompt = prompt_template.format(question=own[0]["question"])
-        sequences = [step_sequence(tokenizer, prompt, [c["text"] for c in own])]
-        # A labeller rates no step that they wrote themselves.
-        classes = [tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in own)]
+        steps = [c["step"] for c in own]
+        if steps != list(range(len(own))) or any(c["step"] > len(own) for c in completions):
+            raise ValueError(f"solution {solution_id}: its own rated steps are {steps}")
+        prompt = prompt_template.format(question=completions[0]["question"])
+        sequences, classes = [], []
+        if own:
+            sequences.append(step_sequence(tokenizer, prompt, [c["text"] for c in own]))
+            # A labeller rates no step that they wrote themselves.
+            classes.append(tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in own))
         for c in completions:
             if c["completion"] > 0:
                 prefix = [step["text"] for step in own[: c["step"]]]
                 sequences.append(step_sequence(tokenizer, prompt, [*prefix, c["text"]]))
                 classes.append((*[IGNORED] * len(prefix), c["rating"] + 1))
         examples.append(
-            Example(own[0]["problem_id"], str(solution_id), round, tuple(sequences), tuple(classes))
+            Example(completions[0]["problem_id"], str(solution_id), round, tuple(sequences), tuple(classes))
         )
     return examples
 

@@ -56,6 +56,9 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
     outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
     models = {"resource_class": profile.model_class}
+    # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
+    samples = profile.annotator_of(k) == "monte_carlo"
+    rater = {"policy": newest_policy} if samples else {}
     return [
         artifact(
             "solutions",
@@ -81,12 +84,13 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "label_batches",
             label_batches(inbox),
             profile.batches(k),
-            {"selection": f"{name}/selection", "train": "problems/train"},
+            {"selection": f"{name}/selection", "train": "problems/train", **rater},
             "The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: order of "
             "arrival and repeats do not matter.",
             ("json",),
             external=lambda: inbox.version(name),
             checks=label_checks.BATCHES if profile.batches(k).annotator == "human" else (),
+            **(models if samples else {}),
         ),
         artifact(
             "labels",

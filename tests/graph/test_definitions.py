@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from o1_assets.graph import build_graph
-from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
 
 
@@ -53,6 +53,32 @@ def test_dagster_sees_the_dependencies_of_the_graph(settings: Settings, definiti
     for key, artifact in graph.items():
         parents = {parent.to_user_string() for parent in seen.get(dg.AssetKey(key.split("/"))).parent_keys}
         assert parents == set(artifact.inputs.values()), key
+
+
+def test_only_rounds_rated_by_rollouts_wait_for_the_policy_to_be_labelled(settings: Settings) -> None:
+    profile = load_profile("nano", 'annotators={"r00":"monte_carlo","r02":"monte_carlo","r03":"human"}')
+    graph = build_graph(profile, settings)
+    policies = {k: graph[f"r{k:02d}/label_batches"].inputs.get("policy") for k in range(5)}
+    assert policies == {0: "generator/model", 1: None, 2: "r01/policy", 3: None, 4: None}
+    annotators = [profile.batches(k).annotator for k in range(5)]
+    assert annotators == ["monte_carlo", "oracle", "monte_carlo", "human", "oracle"]
+
+
+def test_an_annotators_settings_make_only_its_own_rounds_stale() -> None:
+    changed = 'annotators={"r02":"monte_carlo"} monte_carlo.rollouts=5 oracle.error_rate=0.5'
+    before, after = load_profile("nano", 'annotators={"r02":"monte_carlo"}'), load_profile("nano", changed)
+    assert before.batches(2) != after.batches(2) and after.batches(2).oracle is None
+    assert before.batches(1) != after.batches(1) and after.batches(1).monte_carlo is None
+    human = (
+        load_profile("nano", "annotator=human"),
+        load_profile("nano", "annotator=human oracle.error_rate=1"),
+    )
+    assert human[0].batches(1) == human[1].batches(1)
+
+
+def test_an_annotator_for_a_round_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ProfileError, match=r"annotators names r11, x; the rounds are r00 to r10"):
+        load_profile("nano", 'annotators={"r11":"human","x":"human"}')
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:

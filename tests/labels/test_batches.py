@@ -10,10 +10,11 @@ import pytest
 
 from o1_assets.artifact import Outcome, Waiting
 from o1_assets.labels.batches import label_batches
-from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.table import make_labels
 from tests.labels import world
+from tests.labels.rollout_world import ChanceEngine
 from tests.labels.world import ROUND
 
 
@@ -157,3 +158,53 @@ def test_a_problem_that_the_oracle_cannot_check_is_reported_as_bad(tmp_path: Pat
     make(inbox, folders, tmp_path / "out")
     table = labels(folders, tmp_path / "out", tmp_path / "labels")
     assert set(table["solution_id"]) == {"right", "wrong"}
+
+
+def by_rollouts(
+    inbox: Inbox, folders: tuple[Path, Path], out: Path, estimate: str
+) -> tuple[Outcome, ChanceEngine]:
+    engine = ChanceEngine(*(expression for expression, _ in world.SOLUTIONS.values()))
+    task = world.task({"selection": folders[0], "train": folders[1], "policy": out}, out)
+    task.open_engine = lambda path: engine
+    config = LabelBatchesConfig(
+        round=ROUND, protocol="dense", annotator="monte_carlo",
+        monte_carlo=MonteCarloConfig.model_validate({"estimate": estimate, "rollouts": 3}),
+    )  # fmt: skip
+    return label_batches(inbox)(task, config), engine
+
+
+@pytest.mark.parametrize("estimate", ["hard", "soft", "first_error"])
+def test_rollouts_rate_a_round_and_say_what_they_cost(tmp_path: Path, estimate: str) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    outcome, engine = by_rollouts(inbox, folders, tmp_path / "out", estimate)
+    assert engine.closed and sum(engine.calls) == outcome.figures["rollouts"]
+    assert outcome.figures["annotator"] == "monte_carlo" and outcome.figures["estimate"] == estimate
+    assert outcome.cost.tokens_generated == outcome.figures["rollout_tokens"] and outcome.cost.flops > 0
+    estimates = pl.read_parquet(tmp_path / "out" / "estimates.parquet")
+    assert estimates.columns == ["solution_id", "step", "completion", "rollouts", "right", "share"]
+    assert (
+        set(estimates["rollouts"]) == {0, 3}
+        if estimate != "first_error"
+        else {0} <= set(estimates["rollouts"])
+    )
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert [batch["source"] for batch in index["batches"]] == ["monte_carlo"]
+    table = labels(folders, tmp_path / "out", tmp_path / "labels")
+    assert set(table["labeler"]) == {"monte_carlo"} and set(table["solution_id"]) == set(world.SOLUTIONS)
+    by_rollouts(Inbox(tmp_path / "elsewhere"), folders, tmp_path / "again", estimate)
+    assert content(tmp_path / "out") == content(tmp_path / "again")
+
+
+def test_an_oracle_that_errs_says_so(tmp_path: Path) -> None:
+    folders = world.write_selection(tmp_path)
+    tables = []
+    for name, rate in (("right", 0.0), ("wrong", 1.0)):
+        config = LabelBatchesConfig(
+            round=ROUND, protocol="dense", annotator="oracle", oracle=OracleConfig(error_rate=rate)
+        )
+        task = world.task({"selection": folders[0], "train": folders[1]}, tmp_path / name)
+        outcome = label_batches(Inbox(tmp_path / f"inbox_{name}"))(task, config)
+        assert outcome.figures["error_rate"] == rate
+        tables.append(labels(folders, tmp_path / name, tmp_path / f"labels_{name}"))
+    both = tables[0].join(tables[1], on=["solution_id", "step", "completion"])
+    assert both.height and not (both["rating"] == both["rating_right"]).any()

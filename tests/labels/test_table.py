@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tempfile
 from functools import cache
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from o1_assets.labels.batches import write_tables
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.inbox import PEOPLE, Inbox
 from o1_assets.labels.protocol import DENSE, Slot
 from o1_assets.labels.schema import HumanCompletion, Record
 from o1_assets.labels.selection import Selection
@@ -37,6 +38,8 @@ def table_of(
         report = inbox.submit(world.write(folder / "sent.jsonl", records), ROUND, world.check(selection))
         assert not report.rejected, report.rejected
     write_tables(inbox, ROUND, inbox.accepted(ROUND), selection, out)
+    index = [{"digest": digest, "source": PEOPLE} for digest in inbox.accepted(ROUND)]
+    (out / "index.json").write_text(json.dumps({"batches": index}))
     table, dropped = label_table(out, selection, CONFIG)
     return table, dict(dropped)
 

@@ -70,6 +70,16 @@ def test_a_gap_in_the_rated_steps_is_refused(tokenizer):
         prm_examples(labels.filter(pl.col("step") != 0), tokenizer, TEMPLATE)
 
 
+def test_alternatives_of_a_first_step_that_labellers_could_not_settle_are_examples(tokenizer):
+    labels = make_labels(30)
+    tied = labels.filter((pl.col("step") == 0) & (pl.col("completion") > 0))
+    examples = prm_examples(tied, tokenizer, TEMPLATE)
+    assert examples and sum(len(e.sequences) for e in examples) == tied.height
+    for example in examples:
+        _, classes = example.row()
+        assert sorted(c for c in classes if c != IGNORED) == sorted(label for (label,) in example.labels)
+
+
 def test_the_outcome_stands_at_the_last_step_or_at_every_step(tokenizer):
     solutions = pl.DataFrame(
         {"solution_id": ["a"], "problem_id": ["p"], "steps": [["1+1=2", "answer 2"]], "correct": [True]}
