@@ -161,7 +161,7 @@ def test_what_a_lead_rated_is_gold_marked_in_the_next_export_and_labels_too(lab:
     quality = QUALITY.model_copy(update={"leads": ("lead",), "gold": 0, "screening": 0})
     led = {s for s in SOLUTIONS if s.endswith(" 3") or s.endswith(" 4")}
     lab.rate("lead", 0.0, lambda s: s in led, kind="lead")
-    with pytest.raises(Waiting, match="r03 waits for people to rate 60 solutions"):
+    with pytest.raises(Waiting, match="0 of 60 solutions rated"):
         lab.labels(quality)
     file = lab.root / "export.jsonl"
     config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human", quality=quality)
