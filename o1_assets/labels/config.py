@@ -15,6 +15,7 @@ class LabelBatchesConfig(StageConfig):
     round: str = Field(pattern=r"^r\d\d$")
     protocol: Literal["dense", "sparse"]
     annotator: Literal["oracle", "human"]
+    source: str | None = Field(default=None, description="imported label source whose batches count too")
 
 
 class LabelsConfig(StageConfig):

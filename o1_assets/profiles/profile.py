@@ -11,6 +11,7 @@ from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
@@ -29,6 +30,7 @@ class Profile(StageConfig):
     engine: Literal["transformers", "vllm"]
     model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
     annotator: Literal["oracle", "human"]
+    label_source: LabelSource | None = Field(default=None, description="rounds labelled by others, imported")
 
     problems: ProblemsConfig
     base: BaseConfig
@@ -55,7 +57,14 @@ class Profile(StageConfig):
         return self.first_selection if k == 0 else self.later_selection
 
     def batches(self, k: int) -> LabelBatchesConfig:
-        return LabelBatchesConfig(round=f"r{k:02d}", protocol=self._protocol(k), annotator=self.annotator)
+        source = self.label_source.name if self.imports(k) and self.label_source else None
+        return LabelBatchesConfig(
+            round=f"r{k:02d}", protocol=self._protocol(k), annotator=self.annotator, source=source
+        )
+
+    def imports(self, k: int) -> bool:
+        """Whether round k's selection and labels are imported."""
+        return self.label_source is not None and self.label_source.drives(k)
 
     def labels(self, k: int) -> LabelsConfig:
         return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k))
