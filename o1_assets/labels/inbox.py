@@ -179,9 +179,15 @@ class Inbox:
     def quarantined(self, round_name: str) -> list[str]:
         return _names(self._round(round_name) / "quarantine")
 
+    def quarantine(self, round_name: str, digest: str) -> Path:
+        """Folder with the file as sent (sent.jsonl) and why it was refused (reason.json)."""
+        if _DIGEST.fullmatch(digest) is None:
+            raise ValueError(f"{digest!r} is not the name of a quarantined batch")
+        return self._round(round_name) / "quarantine" / digest
+
     def reason(self, round_name: str, digest: str) -> dict[str, Any]:
         """Why lines were quarantined: rule, message, line, solution, step and completion of each."""
-        return json.loads((self._round(round_name) / "quarantine" / digest / "reason.json").read_text())
+        return json.loads((self.quarantine(round_name, digest) / "reason.json").read_text())
 
     def manifest(self, round_name: str, digest: str) -> BatchManifest:
         path = self._accepted(round_name, digest) / "manifest.json"

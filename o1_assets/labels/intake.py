@@ -60,7 +60,7 @@ class FreeCheck:
     digest: str = ""
 
     def examine(self, record: Record, seen: Seen) -> list[Violation]:
-        return self.check(record)
+        return [*_signature(record), *self.check(record)]
 
 
 def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> SelectionCheck:
