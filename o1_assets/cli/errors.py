@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
@@ -14,5 +15,6 @@ EXPECTED: tuple[type[Exception], ...] = (
     ProfileError,
     StoreError,
     LabelStudioError,
+    LabelsError,
     FileNotFoundError,
 )

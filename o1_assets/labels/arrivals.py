@@ -46,7 +46,7 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
         config = artifact.config
         if not isinstance(config, LabelBatchesConfig) or not inbox.accepted(config.round, PEOPLE):
             continue
-        head, version = store.head(key), inbox.version(config.round)
+        head, version = store.head(key), artifact.external() if artifact.external else ""
         if head is not None and head.external == version:
             continue
         short = _short(config, store, inbox, version)
@@ -61,7 +61,7 @@ def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, versi
     head = store.head(f"{config.round}/selection")
     if head is None:
         return Short(version, "its selection was never made; `o1 run` makes it")
-    if config.annotator != "human":
+    if config.annotator != "human" or config.source:
         return None
     wanted = selected_solutions(store.path(head.digest))
     progress = round_progress(inbox, config, wanted)

@@ -81,6 +81,7 @@ class LabelBatchesConfig(StageConfig):
         le=1,
         description="people only: share of the selection that has to be rated to go on",
     )
+    source: str | None = Field(default=None, description="imported label source whose batches count too")
 
 
 class LabelsConfig(StageConfig):

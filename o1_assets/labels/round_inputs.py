@@ -24,14 +24,21 @@ def round_names(settings: Settings) -> list[str]:
     return [f"r{k:02d}" for k in range(load_profile(settings.profile).rounds + 1)]
 
 
+def known_round(settings: Settings, name: str) -> str:
+    """The round's name. Raises ProfileError if the profile has no such round."""
+    rounds = round_names(settings)
+    if name not in rounds:
+        profile = load_profile(settings.profile).name
+        raise ProfileError(
+            f"there is no round {name!r} in profile {profile}; it has {rounds[0]} to {rounds[-1]}"
+        )
+    return name
+
+
 def round_inputs(settings: Settings, name: str) -> RoundInputs:
     """Raises ProfileError if the profile has no such round, MissingInput if its selection was not made yet."""
     profile = load_profile(settings.profile)
-    rounds = round_names(settings)
-    if name not in rounds:
-        raise ProfileError(
-            f"there is no round {name!r} in profile {profile.name}; it has {rounds[0]} to {rounds[-1]}"
-        )
+    known_round(settings, name)
     store = ArtifactStore(settings.store, settings.work)
     folders = []
     for key in (f"{name}/selection", "problems/train"):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from o1_assets.artifact import Artifact
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels import checks as label_checks
-from o1_assets.labels.batches import label_batches
+from o1_assets.labels.batches import batches_version, label_batches
 from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.labels.table import make_labels
 from o1_assets.policy.train import make_policy
 from o1_assets.reward import checks as reward_checks
@@ -56,9 +57,33 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
     outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
     models = {"resource_class": profile.model_class}
+    imported = imported_round(settings.imported, profile.label_source, k)
     # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
-    samples = profile.annotator_of(k) == "monte_carlo"
-    rater = {"policy": newest_policy} if samples else {}
+    rolls_out = profile.annotator_of(k) == "monte_carlo" and imported is None
+    rater = {"policy": newest_policy} if rolls_out else {}
+    by_people = profile.annotator_of(k) == "human" and imported is None
+    if imported:
+        selection = artifact(
+            "selection",
+            imported_selection(imported),
+            ImportedConfig(source=imported.source, round=name),
+            {"test": "problems/test"},
+            f"What others had labelled: {imported.source}'s solutions of this round, without held-out problems.",
+            TABLE,
+            external=imported.version,
+        )
+    else:
+        selection = artifact(
+            "selection",
+            make_selection,
+            profile.selection(k),
+            {"solutions": f"{name}/solutions", "policy": newest_policy, "train": "problems/train", **scored},
+            "What is sent to be labelled: uniform at random."
+            if first
+            else f"What is sent to be labelled: the solutions that fool PRM v{k - 1} most (Lightman et al. 2023, 4.2).",
+            TABLE,
+            **models,
+        )
     return [
         artifact(
             "solutions",
@@ -69,28 +94,18 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             TABLE,
             **models,
         ),
-        artifact(
-            "selection",
-            make_selection,
-            profile.selection(k),
-            {"solutions": f"{name}/solutions", "policy": newest_policy, "train": "problems/train", **scored},
-            "What is sent to be labelled: uniform at random."
-            if first
-            else f"What is sent to be labelled: the solutions that fool PRM v{k - 1} most (Lightman et al. 2023, 4.2).",
-            TABLE,
-            **models,
-        ),
+        selection,
         artifact(
             "label_batches",
-            label_batches(inbox),
+            label_batches(inbox, imported),
             profile.batches(k),
             {"selection": f"{name}/selection", "train": "problems/train", **rater},
             "The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: order of "
             "arrival and repeats do not matter.",
             ("json",),
-            external=lambda: inbox.version(name),
-            checks=label_checks.BATCHES if profile.batches(k).annotator == "human" else (),
-            **(models if samples else {}),
+            external=lambda: batches_version(inbox.version(name), imported),
+            checks=label_checks.BATCHES if by_people else (),
+            **(models if rolls_out else {}),
         ),
         artifact(
             "labels",
