@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui test check format clean
+.PHONY: run refresh status report ui test bench check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -46,6 +46,9 @@ ui: .venv/ready ## Dagster's webserver and daemon on http://127.0.0.1:3000
 
 test: .venv/ready
 	$(BIN)/python -m pytest
+
+bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
+	$(BIN)/python -m benchmarks $(NAME)
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-FILES = ("labels_ingest", "labels_increment")
+FILES = ("labels_ingest", "labels_increment", "selection_10m")
 
 
 class Benchmark(Protocol):

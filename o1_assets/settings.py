@@ -46,6 +46,11 @@ class Settings:
         return self.home / "inbox"
 
     @property
+    def imported(self) -> Path:
+        """Label sources that were imported, one folder each."""
+        return self.home / "imported"
+
+    @property
     def catalogue(self) -> Path:
         return self.home / "catalogue.duckdb"
 

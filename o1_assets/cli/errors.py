@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
 from o1_assets.store.store import StoreError
 
-EXPECTED: tuple[type[Exception], ...] = (RunFailed, MissingInput, ProfileError, StoreError, FileNotFoundError)
+EXPECTED: tuple[type[Exception], ...] = (
+    RunFailed,
+    MissingInput,
+    ProfileError,
+    StoreError,
+    LabelsError,
+    FileNotFoundError,
+)

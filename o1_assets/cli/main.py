@@ -120,17 +120,54 @@ def submit_labels(
     as_json: JsonOption = False,
 ) -> None:
     """Validate a label batch and file it; prints what was accepted and why the rest was not."""
-    from o1_assets.cli.labels import submit
+    from o1_assets.cli.labels import submit, submit_lines
 
     result = submit(_settings(profile), file, round_)
     if as_json:
         _print(result)
     else:
-        print(f"{result['accepted']} records accepted into {round_}, {len(result['rejected'])} rejected")
-        for rejected in result["rejected"]:
-            print(f"  line {rejected['line']}: {rejected['reason']}")
+        print(*submit_lines(result, round_), sep="\n")
     if not result["accepted"]:
         raise typer.Exit(1)
+
+
+@labels.command("close")
+def close_labels(
+    round_: Annotated[str, typer.Argument(metavar="ROUND")],
+    reason: Annotated[str, typer.Option(help="why; shown to whoever submits to it")] = "its labels are final",
+    profile: ProfileOption = None,
+) -> None:
+    """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
+    from o1_assets.cli.labels import close
+
+    close(_settings(profile), round_, reason)
+
+
+@labels.command("reopen")
+def reopen_labels(
+    round_: Annotated[str, typer.Argument(metavar="ROUND")], profile: ProfileOption = None
+) -> None:
+    """Take batches for a closed round again."""
+    from o1_assets.cli.labels import reopen
+
+    reopen(_settings(profile), round_)
+
+
+@labels.command("import-prm800k")
+def import_labels(
+    folder: Annotated[Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...")],
+    name: Annotated[str, typer.Option(help="what the profile calls the source")] = "prm800k",
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a label source of the published PRM800K: phase 1 for r00, generation g for the round g + 1."""
+    from o1_assets.cli.labels import import_lines, import_published
+
+    result = import_published(_settings(profile), folder, name)
+    if as_json:
+        _print(result)
+    else:
+        print(*import_lines(result), sep="\n")
 
 
 def _write_report(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -30,6 +31,7 @@ from o1_assets.labels.monte_carlo import MonteCarlo
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
+from o1_assets.labels.source import ImportedRound
 from o1_assets.seeds import derive_seed
 
 Figures = dict[str, float | int | str | None]
@@ -37,8 +39,11 @@ Figures = dict[str, float | int | str | None]
 MISFIT = {**RECORD, "misfit": pl.String}
 
 
-def label_batches(inbox: Inbox) -> Compute:
-    """The compute function of rNN/label_batches for this inbox."""
+def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Compute:
+    """The compute function of rNN/label_batches for this inbox, and for a round whose labels were imported.
+
+    An imported round waits for nobody and no machine rates it; what people send corrects it.
+    """
 
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
         """Inputs: selection, train (problems), and policy (checkpoint) if the annotator is monte_carlo.
@@ -53,14 +58,16 @@ def label_batches(inbox: Inbox) -> Compute:
         wanted = set(selection.solution_ids)
         rated_by = {d: set(inbox.solutions(config.round, d)) for d in inbox.accepted(config.round, PEOPLE)}
         digests = [digest for digest, solutions in rated_by.items() if solutions & wanted]
-        people = len(digests)
+        people, published = len(digests), imported.inbox() if imported else None
         missing = wanted.difference(*(rated_by[d] for d in digests))
         checks = check_solutions(selection, config.quality)
-        from_leads = lead_batches(inbox, config.round, config.quality)
         figures: Figures = {"annotator": config.annotator}
         cost = Cost()
-        if config.annotator == "human":
-            if from_leads.issuperset(digests):
+        if published is not None:
+            digests += published.accepted(config.round)
+            missing = set()
+        elif config.annotator == "human":
+            if lead_batches(inbox, config.round, config.quality).issuperset(digests):
                 raise Waiting(_what_to_do(config.round, len(wanted), len(rated_by)))
         elif missing := missing | checks.gold:  # what people say of gold becomes no label
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
@@ -70,9 +77,9 @@ def label_batches(inbox: Inbox) -> Compute:
         if people and checks.known:
             known = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
             known.write_parquet(task.out / GOLD_FILE)
-        digests.sort()
-        write_tables(inbox, config.round, digests, selection, task.out)
-        index = [_entry(inbox, config.round, digest) for digest in digests]
+        batches = [_home(inbox, published, config.round, digest) for digest in sorted(set(digests))]
+        write_tables(batches, config.round, selection, task.out)
+        index = [_entry(home, config.round, digest) for home, digest in batches]
         (task.out / "index.json").write_text(
             json.dumps({"round": config.round, "selection": selection.digest, "batches": index}, indent=1)
             + "\n"
@@ -141,6 +148,12 @@ def file_annotations(
     return report.digest
 
 
+def _home(inbox: Inbox, published: Inbox | None, round_name: str, digest: str) -> tuple[Inbox, str]:
+    """Where a batch lies, and its digest."""
+    there = published is not None and digest in published.accepted(round_name)
+    return (published if there and published else inbox), digest
+
+
 def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
     manifest = inbox.manifest(round_name, digest)
     return {
@@ -151,14 +164,16 @@ def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
     }
 
 
-def write_tables(inbox: Inbox, round_name: str, digests: list[str], selection: Selection, out: Path) -> None:
+def write_tables(
+    batches: Sequence[tuple[Inbox, str]], round_name: str, selection: Selection, out: Path
+) -> None:
     """All batches' ratings and records as one table each, in the order of digest, line, step and completion.
 
     records.parquet also says of each record why it does not fit this selection (`misfit`, empty: it does):
     the selection may have changed since the batch was accepted.
     """
     ratings, records = [pl.DataFrame(schema=EVENT)], [pl.DataFrame(schema=MISFIT)]
-    for digest in digests:
+    for inbox, digest in batches:
         events, lines = inbox.tables(round_name, digest)
         checked_against = inbox.manifest(round_name, digest).selection
         ratings.append(events)

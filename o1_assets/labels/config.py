@@ -75,6 +75,7 @@ class LabelBatchesConfig(StageConfig):
     oracle: OracleConfig | None = None
     monte_carlo: MonteCarloConfig | None = None
     quality: QualityConfig = QualityConfig()
+    source: str | None = Field(default=None, description="imported label source whose batches count too")
 
 
 class LabelsConfig(StageConfig):

@@ -36,7 +36,7 @@ import polars as pl
 
 from o1_assets.labels.events import BatchTables
 from o1_assets.labels.files import NotAFile, append, publish, sha256, sync
-from o1_assets.labels.intake import SelectionCheck, Taken, tables_of, take_good_lines
+from o1_assets.labels.intake import Check, FreeCheck, SelectionCheck, Taken, tables_of, take_good_lines
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.violation import Violation
 
@@ -44,6 +44,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 RATINGS, RECORDS = "ratings.parquet", "records.parquet"
 ABANDONED_SECONDS = 24 * 3600
 """After so long a half-written batch belongs to a process that was killed."""
+IMPORTED = "prm800k"
 PEOPLE = "people"
 """Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
 
@@ -99,7 +100,7 @@ class Inbox:
         self.root = Path(root)
 
     def submit(
-        self, file: Path, round_name: str, check: SelectionCheck, source: str = PEOPLE
+        self, file: Path, round_name: str, check: SelectionCheck | Check, source: str = PEOPLE
     ) -> SubmitReport:
         """Takes the lines of `file` (or of the *.jsonl files of a folder) that pass `check`, quarantines the rest.
 
@@ -107,6 +108,7 @@ class Inbox:
         then nothing has become visible. A batch sent to a closed round is quarantined as a whole.
         """
         folder = self._round(round_name)
+        examined = check if isinstance(check, SelectionCheck) else FreeCheck(check)
         with self._staging() as staging:
             sent, good, bad = staging / "sent.jsonl", staging / "accepted", staging / "quarantine"
             good.mkdir()
@@ -115,7 +117,7 @@ class Inbox:
             original = sha256(sent)
             closed = self.closed(round_name) if source == PEOPLE else None
             if closed is None:
-                taken = take_good_lines(sent, good / "batch.jsonl", check)
+                taken = take_good_lines(sent, good / "batch.jsonl", examined)
             else:
                 taken = Taken(BatchTables())
                 taken.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
@@ -150,8 +152,8 @@ class Inbox:
                     original=original,
                     name=Path(file).name,
                     received=datetime.now(UTC).isoformat(timespec="seconds"),
-                    protocol=check.protocol.name,
-                    selection=check.selection.digest,
+                    protocol=examined.protocol.name,
+                    selection=examined.digest,
                     tables=tables,
                 )
                 _write_json(good / "solutions.json", sorted(taken.solutions))
@@ -177,9 +179,15 @@ class Inbox:
     def quarantined(self, round_name: str) -> list[str]:
         return _names(self._round(round_name) / "quarantine")
 
+    def quarantine(self, round_name: str, digest: str) -> Path:
+        """Folder with the file as sent (sent.jsonl) and why it was refused (reason.json)."""
+        if _DIGEST.fullmatch(digest) is None:
+            raise ValueError(f"{digest!r} is not the name of a quarantined batch")
+        return self._round(round_name) / "quarantine" / digest
+
     def reason(self, round_name: str, digest: str) -> dict[str, Any]:
         """Why lines were quarantined: rule, message, line, solution, step and completion of each."""
-        return json.loads((self._round(round_name) / "quarantine" / digest / "reason.json").read_text())
+        return json.loads((self.quarantine(round_name, digest) / "reason.json").read_text())
 
     def manifest(self, round_name: str, digest: str) -> BatchManifest:
         path = self._accepted(round_name, digest) / "manifest.json"
@@ -205,6 +213,8 @@ class Inbox:
                 return pl.read_parquet(folder / RATINGS), pl.read_parquet(folder / RECORDS)
         except (OSError, NotAFile):
             pass  # the lines below are what counts
+        if manifest.source == IMPORTED:
+            raise ValueError(f"{folder} has changed since it was imported; import it again")
         if sha256(folder / "batch.jsonl") != digest:
             raise ValueError(f"{folder}/batch.jsonl is not what was accepted; bring it back from a backup")
         return tables_of(folder / "batch.jsonl", PROTOCOLS[manifest.protocol]).finish(digest)

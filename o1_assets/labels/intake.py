@@ -10,7 +10,7 @@ from pathlib import Path
 
 from o1_assets.labels.events import BatchTables, Seen
 from o1_assets.labels.jsonl import read_lines
-from o1_assets.labels.protocol import Protocol
+from o1_assets.labels.protocol import DENSE, Protocol
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.violation import Violation
@@ -44,6 +44,23 @@ class SelectionCheck:
             return []
         solution = record.o1.solution_id if record.o1 else None
         return [replace(violation, solution=solution) for violation in found]
+
+    @property
+    def digest(self) -> str:
+        """Of the selection."""
+        return self.selection.digest
+
+
+@dataclass(frozen=True)
+class FreeCheck:
+    """A `Check` that knows no selection. What it lets pass is compared with the selection when labels are made."""
+
+    check: Check
+    protocol: Protocol = DENSE
+    digest: str = ""
+
+    def examine(self, record: Record, seen: Seen) -> list[Violation]:
+        return [*_signature(record), *self.check(record)]
 
 
 def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> SelectionCheck:
@@ -119,7 +136,7 @@ class Taken:
         self.violations += found[: max(0, MAX_LISTED - len(self.violations))]
 
 
-def take_good_lines(sent: Path, good: Path, check: SelectionCheck) -> Taken:
+def take_good_lines(sent: Path, good: Path, check: SelectionCheck | FreeCheck) -> Taken:
     """Writes the lines of `sent` that pass to `good`, byte for byte, and says what is wrong with the others.
 
     Memory does not grow with the lines that are refused, nor with the length of a line.

@@ -19,6 +19,7 @@ from o1_assets.labels.config import (
     OracleConfig,
     QualityConfig,
 )
+from o1_assets.labels.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
@@ -43,6 +44,7 @@ class Profile(StageConfig):
     oracle: OracleConfig = OracleConfig()
     monte_carlo: MonteCarloConfig = MonteCarloConfig()
     quality: QualityConfig = QualityConfig()
+    label_source: LabelSource | None = Field(default=None, description="rounds labelled by others, imported")
 
     problems: ProblemsConfig
     base: BaseConfig
@@ -89,7 +91,12 @@ class Profile(StageConfig):
             oracle=self.oracle if annotator == "oracle" else None,
             monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
             quality=self.quality,
+            source=self.label_source.name if self.imports(k) and self.label_source else None,
         )
+
+    def imports(self, k: int) -> bool:
+        """Whether round k's selection and labels are imported."""
+        return self.label_source is not None and self.label_source.drives(k)
 
     def labels(self, k: int) -> LabelsConfig:
         return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k), quality=self.quality)

@@ -12,6 +12,7 @@ from o1_assets.artifact import Artifact
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels.batches import label_batches
 from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.labels.table import make_labels
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.train import make_orm, make_prm
@@ -55,8 +56,35 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
     models = {"resource_class": profile.model_class}
     # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
-    samples = profile.annotator_of(k) == "monte_carlo"
+    samples = profile.annotator_of(k) == "monte_carlo" and not profile.imports(k)
     rater = {"policy": newest_policy} if samples else {}
+    imported = (
+        ImportedRound(settings.imported, profile.label_source.name, name)
+        if profile.imports(k) and profile.label_source
+        else None
+    )
+    if imported:
+        selection = artifact(
+            "selection",
+            imported_selection(imported),
+            ImportedConfig(source=imported.source, round=name),
+            {"test": "problems/test"},
+            f"What others had labelled: {imported.source}'s solutions of this round, without held-out problems.",
+            TABLE,
+            external=imported.version,
+        )
+    else:
+        selection = artifact(
+            "selection",
+            make_selection,
+            profile.selection(k),
+            {"solutions": f"{name}/solutions", "policy": newest_policy, "train": "problems/train", **scored},
+            "What is sent to be labelled: uniform at random."
+            if first
+            else f"What is sent to be labelled: the solutions that fool PRM v{k - 1} most (Lightman et al. 2023, 4.2).",
+            TABLE,
+            **models,
+        )
     return [
         artifact(
             "solutions",
@@ -67,26 +95,16 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             TABLE,
             **models,
         ),
-        artifact(
-            "selection",
-            make_selection,
-            profile.selection(k),
-            {"solutions": f"{name}/solutions", "policy": newest_policy, "train": "problems/train", **scored},
-            "What is sent to be labelled: uniform at random."
-            if first
-            else f"What is sent to be labelled: the solutions that fool PRM v{k - 1} most (Lightman et al. 2023, 4.2).",
-            TABLE,
-            **models,
-        ),
+        selection,
         artifact(
             "label_batches",
-            label_batches(inbox),
+            label_batches(inbox, imported),
             profile.batches(k),
             {"selection": f"{name}/selection", "train": "problems/train", **rater},
             "The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: order of "
             "arrival and repeats do not matter.",
             ("json",),
-            external=lambda: inbox.version(name),
+            external=lambda: inbox.version(name) + (f" {imported.version()}" if imported else ""),
             **(models if samples else {}),
         ),
         artifact(

@@ -8,6 +8,9 @@ round's pool is ranked together, with a limit a problem, so that labels go where
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
@@ -15,10 +18,9 @@ from o1_assets.engine.interface import Engine, SamplingParams
 from o1_assets.engine.solutions import prompt_ids
 from o1_assets.engine.steps import step_ends
 from o1_assets.evaluation.flops import flops_generate
+from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
 from o1_assets.seeds import derive_seed
-
-UNIFORM, WRONG, REST = "uniform", "convincing_wrong", "convincing_rest"
 
 
 def make_selection(task: Task, config: SelectionConfig) -> Outcome:
@@ -41,7 +43,7 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
         chosen = choose_uniform(pool, config.solutions, config.per_problem, task.seed)
     else:
         pool, cost = _score(task, pool)
-        chosen = choose_convincing(pool, config.solutions, config.per_problem, config.wrong_share)
+        chosen = _most_convincing(pool, config)
     completions, generated = sample_alternatives(
         engine, chosen, config, derive_seed(task.seed, "alternatives")
     )
@@ -66,33 +68,15 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     )
 
 
-def choose_uniform(pool: pl.DataFrame, n: int, per_problem: int, seed: int) -> pl.DataFrame:
-    """n solutions drawn uniformly, at most `per_problem` of one problem; adds score (null) and reason."""
-    shuffled = pool.sample(fraction=1.0, shuffle=True, seed=seed)
-    return (
-        _limit(shuffled, per_problem)
-        .head(n)
-        .with_columns(score=pl.lit(None, dtype=pl.Float64), reason=pl.lit(UNIFORM))
+def _most_convincing(pool: pl.DataFrame, config: SelectionConfig) -> pl.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        scored, spill = Path(folder) / "scored.parquet", Path(folder) / "spill"
+        pool.select("solution_id", "problem_id", "correct", "score").write_parquet(scored)
+        chosen = choose_from_files([scored], config.solutions, config.per_problem, config.wrong_share, spill)
+    reasons = chosen.select("solution_id", "reason")
+    return reasons.join(pool, on="solution_id", how="inner", maintain_order="left").select(
+        *pool.columns, "reason"
     )
-
-
-def choose_convincing(pool: pl.DataFrame, n: int, per_problem: int, wrong_share: float) -> pl.DataFrame:
-    """The round(n * wrong_share) wrong solutions with the highest score, then the highest of the rest.
-
-    pool: one row a solution with score, correct, problem_id, solution_id. When there are too few wrong
-    ones the rest fills up. At most `per_problem` of one problem in all. Adds reason.
-    """
-    ranked = pool.sort(["score", "solution_id"], descending=[True, False])
-    wrong = _limit(ranked.filter(~pl.col("correct")), per_problem).head(round(n * wrong_share))
-    taken = wrong.group_by("problem_id").len("taken")
-    rest = (
-        ranked.join(wrong.select("solution_id"), on="solution_id", how="anti", maintain_order="left")
-        .join(taken, on="problem_id", how="left", maintain_order="left")
-        .filter(pl.int_range(pl.len()).over("problem_id") + pl.col("taken").fill_null(0) < per_problem)
-        .drop("taken")
-        .head(n - wrong.height)
-    )
-    return pl.concat([wrong.with_columns(reason=pl.lit(WRONG)), rest.with_columns(reason=pl.lit(REST))])
 
 
 def sample_alternatives(
@@ -134,10 +118,6 @@ def sample_alternatives(
     order = {solution: i for i, solution in enumerate(chosen["solution_id"])}
     rows.sort(key=lambda row: (order[row[0]], row[2], row[3]))
     return pl.DataFrame(rows, schema=schema, orient="row"), sum(len(s.token_ids) for s in samples)
-
-
-def _limit(ranked: pl.DataFrame, per_problem: int) -> pl.DataFrame:
-    return ranked.filter(pl.int_range(pl.len()).over("problem_id") < per_problem)
 
 
 def _score(task: Task, pool: pl.DataFrame) -> tuple[pl.DataFrame, Cost]:

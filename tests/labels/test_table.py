@@ -37,7 +37,7 @@ def table_of(
     for records in batches:
         report = inbox.submit(world.write(folder / "sent.jsonl", records), ROUND, world.check(selection))
         assert not report.rejected, report.rejected
-    write_tables(inbox, ROUND, inbox.accepted(ROUND), selection, out)
+    write_tables([(inbox, digest) for digest in inbox.accepted(ROUND)], ROUND, selection, out)
     index = [{"digest": digest, "source": PEOPLE} for digest in inbox.accepted(ROUND)]
     (out / "index.json").write_text(json.dumps({"batches": index}))
     table, dropped = label_table(out, selection, CONFIG)
@@ -177,7 +177,7 @@ def test_batches_about_a_selection_that_has_changed_since_are_counted_not_used(
     altered["direct"] = ("6 - 2", [["answer 5", "6-2=3"]])
     other = Selection.load(*world.write_selection(tmp_path / "altered", altered))
     inbox = Inbox(tmp_path / "inbox")
-    write_tables(inbox, ROUND, inbox.accepted(ROUND), other, tmp_path / "batches")
+    write_tables([(inbox, digest) for digest in inbox.accepted(ROUND)], ROUND, other, tmp_path / "batches")
     table, dropped = label_table(tmp_path / "batches", other, CONFIG)
     assert table.height == 0
     assert dropped == {"unknown_solution_records": 1, "changed_solution_records": 1}

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import polars as pl
+import tempfile
+from pathlib import Path
 
-from o1_assets.rounds.selection import REST, WRONG, choose_convincing, choose_uniform
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from o1_assets.rounds.choose import REST, WRONG, choose_convincing, choose_from_files, choose_uniform
 
 
 def pool(rows: list[tuple[str, bool, float]]) -> pl.DataFrame:
@@ -58,3 +63,29 @@ def test_uniform_choice_depends_on_the_seed_alone() -> None:
     assert first.equals(choose_uniform(solutions, n=12, per_problem=2, seed=1))
     assert not first.equals(choose_uniform(solutions, n=12, per_problem=2, seed=2))
     assert first.group_by("problem_id").len()["len"].max() <= 2  # type: ignore[operator]
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from("abcde"),
+        st.booleans(),
+        st.one_of(st.sampled_from([0.1, 0.5, 1.0]), st.floats(0, 1, allow_subnormal=False)),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(rows=ROWS, n=st.integers(1, 20), per_problem=st.integers(1, 4), wrong_share=st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_files_larger_than_memory_give_the_choice_that_memory_gives(
+    rows: list[tuple[str, bool, float]], n: int, per_problem: int, wrong_share: float
+) -> None:
+    """Ties at the mark, files in any number, problems with fewer solutions than the limit."""
+    solutions = pool(rows)
+    with tempfile.TemporaryDirectory() as name:
+        files = [Path(name) / "a.parquet", Path(name) / "b.parquet"]
+        solutions[: len(rows) // 2].write_parquet(files[0])
+        solutions[len(rows) // 2 :].write_parquet(files[1])
+        picked = choose_from_files(files, n, per_problem, wrong_share, Path(name) / "spill")
+    assert picked.equals(choose_convincing(solutions, n, per_problem, wrong_share))
