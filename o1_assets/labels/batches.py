@@ -63,7 +63,6 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
         people, published = len(digests), imported.inbox() if imported else None
         missing = wanted.difference(*(rated_by[d] for d in digests))
         checks = check_solutions(selection, config.quality)
-        from_leads = lead_batches(inbox, config.round, config.quality)
         figures: Figures = {"annotator": config.annotator}
         cost = Cost()
         if published is not None:
@@ -72,7 +71,7 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
             figures = {"annotator": "imported"}
         elif config.annotator == "human":
             quarantined = len(inbox.quarantined(config.round))
-            raters = arrived.without(from_leads)
+            raters = arrived.without(lead_batches(inbox, config.round, config.quality))
             progress = progress_of(raters, wanted, config.min_rated_share or 0.0, quarantined)
             if not progress.enough:
                 raise Waiting(what_to_do(config.round, progress), progress.figures())

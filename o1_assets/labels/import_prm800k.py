@@ -183,9 +183,8 @@ class _Round:
             unreachable_ratings=labelled.unreachable,
             quality_control_records=gold and not screening,
             screening_records=screening,
+            **{f"{reason}_records": record.label.finish_reason == reason for reason in WITHDRAWN},
         )
-        if record.label.finish_reason in WITHDRAWN:
-            self.counts[f"{record.label.finish_reason}_records"] += 1
 
     def _flush(self) -> None:
         for (name, rows), schema in zip(self.rows.items(), (_SHOWN, RECORD, _SOLUTION), strict=True):

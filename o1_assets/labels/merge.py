@@ -9,7 +9,7 @@ import polars as pl
 
 from o1_assets.labels.slots import COMPLETION, SOLUTION, STEP
 
-_SETTLED = ["moment", "rating", "flagged", "batch", "line"]
+_SETTLED = ["moment", "rating", "flagged", "labeler", "batch", "line"]
 _KEPT = ["slot", "rating", "labeler", "batch", "line"]
 
 

@@ -95,7 +95,7 @@ class Profile(StageConfig):
 
     def batches(self, k: int) -> LabelBatchesConfig:
         annotator = self.annotator_of(k)
-        source = self.label_source.name if self.imports(k) and self.label_source else None
+        source = self.label_source
         return LabelBatchesConfig(
             round=f"r{k:02d}",
             protocol=self._protocol(k),
@@ -104,12 +104,8 @@ class Profile(StageConfig):
             oracle=self.oracle if annotator == "oracle" else None,
             monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
             quality=self.quality,
-            source=source,
+            source=source.name if source and source.drives(k) else None,
         )
-
-    def imports(self, k: int) -> bool:
-        """Whether round k's selection and labels are imported."""
-        return self.label_source is not None and self.label_source.drives(k)
 
     def labels(self, k: int) -> LabelsConfig:
         return LabelsConfig(round=f"r{k:02d}", protocol=self._protocol(k), quality=self.quality)

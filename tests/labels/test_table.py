@@ -275,21 +275,26 @@ def assert_own_paths_are_unbroken(table: pl.DataFrame) -> None:
 
 
 @given(submissions(), st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
-def test_how_records_are_cut_into_batches_changes_no_rating(
+@settings(max_examples=40, deadline=None)
+def test_any_order_any_cut_into_batches_and_any_overlap_give_the_same_labels(
     specs: list[dict[str, Any]], rng: random.Random
 ) -> None:
+    """One batch of everything against batches of any size, in any order, some records in several of them.
+
+    Equal times are among the submissions: two records of one labeller at one moment, and two labellers'.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         selection = shared_selection()
         blank = world.unrated(selection)
-        # Equal times of one labeller are settled by where they stand, so give every record its own.
-        records = [record_of(blank, {**spec, "hour": hour}) for hour, spec in enumerate(specs)]
+        records = [record_of(blank, spec) for spec in specs]
+        shuffled = rng.sample(records, len(records)) + rng.sample(records, rng.randrange(len(records) + 1))
+        cuts = sorted(rng.randrange(len(shuffled) + 1) for _ in range(rng.randrange(5)))
+        pieces = [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(shuffled)], strict=True) if a < b]
         tables = []
-        for part in ("one", "many"):
+        for part, batches in (("one", [records]), ("many", pieces)):
             (folder / part).mkdir()
-            shuffled = rng.sample(records, len(records))
-            batches = [shuffled] if part == "one" else [[record] for record in shuffled]
             table, _ = table_of(selection, batches, folder / part)
             tables.append(table.drop("batch", "line"))
         assert tables[0].equals(tables[1])
+        assert_own_paths_are_unbroken(tables[0])
