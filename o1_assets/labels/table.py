@@ -38,7 +38,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     """
     selection = Selection.load(task.inputs["selection"])
     labels, dropped = label_table(task.inputs["batches"], selection, config)
-    chosen = selection.table.drop(LONG, strict=False)
+    chosen = pl.scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
     solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
     # A million labels are written again for every batch: the quickest level is as small within a twentieth.
     labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
@@ -51,7 +51,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
             "neutral": int((rating == 0).sum()),
             "negative": int((rating == -1).sum()),
             "solutions": solutions.height,
-            "solutions_not_labelled": selection.table.height - solutions.height,
+            "solutions_not_labelled": chosen.height - solutions.height,
             "solutions_with_error": int(((rating == -1) & own).sum()),
             **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
         },
@@ -85,7 +85,7 @@ def label_table(
     events = pl.read_parquet(batches / RATINGS)
     if gone.height:
         events = events.join(gone, on=["batch", "line"], how="anti")
-    completions, numbers = number_solutions(selection.completions)
+    completions, numbers = number_solutions(selection.completions, selection.starts)
     merged, lost = merge(
         with_slot(events, numbers),
         gone.filter(pl.col("gone").is_in(WITHDRAWN)).select("solution_id", "labeler", "moment"),
