@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,40 +54,43 @@ def solution(number: int) -> tuple[str, str, list[list[str]], list[list[int]]]:
 def records(numbers: range, labeler: str) -> Iterator[dict[str, Any]]:
     for number in numbers:
         name, problem, steps, ratings = solution(number)
+        question = {
+            "problem": f"Question {problem}?",
+            "ground_truth_answer": "1",
+            "pre_generated_steps": [texts[0] for texts in steps],
+            "pre_generated_answer": "2",
+            "pre_generated_verifier_score": 0.5,
+        }
+        found_error = ratings[-1][0] < 0
+        finish_reason = "found_error" if found_error else "solution"
+        not_rated: list[list[int | None]] = [[None] * len(texts) for texts in steps[len(ratings) :]]
+        given: list[Sequence[int | None]] = [*ratings, *not_rated]
         yield {
             "labeler": f"{labeler}-{number % 40}",
             "timestamp": f"2023-01-{1 + number % 28:02}T10:{number % 60:02}:00.{number % 10**6:06}",
             "generation": 0,
             "is_quality_control_question": False,
             "is_initial_screening_question": False,
-            "question": {
-                "problem": f"Question {problem}?",
-                "ground_truth_answer": "1",
-                "pre_generated_steps": [texts[0] for texts in steps],
-                "pre_generated_answer": "2",
-                "pre_generated_verifier_score": 0.5,
-            },
+            "question": question,
             "label": {
-                "steps": [
-                    {
-                        "completions": [
-                            {"text": text, "rating": rating, "flagged": None}
-                            for text, rating in zip(texts, given, strict=True)
-                        ],
-                        "human_completion": None,
-                        "chosen_completion": 0 if given[0] is not None and given[0] >= 0 else None,
-                    }
-                    for texts, given in zip(
-                        steps,
-                        [*ratings, *([None] * len(texts) for texts in steps[len(ratings) :])],
-                        strict=True,
-                    )
-                ],
+                "steps": [step(texts, row) for texts, row in zip(steps, given, strict=True)],
                 "total_time": 100_000,
-                "finish_reason": "found_error" if ratings[-1][0] < 0 else "solution",
+                "finish_reason": finish_reason,
             },
             "o1": {"round": ROUND, "solution_id": name, "selection": "0", "protocol": "sparse"},
         }
+
+
+def step(texts: list[str], ratings: Sequence[int | None]) -> dict[str, Any]:
+    completions = [
+        {"text": text, "rating": rating, "flagged": None} for text, rating in zip(texts, ratings, strict=True)
+    ]
+    right = ratings[0] is not None and ratings[0] >= 0
+    return {
+        "completions": completions,
+        "human_completion": None,
+        "chosen_completion": 0 if right else None,
+    }
 
 
 def write_records(file: Path, numbers: range, labeler: str) -> None:

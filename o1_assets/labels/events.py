@@ -73,7 +73,12 @@ class BatchTables:
         gold, screening = record.is_quality_control_question, record.is_initial_screening_question
         solution, who, moment = solution_id_of(record), record.labeler, record.moment
         steps, ratings, not_rated = record.label.steps, seen.ratings, 0
-        for slot in sorted(ratings) if gold or screening else seen.reached:
+        slots = seen.reached
+        if gold or screening:
+            # Of a check all that was rated counts, whatever the protocol; a null is unsure only where it asks.
+            asked = set(slots)
+            slots = [slot for slot in sorted(ratings) if ratings[slot] is not None or slot in asked]
+        for slot in slots:
             step, completion = slot
             item = (steps[step].completions or ())[completion]
             if slot in ratings or item.flagged:

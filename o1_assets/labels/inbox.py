@@ -53,7 +53,8 @@ PEOPLE = "people"
 class BatchManifest:
     """lines: records in the batch. original: SHA-256 of the file as submitted. name: what the sender called it.
 
-    selection: digest of the selection that the lines were checked against. tables: SHA-256 of ratings.parquet
+    Empty in batches of before there were tables: protocol, that of the lines; selection, digest of the one
+    that they were checked against; tables, SHA-256 of ratings.parquet
     and records.parquet.
     """
 
@@ -66,9 +67,9 @@ class BatchManifest:
     original: str
     name: str
     received: str
-    protocol: str
-    selection: str
-    tables: dict[str, str]
+    protocol: str = ""
+    selection: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,8 @@ class Inbox:
         """
         folder, manifest = self._accepted(round_name, digest), self.manifest(round_name, digest)
         try:
-            if all(sha256(folder / name) == known for name, known in manifest.tables.items()):
+            tables = manifest.tables.items()
+            if tables and all(sha256(folder / name) == known for name, known in tables):
                 return pl.read_parquet(folder / RATINGS), pl.read_parquet(folder / RECORDS)
         except (OSError, NotAFile):
             pass  # the lines below are what counts
@@ -217,7 +219,8 @@ class Inbox:
             raise ValueError(f"{folder} has changed since it was imported; import it again")
         if sha256(folder / "batch.jsonl") != digest:
             raise ValueError(f"{folder}/batch.jsonl is not what was accepted; bring it back from a backup")
-        return tables_of(folder / "batch.jsonl", PROTOCOLS[manifest.protocol]).finish(digest)
+        protocol = manifest.protocol or ("dense" if round_name == "r00" else "sparse")
+        return tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest)
 
     def close(self, round_name: str, reason: str) -> None:
         """From now on, what people send for the round is quarantined. What is accepted stays."""

@@ -27,51 +27,46 @@ def merge(
     in a batch, so that how ratings are cut into batches changes none.
     """
     dropped: Counter[str] = Counter()
+    by_hand = pl.col("slot").is_in(written.implode())
 
     def keep(rows: pl.DataFrame, kept: pl.DataFrame, reason: str) -> pl.DataFrame:
         dropped[reason] += rows.height - kept.height
         return kept
 
-    latest = keep(events, _latest(events), "superseded_ratings")
-    standing = keep(latest, _not_withdrawn(latest, withdrawals), "withdrawn_ratings")
-    by_hand = pl.col("slot").is_in(written.implode())
-    rated = standing.filter(~by_hand)
-    votes = keep(rated, rated.filter(~pl.col("flagged")), "flagged_ratings")
-    votes = keep(votes, votes.filter(pl.col("rating").is_not_null()), "null_ratings")
-    decided, ties = _majority(votes)
-    dropped["tied_completions"] += ties
-    own_hand = standing.filter(by_hand).sort(_SETTLED).unique("slot", keep="last").select(_KEPT)
-    path = pl.concat([decided, own_hand]).sort("slot")
+    def standing(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        rows = keep(rows, _not_withdrawn(rows, withdrawals), "withdrawn_ratings")
+        rated = rows.filter(~by_hand)
+        votes = keep(rated, rated.filter(~pl.col("flagged")), "flagged_ratings")
+        return keep(votes, votes.filter(pl.col("rating").is_not_null()), "null_ratings"), rows.filter(by_hand)
+
+    # Most slots have one rating, which needs no comparing with others.
+    is_alone = events["slot"].is_unique()
+    alone, several = events.filter(is_alone), events.filter(~is_alone)
+    single, hand = standing(alone)
+    votes, hands = standing(keep(several, _latest(several), "superseded_ratings"))
+    decided, dropped["tied_completions"] = _majority(votes)
+    own = pl.concat([hand, hands]).sort(_SETTLED).unique("slot", keep="last")
+    path = pl.concat([single.select(_KEPT), decided, own.select(_KEPT)]).sort("slot")
     unbroken = keep(path, _on_labelled_path(path, written), "after_undecided_completions")
     return unbroken, +dropped
 
 
 def _latest(events: pl.DataFrame) -> pl.DataFrame:
-    """The newest word of each labeller on each slot. Most slots have one word only and need no sorting."""
-    alone, several = _parted(events)
-    newest = several.sort(_SETTLED, nulls_last=False).unique(
-        ["slot", "labeler"], keep="last", maintain_order=True
-    )
-    return pl.concat([alone, newest])
+    """The newest word of each labeller on each slot."""
+    ordered = events.sort(_SETTLED, nulls_last=False)
+    return ordered.unique(["slot", "labeler"], keep="last", maintain_order=True)
 
 
 def _majority(votes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """One row for each slot that has a majority, and the number of slots that are tied."""
-    alone, several = _parted(votes)
     counted = (
-        several.sort(_SETTLED)
+        votes.sort(_SETTLED)
         .group_by("slot", "rating")
         .agg(pl.len().alias("votes"), pl.col("labeler", "batch", "line").last())
     )
     top = counted.filter(pl.col("votes") == pl.col("votes").max().over("slot"))
     decided = top.filter(pl.len().over("slot") == 1)
-    return pl.concat([alone.select(_KEPT), decided.select(_KEPT)]), top["slot"].n_unique() - decided.height
-
-
-def _parted(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows that are alone in their slot, and the others."""
-    alone = rows["slot"].is_unique()
-    return rows.filter(alone), rows.filter(~alone)
+    return decided.select(_KEPT), top["slot"].n_unique() - decided.height
 
 
 def _not_withdrawn(rows: pl.DataFrame, withdrawals: pl.DataFrame) -> pl.DataFrame:

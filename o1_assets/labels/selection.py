@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from o1_assets.store.digest import sha256_file
 
@@ -86,12 +88,16 @@ class Selection:
         return ids.filter(ids.is_in(named.unique().implode())).to_list()
 
     @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """First row of each solution in completions."""
+        return _starts(self.completions)
+
+    @cached_property
     def _rows(self) -> dict[str, tuple[int, int]]:
         """Solution id -> its first row of completions and their number."""
-        counts = self.completions.group_by("solution_id", maintain_order=True).len()
-        first = counts["len"].cum_sum() - counts["len"]
-        places = zip(first.to_list(), counts["len"].to_list(), strict=True)
-        return dict(zip(counts["solution_id"].to_list(), places, strict=True))
+        counts = np.diff(np.append(self.starts, self.completions.height))
+        places = zip(self.starts.tolist(), counts.tolist(), strict=True)
+        return dict(zip(self.completions["solution_id"][self.starts].to_list(), places, strict=True))
 
     def __contains__(self, solution: str) -> bool:
         return solution in self._rows
@@ -146,16 +152,27 @@ class Selection:
         return [len(texts) for texts in self.steps[solution]]
 
 
+def _starts(completions: pl.DataFrame) -> NDArray[np.int64]:
+    changes = completions.select(pl.col("solution_id").ne_missing(pl.col("solution_id").shift()))
+    return np.flatnonzero(changes.to_series().to_numpy())
+
+
 def _first_out_of_order(completions: pl.DataFrame) -> tuple[Any, ...] | None:
     """KEY of the first row that does not follow on the one before it; None: every solution is whole."""
-    solution, step, completion = (pl.col(name) for name in KEY)
-    first = solution.ne_missing(solution.shift())
+    starts = _starts(completions)
+    first = np.zeros(completions.height, dtype=bool)
+    first[starts] = completions["solution_id"][starts].is_first_distinct().to_numpy()
+    begun = np.zeros(completions.height, dtype=bool)
+    begun[starts] = True
+    step, completion = pl.col("step"), pl.col("completion")
     follows = (
-        pl.when(first)
-        .then((step == 0) & (completion == 0) & solution.is_first_distinct())
+        pl.when(pl.Series(begun))
+        .then((step == 0) & (completion == 0) & pl.Series(first))
         .when(step == step.shift())
         .then(completion == completion.shift() + 1)
         .otherwise((step == step.shift() + 1) & (completion == 0))
     )
-    broken = completions.filter(~follows)
-    return broken.select(KEY).row(0) if broken.height else None
+    in_order = completions.select(follows).to_series()
+    if in_order.all():
+        return None
+    return completions.filter(~in_order).select(KEY).row(0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 _STEP_BITS = _COMPLETION_BITS = 18
 SOLUTION = pl.col("slot") // 2 ** (_STEP_BITS + _COMPLETION_BITS)
@@ -15,20 +16,18 @@ COMPLETION = pl.col("slot") % 2**_COMPLETION_BITS
 _SLOT = (pl.col("solution") * 2**_STEP_BITS + pl.col("step")) * 2**_COMPLETION_BITS + pl.col("completion")
 
 
-def number_solutions(completions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def number_solutions(
+    completions: pl.DataFrame, starts: NDArray[np.int64]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds `slot` to a selection's completions and sorts them by it.
 
     Returns them, and the columns solution_id and solution (its number, in the order of the ids).
-    completions: each solution's rows together.
+    starts: first row of each solution, whose rows are together.
     """
-    ids = completions["solution_id"]
-    starts = np.flatnonzero(
-        completions.select(pl.col("solution_id").ne_missing(pl.col("solution_id").shift()))
-    )
-    numbers = pl.DataFrame({"solution_id": ids[starts]}).with_columns(
+    numbers = pl.DataFrame({"solution_id": completions["solution_id"][starts]}).with_columns(
         solution=pl.col("solution_id").rank("ordinal").cast(pl.Int64) - 1
     )
-    repeated = np.repeat(numbers["solution"].to_numpy(), np.diff(np.append(starts, len(ids))))
+    repeated = np.repeat(numbers["solution"].to_numpy(), np.diff(np.append(starts, completions.height)))
     slots = completions.with_columns(solution=pl.Series(repeated, dtype=pl.Int64)).with_columns(slot=_SLOT)
     return slots.drop("solution").sort("slot"), numbers
 

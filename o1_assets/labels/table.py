@@ -48,7 +48,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     labels, dropped = made.table, made.dropped
     if labels.is_empty() and made.control.excluded:
         raise Waiting(_what_to_do(config, made.control.quality))
-    chosen = selection.table.drop(LONG, strict=False)
+    chosen = pl.scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
     solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
     # A million labels are written again for every batch: the quickest level is as small within a twentieth.
     labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
@@ -64,7 +64,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
             "neutral": int((rating == 0).sum()),
             "negative": int((rating == -1).sum()),
             "solutions": solutions.height,
-            "solutions_not_labelled": selection.table.height - solutions.height,
+            "solutions_not_labelled": chosen.height - solutions.height,
             "solutions_with_error": int(((rating == -1) & own).sum()),
             **made.control.figures,
             **made.effect,
@@ -124,7 +124,7 @@ def labels_of(
     events = pl.read_parquet(batches / RATINGS)
     if silent.height:
         events = events.join(silent, on=["batch", "line"], how="anti")
-    completions, numbers = number_solutions(selection.completions)
+    completions, numbers = number_solutions(selection.completions, selection.starts)
     controlled = control(with_slot(events, numbers), read_gold(batches), people, config.quality)
 
     def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:

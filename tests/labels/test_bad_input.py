@@ -345,3 +345,21 @@ def test_what_a_killed_process_left_behind_is_cleared_after_a_day(
         os.utime(inbox.root / ".staging" / name, (then, then))
     inbox.submit(world.write(tmp_path / "x.jsonl", [good]), ROUND, world.check(selection))
     assert [path.name for path in (inbox.root / ".staging").iterdir()] == ["running"]
+
+
+def test_a_batch_that_was_accepted_before_there_were_columns_is_read_from_its_lines(
+    tmp_path: Path, selection: Selection, inbox: Inbox, good: Record
+) -> None:
+    file = world.write(tmp_path / "x.jsonl", [good])
+    digest = inbox.submit(file, "r00", lambda record: []).digest
+    assert digest is not None
+    ratings, records = inbox.tables("r00", digest)
+    folder = inbox.batch("r00", digest).parent
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name in ("protocol", "selection", "tables"):
+        del manifest[name]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for name in ("ratings.parquet", "records.parquet"):
+        (folder / name).unlink()
+    again = inbox.tables("r00", digest)
+    assert again[0].equals(ratings) and again[1].equals(records)

@@ -153,6 +153,25 @@ def test_what_the_paper_leaves_out_is_left_out_and_counted(
     }  # fmt: skip
 
 
+def test_gold_and_screening_records_are_events_but_never_labels(
+    tmp_path: Path, selection: Selection, blank: Blank
+) -> None:
+    """A null is an event only where the protocol asked: the alternatives of a step that the labeller judged."""
+    gold = rated(blank["right"], {(0, 0): 1, (0, 1): None, (1, 0): -1, (1, 1): 1})
+    gold.is_quality_control_question, gold.label.finish_reason = True, "found_error"
+    elsewhere = rated(blank["direct"], {(0, 0): -1})
+    elsewhere.is_initial_screening_question, elsewhere.generation, elsewhere.o1 = True, -1, None
+    table, _ = table_of(selection, [[gold, elsewhere]], tmp_path)
+    assert table.height == 0
+    events = pl.read_parquet(tmp_path / "batches" / "ratings.parquet")
+    assert events.select("step", "completion", "rating", "quality_control", "screening").rows() == [
+        (0, 0, 1, True, False), (0, 1, None, True, False), (1, 0, -1, True, False), (1, 1, 1, True, False),
+        (1, 2, None, True, False), (0, 0, -1, False, True),
+    ]  # fmt: skip
+    named = events["solution_id"].unique(maintain_order=True).to_list()
+    assert named[0] == "right" and len(named[1]) == 16, "one from elsewhere is named by its content"
+
+
 def test_giving_up_takes_back_what_the_same_labeller_said_before_and_not_after(
     tmp_path: Path, selection: Selection, blank: Blank
 ) -> None:

@@ -1,0 +1,145 @@
+"""`o1 labels` as a labelling lead types it: what was taken, what was not and why, and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.cli import labels as cli_labels
+from o1_assets.cli.labels import LabelsError
+from o1_assets.cli.main import app
+from o1_assets.labels.protocol import SPARSE
+from o1_assets.materialize import materialize
+from o1_assets.profiles.load import ProfileError
+from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
+from tests.labels import world
+from tests.labels.world import ROUND
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A home whose store has the selection of r03 and its problems."""
+    monkeypatch.setenv("O1_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("O1_SET", raising=False)
+    settings = Settings.load("nano")
+    store = ArtifactStore(settings.store, settings.work)
+    selection, train = world.write_selection(tmp_path)
+    for key, folder in ((f"{ROUND}/selection", selection), ("problems/train", train)):
+
+        def copy(task: Task, config: StageConfig, folder: Path = folder) -> Outcome:
+            shutil.copytree(folder, task.out, dirs_exist_ok=True)
+            return Outcome()
+
+        artifact = Artifact(key, copy, StageConfig(), {}, "made up", "test")
+        materialize(artifact, store, profile="nano", open_engine=lambda path: None, threads=1)  # type: ignore[arg-type, return-value]
+    return settings
+
+
+def o1(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["labels", *arguments])
+
+
+def rated(tmp_path: Path, **ratings: dict[tuple[int, int], int]) -> Path:
+    """A file with one record a solution, rated as given."""
+    blank = world.unrated(world.load(tmp_path), SPARSE)
+    records = [world.rated(blank[name], given, protocol=SPARSE) for name, given in ratings.items()]
+    return world.write(tmp_path / "rated.jsonl", records)
+
+
+def test_submitting_says_what_was_taken_and_of_the_rest_line_solution_step_rule_and_where_it_lies(
+    home: Settings, tmp_path: Path
+) -> None:
+    file = rated(
+        tmp_path, right={(0, 0): 1, (1, 0): -1, (2, 0): 1}, direct={(0, 0): -1, (0, 1): 1, (0, 2): 1}
+    )
+    done = o1("submit", str(file), "--round", ROUND)
+    assert done.exit_code == 0, done.output
+    first, violation, quarantine = done.output.splitlines()
+    assert first.startswith("r03: 1 records accepted as batch ") and first.endswith("; 1 refused")
+    assert violation == (
+        "  line 1, solution right, step 2, completion 0: rated although step 1 before it is negative "
+        "[after_first_negative]"
+    )
+    folder = Path(quarantine.removeprefix("the file as sent and every reason: "))
+    assert (folder / "sent.jsonl").read_bytes() == file.read_bytes()
+    assert json.loads((folder / "reason.json").read_text())["rejected"][0]["rule"] == "after_first_negative"
+    again = o1("submit", str(file), "--round", ROUND)
+    assert ", all of them were there already; 1 refused" in again.output
+
+
+def test_json_names_every_part_of_a_violation(home: Settings, tmp_path: Path) -> None:
+    done = o1("submit", str(rated(tmp_path, right={(0, 0): 1, (0, 1): 1})), "--round", ROUND, "--json")
+    assert done.exit_code == 1, "nothing was accepted"
+    result = json.loads(done.output)
+    assert (result["accepted"], result["refused"], result["by_rule"]) == (0, 1, {"alternative_not_asked": 1})
+    named = {key: result["rejected"][0][key] for key in ("line", "solution", "step", "completion", "rule")}
+    assert named == {
+        "line": 1, "solution": "right", "step": 0, "completion": 1, "rule": "alternative_not_asked",
+    }  # fmt: skip
+
+
+def test_many_violations_are_summed_up(home: Settings, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("{}\n" * 100)
+    lines = o1("submit", str(tmp_path / "x.jsonl"), "--round", ROUND).output.splitlines()
+    assert len(lines) < 25 and "  and 80 more; in all: wrong_schema 100" in lines
+
+
+def test_a_closed_round_says_why_and_reopening_takes_the_file(home: Settings, tmp_path: Path) -> None:
+    file = str(rated(tmp_path, direct={(0, 0): -1, (0, 1): 1, (0, 2): 1}))
+    assert o1("close", ROUND, "--reason", "published in May").exit_code == 0
+    refused = o1("submit", file, "--round", ROUND)
+    assert refused.exit_code == 1 and "r03 is closed: published in May [round_closed]" in refused.output
+    assert o1("reopen", ROUND).exit_code == 0
+    assert "1 records accepted" in o1("submit", file, "--round", ROUND).output
+
+
+@pytest.mark.parametrize(
+    "arguments", [("close", "r11"), ("reopen", "../r03"), ("submit", "x", "--round", "r99")]
+)
+def test_a_round_that_does_not_exist_is_named_with_those_that_do(
+    home: Settings, arguments: tuple[str, ...]
+) -> None:
+    error = o1(*arguments).exception
+    assert isinstance(error, ProfileError) and "it has r00 to r10" in str(error)
+
+
+def test_a_full_disk_is_one_sentence_that_says_what_to_do(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli_labels, "submit_file", full)
+    error = o1("submit", "x.jsonl", "--round", ROUND).exception
+    assert isinstance(error, LabelsError)
+    assert "No space left on device" in str(error) and "submit the same file again" in str(error)
+
+
+def test_a_link_is_refused_in_one_sentence(home: Settings, tmp_path: Path) -> None:
+    (tmp_path / "link.jsonl").symlink_to(rated(tmp_path, direct={(0, 0): -1}))
+    error = o1("submit", str(tmp_path / "link.jsonl"), "--round", ROUND).exception
+    assert isinstance(error, LabelsError) and "is a link; links are not followed" in str(error)
+
+
+def test_an_import_shows_its_counts_by_round_and_how_to_use_it(home: Settings, tmp_path: Path) -> None:
+    record = json.loads(world.unrated(world.load(tmp_path))["right"].to_line())
+    record.update(labeler="ann", timestamp="2022-01-01T00:00:00", generation=4)
+    record["label"]["finish_reason"] = "give_up"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "phase2_train.jsonl").write_text(json.dumps(record) + "\n{}\n")
+    done = o1("import-prm800k", str(tmp_path / "data"))
+    assert done.exit_code == 0, done.output
+    lines = {" ".join(line.split()[:-1]): line.split()[-1] for line in done.output.splitlines() if line}
+    assert lines[""] == "r05" and lines["records"] == "1" and lines["give up records"] == "1"
+    assert "1 lines refused (wrong_schema 1); the first:" in done.output
+    assert '--set \'label_source={"name":"prm800k"}\'' in done.output
+    wrong = o1("import-prm800k", str(tmp_path / "data"), "--name", "../x").exception
+    assert isinstance(wrong, LabelsError) and "cannot name a label source" in str(wrong)
+    assert isinstance(o1("import-prm800k", str(tmp_path / "home")).exception, LabelsError)
