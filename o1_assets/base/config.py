@@ -10,7 +10,7 @@ from o1_assets.artifact import StageConfig
 class CorpusConfig(StageConfig):
     """A generated corpus of worked arithmetic, wrong the way people are."""
 
-    solutions: int = Field(52_000, gt=0, description="worked solutions in the corpus, each read once")
+    solutions: int = Field(60_000, gt=0, description="worked solutions in the corpus, each read once")
     min_terms: int = Field(2, ge=2, description="numbers in the shortest expression")
     max_terms: int = Field(5, ge=2, description="numbers in the longest expression")
     curriculum: float = Field(
