@@ -20,7 +20,7 @@ from o1_assets.labels.inbox import RATINGS, RECORDS
 from o1_assets.labels.merge import merge
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import number_solutions, with_slot
+from o1_assets.labels.slots import SOLUTION, number_solutions, with_slot
 
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
@@ -85,7 +85,8 @@ def label_table(
     events = pl.read_parquet(batches / RATINGS)
     if gone.height:
         events = events.join(gone, on=["batch", "line"], how="anti")
-    completions, numbers = number_solutions(selection.completions, selection.starts)
+    numbers = number_solutions(selection.completions["solution_id"][selection.starts])
+    completions = with_slot(selection.completions, numbers).sort("slot")
     merged, lost = merge(
         with_slot(events, numbers),
         gone.filter(pl.col("gone").is_in(WITHDRAWN)).select("solution_id", "labeler", "moment"),
@@ -94,7 +95,7 @@ def label_table(
     questions = counted.group_by("solution_id").agg(pl.col("question").min())
     # Both are sorted by slot: looking a row up is quicker than joining.
     texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
-    labels = pl.concat([merged.drop("slot"), texts], how="horizontal").join(
-        questions, on="solution_id", how="inner", maintain_order="left"
-    )
+    asked = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
+    question = asked[merged.select(SOLUTION).to_series()]
+    labels = pl.concat([merged.drop("slot"), texts, pl.DataFrame({"question": question})], how="horizontal")
     return labels.select(COLUMNS), +(dropped + lost)
