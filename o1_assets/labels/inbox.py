@@ -53,9 +53,8 @@ PEOPLE = "people"
 class BatchManifest:
     """lines: records in the batch. original: SHA-256 of the file as submitted. name: what the sender called it.
 
-    Empty in batches of before there were tables: protocol, that of the lines; selection, digest of the one
-    that they were checked against; tables, SHA-256 of ratings.parquet
-    and records.parquet.
+    selection: digest of the one that the lines were checked against. tables: SHA-256 of ratings.parquet and
+    records.parquet. The last three are empty in batches of before there were tables.
     """
 
     digest: str

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from o1_assets.labels.slots import solution_starts
 from o1_assets.store.digest import sha256_file
 
 
@@ -90,7 +91,7 @@ class Selection:
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """First row of each solution in completions."""
-        return _starts(self.completions)
+        return solution_starts(self.completions)
 
     @cached_property
     def _rows(self) -> dict[str, tuple[int, int]]:
@@ -152,14 +153,9 @@ class Selection:
         return [len(texts) for texts in self.steps[solution]]
 
 
-def _starts(completions: pl.DataFrame) -> NDArray[np.int64]:
-    changes = completions.select(pl.col("solution_id").ne_missing(pl.col("solution_id").shift()))
-    return np.flatnonzero(changes.to_series().to_numpy())
-
-
 def _first_out_of_order(completions: pl.DataFrame) -> tuple[Any, ...] | None:
     """KEY of the first row that does not follow on the one before it; None: every solution is whole."""
-    starts = _starts(completions)
+    starts = solution_starts(completions)
     first = np.zeros(completions.height, dtype=bool)
     first[starts] = completions["solution_id"][starts].is_first_distinct().to_numpy()
     begun = np.zeros(completions.height, dtype=bool)

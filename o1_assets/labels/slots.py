@@ -16,22 +16,33 @@ COMPLETION = pl.col("slot") % 2**_COMPLETION_BITS
 _SLOT = (pl.col("solution") * 2**_STEP_BITS + pl.col("step")) * 2**_COMPLETION_BITS + pl.col("completion")
 
 
-def number_solutions(
-    completions: pl.DataFrame, starts: NDArray[np.int64]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Adds `slot` to a selection's completions and sorts them by it.
+def solution_starts(table: pl.DataFrame) -> NDArray[np.int64]:
+    """The rows at which another solution begins than in the row before."""
+    changes = table.select(pl.col("solution_id").ne_missing(pl.col("solution_id").shift()))
+    starts = changes.to_series().to_numpy().copy()
+    starts[:1] = True
+    return np.flatnonzero(starts)
 
-    Returns them, and the columns solution_id and solution (its number, in the order of the ids).
-    starts: first row of each solution, whose rows are together.
-    """
-    numbers = pl.DataFrame({"solution_id": completions["solution_id"][starts]}).with_columns(
-        solution=pl.col("solution_id").rank("ordinal").cast(pl.Int64) - 1
-    )
-    repeated = np.repeat(numbers["solution"].to_numpy(), np.diff(np.append(starts, completions.height)))
-    slots = completions.with_columns(solution=pl.Series(repeated, dtype=pl.Int64)).with_columns(slot=_SLOT)
-    return slots.drop("solution").sort("slot"), numbers
+
+def number_solutions(solution_ids: pl.Series) -> pl.DataFrame:
+    """Columns solution_id and solution, its number in the order of the ids; solution_ids are distinct."""
+    return pl.DataFrame({"solution_id": solution_ids.sort()}).with_row_index("solution")
 
 
 def with_slot(table: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
-    """Adds `slot` to a table with solution_id, step and completion; rows of other solutions are left out."""
-    return table.join(numbers, on="solution_id", how="inner").with_columns(slot=_SLOT).drop("solution")
+    """Adds `slot` to a table with solution_id, step and completion; rows of other solutions are left out.
+
+    Rows of one solution mostly stand together: a run of them is looked up once.
+    """
+    starts = solution_starts(table)
+    found = table.select(pl.col("solution_id").gather(starts)).join(
+        numbers, on="solution_id", how="left", maintain_order="left"
+    )
+    number = found["solution"].cast(pl.Int64).fill_null(-1).to_numpy()
+    repeated = np.repeat(number, np.diff(np.append(starts, table.height)))
+    return (
+        table.with_columns(solution=pl.Series(repeated, dtype=pl.Int64))
+        .filter(pl.col("solution") >= 0)
+        .with_columns(slot=_SLOT)
+        .drop("solution")
+    )

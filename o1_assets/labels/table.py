@@ -26,7 +26,7 @@ from o1_assets.labels.quality import Figures, label_figures
 from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import number_solutions, with_slot
+from o1_assets.labels.slots import SOLUTION, number_solutions, with_slot
 
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
@@ -124,7 +124,8 @@ def labels_of(
     events = pl.read_parquet(batches / RATINGS)
     if silent.height:
         events = events.join(silent, on=["batch", "line"], how="anti")
-    completions, numbers = number_solutions(selection.completions, selection.starts)
+    numbers = number_solutions(selection.completions["solution_id"][selection.starts])
+    completions = with_slot(selection.completions, numbers).sort("slot")
     controlled = control(with_slot(events, numbers), read_gold(batches), people, config.quality)
 
     def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
@@ -139,9 +140,9 @@ def labels_of(
     questions = counted.group_by("solution_id").agg(pl.col("question").min())
     # Both are sorted by slot: looking a row up is quicker than joining.
     texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
-    labels = pl.concat([merged.drop("slot"), texts], how="horizontal").join(
-        questions, on="solution_id", how="inner", maintain_order="left"
-    )
+    asked = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
+    question = asked[merged.select(SOLUTION).to_series()]
+    labels = pl.concat([merged.drop("slot"), texts, pl.DataFrame({"question": question})], how="horizontal")
     return LabelTable(labels.select(COLUMNS), +(dropped + lost), controlled, effect)
 
 
