@@ -74,6 +74,6 @@ NANO = Profile(
     later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
     policy=PolicyConfig(updates=14, max_tokens=MAX_TOKENS),
     round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
-    headline_eval=RoundEvalConfig(problems=150, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),
 )
