@@ -82,7 +82,7 @@ def _round(
     if open_keys:
         first = open_keys[0]
         before = [key for key in graph[first].inputs.values() if status[key].state != "fresh"]
-        people = first == batches_key(name) and config.annotator == "human" and progress is not None
+        people = first == batches_key(name) and config.waits_for_people and progress is not None
         if people and progress is not None and not progress.enough:
             waits = what_to_do(name, progress).removeprefix(f"{name} waits for ")
         elif before:

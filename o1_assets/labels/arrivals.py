@@ -61,7 +61,7 @@ def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, versi
     head = store.head(f"{config.round}/selection")
     if head is None:
         return Short(version, "its selection was never made; `o1 run` makes it")
-    if config.annotator != "human" or config.source:
+    if not config.waits_for_people:
         return None
     wanted = selected_solutions(store.path(head.digest))
     progress = round_progress(inbox, config, wanted)

@@ -26,9 +26,12 @@ def _prefix_unbroken(looked: Looked) -> Finding:
 
 
 def broken_prefixes(labels: pl.DataFrame) -> int:
-    """How many ratings do not stand after own steps (completion 0) that are all rated and none of them negative."""
+    """How many rows do not stand after own steps (completion 0) that are all there and none of them negative.
+
+    An own step without a rating was written by a labeller, and is right by their word (`table.py`).
+    """
     good = (
-        labels.filter((pl.col("completion") == 0) & (pl.col("rating") >= 0))
+        labels.filter((pl.col("completion") == 0) & (pl.col("rating").is_null() | (pl.col("rating") >= 0)))
         .select("solution_id", "step")
         .unique()
         .sort("solution_id", "step")

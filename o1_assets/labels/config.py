@@ -83,6 +83,10 @@ class LabelBatchesConfig(StageConfig):
     )
     source: str | None = Field(default=None, description="imported label source whose batches count too")
 
+    @property
+    def waits_for_people(self) -> bool:
+        return self.annotator == "human" and self.source is None
+
 
 class LabelsConfig(StageConfig):
     """rNN/labels: the protocol that the batches have to keep to, and whose ratings count."""

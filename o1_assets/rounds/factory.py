@@ -61,7 +61,6 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
     # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
     rolls_out = profile.annotator_of(k) == "monte_carlo" and imported is None
     rater = {"policy": newest_policy} if rolls_out else {}
-    by_people = profile.annotator_of(k) == "human" and imported is None
     if imported:
         selection = artifact(
             "selection",
@@ -104,7 +103,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "arrival and repeats do not matter.",
             ("json",),
             external=lambda: batches_version(inbox.version(name), imported),
-            checks=label_checks.BATCHES if by_people else (),
+            checks=label_checks.BATCHES if profile.batches(k).waits_for_people else (),
             **(models if rolls_out else {}),
         ),
         artifact(

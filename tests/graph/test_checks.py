@@ -12,7 +12,7 @@ from o1_assets.labels import checks as labels
 from o1_assets.problems import checks as problems
 from o1_assets.reward import checks as reward
 
-Row = tuple[str, int, int, int]
+Row = tuple[str, int, int, int | None]
 
 
 def named(checks: tuple[Check, ...], name: str) -> Check:
@@ -34,6 +34,11 @@ RIGHT: list[Row] = [
     ("a", 2, 1, 1),
     ("b", 0, 0, -1),
 ]
+
+
+def test_a_step_that_a_labeller_wrote_has_no_rating_and_breaks_nothing(tmp_path: Path) -> None:
+    assert prefix_unbroken(tmp_path, [("a", 0, 0, 1), ("a", 1, 0, None), ("a", 2, 0, -1)]).passed
+    assert not prefix_unbroken(tmp_path, [("a", 1, 0, None), ("a", 2, 0, -1)]).passed
 
 
 def test_ratings_up_to_the_first_negative_step_are_unbroken(tmp_path: Path) -> None:
