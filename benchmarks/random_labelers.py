@@ -179,7 +179,7 @@ def step_f1_of(home: Home, scratch: Path, seed: int) -> float:
         derive_seed(seed, "prm"),
     )
     make_prm(task, NANO.first_prm)
-    judged = NANO.last_eval.step_samples
+    judged = NANO.headline_eval.step_samples
     solutions = pl.read_parquet(home.judged / "solutions.parquet")
     solutions = solutions.filter((pl.col("seed") == 0) & (pl.col("sample") < judged)).select(list(SCHEMA))
     problems = pl.read_parquet(home.test / "problems.parquet")
