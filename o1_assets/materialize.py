@@ -48,7 +48,7 @@ def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, Manife
         head = store.head(key)
         if head is None:
             raise MissingInput(f"{artifact.key} needs {key}, which has not been made; run `o1 run`")
-        inputs[name] = ManifestInput(key=key, digest=head.digest)
+        inputs[name] = ManifestInput(key=key, digest=head.digest, version=head.version)
     return inputs
 
 
@@ -78,12 +78,14 @@ def materialize(
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
 
     Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
-    folder and no more. Raises MissingInput, Waiting, or what the compute function raises.
+    folder and no more. Raises MissingInput, Waiting, StoreError when an input or the result found is damaged, or
+    what the compute function raises.
     """
     inputs = current_inputs(artifact, store)
     external = artifact.external() if artifact.external else None
     found = store.cached(artifact_cache_key(artifact, inputs, external))
     if found is not None:
+        store.verified(found.digest)
         store.adopt(found)
         return Made(found, cached=True)
 
@@ -92,7 +94,7 @@ def materialize(
     started = time.perf_counter()
     try:
         task = Task(
-            inputs={name: store.path(item.digest) for name, item in inputs.items()},
+            inputs={name: store.verified(item.digest) for name, item in inputs.items()},
             out=out,
             seed=artifact.seed,
             open_engine=open_engine,
@@ -129,8 +131,7 @@ def materialize(
         sample=outcome.sample,
         environment=environment(threads),
     )
-    store.record(manifest)
-    return Made(manifest, cached=False)
+    return Made(store.record(manifest), cached=False)
 
 
 def prepare_compute(threads: int) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from o1_assets.files import NotAFile
 from o1_assets.labels.commands import export_to_file, submit_file
-from o1_assets.labels.files import NotAFile
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.round_inputs import known_round, round_inputs
 from o1_assets.labels.violation import Violation

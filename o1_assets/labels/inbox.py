@@ -34,8 +34,8 @@ from typing import Any
 
 import polars as pl
 
+from o1_assets.files import NotAFile, append, publish, sha256, sync
 from o1_assets.labels.events import BatchTables
-from o1_assets.labels.files import NotAFile, append, publish, sha256, sync
 from o1_assets.labels.intake import Check, FreeCheck, SelectionCheck, Taken, tables_of, take_good_lines
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.violation import Violation

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ManifestInput(BaseModel):
+    """digest: of the input's content. version: which materialization of it was read (ArtifactStore.manifest)."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     key: str
     digest: str
+    version: str
 
 
 class ManifestCost(BaseModel):
@@ -38,10 +41,14 @@ class Environment(BaseModel):
 
 
 class Manifest(BaseModel):
-    """figures, sample and rows are what people see in the UI; they are not inputs to anything."""
+    """figures, sample and rows are what people see in the UI; they are not inputs to anything.
+
+    version: the name under which the store keeps it, which holds its digest and so is no part of it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    format: int = 1
+    version: str = Field("", exclude=True)
+    format: Literal[2] = 2
     key: str
     digest: str
     cache_key: str

@@ -1,192 +1,132 @@
 """The content-addressed store: immutable objects, one manifest a materialization, heads, and the cache index.
 
-    objects/<aa>/<digest>/...     an artifact's files and tree.json, which lists them; never changed
-    manifests/<key>/<time>-<digest>.json   how one version was made; only ever added to
-    heads/<key>.json              which manifest is today's version of a key
-    cache/<aa>/<cache key>.json   which manifest a computation led to
+    objects/<aa>/<digest>/...         an artifact's files (objects.py)
+    manifests/<key>/<time>-<id>.json  how one version was made; only ever added to. id: SHA-256 of the file
+    heads/<key>.json                  which manifest is today's version of a key
+    cache/<aa>/<cache key>.json       which manifest a computation led to
 
-Everything becomes visible by one atomic step: a rename on a disk, a single PUT elsewhere (an object counts
-as present when its tree.json is there, which is written last).
+A manifest names the manifests of its inputs, so whoever trusts one trusts all that it was made from: a byte
+changed anywhere in its ancestry no longer fits a name. Heads and cache only point, and what they point to is
+compared with what was asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 from typing import Any
 
-import fsspec
+from pydantic import ValidationError
 
-from o1_assets.store.digest import TREE, folder_tree, sha256_json, tree_digest
+from o1_assets.files import json_bytes
+from o1_assets.store.backend import StoreError
+from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
+from o1_assets.store.objects import Objects
+
+__all__ = ["ArtifactStore", "StoreError", "cache_key", "manifest_cache_key"]
 
 _KEY_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
+_VERSION_LETTERS = set("0123456789abcdefTZ.-")
 
 
-class StoreError(Exception):
-    """Something in the store is missing or is not what its digest says."""
-
-
-class ArtifactStore:
+class ArtifactStore(Objects):
     """Artifacts under `url`, a folder or any fsspec URL; `work` is a local folder for scratch and copies."""
 
-    def __init__(self, url: str, work: Path):
-        self.url = url
-        self.fs, self.root = fsspec.core.url_to_fs(url)
-        self.work = work
-        self.local = isinstance(self.fs, fsspec.implementations.local.LocalFileSystem)
+    def record(self, manifest: Manifest) -> Manifest:
+        """Adds the manifest, makes it the head of its key and the answer to its cache key.
 
-    def scratch(self) -> Path:
-        """A new empty folder beside nothing else, on the same disk as the store when that is local."""
-        folder = self.work / "scratch" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        return folder
-
-    def put(self, folder: Path) -> str:
-        """Moves a finished local folder into the store; returns its digest. Equal content is stored once."""
-        tree = folder_tree(folder)
-        digest = tree_digest(tree)
-        target = self._object(digest)
-        if self.fs.exists(f"{target}/{TREE}"):
-            shutil.rmtree(folder)
-            return digest
-        (folder / TREE).write_text(json.dumps(tree, indent=1))
-        if self.local:
-            for entry in tree:
-                os.chmod(folder / entry["path"], 0o444)
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.rename(folder, target)
-            except OSError:
-                if not self.fs.exists(f"{target}/{TREE}"):  # lost a race to an equal object: fine
-                    raise
-                shutil.rmtree(folder)
-        else:
-            for entry in tree:
-                self.fs.put_file(str(folder / entry["path"]), f"{target}/{entry['path']}")
-            self.fs.put_file(str(folder / TREE), f"{target}/{TREE}")
-            shutil.rmtree(folder)
-        return digest
-
-    def path(self, digest: str) -> Path:
-        """A local folder with the object's files (a checked copy when the store is remote).
-
-        Raises StoreError when the object is missing.
+        Returns it with its version, the name under which it is kept.
         """
-        source = self._object(digest)
-        if not self.fs.exists(f"{source}/{TREE}"):
-            raise StoreError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
-        if self.local:
-            return Path(source)
-        copy = self.work / "copies" / digest
-        if not copy.exists():
-            scratch = self.scratch()
-            for entry in self._tree(digest):
-                (scratch / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
-                self.fs.get_file(f"{source}/{entry['path']}", str(scratch / entry["path"]))
-            if tree_digest(folder_tree(scratch)) != digest:
-                raise StoreError(
-                    f"object {digest} in {self.url} does not have the bytes that its digest says"
-                )
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(scratch, copy)
-        return copy
-
-    def verify(self, digest: str) -> None:
-        """Reads every byte of the object. Raises StoreError naming the first file that is not as recorded."""
-        recorded = {entry["path"]: entry for entry in self._tree(digest)}
-        actual = {entry["path"]: entry for entry in folder_tree(self.path(digest))}
-        for name in sorted(recorded.keys() | actual.keys()):
-            if recorded.get(name) != actual.get(name):
-                raise StoreError(f"{name} of object {digest} is not what its tree.json says")
-        if tree_digest(list(recorded.values())) != digest:
-            raise StoreError(f"tree.json of object {digest} does not have that digest")
-
-    def record(self, manifest: Manifest) -> None:
-        """Adds the manifest, makes it the head of its key and the answer to its cache key."""
+        content = json_bytes(manifest.model_dump(mode="json"))
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        name = f"manifests/{_checked(manifest.key)}/{stamp}-{manifest.digest[:12]}.json"
-        self._write(name, manifest.model_dump(mode="json"))
-        self._write(self._cache(manifest.cache_key), {"manifest": name})
-        self._point_head(manifest.key, name)
+        manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
+        self.backend.write(_manifest_name(manifest.key, manifest.version), content)
+        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
+        self.backend.write(_cache_name(manifest.cache_key), pointer)
+        self.backend.write(_head_name(manifest.key), pointer)
+        return manifest
 
     def head(self, key: str) -> Manifest | None:
-        """Today's version of `key`, or None when there is none."""
-        return self._follow(f"heads/{_checked(key)}.json")
+        """Today's version of `key`, or None when there is none. Raises StoreError when it is damaged."""
+        name = _head_name(key)
+        pointer = self._pointer(name)
+        if pointer is None:
+            return None
+        if pointer.key != key:
+            raise self._damaged(name)
+        return self.manifest(key, pointer.version)
 
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
-        manifest = self._follow(self._cache(cache_key))
-        return manifest if manifest and self.fs.exists(f"{self._object(manifest.digest)}/{TREE}") else None
+        name = _cache_name(cache_key)
+        pointer = self._pointer(name)
+        manifest = pointer and self.manifest(pointer.key, pointer.version)
+        if not manifest or not self.present(manifest.digest):
+            return None
+        if manifest.cache_key != cache_key:
+            raise self._damaged(name)
+        return manifest
 
     def adopt(self, manifest: Manifest) -> None:
         """Makes an earlier computation's result today's version of its key."""
-        entry = self._read(self._cache(manifest.cache_key))
-        assert entry is not None, "adopt takes what cached() returned"
-        current = self._read(f"heads/{_checked(manifest.key)}.json")
-        if current != entry:
-            self._point_head(manifest.key, entry["manifest"])
+        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
+        if self.backend.read(_head_name(manifest.key)) != pointer:
+            self.backend.write(_head_name(manifest.key), pointer)
 
     def history(self, key: str) -> Iterator[Manifest]:
         """Every recorded version of `key`, oldest first."""
-        folder = f"{self.root}/manifests/{_checked(key)}"
-        if self.fs.isdir(folder):
-            for path in sorted(self.fs.ls(folder, detail=False)):
-                with self.fs.open(path, "rb") as file:
-                    yield Manifest.model_validate_json(file.read())
+        for version in self.versions(key):
+            yield self.manifest(key, version)
 
-    def _tree(self, digest: str) -> list[dict[str, Any]]:
-        with self.fs.open(f"{self._object(digest)}/{TREE}", "rb") as file:
-            tree: list[dict[str, Any]] = json.loads(file.read())
-        for entry in tree:
-            path = PurePosixPath(entry["path"])
-            if path.is_absolute() or ".." in path.parts:
-                raise StoreError(f"object {digest} lists {entry['path']!r}, a path outside of itself")
-        return tree
+    def versions(self, key: str) -> list[str]:
+        """Names of every recorded version of `key`, oldest first."""
+        names = self.backend.names(f"manifests/{_checked(key)}")
+        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
-    def _point_head(self, key: str, manifest_name: str) -> None:
-        self._write(f"heads/{_checked(key)}.json", {"manifest": manifest_name})
-
-    def _follow(self, pointer: str) -> Manifest | None:
-        entry = self._read(pointer)
-        content = self._read(entry["manifest"]) if entry else None
-        return Manifest.model_validate(content) if content else None
-
-    def _object(self, digest: str) -> str:
-        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise StoreError(f"{digest!r} is not a digest")
-        return f"{self.root}/objects/{digest[:2]}/{digest}"
-
-    def _cache(self, cache_key: str) -> str:
-        return f"cache/{cache_key[:2]}/{cache_key}.json"
-
-    def _read(self, name: str) -> dict[str, Any] | None:
+    def manifest(self, key: str, version: str) -> Manifest:
+        """One version of `key`. Raises StoreError when it is missing or not what its name says."""
+        name = _manifest_name(key, version)
+        content = self.backend.read(name)
+        if content is None:
+            raise StoreError(f"{self.backend.place(name)} is missing; bring it back from a backup")
+        if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
+            raise self._damaged(name)
         try:
-            with self.fs.open(f"{self.root}/{name}", "rb") as file:
-                content: dict[str, Any] = json.loads(file.read())
-                return content
-        except FileNotFoundError:
-            return None
+            manifest = Manifest.model_validate_json(content)
+        except ValidationError as error:
+            raise StoreError(
+                f"{self.backend.place(name)} was written by another version of o1-assets ({error.error_count()} "
+                "fields differ); use that version, or a new O1_HOME"
+            ) from None
+        if manifest.key != key:
+            raise self._damaged(name)
+        return manifest.model_copy(update={"version": version})
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
-        text = json.dumps(content, indent=1, sort_keys=True).encode()
-        path = f"{self.root}/{name}"
-        if not self.local:
-            self.fs.pipe_file(path, text)
-            return
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+    def _pointer(self, name: str) -> ManifestPointer | None:
+        content = self.backend.read(name)
+        if content is None:
+            return None
+        try:
+            entry = json.loads(content)
+            return ManifestPointer(entry["key"], entry["version"])
+        except (ValueError, TypeError, KeyError):
+            raise self._damaged(name) from None
+
+    def _damaged(self, name: str) -> StoreError:
+        advice = (
+            "bring it back from a backup" if name.startswith("manifests/") else "remove it and `o1 run` again"
+        )
+        return StoreError(f"{self.backend.place(name)} is damaged; {advice}")
+
+
+@dataclass(frozen=True)
+class ManifestPointer:
+    key: str
+    version: str
 
 
 def cache_key(
@@ -199,6 +139,28 @@ def cache_key(
 ) -> str:
     """What a result depends on, as one digest. inputs: short name -> digest."""
     return sha256_json(["o1-cache-1", key, code_version, config, seed, inputs, external])
+
+
+def manifest_cache_key(manifest: Manifest) -> str:
+    """The cache key that a manifest's own content leads to."""
+    digests = {name: item.digest for name, item in manifest.inputs.items()}
+    return cache_key(
+        manifest.key, manifest.code_version, manifest.config, manifest.seed, digests, manifest.external
+    )
+
+
+def _head_name(key: str) -> str:
+    return f"heads/{_checked(key)}.json"
+
+
+def _cache_name(cache_key: str) -> str:
+    return f"cache/{cache_key[:2]}/{cache_key}.json"
+
+
+def _manifest_name(key: str, version: str) -> str:
+    if not version or not set(version) <= _VERSION_LETTERS or not version.strip("."):
+        raise StoreError(f"{version!r} is not a version")
+    return f"manifests/{_checked(key)}/{version}.json"
 
 
 def _checked(key: str) -> str:

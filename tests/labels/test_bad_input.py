@@ -14,8 +14,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from o1_assets.files import NotAFile
 from o1_assets.labels import intake
-from o1_assets.labels.files import NotAFile
 from o1_assets.labels.inbox import ABANDONED_SECONDS, Inbox, SubmitReport
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection

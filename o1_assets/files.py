@@ -1,13 +1,15 @@
-"""Files that strangers send: read without following a link, written so that a crash leaves all or nothing."""
+"""Files and folders: read without following a link, written so that a crash leaves all or nothing."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
+import uuid
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _CHUNK = 1 << 20
 
@@ -71,3 +73,22 @@ def sha256(path: Path) -> str:
     """Of a file that is no link. Raises NotAFile, OSError."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_bytes(content: Any) -> bytes:
+    """One line of JSON a value, keys sorted: what people can read and equal content makes equal bytes."""
+    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """The file holds either what it held or `content`, and `content` is on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

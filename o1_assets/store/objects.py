@@ -1,0 +1,137 @@
+"""Objects: an artifact's files under the digest of their content, with tree.json, which lists them.
+
+    objects/<aa>/<digest>/...     never changed
+
+An object becomes visible by one rename on a disk; elsewhere it counts as present when its tree.json is there,
+which is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from o1_assets.files import publish
+from o1_assets.store.backend import Backend, StoreError
+from o1_assets.store.digest import TREE, folder_tree, tree_digest
+
+_HEX = set("0123456789abcdef")
+
+
+class Objects:
+    """`work` is a local folder for scratch, and for copies where the store is remote."""
+
+    def __init__(self, url: str, work: Path) -> None:
+        self.url = url
+        self.backend = Backend(url)
+        self.work = work
+        self._verified: dict[str, tuple[tuple[int, int, int], ...]] = {}
+
+    def scratch(self) -> Path:
+        """A new empty folder beside nothing else, on the same disk as the store when that is local."""
+        folder = self.work / "scratch" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        return folder
+
+    def put(self, folder: Path) -> str:
+        """Moves a finished local folder into the store; returns its digest. Equal content is stored once."""
+        tree = folder_tree(folder)
+        digest = tree_digest(tree)
+        name = object_name(digest)
+        if self.present(digest):
+            shutil.rmtree(folder)
+            return digest
+        (folder / TREE).write_text(json.dumps(tree, indent=1))
+        if self.backend.local:
+            for entry in tree:
+                os.chmod(folder / entry["path"], 0o444)
+            if not publish(folder, Path(self.backend.place(name))):  # lost a race to an equal object
+                shutil.rmtree(folder)
+        else:
+            for entry in [*tree, {"path": TREE}]:
+                self.backend.fs.put_file(
+                    str(folder / entry["path"]), self.backend.place(f"{name}/{entry['path']}")
+                )
+            shutil.rmtree(folder)
+        return digest
+
+    def present(self, digest: str) -> bool:
+        """Whether the object is there; its bytes are not looked at."""
+        return self.backend.exists(f"{object_name(digest)}/{TREE}")
+
+    def path(self, digest: str) -> Path:
+        """A local folder with the object's files (a checked copy when the store is remote).
+
+        Raises StoreError when the object is missing.
+        """
+        if not self.present(digest):
+            raise StoreError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
+        place = self.backend.place(object_name(digest))
+        if self.backend.local:
+            return Path(place)
+        copy = self.work / "copies" / digest
+        if not copy.exists():
+            scratch = self.scratch()
+            try:
+                for entry in self.tree(digest):
+                    (scratch / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
+                    self.backend.fs.get_file(f"{place}/{entry['path']}", str(scratch / entry["path"]))
+                if tree_digest(folder_tree(scratch)) != digest:
+                    raise StoreError(f"object {digest} is not what its digest says; {self._remedy(digest)}")
+                publish(scratch, copy)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        return copy
+
+    def verified(self, digest: str) -> Path:
+        """As `path`, after every byte was compared with the digest: once a process, and again if a file changed."""
+        folder = self.path(digest)
+        seen = tuple(
+            (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            for stat in (path.stat() for path in sorted(folder.rglob("*")))
+        )
+        if self._verified.get(digest) != seen:
+            self.verify(digest)
+            self._verified[digest] = seen
+        return folder
+
+    def verify(self, digest: str) -> None:
+        """Reads every byte of the object. Raises StoreError naming the first file that is not as recorded."""
+        recorded = {entry["path"]: entry for entry in self.tree(digest)}
+        if tree_digest(list(recorded.values())) != digest:
+            raise StoreError(f"tree.json of object {digest} is damaged; {self._remedy(digest)}")
+        actual = {entry["path"]: entry for entry in folder_tree(self.path(digest))}
+        for name in sorted(recorded.keys() | actual.keys()):
+            if recorded.get(name) != actual.get(name):
+                raise StoreError(f"{name} of object {digest} is not what was stored; {self._remedy(digest)}")
+
+    def tree(self, digest: str) -> list[dict[str, Any]]:
+        """The object's files as tree.json lists them: path, size, sha256. Raises StoreError if it is damaged."""
+        text = self.backend.read(f"{object_name(digest)}/{TREE}")
+        if text is None:
+            raise StoreError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
+        try:
+            tree: list[dict[str, Any]] = json.loads(text)
+            paths = [PurePosixPath(entry["path"]) for entry in tree]
+        except (ValueError, TypeError, KeyError):
+            raise StoreError(f"tree.json of object {digest} is damaged; {self._remedy(digest)}") from None
+        for path in paths:
+            if path.is_absolute() or ".." in path.parts:
+                raise StoreError(f"object {digest} lists {str(path)!r}, a path outside of itself")
+        return tree
+
+    def _remedy(self, digest: str) -> str:
+        return (
+            f"bring {self.backend.place(object_name(digest))} back from a backup, or remove it and `o1 run`"
+        )
+
+
+def object_name(digest: str) -> str:
+    """Where an object lies in its store. Raises StoreError on what is not 64 hex digits."""
+    if len(digest) != 64 or not set(digest) <= _HEX:
+        raise StoreError(f"{digest!r} is not a digest")
+    return f"objects/{digest[:2]}/{digest}"
