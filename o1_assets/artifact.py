@@ -27,7 +27,7 @@ class StageConfig(BaseModel):
 class Cost:
     """Tokens a computation generated, scored and trained on, and the FLOPs of all of them.
 
-    FLOPs are counted by `evaluation.flops`: 2P a token generated or scored, 6P a token trained on,
+    FLOPs are counted by `flops.py`: 2P a token generated or scored, 6P a token trained on,
     P the non-embedding parameters of the model that did it.
     """
 

@@ -119,9 +119,11 @@ def _failure(event: DagsterEvent) -> str:
 
 def _import_libraries() -> None:
     """Imported before any artifact starts, so that an artifact's seconds are its own."""
-    import torch  # noqa: F401
-    import transformers
-    import trl  # noqa: F401
+    from importlib import import_module
 
+    import transformers
+
+    for library in ("torch", "trl"):
+        import_module(library)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

@@ -19,6 +19,7 @@ from o1_assets.engine.cache import BufferCache
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
 from o1_assets.engine.uniforms import uniforms
+from o1_assets.flops import non_embedding_parameters
 from o1_assets.parallel import map_batches, shares
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TransformersEngine:
         self.model: Any = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size
-        self.parameters = count_parameters(model)
+        self.parameters = non_embedding_parameters(model)
         ends = model.generation_config.eos_token_id if model.generation_config else tokenizer.eos_token_id
         self._ends = torch.zeros(model.config.get_text_config().vocab_size, dtype=torch.bool)
         self._ends[ends if ends is not None else []] = True
@@ -204,17 +205,6 @@ class TransformersEngine:
         map_batches(fill, list(_by_length([len(s) for s in sequences], self.batch_size)))
         self.model.train(training)
         return result
-
-
-def count_parameters(model: torch.nn.Module) -> int:
-    """Non-embedding parameters: all but the input embedding and the output head. For counting FLOPs."""
-    excluded = {
-        id(parameter)
-        for layer in (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[operator]
-        if layer is not None
-        for parameter in layer.parameters()
-    }
-    return sum(p.numel() for p in model.parameters() if id(p) not in excluded)
 
 
 def _choose(

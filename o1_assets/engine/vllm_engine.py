@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
+from o1_assets.flops import non_embedding_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,8 +23,6 @@ class VllmEngine:
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
         from vllm import LLM
 
-        from o1_assets.engine.transformers_engine import count_parameters
-
         self.tokenizer = AutoTokenizer.from_pretrained(path)
         self._llm: Any = LLM(
             model=str(path), enable_prefix_caching=True, logprobs_mode="raw_logprobs", **options
@@ -31,7 +30,7 @@ class VllmEngine:
         import torch
 
         with torch.device("meta"):
-            self.parameters = count_parameters(
+            self.parameters = non_embedding_parameters(
                 AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path))
             )
         self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]

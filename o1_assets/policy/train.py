@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation.flops import flops_generate, flops_train
+from o1_assets.flops import flops_generate, flops_train
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout

@@ -136,13 +136,6 @@ def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> N
     AutoTokenizer.from_pretrained(tokenizer_from).save_pretrained(path)
 
 
-def non_embedding_parameters(model: PreTrainedModel) -> int:
-    """Parameters outside the token embedding and the language-model head: the P of `2P` and `6P`."""
-    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
-    skip = {id(p) for module in embeddings if module is not None for p in module.parameters()}
-    return sum(p.numel() for p in model.parameters() if id(p) not in skip)
-
-
 def _backbone(path: Path, **options: Any) -> PreTrainedModel:
     return cast(
         PreTrainedModel,

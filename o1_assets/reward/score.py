@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from o1_assets.artifact import Cost
-from o1_assets.evaluation.flops import flops_score
+from o1_assets.flops import flops_score, non_embedding_parameters
 from o1_assets.reward.predict import place_features, predict
 from o1_assets.reward.tree import StepSequence, pack
 
@@ -42,7 +42,6 @@ class Scorer:
         generator: PreTrainedModel | None,
         tokenizer: PreTrainedTokenizerBase,
     ) -> None:
-        from o1_assets.reward.model import non_embedding_parameters
 
         self.models = list(models)
         self.generator = generator

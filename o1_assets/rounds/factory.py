@@ -6,9 +6,10 @@ labels -> prm -> policy -> labels of the next round for every kind of partition.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from o1_assets.artifact import Artifact
+from o1_assets.artifact import Artifact, Compute, StageConfig
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels import checks as label_checks
 from o1_assets.labels.batches import batches_version, label_batches
@@ -39,7 +40,15 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
     newest_policy = "generator/model" if first else f"{before}/policy"
     inbox = Inbox(settings.inbox)
 
-    def artifact(stage: str, compute, config, inputs, description, kinds, **more) -> Artifact:  # type: ignore[no-untyped-def]
+    def artifact(
+        stage: str,
+        compute: Compute,
+        config: StageConfig,
+        inputs: Mapping[str, str],
+        description: str,
+        kinds: tuple[str, ...],
+        **more: Any,
+    ) -> Artifact:
         return Artifact(
             key=f"{name}/{stage}",
             compute=compute,
