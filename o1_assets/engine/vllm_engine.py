@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,10 @@ class VllmEngine:
             ]
             for output, sequence, start in zip(outputs, sequences, prompt_lengths, strict=True)
         ]
+
+    def remember(self) -> AbstractContextManager[None]:
+        """Nothing to do: vLLM keeps prefixes by itself (enable_prefix_caching)."""
+        return nullcontext()
 
     def close(self) -> None:
         self._llm = None

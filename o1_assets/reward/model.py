@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, Cache, PreTrainedModel
 
 FEATURE_FILE = "probability_feature.safetensors"
 PRM_CLASSES = ("negative", "neutral", "positive")
@@ -65,10 +65,12 @@ class RewardModel(nn.Module):
         attention_mask: Tensor,
         min_logprob: Tensor | None = None,
         labels: Tensor | None = None,
+        past_key_values: Cache | None = None,
     ) -> dict[str, Tensor]:
         """input_ids, position_ids, min_logprob, labels: (batch, n); attention_mask as `tree.collate` makes it.
 
-        labels are classes, -100 where nothing is labelled. Returns logits (batch, n, classes) and, with labels, loss.
+        labels are classes, -100 where nothing is labelled. past_key_values: what stands before; the mask then
+        begins with its columns. Returns logits (batch, n, classes) and, with labels, loss.
         """
         embeds = self.backbone.get_input_embeddings()(input_ids)
         if self.feature is not None:
@@ -78,7 +80,11 @@ class RewardModel(nn.Module):
                 )
             embeds = embeds + self.feature(min_logprob)
         logits = self.backbone(
-            inputs_embeds=embeds, position_ids=position_ids, attention_mask=attention_mask, use_cache=False
+            inputs_embeds=embeds,
+            position_ids=position_ids,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            use_cache=past_key_values is not None,
         ).logits
         if labels is None:
             return {"logits": logits}

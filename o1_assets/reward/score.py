@@ -42,7 +42,6 @@ class Scorer:
         generator: PreTrainedModel | None,
         tokenizer: PreTrainedTokenizerBase,
     ) -> None:
-
         self.models = list(models)
         self.generator = generator
         self.tokenizer = tokenizer
@@ -60,24 +59,28 @@ class Scorer:
 
     def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[NDArray[np.float64]]:
         """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each of `engine.steps`."""
-        return self._classes(prompts, completions, [self._model(3)])[0]
+        return self._classes(prompts, completions, [self._index(3)])[0]
 
     def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]:
         """For each completion P(its answer is correct), read at its last step; 0 without any."""
-        return _outcomes(self._classes(prompts, completions, [self._model(2)])[0])
+        return _outcomes(self._classes(prompts, completions, [self._index(2)])[0])
 
     def score_both(
         self, prompts: Tokens, completions: Tokens
     ) -> tuple[list[NDArray[np.float64]], list[float]]:
         """`step_probabilities` and `outcome_probabilities` with one pass of the generator."""
-        steps, outcomes = self._classes(prompts, completions, [self._model(3), self._model(2)])
+        steps, outcomes = self._classes(prompts, completions, [self._index(3), self._index(2)])
         return steps, _outcomes(outcomes)
 
     def cost(self) -> Cost:
         """Everything scored since the scorer was loaded."""
         return Cost(flops=self._flops, tokens_scored=self.tokens_scored)
 
-    def _model(self, classes: int) -> int:
+    def model(self, classes: int) -> RewardModel:
+        """The PRM (3 classes) or the ORM (2). Raises ValueError if it was not loaded."""
+        return self.models[self._index(classes)]
+
+    def _index(self, classes: int) -> int:
         for index, model in enumerate(self.models):
             if model.classes == classes:
                 return index
@@ -87,7 +90,7 @@ class Scorer:
         self, prompts: Tokens, completions: Tokens, which: Sequence[int]
     ) -> list[list[NDArray[np.float64]]]:
         """For each chosen model and completion (steps, classes)."""
-        sequences = [self._sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
+        sequences = [self.sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
         rows = pack([s.tokens for s in sequences], ROW_TOKENS)
         models = [self.models[m] for m in which]
         tokens = sum(len(row) for row in rows)
@@ -106,7 +109,8 @@ class Scorer:
                     scores[m][index] = found[m][r][ends]
         return scores
 
-    def _sequence(self, prompt: Sequence[int], completion: Sequence[int]) -> StepSequence:
+    def sequence(self, prompt: Sequence[int], completion: Sequence[int]) -> StepSequence:
+        """Prompt and completion up to the last step's end, which is where everything is read."""
         from o1_assets.engine.steps import step_ends
 
         ends = tuple(len(prompt) + end for end in step_ends(completion, self.tokenizer))
