@@ -85,18 +85,19 @@ class TransformersEngine:
                 [prompts[i] for i in rows], params, [seeds[i] for i in rows], [samples[i] for i in rows]
             )
 
-        if self._memory is not None:
-            self._memory.read(prompts)
+        memory = self._memory if params.stop_at_step else None
+        if memory is not None:
+            memory.read(prompts)
         for batch in map_batches(fill, shares(len(order), self.batch_size)):
             for written in batch:
-                assert self._memory is not None
-                self._memory.add(written)
+                assert memory is not None
+                memory.add(written)
         self.model.train(training)
         return samples
 
     @contextmanager
     def remember(self) -> Iterator[None]:
-        """Within it no prefix is read twice. The model's weights must not change meanwhile."""
+        """Within it no prefix of a step is read twice. The model's weights must not change meanwhile."""
         self._memory = Memory(self.model)
         try:
             yield
@@ -117,16 +118,17 @@ class TransformersEngine:
 
         def leave(rows: Iterable[int]) -> None:
             """Rows of the cache that are about to go."""
-            if self._memory is not None and (going := list(rows)):
+            if memory is not None and (going := list(rows)):
                 own = [int(owners[row]) for row in going]
                 tokens = [samples[i].token_ids for i in own]
-                written.append(self._memory.leave(cache, width, going, [prompts[i] for i in own], tokens))
+                written.append(memory.leave(cache, width, going, [prompts[i] for i in own], tokens))
 
-        if self._memory is None:
+        memory = self._memory if params.stop_at_step else None
+        if memory is None:
             cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
             logits, mask, positions = self._prefill(prompts, cache)
         else:
-            cache, logits, mask, positions = self._continue(prompts, params.max_tokens)
+            cache, logits, mask, positions = self._continue(memory, prompts, params.max_tokens)
         width = cache.get_seq_length() - 1
         for position in range(params.max_tokens):
             chosen, logprobs = _choose(logits, params.temperature, uniforms(streams, position))
@@ -164,12 +166,11 @@ class TransformersEngine:
         return written
 
     def _continue(
-        self, prompts: list[Sequence[int]], new: int
+        self, memory: Memory, prompts: list[Sequence[int]], new: int
     ) -> tuple[BufferCache, torch.Tensor, torch.Tensor, torch.Tensor]:
         """As `_prefill`, from the memory: only each prompt's last token is computed."""
-        assert self._memory is not None
         device = self.model.device
-        cache, mask, positions = self._memory.begin(prompts, new)
+        cache, mask, positions = memory.begin(prompts, new)
         mask, positions = mask.to(device), positions.to(device)
         last = torch.tensor([[prompt[-1]] for prompt in prompts], device=device)
         logits = self._forward(last, mask, positions[:, None], cache)

@@ -31,6 +31,10 @@ class StepScorer(Protocol):
         """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each whole step."""
         ...
 
+    def remembering(self) -> StepScorer:
+        """One that reads no prefix twice, as long as it is kept."""
+        ...
+
 
 class RewardModels(StepScorer, Protocol):
     """A PRM and an ORM."""

@@ -15,10 +15,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from o1_assets.artifact import Cost
 from o1_assets.engine.cache import BufferCache
 from o1_assets.engine.prefixes import KeyValuePool, PrefixTree, Slots, padded
-from o1_assets.flops import flops_score, non_embedding_parameters
+from o1_assets.flops import non_embedding_parameters
 from o1_assets.parallel import map_batches
 from o1_assets.reward.features import step_minimum
 from o1_assets.reward.predict import stack
@@ -49,14 +48,12 @@ class Group:
 
 
 class TreeScorer:
-    """The PRM of a `Scorer` with a memory, which lasts as long as the object does."""
+    """The PRM of a `Scorer` with a memory, which lasts as long as the object does. The scorer counts the tokens."""
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
         self.model = scorer.model(3)
         self.generator = scorer.generator if self.model.feature is not None else None
-        self.tokens_scored = 0
-        self._flops = 0.0
         self._prefixes = PrefixTree()
         self._pools = {id(model): KeyValuePool(model) for model in self._readers()}
         self._probabilities = np.zeros((0, self.model.classes))
@@ -75,13 +72,8 @@ class TreeScorer:
             self._compute(list(groups), [(sequences[i], path) for i, path in read.items()])
         return [self._probabilities[paths[i][list(s.ends)]] for i, s in enumerate(sequences)]
 
-    def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]:
-        """By the scorer's ORM, which remembers nothing: answers are judged once, at the end."""
-        return self.scorer.outcome_probabilities(prompts, completions)
-
-    def cost(self) -> Cost:
-        """What this scorer computed itself; the ORM's is in that of the `Scorer`."""
-        return Cost(flops=self._flops, tokens_scored=self.tokens_scored)
+    def remembering(self) -> TreeScorer:
+        return self
 
     def _readers(self) -> list[PreTrainedModel]:
         return [self.model.backbone, *([self.generator] if self.generator is not None else [])]
@@ -132,8 +124,7 @@ class TreeScorer:
         map_batches(self._read_model, batches)
         tokens = sum(len(group.new) for group in groups)
         for reader in self._readers():
-            self.tokens_scored += tokens
-            self._flops += flops_score(non_embedding_parameters(reader), tokens)
+            self.scorer.count(non_embedding_parameters(reader), tokens)
 
     @torch.inference_mode()
     def _read_generator(self, batch: Sequence[Group]) -> None:

@@ -21,6 +21,7 @@ from o1_assets.reward.tree import StepSequence, pack
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from o1_assets.reward.incremental import TreeScorer
     from o1_assets.reward.model import RewardModel
 
 BATCH_TOKENS = 2048
@@ -72,6 +73,12 @@ class Scorer:
         steps, outcomes = self._classes(prompts, completions, [self._index(3), self._index(2)])
         return steps, _outcomes(outcomes)
 
+    def remembering(self) -> TreeScorer:
+        """Its PRM with a memory, for a search; what it computes is counted here."""
+        from o1_assets.reward.incremental import TreeScorer
+
+        return TreeScorer(self)
+
     def cost(self) -> Cost:
         """Everything scored since the scorer was loaded."""
         return Cost(flops=self._flops, tokens_scored=self.tokens_scored)
@@ -97,10 +104,10 @@ class Scorer:
         features = None
         if self.generator is not None and any(m.feature is not None for m in models):
             features = place_features(self.generator, rows, [sequences] * len(rows), BATCH_TOKENS)
-            self._count(self._generator_size, tokens)
+            self.count(self._generator_size, tokens)
         found = predict(models, rows, features, BATCH_TOKENS)
         for m in which:
-            self._count(self._sizes[m], tokens)
+            self.count(self._sizes[m], tokens)
         scores = [[np.zeros((0, m.classes))] * len(sequences) for m in models]
         for r, row in enumerate(rows):
             for index, path in row.paths.items():
@@ -117,7 +124,8 @@ class Scorer:
         length = ends[-1] + 1 if ends else len(prompt)
         return StepSequence((*prompt, *completion)[:length], len(prompt), ends)
 
-    def _count(self, parameters: int, tokens: int) -> None:
+    def count(self, parameters: int, tokens: int) -> None:
+        """`tokens` were read by a model of so many parameters."""
         self.tokens_scored += tokens
         self._flops += flops_score(parameters, tokens)
 
