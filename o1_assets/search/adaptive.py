@@ -31,7 +31,6 @@ class Adaptive:
     more: Strategy = MORE
     tree: Strategy = TREE
     reads: Literal["prm"] = "prm"
-    branches: bool = True
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         yield [Rollout(tree.root, self.probe)]
@@ -46,6 +45,9 @@ class Adaptive:
             return 0.0
         share = sum(end.node.score for end in ends if end.node.answer == answer.answer) / total
         return share * answer.score
+
+    def remembers(self, budget: Budget) -> int:
+        return max(self.more.remembers(budget), self.tree.remembers(budget))
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return weighted_majority(ends)

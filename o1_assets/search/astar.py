@@ -33,7 +33,6 @@ class AStar:
     solutions: int | None = 1
     choice: Literal["best", "weighted"] = "best"
     reads: Literal["q"] = "q"
-    branches: bool = True
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         frontier = [(0.0, 0)]
@@ -60,6 +59,9 @@ class AStar:
         """f; larger is better."""
         h = 0.0 if node.q is None else math.log(max(node.q, TINY))
         return math.log(max(node.score, TINY)) + self.weight * h
+
+    def remembers(self, budget: Budget) -> int:
+        return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return CHOICES[self.choice](ends)

@@ -23,7 +23,6 @@ class StepBeam:
     again: bool = False
     choice: Literal["best", "weighted"] = "best"
     reads: Literal["prm"] = "prm"
-    branches: bool = True
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         while True:
@@ -40,6 +39,9 @@ class StepBeam:
                 beam = sorted(candidates, key=rank)[: self.width]
             if not self.again or budget.spent(tree):
                 return
+
+    def remembers(self, budget: Budget) -> int:
+        return budget.tokens if self.again else budget.at_most(self.width * self.branch * budget.steps)
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return CHOICES[self.choice](ends)

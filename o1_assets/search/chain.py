@@ -17,7 +17,6 @@ class Chain:
 
     extend: str = ""
     reads: Literal["nothing"] = "nothing"
-    branches: bool = False
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         [[end]] = yield [Rollout(tree.root, 1, scored=False)]
@@ -27,6 +26,9 @@ class Chain:
             if not doubts:
                 return
             [[end]] = yield [Rollout(doubts[0], 1, scored=False)]
+
+    def remembers(self, budget: Budget) -> int:
+        return 0
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         """The newest answer."""

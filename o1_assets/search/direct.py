@@ -16,10 +16,12 @@ class Direct:
     """Plans nothing: `search` asks for the answer where a strategy has found none."""
 
     reads: Literal["nothing"] = "nothing"
-    branches: bool = False
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         yield from ()
+
+    def remembers(self, budget: Budget) -> int:
+        return 0
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return majority(ends)

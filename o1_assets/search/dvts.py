@@ -28,7 +28,6 @@ class DiverseTrees:
     again: bool = False
     choice: Literal["best", "weighted"] = "weighted"
     reads: Literal["prm"] = "prm"
-    branches: bool = True
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         while True:
@@ -42,6 +41,9 @@ class DiverseTrees:
                 heads = [min(children, key=rank) for children in replies if children]
             if not self.again or budget.spent(tree):
                 return
+
+    def remembers(self, budget: Budget) -> int:
+        return budget.tokens if self.again else budget.at_most(self.subtrees * self.branch * budget.steps)
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return CHOICES[self.choice](ends)

@@ -36,6 +36,10 @@ class Budget:
     def spent(self, tree: Tree) -> bool:
         return tree.tokens_generated >= self.tokens
 
+    def at_most(self, steps_sampled: int) -> int:
+        """Tokens of so many steps sampled, or the budget."""
+        return min(self.tokens, steps_sampled * self.step_tokens)
+
 
 @dataclass(frozen=True, eq=False)
 class Expand:
@@ -74,9 +78,8 @@ class Strategy(Protocol):
         """Which model looks at steps: none, the PRM, or the PRM and the Q-value model."""
         ...
 
-    @property
-    def branches(self) -> bool:
-        """Whether it comes back to the same prefixes, so that the models should remember them."""
+    def remembers(self, budget: Budget) -> int:
+        """Tokens a problem that the models should remember, because it comes back to them; 0 if it never does."""
         ...
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:

@@ -27,7 +27,6 @@ class PuctSearch:
     widening: float = 0.3
     choice: Literal["best", "weighted"] = "best"
     reads: Literal["prm", "q"] = "prm"
-    branches: bool = True
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         done = 0
@@ -41,6 +40,9 @@ class PuctSearch:
             done += 1
         if not tree.ends:
             yield from self._finish(tree, budget)
+
+    def remembers(self, budget: Budget) -> int:
+        return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return CHOICES[self.choice](ends)

@@ -22,6 +22,9 @@ REMEMBERED_TOKENS = 100_000
 3 KB a token and model for hidden 96 and four layers."""
 
 
+Drawn = tuple[list[int], Sample]
+
+
 class ValueModel(Protocol):
     """A Q-value model: the chance that a solution which goes on from here ends right."""
 
@@ -57,13 +60,12 @@ def search(
     for name in ("prm", "q") if strategy.reads == "q" else (strategy.reads,):
         if name != "nothing" and getattr(thinker, name) is None:
             raise ValueError(f"{type(strategy).__name__} needs a model that was not given: {name}")
-    together = len(prompts)
-    if strategy.branches:
-        together = max(1, REMEMBERED_TOKENS // max(1, budget.tokens + budget.solution_tokens))
+    remembered = strategy.remembers(budget)
+    together = max(1, REMEMBERED_TOKENS // remembered) if remembered else len(prompts)
     found: list[Found] = []
     for start in range(0, len(prompts), max(1, together)):
         part = slice(start, start + together)
-        with thinker.policy.remember() if strategy.branches else nullcontext():
+        with thinker.policy.remember() if remembered else nullcontext():
             found += _Search(strategy, thinker, budget).run(prompts[part], seeds[part])
     return found
 
@@ -78,7 +80,9 @@ class _Search:
     def run(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Found]:
         encode = self.thinker.policy.tokenizer.encode
         if self.thinker.prm is not None:
-            self.prm = self.thinker.prm.remembering() if self.strategy.branches else self.thinker.prm
+            self.prm = (
+                self.thinker.prm.remembering() if self.strategy.remembers(self.budget) else self.thinker.prm
+            )
         trees = [
             Tree(prompt, encode(prompt, add_special_tokens=False), seed)
             for prompt, seed in zip(prompts, seeds, strict=True)
@@ -140,8 +144,8 @@ class _Search:
             tree.clock += 1
         return replies
 
-    def _sample(self, requests: Sequence[tuple[Tree, Request]]) -> list[list[Sample]]:
-        """Requests of one kind in one call of the policy. Samples begin with the request's `start`."""
+    def _sample(self, requests: Sequence[tuple[Tree, Request]]) -> list[list[Drawn]]:
+        """Requests of one kind in one call of the policy: the tokens of each one's `start`, and what follows."""
         encode = self.thinker.policy.tokenizer.encode
         prompts, seeds, starts = [], [], []
         for tree, request in requests:
@@ -160,27 +164,21 @@ class _Search:
         )
         drawn = iter(self.thinker.policy.sample(prompts, params, seeds))
         samples = []
-        for (tree, request), start_ids in zip(requests, starts, strict=True):
+        for (_, request), start_ids in zip(requests, starts, strict=True):
             own = [next(drawn) for _ in range(request.samples)]
-            tree.tokens_generated += sum(len(sample.token_ids) for sample in own)
-            samples.append(
-                [
-                    Sample([*start_ids, *s.token_ids], [0.0] * len(start_ids) + s.logprobs, s.finished)
-                    for s in own
-                ]
-            )
+            samples.append([(start_ids, sample) for sample in own])
         return samples
 
-    def _attach(self, tree: Tree, request: Request, samples: Sequence[Sample]) -> list[Node]:
+    def _attach(self, tree: Tree, request: Request, samples: Sequence[Drawn]) -> list[Node]:
         """Adds the samples to the tree; returns what the request's reply lists."""
         reply: list[Node] = []
-        for sample in samples:
+        for start, sample in samples:
+            tree.tokens_generated += len(sample.token_ids)
             if isinstance(request, Rollout):
                 reply.append(self._attach_solution(tree, request.node, sample))
                 continue
-            node = self._attach_step(
-                tree, request.node, sample.token_ids, sum(sample.logprobs), sample.finished
-            )
+            tokens = [*start, *sample.token_ids]
+            node = self._attach_step(tree, request.node, tokens, sum(sample.logprobs), sample.finished)
             if node.ended and node is not request.node:
                 node.forced = request.forced
             if not node.cut and node not in reply:

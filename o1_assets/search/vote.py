@@ -23,7 +23,6 @@ class Chains:
     choice: Literal["majority", "best", "weighted"]
     samples: int | None = None
     at_once: int = 16
-    branches: bool = False
 
     @property
     def reads(self) -> Literal["nothing", "prm"]:
@@ -35,6 +34,9 @@ class Chains:
             wanted = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
             yield [Rollout(tree.root, wanted, scored=self.choice != "majority")]
             drawn += wanted
+
+    def remembers(self, budget: Budget) -> int:
+        return 0
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return CHOICES[self.choice](ends)
