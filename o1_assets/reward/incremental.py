@@ -48,21 +48,33 @@ class Group:
 
 
 class TreeScorer:
-    """The PRM of a `Scorer` with a memory, which lasts as long as the object does. The scorer counts the tokens."""
+    """A `Scorer` with a memory, which lasts as long as the object does. The scorer counts the tokens.
 
-    def __init__(self, scorer: Scorer) -> None:
+    values: also read every token by the model of two classes (a Q-value model), for `outcome_probabilities`.
+    """
+
+    def __init__(self, scorer: Scorer, values: bool = False) -> None:
         self.scorer = scorer
-        self.model = scorer.model(3)
-        self.generator = scorer.generator if self.model.feature is not None else None
+        self.models = [scorer.model(classes) for classes in ((3, 2) if values else (3,))]
+        reads_generator = any(model.feature is not None for model in self.models)
+        self.generator = scorer.generator if reads_generator else None
         self._prefixes = PrefixTree()
         self._pools = {id(model): KeyValuePool(model) for model in self._readers()}
-        self._probabilities = np.zeros((0, self.model.classes))
+        self._probabilities = [np.zeros((0, model.classes)) for model in self.models]
         self._logprobs = np.zeros(0)
         self._minima = np.zeros(0, dtype=np.float32)
-        self._hidden = torch.zeros(0, self.model.backbone.config.hidden_size)
+        self._hidden = torch.zeros(0, self.models[0].backbone.config.hidden_size)
 
     def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[NDArray[np.float64]]:
         """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each of `engine.steps`."""
+        return self._read(prompts, completions, 0)
+
+    def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]:
+        """For each completion the chance of a right answer, read at its last step; 0 without any."""
+        return [float(c[-1, 1]) if len(c) else 0.0 for c in self._read(prompts, completions, 1)]
+
+    def _read(self, prompts: Tokens, completions: Tokens, model: int) -> list[NDArray[np.float64]]:
+        """(steps, classes) by one of the models; all of them read what is new."""
         sequences = [self.scorer.sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
         waiting = list(range(len(sequences)))
         paths: dict[int, Slots] = {}
@@ -70,13 +82,12 @@ class TreeScorer:
             groups, read, waiting = self._groups(sequences, waiting)
             paths.update(read)
             self._compute(list(groups), [(sequences[i], path) for i, path in read.items()])
-        return [self._probabilities[paths[i][list(s.ends)]] for i, s in enumerate(sequences)]
-
-    def remembering(self) -> TreeScorer:
-        return self
+        found = self._probabilities[model]
+        return [found[paths[i][list(s.ends)]] for i, s in enumerate(sequences)]
 
     def _readers(self) -> list[PreTrainedModel]:
-        return [self.model.backbone, *([self.generator] if self.generator is not None else [])]
+        models = [model.backbone for model in self.models]
+        return models if self.generator is None else [*models, self.generator]
 
     def _groups(
         self, sequences: Sequence[StepSequence], wanted: Sequence[int]
@@ -121,7 +132,7 @@ class TreeScorer:
             map_batches(self._read_generator, batches)
             for sequence, path in read:
                 self._minima[path[list(sequence.ends)]] = step_minimum(self._logprobs, path, sequence)
-        map_batches(self._read_model, batches)
+        map_batches(self._read_models, batches)
         tokens = sum(len(group.new) for group in groups)
         for reader in self._readers():
             self.scorer.count(non_embedding_parameters(reader), tokens)
@@ -153,15 +164,16 @@ class TreeScorer:
         self._logprobs[slots] = np.where(before < 0, 0.0, logprobs.numpy())
 
     @torch.inference_mode()
-    def _read_model(self, batch: Sequence[Group]) -> None:
-        inputs, cache, place = self._begin(self.model.backbone, batch)
+    def _read_models(self, batch: Sequence[Group]) -> None:
         ids = stack([np.array(group.tokens) for group in batch], 0)
         minima = None
         if self.generator is not None:
             minima = stack([self._minima[group.new] for group in batch], np.nan)
-        logits = self.model(ids, min_logprob=minima, past_key_values=cache, **inputs)["logits"]
-        self._keep(self.model.backbone, cache, place)
-        self._probabilities[place.slots] = logits.double().softmax(-1).numpy()[place.rows, place.columns]
+        for model, probabilities in zip(self.models, self._probabilities, strict=True):
+            inputs, cache, place = self._begin(model.backbone, batch)
+            logits = model(ids, min_logprob=minima, past_key_values=cache, **inputs)["logits"]
+            self._keep(model.backbone, cache, place)
+            probabilities[place.slots] = logits.double().softmax(-1).numpy()[place.rows, place.columns]
 
     def _begin(
         self, model: PreTrainedModel, batch: Sequence[Group]
@@ -197,7 +209,7 @@ class TreeScorer:
             pool.reserve(slots)
         if slots > len(self._logprobs):
             more = max(slots, 2 * len(self._logprobs)) - len(self._logprobs)
-            self._probabilities = np.pad(self._probabilities, ((0, more), (0, 0)))
+            self._probabilities = [np.pad(part, ((0, more), (0, 0))) for part in self._probabilities]
             self._logprobs = np.pad(self._logprobs, (0, more))
             self._minima = np.pad(self._minima, (0, more), constant_values=np.nan)
             self._hidden = torch.nn.functional.pad(self._hidden, (0, 0, 0, more))

@@ -73,11 +73,12 @@ class Scorer:
         steps, outcomes = self._classes(prompts, completions, [self._index(3), self._index(2)])
         return steps, _outcomes(outcomes)
 
-    def remembering(self) -> TreeScorer:
-        """Its PRM with a memory, for a search; what it computes is counted here."""
+    def remembering(self, values: bool = False) -> TreeScorer:
+        """It with a memory, for a search; what that computes is counted here. values: the model of two classes is
+        asked about unfinished solutions too."""
         from o1_assets.reward.incremental import TreeScorer
 
-        return TreeScorer(self)
+        return TreeScorer(self, values)
 
     def cost(self) -> Cost:
         """Everything scored since the scorer was loaded."""

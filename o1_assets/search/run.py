@@ -10,7 +10,7 @@ from typing import Protocol
 
 from o1_assets.engine.interface import Engine, Sample, SamplingParams
 from o1_assets.engine.steps import step_ends
-from o1_assets.policy.rewards import StepScorer
+from o1_assets.policy.rewards import PrefixScorer, StepScorer, Tokens
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.search.choice import best
 from o1_assets.search.interface import Budget, Expand, Found, Request, Rollout, Strategy
@@ -25,12 +25,16 @@ REMEMBERED_TOKENS = 100_000
 Drawn = tuple[list[int], Sample]
 
 
-class ValueModel(Protocol):
-    """A Q-value model: the chance that a solution which goes on from here ends right."""
+class ValueScorer(PrefixScorer, Protocol):
+    """A PRM, and a Q-value model: the chance that a solution which goes on from here ends right."""
 
-    def values(
-        self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
-    ) -> list[float]: ...
+    def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]: ...
+
+
+class ValueModels(Protocol):
+    """Both, as `reward.score.Scorer` loads them."""
+
+    def remembering(self, values: bool = False) -> ValueScorer: ...
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,12 @@ class Thinker:
     """The models of a search, and how an answer looks.
 
     answer_of: the final answer in a step's text, None if it is none. answer_start: what such a step begins with.
-    prm, q: only for strategies that read them.
+    prm: for strategies that read it; q: it and a Q-value model, for those that read `q`.
     """
 
     policy: Engine
     prm: StepScorer | None = None
-    q: ValueModel | None = None
+    q: ValueModels | None = None
     answer_of: Callable[[str], str | None] = lambda step: None
     answer_start: str = ""
     temperature: float = 1.0
@@ -57,9 +61,8 @@ def search(
     A problem's result depends on its own seed, not on the batch around it (up to the models' last bits).
     Raises ValueError if the strategy reads a model that the thinker lacks.
     """
-    for name in ("prm", "q") if strategy.reads == "q" else (strategy.reads,):
-        if name != "nothing" and getattr(thinker, name) is None:
-            raise ValueError(f"{type(strategy).__name__} needs a model that was not given: {name}")
+    if strategy.reads != "nothing" and getattr(thinker, strategy.reads) is None:
+        raise ValueError(f"{type(strategy).__name__} reads a model that was not given: {strategy.reads}")
     remembered = strategy.remembers(budget)
     together = max(1, REMEMBERED_TOKENS // remembered) if remembered else len(prompts)
     found: list[Found] = []
@@ -75,14 +78,18 @@ class _Search:
     strategy: Strategy
     thinker: Thinker
     budget: Budget
-    prm: StepScorer | None = None
+    prm: PrefixScorer | None = None
+    q: ValueScorer | None = None
 
     def run(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Found]:
         encode = self.thinker.policy.tokenizer.encode
-        if self.thinker.prm is not None:
-            self.prm = (
-                self.thinker.prm.remembering() if self.strategy.remembers(self.budget) else self.thinker.prm
-            )
+        if self.strategy.reads == "q":
+            assert self.thinker.q is not None
+            self.prm = self.q = self.thinker.q.remembering(values=True)
+        elif self.strategy.reads == "prm":
+            assert self.thinker.prm is not None
+            remembers = self.strategy.remembers(self.budget)
+            self.prm = self.thinker.prm.remembering() if remembers else self.thinker.prm
         trees = [
             Tree(prompt, encode(prompt, add_special_tokens=False), seed)
             for prompt, seed in zip(prompts, seeds, strict=True)
@@ -231,7 +238,7 @@ class _Search:
 
     def _score(self, new: Sequence[tuple[Tree, Node]]) -> None:
         """Gives each node that has none its step probabilities, its score and its Q-value."""
-        if self.prm is None or self.strategy.reads == "nothing":
+        if self.prm is None:
             return
         todo = {
             id(node): (tree, node)
@@ -249,9 +256,10 @@ class _Search:
             tree.tokens_scored += len(node.token_ids)
             node.probabilities = probabilities[-1]
             node.score = solution_score(probabilities)
-        if self.strategy.reads == "q" and self.thinker.q is not None:
-            for (_, node), q in zip(todo.values(), self.thinker.q.values(prompts, completions), strict=True):
-                node.q = q
+        if self.q is not None:
+            values = self.q.outcome_probabilities(prompts, completions)
+            for (_, node), value in zip(todo.values(), values, strict=True):
+                node.q = value
 
 
 def _found(answer: Node, tree: Tree) -> Found:
