@@ -70,7 +70,8 @@ class RewardModel(nn.Module):
         """input_ids, position_ids, min_logprob, labels: (batch, n); attention_mask as `tree.collate` makes it.
 
         labels are classes, -100 where nothing is labelled. past_key_values: what stands before; the mask then
-        begins with its columns. Returns logits (batch, n, classes) and, with labels, loss.
+        begins with its columns. Floating labels are chances of the second of two classes, NaN where there is
+        none. Returns logits (batch, n, classes) and, with labels, loss.
         """
         embeds = self.backbone.get_input_embeddings()(input_ids)
         if self.feature is not None:
@@ -88,13 +89,18 @@ class RewardModel(nn.Module):
         ).logits
         if labels is None:
             return {"logits": logits}
+        if labels.is_floating_point():
+            return {"loss": _chance_loss(logits, labels), "logits": logits}
         loss = nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), weight=self.class_weights, ignore_index=-100
         )
         return {"loss": loss, "logits": logits}
 
     def label_weight(self, labels: Tensor) -> float:
-        """What the loss's mean over `labels` is divided by: the summed class weights of what is labelled."""
+        """What the loss's mean over `labels` is divided by: the summed class weights of what is labelled, 0 if
+        nothing is."""
+        if labels.is_floating_point():
+            return float((~labels.isnan()).sum())
         present = labels[labels != -100]
         return float(len(present) if self.class_weights is None else self.class_weights[present].sum())
 
@@ -103,6 +109,13 @@ class RewardModel(nn.Module):
         self.backbone.save_pretrained(path)
         if self.feature is not None:
             save_file({"weight": self.feature.weight.detach().contiguous()}, path / FEATURE_FILE)
+
+
+def _chance_loss(logits: Tensor, chances: Tensor) -> Tensor:
+    """Cross-entropy between chances of the second class, (batch, n), NaN where there is none, and logits."""
+    present = ~chances.isnan()
+    logarithms, chance = logits[present].float().log_softmax(-1), chances[present]
+    return -(logarithms[:, 1] * chance + logarithms[:, 0] * (1 - chance)).mean()
 
 
 def start_reward_model(
