@@ -149,6 +149,8 @@ class _Search:
         for tree, request in requests:
             request.node.visited.append(tree.clock)
             tree.clock += 1
+        for tree in {id(tree): tree for tree, _ in requests}.values():
+            tree.ledger.append((tree.tokens_generated, tree.tokens_scored))
         return replies
 
     def _sample(self, requests: Sequence[tuple[Tree, Request]]) -> list[list[Drawn]]:

@@ -80,6 +80,7 @@ class Tree:
 
     ends: solutions in the order in which they ended. clock: requests answered so far.
     tokens_generated: by the policy. tokens_scored: of distinct prefixes that the PRM was asked about.
+    ledger: both, after each time that requests were answered.
     """
 
     prompt: str
@@ -90,6 +91,7 @@ class Tree:
     clock: int = 0
     tokens_generated: int = 0
     tokens_scored: int = 0
+    ledger: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.nodes.append(Node(index=0, parent=None, text="", token_ids=[]))
