@@ -66,7 +66,9 @@ def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, flo
         }
         if own:
             # Optional parts of the graph, made in the same run, are not what `current` took.
-            wall += run["seconds"] - sum(s for key, s in run["seconds_of"].items() if key not in current)
+            wall += run["seconds"] - sum(
+                s for key, s in run.get("seconds_of", {}).items() if key not in current
+            )
             overhead += run["seconds"] - run["compute_seconds"]
             covered |= own
     return wall + sum(m.cost.seconds for k, m in current.items() if k not in covered), overhead

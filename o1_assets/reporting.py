@@ -76,4 +76,12 @@ def _data(
         "hardware": f"{environment.hardware}, {environment.threads} threads",
         "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
     }
-    return collect(settings.profile, store.path(summary.digest), headline, costs, facts)
+    thinking = manifests.get("eval/thinking")
+    return collect(
+        settings.profile,
+        store.path(summary.digest),
+        headline,
+        costs,
+        facts,
+        store.path(thinking.digest) if thinking else None,
+    )

@@ -48,3 +48,10 @@ def thinking_chart(
         tick_labels=[count(tick) for tick in ticks],
     )
     return series, axis
+
+
+def thinking_charts(rows: Sequence[dict[str, Any]]) -> list[tuple[list[Series], Axis]]:
+    """Every model over all problems, then the last one over the easy and the hard ones."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    charts = [thinking_chart(rows, model) for model in models]
+    return charts + [thinking_chart(rows, models[-1], part) for part in ("easy", "hard") if models]
