@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 Name = tuple[str, str]
 WIDTH, HEIGHT = 148, 40
-GAP_X, GAP_Y, GAP_ROW, LEFT = 38, 10, 34, 86
+GAP_X, GAP_Y, GAP_ROW, LEFT = 38, 10, 34, 112
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,7 @@ class Drawing:
 def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
     """inputs: (key, version) -> the same of its inputs, in the order of the data."""
     depth, inner = _depths(inputs, across=True), _depths(inputs, across=False)
-    columns: dict[str, int] = defaultdict(int)
-    for (key, _), layer in inner.items():
-        columns[_stage(key)] = max(columns[_stage(key)], layer)
+    columns = _columns(inputs, inner)
     deepest: dict[str, int] = defaultdict(int)
     for (key, _), layer in depth.items():
         deepest[_folder(key)] = max(deepest[_folder(key)], layer)
@@ -63,8 +61,9 @@ def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
         high = max(map(len, cells.values()))
         height = high * HEIGHT + (high - 1) * GAP_Y
         for column, names in cells.items():
-            top = y + (height - len(names) * HEIGHT - (len(names) - 1) * GAP_Y) // 2
-            for i, name in enumerate(names):
+            # The longest chain of a row runs straight along its bottom.
+            top = y + height - len(names) * HEIGHT - (len(names) - 1) * GAP_Y
+            for i, name in enumerate(sorted(names, key=lambda name: (inner[name], name))):
                 boxes[name] = Box(LEFT + column * (WIDTH + GAP_X), top + i * (HEIGHT + GAP_Y))
         rows.append((folder, y + height // 2, y, height))
         y += height + GAP_ROW
@@ -79,6 +78,21 @@ def _depths(inputs: Mapping[Name, Sequence[Name]], across: bool) -> dict[Name, i
         counted = [depth[one] + 1 for one in before if across or _folder(one[0]) == _folder(name[0])]
         depth[name] = max(counted, default=0)
     return depth
+
+
+def _columns(inputs: Mapping[Name, Sequence[Name]], inner: Mapping[Name, int]) -> dict[str, int]:
+    """Stage -> column: as far to the right as what is made from it in its own row allows."""
+    latest = dict(inner)
+    room: dict[Name, int] = {}
+    for name in reversed(list(inputs)):
+        latest[name] = room.get(name, inner[name] + 1) - 1
+        for one in inputs[name]:
+            if _folder(one[0]) == _folder(name[0]):
+                room[one] = min(room.get(one, latest[name]), latest[name])
+    columns: dict[str, int] = defaultdict(int)
+    for (key, _), column in latest.items():
+        columns[_stage(key)] = max(columns[_stage(key)], column)
+    return columns
 
 
 def _edges(inputs: Mapping[Name, Sequence[Name]], boxes: Mapping[Name, Box]) -> list[Edge]:
@@ -96,8 +110,8 @@ def _curve(a: Box, b: Box) -> str:
     """To the right if there is room, else from one row down to the next."""
     if a.x + WIDTH < b.x and abs(a.y - b.y) <= HEIGHT + GAP_Y:
         x1, y1, x2, y2 = a.x + WIDTH, a.y + HEIGHT // 2, b.x, b.y + HEIGHT // 2
-        bend = (x2 - x1) // 2
-        return f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
+        bend = GAP_X // 2
+        return f"M{x1} {y1}C{x1 + bend} {y1} {x1 + bend} {y2} {x1 + GAP_X} {y2}H{x2}"
     x1, y1, x2, y2 = a.x + WIDTH // 2, a.y + HEIGHT, b.x + WIDTH // 2, b.y
     bend = min(60, max(24, abs(y2 - y1) // 2))
     return f"M{x1} {y1}C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2}"
