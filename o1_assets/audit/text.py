@@ -79,7 +79,10 @@ def _recorded(audit: Audit) -> Iterator[Text]:
     for name, value in (
         ("code", f"{made.code_version}, {commit(there)}"),
         ("seed", f"{made.seed}, profile {made.profile}"),
-        ("machine", f"{there.hardware}, {there.threads} thread{'s' * (there.threads > 1)}, Python {there.python}"),
+        (
+            "machine",
+            f"{there.hardware}, {there.threads} thread{'s' * (there.threads > 1)}, Python {there.python}",
+        ),
         ("libraries", libraries),
         ("config", json.dumps(made.config)),
     ):

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.audit import lines
 from o1_assets.audit.document import document
 from o1_assets.audit.text import console, render
 from o1_assets.files import sha256
+from o1_assets.labels.batches import batches_version, label_batches
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.import_prm800k import import_prm800k
 from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.source import ImportedConfig, ImportedRound, imported_selection
+from o1_assets.labels.table import make_labels
 from o1_assets.store.store import ArtifactStore, manifest_cache_key
 from tests.audit.world import audited, files, flips, make_labelled
+from tests.labels.test_prm800k import WRITTEN
 from tests.labels.world import ROUND
+from tests.spine.toy import make_all
 
 LABELS = f"{ROUND}/labels"
 
@@ -140,3 +150,61 @@ def test_what_another_batch_of_the_same_lines_would_be_called(labelled: tuple[Ar
             inbox.find(ROUND, wrong)
     with pytest.raises(FileNotFoundError):
         inbox.find(ROUND, "0" * 64)
+
+
+def test_labels_that_were_imported_are_followed_to_the_import(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "phase1.jsonl").write_text(json.dumps(WRITTEN) + "\n")
+    imported = tmp_path / "imported"
+    version = import_prm800k(tmp_path / "data", imported / "prm800k").version
+    source, inbox = ImportedRound(imported, "prm800k", "r00"), Inbox(tmp_path / "inbox")
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    config = LabelBatchesConfig(round="r00", protocol="dense", annotator="oracle", source="prm800k")
+    graph = {
+        "problems/test": Artifact("problems/test", no_problems, StageConfig(), {}, "", ""),
+        "r00/selection": Artifact(
+            "r00/selection",
+            imported_selection(source),
+            ImportedConfig(source="prm800k", round="r00"),
+            {"test": "problems/test"},
+            "",
+            "",
+        ),
+        "r00/label_batches": Artifact(
+            "r00/label_batches",
+            label_batches(inbox, source),
+            config,
+            {"selection": "r00/selection", "train": "problems/test"},
+            "",
+            "",
+            external=lambda: batches_version(inbox.version("r00"), source),
+        ),
+        "r00/labels": Artifact(
+            "r00/labels",
+            make_labels,
+            LabelsConfig(round="r00", protocol="dense"),
+            {"selection": "r00/selection", "batches": "r00/label_batches"},
+            "",
+            "",
+        ),
+    }
+    make_all(store, graph)
+    assert not audited(store, "r00/labels", inbox).broken, "also what a labeller wrote, which is never rated"
+    result = audited(store, "r00/label_batches", inbox)
+    assert not result.broken and result.asked.labels is not None
+    assert [batch.place for batch in result.asked.labels.batches] == ["imported"]
+    for file in files(imported / "prm800k" / version):
+        for _ in flips(file, count=0, seed=4):
+            lines._source_version.cache_clear()
+            [broken] = audited(store, "r00/label_batches", inbox).broken
+            assert "has changed since it was imported" in broken.message, file
+    lines._source_version.cache_clear()
+    shutil.rmtree(imported / "prm800k" / version)
+    [broken] = audited(store, "r00/label_batches", inbox).broken
+    assert "import that source again" in broken.message
+
+
+def no_problems(task: Task, config: StageConfig) -> Outcome:
+    schema = {"problem_id": pl.String, "question": pl.String, "metadata": pl.String}
+    pl.DataFrame(schema=schema).write_parquet(task.out / "problems.parquet")
+    return Outcome()
