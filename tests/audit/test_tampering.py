@@ -68,6 +68,23 @@ def test_any_flipped_bit_is_found_and_refused(tmp_path: Path) -> None:
     assert not audited(store, "toy/both").broken, "every bit was put back"
 
 
+def test_a_blank_that_became_another_is_found_and_refused(tmp_path: Path) -> None:
+    """What JSON reads as the same is not the same bytes."""
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    make_all(store, graph())
+    for file in files(tmp_path / "store"):
+        content = file.read_bytes()
+        if file.suffix == ".json" and file.parent.name != "sub":
+            file.chmod(0o644)
+            file.write_bytes(content.replace(b"\n ", b"\n\t", 1))
+            assert not holds(store), file
+            with pytest.raises(StoreError):
+                fresh = ArtifactStore(store.url, store.work)
+                graph_status(graph(), fresh)
+                make_all(fresh, graph())
+            file.write_bytes(content)
+
+
 def test_a_file_that_is_cut_or_gone_is_found(tmp_path: Path) -> None:
     store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
     make_all(store, graph())
