@@ -27,7 +27,7 @@ class StageConfig(BaseModel):
 class Cost:
     """Tokens a computation generated, scored and trained on, and the FLOPs of all of them.
 
-    FLOPs are counted by `evaluation.flops`: 2P a token generated or scored, 6P a token trained on,
+    FLOPs are counted by `flops.py`: 2P a token generated or scored, 6P a token trained on,
     P the non-embedding parameters of the model that did it.
     """
 
@@ -131,6 +131,7 @@ class Artifact:
 
     key: "r03/prm"; inputs: short name -> key; config: what of the profile the result depends on;
     external: a version of what lies outside the graph (the label inbox), part of the cache key.
+    part: of the graph that is made only when it is asked for (`o1 run --with thinking`); "" for the rest.
     """
 
     key: str
@@ -145,3 +146,4 @@ class Artifact:
     external: Callable[[], str] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    part: str = ""

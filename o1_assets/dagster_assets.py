@@ -42,7 +42,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
         group_name=artifact.group,
         kinds=set(artifact.kinds),
         owners=OWNERS,
-        tags={**artifact.tags, "o1/profile": profile.name},
+        tags={**artifact.tags, "o1/profile": profile.name, "o1/part": artifact.part or "loop"},
         # Dagster sees neither the configuration nor the seed, so they are part of what it takes for code.
         code_version=sha256_json(
             [code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed]
@@ -105,6 +105,7 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name="eval",
         kinds={"html"},
         owners=OWNERS,
+        tags={"o1/part": "loop"},
         description="One self-contained page: headline, curves, solutions to read, and what everything cost.",
     )
     def report() -> dg.MaterializeResult[Any]:

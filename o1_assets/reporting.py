@@ -8,7 +8,7 @@ from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.report import ReportData, render
 from o1_assets.evaluation.report.collect import collect
 from o1_assets.evaluation.summary import headline_of as summary_headline
-from o1_assets.graph import build_graph
+from o1_assets.graph import asked_for, build_graph
 from o1_assets.ledger import wall_seconds
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import load_profile
@@ -47,8 +47,10 @@ def _current(settings: Settings) -> tuple[ArtifactStore, dict[str, Manifest]]:
 def _headline(
     settings: Settings, store: ArtifactStore, manifests: dict[str, Manifest]
 ) -> dict[str, Headline]:
-    wall, overhead = wall_seconds(settings.runs, manifests)
-    rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
+    loop = asked_for(build_graph(load_profile(settings.profile), settings))
+    made = {key: manifest for key, manifest in manifests.items() if key in loop}
+    wall, overhead = wall_seconds(settings.runs, made)
+    rss = max(manifest.cost.peak_rss_gib for manifest in made.values())
     summary = store.verified(manifests["eval/summary"].digest)
     return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **summary_headline(summary)}
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.base.config import BaseConfig
+from o1_assets.flops import flops_train, non_embedding_parameters
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +34,6 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
 
     from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.engine.transformers_engine import count_parameters
     from o1_assets.evaluation.plots import Axis, Series, save_png
 
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
@@ -53,7 +53,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
         Axis("Pre-training on the corpus", "update", "loss on solution tokens", percent=False),
     )
     tokens = sum(len(prompt) + len(solution) for prompt, solution in pairs)
-    parameters = count_parameters(model)
+    parameters = non_embedding_parameters(model)
     return Outcome(
         figures={
             "parameters": parameters,
@@ -62,7 +62,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
             "corpus_tokens": tokens,
             "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
         },
-        cost=Cost(flops=6.0 * parameters * tokens, tokens_trained=tokens),
+        cost=Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
         rows=len(corpus),
         sample=[{"question": q, "solution": "\n".join(steps)} for q, steps in corpus[:5]],
     )

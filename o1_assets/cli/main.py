@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,9 +37,16 @@ def _print(value: Any) -> None:
 
 
 @app.command()
-def run(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
+def run(
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+    ] = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Make everything that is missing or stale, in one run; ends with the headline and the report's path."""
-    _run(_settings(profile, set_), as_json, include_missing=True)
+    _run(_settings(profile, set_), as_json, include_missing=True, parts=with_ or ())
 
 
 @app.command()
@@ -47,10 +55,10 @@ def refresh(profile: ProfileOption = None, set_: SetOption = None, as_json: Json
     _run(_settings(profile, set_), as_json, include_missing=False)
 
 
-def _run(settings: Settings, as_json: bool, include_missing: bool) -> None:
+def _run(settings: Settings, as_json: bool, include_missing: bool, parts: Sequence[str] = ()) -> None:
     from o1_assets.cli.run import run as run_graph
 
-    result = run_graph(settings, include_missing=include_missing)
+    result = run_graph(settings, include_missing=include_missing, parts=parts)
     if result.reportable and (result.computed or not settings.report.exists()):
         _write_report(settings)
     for why in result.waiting.values():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.cli.console import Console
-from o1_assets.graph import build_graph, descendants
+from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
 from o1_assets.progress import watched_by
@@ -40,8 +41,11 @@ class RunResult:
     reportable: bool = True
 
 
-def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
-    """Brings the graph up to date. Raises RunFailed; what was finished before stays finished."""
+def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
+    """Brings the graph up to date, with the optional parts that are named.
+
+    Raises RunFailed; what was finished before stays finished.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     lock, run_id, said = RunLock(settings.lock), str(uuid.uuid4()), False
 
@@ -52,10 +56,10 @@ def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
         said = True
 
     with lock.hold(run_id, waiting):
-        return _run(settings, include_missing, run_id)
+        return _run(settings, include_missing, parts, run_id)
 
 
-def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
+def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id: str) -> RunResult:
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
     store = ArtifactStore(settings.store, settings.work)
@@ -63,18 +67,22 @@ def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
     wanted = {
         key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
     }
-    selected = descendants(graph, wanted)
+    try:
+        scope = asked_for(graph, parts)
+    except ValueError as error:
+        raise RunFailed(str(error)) from None
+    selected = descendants(graph, wanted & scope) & scope
     if not include_missing:
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(settings.runs)
     if not selected:
-        return RunResult(0, len(graph), {}, record.seconds, store.head("eval/summary") is not None)
+        return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
     console = Console(len(selected), record)
     failure = _execute(settings, profile.threads, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
-    cached = len(graph) - console.computed - (len(selected) - console.done)
+    cached = len(scope) - console.computed - (len(selected) - console.done)
     reportable = store.head("eval/summary") is not None
     return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
 
@@ -119,9 +127,11 @@ def _failure(event: DagsterEvent) -> str:
 
 def _import_libraries() -> None:
     """Imported before any artifact starts, so that an artifact's seconds are its own."""
-    import torch  # noqa: F401
-    import transformers
-    import trl  # noqa: F401
+    from importlib import import_module
 
+    import transformers
+
+    for library in ("torch", "trl"):
+        import_module(library)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.engine.checkpoint import load_config, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
+from o1_assets.flops import non_embedding_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,8 +25,6 @@ class VllmEngine:
         from transformers import AutoModelForCausalLM
         from vllm import LLM
 
-        from o1_assets.engine.transformers_engine import count_parameters
-
         self.tokenizer = load_tokenizer(path)
         self._llm: Any = LLM(
             model=str(path),
@@ -36,7 +36,7 @@ class VllmEngine:
         import torch
 
         with torch.device("meta"):
-            self.parameters = count_parameters(AutoModelForCausalLM.from_config(load_config(path)))
+            self.parameters = non_embedding_parameters(AutoModelForCausalLM.from_config(load_config(path)))
         self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]
 
     def sample(
@@ -83,6 +83,10 @@ class VllmEngine:
             ]
             for output, sequence, start in zip(outputs, sequences, prompt_lengths, strict=True)
         ]
+
+    def remember(self) -> AbstractContextManager[None]:
+        """Nothing to do: vLLM keeps prefixes by itself (enable_prefix_caching)."""
+        return nullcontext()
 
     def close(self) -> None:
         self._llm = None

@@ -59,7 +59,7 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
         "samples": config.samples,
         "seeds": config.seeds,
         **accuracy_figures(by_seed, pools),
-        "greedy": float(greedy["correct"].mean()),  # type: ignore[arg-type]
+        "greedy": float(greedy.select(pl.col("correct").mean()).item()),
         "fooled_fresh": _fooled(pools, config, task.seed),
         **step_figures(steps),
         **correction_figures(steps, config.correction_word),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.flops import flops_train, non_embedding_parameters
 from o1_assets.generator.config import SftConfig
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     from trl import SFTConfig, SFTTrainer
 
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-    from o1_assets.engine.transformers_engine import count_parameters
     from o1_assets.evaluation.plots import Axis, Series, save_png
 
     gpu = torch.cuda.is_available()
@@ -72,7 +72,6 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
         ),
     )
     tokens = sum(len(row["input_ids"]) for row in rows)
-    parameters = count_parameters(model)
     return Outcome(
         figures={
             "solutions": len(rows),
@@ -80,7 +79,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             "loss_first": losses[0],
             "loss_last": losses[-1],
         },
-        cost=Cost(flops=6.0 * parameters * tokens, tokens_trained=tokens),
+        cost=Cost(flops=flops_train(non_embedding_parameters(model), tokens), tokens_trained=tokens),
         rows=len(rows),
     )
 

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation.flops import flops_generate, flops_train
+from o1_assets.flops import flops_generate, flops_train
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout
+from o1_assets.problems.answers import extract_answer
 from o1_assets.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def train_policy(
         rewards=rewards,
         config=config,
         seed=derive_seed(seed, "rollouts"),
-        is_answer=lambda step: step.startswith(config.answer_prefix),
+        answer_of=lambda step: extract_answer(step, config.answer_prefix),
         grade=_grader(rows, problems, config) if config.reward.outcome == "grader" else None,
     )
     curve: list[Curve] = []

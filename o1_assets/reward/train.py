@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation.flops import flops_score, flops_train
+from o1_assets.flops import flops_score, flops_train, non_embedding_parameters
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import IGNORED, Example, held_out, orm_examples, prm_examples, round_folders
 from o1_assets.reward.judge import classification_figures
@@ -75,7 +75,7 @@ def _train(
     import torch
 
     from o1_assets.reward.fit import fit
-    from o1_assets.reward.model import non_embedding_parameters, save_reward_model, start_reward_model
+    from o1_assets.reward.model import save_reward_model, start_reward_model
 
     material, cost = _prepare(task, config, examples)
     judged = [i for i, e in enumerate(examples) if held_out(e.problem_id, config.holdout)]
@@ -122,7 +122,6 @@ def _train(
 def _prepare(task: Task, config: RewardModelConfig, examples: list[Example]) -> tuple[Material, Cost]:
     """Rows and labels, and the pass of the generator over them if the feature is on."""
     from o1_assets.engine.checkpoint import load_causal_lm
-    from o1_assets.reward.model import non_embedding_parameters
     from o1_assets.reward.predict import place_features
 
     trees = [example.row() for example in examples]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from o1_assets.graph import build_graph, descendants
+from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
@@ -38,12 +38,14 @@ def o1_json(home: Path, *arguments: str, overrides: str = "") -> Any:
 
 
 def graph_keys(home: Path, overrides: str = "") -> dict[str, Any]:
-    return dict(build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home)))
+    graph = build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home))
+    return {key: graph[key] for key in graph if key in asked_for(graph)}
 
 
 def stale(home: Path, overrides: str) -> set[str]:
     rows = o1_json(home, "status", overrides=overrides)["artifacts"]
-    return {row["key"] for row in rows if row["state"] != "fresh"}
+    loop = graph_keys(home, overrides)
+    return {row["key"] for row in rows if row["key"] in loop and row["state"] != "fresh"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = o1_json(folder, "run")
     assert result["computed"] == len(graph_keys(folder)) and result["cached"] == 0
     return folder
+
+
+def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
+    result = o1(home, "run", "--with", "thinking", "--json")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads(result.stdout)["computed"] == 3
+    assert o1_json(home, "run")["computed"] == 0
+    unknown = o1(home, "run", "--with", "thinkin")
+    assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
 
 
 @pytest.fixture

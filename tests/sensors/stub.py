@@ -13,7 +13,7 @@ import pytest
 
 from o1_assets.artifact import Artifact, Outcome, Task
 from o1_assets.definitions import definitions_of
-from o1_assets.graph import build_graph
+from o1_assets.graph import asked_for, build_graph
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.inbox import Inbox, SubmitReport
 from o1_assets.labels.intake import selection_check
@@ -37,7 +37,7 @@ class Lab:
         self.instance, self.broken = instance, set[str]()
         self.profile = load_profile("nano", f"rounds={ROUNDS} {overrides}")
         graph = build_graph(self.profile, self.settings)
-        self.graph = {key: self._stub(artifact) for key, artifact in graph.items()}
+        self.graph = {key: self._stub(graph[key]) for key in graph if key in asked_for(graph)}
         self.store = ArtifactStore(self.settings.store, self.settings.work)
         self.inbox = Inbox(self.settings.inbox)
         self.definitions = definitions_of(self.graph, self.profile, self.settings)
