@@ -51,7 +51,7 @@ def _headline(
     made = {key: manifest for key, manifest in manifests.items() if key in loop}
     wall, overhead = wall_seconds(settings.runs, made)
     rss = max(manifest.cost.peak_rss_gib for manifest in made.values())
-    summary = store.path(manifests["eval/summary"].digest)
+    summary = store.verified(manifests["eval/summary"].digest)
     return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **summary_headline(summary)}
 
 
@@ -79,9 +79,9 @@ def _data(
     thinking = manifests.get("eval/thinking")
     return collect(
         settings.profile,
-        store.path(summary.digest),
+        store.verified(summary.digest),
         headline,
         costs,
         facts,
-        store.path(thinking.digest) if thinking else None,
+        store.verified(thinking.digest) if thinking else None,
     )
