@@ -183,9 +183,9 @@ def train(
             optimizer.step()
             schedule.step()
             if checkpoints.due():
-                parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-                state = {name: part.state_dict() for name, part in parts.items()}
-                checkpoints.save(update, {**state, "losses": losses})
+                kept = {"model": model, "optimizer": optimizer, "schedule": schedule}
+                states = {name: part.state_dict() for name, part in kept.items()}
+                checkpoints.save(update, {**states, "losses": losses})
             if update % 100 == 0:
                 recent = sum(losses[-100:]) / 100
                 progress(
