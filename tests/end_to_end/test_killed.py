@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from o1_assets.settings import Settings
@@ -45,34 +47,45 @@ def counted(call):
     return wrapper
 for name in ("fsync", "rename", "replace"):
     setattr(os, name, counted(getattr(os, name)))
+from o1_assets.training import checkpoint
+checkpoint.COST_SHARE = 0.1  # trainings of seconds: save more often than is right for longer ones
 from o1_assets.cli import main
 main()
 """
 
 
-def run(home: Path, at_call: int = 0, kill_after: float | None = None) -> tuple[bool, str]:
-    """(killed, what it printed): `o1 run`, killed with all its processes at a call or after some seconds."""
+def run(home: Path, at_call: int = 0, kill_after: float = float("inf")) -> tuple[bool, str]:
+    """(killed, what it printed): `o1 run`, killed with its children at a call or after so much processor time."""
     environment = {
         **os.environ,
         "O1_HOME": str(home),
         "O1_SET": MINI,
         "OMP_NUM_THREADS": "2",
-        "O1_CHECKPOINT_SECONDS": "0",
+        "O1_CHECKPOINT_SECONDS": "0.1",
     }
     log = home.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", RUN, str(at_call), "run", "--json"],
-            env=environment, stdout=output, stderr=output, start_new_session=True,
+            env=environment, stdout=output, stderr=output, start_new_session=True, text=True,
         )  # fmt: skip
-        try:
-            process.wait(timeout=kill_after)
-        except subprocess.TimeoutExpired:
+        wait_until(process, kill_after)
+        if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.wait()
     printed = log.read_text()
     assert process.returncode in (0, -signal.SIGKILL), printed[-3000:]
     return process.returncode != 0, printed
+
+
+def wait_until(process: subprocess.Popen[str], seconds: float) -> None:
+    """Until the process has ended or taken so much processor time: that does not depend on what runs beside it."""
+    watched = psutil.Process(process.pid)
+    while process.poll() is None:
+        times = watched.cpu_times()
+        if times.user + times.system > seconds:
+            return
+        time.sleep(0.1)
 
 
 def store_of(home: Path) -> ArtifactStore:
@@ -87,12 +100,14 @@ def digests(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float, int]:
-    """Digests of an undisturbed run, its seconds, and how often it made something durable or visible."""
+    """Digests of an undisturbed run, its processor seconds, how often it made something durable or visible."""
     home = tmp_path_factory.mktemp("whole") / "o1"
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     killed, printed = run(home)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert not killed
-    return digests(home), time.monotonic() - started, int(printed.rpartition("calls ")[2])
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return digests(home), seconds, int(printed.rpartition("calls ")[2])
 
 
 def test_twenty_kills_and_the_same_digests(whole: tuple[dict[str, str], float, int], tmp_path: Path) -> None:
@@ -177,7 +192,7 @@ def test_a_folder_removed_before_or_during_a_run_is_one_sentence_at_most(
             [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()", "run"],
             env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        time.sleep(share * seconds)
+        wait_until(process, share * seconds)
         shutil.rmtree(home / "nano" / folder, ignore_errors=True)
         _, error = process.communicate(timeout=600)
         said = [line for line in error.splitlines() if line.startswith("o1: ")]
