@@ -183,9 +183,8 @@ def train(
             optimizer.step()
             schedule.step()
             if checkpoints.due():
-                kept = {"model": model, "optimizer": optimizer, "schedule": schedule}
-                states = {name: part.state_dict() for name, part in kept.items()}
-                checkpoints.save(update, {**states, "losses": losses})
+                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                checkpoints.save(update, {**state, "schedule": schedule.state_dict(), "losses": losses})
             if update % 100 == 0:
                 recent = sum(losses[-100:]) / 100
                 progress(

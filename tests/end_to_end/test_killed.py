@@ -23,7 +23,7 @@ import pytest
 
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
-from tests.end_to_end.test_whole_loop import graph_keys, o1
+from tests.end_to_end.test_whole_loop import O1, graph_keys
 from tests.mini import MINI
 
 pytestmark = [
@@ -88,6 +88,13 @@ def wait_until(process: subprocess.Popen[str], seconds: float) -> None:
         time.sleep(0.1)
 
 
+def plain(home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "O1_HOME": str(home), "O1_SET": MINI, "OMP_NUM_THREADS": "2"}
+    return subprocess.run(
+        [*O1, "run", "--json"], env=environment, capture_output=True, text=True, timeout=1200
+    )
+
+
 def store_of(home: Path) -> ArtifactStore:
     settings = Settings.load("nano", home)
     return ArtifactStore(settings.store, settings.work)
@@ -145,6 +152,7 @@ def test_twenty_kills_and_the_same_digests(whole: tuple[dict[str, str], float, i
         assert not [p for p in (store.work / "unfinished").iterdir()]
         assert Settings.load("nano", home).report.exists()
         shutil.rmtree(home)
+    assert resumed, "no kill met a training that had saved its state"
     print(f"\n{kills} in {passes} passes, {resumed} trainings continued, undisturbed {seconds:.0f} s")
 
 
@@ -167,7 +175,7 @@ def test_a_full_disk_is_one_sentence_and_with_room_the_same_digests(
     home, failures = small_disk / "o1", 0
     for size in ("1m", "3m", "6m", "10m", "16m", "400m"):
         subprocess.run(["mount", "-o", f"remount,size={size}", str(small_disk)], check=True)
-        done = o1(home, "run", "--json")
+        done = plain(home)
         for digest in digests(home).values():
             store_of(home).verify(digest)
         if done.returncode == 0:
@@ -189,7 +197,7 @@ def test_a_folder_removed_before_or_during_a_run_is_one_sentence_at_most(
     for share in (0.4, 0.5):
         environment = {**os.environ, "O1_HOME": str(home), "O1_SET": MINI, "OMP_NUM_THREADS": "2"}
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()", "run"],
+            [*O1, "run"],
             env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         wait_until(process, share * seconds)
@@ -202,7 +210,7 @@ def test_a_folder_removed_before_or_during_a_run_is_one_sentence_at_most(
         for digest in digests(home).values():
             store_of(home).verify(digest)
     shutil.rmtree(home / "nano" / folder, ignore_errors=True)
-    assert o1(home, "run", "--json").returncode == 0
+    assert plain(home).returncode == 0
     assert digests(home) == wanted
 
 
@@ -213,7 +221,7 @@ def test_two_runs_at_once_make_everything_once(
     environment = {**os.environ, "O1_HOME": str(home), "O1_SET": MINI, "OMP_NUM_THREADS": "2"}
     both = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()", "run"],
+            [*O1, "run"],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(2)
