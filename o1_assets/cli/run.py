@@ -123,7 +123,10 @@ def _execute(
 def _failure(event: DagsterEvent) -> str:
     error = event.step_failure_data.error
     cause = error.cause if error and error.cause else error
-    return f"{str(event.step_key).replace('__', '/')}: {cause.message.strip() if cause else 'failed'}"
+    message = cause.message.strip() if cause else "failed"
+    if message.startswith("o1_assets."):  # an error of ours says all in its sentence
+        message = message.partition(": ")[2]
+    return f"{str(event.step_key).replace('__', '/')}: {message}"
 
 
 def _import_libraries() -> None:
