@@ -17,7 +17,10 @@ class ManifestInput(BaseModel):
 
 
 class ManifestCost(BaseModel):
-    """seconds and peak_rss_gib of the computation; tokens and FLOPs as `artifact.Cost` counts them."""
+    """seconds and peak_rss_gib of the computation; tokens and FLOPs as `artifact.Cost` counts them.
+
+    A training that went on from where another process was killed counts all of its tokens and its own seconds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     seconds: float
