@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from o1_assets.artifact import Artifact
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.progress import round_progress, selected_solutions
 from o1_assets.store.store import ArtifactStore
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from o1_assets.artifact import Compute, Cost, Outcome, Task, Waiting
 from o1_assets.labels.annotator import Annotator, annotate
+from o1_assets.labels.batch import RATINGS, RECORDS
 from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.events import EVENT, RECORD
 from o1_assets.labels.gold import (
@@ -25,8 +26,8 @@ from o1_assets.labels.gold import (
     exact_ratings,
     lead_batches,
 )
-from o1_assets.labels.inbox import RATINGS, RECORDS, Inbox
-from o1_assets.labels.intake import selection_check
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.monte_carlo import MonteCarlo
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.progress import people_batches, progress_of, what_to_do
@@ -153,7 +154,7 @@ def file_annotations(
                 record.to_line() + "\n"
                 for record in annotate(selection, config.round, protocol, annotator, solutions)
             )
-        check = selection_check(selection, config.round, protocol)
+        check = SelectionCheck(selection, config.round, protocol)
         report = inbox.submit(file, config.round, check, source=annotator.labeler)
     if report.digest is None or report.violations:
         raise RuntimeError(f"{annotator.labeler} broke the protocol: {report.rejected[:3]}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from o1_assets.labels.batch import SubmitReport
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.gold import check_solutions, lead_solutions
-from o1_assets.labels.inbox import Inbox, SubmitReport
-from o1_assets.labels.intake import selection_check
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 
@@ -49,4 +50,4 @@ def submit_file(
 ) -> SubmitReport:
     """Takes the good lines of a rated file, quarantines the rest. Raises OSError (file unreadable), ValueError."""
     loaded = Selection.load(selection, train)
-    return inbox.submit(file, config.round, selection_check(loaded, config.round, PROTOCOLS[config.protocol]))
+    return inbox.submit(file, config.round, SelectionCheck(loaded, config.round, PROTOCOLS[config.protocol]))

@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from o1_assets.labels.agreement import last_words
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.gold import GOLD_FILE
-from o1_assets.labels.inbox import PEOPLE
 from o1_assets.labels.quality import (
     GOLD,
     SLOT,

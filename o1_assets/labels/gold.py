@@ -14,8 +14,9 @@ from typing import NamedTuple
 import polars as pl
 
 from o1_assets.labels.annotator import rate_selection
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import QualityConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.quality import GOLD

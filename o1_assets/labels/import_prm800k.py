@@ -24,8 +24,8 @@ from typing import Any, cast
 import polars as pl
 
 from o1_assets.files import publish, sha256, sync
+from o1_assets.labels.batch import IMPORTED, RATINGS, RECORDS, BatchManifest
 from o1_assets.labels.events import EVENT, RECORD
-from o1_assets.labels.inbox import IMPORTED, RATINGS, RECORDS, BatchManifest
 from o1_assets.labels.jsonl import read_lines
 from o1_assets.labels.prm800k import Labelled, Unusable, read
 from o1_assets.labels.schema import WITHDRAWN, Record

@@ -63,11 +63,6 @@ class FreeCheck:
         return [*_signature(record), *self.check(record)]
 
 
-def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> SelectionCheck:
-    """A check against one round's selection and protocol."""
-    return SelectionCheck(selection, round_name, protocol)
-
-
 def _signature(record: Record) -> Iterator[Violation]:
     if not record.labeler:
         yield Violation("no_labeler", "labeler is missing")
@@ -134,6 +129,13 @@ class Taken:
         self.refused += 1
         self.by_rule.update(violation.rule for violation in found)
         self.violations += found[: max(0, MAX_LISTED - len(self.violations))]
+
+    def refuse_all(self, violation: Violation) -> None:
+        """None of the lines is taken, good as they are."""
+        self.refused += self.lines
+        self.lines = 0
+        self.by_rule[violation.rule] += 1
+        self.violations = [violation, *self.violations][:MAX_LISTED]
 
 
 def take_good_lines(sent: Path, good: Path, check: SelectionCheck | FreeCheck) -> Taken:

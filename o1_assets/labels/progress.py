@@ -9,9 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.gold import lead_batches
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 
 
 @dataclass(frozen=True)

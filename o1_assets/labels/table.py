@@ -18,9 +18,9 @@ import polars as pl
 
 from o1_assets.artifact import Outcome, Task, Waiting
 from o1_assets.evaluation.plots import save_png
+from o1_assets.labels.batch import RATINGS, RECORDS
 from o1_assets.labels.config import LabelsConfig
 from o1_assets.labels.control import Controlled, control, people_batches, read_gold
-from o1_assets.labels.inbox import RATINGS, RECORDS
 from o1_assets.labels.merge import merge
 from o1_assets.labels.quality import Figures, label_figures
 from o1_assets.labels.quality_chart import quality_chart

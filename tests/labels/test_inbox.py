@@ -13,8 +13,9 @@ import pytest
 
 from o1_assets.labels import commands
 from o1_assets.labels import inbox as inbox_module
+from o1_assets.labels.batch import PEOPLE, SubmitReport
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox, SubmitReport
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection

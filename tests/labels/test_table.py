@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.batches import write_tables
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, Slot
 from o1_assets.labels.schema import HumanCompletion, Record
 from o1_assets.labels.selection import Selection

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck, selection_check
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.round_inputs import round_inputs, selected_rounds
 from o1_assets.labels.selection import Selection
@@ -31,7 +31,7 @@ def round_check(settings: Settings, round_name: str) -> SelectionCheck:
     """The inbox's check against the round's selection of today. Raises MissingInput, ProfileError."""
     inputs = round_inputs(settings, round_name)
     selection = Selection.load(inputs.selection, inputs.train)
-    return selection_check(selection, round_name, PROTOCOLS[inputs.config.protocol])
+    return SelectionCheck(selection, round_name, PROTOCOLS[inputs.config.protocol])
 
 
 def studio_pull(settings: Settings, open_studio: Callable[[], LabelStudio | None]) -> Callable[[], None]:
