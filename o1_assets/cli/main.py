@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -119,13 +119,26 @@ def export_labels(
     screening: Annotated[
         bool, typer.Option("--screening", help="only the solutions that new labellers are tried on")
     ] = False,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing",
+            help="only those nobody's rating counts of: never sent back, withdrawn, their rater excluded",
+        ),
+    ] = False,
     profile: ProfileOption = None,
 ) -> None:
     """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
-    from o1_assets.cli.labels import export
+    from o1_assets.cli.labels import LabelsError, export, nothing_to_rate
 
-    count = export(_settings(profile), round_, output, screening)
-    print(f"{count} solutions of {round_} to be rated", file=sys.stderr)
+    if screening and missing:
+        raise LabelsError("--screening and --missing exclude each other; give one of them")
+    which: Literal["all", "screening", "missing"] = (
+        "screening" if screening else "missing" if missing else "all"
+    )
+    count = export(_settings(profile), round_, output, which)
+    said = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
+    print(said, file=sys.stderr)
 
 
 @labels.command("submit")
@@ -151,6 +164,9 @@ def submit_labels(
 def push_studio(
     round_: Annotated[str, typer.Argument(metavar="ROUND")],
     labelers: Annotated[int, typer.Option(min=1, help="how many people rate each solution")] = 1,
+    screening: Annotated[
+        bool, typer.Option("--screening", help="a project of what new labellers are tried on")
+    ] = False,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -159,7 +175,7 @@ def push_studio(
 
     from o1_assets.cli.studio import push
 
-    result = push(_settings(profile), round_, labelers)
+    result = push(_settings(profile), round_, labelers, screening)
     if as_json:
         _print(asdict(result))
         return

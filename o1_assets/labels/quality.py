@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
+from o1_assets.artifact import Figures
 from o1_assets.labels.agreement import alpha, counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 
 SLOT = ["solution_id", "step", "completion"]
-Figures = dict[str, float | int | str | None]
 
 GOLD: dict[str, Any] = {
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8,

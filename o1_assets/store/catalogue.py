@@ -6,12 +6,13 @@ a new file that replaces the old one in one step, so that a reader never meets a
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from o1_assets.files import replace_file
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
@@ -21,8 +22,6 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
 
     manifests: key -> newest version. Query it with: duckdb catalogue.duckdb 'select * from artifacts'.
     """
-    temporary = target.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
     views = []
     rows = [
         {
@@ -35,20 +34,19 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
         }
         for key, m in manifests.items()
     ]
-    connection = duckdb.connect(str(temporary))
-    try:
-        table = pl.DataFrame(rows, infer_schema_length=None)
-        connection.register("manifest_rows", table.to_arrow())
-        connection.execute("create table artifacts as select * from manifest_rows")
-        connection.unregister("manifest_rows")
-        for key, manifest in manifests.items():
-            folder = store.path(manifest.digest)
-            for file in sorted(folder.glob("*.parquet")):
-                name = f"{key}.{file.stem}"
-                path = str(file).replace("'", "''")
-                connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")
-                views.append(name)
-    finally:
-        connection.close()
-    os.replace(temporary, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".catalogue-", dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        with duckdb.connect(str(made)) as connection:
+            table = pl.DataFrame(rows, infer_schema_length=None)
+            connection.register("manifest_rows", table.to_arrow())
+            connection.execute("create table artifacts as select * from manifest_rows")
+            connection.unregister("manifest_rows")
+            for key, manifest in manifests.items():
+                for file in sorted(store.path(manifest.digest).glob("*.parquet")):
+                    name = f"{key}.{file.stem}"
+                    path = str(file).replace("'", "''")
+                    connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")
+                    views.append(name)
+        replace_file(target, made.read_bytes())
     return views

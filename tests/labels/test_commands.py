@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.cli import labels as cli_labels
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import SPARSE
 from o1_assets.materialize import materialize
 from o1_assets.profiles.load import ProfileError
@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_sentence_that_says_what_to_do(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli_labels, "submit_file", full)
+    monkeypatch.setattr(Inbox, "submit", full)
     error = o1("submit", "x.jsonl", "--round", ROUND).exception
     assert isinstance(error, LabelsError)
     assert "No space left on device" in str(error) and "submit the same file again" in str(error)

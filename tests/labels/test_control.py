@@ -13,12 +13,13 @@ import pytest
 from o1_assets.artifact import Outcome, Waiting
 from o1_assets.labels.annotator import annotate
 from o1_assets.labels.batches import label_batches
-from o1_assets.labels.commands import export_to_file
 from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig, LabelsConfig, QualityConfig
+from o1_assets.labels.export_file import export_to_file
 from o1_assets.labels.gold import check_solutions
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import DENSE
+from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.table import make_labels
@@ -165,7 +166,7 @@ def test_what_a_lead_rated_is_gold_marked_in_the_next_export_and_labels_too(lab:
         lab.labels(quality)
     file = lab.root / "export.jsonl"
     config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human", quality=quality)
-    assert export_to_file(config, *lab.folders, file, lab.inbox) == 60
+    assert export_to_file(RoundInputs(config, *lab.folders), lab.inbox, file) == 60
     records = [Record.from_line(line) for line in file.read_text().splitlines()]
     assert {r.o1.solution_id for r in records if r.o1 and r.is_quality_control_question} == led
     lab.rate("guesses", 2 / 3, lambda s: evens(s) or s in led, kind="lead")
