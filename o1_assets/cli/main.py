@@ -258,6 +258,71 @@ def import_labels(
         print(*import_lines(result), sep="\n")
 
 
+@labels.command("trace")
+def trace_labels(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="any artifact, such as r07/prm")],
+    labeler: Annotated[str | None, typer.Option("--labeler", help="only this labeller's")] = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", help="only this batch's: its digest's beginning")
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="each label, not only how many")] = False,
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of an older version")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which labels are in an artifact, by round, batch and labeller: as they were when it was made."""
+    from o1_assets.cli.trace import trace_json, trace_labels, trace_lines
+
+    found = trace_labels(_settings(profile), key, version, labeler, batch, lines)
+    if as_json:
+        _print(trace_json(found))
+    else:
+        print(*trace_lines(found), sep="\n")
+
+
+@labels.command("withdraw")
+def withdraw_labels(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
+    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
+    round_: Annotated[
+        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made again")] = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a batch out of its round; nothing is deleted. `o1 run` then makes again what was made of it."""
+    from o1_assets.cli.withdrawal import withdraw, withdraw_lines
+
+    result = withdraw(_settings(profile), batch, round_, reason, dry_run)
+    if as_json:
+        _print(result)
+    else:
+        print(*withdraw_lines(result), sep="\n")
+
+
+@labels.command("restore")
+def restore_labels(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
+    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
+    round_: Annotated[
+        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a withdrawn batch back; `o1 run` then finds what was made of it."""
+    from o1_assets.cli.withdrawal import restore
+
+    result = restore(_settings(profile), batch, round_, reason)
+    if as_json:
+        _print(result)
+    else:
+        print(f"batch {result['batch'][:12]} counts in {result['round']} again; `o1 run` takes it in")
+
+
 def _write_report(settings: Settings) -> dict[str, Any]:
     from o1_assets.reporting import write_report
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class FiledBatches:
         By default of those from outside: what machine annotators file follows from the graph itself, so it
         must not look like news to it.
         """
-        return hashlib.sha256("\n".join(self.accepted(round_name, source)).encode()).hexdigest()
+        return _version(self.accepted(round_name, source))
 
     def find(self, round_name: str, digest: str) -> Path:
         """Folder of a batch, accepted or withdrawn. Raises FileNotFoundError, ValueError on what names none."""
@@ -139,6 +140,14 @@ class FiledBatches:
         if re.fullmatch(r"r\d\d", name, re.ASCII) is None:
             raise ValueError(f"{name!r} is not a round; rounds are named r00, r01, ...")
         return self.root / name
+
+
+def _version(digests: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+NO_BATCHES = _version([])
+"""The version of a round for which nothing is accepted."""
 
 
 def _names(folder: Path) -> list[str]:

@@ -17,7 +17,6 @@ It is closed by hand (`o1 labels close`), and a round that the profile does not 
 
 from __future__ import annotations
 
-import io
 import shutil
 import tempfile
 import time
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from o1_assets.files import json_bytes, locked, publish, replace_file, sha256, sync
-from o1_assets.labels.batch import PEOPLE, RATINGS, RECORDS, BatchManifest, Move, SubmitReport
+from o1_assets.labels.batch import PEOPLE, BatchManifest, Move, SubmitReport
 from o1_assets.labels.events import BatchTables
 from o1_assets.labels.filed import ACCEPTED, MOVES, WITHDRAWN, FiledBatches
 from o1_assets.labels.intake import Check, FreeCheck, SelectionCheck, Taken, take_good_lines
@@ -82,7 +81,7 @@ class Inbox(FiledBatches):
                     received=_now(),
                     protocol=examined.protocol.name,
                     selection=examined.digest,
-                    tables=_write_tables(taken.tables, taken.digest, good),
+                    tables=taken.tables.write(good, taken.digest),
                 )
                 _write_json(good / "solutions.json", sorted(taken.solutions))
                 _write_json(good / "manifest.json", asdict(manifest))
@@ -113,6 +112,15 @@ class Inbox(FiledBatches):
         """The batch counts again. Raises FileNotFoundError if it is not withdrawn."""
         return self._move(round_name, digest, Move("restored", who, _now(), why))
 
+    def check_withdrawable(self, round_name: str, digest: str) -> None:
+        """Raises ValueError, which says what to do instead, on a batch that no people sent."""
+        made_by = self.manifest(round_name, digest).source
+        if made_by != PEOPLE:
+            raise ValueError(
+                f"batch {digest[:12]} of {round_name} was made by {made_by}: it follows from the graph, which "
+                "would make it again; change the round's annotator or its settings instead"
+            )
+
     def close(self, round_name: str, reason: str) -> None:
         """From now on, what people send for the round is quarantined. What is accepted stays."""
         replace_file(self._round(round_name) / "closed.json", json_bytes({"reason": reason}))
@@ -129,12 +137,7 @@ class Inbox(FiledBatches):
         with locked(self.root):
             if not source.is_dir() or source.is_symlink():
                 raise FileNotFoundError(f"{self.root / round_name} has no batch {digest} that is {states[0]}")
-            made_by = self.manifest(round_name, digest).source
-            if made_by != PEOPLE:
-                raise ValueError(
-                    f"batch {digest[:12]} of {round_name} was made by {made_by}: it follows from the graph, which "
-                    "would make it again; change the round's annotator or its settings instead"
-                )
+            self.check_withdrawable(round_name, digest)
             if target.exists():
                 raise ValueError(f"batch {digest[:12]} of {round_name} is {states[1]} already")
             moves = [*self._moves(source), move]
@@ -178,17 +181,6 @@ def _reason(round_name: str, name: str, original: str, taken: Taken) -> dict[str
         "by_rule": taken.by_rule,
         "rejected": [violation.to_json() for violation in taken.violations],
     }
-
-
-def _write_tables(tables: BatchTables, digest: str, folder: Path) -> dict[str, str]:
-    """Writes both tables; returns their digests by file name."""
-    digests = {}
-    for name, frame in zip((RATINGS, RECORDS), tables.finish(digest), strict=True):
-        buffer = io.BytesIO()  # a disk that is full is then an OSError as everywhere else
-        frame.write_parquet(buffer, compression="zstd")
-        (folder / name).write_bytes(buffer.getbuffer())
-        digests[name] = sha256(folder / name)
-    return digests
 
 
 def _now() -> str:
