@@ -12,20 +12,19 @@ from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.control import Controlled, control
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import number_solutions, with_slot
+from o1_assets.labels.slots import with_slot
 
 
 @dataclass(frozen=True)
 class Heard:
     """counted: records whose ratings may become labels. gone: the others, and the reason (column `gone`).
 
-    control: the rating events after quality control, with their slots. numbers: see `number_solutions`.
+    control: the rating events after quality control, with their slots.
     """
 
     counted: pl.DataFrame
     gone: pl.DataFrame
     control: Controlled
-    numbers: pl.DataFrame
     dropped: Counter[str]
 
 
@@ -60,5 +59,5 @@ def hear(
     silent = gone.filter(~is_check | pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False))
     if silent.height:
         ratings = ratings.join(silent, on=["batch", "line"], how="anti")
-    numbers = number_solutions(selection.completions["solution_id"][selection.starts])
-    return Heard(counted, gone, control(with_slot(ratings, numbers), gold, people, config), numbers, dropped)
+    events = with_slot(ratings, selection.numbers)
+    return Heard(counted, gone, control(events, gold, people, config), dropped)

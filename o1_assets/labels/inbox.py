@@ -61,7 +61,7 @@ class Inbox(FiledBatches):
             original = sha256(lines)
             closed = self.closed(round_name) if source == PEOPLE else None
             if closed is None:
-                taken = take_good_lines(lines, good / "batch.jsonl", examined)
+                taken = take_good_lines(lines, good / "batch.jsonl", examined.of(lines))
             else:
                 taken = Taken(BatchTables())
                 taken.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])

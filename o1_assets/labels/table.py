@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +93,14 @@ def labels_of(
     batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
 ) -> LabelTable:
     """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
-    ratings, records = pl.read_parquet(batches / RATINGS), pl.read_parquet(batches / RECORDS)
-    heard = hear(ratings, records, read_gold(batches), selection, people, config.quality)
-    controlled, numbers = heard.control, heard.numbers
-    completions = with_slot(selection.completions, numbers).sort("slot")
+    numbers = selection.numbers
+    with ThreadPoolExecutor(1) as pool:  # a million texts are read meanwhile
+        reading = pool.submit(lambda: with_slot(selection.completions, numbers))
+        ratings, records = pl.read_parquet(batches / RATINGS), pl.read_parquet(batches / RECORDS)
+        heard = hear(ratings, records, read_gold(batches), selection, people, config.quality)
+        controlled, completions = heard.control, reading.result()
+    if not completions["slot"].is_sorted():
+        completions = completions.sort("slot")
 
     def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
         withdrawn = heard.gone.filter(pl.col("gone").is_in(WITHDRAWN))
