@@ -277,7 +277,7 @@ def trace_labels(
 
     found = trace_labels(_settings(profile), key, version, labeler, batch, lines)
     if as_json:
-        _print(trace_json(found))
+        print(trace_json(found))
     else:
         print(*trace_lines(found), sep="\n")
 

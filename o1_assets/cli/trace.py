@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from o1_assets.labels.trace import Trace, trace
@@ -25,10 +26,14 @@ def trace_labels(
     return trace(store, key, version, labeler=labeler, batch=batch, lines=lines)
 
 
-def trace_json(found: Trace) -> dict[str, Any]:
-    """{"key", "version", "digest", "tables": [{"key", "version", "digest"}], "labels", "counts": [COUNTS], "lines"}."""
+def trace_json(found: Trace) -> str:
+    """On one line, as there may be a million labels.
+
+    {"key", "version", "digest", "tables": [{"key", "version", "digest"}], "labels": how many, "counts": [columns of
+    COUNTS], "lines": [columns of LINES], if they were asked for}
+    """
     tables = [{"key": m.key, "version": m.version, "digest": m.digest} for m in found.tables]
-    content = {
+    content: dict[str, Any] = {
         "key": found.key,
         "version": found.version,
         "digest": found.digest,
@@ -36,7 +41,9 @@ def trace_json(found: Trace) -> dict[str, Any]:
         "labels": int(found.counts["labels"].sum()),
         "counts": found.counts.to_dicts(),
     }
-    return content if found.lines is None else {**content, "lines": found.lines.to_dicts()}
+    if found.lines is not None:
+        content["lines"] = found.lines.to_dicts()
+    return msgspec.json.encode(content).decode()
 
 
 def trace_lines(found: Trace) -> Iterator[str]:

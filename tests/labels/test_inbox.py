@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from o1_assets.labels import inbox as inbox_module
+from o1_assets.labels import intake
 from o1_assets.labels.batch import PEOPLE, SubmitReport
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export_file import export_to_file
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.round_inputs import RoundInputs
-from o1_assets.labels.schema import Record
+from o1_assets.labels.schema import Origin, Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
 from tests.labels.world import ROUND
@@ -264,3 +265,18 @@ def test_what_is_exported_can_be_rated_and_submitted(tmp_path: Path) -> None:
     assert (report.accepted, report.rejected) == (3, [])
     unchanged = inbox.submit(tmp_path / "out.jsonl", ROUND, inputs.check())
     assert unchanged.accepted == 0 and {line for line, _ in unchanged.rejected} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_a_file_is_judged_alike_whether_all_of_the_selection_is_read_or_what_it_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr(intake, "SMALL_BYTES", small)
+    blank, fresh = world.unrated(world.load(tmp_path)), world.load(tmp_path)
+    gone, changed = world.rated(blank["wrong"], {(0, 0): -1}), world.rated(blank["direct"], {(0, 0): -1})
+    gone.o1 = Origin(ROUND, "gone", fresh.digest, "dense")
+    changed.label.steps[0].completions[1].text = "6-2=5"  # type: ignore[index]
+    records = [world.rated(blank["right"], GOOD), gone, changed]
+    report = submit(Inbox(tmp_path / "inbox"), tmp_path, fresh, records)
+    assert [v.rule for v in report.violations] == ["unknown_solution", "changed_text"]
+    assert report.accepted == 1 and ("completions" in fresh.__dict__) is (small == 0)
