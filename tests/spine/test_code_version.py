@@ -80,7 +80,7 @@ def test_what_is_remembered_of_sources_changes_no_version(
     monkeypatch.setattr(cv, "MEMORY", memory)
     parsed: list[str] = []
     parse = cv.ast.parse
-    monkeypatch.setattr(cv.ast, "parse", lambda text: (parsed.append(text), parse(text))[1])
+    monkeypatch.setattr(cv.ast, "parse", lambda *a, **k: (parsed.append(a[0]), parse(*a, **k))[1])
 
     def remembered() -> str:
         """As `version`, in a process that may write what it learns; how much it parsed is counted anew."""
