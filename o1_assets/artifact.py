@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from o1_assets.engine.interface import Engine
 
 
+Figures = dict[str, float | int | str | None]
+"""What a person wants to see of an artifact, by name."""
+
+
 class StageConfig(BaseModel):
     """Base of every stage's configuration: immutable, and a misspelt field is an error."""
 
@@ -74,7 +78,7 @@ class Outcome:
     before the function started.
     """
 
-    figures: dict[str, float | int | str | None] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     rows: int | None = None
     sample: list[dict[str, Any]] = field(default_factory=list)

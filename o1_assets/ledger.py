@@ -6,7 +6,6 @@ A killed run thus leaves the time it took up to its last artifact.
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from o1_assets.files import json_bytes, replace_file
 from o1_assets.store.manifest import Manifest
 
 
@@ -45,9 +45,7 @@ class RunRecord:
             "computed": self.computed,
             "seconds_of": self.seconds_of,
         }
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=1))
-        os.replace(temporary, self.path)
+        replace_file(self.path, json_bytes(content))
 
 
 def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, float]:

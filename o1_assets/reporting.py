@@ -26,8 +26,7 @@ def write_report(settings: Settings) -> dict[str, Headline]:
     """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
     store, manifests = _current(settings)
     headline = _headline(settings, store, manifests)
-    page = render(_data(settings, store, manifests, headline))
-    replace_file(settings.report, page.encode())
+    replace_file(settings.report, render(_data(settings, store, manifests, headline)).encode())
     rebuild_catalogue(store, manifests, settings.catalogue)
     return headline
 

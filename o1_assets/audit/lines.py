@@ -17,8 +17,9 @@ import polars as pl
 
 from o1_assets.audit.result import BatchTrail, LabelTrail, Part
 from o1_assets.files import NotAFile, sha256
+from o1_assets.labels.batch import IMPORTED, RATINGS, RECORDS
 from o1_assets.labels.import_prm800k import source_version
-from o1_assets.labels.inbox import IMPORTED, RATINGS, RECORDS, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.intake import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.store.manifest import Manifest

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -149,13 +149,26 @@ def export_labels(
     screening: Annotated[
         bool, typer.Option("--screening", help="only the solutions that new labellers are tried on")
     ] = False,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing",
+            help="only those nobody's rating counts of: never sent back, withdrawn, their rater excluded",
+        ),
+    ] = False,
     profile: ProfileOption = None,
 ) -> None:
     """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
-    from o1_assets.cli.labels import export
+    from o1_assets.cli.labels import LabelsError, export, nothing_to_rate
 
-    count = export(_settings(profile), round_, output, screening)
-    print(f"{count} solutions of {round_} to be rated", file=sys.stderr)
+    if screening and missing:
+        raise LabelsError("--screening and --missing exclude each other; give one of them")
+    which: Literal["all", "screening", "missing"] = (
+        "screening" if screening else "missing" if missing else "all"
+    )
+    count = export(_settings(profile), round_, output, which)
+    said = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
+    print(said, file=sys.stderr)
 
 
 @labels.command("submit")
@@ -181,6 +194,9 @@ def submit_labels(
 def push_studio(
     round_: Annotated[str, typer.Argument(metavar="ROUND")],
     labelers: Annotated[int, typer.Option(min=1, help="how many people rate each solution")] = 1,
+    screening: Annotated[
+        bool, typer.Option("--screening", help="a project of what new labellers are tried on")
+    ] = False,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -189,7 +205,7 @@ def push_studio(
 
     from o1_assets.cli.studio import push
 
-    result = push(_settings(profile), round_, labelers)
+    result = push(_settings(profile), round_, labelers, screening)
     if as_json:
         _print(asdict(result))
         return
@@ -270,6 +286,71 @@ def import_labels(
         _print(result)
     else:
         print(*import_lines(result), sep="\n")
+
+
+@labels.command("trace")
+def trace_labels(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="any artifact, such as r07/prm")],
+    labeler: Annotated[str | None, typer.Option("--labeler", help="only this labeller's")] = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", help="only this batch's: its digest's beginning")
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="each label, not only how many")] = False,
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of an older version")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which labels are in an artifact, by round, batch and labeller: as they were when it was made."""
+    from o1_assets.cli.trace import trace_json, trace_labels, trace_lines
+
+    found = trace_labels(_settings(profile), key, version, labeler, batch, lines)
+    if as_json:
+        print(trace_json(found))
+    else:
+        print(*trace_lines(found), sep="\n")
+
+
+@labels.command("withdraw")
+def withdraw_labels(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
+    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
+    round_: Annotated[
+        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made again")] = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a batch out of its round; nothing is deleted. `o1 run` then makes again what was made of it."""
+    from o1_assets.cli.withdrawal import withdraw, withdraw_lines
+
+    result = withdraw(_settings(profile), batch, round_, reason, dry_run)
+    if as_json:
+        _print(result)
+    else:
+        print(*withdraw_lines(result), sep="\n")
+
+
+@labels.command("restore")
+def restore_labels(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
+    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
+    round_: Annotated[
+        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a withdrawn batch back; `o1 run` then finds what was made of it."""
+    from o1_assets.cli.withdrawal import restore
+
+    result = restore(_settings(profile), batch, round_, reason)
+    if as_json:
+        _print(result)
+    else:
+        print(f"batch {result['batch'][:12]} counts in {result['round']} again; `o1 run` takes it in")
 
 
 def _write_report(settings: Settings) -> dict[str, Any]:
