@@ -7,10 +7,12 @@ from o1_assets.cli.run import RunFailed
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
+from o1_assets.run_lock import Busy
 from o1_assets.store.store import StoreError
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
+    Busy,
     MissingInput,
     ProfileError,
     StoreError,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,6 +60,18 @@ class ArtifactStore(Objects):
             raise self._damaged(name)
         return self.manifest(key, pointer.version)
 
+    def heads(self, keys: Iterable[str]) -> dict[str, Manifest]:
+        """Today's version of each key that has one, read together: a remote store answers many at once."""
+        pointed: dict[str, ManifestPointer] = {}
+        by_name = {_head_name(key): key for key in keys}
+        for name, content in self.backend.read_many(list(by_name)):
+            pointed[by_name[name]] = pointer = self._parsed(name, content)
+            if pointer.key != by_name[name]:
+                raise self._damaged(name)
+        files = {_manifest_name(p.key, p.version): p for p in pointed.values()}
+        read = dict(self.backend.read_many(list(files)))
+        return {p.key: self._checked_manifest(p.key, p.version, read.get(name)) for name, p in files.items()}
+
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
         name = _cache_name(cache_key)
@@ -89,8 +101,10 @@ class ArtifactStore(Objects):
 
     def manifest(self, key: str, version: str) -> Manifest:
         """One version of `key`. Raises StoreError when it is missing or not what its name says."""
+        return self._checked_manifest(key, version, self.backend.read(_manifest_name(key, version)))
+
+    def _checked_manifest(self, key: str, version: str, content: bytes | None) -> Manifest:
         name = _manifest_name(key, version)
-        content = self.backend.read(name)
         if content is None:
             raise StoreError(f"{self.backend.place(name)} is missing; bring it back from a backup")
         if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
@@ -108,8 +122,9 @@ class ArtifactStore(Objects):
 
     def _pointer(self, name: str) -> ManifestPointer | None:
         content = self.backend.read(name)
-        if content is None:
-            return None
+        return None if content is None else self._parsed(name, content)
+
+    def _parsed(self, name: str, content: bytes) -> ManifestPointer:
         try:
             entry = json.loads(content)
             return ManifestPointer(entry["key"], entry["version"])
