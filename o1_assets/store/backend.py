@@ -129,17 +129,25 @@ class Backend:
                 yield Stored(name, int(info.get("size") or 0), _modified(info))
 
     def remove(self, names: list[str]) -> None:
-        """Files, in this order; what is gone already is no error. Raises StoreError on a name outside the store."""
-        if self.local:
-            for name in names:
-                self._inside(name).unlink(missing_ok=True)
-            return
+        """Files, in this order, elsewhere than on a disk some hundreds at once; what is gone already is no error.
+
+        Raises StoreError on a name that leads out of the store.
+        """
         for start in range(0, len(names), _CHUNK):
+            chunk = names[start : start + _CHUNK]
+            if self.local:
+                for name in chunk:
+                    self._inside(name).unlink(missing_ok=True)
+                continue
             with self._answers():
-                try:
-                    self.fs.rm([self.place(name) for name in names[start : start + _CHUNK]])
-                except FileNotFoundError:
-                    pass
+                if self.fs.async_impl:
+                    self.fs.rm([self.place(name) for name in chunk])
+                    if self.fs.exists(self.place(chunk[-1])):  # a refusal is no error in a bulk answer
+                        raise PermissionError(f"{chunk[-1]} could not be removed")
+                else:
+                    for name in chunk:
+                        with suppress(FileNotFoundError):
+                            self.fs.rm_file(self.place(name))
 
     def remove_folder(self, name: str, first: str) -> None:
         """A folder and all in it, so that a half of it never looks like a whole.
