@@ -54,6 +54,8 @@ class Task:
     seed: the only source of randomness allowed.
     open_engine: opens the checkpoint in a folder for sampling.
     progress: reports one line of progress to whoever watches the run.
+    unfinished: a folder, not made yet, that is still there when an equal computation is started again after this
+    one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
     """
 
     inputs: Mapping[str, Path]
@@ -61,6 +63,7 @@ class Task:
     seed: int
     open_engine: Callable[[Path], Engine]
     progress: Callable[[str], None] = lambda line: None
+    unfinished: Path | None = None
 
 
 @dataclass

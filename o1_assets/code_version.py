@@ -20,7 +20,13 @@ from o1_assets.source_digest import Source, sources
 
 PACKAGES = ("o1_assets",)
 # They describe and carry computations; a result does not depend on how they do it.
-CARRIERS = ("o1_assets.artifact", "o1_assets.profiles", "o1_assets.store", "o1_assets.settings")
+CARRIERS = (
+    "o1_assets.artifact",
+    "o1_assets.profiles",
+    "o1_assets.settings",
+    "o1_assets.store",
+    "o1_assets.training.checkpoint",
+)
 
 
 def code_version(compute: Callable[..., Any]) -> str:

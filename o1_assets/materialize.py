@@ -16,12 +16,14 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from o1_assets.artifact import Artifact, Outcome, Task
+from o1_assets.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
 from o1_assets.engine.interface import Engine
+from o1_assets.scratch import Scratch, ScratchLost
 from o1_assets.settings import PROJECT
 from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
 from o1_assets.store.store import ArtifactStore, cache_key
+from o1_assets.trouble import disk_full
 
 LIBRARIES = (
     "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
@@ -83,35 +85,52 @@ def materialize(
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
 
     Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
-    folder and no more. Raises MissingInput, Waiting, StoreError when an input or the result found is damaged, or
-    what the compute function raises.
+    folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
+    StoreError when an input or the result found is damaged, DiskFull, ScratchLost, or what the compute function
+    raises.
     """
     inputs = current_inputs(artifact, store)
     external = artifact.external() if artifact.external else None
-    found = store.cached(artifact_cache_key(artifact, inputs, external))
+    equal = artifact_cache_key(artifact, inputs, external)
+    found = store.cached(equal) or store.recorded(artifact.key, equal)
     if found is not None:
         store.verified(found.digest)
         store.adopt(found)
         return Made(found, cached=True)
 
     prepare_compute(threads)
-    out = store.scratch()
+    unfinished = store.work / "unfinished" / equal
+    out = Scratch(store.scratch())
     started = time.perf_counter()
     try:
         task = Task(
             inputs={name: store.verified(item.digest) for name, item in inputs.items()},
-            out=out,
+            out=out.folder,
             seed=artifact.seed,
             open_engine=open_engine,
             progress=progress,
+            unfinished=unfinished,
         )
         outcome: Outcome = artifact.compute(task, artifact.config)
         # What arrived outside while it computed is not in the result, so it must not be in its key either.
         external = outcome.external or external
         seconds = time.perf_counter() - started
-        digest = store.put(out)
+        if out.lost():
+            raise FileNotFoundError(f"{out.folder} is gone")
+        digest = store.put(out.folder)
+    except Waiting:
+        raise
+    except Exception as error:
+        if full := disk_full(error, store.work):
+            raise full from error
+        if out.lost():
+            raise ScratchLost(
+                f"{out.folder} was removed while {artifact.key} was being made in it, so nothing of it was stored; "
+                "`o1 run` makes it again"
+            ) from error
+        raise
     finally:
-        shutil.rmtree(out, ignore_errors=True)
+        out.remove()
     manifest = Manifest(
         key=artifact.key,
         digest=digest,
@@ -136,7 +155,9 @@ def materialize(
         sample=outcome.sample,
         environment=environment(threads),
     )
-    return Made(store.record(manifest), cached=False)
+    recorded = store.record(manifest)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return Made(recorded, cached=False)
 
 
 def prepare_compute(threads: int) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.report import ReportData, render
 from o1_assets.evaluation.report.collect import collect
 from o1_assets.evaluation.summary import headline_of as summary_headline
+from o1_assets.files import replace_file
 from o1_assets.graph import build_graph
 from o1_assets.ledger import wall_seconds
 from o1_assets.materialize import MissingInput
@@ -28,9 +27,7 @@ def write_report(settings: Settings) -> dict[str, Headline]:
     store, manifests = _current(settings)
     headline = _headline(settings, store, manifests)
     page = render(_data(settings, store, manifests, headline))
-    temporary = settings.report.with_suffix(".tmp")
-    temporary.write_text(page)
-    os.replace(temporary, settings.report)
+    replace_file(settings.report, page.encode())
     rebuild_catalogue(store, manifests, settings.catalogue)
     return headline
 

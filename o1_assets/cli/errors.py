@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
+from o1_assets.dagster_instance import InstanceLost
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
 from o1_assets.run_lock import Busy
+from o1_assets.scratch import ScratchLost
 from o1_assets.store.store import StoreError
+from o1_assets.trouble import DiskFull
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
@@ -16,6 +19,9 @@ EXPECTED: tuple[type[Exception], ...] = (
     MissingInput,
     ProfileError,
     StoreError,
+    ScratchLost,
+    InstanceLost,
+    DiskFull,
     LabelStudioError,
     LabelsError,
     FileNotFoundError,

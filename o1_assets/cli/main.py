@@ -141,7 +141,11 @@ def gc(
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""
-    print(_settings(profile).dagster_home())
+    from o1_assets.dagster_instance import make_instance
+
+    settings = _settings(profile)
+    make_instance(settings)
+    print(settings.dagster_home())
 
 
 @labels.command("export")
@@ -313,6 +317,14 @@ def main() -> None:
         app()
     except EXPECTED as error:
         print(f"o1: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        from o1_assets.trouble import disk_full
+
+        full = disk_full(error, Settings.load().home)
+        if full is None:
+            raise
+        print(f"o1: {full}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import uuid
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
 from o1_assets.progress import watched_by
 from o1_assets.run_lock import RunLock
+from o1_assets.scratch import tidy
 from o1_assets.settings import Settings
 from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
+from o1_assets.trouble import disk_full
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent
@@ -59,6 +60,7 @@ def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
     store = ArtifactStore(settings.store, settings.work)
+    tidy(store)
     status = graph_status(graph, store)
     wanted = {
         key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
@@ -87,25 +89,32 @@ def _execute(
 
     prepare_compute(threads)
     _import_libraries()
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home())
-    import dagster as dg
-
     from o1_assets.dagster_assets import asset_key
+    from o1_assets.dagster_instance import instance_lost, open_instance
     from o1_assets.definitions import build_definitions
+    from sensors.recovery import fail_killed_runs
 
     definitions = build_definitions(settings)
     job = definitions.resolve_implicit_global_asset_job_def()
     keys = [asset_key(key) for key in sorted(selected)]
-    with dg.DagsterInstance.get() as instance, watched_by(console):
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            asset_selection=keys,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={"o1/command": "run"},
-        )
+    try:
+        with open_instance(settings) as instance, watched_by(console):
+            fail_killed_runs(instance, RunLock(settings.lock))
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                asset_selection=keys,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                tags={"o1/command": "run"},
+            )
+    except Exception as error:
+        if trouble := disk_full(error, settings.home) or instance_lost(error, settings):
+            raise trouble from error
+        raise
     failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
+    if full := disk_full(RuntimeError("; ".join(failures)), settings.home):
+        raise full
     if failures:
         return f"{'; '.join(failures)} (traceback: the Dagster UI, run {result.run_id})"
     return None if result.success else f"run {result.run_id} failed; see the Dagster UI"

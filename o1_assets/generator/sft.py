@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.generator.config import SftConfig
+from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,6 +23,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
 
     from o1_assets.engine.transformers_engine import count_parameters
     from o1_assets.evaluation.plots import Axis, Series, save_png
+    from o1_assets.training.trainer import KeepState
 
     gpu = torch.cuda.is_available()
     model = AutoModelForCausalLM.from_pretrained(task.inputs["base"], dtype="auto" if gpu else "float32")
@@ -30,11 +31,12 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
     rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
     task.progress(f"{len(rows)} solutions")
-    with tempfile.TemporaryDirectory() as work:
+    keep = KeepState(Checkpoints.of(task), after_log=True)
+    with keep.checkpoints.scratch() as scratch:
         trainer = SFTTrainer(
             model=model,
             args=SFTConfig(
-                output_dir=work,
+                output_dir=str(scratch),
                 num_train_epochs=1,
                 per_device_train_batch_size=config.batch_size,
                 learning_rate=config.learning_rate,
@@ -53,9 +55,10 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
+            callbacks=[keep],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
         losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     model.eval()
     model.save_pretrained(task.out)

@@ -19,6 +19,7 @@ from o1_assets.reward.judge import classification_figures
 from o1_assets.reward.sampler import draw_order
 from o1_assets.reward.tree import Row
 from o1_assets.seeds import derive_seed
+from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from o1_assets.reward.model import RewardModel
@@ -96,7 +97,7 @@ def _train(
     drawn = [trained[i] for i in order]
     features = material.features
     items = [(material.rows[i], material.labels[i], features[i] if features else None) for i in drawn]
-    history = fit(model, items, config, derive_seed(task.seed, "fit"), task.progress)
+    history = fit(model, items, config, derive_seed(task.seed, "fit"), task.progress, Checkpoints.of(task))
     save_reward_model(model, task.inputs["init"], task.out)
     _plot(task.out, history)
 

@@ -1,12 +1,14 @@
 """The DuckDB catalogue: one view a table of every artifact's newest version, and one of all manifests.
 
 Views only, over the store's own Parquet files: it can be deleted and rebuilt at any time. It is written to
-a new file that replaces the old one in one step, so that a reader never meets a writer's lock.
+a new file, of a name that no other writer has, that replaces the old one in one step: nobody ever meets a
+writer's lock.
 """
 
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
 import duckdb
@@ -21,8 +23,7 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
 
     manifests: key -> newest version. Query it with: duckdb catalogue.duckdb 'select * from artifacts'.
     """
-    temporary = target.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     views = []
     rows = [
         {
@@ -48,7 +49,9 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
                 path = str(file).replace("'", "''")
                 connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")
                 views.append(name)
+        connection.close()
+        os.replace(temporary, target)
     finally:
         connection.close()
-    os.replace(temporary, target)
+        temporary.unlink(missing_ok=True)
     return views

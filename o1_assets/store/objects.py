@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from o1_assets.files import publish
+from o1_assets.scratch import scratch_name
 from o1_assets.store.backend import Backend, StoreError
 from o1_assets.store.digest import TREE, folder_tree, tree_digest
 
@@ -34,7 +34,7 @@ class Objects:
 
     def scratch(self) -> Path:
         """A new empty folder beside nothing else, on the same disk as the store when that is local."""
-        folder = self.work / "scratch" / uuid.uuid4().hex
+        folder = self.work / "scratch" / scratch_name()
         folder.mkdir(parents=True)
         return folder
 

@@ -45,9 +45,7 @@ class ArtifactStore(Objects):
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
         self.backend.write(_manifest_name(manifest.key, manifest.version), content)
-        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
-        self.backend.write(_cache_name(manifest.cache_key), pointer)
-        self.backend.write(_head_name(manifest.key), pointer)
+        self._point(manifest)
         return manifest
 
     def head(self, key: str) -> Manifest | None:
@@ -82,6 +80,21 @@ class ArtifactStore(Objects):
         if manifest.cache_key != cache_key:
             raise self._damaged(name)
         return manifest
+
+    def recorded(self, key: str, cache_key: str) -> Manifest | None:
+        """The newest manifest of `key`, if it is of an equal computation whose writer was killed before it could
+        point to it. `cached` does not find it then.
+        """
+        versions = self.versions(key)
+        manifest = self.manifest(key, versions[-1]) if versions else None
+        if manifest is None or manifest.cache_key != cache_key or not self.present(manifest.digest):
+            return None
+        self._point(manifest)
+        return manifest
+
+    def knows(self, cache_key: str) -> bool:
+        """Whether a result of the computation was ever recorded."""
+        return self.backend.exists(_cache_name(cache_key))
 
     def adopt(self, manifest: Manifest) -> None:
         """Makes an earlier computation's result today's version of its key."""
@@ -119,6 +132,11 @@ class ArtifactStore(Objects):
         if manifest.key != key:
             raise self._damaged(name)
         return manifest.model_copy(update={"version": version})
+
+    def _point(self, manifest: Manifest) -> None:
+        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
+        self.backend.write(_cache_name(manifest.cache_key), pointer)
+        self.backend.write(_head_name(manifest.key), pointer)
 
     def _pointer(self, name: str) -> ManifestPointer | None:
         content = self.backend.read(name)

@@ -16,6 +16,7 @@ from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples
 from o1_assets.generator.sft import encode, make_generator
 from o1_assets.generator.sft_set import make_sft_set, select
+from tests.training.interrupted import killed_then_resumed
 
 BASE = BaseConfig(
     corpus=CorpusConfig(solutions=1_200, max_terms=2, max_number=3, misconception_scale=0.3, check_rate=0.0),
@@ -160,6 +161,19 @@ def test_the_same_inputs_give_the_same_bytes(chain):
     chain.make(make_generator, SFT, "generator_again", base="base", sft_set="sft_set")
     for stage in ("base", "generator"):
         assert digests(chain.root / stage) == digests(chain.root / f"{stage}_again")
+
+
+@pytest.mark.parametrize("stage", ["base", "generator"])
+def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(chain, stage, tmp_path, monkeypatch):
+    compute, config, inputs = {
+        "base": (make_base, BASE, {"test": "test"}),
+        "generator": (make_generator, SFT, {"base": "base", "sft_set": "sft_set"}),
+    }[stage]
+    sources = {name: chain.root / source for name, source in inputs.items()}
+    outcome, folder, lines = killed_then_resumed(compute, config, sources, tmp_path / stage, monkeypatch)
+    assert [line for line in lines if line.startswith("continues at update 3 of ")], lines
+    assert digests(folder) == digests(chain.root / stage)
+    assert stage == "base" or outcome == chain.outcome
 
 
 def test_a_problems_solutions_do_not_depend_on_the_problems_around_it(chain):
