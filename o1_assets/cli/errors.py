@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.audit import AuditFailed
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
@@ -15,6 +16,7 @@ from o1_assets.trouble import DiskFull
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
+    AuditFailed,
     Busy,
     MissingInput,
     ProfileError,

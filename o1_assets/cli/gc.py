@@ -135,7 +135,7 @@ def _find(settings: Settings, instance: DagsterInstance | None, keep_days: float
         store_trash(store.backend.root, store.backend.local),
         now=now,
         keep_days=keep_days,
-        computed=lambda name: store.cached(name) is not None,
+        computed=store.knows,
         today=heads,
     )
     needed = {manifest.cache_key for manifest in garbage.kept.values()}

@@ -93,6 +93,24 @@ def status(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonO
 
 
 @app.command()
+def audit(
+    key: Annotated[str, typer.Argument(help="r03/prm")],
+    version: Annotated[
+        str | None,
+        typer.Option(help="a content digest or version name, or its beginning; today's without it"),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="also write a page with the graph to this file")] = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify all that a version of an artifact was made from, down to every byte, batch, labeller and line."""
+    from o1_assets.cli.audit import run_audit, show
+
+    show(run_audit(_settings(profile, set_), key, version), as_json, html)
+
+
+@app.command()
 def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     """Rebuild the HTML report and name it; --json prints every headline figure."""
     settings = _settings(profile)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from o1_assets.scratch import abandoned
 from o1_assets.store.backend import TRASH
 
 DAY = 86400.0
@@ -34,11 +35,11 @@ def find_leftovers(
     computed: Callable[[str], bool],
     today: set[str],
 ) -> list[Leftover]:
-    """Whatever changed within a day may belong to a process at work and stays.
+    """To be called under the run lock.
 
-    trash: where a local store puts what it is about to remove. computed: whether a cache key has a result; a
-    checkpoint without one stays for `keep_days`, because a run may still go on with it. today: digests whose
-    copies the next run will read.
+    trash: where a local store puts what it is about to remove. Scratch goes when the process that used it is gone,
+    the rest only after a day. computed: whether a cache key has a result; a checkpoint without one stays for
+    `keep_days`, because a run may still go on with it. today: digests whose copies the next run will read.
     """
     found = []
     for kind, folder in (
@@ -50,6 +51,8 @@ def find_leftovers(
         for path in _folders(folder):
             size, changed = _size(path)
             old = kind == "trash" or changed < now - DAY
+            if kind == "scratch":
+                old = abandoned(path)
             if kind == "copies":
                 old = old and path.name not in today
             if kind == "unfinished" and old:

@@ -212,9 +212,9 @@ def test_a_name_that_leads_out_of_the_store_is_refused(tmp_path: Path, name: str
     for path in (tmp_path / "precious", tmp_path / "x"):
         path.write_text("1")
     (tmp_path / "store" / "inside").symlink_to(tmp_path)
-    with pytest.raises(StoreError, match="out of the store"):
+    with pytest.raises(StoreError, match=r"outside of the store|is a link"):
         store.backend.remove([name])
-    with pytest.raises(StoreError, match="out of the store"):
+    with pytest.raises(StoreError, match=r"outside of the store|is a link"):
         store.backend.remove_folder(name, first="tree.json")
     assert (tmp_path / "precious").exists() and (tmp_path / "x").exists()
 
