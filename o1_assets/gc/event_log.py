@@ -53,6 +53,8 @@ def find_old_runs(
 
 def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
     """Their events, check results, compute logs and files. Killed in the middle, the next removal goes on."""
+    if not run_ids:
+        return
     storage = instance.event_log_storage
     snapshots = {
         name for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids)) for name in _snapshots(run)
@@ -117,11 +119,11 @@ def _snapshots(run: dg.DagsterRun) -> set[str]:
 
 def _remove_snapshots(instance: dg.DagsterInstance, names: set[str]) -> None:
     """Those of `names` that no run needs any more."""
-    needed = {name for run in instance.get_runs() for name in _snapshots(run)}
-    for name in list(needed):
-        if instance.has_job_snapshot(name):
-            lineage = instance.get_job_snapshot(name).lineage_snapshot
-            needed.update({lineage.parent_snapshot_id} if lineage else set())
+    runs = instance.get_runs()
+    needed = {name for run in runs for name in _snapshots(run)}
+    for job in {run.job_snapshot_id for run in runs if run.job_snapshot_id}:
+        lineage = instance.get_job_snapshot(job).lineage_snapshot
+        needed.update({lineage.parent_snapshot_id} if lineage else set())
     storage = instance.run_storage
     if isinstance(storage, SqlRunStorage) and (useless := sorted(names - needed)):
         with storage.connect() as connection:
