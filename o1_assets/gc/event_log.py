@@ -72,14 +72,14 @@ def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
     _remove_snapshots(instance, snapshots)
 
 
-def shrink(home: Path) -> list[str]:
+def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
     """Gives the space of deleted rows back to the disk; returns the files that somebody else held meanwhile.
 
-    home: the instance's folder. The UI may stay open: it waits, or the file is left for the next time.
+    home: the instance's folder. at_least: bytes of a file that is worth it. The UI may stay open: it waits, or the file is left for the next time.
     """
     held = []
     for file in sorted(home.glob("history/**/*.db")) + sorted(home.glob("schedules/*.db")):
-        if file.is_symlink() or file.stat().st_size < 1 << 20:
+        if file.is_symlink() or file.stat().st_size < at_least:
             continue
         try:
             with contextlib.closing(sqlite3.connect(file, timeout=10)) as connection:

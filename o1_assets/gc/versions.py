@@ -26,6 +26,7 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pins
 from o1_assets.store.store import ArtifactStore
+from o1_assets.store.uploads import Upload, cut_off, give_up
 
 DAY = 86400.0
 _SMALL_FILES = ("heads", "manifests", "cache", "pins")
@@ -47,7 +48,7 @@ class Removable:
 class Garbage:
     """What can go. manifests: each before its inputs. objects: digest -> bytes, of the versions that go.
 
-    orphans: digest -> bytes of objects that no version names. temporary: half-written small files.
+    orphans: digest -> bytes of objects that no version names. temporary: half-written small files; uploads: cut off.
     roots: why versions are kept -> how many; kept: how many in all, with what they were made from.
     """
 
@@ -56,6 +57,7 @@ class Garbage:
     objects: dict[str, int]
     orphans: dict[str, int]
     temporary: list[Stored]
+    uploads: list[Upload]
     keys: dict[str, Removable]
     roots: dict[str, int]
     heads: set[Name]
@@ -98,6 +100,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
         objects=objects,
         orphans=orphans,
         temporary=[entry for entry in _temporary(store) if entry.modified < now - DAY],
+        uploads=cut_off(store.backend, now - DAY),
         keys=dict(keys),
         roots={"today": len(today), "pinned": len(pinned), "young": len(young - today - pinned)},
         heads=today,
@@ -112,6 +115,7 @@ def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     for digest in [*garbage.objects, *garbage.orphans]:
         store.backend.remove_folder(object_name(digest), first=TREE)
     store.backend.remove([entry.name for entry in garbage.temporary])
+    give_up(store.backend, garbage.uploads)
 
 
 def _versions(store: ArtifactStore) -> Iterable[tuple[Name, int]]:
