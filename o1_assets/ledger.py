@@ -48,6 +48,22 @@ class RunRecord:
         replace_file(self.path, json_bytes(content))
 
 
+def old_records(folder: Path, before: float, needed: set[str]) -> list[Path]:
+    """Files of runs before a time (seconds since 1970) that made none of the cache keys `needed`."""
+    old = [
+        path for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.tmp")) if not path.is_symlink()
+    ]
+    old = [path for path in old if path.stat().st_mtime < before]
+    return [path for path in old if path.suffix == ".tmp" or needed.isdisjoint(_made(path))]
+
+
+def _made(path: Path) -> set[str]:
+    try:
+        return set(json.loads(path.read_text())["computed"].values())
+    except (ValueError, KeyError):
+        return set()
+
+
 def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, float]:
     """(wall-clock seconds, seconds of them not spent computing) of the runs that made what is current.
 

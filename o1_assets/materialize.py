@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -45,9 +45,14 @@ class Made:
 
 def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, ManifestInput]:
     """The newest version of every input. Raises MissingInput when one was never made."""
+    return inputs_of(artifact, store.heads(set(artifact.inputs.values())))
+
+
+def inputs_of(artifact: Artifact, heads: Mapping[str, Manifest]) -> dict[str, ManifestInput]:
+    """As `current_inputs`, of heads that were read before: key -> newest version."""
     inputs = {}
     for name, key in artifact.inputs.items():
-        head = store.head(key)
+        head = heads.get(key)
         if head is None:
             raise MissingInput(f"{artifact.key} needs {key}, which has not been made; run `o1 run`")
         inputs[name] = ManifestInput(key=key, digest=head.digest, version=head.version)

@@ -18,6 +18,14 @@ telemetry:
 # A run whose process never came up fails instead of being waited for.
 run_monitoring:
   enabled: true
+# What the sensor looked at and when, four times a minute. Runs and their events: `o1 gc`.
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 2
+      started: 7
+      failure: 30
+      success: 90
 """
 
 

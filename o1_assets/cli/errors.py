@@ -9,6 +9,7 @@ from o1_assets.dagster_instance import InstanceLost
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
+from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
 from o1_assets.store.store import StoreError
 from o1_assets.trouble import DiskFull
@@ -16,6 +17,7 @@ from o1_assets.trouble import DiskFull
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
     AuditFailed,
+    Busy,
     MissingInput,
     ProfileError,
     StoreError,

@@ -130,6 +130,40 @@ def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     print(settings.report)
 
 
+@app.command()
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="remove it; without, only say what would go")] = False,
+    keep_days: Annotated[
+        float, typer.Option(min=0, help="keep every version and run younger than this")
+    ] = 30,
+    pin: Annotated[str | None, typer.Option(metavar="KEY[@VERSION]", help="keep it for ever")] = None,
+    unpin: Annotated[str | None, typer.Option(metavar="KEY[@VERSION]", help="no longer")] = None,
+    reason: Annotated[str, typer.Option(help="of a pin, for those who come after you")] = "",
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what no kept version needs: old versions, what killed runs left, Dagster's old runs.
+
+    Kept are today's versions, pinned ones, those younger than --keep-days, and all that these were made from, so
+    that their audit stays complete. Label batches are never touched.
+    """
+    from o1_assets.cli.gc import add_pin, collect, list_pins, remove_pin
+
+    settings = _settings(profile)
+    if pin or unpin:
+        changed = add_pin(settings, pin, reason) if pin else remove_pin(settings, unpin or "")
+        if as_json:
+            _print({"pins": [vars(entry) for entry in list_pins(settings)]})
+        else:
+            print(f"{'pinned' if pin else 'no longer pinned'}: {changed.key} {changed.version}")
+        return
+    result = collect(settings, keep_days=keep_days, yes=yes)
+    if as_json:
+        _print(result.document())
+    else:
+        print(*result.lines(), sep="\n")
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""

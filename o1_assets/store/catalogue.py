@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from fnmatch import fnmatch
 from pathlib import Path
 
 import duckdb
@@ -43,6 +44,9 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
         connection.execute("create table artifacts as select * from manifest_rows")
         connection.unregister("manifest_rows")
         for key, manifest in manifests.items():
+            files = [entry["path"] for entry in store.tree(manifest.digest)]
+            if not any(fnmatch(path, "*.parquet") for path in files):
+                continue  # of a remote store nothing is fetched that no view shows
             folder = store.verified(manifest.digest)
             for file in sorted(folder.glob("*.parquet")):
                 name = f"{key}.{file.stem}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -61,15 +62,20 @@ class Objects:
                 shutil.rmtree(folder)
         else:
             for entry in [*tree, {"path": TREE}]:
-                self.backend.fs.put_file(
-                    str(folder / entry["path"]), self.backend.place(f"{name}/{entry['path']}")
-                )
+                self.backend.upload(folder / entry["path"], f"{name}/{entry['path']}")
             shutil.rmtree(folder)
         return digest
 
     def present(self, digest: str) -> bool:
         """Whether the object is there; its bytes are not looked at."""
         return self.backend.exists(f"{object_name(digest)}/{TREE}")
+
+    def present_of(self, digests: Iterable[str]) -> set[str]:
+        """Those of `digests` whose object is there, asked for together."""
+        by_name = {f"{object_name(digest)}/{TREE}": digest for digest in digests}
+        if self.backend.local:
+            return {digest for name, digest in by_name.items() if self.backend.exists(name)}
+        return {by_name[name] for name, _ in self.backend.read_many(list(by_name))}
 
     def path(self, digest: str) -> Path:
         """A local folder with the object's files (a checked copy when the store is remote).
@@ -78,16 +84,16 @@ class Objects:
         """
         if not self.present(digest):
             raise StoreError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
-        place = self.backend.place(object_name(digest))
+        name = object_name(digest)
         if self.backend.local:
-            return Path(place)
+            return Path(self.backend.place(name))
         copy = self.work / "copies" / digest
         if not copy.exists():
             scratch = self.scratch()
             try:
                 for entry in self.tree(digest):
                     (scratch / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
-                    self.backend.fs.get_file(f"{place}/{entry['path']}", str(scratch / entry["path"]))
+                    self.backend.download(f"{name}/{entry['path']}", scratch / entry["path"])
                 if tree_digest(folder_tree(scratch)) != digest:
                     raise StoreError(f"object {digest} is not what its digest says; {self._remedy(digest)}")
                 publish(scratch, copy)

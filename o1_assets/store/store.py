@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +56,19 @@ class ArtifactStore(Objects):
             return None
         if pointer.key != key:
             raise self._damaged(name)
-        return self._pointed_to(name, pointer)
+        return self._pointed_to(name, pointer, self._content(pointer))
+
+    def heads(self, keys: Iterable[str]) -> dict[str, Manifest]:
+        """Today's version of each key that has one, read together: a remote store answers many at once."""
+        pointed: dict[str, ManifestPointer] = {}
+        by_name = {_head_name(key): key for key in keys}
+        for name, content in self.backend.read_many(list(by_name)):
+            pointed[by_name[name]] = pointer = self._parsed(name, content)
+            if pointer.key != by_name[name]:
+                raise self._damaged(name)
+        files = {_manifest_name(p.key, p.version): p for p in pointed.values()}
+        read = dict(self.backend.read_many(list(files)))
+        return {p.key: self._pointed_to(_head_name(p.key), p, read.get(name)) for name, p in files.items()}
 
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
@@ -64,7 +76,7 @@ class ArtifactStore(Objects):
         pointer = self._pointer(name)
         if pointer is None:
             return None
-        manifest = self._pointed_to(name, pointer)
+        manifest = self._pointed_to(name, pointer, self._content(pointer))
         if manifest.cache_key != cache_key or manifest_cache_key(manifest) != cache_key:
             raise self._damaged(name)
         return manifest if self.present(manifest.digest) else None
@@ -102,15 +114,15 @@ class ArtifactStore(Objects):
 
     def manifest(self, key: str, version: str) -> Manifest:
         """One version of `key`. Raises StoreError when it is missing or not what its name says."""
-        manifest = self._read_manifest(key, version)
+        content = self.backend.read(_manifest_name(key, version))
+        manifest = self._checked_manifest(key, version, content)
         if manifest is None:
             place = self.backend.place(_manifest_name(key, version))
             raise StoreError(f"{place} is missing; bring it back from a backup")
         return manifest
 
-    def _read_manifest(self, key: str, version: str) -> Manifest | None:
+    def _checked_manifest(self, key: str, version: str, content: bytes | None) -> Manifest | None:
         name = _manifest_name(key, version)
-        content = self.backend.read(name)
         if content is None:
             return None
         if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
@@ -133,8 +145,9 @@ class ArtifactStore(Objects):
 
     def _pointer(self, name: str) -> ManifestPointer | None:
         content = self.backend.read(name)
-        if content is None:
-            return None
+        return None if content is None else self._parsed(name, content)
+
+    def _parsed(self, name: str, content: bytes) -> ManifestPointer:
         try:
             entry = json.loads(content)
             pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
@@ -145,8 +158,11 @@ class ArtifactStore(Objects):
             raise self._damaged(name)
         return pointer
 
-    def _pointed_to(self, name: str, pointer: ManifestPointer) -> Manifest:
-        manifest = self._read_manifest(pointer.key, pointer.version)
+    def _content(self, pointer: ManifestPointer) -> bytes | None:
+        return self.backend.read(_manifest_name(pointer.key, pointer.version))
+
+    def _pointed_to(self, name: str, pointer: ManifestPointer, content: bytes | None) -> Manifest:
+        manifest = self._checked_manifest(pointer.key, pointer.version, content)
         if manifest is None:
             raise StoreError(
                 f"{self.backend.place(name)} leads to {_manifest_name(pointer.key, pointer.version)}, which is not "

@@ -26,7 +26,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def version() -> str:
-    for cached in (cv._closure, cv._path, cv._source, cv._memory):
+    for cached in (cv._closure, cv._path, cv._imports, cv._source):
         cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("toypkg")]:
         del sys.modules[name]
@@ -68,35 +68,3 @@ def test_imports_for_type_checking_do_not_count(package: Write) -> None:
     before = version()
     package("kind", "class K:\n    x = 1\n")
     assert version() == before
-
-
-def test_what_is_remembered_of_sources_changes_no_version(
-    package: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package("main", "def run():\n    from toypkg.helper import f\n    return f()\n")
-    package("helper", "def f():\n    return 1\n")
-    before = version()
-    memory = tmp_path / "cache" / "memory.json"
-    monkeypatch.setattr(cv, "MEMORY", memory)
-    parsed: list[str] = []
-    parse = cv.ast.parse
-    monkeypatch.setattr(cv.ast, "parse", lambda *a, **k: (parsed.append(a[0]), parse(*a, **k))[1])
-
-    def remembered() -> str:
-        """As `version`, in a process that may write what it learns; how much it parsed is counted anew."""
-        for cached in (cv._closure, cv._path, cv._source, cv._memory):
-            cached.cache_clear()
-        parsed.clear()
-        monkeypatch.setattr(sys, "dont_write_bytecode", False)
-        return cv.code_version(importlib.import_module("toypkg.main").run)
-
-    assert remembered() == before and parsed and memory.exists()
-    assert remembered() == before and not parsed
-    package("helper", "def f():\n    return 2\n")
-    changed = remembered()
-    assert changed != before and parsed
-    for damaged in (b"", b"{}", b"[1]", memory.read_bytes().replace(b'"of": "', b'"of": "another python ')):
-        memory.write_bytes(damaged)
-        assert remembered() == changed and parsed
-    monkeypatch.setattr(cv, "MEMORY", tmp_path / "cache" / "memory.json" / "under a file")
-    assert remembered() == changed
