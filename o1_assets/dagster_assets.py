@@ -77,6 +77,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
                 profile=profile.name,
                 open_engine=engine.open,
                 threads=profile.threads,
+                engine=engine.name,
                 progress=progress,
             )
         except Waiting as waiting:

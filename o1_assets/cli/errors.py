@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.labels.studio.errors import LabelStudioError
@@ -14,6 +15,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     MissingInput,
     ProfileError,
     StoreError,
+    BadDepth,
     LabelStudioError,
     LabelsError,
     FileNotFoundError,

@@ -104,6 +104,36 @@ def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     print(settings.report)
 
 
+@app.command()
+def audit(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="an artifact, as in r03/prm")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+    ] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="make it again and compare")] = False,
+    depth: Annotated[
+        str, typer.Option("--depth", help="with --replay: 1 is the artifact, 2 also its inputs, ..., or all")
+    ] = "1",
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an artifact again from its recorded inputs and compare it with what was stored."""
+    _replay(_settings(profile, set_), key, version, depth, as_json)
+
+
+def _replay(settings: Settings, key: str, version: str | None, depth: str, as_json: bool) -> None:
+    from o1_assets.cli.replay import failed, replay_json, replay_lines, run_replay
+
+    results = run_replay(settings, key, version, depth)
+    if as_json:
+        _print(replay_json(results))
+    else:
+        print(*replay_lines(results), sep="\n")
+    if failed(results):
+        raise typer.Exit(1)
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""
