@@ -132,7 +132,20 @@ def materialize(
         sample=outcome.sample,
         environment=environment(threads, engine),
     )
-    return Made(store.record(manifest), cached=False)
+    manifest = store.record(manifest)
+    _write_card(store, manifest, progress)
+    return Made(manifest, cached=False)
+
+
+def _write_card(store: ArtifactStore, manifest: Manifest, progress: Callable[[str], None]) -> None:
+    """A checkpoint's model card. It says nothing that the manifest does not, so it is no reason to fail."""
+    from o1_assets.audit.model_card import is_checkpoint, write_card
+
+    try:
+        if is_checkpoint(store, manifest):
+            write_card(store, manifest)
+    except Exception as error:
+        progress(f"no model card was written: {error}")
 
 
 def prepare_compute(threads: int) -> None:

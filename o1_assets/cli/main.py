@@ -134,6 +134,25 @@ def _replay(settings: Settings, key: str, version: str | None, depth: str, as_js
         raise typer.Exit(1)
 
 
+@app.command()
+def card(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r03/policy")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a checkpoint's model card (Hugging Face format): data, labels, figures, compute, lineage."""
+    from o1_assets.cli.card import card as card_of
+
+    text = card_of(_settings(profile), key, version)
+    if as_json:
+        _print({"key": key, "card": text})
+    else:
+        print(text)
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""
