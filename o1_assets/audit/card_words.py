@@ -30,7 +30,9 @@ _ARITHMETIC = (
     "meaningless text. It is wrong often, and confidently."
 )
 _GENERAL = "Knows the problems that it was trained on; elsewhere it is unreliable. It is wrong often, and confidently."
-_THROUGH_REWARD = "It saw no rating itself: these trained the reward models that rewarded it, or those of the rounds before."
+_THROUGH_REWARD = (
+    "It saw no rating itself: these trained the reward models that rewarded it and its predecessors."
+)
 
 
 def words_of(manifest: Manifest) -> Words:

@@ -71,8 +71,8 @@ def _weights(name: str, recorded: Path, replayed: Path) -> FileDifference:
     from safetensors import safe_open
 
     with (
-        safe_open(recorded, framework="pt") as before,  # type: ignore[no-untyped-call]
-        safe_open(replayed, framework="pt") as after,  # type: ignore[no-untyped-call]
+        safe_open(recorded, framework="pt") as before,
+        safe_open(replayed, framework="pt") as after,
     ):
         names, others = list(before.keys()), set(after.keys())
         shapes = [n for n in names if n in others and _shape(before, n) != _shape(after, n)]

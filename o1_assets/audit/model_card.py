@@ -19,6 +19,8 @@ from o1_assets.store.store import ArtifactStore, StoreError
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 LINEAGE = "## Lineage"
+MODELS = ("model", "prm", "orm", "policy")
+"""Stages whose artifacts are checkpoints; what is made from one has them as a start, not as data."""
 
 
 def is_checkpoint(store: ArtifactStore, manifest: Manifest) -> bool:
@@ -101,7 +103,7 @@ def _fields(
         "limits": words.limits,
         "load": words.load,
         "labels_are": words.labels_are,
-        "data": [m for m in ancestors if m.key in own and m.rows is not None],
+        "data": [m for m in ancestors if m.key in own and m.key.rpartition("/")[2] not in MODELS],
         "labels": _label_rows(ancestors, labelers),
         "figures": [(name, _number(value)) for name, value in manifest.figures.items() if value is not None],
         "compute": _compute(manifest, ancestors),

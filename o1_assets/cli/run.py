@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
 from o1_assets.graph import build_graph, descendants
 from o1_assets.ledger import RunRecord
@@ -70,7 +71,7 @@ def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
     if not selected:
         return RunResult(0, len(graph), {}, record.seconds, store.head("eval/summary") is not None)
     console = Console(len(selected), record)
-    failure = _execute(settings, profile.threads, selected, console, run_id)
+    failure = _execute(settings, store, graph, profile.threads, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
@@ -80,7 +81,13 @@ def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
 
 
 def _execute(
-    settings: Settings, threads: int, selected: set[str], console: Console, run_id: str
+    settings: Settings,
+    store: ArtifactStore,
+    graph: dict[str, Artifact],
+    threads: int,
+    selected: set[str],
+    console: Console,
+    run_id: str,
 ) -> str | None:
     """Runs the selection in this process; returns the failed step and its error, or None."""
     from o1_assets.materialize import prepare_compute
@@ -91,12 +98,14 @@ def _execute(
     import dagster as dg
 
     from o1_assets.dagster_assets import asset_key
+    from o1_assets.dagster_records import report_unknown
     from o1_assets.definitions import build_definitions
 
     definitions = build_definitions(settings)
     job = definitions.resolve_implicit_global_asset_job_def()
     keys = [asset_key(key) for key in sorted(selected)]
     with dg.DagsterInstance.get() as instance, watched_by(console):
+        report_unknown(instance, graph, store)
         result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
