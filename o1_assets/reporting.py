@@ -49,7 +49,7 @@ def _headline(
 ) -> dict[str, Headline]:
     wall, overhead = wall_seconds(settings.runs, manifests)
     rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
-    summary = store.path(manifests["eval/summary"].digest)
+    summary = store.verified(manifests["eval/summary"].digest)
     return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **summary_headline(summary)}
 
 
@@ -74,4 +74,4 @@ def _data(
         "hardware": f"{environment.hardware}, {environment.threads} threads",
         "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
     }
-    return collect(settings.profile, store.path(summary.digest), headline, costs, facts)
+    return collect(settings.profile, store.verified(summary.digest), headline, costs, facts)

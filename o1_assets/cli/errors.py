@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.audit import AuditFailed
 from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
@@ -12,6 +13,7 @@ from o1_assets.store.store import StoreError
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
+    AuditFailed,
     MissingInput,
     ProfileError,
     StoreError,

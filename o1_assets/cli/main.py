@@ -93,6 +93,35 @@ def status(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonO
 
 
 @app.command()
+def audit(
+    key: Annotated[str, typer.Argument(help="r03/prm")],
+    version: Annotated[
+        str | None,
+        typer.Option(help="a content digest or version name, or its beginning; today's without it"),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="also write a page with the graph to this file")] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="make it again and compare")] = False,
+    depth: Annotated[
+        str, typer.Option(help="with --replay: 1 is the artifact, 2 also its inputs, ..., or all")
+    ] = "1",
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify all that a version of an artifact was made from, down to every byte, batch, labeller and line.
+
+    With --replay: make it again from its recorded inputs in a scratch folder, and say what differs.
+    """
+    settings = _settings(profile, set_)
+    if replay:
+        _replay(settings, key, version, depth, as_json)
+        return
+    from o1_assets.cli.audit import run_audit, show
+
+    show(run_audit(settings, key, version), as_json, html)
+
+
+@app.command()
 def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     """Rebuild the HTML report and name it; --json prints every headline figure."""
     settings = _settings(profile)
@@ -102,24 +131,6 @@ def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
         return
     _headline_table(settings, headline)
     print(settings.report)
-
-
-@app.command()
-def audit(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="an artifact, as in r03/prm")],
-    version: Annotated[
-        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
-    ] = None,
-    replay: Annotated[bool, typer.Option("--replay", help="make it again and compare")] = False,
-    depth: Annotated[
-        str, typer.Option("--depth", help="with --replay: 1 is the artifact, 2 also its inputs, ..., or all")
-    ] = "1",
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make an artifact again from its recorded inputs and compare it with what was stored."""
-    _replay(_settings(profile, set_), key, version, depth, as_json)
 
 
 def _replay(settings: Settings, key: str, version: str | None, depth: str, as_json: bool) -> None:

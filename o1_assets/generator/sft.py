@@ -18,15 +18,16 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint."""
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.engine.transformers_engine import count_parameters
     from o1_assets.evaluation.plots import Axis, Series, save_png
 
     gpu = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(task.inputs["base"], dtype="auto" if gpu else "float32")
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["base"])
+    model = load_causal_lm(task.inputs["base"], "auto" if gpu else "float32")
+    tokenizer = load_tokenizer(task.inputs["base"])
     sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
     rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
     task.progress(f"{len(rows)} solutions")

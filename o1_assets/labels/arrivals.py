@@ -63,6 +63,6 @@ def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, versi
         return Short(version, "its selection was never made; `o1 run` makes it")
     if not config.waits_for_people:
         return None
-    wanted = selected_solutions(store.path(head.digest))
+    wanted = selected_solutions(store.verified(head.digest))
     progress = round_progress(inbox, config, wanted)
     return None if progress.enough else Short(version, str(progress), progress.figures())

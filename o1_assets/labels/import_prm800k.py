@@ -93,7 +93,7 @@ def import_prm800k(folder: Path, target: Path) -> ImportReport:
         report.rounds = {name: one.finish() for name, one in sorted(rounds.items())}
         if not report.rounds:
             raise ValueError(f"no line of {folder} is a PRM800K record; {report.violations[0]}")
-        report.version = _version(staging)
+        report.version = source_version(staging)
         publish(staging, target / report.version)
         pointer = target / ".current.partial"
         pointer.write_text(json.dumps(report.to_json(), indent=1) + "\n")
@@ -317,7 +317,7 @@ def _completions(shown: pl.DataFrame, solutions: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([own.select(columns), others.select(columns)]).sort("solution_id", "step", "completion")
 
 
-def _version(folder: Path) -> str:
+def source_version(folder: Path) -> str:
     """Sixteen hex digits over every file's path and content."""
     digest = hashlib.sha256()
     for path in _files(folder):

@@ -201,6 +201,17 @@ class Inbox:
         """The accepted lines."""
         return self._accepted(round_name, digest) / "batch.jsonl"
 
+    def find(self, round_name: str, digest: str) -> Path:
+        """The folder of a batch that was accepted, also if it was withdrawn since (rNN/withdrawn/<digest>).
+
+        Raises ValueError on what is no round or digest, FileNotFoundError if the batch is in neither place.
+        """
+        accepted = self._accepted(round_name, digest)
+        for folder in (accepted, accepted.parent.with_name("withdrawn") / digest):
+            if folder.is_dir() and not folder.is_symlink():
+                return folder
+        raise FileNotFoundError(f"{accepted} is not there, nor was it withdrawn; bring it back from a backup")
+
     def tables(self, round_name: str, digest: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The batch's ratings and records (columns: events.EVENT and events.RECORD).
 

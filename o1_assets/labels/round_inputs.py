@@ -45,7 +45,7 @@ def round_inputs(settings: Settings, name: str) -> RoundInputs:
         head = store.head(key)
         if head is None:
             raise MissingInput(f"{key} has not been made yet; `o1 run` makes it, then {name} can be labelled")
-        folders.append(store.path(head.digest))
+        folders.append(store.verified(head.digest))
     return RoundInputs(profile.batches(int(name[1:])), folders[0], folders[1])
 
 

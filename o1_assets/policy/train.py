@@ -29,12 +29,11 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
 
     The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.score import load_scorer
 
-    model = AutoModelForCausalLM.from_pretrained(task.inputs["policy"], dtype="float32")
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["policy"])
+    model = load_causal_lm(task.inputs["policy"])
+    tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     curve, collector, tokens_trained = train_policy(

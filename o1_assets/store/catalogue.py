@@ -42,7 +42,7 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
         connection.execute("create table artifacts as select * from manifest_rows")
         connection.unregister("manifest_rows")
         for key, manifest in manifests.items():
-            folder = store.path(manifest.digest)
+            folder = store.verified(manifest.digest)
             for file in sorted(folder.glob("*.parquet")):
                 name = f"{key}.{file.stem}"
                 path = str(file).replace("'", "''")

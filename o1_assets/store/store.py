@@ -45,7 +45,7 @@ class ArtifactStore(Objects):
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
         self.backend.write(_manifest_name(manifest.key, manifest.version), content)
-        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
+        pointer = ManifestPointer(manifest.key, manifest.version).to_bytes()
         self.backend.write(_cache_name(manifest.cache_key), pointer)
         self.backend.write(_head_name(manifest.key), pointer)
         return manifest
@@ -58,22 +58,22 @@ class ArtifactStore(Objects):
             return None
         if pointer.key != key:
             raise self._damaged(name)
-        return self.manifest(key, pointer.version)
+        return self._pointed_to(name, pointer)
 
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
         name = _cache_name(cache_key)
         pointer = self._pointer(name)
-        manifest = pointer and self.manifest(pointer.key, pointer.version)
-        if not manifest or not self.present(manifest.digest):
+        if pointer is None:
             return None
-        if manifest.cache_key != cache_key:
+        manifest = self._pointed_to(name, pointer)
+        if manifest.cache_key != cache_key or manifest_cache_key(manifest) != cache_key:
             raise self._damaged(name)
-        return manifest
+        return manifest if self.present(manifest.digest) else None
 
     def adopt(self, manifest: Manifest) -> None:
         """Makes an earlier computation's result today's version of its key."""
-        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
+        pointer = ManifestPointer(manifest.key, manifest.version).to_bytes()
         if self.backend.read(_head_name(manifest.key)) != pointer:
             self.backend.write(_head_name(manifest.key), pointer)
 
@@ -89,10 +89,17 @@ class ArtifactStore(Objects):
 
     def manifest(self, key: str, version: str) -> Manifest:
         """One version of `key`. Raises StoreError when it is missing or not what its name says."""
+        manifest = self._read_manifest(key, version)
+        if manifest is None:
+            place = self.backend.place(_manifest_name(key, version))
+            raise StoreError(f"{place} is missing; bring it back from a backup")
+        return manifest
+
+    def _read_manifest(self, key: str, version: str) -> Manifest | None:
         name = _manifest_name(key, version)
         content = self.backend.read(name)
         if content is None:
-            raise StoreError(f"{self.backend.place(name)} is missing; bring it back from a backup")
+            return None
         if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
             raise self._damaged(name)
         try:
@@ -112,9 +119,22 @@ class ArtifactStore(Objects):
             return None
         try:
             entry = json.loads(content)
-            return ManifestPointer(entry["key"], entry["version"])
-        except (ValueError, TypeError, KeyError):
-            raise self._damaged(name) from None
+            pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
+            whole = content == pointer.to_bytes() and bool(_manifest_name(pointer.key, pointer.version))
+        except (ValueError, TypeError, KeyError, StoreError):
+            whole = False
+        if not whole:
+            raise self._damaged(name)
+        return pointer
+
+    def _pointed_to(self, name: str, pointer: ManifestPointer) -> Manifest:
+        manifest = self._read_manifest(pointer.key, pointer.version)
+        if manifest is None:
+            raise StoreError(
+                f"{self.backend.place(name)} leads to {_manifest_name(pointer.key, pointer.version)}, which is not "
+                "there; bring one of the two back from a backup, or remove the former and `o1 run` again"
+            )
+        return manifest
 
     def _damaged(self, name: str) -> StoreError:
         advice = (
@@ -125,8 +145,13 @@ class ArtifactStore(Objects):
 
 @dataclass(frozen=True)
 class ManifestPointer:
+    """What a head and an entry of the cache index hold."""
+
     key: str
     version: str
+
+    def to_bytes(self) -> bytes:
+        return json_bytes({"key": self.key, "version": self.version})
 
 
 def cache_key(
