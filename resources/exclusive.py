@@ -9,9 +9,11 @@ import dagster as dg
 
 from o1_assets.run_lock import RunLock
 
+Before = Callable[[dg.DagsterInstance], object]
+
 
 def exclusive(
-    inner: dg.ExecutorDefinition, lock: RunLock, before: Callable[[], None] = lambda: None
+    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = lambda instance: None
 ) -> dg.ExecutorDefinition:
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
@@ -30,7 +32,7 @@ def exclusive(
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before) -> None:
         self.inner, self.lock, self.before = inner, lock, before
 
     @property
@@ -54,5 +56,8 @@ class _Exclusive(dg.Executor):
                 said = True
 
         with self.lock.hold(plan_context.run_id, waiting):
-            self.before()
+            try:
+                self.before(plan_context.instance)
+            except Exception as error:
+                plan_context.log.warning(f"what Dagster knows could not be compared with the store: {error}")
             yield from self.inner.execute(plan_context, execution_plan)

@@ -108,14 +108,25 @@ def audit(
         typer.Option(help="a content digest or version name, or its beginning; today's without it"),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="also write a page with the graph to this file")] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="make it again and compare")] = False,
+    depth: Annotated[
+        str, typer.Option(help="with --replay: 1 is the artifact, 2 also its inputs, ..., or all")
+    ] = "1",
     profile: ProfileOption = None,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify all that a version of an artifact was made from, down to every byte, batch, labeller and line."""
+    """Verify all that a version of an artifact was made from, down to every byte, batch, labeller and line.
+
+    With --replay: make it again from its recorded inputs in a scratch folder, and say what differs.
+    """
+    settings = _settings(profile, set_)
+    if replay:
+        _replay(settings, key, version, depth, as_json)
+        return
     from o1_assets.cli.audit import run_audit, show
 
-    show(run_audit(_settings(profile, set_), key, version), as_json, html)
+    show(run_audit(settings, key, version), as_json, html)
 
 
 @app.command()
@@ -162,6 +173,37 @@ def gc(
         _print(result.document())
     else:
         print(*result.lines(), sep="\n")
+
+
+def _replay(settings: Settings, key: str, version: str | None, depth: str, as_json: bool) -> None:
+    from o1_assets.cli.replay import failed, replay_json, replay_lines, run_replay
+
+    results = run_replay(settings, key, version, depth)
+    if as_json:
+        _print(replay_json(results))
+    else:
+        print(*replay_lines(results), sep="\n")
+    if failed(results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def card(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r03/policy")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a checkpoint's model card (Hugging Face format): data, labels, figures, compute, lineage."""
+    from o1_assets.cli.card import card as card_of
+
+    text = card_of(_settings(profile), key, version)
+    if as_json:
+        _print({"key": key, "card": text})
+    else:
+        print(text)
 
 
 @app.command("dagster-home", hidden=True)

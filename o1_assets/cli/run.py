@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
 from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
@@ -80,7 +81,7 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
     if not selected:
         return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
     console = Console(len(selected), record)
-    failure = _execute(settings, profile.threads, selected, console, run_id)
+    failure = _execute(settings, store, graph, profile.threads, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
@@ -90,7 +91,13 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
 
 
 def _execute(
-    settings: Settings, threads: int, selected: set[str], console: Console, run_id: str
+    settings: Settings,
+    store: ArtifactStore,
+    graph: dict[str, Artifact],
+    threads: int,
+    selected: set[str],
+    console: Console,
+    run_id: str,
 ) -> str | None:
     """Runs the selection in this process; returns the failed step and its error, or None."""
     from o1_assets.materialize import prepare_compute
@@ -99,6 +106,7 @@ def _execute(
     _import_libraries()
     from o1_assets.dagster_assets import asset_key
     from o1_assets.dagster_instance import instance_lost, open_instance
+    from o1_assets.dagster_records import report_unknown
     from o1_assets.definitions import build_definitions
     from sensors.recovery import fail_killed_runs
 
@@ -108,6 +116,7 @@ def _execute(
     try:
         with open_instance(settings) as instance, watched_by(console):
             fail_killed_runs(instance, RunLock(settings.lock))
+            report_unknown(instance, graph, store)
             result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,

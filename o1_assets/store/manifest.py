@@ -32,7 +32,10 @@ class ManifestCost(BaseModel):
 
 
 class Environment(BaseModel):
-    """What the computation ran on; recorded for the audit, never part of the cache key."""
+    """What the computation ran on; recorded for the audit, never part of the cache key.
+
+    threads and engine are what a replay computes with again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     git_commit: str | None
@@ -41,6 +44,7 @@ class Environment(BaseModel):
     libraries: dict[str, str]
     hardware: str
     threads: int
+    engine: str = "transformers"
 
 
 class Manifest(BaseModel):
