@@ -17,8 +17,8 @@ from pathlib import Path
 import polars as pl
 
 from o1_assets.files import sha256
+from o1_assets.labels.batch import PEOPLE, RATINGS, RECORDS, BatchManifest
 from o1_assets.labels.events import EVENT, RECORD
-from o1_assets.labels.inbox import PEOPLE, RATINGS, RECORDS, BatchManifest
 from o1_assets.settings import Settings
 from o1_assets.store.manifest import Manifest
 
