@@ -18,7 +18,8 @@ def exclusive(
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
     The second of two runs then finds what the first one made in the cache. `o1 run` brings its own executor and
-    holds the lock itself. before: called under the lock, when no other run is at work.
+    holds the lock itself. before: called under the lock, when no other run is at work; its failure is
+    a warning.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"
@@ -32,7 +33,7 @@ def exclusive(
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before) -> None:
+    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before = lambda instance: None) -> None:
         self.inner, self.lock, self.before = inner, lock, before
 
     @property
@@ -59,5 +60,5 @@ class _Exclusive(dg.Executor):
             try:
                 self.before(plan_context.instance)
             except Exception as error:
-                plan_context.log.warning(f"what Dagster knows could not be compared with the store: {error}")
+                plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
             yield from self.inner.execute(plan_context, execution_plan)

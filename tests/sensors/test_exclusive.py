@@ -52,7 +52,7 @@ def test_a_run_holds_the_lock_for_as_long_as_it_computes(tmp_path: Path) -> None
 
 def test_what_is_tidied_before_a_run_is_tidied_under_the_lock(tmp_path: Path) -> None:
     lock, busy = RunLock(tmp_path / "run.lock"), list[bool]()
-    outer = _Exclusive(Inner(lock), lock, lambda: busy.append(lock.busy()))
+    outer = _Exclusive(Inner(lock), lock, lambda instance: busy.append(lock.busy()))
     list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), None))
     assert busy == [True]
 
