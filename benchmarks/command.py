@@ -7,19 +7,16 @@ import io
 import os
 import sys
 from pathlib import Path
-from unittest.mock import patch
 
 
 def o1(home: Path, *arguments: str, **environment: str) -> str:
     """What it printed. home: O1_HOME. Raises AssertionError if it failed."""
     from o1_assets.cli import main
 
+    os.environ.update(environment, O1_HOME=str(home))
+    sys.argv = ["o1", *arguments]
     out = io.StringIO()
-    with (
-        patch.dict(os.environ, {"O1_HOME": str(home), **environment}),
-        patch.object(sys, "argv", ["o1", *arguments]),
-        contextlib.redirect_stdout(out),
-    ):
+    with contextlib.redirect_stdout(out):
         try:
             main()
         except SystemExit as end:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from o1_assets.store.store import ArtifactStore
 from tests.spine.s3 import NewBucket, s3_server
-
-NewStore = Callable[[str], ArtifactStore]
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +29,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     else:
         url = str(tmp_path / "store")
     return ArtifactStore(url, tmp_path / "work")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> ArtifactStore:
+    """An empty store in a folder."""
+    return ArtifactStore(str(tmp_path / "store"), tmp_path / "work")

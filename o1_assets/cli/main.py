@@ -460,21 +460,25 @@ def _headline_table(settings: Settings, headline: dict[str, Any] | None = None) 
 
 
 def main() -> None:
-    from o1_assets.cli.errors import EXPECTED
-
     try:
         app()
-    except EXPECTED as error:
-        print(f"o1: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except OSError as error:
-        from o1_assets.trouble import disk_full
-
-        full = disk_full(error, Settings.load().home)
-        if full is None:
-            raise
-        print(f"o1: {full}", file=sys.stderr)
-        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)
         raise SystemExit(130) from None
+    except Exception as error:
+        message = _message(error)
+        if message is None:
+            raise
+        print(f"o1: {message}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _message(error: Exception) -> str | None:
+    """For the person at the terminal; None if the error is a defect, whose traceback is wanted."""
+    from o1_assets.cli.errors import EXPECTED  # which imports every command: half of a start
+    from o1_assets.trouble import disk_full
+
+    if isinstance(error, EXPECTED):
+        return str(error)
+    full = disk_full(error, Settings.load().home) if isinstance(error, OSError) else None
+    return str(full) if full else None

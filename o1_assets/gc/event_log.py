@@ -75,7 +75,8 @@ def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
 def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
     """Gives the space of deleted rows back to the disk; returns the files that somebody else held meanwhile.
 
-    home: the instance's folder. at_least: bytes of a file that is worth it. The UI may stay open: it waits, or the file is left for the next time.
+    home: the instance's folder. at_least: bytes of a file that is worth it. The UI may stay open: it waits, or the
+    file is left for the next time.
     """
     held = []
     for file in sorted(home.glob("history/**/*.db")) + sorted(home.glob("schedules/*.db")):

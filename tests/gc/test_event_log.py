@@ -85,7 +85,9 @@ class Lab:
     def rows(self) -> dict[str, int]:
         with sqlite3.connect(self.home / "history" / "runs" / "index.db") as index:
             tables = ("event_logs", "asset_event_tags", "asset_check_executions")
-            return {table: index.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
+            rows = {table: index.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
+        with sqlite3.connect(self.home / "history" / "runs.db") as runs:
+            return {**rows, "snapshots": runs.execute("select count(*) from snapshots").fetchone()[0]}
 
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.home.rglob("*.db*"))
@@ -122,15 +124,13 @@ def test_after_many_runs_the_log_is_as_large_as_after_one(lab: Lab) -> None:
     lab.run()
     rows, size = lab.rows(), lab.size()
     for _ in range(3):
+        lab.run("labels")
         lab.run()
     assert lab.size() > 1.8 * size
     lab.collect()
     assert shrink(lab.home, at_least=0) == []
     assert lab.rows() == rows
     assert lab.size() < 1.05 * size
-    snapshots = "select count(*) from snapshots"
-    with sqlite3.connect(lab.home / "history" / "runs.db") as runs:
-        assert runs.execute(snapshots).fetchone() == (2,), "of the graph and of the plan"
 
 
 def test_a_removal_that_was_killed_is_finished_by_the_next(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

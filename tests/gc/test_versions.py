@@ -51,31 +51,31 @@ def test_only_what_todays_versions_were_made_from_stays(store: ArtifactStore) ->
     assert not make_all(store, toy_graph(count=1))["toy/both"].cached, "what was removed is computed again"
 
 
-def test_a_second_time_nothing_is_left_to_remove(store: ArtifactStore) -> None:
+def test_a_second_time_nothing_is_left_to_remove(disk: ArtifactStore) -> None:
     for count in (1, 2):
-        make_all(store, toy_graph(count=count))
-    collect(store)
-    before = content(store)
-    again = collect(store)
+        make_all(disk, toy_graph(count=count))
+    collect(disk)
+    before = content(disk)
+    again = collect(disk)
     assert not again.keys and not again.pointers and not again.objects and not again.orphans
-    assert content(store) == before
+    assert content(disk) == before
 
 
-def test_looking_removes_nothing(store: ArtifactStore) -> None:
+def test_looking_removes_nothing(disk: ArtifactStore) -> None:
     for count in (1, 2):
-        make_all(store, toy_graph(count=count))
-    before = content(store)
-    garbage = find_garbage(store, 0, LATER)
+        make_all(disk, toy_graph(count=count))
+    before = content(disk)
+    garbage = find_garbage(disk, 0, LATER)
     assert sum(row.bytes for row in garbage.keys.values()) > 0
-    assert content(store) == before
+    assert content(disk) == before
 
 
-def test_a_young_version_stays_with_all_it_was_made_from(store: ArtifactStore) -> None:
-    made = make_all(store, toy_graph(count=1))
-    make_all(store, toy_graph(count=2))
-    assert not collect(store, keep_days=30, now=time.time() + 29 * DAY).keys
-    auditable(store, "toy/both", made["toy/both"].manifest.version)
-    assert collect(store, keep_days=30, now=time.time() + 31 * DAY).keys
+def test_a_young_version_stays_with_all_it_was_made_from(disk: ArtifactStore) -> None:
+    made = make_all(disk, toy_graph(count=1))
+    make_all(disk, toy_graph(count=2))
+    assert not collect(disk, keep_days=30, now=time.time() + 29 * DAY).keys
+    auditable(disk, "toy/both", made["toy/both"].manifest.version)
+    assert collect(disk, keep_days=30, now=time.time() + 31 * DAY).keys
 
 
 def test_a_pinned_version_stays_with_all_it_was_made_from_until_it_is_unpinned(store: ArtifactStore) -> None:
@@ -90,22 +90,22 @@ def test_a_pinned_version_stays_with_all_it_was_made_from_until_it_is_unpinned(s
     assert collect(store).keys.keys() == {"toy/letters", "toy/upper"}
 
 
-def test_what_cannot_be_pinned_is_said(store: ArtifactStore) -> None:
-    make_all(store, toy_graph())
+def test_what_cannot_be_pinned_is_said(disk: ArtifactStore) -> None:
+    make_all(disk, toy_graph())
     with pytest.raises(StoreError, match="missing"):
-        pin(store, "toy/upper", f"20260101T000000.000000Z-{'0' * 64}", "")
+        pin(disk, "toy/upper", f"20260101T000000.000000Z-{'0' * 64}", "")
     with pytest.raises(StoreError, match="0 pins"):
-        unpin(store, "toy/upper", None)
+        unpin(disk, "toy/upper", None)
 
 
-def test_equal_bytes_of_a_kept_version_stay(store: ArtifactStore) -> None:
-    make(store, toy_graph(seed=0)["toy/letters"])
-    make(store, toy_graph(seed=1)["toy/letters"])
-    garbage = collect(store)
+def test_equal_bytes_of_a_kept_version_stay(disk: ArtifactStore) -> None:
+    make(disk, toy_graph(seed=0)["toy/letters"])
+    make(disk, toy_graph(seed=1)["toy/letters"])
+    garbage = collect(disk)
     assert garbage.keys["toy/letters"].versions == 1 and not garbage.objects
-    head = store.head("toy/letters")
+    head = disk.head("toy/letters")
     assert head is not None
-    store.verify(head.digest)
+    disk.verify(head.digest)
 
 
 def test_an_object_that_no_version_names_goes_after_a_day(store: ArtifactStore) -> None:
@@ -119,25 +119,25 @@ def test_an_object_that_no_version_names_goes_after_a_day(store: ArtifactStore) 
     assert not [name for name in content(store) if digest in name]
 
 
-def test_a_pointer_to_nothing_goes(store: ArtifactStore) -> None:
-    made = make_all(store, toy_graph())
+def test_a_pointer_to_nothing_goes(disk: ArtifactStore) -> None:
+    made = make_all(disk, toy_graph())
     gone = made["toy/both"].manifest
-    store.backend.write(f"cache/00/{'0' * 64}.json", b'{"key": "toy/both", "version": "20260101-00"}')
-    store.backend.write(f"cache/11/{'1' * 64}.json", b"not JSON")
-    assert sorted(collect(store).pointers) == [f"cache/00/{'0' * 64}.json", f"cache/11/{'1' * 64}.json"]
-    assert store.cached(gone.cache_key) == gone
+    disk.backend.write(f"cache/00/{'0' * 64}.json", b'{"key": "toy/both", "version": "20260101-00"}')
+    disk.backend.write(f"cache/11/{'1' * 64}.json", b"not JSON")
+    assert sorted(collect(disk).pointers) == [f"cache/00/{'0' * 64}.json", f"cache/11/{'1' * 64}.json"]
+    assert disk.cached(gone.cache_key) == gone
 
 
 @pytest.mark.parametrize("victim", ["kept", "going"])
-def test_a_damaged_manifest_stops_everything(store: ArtifactStore, victim: str) -> None:
+def test_a_damaged_manifest_stops_everything(disk: ArtifactStore, victim: str) -> None:
     for count in (1, 2):
-        make_all(store, toy_graph(count=count))
-    version = store.versions("toy/upper")[-1 if victim == "kept" else 0]
-    store.backend.write(f"manifests/toy/upper/{version}.json", b"{}")
-    before = content(store)
+        make_all(disk, toy_graph(count=count))
+    version = disk.versions("toy/upper")[-1 if victim == "kept" else 0]
+    disk.backend.write(f"manifests/toy/upper/{version}.json", b"{}")
+    before = content(disk)
     with pytest.raises(StoreError, match="damaged"):
-        collect(store)
-    assert content(store) == before
+        collect(disk)
+    assert content(disk) == before
 
 
 def test_killed_at_any_moment_what_remains_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -20,6 +23,8 @@ from o1_assets.store.store import ArtifactStore, StoreError
 from tests.spine.s3 import NewBucket
 from tests.spine.test_catalogue import RowsConfig, table
 from tests.spine.toy import make, make_all, toy_graph
+
+LATER = time.time() + 100 * DAY
 
 
 @pytest.fixture
@@ -93,14 +98,8 @@ def test_half_a_put_is_never_seen_and_is_cleaned_up(
     assert halves <= {digest}
     if fails:
         store.backend.remove([f"{object_name(digest)}/tree.json"])
-        remove_garbage(store, find_garbage(store, 0, later()))
+        remove_garbage(store, find_garbage(store, 0, LATER))
         assert not list(store.backend.walk("objects"))
-
-
-def later() -> float:
-    import time
-
-    return time.time() + 100 * DAY
 
 
 def test_nothing_that_a_run_does_relies_on_listings(
@@ -132,7 +131,7 @@ def test_a_store_of_another_prefix_is_not_touched(url: str, tmp_path: Path) -> N
         for count in (1, 2):
             make_all(one, toy_graph(count=count))
     before = {entry.name for entry in other.backend.walk("manifests")}
-    remove_garbage(store, find_garbage(store, 0, later()))
+    remove_garbage(store, find_garbage(store, 0, LATER))
     assert {entry.name for entry in other.backend.walk("manifests")} == before
     assert len(store.versions("toy/both")) == 1
 
@@ -144,7 +143,7 @@ def test_uploads_that_were_cut_off_are_given_up(url: str, tmp_path: Path) -> Non
     for key in ("team/nano/objects/aa/x", "team/other/y"):
         store.backend.fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
     assert not find_garbage(store, 0, 0).uploads, "it may just be being sent"
-    remove_garbage(store, find_garbage(store, 0, later()))
+    remove_garbage(store, find_garbage(store, 0, LATER))
     left = store.backend.fs.list_multipart_uploads(bucket)
     assert [upload["Key"] for upload in left] == ["team/other/y"]
 
@@ -165,19 +164,17 @@ def test_the_catalogue_shows_tables_of_a_remote_store(url: str, tmp_path: Path) 
 def test_a_missing_bucket_is_named(url: str, tmp_path: Path) -> None:
     store = open_store("s3://nobody-made-this/nano", tmp_path)
     for ask in (lambda: graph_status(toy_graph(), store), lambda: make_all(store, toy_graph())):
-        with pytest.raises(StoreError, match="bucket nobody-made-this .* does not exist"):
+        with pytest.raises(StoreError, match=r"bucket nobody-made-this .* does not exist"):
             ask()
 
 
 def test_wrong_credentials_are_named(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_bucket: NewBucket
 ) -> None:
-    import os
-
     endpoint = os.environ["AWS_ENDPOINT_URL"]
     httpx.post(f"{endpoint}/moto-api/reset-auth", content="0").raise_for_status()
     try:
-        with pytest.raises(StoreError, match="refuses access .* check the credentials"):
+        with pytest.raises(StoreError, match=r"refuses access .* check the credentials"):
             graph_status(toy_graph(), open_store(url, tmp_path))
     finally:
         httpx.post(f"{endpoint}/moto-api/reset-auth", content="inf").raise_for_status()
@@ -192,7 +189,7 @@ def test_a_server_that_does_not_answer_is_named(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3fs.S3FileSystem.clear_instance_cache()
     try:
-        with pytest.raises(StoreError, match="cannot be reached .* AWS_ENDPOINT_URL"):
+        with pytest.raises(StoreError, match=r"cannot be reached .* AWS_ENDPOINT_URL"):
             graph_status(toy_graph(), open_store(url, tmp_path))
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
@@ -201,15 +198,10 @@ def test_a_server_that_does_not_answer_is_named(
 def test_a_missing_package_and_an_unknown_kind_of_store_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     with pytest.raises(StoreError, match="Protocol not known: ftps"):
         open_store("ftps://host/path", tmp_path)
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    from fsspec import registry
-
-    monkeypatch.setattr(
-        registry, "_registry", {k: v for k, v in registry._registry.items() if k not in ("s3", "s3a")}
-    )
+    for protocol in ("s3", "s3a"):
+        monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, protocol, raising=False)
     with pytest.raises(StoreError, match=r"pip install 'o1-assets\[s3\]'"):
         open_store("s3://bucket/nano", tmp_path)
