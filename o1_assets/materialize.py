@@ -99,7 +99,7 @@ def materialize(
         store.adopt(found)
         return Made(found, cached=True)
 
-    prepare_compute(threads)
+    prepare_compute(threads, artifact.resource_class)
     unfinished = store.work / "unfinished" / equal
     out = Scratch(store.scratch())
     started = time.perf_counter()
@@ -173,10 +173,11 @@ def _write_card(store: ArtifactStore, manifest: Manifest, progress: Callable[[st
         progress(f"no model card was written: {error}")
 
 
-def prepare_compute(threads: int) -> None:
+def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
     """Fixes what the bytes of a result depend on: the number of threads, and deterministic algorithms in torch.
 
     The caller's own OMP_NUM_THREADS has no say: the number that the manifest records is the one computed with.
+    On GPUs torch has to be told before it is used; on CPUs the operators used here are deterministic as they are.
     """
     # Two spinning pools on few cores thrash.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -186,8 +187,9 @@ def prepare_compute(threads: int) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if "torch" in sys.modules:
-        torch = sys.modules["torch"]
+    if "torch" in sys.modules or resource_class != "cpu":
+        import torch
+
         torch.set_num_threads(threads)
         # Some operators on GPUs have no deterministic form: they warn, and `o1 audit --replay` says how far apart
         # two runs are. Fresh memory is never read, so it need not be filled.
@@ -224,11 +226,16 @@ def _hardware() -> str:
 
 
 def _processor() -> str:
+    """The model, and what tells machines of one name apart: family, model number, widest vectors."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
         return platform.processor()
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    vectors = next((v for v in ("avx512f", "avx2", "asimd") if v in said.get("flags", "").split()), "")
+    details = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
+    more = ", ".join(filter(None, [*details, vectors]))
+    return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
 
 
 def _version(name: str) -> str | None:

@@ -58,7 +58,7 @@ def remake(
     """Fills `out`. Raises what the compute function raises."""
     from o1_assets.engine.open import open_engine
 
-    prepare_compute(manifest.environment.threads)
+    prepare_compute(manifest.environment.threads, artifact.resource_class)
     opened = partial(open_engine, name=manifest.environment.engine)
     task = Task(inputs=inputs, out=out, seed=manifest.seed, open_engine=opened, progress=progress)
     return artifact.compute(task, artifact.config)

@@ -134,7 +134,8 @@ def _replay(
     try:
         restore_outside(manifest, recorded, settings, home.home, notes.append)
         artifact = recorded_artifact(manifest, profile, home)
-        because = changed_circumstances(manifest, code_version(artifact.compute)) + because
+        changed = changed_circumstances(manifest, code_version(artifact.compute))
+        because = list(dict.fromkeys(changed + because))
         outcome = remake(manifest, artifact, inputs, out, lambda line: watch.line(manifest.key, line))
     except (Gone, CannotRemake) as error:
         return Replayed(manifest, "differs", None, because=(str(error),), notes=tuple(notes))
@@ -148,7 +149,7 @@ def _replay(
     exact = not manifest.cost.flops and not any(text.startswith("its input") for text in because)
     verdict = judge(files, figures, exact)
     if verdict != "equal bytes" and not because:
-        because = ["nothing that is recorded has changed: this computation is not deterministic"]
+        because = ["this computation is not deterministic: nothing that is recorded has changed"]
     return Replayed(manifest, verdict, digest, tuple(files), figures, tuple(because), tuple(notes), seconds)
 
 

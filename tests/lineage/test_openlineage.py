@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,24 @@ def test_each_artifact_starts_and_completes_with_its_inputs_and_output_by_digest
     assert posted[-1][1]["run"]["facets"]["o1_computation"]["cache"] == "hit"
 
 
+def batches(task: Task, config: LettersConfig) -> Outcome:
+    index = [{"digest": "a" * 64, "source": "people"}, {"digest": "b" * 64, "source": "oracle"}]
+    (task.out / "index.json").write_text(json.dumps({"batches": index}))
+    return Outcome()
+
+
+def test_batches_from_people_are_inputs_and_a_machines_are_not(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "events.jsonl"
+    monkeypatch.setenv("O1_OPENLINEAGE", file.as_uri())
+    artifact = replace(toy_graph()["toy/letters"], key="r03/label_batches", compute=batches)
+    assert run_toy(tmp_path, {artifact.key: artifact}, instance).success
+    sent()
+    inputs = json.loads(file.read_text().splitlines()[-1])["inputs"]
+    assert [(d["namespace"], d["name"]) for d in inputs] == [("o1-inbox", f"r03/{'a' * 64}")]
+
+
 def waits(task: Task, config: LettersConfig) -> Outcome:
     raise Waiting("label it")
 
@@ -125,8 +144,6 @@ def test_a_failure_and_a_wait_are_told_apart_in_a_file(
     state: str,
     message: str,
 ) -> None:
-    from dataclasses import replace
-
     file = tmp_path / "events.jsonl"
     monkeypatch.setenv("O1_OPENLINEAGE", file.as_uri())
     artifact = replace(toy_graph()["toy/letters"], compute=compute)
