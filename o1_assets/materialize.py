@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from o1_assets.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
@@ -194,7 +195,8 @@ def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
         # Some operators on GPUs have no deterministic form: they warn, and `o1 audit --replay` says how far apart
         # two runs are. Fresh memory is never read, so it need not be filled.
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
 
 
 def environment(threads: int, engine: str = "transformers") -> Environment:

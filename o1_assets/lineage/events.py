@@ -134,7 +134,7 @@ def _job_facets(observed: Observed, manifest: Manifest | None) -> dict[str, Any]
     artifact, place = observed.artifact, place_of(observed.artifact.compute)
     commit = manifest.environment.git_commit if manifest else head_commit()
     version = manifest.code_version if manifest else code_version(artifact.compute)
-    location = source_code_location_job.SourceCodeLocationJobFacet(
+    location: Any = source_code_location_job.SourceCodeLocationJobFacet(
         type="git",
         url=source_url(place, commit) or f"file://{place.file}",
         repoUrl=repository_url(),
@@ -155,7 +155,7 @@ def _job_facets(observed: Observed, manifest: Manifest | None) -> dict[str, Any]
 
 def _output(store: ArtifactStore, manifest: Manifest) -> OutputDataset:
     files = store.tree(manifest.digest)
-    figures = DatasetFacet().with_additional_properties(
+    figures: Any = DatasetFacet().with_additional_properties(
         figures={name: value for name, value in manifest.figures.items() if value is not None}
     )
     return OutputDataset(
