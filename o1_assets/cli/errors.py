@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.ask import AskError, UnknownModel, UnreadableQuestion
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.labels.studio.errors import LabelStudioError
@@ -11,6 +12,9 @@ from o1_assets.store.store import StoreError
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
+    AskError,
+    UnknownModel,
+    UnreadableQuestion,
     MissingInput,
     ProfileError,
     StoreError,

@@ -20,7 +20,7 @@ class Node:
     ended: the solution ends here. cut: not a whole step (cut off, or blank); not followed.
     forced: the answer was asked for before the policy gave one.
     samples: how many identical samples this node stands for. drawn: how many were taken after it.
-    made, visited: the tree's clock when the node was made, and each time it was expanded.
+    made, visited: the number of the request that made the node, and of each that asked for what follows it.
     visits, value: for strategies that come back to a node.
     """
 
@@ -78,7 +78,8 @@ class End:
 class Tree:
     """The search of one problem.
 
-    ends: solutions in the order in which they ended. clock: requests answered so far.
+    ends: solutions in the order in which they ended. clock: requests so far. rounds: the first request of each
+    round of requests that were answered together.
     tokens_generated: by the policy. tokens_scored: of distinct prefixes that the PRM was asked about.
     """
 
@@ -88,6 +89,7 @@ class Tree:
     nodes: list[Node] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     clock: int = 0
+    rounds: list[int] = field(default_factory=list)
     tokens_generated: int = 0
     tokens_scored: int = 0
 
@@ -98,8 +100,8 @@ class Tree:
     def root(self) -> Node:
         return self.nodes[0]
 
-    def add(self, parent: Node, text: str, token_ids: list[int], logprob: float) -> Node:
-        node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score, made=self.clock)
+    def add(self, parent: Node, text: str, token_ids: list[int], logprob: float, made: int = 0) -> Node:
+        node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score, made=made)
         parent.children.append(node)
         self.nodes.append(node)
         return node
