@@ -127,6 +127,8 @@ def ask(
     """Let baby-o1 answer: its reasoning step by step, and the answer."""
     from o1_assets.cli import ask as thinking
 
+    if tree is not None:
+        thinking.check_page(tree)
     settings = _settings(profile, set_)
     asked = thinking.ask(
         settings,

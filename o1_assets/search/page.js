@@ -4,6 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const ROW = 36, GAP = 46, MARGIN = 34, MANY = 40, FAR = 0.45;
 const PLAY_SECONDS = 20, SLOWEST = 900;
+const VOTES = 6, MAP = { width: 150, height: 260 };
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -89,12 +90,15 @@ function header() {
   $("question").textContent = tree.question;
   $("answer").textContent = tree.answer === null ? "none" : tree.answer;
   if (tree.forced) $("answer").append(element("span", "hint", " (asked for, not offered)"));
-  $("votes").replaceChildren(...tree.votes.slice(0, 12).map((vote) => {
+  const votes = [...tree.votes].sort((a, b) => (b.answer === tree.answer) - (a.answer === tree.answer));
+  $("votes").replaceChildren(...votes.slice(0, VOTES).map((vote) => {
     const item = element("li", vote.answer === tree.answer ? "won" : "");
     item.append(element("b", "", vote.answer), ` × ${vote.solutions}`);
-    if (vote.score !== null) item.append(`, score ${vote.score.toFixed(2)}`);
+    if (vote.score !== null) item.append(`, score ${vote.score.toFixed(1)}`);
+    item.title = `${vote.solutions} solutions with this answer${vote.score === null ? "" : `; their scores sum to ${vote.score.toFixed(2)}`}`;
     return item;
   }));
+  if (votes.length > VOTES) $("votes").append(element("li", "", `and ${votes.length - VOTES} other answers`));
   const many = (test) => nodes.filter(test).length;
   const counts = [
     ["steps", nodes.length - 1],
@@ -188,16 +192,18 @@ function stackOf(node, rest) {
   return stack;
 }
 
+/* Of a moment of the replay: what is found later has no dot yet, but keeps its place. */
 function paintStack({ box, rest }) {
   const measure = MEASURES[state.color];
   const dots = rest.slice(0, 8).map((node) => {
     const dot = element("i");
     const value = measure && node.fate !== "cut" ? measure.of(node) : null;
     dot.classList.toggle("none", value === null);
+    dot.classList.toggle("future", node.round >= time);
     if (value !== null) dot.style.setProperty("--c", color(value));
     return dot;
   });
-  box.replaceChildren(...dots, element("span", "", `+${rest.length}`));
+  box.replaceChildren(...dots, element("span", "", `+${rest.filter((node) => node.round < time).length}`));
   box.title = `${rest.length} steps looked at, not followed:\n${rest.slice(0, 12).map((n) => `${number(n.score)}  ${label(n)}`).join("\n")}`;
   box.setAttribute("aria-label", `${rest.length} steps looked at and not followed; show them`);
 }
@@ -314,13 +320,24 @@ function replay(to) {
     box.classList.toggle("future", node.round >= time);
     box.classList.toggle("now", at.has(node.index) && !done);
     box.classList.toggle("fresh", node.round === time - 1 && time > 0 && !done);
+    // Before it was gone on from, a step that was given up later was only looked at.
+    const begun = node.expanded.length > 0 && tree.moves[node.expanded[0]].round < time;
     const order = box.querySelector(".o");
-    if (order) order.hidden = tree.moves[node.expanded[0]].round >= time;
+    if (order) order.hidden = !begun;
+    if (node.fate === "gave up") {
+      box.classList.toggle("gaveup", begun);
+      box.classList.toggle("open", !begun);
+      box.querySelector(".m").hidden = !begun;
+    }
   }
-  for (const { box, rest } of stacks.values()) box.classList.toggle("future", rest.every((node) => node.round >= time));
+  for (const stack of stacks.values()) {
+    stack.box.classList.toggle("future", stack.rest.every((node) => node.round >= time));
+    paintStack(stack);
+  }
   for (const path of $("lines").children) path.classList.toggle("future", path.dataset.round >= time);
   arcs(done);
   caption(now, done);
+  later();
   remember();
 }
 
@@ -428,7 +445,7 @@ function details(node) {
     row("PRM: so is all before it", number(node.score, 3));
     if (node.q !== null) row("Q-value: it will end right", number(node.q, 3));
     row("prior among its siblings", number(node.prior, 3));
-    row("log-probability", number(node.logprob, 2));
+    row("probability by the policy", node.forced ? "–" : number(node.probability, 3));
     row("sampled", node.samples === 1 ? "once" : `${node.samples} times`);
   }
   if (node.visits) row("visits, mean value", `${node.visits}, ${number(node.value, 3)}`);
@@ -472,6 +489,7 @@ function move(x, y, scale) {
   place = { x, y, scale };
   $("stage").style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   $("stage").classList.toggle("far", scale < FAR);
+  later();
 }
 
 function zoom(by, x = $("port").clientWidth / 2, y = $("port").clientHeight / 2) {
@@ -488,6 +506,49 @@ function fit(least = 0) {
   move(Math.max(0, (port.clientWidth - stage.offsetWidth * scale) / 2), Math.max(0, (room - stage.offsetHeight * scale) / 3), scale);
 }
 
+/* The whole tree beside its part that is in sight. */
+function overview() {
+  const [port, stage, canvas] = [$("port"), $("stage"), $("map")];
+  const { x, y, scale } = place;
+  const all = x >= 0 && y >= 0 && x + stage.offsetWidth * scale <= port.clientWidth && y + stage.offsetHeight * scale <= port.clientHeight;
+  canvas.hidden = all;
+  if (all) return;
+  const k = Math.min(MAP.width / stage.offsetWidth, MAP.height / stage.offsetHeight);
+  const fine = devicePixelRatio || 1;
+  const [width, height] = [Math.ceil(stage.offsetWidth * k), Math.ceil(stage.offsetHeight * k)];
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  [canvas.width, canvas.height] = [width * fine, height * fine];
+  const paper = canvas.getContext("2d"), ink = getComputedStyle(document.body).color;
+  paper.scale(fine, fine);
+  for (const [index, box] of shown) {
+    const node = nodes[index];
+    if (node.round >= time) continue;
+    const value = MEASURES[state.color] ? MEASURES[state.color].of(node) : null;
+    paper.fillStyle = value === null ? "#8a93a5" : color(value);
+    paper.globalAlpha = node.fate === "open" || node.fate === "cut" ? 0.5 : 1;
+    paper.fillRect(box.x * k, box.y * k, Math.max(2, box.width * k), Math.max(1, 22 * k));
+    if (node.chosen) { paper.strokeStyle = ink; paper.lineWidth = 1; paper.strokeRect(box.x * k, box.y * k, box.width * k, Math.max(2, 26 * k)); }
+  }
+  paper.globalAlpha = 1;
+  paper.strokeStyle = "#4a90e2";
+  paper.lineWidth = 2;
+  paper.strokeRect((-x / scale) * k, (-y / scale) * k, (port.clientWidth / scale) * k, (port.clientHeight / scale) * k);
+  canvas.dataset.k = k;
+}
+
+let asked = 0;
+function later() {
+  cancelAnimationFrame(asked);
+  asked = requestAnimationFrame(overview);
+}
+
+function steer(event) {
+  if (!event.buttons) return;
+  const area = $("map").getBoundingClientRect(), k = Number($("map").dataset.k), { scale } = place;
+  move($("port").clientWidth / 2 - ((event.clientX - area.left) / k) * scale, $("port").clientHeight / 2 - ((event.clientY - area.top) / k) * scale, scale);
+}
+
 function reveal(index) {
   const box = shown.get(index);
   if (!box) return;
@@ -502,7 +563,7 @@ function pointers() {
   const port = $("port"), down = new Map();
   const spanOf = () => { const [a, b] = [...down.values()]; return Math.hypot(a.x - b.x, a.y - b.y); };
   port.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("#legend, .knob, .stack")) return;
+    if (event.target.closest("#legend, #map, .knob, .stack")) return;
     down.set(event.pointerId, { x: event.clientX, y: event.clientY });
   });
   port.addEventListener("pointermove", (event) => {
@@ -596,7 +657,7 @@ function begin() {
   const views = () => { for (const [name, id] of [["view", "view"], ["jumps", "jumps"], ["color", "measure"]]) $(id).value = state[name]; };
   $("which").addEventListener("change", () => { open(Number($("which").value)); views(); fit(0.62); });
   $("view").addEventListener("change", () => { state.view = $("view").value; folded.clear(); spread.clear(); layout(); replay(time); fit(0.62); });
-  $("measure").addEventListener("change", () => { state.color = $("measure").value; paint(); remember(); });
+  $("measure").addEventListener("change", () => { state.color = $("measure").value; paint(); later(); remember(); });
   $("jumps").addEventListener("change", () => { state.jumps = $("jumps").value; replay(time); });
   $("time").addEventListener("input", () => { stop(); replay(Number($("time").value)); follow(); });
   $("first").addEventListener("click", () => step(-time));
@@ -606,6 +667,8 @@ function begin() {
   $("in").addEventListener("click", () => zoom(1.25));
   $("out").addEventListener("click", () => zoom(0.8));
   $("fit").addEventListener("click", () => fit());
+  for (const kind of ["pointerdown", "pointermove"]) $("map").addEventListener(kind, steer);
+  addEventListener("resize", later);
   document.addEventListener("keydown", keys);
   pointers();
   recall();

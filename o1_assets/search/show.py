@@ -61,7 +61,7 @@ def _line(seen: Seen, back: int) -> Text:
         text.append(f"  path {seen.score:.2f}", "dim")
     if node.q is not None:
         text.append(f"  q {node.q:.2f}", "dim")
-    if seen.prior is not None:
+    if seen.prior is not None and seen.prior < 1:
         text.append(f"  prior {seen.prior:.2f}", "dim")
     if node.visits:
         text.append(f"  visits {node.visits}", "dim")

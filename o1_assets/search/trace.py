@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Seen:
             "probabilities": probabilities,
             "score": self.score,
             "q": node.q,
-            "logprob": node.logprob,
+            "probability": math.exp(node.logprob),
             "samples": node.samples,
             "visits": node.visits,
             "value": node.value / node.visits if node.visits else None,

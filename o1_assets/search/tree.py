@@ -25,7 +25,7 @@ class Node:
     """
 
     index: int
-    parent: Node | None
+    parent: Node | None = field(repr=False)
     text: str
     token_ids: list[int]
     logprob: float = 0.0
@@ -42,7 +42,7 @@ class Node:
     visited: list[int] = field(default_factory=list)
     visits: int = 0
     value: float = 0.0
-    children: list[Node] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list, repr=False)
 
     def path(self) -> list[Node]:
         """The nodes from the first step to this one; the root is not a step and is left out."""
