@@ -47,12 +47,12 @@ def record(store: ArtifactStore, key: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with untrained models: GPT*, baby-o1 v0 and v1, PRM v0 and v1."""
+    """A home with untrained models: GPT*, baby-o1 v0 and v1, PRM v0 and v1, Q-value model v0."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.reward.model import PRM_CLASSES, save_reward_model, start_reward_model
+    from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
 
     root, tokenizer = tmp_path_factory.mktemp("ask"), make_tokenizer(256)
     config = LlamaConfig(
@@ -68,8 +68,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         LlamaForCausalLM(config).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         record(store, key, folder)
-    for key in ("r00/prm", "r01/prm"):
-        model = start_reward_model(root / "generator/model", PRM_CLASSES, [-8.0, -2.0, 0.0])
+    for key in ("r00/prm", "r01/prm", "r00/q_value"):
+        classes = ORM_CLASSES if key.endswith("q_value") else PRM_CLASSES
+        model = start_reward_model(root / "generator/model", classes, [-8.0, -2.0, 0.0])
         save_reward_model(model, root / "generator/model", root / key)
         record(store, key, root / key)
     return root
@@ -123,6 +124,13 @@ def test_every_strategy_answers_and_equal_seeds_think_alike(home: Path, strategy
     arguments = (QUESTION, "--strategy", strategy, "--tokens", "60")
     first, again = answered(home, *arguments), answered(home, *arguments)
     assert first["strategy"] == strategy and first["answers"] == again["answers"]
+
+
+def test_a_star_reads_the_q_value_model_of_the_policys_round(home: Path) -> None:
+    result = answered(home, QUESTION, "--model", "r00/policy", "--strategy", "astar", "--tokens", "60")
+    assert set(result["models"]) == {"r00/policy", "r00/prm", "r00/q_value", "generator/model"}
+    [answer] = result["answers"]
+    assert any(step["q"] is not None for step in answer["steps"])
 
 
 def test_questions_of_one_batch_are_answered_as_alone(home: Path) -> None:
