@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.registry import by_name, load
+from o1_assets.files import json_bytes, replace_file
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -26,30 +26,40 @@ def main(arguments: list[str]) -> None:
     unknown = sorted(set(arguments) - known.keys())
     if unknown:
         raise SystemExit(f"there is no benchmark {unknown[0]!r}; choose of: {', '.join(known)}")
-    for name in arguments or list(known):
-        results = run(name, known[name])
+    for names in together(arguments or list(known), known):
+        results = run(names, known)
         for key, row in results.items():
             print(f"{key:40} {row['value']:10.3f} ± {row['spread']:.3f} {row['unit']:8} {row['against']}")
         _save(results)
 
 
-def run(name: str, file: str) -> dict[str, dict[str, Any]]:
-    """The results of one benchmark: median time and highest peak memory of its repetitions."""
-    benchmark = load(file)
-    seconds, gib = [], []
+def together(names: list[str], known: dict[str, str]) -> list[list[str]]:
+    """Names of benchmarks that measure the same prepared folder in one list."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(getattr(load(known[name]), "PREPARED", name), []).append(name)
+    return list(groups.values())
+
+
+def run(names: list[str], known: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The results of benchmarks on one folder: median time and highest peak memory of repetitions in turn."""
+    benchmarks = {name: load(known[name]) for name in names}
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        _child(file, "prepare", folder, 0)
-        for repetition in range(benchmark.REPETITIONS):
-            elapsed, peak = _child(file, "measure", folder, repetition)
-            seconds.append(elapsed)
-            gib.append(peak)
-    command = f"python -m benchmarks {name}"
-    return {
-        name: _row(median(seconds), max(seconds) - min(seconds), "s", command, benchmark.AGAINST),
-        name.removesuffix("_seconds") + "_peak_rss_gib": _row(
-            max(gib), max(gib) - min(gib), "GiB", command, benchmark.AGAINST
-        ),
-    }
+        _child(known[names[0]], "prepare", folder, 0)
+        for repetition in range(max(benchmark.REPETITIONS for benchmark in benchmarks.values())):
+            for name, benchmark in benchmarks.items():
+                if repetition < benchmark.REPETITIONS:
+                    measured[name].append(_child(known[name], "measure", folder, repetition))
+    results = {}
+    for name, benchmark in benchmarks.items():
+        seconds, gib = zip(*measured[name], strict=True)
+        command = f"python -m benchmarks {name}"
+        spread = max(seconds) - min(seconds)
+        results[name] = _row(median(seconds), spread, "s", command, benchmark.AGAINST)
+        memory = name.replace("_seconds", "", 1) + "_peak_rss_gib"
+        results[memory] = _row(max(gib), max(gib) - min(gib), "GiB", command, benchmark.AGAINST)
+    return results
 
 
 def _row(value: float, spread: float, unit: str, command: str, against: str) -> dict[str, Any]:
@@ -86,9 +96,7 @@ def _part(file: str, part: str, folder: str, repetition: str) -> None:
 
 def _save(results: dict[str, dict[str, Any]]) -> None:
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    partial = RESULTS.with_suffix(".partial")
-    partial.write_text(json.dumps({**known, **results}, indent=1, sort_keys=True) + "\n")
-    os.replace(partial, RESULTS)
+    replace_file(RESULTS, json_bytes({**known, **results}))
 
 
 if __name__ == "__main__":

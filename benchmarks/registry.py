@@ -6,7 +6,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-FILES = ("labels_ingest", "labels_increment", "selection_10m")
+FILES = (
+    "labels_ingest",
+    "labels_increment",
+    "selection_10m",
+    "status_after_a_year",
+    "audit_after_a_year",
+)
 
 
 class Benchmark(Protocol):
@@ -17,6 +23,7 @@ class Benchmark(Protocol):
     AGAINST: str
     """What the figure is to be compared with: a limit, or another tool's figure and where it is from."""
     REPETITIONS: int
+    # PREPARED: a name that modules share which prepare the same and leave it as it is; they are measured in turn.
 
     def prepare(self, folder: Path) -> None:
         """Builds in an empty folder what `measure` needs. The same every time."""

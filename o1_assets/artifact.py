@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from o1_assets.engine.interface import Engine
 
 
+Figures = dict[str, float | int | str | None]
+"""What a person wants to see of an artifact, by name."""
+
+
 class StageConfig(BaseModel):
     """Base of every stage's configuration: immutable, and a misspelt field is an error."""
 
@@ -54,6 +58,8 @@ class Task:
     seed: the only source of randomness allowed.
     open_engine: opens the checkpoint in a folder for sampling.
     progress: reports one line of progress to whoever watches the run.
+    unfinished: a folder, not made yet, that is still there when an equal computation is started again after this
+    one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
     """
 
     inputs: Mapping[str, Path]
@@ -61,6 +67,7 @@ class Task:
     seed: int
     open_engine: Callable[[Path], Engine]
     progress: Callable[[str], None] = lambda line: None
+    unfinished: Path | None = None
 
 
 @dataclass
@@ -71,7 +78,7 @@ class Outcome:
     before the function started.
     """
 
-    figures: dict[str, float | int | str | None] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     rows: int | None = None
     sample: list[dict[str, Any]] = field(default_factory=list)

@@ -60,7 +60,7 @@ def _beside(artifact: Artifact, check: Check) -> dg.AssetChecksDefinition:
     def body(store: StoreResource) -> dg.AssetCheckResult:
         opened = store.open()
         heads = {name: opened.head(name) for name in (artifact.key, *check.beside)}
-        folders = {name: opened.path(head.digest) for name, head in heads.items() if head}
+        folders = {name: opened.verified(head.digest) for name, head in heads.items() if head}
         made = heads[artifact.key]
         if made is None or len(folders) < len(heads):
             missing = ", ".join(name for name, head in heads.items() if head is None)

@@ -10,13 +10,17 @@ from jobs.jobs import JOBS
 from o1_assets.artifact import Artifact
 from o1_assets.dagster_assets import report_asset, to_asset
 from o1_assets.dagster_checks import checks_beside
+from o1_assets.dagster_instance import wait_for_writers
+from o1_assets.dagster_records import report_unknown
 from o1_assets.graph import build_graph
 from o1_assets.labels.studio.connection import labeling_home
 from o1_assets.labels.studio.hook import studio_pull
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
 from o1_assets.run_lock import RunLock
+from o1_assets.scratch import tidy
 from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
 from resources.compute import executor
 from resources.engine import EngineResource
 from resources.exclusive import exclusive
@@ -33,6 +37,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Settings) -> dg.Definitions:
     studio = LabelStudioResource(home=str(labeling_home(settings)))
+
+    def before(instance: dg.DagsterInstance) -> None:
+        store = ArtifactStore(settings.store, settings.work)
+        tidy(store)
+        report_unknown(instance, graph, store)
+
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         asset_checks=checks_beside(graph.values()),
@@ -43,10 +53,15 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
             "engine": EngineResource(name=profile.engine),
             "label_studio": studio,
         },
-        executor=exclusive(executor(profile.executor), RunLock(settings.lock)),
+        executor=exclusive(
+            executor(profile.executor),
+            RunLock(settings.lock),
+            before,
+        ),
     )
 
 
+wait_for_writers()
 # Dagster's own command-line tools import this module; where they start is not our business, the home is.
 settings = Settings.load()
 os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home()))

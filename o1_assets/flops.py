@@ -17,12 +17,12 @@ FORWARD = 2.0
 FORWARD_AND_BACKWARD = 6.0
 
 
-def flops_generate(params: int, tokens: int) -> float:
+def flops_generate(params: int, tokens: float) -> float:
     """FLOPs to sample `tokens` tokens, one forward pass each (the KV cache makes prompts cost once)."""
     return _count(FORWARD, params, tokens)
 
 
-def flops_score(params: int, tokens: int) -> float:
+def flops_score(params: int, tokens: float) -> float:
     """FLOPs to read `tokens` tokens once: a reward model, or log-probabilities of a given text."""
     return _count(FORWARD, params, tokens)
 
@@ -39,7 +39,7 @@ def non_embedding_parameters(model: PreTrainedModel) -> int:
     return sum(p.numel() for p in model.parameters() if id(p) not in skip)
 
 
-def _count(per_weight: float, params: int, tokens: int) -> float:
+def _count(per_weight: float, params: int, tokens: float) -> float:
     if params < 0 or tokens < 0:
         raise ValueError(f"parameters ({params}) and tokens ({tokens}) are counts, they cannot be negative")
     return per_weight * params * tokens

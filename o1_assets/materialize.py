@@ -9,19 +9,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from o1_assets.artifact import Artifact, Outcome, Task
+from o1_assets.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
 from o1_assets.engine.interface import Engine
+from o1_assets.scratch import Scratch, ScratchLost
 from o1_assets.settings import PROJECT
 from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
 from o1_assets.store.store import ArtifactStore, cache_key
+from o1_assets.trouble import disk_full
 
 LIBRARIES = (
     "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
@@ -43,9 +45,14 @@ class Made:
 
 def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, ManifestInput]:
     """The newest version of every input. Raises MissingInput when one was never made."""
+    return inputs_of(artifact, store.heads(set(artifact.inputs.values())))
+
+
+def inputs_of(artifact: Artifact, heads: Mapping[str, Manifest]) -> dict[str, ManifestInput]:
+    """As `current_inputs`, of heads that were read before: key -> newest version."""
     inputs = {}
     for name, key in artifact.inputs.items():
-        head = store.head(key)
+        head = heads.get(key)
         if head is None:
             raise MissingInput(f"{artifact.key} needs {key}, which has not been made; run `o1 run`")
         inputs[name] = ManifestInput(key=key, digest=head.digest, version=head.version)
@@ -73,40 +80,58 @@ def materialize(
     profile: str,
     open_engine: Callable[[Path], Engine],
     threads: int,
+    engine: str = "transformers",
     progress: Callable[[str], None] = lambda line: None,
 ) -> Made:
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
 
     Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
-    folder and no more. Raises MissingInput, Waiting, StoreError when an input or the result found is damaged, or
-    what the compute function raises.
+    folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
+    StoreError when an input or the result found is damaged, DiskFull, ScratchLost, or what the compute function
+    raises. engine: the name of what `open_engine` opens, for the manifest.
     """
     inputs = current_inputs(artifact, store)
     external = artifact.external() if artifact.external else None
-    found = store.cached(artifact_cache_key(artifact, inputs, external))
+    equal = artifact_cache_key(artifact, inputs, external)
+    found = store.cached(equal) or store.recorded(artifact.key, equal)
     if found is not None:
         store.verified(found.digest)
         store.adopt(found)
         return Made(found, cached=True)
 
-    prepare_compute(threads)
-    out = store.scratch()
+    prepare_compute(threads, artifact.resource_class)
+    unfinished = store.work / "unfinished" / equal
+    out = Scratch(store.scratch())
     started = time.perf_counter()
     try:
         task = Task(
             inputs={name: store.verified(item.digest) for name, item in inputs.items()},
-            out=out,
+            out=out.folder,
             seed=artifact.seed,
             open_engine=open_engine,
             progress=progress,
+            unfinished=unfinished,
         )
         outcome: Outcome = artifact.compute(task, artifact.config)
         # What arrived outside while it computed is not in the result, so it must not be in its key either.
         external = outcome.external or external
         seconds = time.perf_counter() - started
-        digest = store.put(out)
+        if out.lost():
+            raise FileNotFoundError(f"{out.folder} is gone")
+        digest = store.put(out.folder)
+    except Waiting:
+        raise
+    except Exception as error:
+        if full := disk_full(error, store.work):
+            raise full from error
+        if out.lost():
+            raise ScratchLost(
+                f"{out.folder} was removed while {artifact.key} was being made in it, so nothing of it was stored; "
+                "`o1 run` makes it again"
+            ) from error
+        raise
     finally:
-        shutil.rmtree(out, ignore_errors=True)
+        out.remove()
     manifest = Manifest(
         key=artifact.key,
         digest=digest,
@@ -129,41 +154,88 @@ def materialize(
         figures=outcome.figures,
         rows=outcome.rows,
         sample=outcome.sample,
-        environment=environment(threads),
+        environment=environment(threads, engine),
     )
-    return Made(store.record(manifest), cached=False)
+    manifest = store.record(manifest)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    _write_card(store, manifest, progress)
+    return Made(manifest, cached=False)
 
 
-def prepare_compute(threads: int) -> None:
-    """Fixes the thread count, on which the bytes of a result depend. Two spinning pools on few cores thrash."""
+def _write_card(store: ArtifactStore, manifest: Manifest, progress: Callable[[str], None]) -> None:
+    """A checkpoint's model card. It says nothing that the manifest does not, so it is no reason to fail."""
+    from o1_assets.audit.model_card import is_checkpoint, write_card
+
+    try:
+        if is_checkpoint(store, manifest):
+            write_card(store, manifest)
+    except Exception as error:
+        progress(f"no model card was written: {error}")
+
+
+def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
+    """Fixes what the bytes of a result depend on: the number of threads, and deterministic algorithms in torch.
+
+    The caller's own OMP_NUM_THREADS has no say: the number that the manifest records is the one computed with.
+    On GPUs torch has to be told before it is used; on CPUs the operators used here are deterministic as they are.
+    """
+    # Two spinning pools on few cores thrash.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
+    if "torch" in sys.modules or resource_class != "cpu":
+        import torch
+
+        torch.set_num_threads(threads)
+        # Some operators on GPUs have no deterministic form: they warn, and `o1 audit --replay` says how far apart
+        # two runs are. Fresh memory is never read, so it need not be filled.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-@cache
-def environment(threads: int) -> Environment:
+def environment(threads: int, engine: str = "transformers") -> Environment:
     return Environment(
         git_commit=_git("rev-parse", "HEAD"),
         git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
         python=platform.python_version(),
-        libraries={name: version for name in LIBRARIES if (version := _version(name))},
-        hardware=f"{platform.machine()} {_processor()}, {os.cpu_count()} cores",
+        libraries=_libraries(),
+        hardware=_hardware(),
         threads=threads,
+        engine=engine,
     )
 
 
+@cache
+def _libraries() -> dict[str, str]:
+    return {name: version for name in LIBRARIES if (version := _version(name))}
+
+
+@cache
+def _hardware() -> str:
+    gpus = [
+        line.split(":", 1)[1].strip()
+        for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        for line in file.read_text().splitlines()
+        if line.startswith("Model:")
+    ]
+    return ", ".join([f"{platform.machine()} {_processor()}", f"{os.cpu_count()} cores", *gpus])
+
+
 def _processor() -> str:
+    """The model, and what tells machines of one name apart: family, model number, widest vectors."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
         return platform.processor()
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    vectors = next((v for v in ("avx512f", "avx2", "asimd") if v in said.get("flags", "").split()), "")
+    details = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
+    more = ", ".join(filter(None, [*details, vectors]))
+    return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
 
 
 def _version(name: str) -> str | None:
@@ -173,6 +245,7 @@ def _version(name: str) -> str | None:
         return None
 
 
+@cache
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(

@@ -19,6 +19,10 @@ SETTLED_SECONDS = 10.0
 """A file younger than this may belong to a run that is just about to lock it."""
 
 
+class Busy(Exception):
+    """A run is at work on the store."""
+
+
 class RunLock:
     """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host."""
 
@@ -47,6 +51,22 @@ class RunLock:
             finally:
                 own.unlink(missing_ok=True)
 
+    @contextmanager
+    def hold_now(self, what: str) -> Iterator[None]:
+        """Keeps runs waiting, for what is no run itself. Raises Busy when one is at work."""
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        shared = FileLock(self.lock)
+        try:
+            shared.acquire(timeout=0)
+        except Timeout:
+            raise Busy(
+                f"a run is at work ({self.lock} is held), so {what}; try again when it has ended"
+            ) from None
+        try:
+            yield
+        finally:
+            shared.release()
+
     def busy(self) -> bool:
         """Whether a run holds the lock at this moment."""
         return self.lock.exists() and not _free(self.lock)
@@ -58,6 +78,11 @@ class RunLock:
 
     def forget(self, run_id: str) -> None:
         self._own(run_id).unlink(missing_ok=True)
+
+    def strangers(self, older_than: float) -> list[Path]:
+        """Files of runs of other hosts that were there before a time (seconds since 1970); they cannot be asked."""
+        own, files = f"@{socket.gethostname()}", sorted(self.alive.glob("*@*")) if self.alive.is_dir() else []
+        return [path for path in files if not path.name.endswith(own) and path.stat().st_mtime < older_than]
 
     def _own(self, run_id: str) -> Path:
         return self.alive / f"{run_id}@{socket.gethostname()}"

@@ -8,8 +8,8 @@ from typing import Literal
 
 from o1_assets.artifact import Artifact
 from o1_assets.code_version import code_version
-from o1_assets.graph import descendants
-from o1_assets.materialize import artifact_cache_key, current_inputs
+from o1_assets.graph import asked_for, descendants
+from o1_assets.materialize import artifact_cache_key, inputs_of
 from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.store import ArtifactStore
 
@@ -28,15 +28,18 @@ class Status:
 
 def graph_status(graph: dict[str, Artifact], store: ArtifactStore) -> dict[str, Status]:
     """One Status a key. A descendant of anything not fresh is stale itself: what it holds may have to change."""
+    heads = store.heads(graph)
+    present = store.present_of({head.digest for head in heads.values()})
     result: dict[str, Status] = {}
     for key, artifact in graph.items():
-        result[key] = _status(artifact, store, result)
+        result[key] = _status(artifact, heads, present, result)
     return result
 
 
 def makeable(graph: Mapping[str, Artifact], store: ArtifactStore, keys: set[str]) -> list[str]:
-    """`keys` and everything made from them, in the order of the data, without what lacks an input."""
-    wanted = descendants(graph, keys)
+    """`keys` and everything made from them, in the order of the data, without optional parts and what lacks an
+    input."""
+    wanted = descendants(graph, keys) & asked_for(graph)
     chosen: list[str] = []
     for key in graph:
         if key in wanted:
@@ -63,16 +66,19 @@ def behind(graph: Mapping[str, Artifact], store: ArtifactStore, keys: Iterable[s
     return late
 
 
-def _status(artifact: Artifact, store: ArtifactStore, known: dict[str, Status]) -> Status:
-    head = store.head(artifact.key)
+def _status(
+    artifact: Artifact, heads: Mapping[str, Manifest], present: set[str], known: dict[str, Status]
+) -> Status:
+    head = heads.get(artifact.key)
     if head is None:
-        return Status(artifact.key, "missing", "never made", None)
+        why = f"optional: `o1 run --with {artifact.part}`" if artifact.part else "never made"
+        return Status(artifact.key, "missing", why, None)
     upstream = [key for key in artifact.inputs.values() if known[key].state != "fresh"]
     if upstream:
         return Status(artifact.key, "stale", f"{upstream[0]} is {known[upstream[0]].state}", head)
-    inputs = current_inputs(artifact, store)
+    inputs = inputs_of(artifact, heads)
     if head.cache_key == artifact_cache_key(artifact, inputs):
-        if store.cached(head.cache_key) is None:
+        if head.digest not in present:
             return Status(artifact.key, "missing", "its object is gone from the store", head)
         return Status(artifact.key, "fresh", "", head)
     return Status(artifact.key, "stale", _difference(artifact, head, inputs), head)

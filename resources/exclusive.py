@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
 
 from o1_assets.run_lock import RunLock
 
+Before = Callable[[dg.DagsterInstance], object]
 
-def exclusive(inner: dg.ExecutorDefinition, lock: RunLock) -> dg.ExecutorDefinition:
+
+def exclusive(
+    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = lambda instance: None
+) -> dg.ExecutorDefinition:
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
     The second of two runs then finds what the first one made in the cache. `o1 run` brings its own executor and
-    holds the lock itself.
+    holds the lock itself. before: called under the lock, when no other run is at work; its failure is
+    a warning.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"
@@ -22,14 +27,14 @@ def exclusive(inner: dg.ExecutorDefinition, lock: RunLock) -> dg.ExecutorDefinit
         name=inner.name,
         config_schema=inner.config_schema,  # type: ignore[arg-type]  # it takes a made schema as well
         requirements=inner.get_requirements,
-        executor_creation_fn=lambda context: _Exclusive(create(context), lock),
+        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before),
         description=inner.description,
     )
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock) -> None:
-        self.inner, self.lock = inner, lock
+    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before = lambda instance: None) -> None:
+        self.inner, self.lock, self.before = inner, lock, before
 
     @property
     def retries(self) -> Any:
@@ -52,4 +57,8 @@ class _Exclusive(dg.Executor):
                 said = True
 
         with self.lock.hold(plan_context.run_id, waiting):
+            try:
+                self.before(plan_context.instance)
+            except Exception as error:
+                plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
             yield from self.inner.execute(plan_context, execution_plan)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.base.config import BaseConfig
 from o1_assets.flops import flops_train, non_embedding_parameters
+from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     task.progress(f"corpus: {len(corpus)} solutions")
 
     model = build_model(config, tokenizer, task.seed)
-    losses = train(model, pairs, config, task.seed, task.progress)
+    losses = train(model, pairs, config, task.seed, task.progress, Checkpoints.of(task))
     save(model, tokenizer, task.out)
     save_png(
         task.out / "plots" / "learning_curve.png",
@@ -143,12 +144,14 @@ def train(
     config: BaseConfig,
     seed: int,
     progress: Callable[[str], None] = lambda line: None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[float]:
-    """One pass over the pairs, in place. Returns the loss of every update."""
+    """One pass over the pairs, in place, from the last checkpoint on. Returns the loss of every update."""
     import torch
 
     from o1_assets.parallel import backward, workers
     from o1_assets.reward.optimizer import MuonAdamW
+    from o1_assets.training.state import set_random_state
 
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     ours = {id(p) for p in matrices}
@@ -159,17 +162,29 @@ def train(
         optimizer, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
     )
     losses: list[float] = []
+    checkpoints = checkpoints or Checkpoints()
+    if found := checkpoints.load():
+        done, state = found
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        losses = state["losses"]
+        set_random_state(state["random"])
+        progress(f"continues at update {done} of {len(groups)}")
     started = time.monotonic()
     model.train()
     parameters = list(model.parameters())
     with workers() as pool:
-        for update, batch in enumerate(groups, 1):
+        for update, batch in enumerate(groups[len(losses) :], len(losses) + 1):
             parts = [batch[i :: torch.get_num_threads()] for i in range(torch.get_num_threads())]
             share = partial(solution_loss, model, total=sum(len(s) for _, s in batch))
             losses.append(backward(pool, share, [part for part in parts if part], parameters))
             torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
             optimizer.step()
             schedule.step()
+            if checkpoints.due():
+                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                checkpoints.save(update, {**state, "schedule": schedule.state_dict(), "losses": losses})
             if update % 100 == 0:
                 recent = sum(losses[-100:]) / 100
                 progress(

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from o1_assets.engine.cache import BufferCache
+from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import ends_step
@@ -51,11 +52,9 @@ class TransformersEngine:
     @classmethod
     def open(cls, path: Path, batch_size: int = 512) -> TransformersEngine:
         """The checkpoint in a folder, in float32 on a CPU, in its own precision on a GPU."""
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         gpu = torch.cuda.is_available()
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto" if gpu else "float32")
-        return cls(model.to("cuda" if gpu else "cpu").eval(), AutoTokenizer.from_pretrained(path), batch_size)
+        model = load_causal_lm(path, "auto" if gpu else "float32")
+        return cls(model.to("cuda" if gpu else "cpu").eval(), load_tokenizer(path), batch_size)
 
     def close(self) -> None:
         self.model = None

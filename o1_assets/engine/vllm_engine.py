@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.engine.checkpoint import load_config, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
 from o1_assets.flops import non_embedding_parameters
@@ -21,19 +22,21 @@ class VllmEngine:
     tokenizer: PreTrainedTokenizerBase
 
     def __init__(self, path: Path, **options: Any) -> None:
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
         from vllm import LLM
 
-        self.tokenizer = AutoTokenizer.from_pretrained(path)
+        self.tokenizer = load_tokenizer(path)
         self._llm: Any = LLM(
-            model=str(path), enable_prefix_caching=True, logprobs_mode="raw_logprobs", **options
+            model=str(path),
+            load_format="safetensors",
+            enable_prefix_caching=True,
+            logprobs_mode="raw_logprobs",
+            **options,
         )
         import torch
 
         with torch.device("meta"):
-            self.parameters = non_embedding_parameters(
-                AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path))
-            )
+            self.parameters = non_embedding_parameters(AutoModelForCausalLM.from_config(load_config(path)))
         self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]
 
     def sample(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.flops import flops_train, non_embedding_parameters
 from o1_assets.generator.config import SftConfig
+from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -19,22 +19,25 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint."""
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.evaluation.plots import Axis, Series, save_png
+    from o1_assets.training.trainer import KeepState
 
     gpu = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(task.inputs["base"], dtype="auto" if gpu else "float32")
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["base"])
+    model = load_causal_lm(task.inputs["base"], "auto" if gpu else "float32")
+    tokenizer = load_tokenizer(task.inputs["base"])
     sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
     rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
     task.progress(f"{len(rows)} solutions")
-    with tempfile.TemporaryDirectory() as work:
+    keep = KeepState(Checkpoints.of(task), after_log=True)
+    with keep.checkpoints.scratch() as scratch:
         trainer = SFTTrainer(
             model=model,
             args=SFTConfig(
-                output_dir=work,
+                output_dir=str(scratch),
                 num_train_epochs=1,
                 per_device_train_batch_size=config.batch_size,
                 learning_rate=config.learning_rate,
@@ -53,9 +56,10 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
+            callbacks=[keep],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
         losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     model.eval()
     model.save_pretrained(task.out)

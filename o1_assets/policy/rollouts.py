@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from o1_assets.artifact import Cost
 from o1_assets.engine.interface import Engine, SamplingParams
 from o1_assets.engine.steps import step_ends
 from o1_assets.policy.advantages import Floats, minimum_advantages, outcome_advantages, process_advantages
@@ -47,6 +48,8 @@ class Collector:
     grade: Callable[[str, str], bool] | None = None
     """(prompt, solution) -> is its answer correct; used, and only there, where the reward says `grader`."""
     tokens_generated: int = 0
+    scored_before: Cost = field(default_factory=Cost)
+    """What the reward models cost before this process went on with the training."""
 
     def prompt_ids(self, prompt: str) -> list[int]:
         return list(self.engine.tokenizer.encode(prompt, add_special_tokens=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout
 from o1_assets.problems.answers import extract_answer
 from o1_assets.seeds import derive_seed
+from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,16 +31,23 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
 
     The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.score import load_scorer
 
-    model = AutoModelForCausalLM.from_pretrained(task.inputs["policy"], dtype="float32")
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["policy"])
+    model = load_causal_lm(task.inputs["policy"])
+    tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     curve, collector, tokens_trained = train_policy(
-        model, tokenizer, scorer, draw_problems(problems, config, task.seed), config, task.seed, task.progress
+        model,
+        tokenizer,
+        scorer,
+        draw_problems(problems, config, task.seed),
+        config,
+        task.seed,
+        task.progress,
+        Checkpoints.of(task),
+        scorer.cost,
     )
     model.save_pretrained(task.out)
     tokenizer.save_pretrained(task.out)
@@ -47,11 +55,15 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     save_plots(curve, task.out / "plots")
 
     parameters = collector.engine.parameters
-    cost = scorer.cost() + Cost(
-        flops=flops_generate(parameters, collector.tokens_generated)
-        + flops_train(parameters, tokens_trained),
-        tokens_generated=collector.tokens_generated,
-        tokens_trained=tokens_trained,
+    cost = (
+        collector.scored_before
+        + scorer.cost()
+        + Cost(
+            flops=flops_generate(parameters, collector.tokens_generated)
+            + flops_train(parameters, tokens_trained),
+            tokens_generated=collector.tokens_generated,
+            tokens_trained=tokens_trained,
+        )
     )
     return Outcome(figures=_figures(curve), cost=cost, rows=len(curve), sample=curve[-5:])
 
@@ -72,10 +84,13 @@ def train_policy(
     config: PolicyConfig,
     seed: int,
     progress: Callable[[str], None] = lambda line: None,
+    checkpoints: Checkpoints | None = None,
+    scored: Callable[[], Cost] = Cost,
 ) -> tuple[list[Curve], Collector, int]:
-    """Trains `model` in place, `problems_per_update` of the problems an update.
+    """Trains `model` in place, `problems_per_update` of the problems an update, from the last checkpoint on.
 
-    Returns the learning curve (one row an update), the collector with its counts, and the tokens trained on.
+    scored: what `rewards` has cost in this process. Returns the learning curve (one row an update), the collector
+    with its counts, and the tokens trained on.
     """
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
@@ -83,6 +98,7 @@ def train_policy(
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.parallel import workers
     from o1_assets.policy.grpo import ProcessGRPOTrainer
+    from o1_assets.training.trainer import KeepState
 
     rows = [
         {"prompt": config.prompt_template.replace("{question}", problem["question"])} for problem in problems
@@ -113,18 +129,33 @@ def train_policy(
         )
         return made
 
-    with tempfile.TemporaryDirectory() as scratch, workers() as pool:
+    keep = KeepState(
+        checkpoints or Checkpoints(),
+        after_log=False,
+        figures=lambda: {
+            "curve": curve,
+            "tokens_generated": collector.tokens_generated,
+            "tokens_trained": tokens_trained,
+            "scored": asdict(collector.scored_before + scored()),
+        },
+    )
+    if before := keep.figures_before:
+        curve, tokens_trained = before["curve"], before["tokens_trained"]
+        collector.tokens_generated = before["tokens_generated"]
+        collector.scored_before = Cost(**before["scored"])
+    with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = ProcessGRPOTrainer(
             pool=pool,
             model=model,
-            args=_arguments(config, seed, Path(scratch)),
+            args=_arguments(config, seed, scratch),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
+            callbacks=[keep],
             groups=groups,
             chunks=config.chunks,
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
     return curve, collector, tokens_trained
 
 

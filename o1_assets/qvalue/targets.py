@@ -42,7 +42,7 @@ def bootstrapped(solved: Solved, values: Mapping[int, float]) -> dict[int, float
         if node.ended:
             targets[node.index] = solved.outcome(node.answer)
             continue
-        after = [values[child.index] for child in node.children if child.index in values]
+        after = [values[child.index] for child in node.children if child.index in values and not child.cut]
         if after:
             targets[node.index] = max(after)
     return targets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +19,8 @@ from o1_assets.reward.model import RewardModel
 from o1_assets.reward.optimizer import MuonAdamW
 from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
+from o1_assets.training.checkpoint import Checkpoints
+from o1_assets.training.trainer import KeepState
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
 """A row, the class of each of its tokens (-100: none) or the chance of the second of two classes (NaN: none), the
@@ -34,19 +35,24 @@ def fit(
     config: RewardModelConfig,
     seed: int,
     progress: Callable[[str], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[tuple[int, float]]:
-    """Train in place on the items in order, batch_size at a time. Returns (update, mean loss since the last)."""
+    """Train in place on the items in order, batch_size at a time, from the last checkpoint on.
+
+    Returns (update, mean loss since the last).
+    """
     updates = len(items) // config.batch_size
     optimizer = build_optimizer(model, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda update: learning_rate_factor(update, updates, config.warmup)
     )
-    with tempfile.TemporaryDirectory() as scratch, workers() as pool:
+    keep = KeepState(checkpoints or Checkpoints(), after_log=True)
+    with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = SharingTrainer(
             pool=pool,
             model=model,
             args=TrainingArguments(
-                output_dir=scratch,
+                output_dir=str(scratch),
                 per_device_train_batch_size=config.batch_size,
                 max_steps=updates,
                 train_sampling_strategy="sequential",
@@ -63,10 +69,10 @@ def fit(
             data_collator=collate_items,
             train_dataset=list(items),
             optimizers=(optimizer, schedule),
-            callbacks=[_Progress(progress)],
+            callbacks=[_Progress(progress), keep],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
         history = [(int(e["step"]), float(e["loss"])) for e in trainer.state.log_history if "loss" in e]
     model.eval()
     return history

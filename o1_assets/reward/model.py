@@ -13,7 +13,9 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, Cache, PreTrainedModel
+from transformers import Cache, PreTrainedModel
+
+from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
 
 FEATURE_FILE = "probability_feature.safetensors"
 PRM_CLASSES = ("negative", "neutral", "positive")
@@ -126,7 +128,7 @@ def start_reward_model(
     edges: knots of the probability feature, None for none. A new head is drawn from torch's global generator.
     Raises ValueError if the checkpoint is a reward model with other classes or another feature.
     """
-    config = AutoConfig.from_pretrained(checkpoint)
+    config = load_config(checkpoint)
     if any("TokenClassification" in name for name in config.architectures or ()):
         model = load_reward_model(checkpoint)
         saved = list((model.backbone.config.id2label or {}).values())
@@ -152,13 +154,8 @@ def load_reward_model(path: Path) -> RewardModel:
 def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> None:
     """Write the model and the tokenizer of the checkpoint it began as."""
     model.save(path)
-    AutoTokenizer.from_pretrained(tokenizer_from).save_pretrained(path)
+    load_tokenizer(tokenizer_from).save_pretrained(path)
 
 
 def _backbone(path: Path, **options: Any) -> PreTrainedModel:
-    return cast(
-        PreTrainedModel,
-        AutoModelForTokenClassification.from_pretrained(
-            path, dtype="float32", use_safetensors=True, attn_implementation="sdpa", **options
-        ),
-    )
+    return cast(PreTrainedModel, load_token_classifier(path, attn_implementation="sdpa", **options))

@@ -44,6 +44,13 @@ class MuonAdamW(torch.optim.Optimizer):
         self.momentum = momentum
         super().__init__([{"params": list(matrices), "lr": muon_lr}, *(dict(group) for group in others)], {})
 
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "adamw": self.adamw.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({name: state_dict[name] for name in ("state", "param_groups")})
+        self.adamw.load_state_dict(state_dict["adamw"])
+
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         by_shape: dict[torch.Size, list[Parameter]] = defaultdict(list)

@@ -136,17 +136,14 @@ def load_scorer(reward_model: Path, generator: Path, orm: Path | None = None) ->
 
     The generator is opened only if a model reads its log-probabilities.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.model import load_reward_model
 
     models = [load_reward_model(path) for path in (reward_model, orm) if path is not None]
     opened = None
     if any(model.feature is not None for model in models):
-        opened = AutoModelForCausalLM.from_pretrained(
-            generator, dtype="float32", use_safetensors=True, attn_implementation="sdpa"
-        ).eval()
-    return Scorer(models, opened, AutoTokenizer.from_pretrained(reward_model))
+        opened = load_causal_lm(generator, attn_implementation="sdpa").eval()
+    return Scorer(models, opened, load_tokenizer(reward_model))
 
 
 def _outcomes(classes: Sequence[NDArray[np.float64]]) -> list[float]:

@@ -62,10 +62,10 @@ def choose_models(store: ArtifactStore, profile: Profile, reads: Reads, key: str
     for name in wanted.values():
         judge = _first(store, [f"{r}/{name}" for r in rounds])
         if judge is None:
-            needs = f"{rounds[0]}/{name}"
+            how = "o1 run --with thinking" if name == "q_value" else "o1 run"
             raise MissingInput(
-                f"this way of thinking needs {needs}, which has not been made; run `o1 run`, or "
-                "take --strategy chain or consistency"
+                f"this way of thinking needs {rounds[0]}/{name}, which has not been made; run `{how}`, or take "
+                "another --strategy: chain and consistency need the policy alone"
             )
         chosen[name] = judge
     if wanted:

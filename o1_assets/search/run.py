@@ -151,6 +151,8 @@ class _Search:
                 for node in (end.path() if isinstance(request, Rollout) else [end])
             ]
         )
+        for tree in {id(tree): tree for tree, _ in requests}.values():
+            tree.ledger.append((tree.tokens_generated, tree.tokens_scored))
         return replies
 
     def _sample(self, requests: Sequence[tuple[Tree, Request]]) -> list[list[Drawn]]:

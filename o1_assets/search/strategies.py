@@ -32,12 +32,6 @@ def chains_at_once(budget: Budget) -> int:
     return max(1, min(AT_ONCE, budget.tokens // budget.solution_tokens))
 
 
-def descents(budget: Budget) -> int:
-    """Of MCTS: as many as the budget could pay for if each sampled four steps of a token. In a tree that has been
-    seen to its ends almost every descent samples nothing, and without a limit the budget would never be spent."""
-    return max(16, budget.tokens // 4)
-
-
 STRATEGIES: Mapping[str, Named] = {
     "direct": Named("The answer at once, without any step.", lambda budget: Direct()),
     "chain": Named("One chain of thought.", lambda budget: Chain()),
@@ -63,7 +57,7 @@ STRATEGIES: Mapping[str, Named] = {
     ),
     "mcts": Named(
         "Monte Carlo tree search: returns to steps by PUCT, the policy's probability as prior, the PRM as value.",
-        lambda budget: PuctSearch(simulations=descents(budget), choice="weighted"),
+        lambda budget: PuctSearch(simulations=None, choice="weighted"),
     ),
     "astar": Named(
         "A*: always goes on from the most promising step so far, by the PRM and the Q-value model.",

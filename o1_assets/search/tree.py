@@ -81,6 +81,7 @@ class Tree:
     ends: solutions in the order in which they ended. clock: requests so far. rounds: the first request of each
     round of requests that were answered together.
     tokens_generated: by the policy. tokens_scored: of distinct prefixes that the PRM was asked about.
+    ledger: both, after each time that requests were answered.
     """
 
     prompt: str
@@ -92,6 +93,7 @@ class Tree:
     rounds: list[int] = field(default_factory=list)
     tokens_generated: int = 0
     tokens_scored: int = 0
+    ledger: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.nodes.append(Node(index=0, parent=None, text="", token_ids=[]))

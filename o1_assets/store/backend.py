@@ -2,53 +2,187 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from o1_assets.files import replace_file
+from o1_assets.store.listing import Stored, listed, walk_folder
+from o1_assets.store.remote import StoreError, answers, has_bucket, open_url
 
+__all__ = ["TRASH", "Backend", "StoreError", "Stored"]
 
-class StoreError(Exception):
-    """Something in the store is missing or is not what its digest says."""
+TRASH = ".trash"
+"""Where a folder is moved, in one step, that is about to be removed."""
+_CHUNK = 500
 
 
 class Backend:
-    """Names are relative to `url` and joined by /. local: a rename is what makes things visible, else one PUT."""
+    """Names are relative to `url` and joined by /. local: a rename is what makes things visible, else one PUT.
+
+    Every method raises StoreError on a name that leads out of the store, and when the store cannot be reached or
+    refuses.
+    """
 
     def __init__(self, url: str) -> None:
-        # Another process may write at any time, so what a listing said once is never believed.
-        self.fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        self.root: str = root.rstrip("/")
+        self.fs, self.root = open_url(url)
         self.url = url
         self.local = isinstance(self.fs, LocalFileSystem)
+        self._bucket_seen = not has_bucket(url)
 
     def place(self, name: str) -> str:
         return f"{self.root}/{name}"
 
+    def own(self, name: str) -> str:
+        """As `place`. Raises StoreError if the name, or a link on the way to it, leads out of the store."""
+        parts = name.split("/")
+        if not all(part.strip(".") for part in parts):
+            raise StoreError(f"{name!r} is a path outside of the store {self.url}")
+        place = self.root
+        for part in parts:
+            place = f"{place}/{part}"
+            if self.local and os.path.islink(place):
+                raise StoreError(
+                    f"{place} is a link, and a store follows none; put what it should lead to there"
+                )
+        return place
+
     def exists(self, name: str) -> bool:
-        return bool(self.fs.exists(self.place(name)))
+        if self.local:
+            return os.path.exists(self.own(name))
+        with self._answers():
+            return bool(self.fs.exists(self.own(name))) or self._absent()
 
     def read(self, name: str) -> bytes | None:
         """None when there is no such file."""
         try:
-            content: bytes = self.fs.cat_file(self.place(name))
+            if self.local:
+                return Path(self.own(name)).read_bytes()
+            with self._answers():
+                content: bytes = self.fs.cat_file(self.own(name))
         except FileNotFoundError:
+            self._absent()
             return None
+        except OSError as error:
+            raise StoreError(f"{self.place(name)} cannot be read: {error.strerror or error}") from None
         return content
 
+    def read_many(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
+        """As `read` for each name, many at once where that is quicker; what is not there is left out."""
+        for start in range(0, len(names), _CHUNK):
+            chunk = names[start : start + _CHUNK]
+            for name, content in self._read_local(chunk) if self.local else self._read_remote(chunk):
+                if content is not None:
+                    yield name, content
+
     def write(self, name: str, content: bytes) -> None:
+        place = self.own(name)
         if self.local:
-            replace_file(Path(self.place(name)), content)
-        else:
-            self.fs.pipe_file(self.place(name), content)
+            replace_file(Path(place), content)
+            return
+        with self._answers():
+            self._bucket()
+            self.fs.pipe_file(place, content)
+
+    def upload(self, source: Path, name: str) -> None:
+        """A local file into a store that is not local."""
+        with self._answers():
+            self._bucket()
+            self.fs.put_file(str(source), self.own(name))
+
+    def download(self, name: str, target: Path) -> None:
+        """Raises FileNotFoundError, StoreError."""
+        with self._answers():
+            self.fs.get_file(self.own(name), str(target))
 
     def names(self, folder: str) -> list[str]:
         """What lies in a folder, sorted, without what is still being written; empty when it does not exist."""
         try:
-            paths = self.fs.ls(self.place(folder), detail=False)
+            with self._answers():
+                paths = self.fs.ls(self.own(folder), detail=False)
         except FileNotFoundError:
+            self._absent()
             return []
         names = (str(path).rstrip("/").rpartition("/")[2] for path in paths)
         return sorted(name for name in names if name and not name.startswith("."))
+
+    def walk(self, folder: str) -> Iterator[Stored]:
+        """Every file below a folder, also what is still being written. Links are neither followed nor shown."""
+        if self.local:
+            return walk_folder(Path(self.root), folder)
+        with self._answers():
+            return listed(self.root, self.fs.find(self.place(folder), detail=True))
+
+    def remove(self, names: list[str]) -> None:
+        """Files, in this order, elsewhere than on a disk some hundreds at once; what is gone already is no error."""
+        for start in range(0, len(names), _CHUNK):
+            places = [self.own(name) for name in names[start : start + _CHUNK]]
+            if self.local:
+                for place in places:
+                    Path(place).unlink(missing_ok=True)
+                continue
+            with self._answers():
+                if self.fs.async_impl:
+                    self.fs.rm(places)
+                    if self.fs.exists(places[-1]):  # a bulk answer does not say that it refused
+                        raise PermissionError(f"{places[-1]} could not be removed")
+                for place in [] if self.fs.async_impl else places:
+                    with suppress(FileNotFoundError):
+                        self.fs.rm_file(place)
+
+    def remove_folder(self, name: str, first: str) -> None:
+        """A folder and all in it, so that a half of it never looks like a whole.
+
+        first: the file whose absence says that the folder is not there, where a rename cannot say it.
+        """
+        if self.local:
+            folder, trash = Path(self.own(name)), Path(self.own(TRASH), uuid.uuid4().hex)
+            trash.parent.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):
+                folder.rename(trash)
+                shutil.rmtree(trash, ignore_errors=True)
+            return
+        self.remove([f"{name}/{first}"])
+        self.remove([entry.name for entry in self.walk(name)])
+
+    def _read_local(self, names: list[str]) -> Iterator[tuple[str, bytes | None]]:
+        return ((name, self.read(name)) for name in names)
+
+    def _read_remote(self, names: list[str]) -> Iterator[tuple[str, bytes | None]]:
+        by_place = {self.own(name): name for name in names}
+        with self._answers():
+            got = self.fs.cat(list(by_place), on_error="return")
+            failed = [
+                e for e in got.values() if isinstance(e, Exception) and not isinstance(e, FileNotFoundError)
+            ]
+            if failed:
+                raise failed[0]
+        if len(got) < len(by_place) or any(isinstance(content, Exception) for content in got.values()):
+            self._absent()
+        return ((by_place[place], content) for place, content in got.items() if isinstance(content, bytes))
+
+    def _answers(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.local else answers(self.url)
+
+    def _absent(self) -> bool:
+        """Always False. Something is not there: is the bucket?"""
+        self._bucket()
+        return False
+
+    def _bucket(self) -> None:
+        """Raises StoreError if the bucket does not exist; asked once. Some servers would make it at the first PUT."""
+        if not self._bucket_seen:
+            bucket = self.root.partition("/")[0]
+            with self._answers():
+                if not self.fs.exists(bucket):
+                    raise StoreError(
+                        f"the bucket {bucket} of the store {self.url} does not exist, or nobody may see it with "
+                        "these credentials; make it first, or correct O1_STORE"
+                    )
+            self._bucket_seen = True

@@ -1,12 +1,15 @@
 """The DuckDB catalogue: one view a table of every artifact's newest version, and one of all manifests.
 
 Views only, over the store's own Parquet files: it can be deleted and rebuilt at any time. It is written to
-a new file that replaces the old one in one step, so that a reader never meets a writer's lock.
+a new file, of a name that no other writer has, that replaces the old one in one step: nobody ever meets a
+writer's lock.
 """
 
 from __future__ import annotations
 
 import os
+import uuid
+from fnmatch import fnmatch
 from pathlib import Path
 
 import duckdb
@@ -21,8 +24,7 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
 
     manifests: key -> newest version. Query it with: duckdb catalogue.duckdb 'select * from artifacts'.
     """
-    temporary = target.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     views = []
     rows = [
         {
@@ -42,13 +44,18 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
         connection.execute("create table artifacts as select * from manifest_rows")
         connection.unregister("manifest_rows")
         for key, manifest in manifests.items():
-            folder = store.path(manifest.digest)
+            files = [entry["path"] for entry in store.tree(manifest.digest)]
+            if not any(fnmatch(path, "*.parquet") for path in files):
+                continue  # of a remote store nothing is fetched that no view shows
+            folder = store.verified(manifest.digest)
             for file in sorted(folder.glob("*.parquet")):
                 name = f"{key}.{file.stem}"
                 path = str(file).replace("'", "''")
                 connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")
                 views.append(name)
+        connection.close()
+        os.replace(temporary, target)
     finally:
         connection.close()
-    os.replace(temporary, target)
+        temporary.unlink(missing_ok=True)
     return views

@@ -33,5 +33,10 @@ def folder_tree(folder: Path) -> list[dict[str, Any]]:
     return sorted(tree, key=lambda entry: entry["path"])
 
 
+def tree_bytes(tree: list[dict[str, Any]]) -> bytes:
+    """tree.json, the one way to write it."""
+    return json.dumps(tree, indent=1).encode()
+
+
 def tree_digest(tree: list[dict[str, Any]]) -> str:
     return sha256_json(tree)

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from o1_assets.files import publish
+from o1_assets.scratch import scratch_name
 from o1_assets.store.backend import Backend, StoreError
-from o1_assets.store.digest import TREE, folder_tree, tree_digest
+from o1_assets.store.digest import TREE, folder_tree, tree_bytes, tree_digest
+from o1_assets.store.kinds import check_kinds
 
 _HEX = set("0123456789abcdef")
 
@@ -29,23 +31,30 @@ class Objects:
         self.url = url
         self.backend = Backend(url)
         self.work = work
-        self._verified: dict[str, tuple[tuple[int, int, int], ...]] = {}
+        self._verified: dict[str, tuple[tuple[int, ...], ...]] = {}
 
     def scratch(self) -> Path:
         """A new empty folder beside nothing else, on the same disk as the store when that is local."""
-        folder = self.work / "scratch" / uuid.uuid4().hex
+        folder = self.work / "scratch" / scratch_name()
         folder.mkdir(parents=True)
         return folder
 
     def put(self, folder: Path) -> str:
-        """Moves a finished local folder into the store; returns its digest. Equal content is stored once."""
+        """Moves a finished local folder into the store; returns its digest. Equal content is stored once.
+
+        Raises ValueError on a link, StoreError on a file of a kind that no artifact holds (kinds.py), and when
+        the equal content that is there was damaged since.
+        """
         tree = folder_tree(folder)
+        check_kinds(folder)
         digest = tree_digest(tree)
         name = object_name(digest)
         if self.present(digest):
+            if self.backend.local:
+                self.verified(digest)
             shutil.rmtree(folder)
             return digest
-        (folder / TREE).write_text(json.dumps(tree, indent=1))
+        (folder / TREE).write_bytes(tree_bytes(tree))
         if self.backend.local:
             for entry in tree:
                 os.chmod(folder / entry["path"], 0o444)
@@ -53,15 +62,20 @@ class Objects:
                 shutil.rmtree(folder)
         else:
             for entry in [*tree, {"path": TREE}]:
-                self.backend.fs.put_file(
-                    str(folder / entry["path"]), self.backend.place(f"{name}/{entry['path']}")
-                )
+                self.backend.upload(folder / entry["path"], f"{name}/{entry['path']}")
             shutil.rmtree(folder)
         return digest
 
     def present(self, digest: str) -> bool:
         """Whether the object is there; its bytes are not looked at."""
         return self.backend.exists(f"{object_name(digest)}/{TREE}")
+
+    def present_of(self, digests: Iterable[str]) -> set[str]:
+        """Those of `digests` whose object is there, asked for together."""
+        by_name = {f"{object_name(digest)}/{TREE}": digest for digest in digests}
+        if self.backend.local:
+            return {digest for name, digest in by_name.items() if self.backend.exists(name)}
+        return {by_name[name] for name, _ in self.backend.read_many(list(by_name))}
 
     def path(self, digest: str) -> Path:
         """A local folder with the object's files (a checked copy when the store is remote).
@@ -70,16 +84,16 @@ class Objects:
         """
         if not self.present(digest):
             raise StoreError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
-        place = self.backend.place(object_name(digest))
+        name = object_name(digest)
         if self.backend.local:
-            return Path(place)
+            return Path(self.backend.place(name))
         copy = self.work / "copies" / digest
         if not copy.exists():
             scratch = self.scratch()
             try:
                 for entry in self.tree(digest):
                     (scratch / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
-                    self.backend.fs.get_file(f"{place}/{entry['path']}", str(scratch / entry["path"]))
+                    self.backend.download(f"{name}/{entry['path']}", scratch / entry["path"])
                 if tree_digest(folder_tree(scratch)) != digest:
                     raise StoreError(f"object {digest} is not what its digest says; {self._remedy(digest)}")
                 publish(scratch, copy)
@@ -91,8 +105,8 @@ class Objects:
         """As `path`, after every byte was compared with the digest: once a process, and again if a file changed."""
         folder = self.path(digest)
         seen = tuple(
-            (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            for stat in (path.stat() for path in sorted(folder.rglob("*")))
+            (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+            for stat in (path.lstat() for path in sorted(folder.rglob("*")))
         )
         if self._verified.get(digest) != seen:
             self.verify(digest)
@@ -102,15 +116,21 @@ class Objects:
     def verify(self, digest: str) -> None:
         """Reads every byte of the object. Raises StoreError naming the first file that is not as recorded."""
         recorded = {entry["path"]: entry for entry in self.tree(digest)}
-        if tree_digest(list(recorded.values())) != digest:
-            raise StoreError(f"tree.json of object {digest} is damaged; {self._remedy(digest)}")
-        actual = {entry["path"]: entry for entry in folder_tree(self.path(digest))}
+        folder = self.path(digest)
+        try:
+            actual = {entry["path"]: entry for entry in folder_tree(folder)}
+        except ValueError as error:
+            raise StoreError(f"{error}; {self._remedy(digest)}") from None
         for name in sorted(recorded.keys() | actual.keys()):
             if recorded.get(name) != actual.get(name):
                 raise StoreError(f"{name} of object {digest} is not what was stored; {self._remedy(digest)}")
+        check_kinds(folder)
 
     def tree(self, digest: str) -> list[dict[str, Any]]:
-        """The object's files as tree.json lists them: path, size, sha256. Raises StoreError if it is damaged."""
+        """The object's files as tree.json lists them: path, size, sha256. Raises StoreError if it is damaged.
+
+        The digest is that of this list, so it is not believed before it fits, byte for byte.
+        """
         text = self.backend.read(f"{object_name(digest)}/{TREE}")
         if text is None:
             raise StoreError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
@@ -122,6 +142,8 @@ class Objects:
         for path in paths:
             if path.is_absolute() or ".." in path.parts:
                 raise StoreError(f"object {digest} lists {str(path)!r}, a path outside of itself")
+        if text != tree_bytes(tree) or tree_digest(tree) != digest:
+            raise StoreError(f"tree.json of object {digest} is damaged; {self._remedy(digest)}")
         return tree
 
     def _remedy(self, digest: str) -> str:

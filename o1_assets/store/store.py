@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -45,9 +45,7 @@ class ArtifactStore(Objects):
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
         self.backend.write(_manifest_name(manifest.key, manifest.version), content)
-        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
-        self.backend.write(_cache_name(manifest.cache_key), pointer)
-        self.backend.write(_head_name(manifest.key), pointer)
+        self._point(manifest)
         return manifest
 
     def head(self, key: str) -> Manifest | None:
@@ -58,22 +56,49 @@ class ArtifactStore(Objects):
             return None
         if pointer.key != key:
             raise self._damaged(name)
-        return self.manifest(key, pointer.version)
+        return self._pointed_to(name, pointer, self._content(pointer))
+
+    def heads(self, keys: Iterable[str]) -> dict[str, Manifest]:
+        """Today's version of each key that has one, read together: a remote store answers many at once."""
+        pointed: dict[str, ManifestPointer] = {}
+        by_name = {_head_name(key): key for key in keys}
+        for name, content in self.backend.read_many(list(by_name)):
+            pointed[by_name[name]] = pointer = self._parsed(name, content)
+            if pointer.key != by_name[name]:
+                raise self._damaged(name)
+        files = {_manifest_name(p.key, p.version): p for p in pointed.values()}
+        read = dict(self.backend.read_many(list(files)))
+        return {p.key: self._pointed_to(_head_name(p.key), p, read.get(name)) for name, p in files.items()}
 
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
         name = _cache_name(cache_key)
         pointer = self._pointer(name)
-        manifest = pointer and self.manifest(pointer.key, pointer.version)
-        if not manifest or not self.present(manifest.digest):
+        if pointer is None:
             return None
-        if manifest.cache_key != cache_key:
+        manifest = self._pointed_to(name, pointer, self._content(pointer))
+        if manifest.cache_key != cache_key or manifest_cache_key(manifest) != cache_key:
             raise self._damaged(name)
+        return manifest if self.present(manifest.digest) else None
+
+    def recorded(self, key: str, cache_key: str) -> Manifest | None:
+        """The newest manifest of `key`, if it is of an equal computation whose writer was killed before it could
+        point to it. `cached` does not find it then.
+        """
+        versions = self.versions(key)
+        manifest = self.manifest(key, versions[-1]) if versions else None
+        if manifest is None or manifest.cache_key != cache_key or not self.present(manifest.digest):
+            return None
+        self._point(manifest)
         return manifest
+
+    def knows(self, cache_key: str) -> bool:
+        """Whether a result of the computation was ever recorded."""
+        return self.backend.exists(_cache_name(cache_key))
 
     def adopt(self, manifest: Manifest) -> None:
         """Makes an earlier computation's result today's version of its key."""
-        pointer = json_bytes({"key": manifest.key, "version": manifest.version})
+        pointer = ManifestPointer(manifest.key, manifest.version).to_bytes()
         if self.backend.read(_head_name(manifest.key)) != pointer:
             self.backend.write(_head_name(manifest.key), pointer)
 
@@ -89,10 +114,17 @@ class ArtifactStore(Objects):
 
     def manifest(self, key: str, version: str) -> Manifest:
         """One version of `key`. Raises StoreError when it is missing or not what its name says."""
+        content = self.backend.read(_manifest_name(key, version))
+        manifest = self._checked_manifest(key, version, content)
+        if manifest is None:
+            place = self.backend.place(_manifest_name(key, version))
+            raise StoreError(f"{place} is missing; bring it back from a backup")
+        return manifest
+
+    def _checked_manifest(self, key: str, version: str, content: bytes | None) -> Manifest | None:
         name = _manifest_name(key, version)
-        content = self.backend.read(name)
         if content is None:
-            raise StoreError(f"{self.backend.place(name)} is missing; bring it back from a backup")
+            return None
         if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
             raise self._damaged(name)
         try:
@@ -106,15 +138,37 @@ class ArtifactStore(Objects):
             raise self._damaged(name)
         return manifest.model_copy(update={"version": version})
 
+    def _point(self, manifest: Manifest) -> None:
+        pointer = ManifestPointer(manifest.key, manifest.version).to_bytes()
+        self.backend.write(_cache_name(manifest.cache_key), pointer)
+        self.backend.write(_head_name(manifest.key), pointer)
+
     def _pointer(self, name: str) -> ManifestPointer | None:
         content = self.backend.read(name)
-        if content is None:
-            return None
+        return None if content is None else self._parsed(name, content)
+
+    def _parsed(self, name: str, content: bytes) -> ManifestPointer:
         try:
             entry = json.loads(content)
-            return ManifestPointer(entry["key"], entry["version"])
-        except (ValueError, TypeError, KeyError):
-            raise self._damaged(name) from None
+            pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
+            whole = content == pointer.to_bytes() and bool(_manifest_name(pointer.key, pointer.version))
+        except (ValueError, TypeError, KeyError, StoreError):
+            whole = False
+        if not whole:
+            raise self._damaged(name)
+        return pointer
+
+    def _content(self, pointer: ManifestPointer) -> bytes | None:
+        return self.backend.read(_manifest_name(pointer.key, pointer.version))
+
+    def _pointed_to(self, name: str, pointer: ManifestPointer, content: bytes | None) -> Manifest:
+        manifest = self._checked_manifest(pointer.key, pointer.version, content)
+        if manifest is None:
+            raise StoreError(
+                f"{self.backend.place(name)} leads to {_manifest_name(pointer.key, pointer.version)}, which is not "
+                "there; bring one of the two back from a backup, or remove the former and `o1 run` again"
+            )
+        return manifest
 
     def _damaged(self, name: str) -> StoreError:
         advice = (
@@ -125,8 +179,13 @@ class ArtifactStore(Objects):
 
 @dataclass(frozen=True)
 class ManifestPointer:
+    """What a head and an entry of the cache index hold."""
+
     key: str
     version: str
+
+    def to_bytes(self) -> bytes:
+        return json_bytes({"key": self.key, "version": self.version})
 
 
 def cache_key(

@@ -16,6 +16,7 @@ from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples
 from o1_assets.generator.sft import encode, make_generator
 from o1_assets.generator.sft_set import make_sft_set, select
+from tests.training.interrupted import killed_then_resumed
 
 BASE = BaseConfig(
     corpus=CorpusConfig(solutions=1_200, max_terms=2, max_number=3, misconception_scale=0.3, check_rate=0.0),
@@ -160,6 +161,24 @@ def test_the_same_inputs_give_the_same_bytes(chain):
     chain.make(make_generator, SFT, "generator_again", base="base", sft_set="sft_set")
     for stage in ("base", "generator"):
         assert digests(chain.root / stage) == digests(chain.root / f"{stage}_again")
+
+
+def test_a_killed_pre_training_goes_on_and_ends_in_the_same_bytes(chain, tmp_path, monkeypatch):
+    config = BASE.model_copy(update={"corpus": BASE.corpus.model_copy(update={"solutions": 160})})
+    chain.make(make_base, config, "short_base", test="test")
+    inputs = {"test": chain.root / "test"}
+    _, folder, lines = killed_then_resumed(make_base, config, inputs, tmp_path / "base", monkeypatch)
+    assert "continues at update 3 of 10" in lines
+    assert digests(folder) == digests(chain.root / "short_base")
+
+
+def test_a_killed_fine_tuning_goes_on_and_ends_in_the_same_bytes(chain, tmp_path, monkeypatch):
+    inputs = {"base": chain.root / "base", "sft_set": chain.root / "sft_set"}
+    outcome, folder, lines = killed_then_resumed(
+        make_generator, SFT, inputs, tmp_path / "generator", monkeypatch, saves=1
+    )
+    assert f"continues at update 1 of {outcome.figures['updates']}" in lines
+    assert digests(folder) == digests(chain.root / "generator") and outcome == chain.outcome
 
 
 def test_a_problems_solutions_do_not_depend_on_the_problems_around_it(chain):

@@ -16,7 +16,8 @@ import pytest
 
 from o1_assets.files import NotAFile
 from o1_assets.labels import intake
-from o1_assets.labels.inbox import ABANDONED_SECONDS, Inbox, SubmitReport
+from o1_assets.labels.batch import SubmitReport
+from o1_assets.labels.inbox import ABANDONED_SECONDS, Inbox
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world

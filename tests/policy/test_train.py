@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from o1_assets.artifact import Cost
 from o1_assets.engine.interface import SamplingParams
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
 from o1_assets.policy.rollouts import Collector
 from o1_assets.policy.train import draw_problems, train_policy
+from o1_assets.training.checkpoint import Checkpoints
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
+from tests.training.interrupted import killed_after
 
 CONFIG = PolicyConfig(
     updates=8,
@@ -63,6 +67,31 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(world: tup
     first, again, other = (trained(world, config, seed)[0].state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_killed_training_goes_on_and_ends_in_the_same_weights_curve_and_counts(
+    world: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.model_copy(update={"updates": 7, "search": GroupSearchConfig(share=0.5)})
+
+    def train(checkpoints: Checkpoints) -> tuple[dict[str, Any], Any, int, int, Cost]:
+        model, tokenizer = copy.deepcopy(world[0]), world[1]
+        rewards = ExactRewards(tokenizer)
+        curve, collector, tokens = train_policy(
+            model, tokenizer, rewards, problems(config), config, 5,
+            checkpoints=checkpoints, scored=lambda: Cost(tokens_scored=rewards.calls),
+        )  # fmt: skip
+        scored = collector.scored_before + Cost(tokens_scored=rewards.calls)
+        return model.state_dict(), curve, tokens, collector.tokens_generated, scored
+
+    whole = train(Checkpoints())
+    with killed_after(3, monkeypatch):
+        train(Checkpoints(tmp_path))
+    lines: list[str] = []
+    again = train(Checkpoints(tmp_path, lines.append))
+    assert lines == ["continues at update 3 of 7"]
+    assert all(torch.equal(whole[0][name], again[0][name]) for name in whole[0])
+    assert whole[1:] == again[1:]
 
 
 def test_search_brings_better_solutions_into_the_group(world: tuple[Any, Any]) -> None:

@@ -10,6 +10,7 @@ from o1_assets.artifact import Task
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.reward.train import class_weights, make_orm, make_prm
 from tests.reward.conftest import make_labels, rule
+from tests.training.interrupted import killed_then_resumed
 
 
 def no_engine(path):
@@ -79,6 +80,15 @@ def test_the_same_inputs_and_seed_give_the_same_bytes_and_another_seed_others(tr
         train_prm(tmp_path / name, inputs, seed, updates=4, batch_size=4)
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
     assert digests(tmp_path / "a")["model.safetensors"] != digests(tmp_path / "c")["model.safetensors"]
+
+
+def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(trained, tmp_path, monkeypatch):
+    _, _, inputs = trained
+    config = PRMConfig(updates=45, batch_size=4, muon_lr=0.02)
+    train_prm(tmp_path / "whole", inputs, updates=45, batch_size=4, muon_lr=0.02)
+    _, folder, lines = killed_then_resumed(make_prm, config, inputs, tmp_path / "a", monkeypatch)
+    assert "continues at update 20 of 45" in lines  # saved where a loss is logged: after 1, 10, 20
+    assert digests(folder) == digests(tmp_path / "whole")
 
 
 def test_a_later_round_begins_from_the_model_before_and_replays_older_labels(trained, tmp_path):

@@ -26,7 +26,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def version() -> str:
-    for cached in (cv._closure, cv._path, cv._tree, cv._imports, cv._source_digest):
+    for cached in (cv._closure, cv._path, cv._imports, cv._source):
         cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("toypkg")]:
         del sys.modules[name]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import pytest
 
@@ -8,13 +8,10 @@ from o1_assets.artifact import Artifact, Outcome, Task
 from o1_assets.graph import descendants
 from o1_assets.materialize import MissingInput
 from o1_assets.status import graph_status
+from o1_assets.store.digest import TREE
+from o1_assets.store.objects import object_name
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import LettersConfig, make, make_all, toy_graph
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ArtifactStore:
-    return ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
 
 
 def states(store: ArtifactStore, graph: dict[str, Artifact]) -> dict[str, str]:
@@ -72,10 +69,18 @@ def test_the_manifest_says_how_it_was_made(store: ArtifactStore) -> None:
     assert manifest.cost.seconds > 0
 
 
+def test_the_recorded_number_of_threads_is_the_one_computed_with(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a process whose environment asks for another one, before anything has imported torch."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert make(store, toy_graph()["toy/letters"]).manifest.environment.threads == 1
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+
+
 def test_an_object_removed_from_the_store_counts_as_missing(store: ArtifactStore) -> None:
     made = make_all(store, toy_graph())
-    path = store.path(made["toy/letters"].manifest.digest)
-    path.rename(path.with_name("gone"))
+    store.backend.remove_folder(object_name(made["toy/letters"].manifest.digest), first=TREE)
     assert states(store, toy_graph())["toy/letters"] == "missing"
     assert not make(store, toy_graph()["toy/letters"]).cached
 

@@ -9,12 +9,6 @@ from o1_assets.store.store import ArtifactStore, StoreError
 from tests.spine.toy import make, make_all, toy_graph
 
 
-@pytest.fixture(params=["folder", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
-    url = str(tmp_path / "store") if request.param == "folder" else f"memory://{tmp_path.name}-{id(tmp_path)}"
-    return ArtifactStore(url, tmp_path / "work")
-
-
 def folder_with(store: ArtifactStore, files: dict[str, str]) -> Path:
     folder = store.scratch()
     for name, text in files.items():

@@ -1,0 +1,82 @@
+"""An object's files, read where the store keeps them (never from a local copy), against its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from o1_assets.audit.result import Part
+from o1_assets.files import NotAFile, open_regular
+from o1_assets.store.digest import TREE
+from o1_assets.store.kinds import HEAD, refusal
+from o1_assets.store.objects import object_name
+from o1_assets.store.store import ArtifactStore, StoreError
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Contents:
+    """files: path, size and SHA-256 of each as it is now. faults: what does not fit, and of which part it is."""
+
+    files: tuple[dict[str, Any], ...]
+    faults: tuple[tuple[Part, str], ...]
+
+
+def contents(store: ArtifactStore, digest: str) -> Contents:
+    """Reads every byte of the object: sizes, digests, no file more or less, tree.json itself, the files' kinds."""
+    faults: list[tuple[Part, str]] = []
+    actual: dict[str, Any] = {}
+    try:
+        names = _names(store, digest)
+    except (StoreError, OSError) as error:
+        return Contents((), (("object", str(error)),))
+    for name in names:
+        try:
+            actual[name], why = _file(store, digest, name)
+        except (NotAFile, OSError) as error:
+            faults.append(("object", f"{name} of object {digest} cannot be read: {error}"))
+            continue
+        if why:
+            faults.append(("kind", f"object {digest} holds what no artifact may hold: {why}"))
+    try:
+        recorded = {entry["path"]: entry for entry in store.tree(digest)}
+    except StoreError as error:  # what it lists cannot be believed
+        return Contents(tuple(actual.values()), (("object", str(error)), *faults))
+    for name in sorted(recorded.keys() | actual.keys()):
+        if name not in recorded:
+            faults.append(("object", f"object {digest} holds {name}, which was never stored in it"))
+        elif name not in names:
+            faults.append(("object", f"{name} of object {digest} is missing"))
+        elif name in actual and actual[name] != recorded[name]:
+            faults.append(("object", f"{name} of object {digest} is not what was stored"))
+    return Contents(tuple(actual.values()), tuple(faults))
+
+
+def _names(store: ArtifactStore, digest: str) -> list[str]:
+    """Everything in the object that is no folder, but tree.json."""
+    backend = store.backend
+    place = backend.own(object_name(digest))
+    if backend.local:
+        folder = Path(place)
+        paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+        names = [path.relative_to(folder).as_posix() for path in paths]
+    else:
+        root = backend.fs._strip_protocol(place)
+        names = [str(path).removeprefix(f"{root}/") for path in backend.fs.find(place)]
+    return sorted(name for name in names if name != TREE)
+
+
+def _file(store: ArtifactStore, digest: str, name: str) -> tuple[dict[str, Any], str | None]:
+    place = f"{store.backend.place(object_name(digest))}/{name}"
+    opened = open_regular(Path(place)) if store.backend.local else store.backend.fs.open(place, "rb")
+    with cast(IO[bytes], opened) as file:
+        chunk = file.read(_CHUNK)
+        why, size, sha = refusal(name, chunk[:HEAD]), 0, hashlib.sha256()
+        while chunk:
+            sha.update(chunk)
+            size += len(chunk)
+            chunk = file.read(_CHUNK)
+    return {"path": name, "size": size, "sha256": sha.hexdigest()}, why

@@ -1,0 +1,165 @@
+"""Labels down to the line: rNN/label_batches against the inbox, and rNN/labels against rNN/label_batches.
+
+A batch is named by the SHA-256 of its lines, so lines that fit their name are those that were accepted. The
+tables that labels were made from are made again from these lines and compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from o1_assets.audit.result import BatchTrail, LabelTrail, Part
+from o1_assets.files import NotAFile, sha256
+from o1_assets.labels.batch import IMPORTED, RATINGS, RECORDS
+from o1_assets.labels.import_prm800k import source_version
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.intake import tables_of
+from o1_assets.labels.protocol import PROTOCOLS
+from o1_assets.store.manifest import Manifest
+
+Faults = list[tuple[Part, str]]
+_EVENT = ["solution_id", "step", "completion", "labeler", "batch", "line", "rating"]
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Where batches lie: the inbox, and the folder of imported label sources."""
+
+    inbox: Inbox
+    imported: Path
+
+
+def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTrail, Faults]:
+    """folder: the object of rNN/label_batches. Every batch in it, and what of them does not hold."""
+    index = json.loads((folder / "index.json").read_text())
+    tables = {name: pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)}
+    faults: Faults = []
+    trail = []
+    for entry in index["batches"]:
+        digest = str(entry["digest"])
+        rows = {name: table.filter(pl.col("batch") == digest) for name, table in tables.items()}
+        place, known, found = _batch(index["round"], entry, manifest, homes, rows)
+        faults += [("batch", f"batch {digest} {why}") for why in found]
+        rated_by = rows[RECORDS].group_by("labeler").len().sort("labeler")
+        trail.append(
+            BatchTrail(
+                digest,
+                str(entry["source"]),
+                int(entry["lines"]),
+                dict(rated_by.iter_rows()),
+                str(known.get("name", "")),
+                str(known.get("received", "")),
+                place,
+            )
+        )
+    listed = [batch.digest for batch in trail]
+    for name, table in tables.items():
+        unknown = table.filter(~pl.col("batch").is_in(listed))["batch"].unique().sort()
+        faults += [
+            ("batch", f"{name} has rows of batch {batch}, which index.json does not list")
+            for batch in unknown
+        ]
+    return LabelTrail(batches=tuple(trail)), faults
+
+
+def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, Faults]:
+    """labels, batches: the objects of rNN/labels and of its rNN/label_batches. Every row against its line."""
+    rows, rated = pl.read_parquet(labels / "labels.parquet"), pl.read_parquet(batches / RATINGS)
+    lost = rows.join(rated, on=_EVENT, how="anti", nulls_equal=True)
+    faults: Faults = [
+        (
+            "label",
+            f"the label of solution {row['solution_id']}, step {row['step']}, completion {row['completion']} names "
+            f"line {row['line']} of batch {row['batch']}, where {row['labeler']} did not rate it {row['rating']}"
+            + (f" (nor {lost.height - 1} more labels)" if lost.height > 1 else ""),
+        )
+        for row in lost.head(1).to_dicts()
+    ]
+    counted = rows.group_by("batch", "labeler").len("rows").sort("batch", "labeler")
+    return LabelTrail(rows=tuple(counted.to_dicts())), faults
+
+
+def _batch(
+    round_name: str, entry: dict[str, Any], manifest: Manifest, homes: Homes, rows: dict[str, pl.DataFrame]
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Where a batch lies, its manifest in the inbox, and what of it does not hold."""
+    digest, published = str(entry["digest"]), entry["source"] == IMPORTED
+    try:
+        folder = (
+            _imported(homes.imported, round_name, digest, manifest)
+            if published
+            else homes.inbox.find(round_name, digest)
+        )
+    except (FileNotFoundError, ValueError) as error:
+        return "missing", {}, [f"of {round_name} is gone: {error}"]
+    place = "imported" if published else folder.parent.name
+    try:
+        known = json.loads((folder / "manifest.json").read_text())
+        found = list(_folder_faults(folder, digest, entry, known))
+        if not found:
+            found = list(_table_faults(folder, digest, known, rows))
+    except (
+        OSError,
+        NotAFile,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        pl.exceptions.PolarsError,
+    ) as error:
+        return place, {}, [f"in {folder} cannot be read: {error}"]
+    return place, known, found
+
+
+def _folder_faults(folder: Path, digest: str, entry: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
+    if sha256(folder / "batch.jsonl") != digest:
+        yield f"has other lines than were accepted; bring {folder / 'batch.jsonl'} back from a backup"
+        return
+    with (folder / "batch.jsonl").open("rb") as file:
+        lines = sum(1 for _ in file)
+    if lines != entry["lines"]:
+        yield f"has {lines} lines, but {entry['lines']} are recorded"
+    for name in ("digest", "lines", "solutions", "source"):
+        if known[name] != entry[name]:
+            yield f"has {name} {known[name]} in {folder / 'manifest.json'}, but {entry[name]} is recorded"
+    for name, recorded in known["tables"].items():
+        if sha256(folder / name) != recorded:
+            yield f"has another {name} in {folder} than was written when it was accepted"
+
+
+def _table_faults(
+    folder: Path, digest: str, known: dict[str, Any], rows: dict[str, pl.DataFrame]
+) -> Iterator[str]:
+    """The rows that labels were made from, against the lines; where they were imported, against the import."""
+    if known["source"] == IMPORTED:
+        made = [pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)]
+    else:
+        protocol = known["protocol"] or ("dense" if known["round"] == "r00" else "sparse")
+        made = list(tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest))
+    for name, table in zip((RATINGS, RECORDS), made, strict=True):
+        if not table.equals(rows[name].select(table.columns)):
+            yield f"has other rows in {name} than its lines lead to"
+
+
+def _imported(root: Path, round_name: str, digest: str, manifest: Manifest) -> Path:
+    version = (manifest.external or "").rpartition(" ")[2]
+    source = root / str(manifest.config["source"]) / version
+    folder = source / round_name / "accepted" / digest
+    if not version or not folder.is_dir() or folder.is_symlink():
+        raise FileNotFoundError(f"{folder} is not there; import that source again")
+    if _source_version(source) != version:
+        raise ValueError(f"{source} has changed since it was imported; import it again")
+    return folder
+
+
+@cache
+def _source_version(folder: Path) -> str:
+    """Once a process: eleven rounds share one source."""
+    return source_version(folder)

@@ -1,0 +1,61 @@
+"""What is not as it is today: code, configuration, seed, libraries, commit, machine. Nothing of it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from o1_assets.artifact import Artifact
+from o1_assets.code_version import code_version
+from o1_assets.store.manifest import Environment, Manifest
+
+
+@dataclass(frozen=True)
+class Today:
+    """Today's graph, and what this process would record as its environment."""
+
+    graph: Mapping[str, Artifact]
+    environment: Environment
+
+
+def differences(manifest: Manifest, today: Today) -> Iterator[str]:
+    """One clause each, the same for every version of which it is true."""
+    artifact = today.graph.get(manifest.key)
+    if artifact is None:
+        yield "no artifact of today's graph"
+    else:
+        if manifest.code_version != code_version(artifact.compute):
+            yield f"made by other code than today's: {commit(manifest.environment)}"
+        config = artifact.config.model_dump(mode="json")
+        names = [
+            name
+            for name in sorted(config.keys() | manifest.config.keys())
+            if config.get(name) != manifest.config.get(name)
+        ]
+        if names:
+            yield f"the profile's {', '.join(names)} differ from today's"
+        if manifest.seed != artifact.seed:
+            yield f"the seed was {manifest.seed}, today it is {artifact.seed}"
+    yield from _environment(manifest.environment, today.environment)
+
+
+def commit(environment: Environment) -> str:
+    if environment.git_commit is None:
+        return "commit not recorded, it was no git checkout"
+    return f"commit {environment.git_commit[:12]}{' with local changes' if environment.git_dirty else ''}"
+
+
+def _environment(then: Environment, now: Environment) -> Iterator[str]:
+    if (then.git_commit, then.git_dirty) != (now.git_commit, now.git_dirty):
+        yield f"made at {commit(then)}, today {commit(now)}"
+    for name in sorted(then.libraries.keys() | now.libraries.keys()):
+        before, after = then.libraries.get(name, "absent"), now.libraries.get(name, "absent")
+        if before != after:
+            yield f"{name} was {before}, today {after}"
+    for what, before, after in (
+        ("Python", then.python, now.python),
+        ("the hardware", then.hardware, now.hardware),
+        ("the number of threads", str(then.threads), str(now.threads)),
+    ):
+        if before != after:
+            yield f"{what} was {before}, today {after}"

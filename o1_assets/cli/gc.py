@@ -1,0 +1,188 @@
+"""`o1 gc`: what can go and how large it is; with yes, removes it. Never while a run is at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.audit.walk import find_version
+from o1_assets.gc.leftovers import Leftover, find_leftovers, remove_leftovers, store_trash
+from o1_assets.gc.versions import DAY, Garbage, find_garbage, remove_garbage
+from o1_assets.ledger import old_records
+from o1_assets.run_lock import RunLock
+from o1_assets.settings import Settings
+from o1_assets.store.pins import Pin, pin, pins, unpin
+from o1_assets.store.store import ArtifactStore
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from o1_assets.gc.event_log import OldRuns
+
+KEEP_DAYS = 30.0
+
+
+@dataclass(frozen=True)
+class Collected:
+    """removed: False if it only says so. records: ledger files; runs: Dagster's; held: files that were in use."""
+
+    removed: bool
+    keep_days: float
+    garbage: Garbage
+    leftovers: list[Leftover]
+    records: list[Path]
+    runs: OldRuns | None
+    held: list[str]
+
+    @property
+    def bytes(self) -> int:
+        store = sum(key.bytes for key in self.garbage.keys.values()) + sum(self.garbage.orphans.values())
+        store += sum(entry.size for entry in self.garbage.temporary)
+        return store + sum(entry.bytes for entry in self.leftovers) + (self.runs.bytes if self.runs else 0)
+
+    def document(self) -> dict[str, Any]:
+        garbage, kinds = self.garbage, sorted({entry.kind for entry in self.leftovers})
+        return {
+            "removed": self.removed,
+            "keep_days": self.keep_days,
+            "bytes": self.bytes,
+            "keys": {key: vars(entry) for key, entry in sorted(garbage.keys.items())},
+            "objects": len(garbage.objects),
+            "orphans": {"objects": len(garbage.orphans), "bytes": sum(garbage.orphans.values())},
+            "cache_pointers": len(garbage.pointers),
+            "temporary_files": len(garbage.temporary),
+            "leftovers": {
+                kind: {
+                    "folders": sum(entry.kind == kind for entry in self.leftovers),
+                    "bytes": sum(entry.bytes for entry in self.leftovers if entry.kind == kind),
+                }
+                for kind in kinds
+            },
+            "run_records": len(self.records),
+            "dagster_runs": {"runs": len(self.runs.ids), "bytes": self.runs.bytes, "kept": self.runs.kept}
+            if self.runs
+            else None,
+            "in_use": self.held,
+            "kept": {**garbage.roots, "versions": len(garbage.kept)},
+        }
+
+    def lines(self) -> Iterator[str]:
+        garbage = self.garbage
+        for key, entry in sorted(garbage.keys.items()):
+            yield f"{key:24} {entry.versions:7} versions {_size(entry.bytes):>10}"
+        for words, count, size in (
+            ("objects that no version names", len(garbage.orphans), sum(garbage.orphans.values())),
+            ("cache pointers", len(garbage.pointers), 0),
+            ("half-written files", len(garbage.temporary), sum(e.size for e in garbage.temporary)),
+            *((f"folders in {e.kind}: {e.path.name[:12]}", 1, e.bytes) for e in self.leftovers),
+            ("records of runs", len(self.records), 0),
+            (
+                "runs in Dagster's event log",
+                len(self.runs.ids) if self.runs else 0,
+                self.runs.bytes if self.runs else 0,
+            ),
+        ):
+            if count:
+                yield f"{words:34} {count:6} {_size(size) if size else '':>10}"
+        roots = garbage.roots
+        yield (
+            f"kept: {roots['today']} of today, {roots['pinned']} pinned, {roots['young']} younger than "
+            f"{self.keep_days:g} days; with what they were made from {len(garbage.kept)} versions"
+        )
+        for name in self.held:
+            yield f"{name} was in use and keeps its size; the next gc shrinks it"
+        if self.removed:
+            yield f"removed {_size(self.bytes)}"
+        else:
+            yield f"would remove {_size(self.bytes)}; nothing was removed: `o1 gc --yes` does it"
+
+
+def collect(settings: Settings, *, keep_days: float = KEEP_DAYS, yes: bool = False) -> Collected:
+    """Raises Busy when it is to remove while a run is at work, StoreError when it cannot know what is needed."""
+    lock = RunLock(settings.lock)
+    with ExitStack() as stack:
+        if yes:
+            stack.enter_context(lock.hold_now("nothing is removed"))
+        instance = stack.enter_context(_instance(settings.home / "dagster"))
+        found = _find(settings, instance, keep_days, yes)
+        if not yes:
+            return found
+        remove_garbage(ArtifactStore(settings.store, settings.work), found.garbage)
+        remove_leftovers(found.leftovers)
+        for path in [*found.records, *lock.strangers(time.time() - max(keep_days, 1) * DAY)]:
+            path.unlink(missing_ok=True)
+        if instance is not None and found.runs is not None:
+            from o1_assets.gc.event_log import remove_runs, shrink
+            from sensors.recovery import fail_killed_runs
+
+            fail_killed_runs(instance, lock)
+            remove_runs(instance, found.runs.ids)
+            found.held.extend(shrink(settings.home / "dagster"))
+        return found
+
+
+def _find(settings: Settings, instance: DagsterInstance | None, keep_days: float, yes: bool) -> Collected:
+    now = time.time()
+    store = ArtifactStore(settings.store, settings.work)
+    garbage = find_garbage(store, keep_days, now)
+    heads = {manifest.digest for name, manifest in garbage.kept.items() if name in garbage.heads}
+    leftovers = find_leftovers(
+        settings.work,
+        store_trash(store.backend.root, store.backend.local),
+        now=now,
+        keep_days=keep_days,
+        computed=store.knows,
+        today=heads,
+    )
+    needed = {manifest.cache_key for manifest in garbage.kept.values()}
+    records = old_records(settings.runs, now - max(keep_days, 1) * DAY, needed)
+    runs = None
+    if instance is not None:
+        from o1_assets.gc.event_log import find_old_runs
+        from sensors.label_batches import NAME
+        from sensors.recovery import SENSOR_TAG
+
+        runs = find_old_runs(instance, keep_days, now, {SENSOR_TAG: NAME})
+    return Collected(yes, keep_days, garbage, leftovers, records, runs, [])
+
+
+@contextmanager
+def _instance(home: Path) -> Iterator[DagsterInstance | None]:
+    """The profile's Dagster instance, if it was ever used."""
+    if not (home / "dagster.yaml").exists():
+        yield None
+        return
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def add_pin(settings: Settings, what: str, reason: str) -> Pin:
+    """what: KEY or KEY@VERSION; without a version today's is pinned."""
+    store = ArtifactStore(settings.store, settings.work)
+    key, _, wanted = what.partition("@")
+    return pin(store, key, find_version(store, key, wanted or None), reason)
+
+
+def remove_pin(settings: Settings, what: str) -> Pin:
+    """what: KEY if it has one pin, else KEY@VERSION."""
+    key, _, version = what.partition("@")
+    return unpin(ArtifactStore(settings.store, settings.work), key, version or None)
+
+
+def list_pins(settings: Settings) -> list[Pin]:
+    return pins(ArtifactStore(settings.store, settings.work))
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

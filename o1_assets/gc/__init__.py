@@ -1,0 +1,1 @@
+"""Removing what nothing needs any more: old versions, what killed runs left, Dagster's old runs."""

@@ -1,0 +1,85 @@
+"""What kinds of file an artifact may hold: tables, weights, pictures and text, each read without running anything.
+
+It is a list of what is allowed, by name and by first bytes, so whatever else there is stays out: pickles under
+any name (*.pt, *.pth, *.pkl, *.bin, training_args.bin), zip archives of pickles, NumPy's object arrays, code.
+"""
+
+from __future__ import annotations
+
+import codecs
+import pickletools
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from o1_assets.store.backend import StoreError
+
+HEAD = 4096
+"""Bytes of a file that tell its kind."""
+
+
+def refusal(name: str, head: bytes) -> str | None:
+    """Why a file of this name that begins with `head` (HEAD bytes, or all of it) may not be there; None: it may."""
+    suffix = PurePosixPath(name).suffix.lower()
+    looks_right = _KINDS.get(suffix)
+    if looks_right is not None and looks_right(head):
+        return None
+    if _pickle(head):
+        found = "is a pickle, which can run any code when it is read"
+    elif head.startswith(b"PK\x03\x04"):
+        found = "is a zip archive, as torch.save writes its pickles"
+    elif looks_right is None:
+        found = f"is a {suffix} file"
+    else:
+        found = f"does not begin as a {suffix.lstrip('.') or 'text'} file does"
+    return f"{name} {found}; an artifact holds safetensors, Parquet, PNG, JSON and text only"
+
+
+def check_kinds(folder: Path) -> None:
+    """Raises StoreError naming the first file of the folder that no artifact may hold."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                why = refusal(path.relative_to(folder).as_posix(), file.read(HEAD))
+            if why:
+                raise StoreError(f"{why}; remove it from {folder}")
+
+
+def _text(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not _pickle(head) and all(letter >= " " or letter in "\t\n\r\f" for letter in text)
+
+
+def _json(head: bytes) -> bool:
+    return _text(head) and (not head.strip() or head.lstrip()[:1] in b'{["-0123456789tfn')
+
+
+def _safetensors(head: bytes) -> bool:
+    """Eight bytes of length, then a JSON object."""
+    return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 30
+
+
+def _pickle(head: bytes) -> bool:
+    """From protocol 2 on by the first bytes; an older one is text, and is parsed (never run) to its end."""
+    if len(head) > 1 and head[0] == 0x80 and head[1] <= 5:
+        return True
+    try:
+        names = {opcode.name for opcode, _, _ in pickletools.genops(head)}
+    except Exception:  # genops raises whatever the bytes lead it to
+        return False
+    return bool(names & {"GLOBAL", "INST", "REDUCE", "OBJ"})
+
+
+_KINDS: dict[str, Callable[[bytes], bool]] = {
+    ".parquet": lambda head: head.startswith(b"PAR1"),
+    ".safetensors": _safetensors,
+    ".png": lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
+    ".json": _json,
+    ".jsonl": _json,
+    ".jinja": _text,
+    ".md": _text,
+    ".txt": _text,
+    "": _text,
+}

@@ -1,0 +1,69 @@
+"""Versions that a person wants kept: one small file a pin in the store, so that everybody who cleans it up sees it.
+
+pins/<key>/<version>.json     key, version, reason, pinned
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from o1_assets.files import json_bytes
+from o1_assets.store.backend import StoreError
+from o1_assets.store.store import ArtifactStore
+
+FOLDER = "pins"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """pinned: when, ISO 8601."""
+
+    key: str
+    version: str
+    reason: str
+    pinned: str
+
+
+def pin(store: ArtifactStore, key: str, version: str, reason: str) -> Pin:
+    """Keeps a version and all that it was made from until `unpin`. Raises StoreError when there is no such version."""
+    store.manifest(key, version)
+    made = Pin(key, version, reason, datetime.now(UTC).isoformat(timespec="seconds"))
+    store.backend.write(_name(key, version), json_bytes(asdict(made)))
+    return made
+
+
+def unpin(store: ArtifactStore, key: str, version: str | None) -> Pin:
+    """version: a name or its beginning; None if the key has one pin. Raises StoreError unless it is exactly one."""
+    of_key = [entry for entry in pins(store) if entry.key == key]
+    found = [entry for entry in of_key if entry.version.startswith(version or "")]
+    if len(found) != 1:
+        names = ", ".join(entry.version for entry in of_key) or "none"
+        raise StoreError(
+            f"{key} has {len(found)} pins {version or ''}: say one of its versions; pinned: {names}"
+        )
+    store.backend.remove([_name(key, found[0].version)])
+    return found[0]
+
+
+def pins(store: ArtifactStore) -> list[Pin]:
+    """Every pin, by key and version. Raises StoreError on one that cannot be read: what it keeps is not known."""
+    names = [entry.name for entry in store.backend.walk(FOLDER)]
+    wanted = sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
+    found = []
+    for name, content in store.backend.read_many(wanted):
+        try:
+            entry = Pin(**json.loads(content))
+            if name != _name(entry.key, entry.version):
+                raise ValueError(name)
+        except (ValueError, TypeError):
+            raise StoreError(
+                f"the pin {store.backend.place(name)} is damaged; remove it and pin the version again"
+            ) from None
+        found.append(entry)
+    return found
+
+
+def _name(key: str, version: str) -> str:
+    return f"{FOLDER}/{key}/{version}.json"
