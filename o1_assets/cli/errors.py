@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.cli.ask import AskError
 from o1_assets.cli.audit import AuditFailed
 from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
@@ -12,11 +13,16 @@ from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
 from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
+from o1_assets.search.models import UnknownModel
+from o1_assets.search.question import UnreadableQuestion
 from o1_assets.store.store import StoreError
 from o1_assets.trouble import DiskFull
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
+    AskError,
+    UnknownModel,
+    UnreadableQuestion,
     AuditFailed,
     Busy,
     MissingInput,

@@ -142,6 +142,53 @@ def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def ask(
+    questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="- reads stdin, one a line")],
+    effort: Annotated[str, typer.Option(help="how hard to think: low, medium, high")] = "medium",
+    tokens: Annotated[
+        int | None, typer.Option(help="a budget of tokens a question, instead of --effort")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="how to think instead: an unknown name lists what there is")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="base/model, generator/model or rNN/policy; else the newest policy")
+    ] = None,
+    show_tree: Annotated[bool, typer.Option("--show-tree", help="show what was thought on the way")] = False,
+    tree: Annotated[Path | None, typer.Option(help="write that as an interactive HTML page")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let baby-o1 answer: its reasoning step by step, and the answer."""
+    from o1_assets.cli import ask as thinking
+
+    if tree is not None:
+        thinking.check_page(tree)
+    settings = _settings(profile, set_)
+    asked = thinking.ask(
+        settings,
+        thinking.questions_from(questions),
+        effort=effort,
+        tokens=tokens,
+        strategy=strategy,
+        model=model,
+        seed=seed,
+    )
+    if tree is not None:
+        thinking.write_page(asked, tree)
+    if as_json:
+        _print(asked.to_json())
+        return
+    if show_tree:
+        thinking.print_trees(asked)
+    print(*asked.lines(), sep="\n")
+    if tree is not None:
+        print(f"tree: {tree}")
+
+
+@app.command()
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="remove it; without, only say what would go")] = False,
     keep_days: Annotated[

@@ -14,7 +14,9 @@ from o1_assets.search.vote import CHOICES
 
 @dataclass(frozen=True)
 class PuctSearch:
-    """simulations: descents from the root, None: as many as the budget lasts for; branch: steps sampled at a leaf.
+    """simulations: descents from the root; None: as many as the budget lasts for, and no more than it would if each
+    sampled steps of one token: in a tree that was seen to its ends a descent samples nothing.
+    branch: steps sampled at a leaf.
 
     exploration: PUCT's c. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after
     it (progressive widening, Couetoux et al. 2011, "Continuous upper confidence trees").
@@ -30,7 +32,8 @@ class PuctSearch:
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         done = 0
-        while not budget.spent(tree) and done != self.simulations:
+        most = max(1, budget.tokens // self.branch) if self.simulations is None else self.simulations
+        while not budget.spent(tree) and done < most:
             leaf = self._descend(tree.root)
             value = self.worth(leaf) if leaf.ended else 0.0
             if not leaf.ended and leaf.depth < budget.steps:

@@ -125,6 +125,11 @@ class _Search:
 
     def _answer(self, requests: Sequence[tuple[Tree, Request]]) -> list[list[Node]]:
         """The replies to requests, in their order."""
+        for tree in {id(tree): tree for tree, _ in requests}.values():
+            tree.rounds.append(tree.clock)
+        for tree, request in requests:
+            request.node.visited.append(tree.clock)
+            tree.clock += 1
         replies: list[list[Node]] = [[] for _ in requests]
         for kind in (Rollout, Expand):
             for forced in (False, True):
@@ -146,9 +151,6 @@ class _Search:
                 for node in (end.path() if isinstance(request, Rollout) else [end])
             ]
         )
-        for tree, request in requests:
-            request.node.visited.append(tree.clock)
-            tree.clock += 1
         for tree in {id(tree): tree for tree, _ in requests}.values():
             tree.ledger.append((tree.tokens_generated, tree.tokens_scored))
         return replies
@@ -181,20 +183,21 @@ class _Search:
     def _attach(self, tree: Tree, request: Request, samples: Sequence[Drawn]) -> list[Node]:
         """Adds the samples to the tree; returns what the request's reply lists."""
         reply: list[Node] = []
+        made = request.node.visited[-1]
         for start, sample in samples:
             tree.tokens_generated += len(sample.token_ids)
             if isinstance(request, Rollout):
-                reply.append(self._attach_solution(tree, request.node, sample))
+                reply.append(self._attach_solution(tree, request.node, sample, made))
                 continue
             tokens = [*start, *sample.token_ids]
-            node = self._attach_step(tree, request.node, tokens, sum(sample.logprobs), sample.finished)
+            node = self._attach_step(tree, request.node, tokens, sum(sample.logprobs), sample.finished, made)
             if node.ended and node is not request.node:
                 node.forced = request.forced
             if not node.cut and node not in reply:
                 reply.append(node)
         return reply
 
-    def _attach_solution(self, tree: Tree, node: Node, sample: Sample) -> Node:
+    def _attach_solution(self, tree: Tree, node: Node, sample: Sample, made: int) -> Node:
         ends = step_ends(sample.token_ids, self.thinker.policy.tokenizer)
         # What stands behind the last step, an end token, belongs to it.
         bounds = (
@@ -207,11 +210,12 @@ class _Search:
                 break
             last = b == len(sample.token_ids)
             logprob = sum(sample.logprobs[a:b])
-            node = self._attach_step(tree, node, sample.token_ids[a:b], logprob, sample.finished or not last)
+            whole = sample.finished or not last
+            node = self._attach_step(tree, node, sample.token_ids[a:b], logprob, whole, made)
         return node
 
     def _attach_step(
-        self, tree: Tree, parent: Node, tokens: Sequence[int], logprob: float, whole: bool
+        self, tree: Tree, parent: Node, tokens: Sequence[int], logprob: float, whole: bool, made: int
     ) -> Node:
         """The child of `parent` with these tokens, or `parent` itself if they only end the solution."""
         tokenizer = self.thinker.policy.tokenizer
@@ -229,7 +233,7 @@ class _Search:
                 tree.end(node)
             return node
         text = str(tokenizer.decode(list(tokens), skip_special_tokens=True))
-        node = tree.add(parent, text, list(tokens), float(logprob))
+        node = tree.add(parent, text, list(tokens), float(logprob), made)
         node.cut = not whole or not text.strip()
         node.answer = None if node.cut else self.thinker.answer_of(text)
         if not node.cut and (tokens[-1] == end or node.answer is not None):

@@ -20,12 +20,12 @@ class Node:
     ended: the solution ends here. cut: not a whole step (cut off, or blank); not followed.
     forced: the answer was asked for before the policy gave one.
     samples: how many identical samples this node stands for. drawn: how many were taken after it.
-    made, visited: the tree's clock when the node was made, and each time it was expanded.
+    made, visited: the number of the request that made the node, and of each that asked for what follows it.
     visits, value: for strategies that come back to a node.
     """
 
     index: int
-    parent: Node | None
+    parent: Node | None = field(repr=False)
     text: str
     token_ids: list[int]
     logprob: float = 0.0
@@ -42,7 +42,7 @@ class Node:
     visited: list[int] = field(default_factory=list)
     visits: int = 0
     value: float = 0.0
-    children: list[Node] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list, repr=False)
 
     def path(self) -> list[Node]:
         """The nodes from the first step to this one; the root is not a step and is left out."""
@@ -78,7 +78,8 @@ class End:
 class Tree:
     """The search of one problem.
 
-    ends: solutions in the order in which they ended. clock: requests answered so far.
+    ends: solutions in the order in which they ended. clock: requests so far. rounds: the first request of each
+    round of requests that were answered together.
     tokens_generated: by the policy. tokens_scored: of distinct prefixes that the PRM was asked about.
     ledger: both, after each time that requests were answered.
     """
@@ -89,6 +90,7 @@ class Tree:
     nodes: list[Node] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     clock: int = 0
+    rounds: list[int] = field(default_factory=list)
     tokens_generated: int = 0
     tokens_scored: int = 0
     ledger: list[tuple[int, int]] = field(default_factory=list)
@@ -100,8 +102,8 @@ class Tree:
     def root(self) -> Node:
         return self.nodes[0]
 
-    def add(self, parent: Node, text: str, token_ids: list[int], logprob: float) -> Node:
-        node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score, made=self.clock)
+    def add(self, parent: Node, text: str, token_ids: list[int], logprob: float, made: int = 0) -> Node:
+        node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score, made=made)
         parent.children.append(node)
         self.nodes.append(node)
         return node

@@ -1,0 +1,236 @@
+"""`o1 ask`: baby-o1 thinks about questions and answers them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.files import replace_file
+from o1_assets.profiles.load import load_profile
+from o1_assets.search.models import Chosen, choose_models, load_thinker
+from o1_assets.search.question import Question, check_readable, read_question
+from o1_assets.seeds import derive_seed
+from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+    from o1_assets.search.interface import Budget, Strategy
+    from o1_assets.search.run import Thinker
+    from o1_assets.search.trace import Trace
+
+
+class AskError(Exception):
+    """An option of `o1 ask` that cannot be; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to think: the name of a strategy, and it at the size of its budget."""
+
+    name: str
+    strategy: Strategy
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions and the traces of their searches.
+
+    models: key -> digest of what was used, the policy first. loading: seconds until they were there; seconds: of
+    thinking, about all questions together.
+    """
+
+    questions: list[Question]
+    traces: list[Trace]
+    way: Way
+    models: dict[str, str]
+    loading: float
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        return f"{next(iter(self.models))}, {self.way.name}, budget {self.way.budget.tokens} tokens"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "answers": [_answer(q, t) for q, t in zip(self.questions, self.traces, strict=True)],
+            "strategy": self.way.name,
+            "budget_tokens": self.way.budget.tokens,
+            "seconds": round(self.seconds, 3),
+            "loading_seconds": round(self.loading, 3),
+            "models": self.models,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """What a person reads: the steps with P(right) of each by the PRM, and the answer."""
+        for question, trace in zip(self.questions, self.traces, strict=True):
+            yield question.text
+            steps = trace.path()
+            width = max((len(seen.node.text.strip()) for seen in steps), default=0)
+            for seen in steps:
+                opinion = "" if seen.right is None else f"   {seen.right:.2f}"
+                forced = "   asked for: no answer was offered" if seen.node.forced else ""
+                yield f"  {seen.node.text.strip():{width}}{opinion}{forced}".rstrip()
+            answer = trace.found.answer.answer
+            yield "no answer was reached; more --tokens may help" if answer is None else f"answer: {answer}"
+            yield ""
+        tokens = sum(trace.found.tree.tokens_generated for trace in self.traces)
+        yield f"{self.title}; {tokens} tokens generated, {self.seconds:.1f} s"
+
+
+def _answer(question: Question, trace: Trace) -> dict[str, Any]:
+    tree, answer = trace.found.tree, trace.found.answer
+    return {
+        "question": question.asked,
+        "read_as": question.text,
+        "unusual": list(question.unusual),
+        "answer": answer.answer,
+        "forced": answer.forced,
+        "score": trace.nodes[answer.index].score,
+        "steps": [
+            {
+                "text": seen.node.text.strip(),
+                "right": seen.right,
+                "score": seen.score,
+                "prior": seen.prior,
+                "q": seen.node.q,
+            }
+            for seen in trace.path()
+        ],
+        "votes": trace.votes(),
+        "tokens": {"generated": tree.tokens_generated, "scored": tree.tokens_scored},
+        "nodes": len(tree.nodes) - 1,
+    }
+
+
+def questions_from(arguments: Sequence[str]) -> list[str]:
+    """The questions themselves, `-` replaced by the lines of stdin that are not blank. Raises AskError on none."""
+    questions: list[str] = []
+    for argument in arguments:
+        lines = sys.stdin.read().splitlines() if argument == "-" else [argument]
+        questions += [line for line in lines if line.strip()]
+    if not questions:
+        raise AskError('nothing was asked; write o1 ask "What is 3 * 4 - 5?"')
+    return questions
+
+
+def way_of_thinking(profile: Profile, effort: str, tokens: int | None, strategy: str | None) -> Way:
+    """tokens: a budget instead of the effort's. strategy: instead of what makes the most of the budget.
+
+    Raises AskError on an effort or strategy that there is not, or on no tokens.
+    """
+    from o1_assets.search.effort import EFFORTS, strategy_for
+    from o1_assets.search.interface import Budget
+    from o1_assets.search.strategies import STRATEGIES
+
+    longest = profile.policy.max_tokens
+    if effort not in EFFORTS:
+        raise AskError(f"there is no effort {effort!r}; choose one of: {', '.join(EFFORTS)}")
+    if tokens is not None and tokens < 1:
+        raise AskError(f"{tokens} tokens are none to think with; give --tokens a number above 0")
+    budget = Budget(
+        tokens or EFFORTS[effort].tokens(longest),
+        steps=profile.policy.max_steps,
+        step_tokens=profile.later_selection.max_step_tokens,
+        solution_tokens=longest,
+    )
+    name = strategy or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
+    if name not in STRATEGIES:
+        raise AskError(f"there is no strategy {name!r}; choose one of: {', '.join(STRATEGIES)}")
+    return Way(name, STRATEGIES[name].make(budget), budget)
+
+
+def ask(
+    settings: Settings,
+    questions: Sequence[str],
+    *,
+    effort: str = "medium",
+    tokens: int | None = None,
+    strategy: str | None = None,
+    model: str | None = None,
+    seed: int = 0,
+) -> Asked:
+    """Thinks about all questions in one batch. A question's answer does not depend on what else is asked.
+
+    What is unusual about a question is said on stderr. Raises AskError, MissingInput, StoreError, UnknownModel,
+    UnreadableQuestion.
+    """
+    started = time.perf_counter()
+    profile = load_profile(settings.profile)
+    way = way_of_thinking(profile, effort, tokens, strategy)
+    asked = [read_question(question, profile) for question in questions]
+    store = ArtifactStore(settings.store, settings.work)
+    chosen = choose_models(store, profile, way.strategy.reads, model)
+    thinker = _load(store, profile, chosen)
+    prompts = [profile.policy.prompt_template.format(question=question.text) for question in asked]
+    check_readable(asked, prompts, thinker.policy.tokenizer, way.budget.solution_tokens)
+    for question in asked:
+        if question.warning():
+            print(f"o1: {question.warning()}", file=sys.stderr)
+
+    from o1_assets.search.run import search
+    from o1_assets.search.trace import Trace
+
+    loaded = time.perf_counter()
+    seeds = [derive_seed(seed, question.text) for question in asked]
+    found = search(way.strategy, prompts, thinker, way.budget, seeds)
+    seconds = time.perf_counter() - loaded
+    thinker.policy.close()
+    return Asked(asked, [Trace.of(one) for one in found], way, chosen.digests(), loaded - started, seconds)
+
+
+def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
+    from o1_assets.materialize import prepare_compute
+
+    prepare_compute(profile.threads)
+    import torch
+    import transformers
+
+    from o1_assets.engine.open import open_engine
+
+    torch.set_num_threads(profile.threads)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return load_thinker(
+        store,
+        chosen,
+        lambda path: open_engine(path, profile.engine),
+        profile.policy.answer_prefix,
+        profile.policy.temperature,
+    )
+
+
+def check_page(file: Path) -> None:
+    """Raises AskError, before anything is thought, where a page cannot be written."""
+    if file.is_dir():
+        raise AskError(f"{file} is a folder; name a file for --tree, such as tree.html")
+
+
+def write_page(asked: Asked, file: Path) -> None:
+    """Raises AskError where the file cannot be written."""
+    from o1_assets.search.page import render
+
+    trees = [(q.text, t) for q, t in zip(asked.questions, asked.traces, strict=True)]
+    try:
+        replace_file(file, render(trees, asked.title).encode())
+    except OSError as error:
+        raise AskError(
+            f"{file} was not written ({error.strerror or error}); name another file for --tree"
+        ) from error
+
+
+def print_trees(asked: Asked) -> None:
+    from rich.console import Console
+
+    from o1_assets.search.show import LEGEND, terminal_tree
+
+    console = Console(highlight=False)
+    for question, trace in zip(asked.questions, asked.traces, strict=True):
+        console.print(terminal_tree(question.text, trace))
+        console.print(LEGEND, style="dim")
+        console.print()

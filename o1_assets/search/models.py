@@ -1,0 +1,106 @@
+"""Opens the models that think, straight from the store, every byte compared with its digest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from o1_assets.materialize import MissingInput
+
+if TYPE_CHECKING:
+    from o1_assets.engine.interface import Engine
+    from o1_assets.profiles.profile import Profile
+    from o1_assets.search.run import Thinker
+    from o1_assets.store.manifest import Manifest
+    from o1_assets.store.store import ArtifactStore
+
+Reads = Literal["nothing", "prm", "q"]
+
+
+class UnknownModel(Exception):
+    """The key is not that of a model that answers questions."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """role (policy, prm, generator, q_value) -> the version of the artifact that plays it."""
+
+    by_role: dict[str, Manifest]
+
+    def digests(self) -> dict[str, str]:
+        """key -> digest."""
+        return {manifest.key: manifest.digest for manifest in self.by_role.values()}
+
+
+def choose_models(store: ArtifactStore, profile: Profile, reads: Reads, key: str | None = None) -> Chosen:
+    """The policy of `key`, else the newest baby-o1, and what its round judges steps with; else the newest judges.
+
+    Raises MissingInput where one has not been made, UnknownModel where `key` is none of a policy.
+    """
+    newest_first = [f"r{k:02d}" for k in reversed(range(profile.rounds + 1))]
+    if key is None:
+        policy = _first(store, [f"{name}/policy" for name in newest_first])
+        if policy is None:
+            raise MissingInput(
+                "no policy has been trained yet; `make run` trains baby-o1 (`o1 status`: how far it is)"
+            )
+    elif key not in ("base/model", "generator/model") and not re.fullmatch(r"r\d\d/policy", key):
+        raise UnknownModel(
+            f"{key!r} answers no questions; choose base/model, generator/model or one of rNN/policy"
+        )
+    else:
+        policy = store.head(key)
+        if policy is None:
+            raise MissingInput(f"{key} has not been made; run `o1 run`, or leave --model out")
+    chosen = {"policy": policy}
+    own = policy.key.removesuffix("/policy")
+    rounds = [own] if own != policy.key else newest_first
+    wanted = {"prm": "prm", "q": "q_value"} if reads == "q" else {"prm": "prm"} if reads == "prm" else {}
+    for name in wanted.values():
+        judge = _first(store, [f"{r}/{name}" for r in rounds])
+        if judge is None:
+            how = "o1 run --with thinking" if name == "q_value" else "o1 run"
+            raise MissingInput(
+                f"this way of thinking needs {rounds[0]}/{name}, which has not been made; run `{how}`, or take "
+                "another --strategy: chain and consistency need the policy alone"
+            )
+        chosen[name] = judge
+    if wanted:
+        generator = store.head("generator/model")
+        assert generator is not None, "a PRM was made from it"
+        chosen["generator"] = generator
+    return Chosen(chosen)
+
+
+def load_thinker(
+    store: ArtifactStore,
+    chosen: Chosen,
+    open_engine: Callable[[Path], Engine],
+    answer_prefix: str,
+    temperature: float,
+) -> Thinker:
+    """Raises StoreError where a model's files are not what its manifest says."""
+    from o1_assets.problems.answers import extract_answer
+    from o1_assets.reward.score import load_scorer
+    from o1_assets.search.run import Thinker
+
+    folders = {role: store.verified(manifest.digest) for role, manifest in chosen.by_role.items()}
+    scorer = None
+    if "prm" in folders:
+        scorer = load_scorer(folders["prm"], folders["generator"], folders.get("q_value"))
+    return Thinker(
+        open_engine(folders["policy"]),
+        prm=scorer,
+        q=scorer if "q_value" in folders else None,
+        answer_of=lambda step: extract_answer(step, answer_prefix),
+        answer_start=answer_prefix,
+        temperature=temperature,
+    )
+
+
+def _first(store: ArtifactStore, keys: list[str]) -> Manifest | None:
+    """The newest version of the first key that has one."""
+    return next((head for key in keys if (head := store.head(key)) is not None), None)

@@ -1,0 +1,58 @@
+"""What a person asks is put the way the model knows, and what it does not know is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.profiles.load import load_profile
+from o1_assets.search.question import UnreadableQuestion, check_readable, read_question
+
+PROFILE = load_profile("nano", "")
+
+
+@pytest.mark.parametrize("asked", ["What is 3 * 4 - 5?", "Evaluate: 1 + 2 + 3 + 4.", "Compute 10 - 9."])
+def test_a_usual_question_is_asked_as_it_is(asked: str) -> None:
+    question = read_question(asked, PROFILE)
+    assert question.text == asked and question.warning() == ""
+
+
+@pytest.mark.parametrize("asked", ["3*4-5", " what's 3 × 4 − 5 ", "3 * 4 - 5 =", "Please compute 3*4 - 5"])
+def test_other_wordings_of_arithmetic_are_put_into_a_known_one(asked: str) -> None:
+    question = read_question(asked, PROFILE)
+    assert question.text == "Calculate 3 * 4 - 5." and question.warning() == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("What is 3 + 11?", "11 is not from 0 to 10"),
+        ("What is -3 + 2?", "-3 is not from 0 to 10"),
+        ("What is 9 * 3?", "9 is multiplied, and factors go to 4"),
+        ("What is 4 * 4 * 4?", "a value on the way is 64, beyond 60"),
+        ("What is 1 + 1 + 1 + 1 + 1 + 1?", "6 numbers, not 2 to 5"),
+        ("What is love?", "no expression of whole numbers"),
+        ("What is (1 + 2) * 3?", "no expression of whole numbers"),
+    ],
+)
+def test_what_is_unusual_is_named_once_with_a_usual_problem(asked: str, named: str) -> None:
+    warning = read_question(asked, PROFILE).warning()
+    assert named in warning and asked in warning and "What is 3 * 4 - 5?" in warning and "\n" not in warning
+
+
+def test_unknown_pieces_and_too_long_questions_are_refused_by_name() -> None:
+    tokenizer = make_tokenizer(128)
+
+    def check(asked: str) -> None:
+        question = read_question(asked, PROFILE)
+        check_readable([question], [f"{question.text}\n"], tokenizer, room=64)
+
+    check("What is 99 * 99?")
+    with pytest.raises(UnreadableQuestion, match=r'no tokens for "love"'):
+        check("What is love?")
+    with pytest.raises(UnreadableQuestion, match=r'"\(", "\)"'):
+        check("What is (1+2)*3?")
+    with pytest.raises(UnreadableQuestion, match="leave no room"):
+        check("+".join(["1"] * 60))
+    with pytest.raises(UnreadableQuestion, match="empty"):
+        check("  ")
