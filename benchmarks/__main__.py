@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.registry import by_name, load
+from o1_assets.files import json_bytes, replace_file
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -96,9 +96,7 @@ def _part(file: str, part: str, folder: str, repetition: str) -> None:
 
 def _save(results: dict[str, dict[str, Any]]) -> None:
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    partial = RESULTS.with_suffix(".partial")
-    partial.write_text(json.dumps({**known, **results}, indent=1, sort_keys=True) + "\n")
-    os.replace(partial, RESULTS)
+    replace_file(RESULTS, json_bytes({**known, **results}))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from o1_assets.labels.batches import label_batches
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, QualityConfig
 from o1_assets.labels.gold import check_solutions
 from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import selection_check
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.schema import Record
@@ -152,7 +152,7 @@ def make_round_labels(
         file = scratch / "batch.jsonl"
         with file.open("w") as out:
             out.writelines(f"{r.to_line()}\n" for r in _rated(selection, rater, share, gold))
-        report = inbox.submit(file, ROUND, selection_check(selection, ROUND, DENSE))
+        report = inbox.submit(file, ROUND, SelectionCheck(selection, ROUND, DENSE))
         assert not report.violations, report.rejected[:3]
     batches = _task({"selection": home.selection, "train": home.train}, scratch / "batches")
     label_batches(inbox)(

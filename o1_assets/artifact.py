@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from o1_assets.engine.interface import Engine
 
 
+Figures = dict[str, float | int | str | None]
+"""What a person wants to see of an artifact, by name."""
+
+
 class StageConfig(BaseModel):
     """Base of every stage's configuration: immutable, and a misspelt field is an error."""
 
@@ -27,7 +31,7 @@ class StageConfig(BaseModel):
 class Cost:
     """Tokens a computation generated, scored and trained on, and the FLOPs of all of them.
 
-    FLOPs are counted by `evaluation.flops`: 2P a token generated or scored, 6P a token trained on,
+    FLOPs are counted by `flops.py`: 2P a token generated or scored, 6P a token trained on,
     P the non-embedding parameters of the model that did it.
     """
 
@@ -74,7 +78,7 @@ class Outcome:
     before the function started.
     """
 
-    figures: dict[str, float | int | str | None] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     rows: int | None = None
     sample: list[dict[str, Any]] = field(default_factory=list)
@@ -134,6 +138,7 @@ class Artifact:
 
     key: "r03/prm"; inputs: short name -> key; config: what of the profile the result depends on;
     external: a version of what lies outside the graph (the label inbox), part of the cache key.
+    part: of the graph that is made only when it is asked for (`o1 run --with thinking`); "" for the rest.
     """
 
     key: str
@@ -148,3 +153,4 @@ class Artifact:
     external: Callable[[], str] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    part: str = ""

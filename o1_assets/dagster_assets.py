@@ -2,30 +2,29 @@
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from o1_assets.artifact import Artifact, Waiting
+from o1_assets.audit.model_card import is_checkpoint, read_card, without_lineage
+from o1_assets.code_links import head_commit, place_of, source_url
 from o1_assets.code_version import code_version
 from o1_assets.dagster_checks import check_specs, findings, waits
+from o1_assets.dagster_records import asset_key, dagster_code_version
+from o1_assets.lineage.observer import Lineage, Parent
 from o1_assets.materialize import materialize
 from o1_assets.profiles.profile import Profile
 from o1_assets.progress import watcher
 from o1_assets.reporting import write_report
 from o1_assets.settings import Settings
-from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
 from resources.compute import CLASSES
 from resources.engine import EngineResource
 from resources.store import StoreResource
 
 OWNERS = ["team:research"]
-
-
-def asset_key(key: str) -> dg.AssetKey:
-    return dg.AssetKey(key.split("/"))
 
 
 def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
@@ -42,11 +41,10 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
         group_name=artifact.group,
         kinds=set(artifact.kinds),
         owners=OWNERS,
-        tags={**artifact.tags, "o1/profile": profile.name},
-        # Dagster sees neither the configuration nor the seed, so they are part of what it takes for code.
-        code_version=sha256_json(
-            [code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed]
-        )[:16],
+        tags={**artifact.tags, "o1/profile": profile.name, "o1/part": artifact.part or "loop"},
+        code_version=dagster_code_version(
+            code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed
+        ),
         skippable=True,
         metadata=_code_reference(artifact),
     )
@@ -70,6 +68,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
 
         if watch:
             watch.started(artifact.key)
+        lineage = Lineage.start(artifact, profile.name, Parent(context.run_id, context.job_name), opened)
         try:
             made = materialize(
                 artifact,
@@ -77,19 +76,26 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
                 profile=profile.name,
                 open_engine=engine.open,
                 threads=profile.threads,
+                engine=engine.name,
                 progress=progress,
             )
         except Waiting as waiting:
             context.log.warning(str(waiting))
             if watch:
                 watch.waits(artifact.key, str(waiting))
+            lineage.waits(str(waiting))
             yield from waits(artifact, spec.key, waiting)
             return
+        except BaseException as error:
+            lineage.failed(error)
+            raise
+        lineage.completed(made.manifest, made.cached)
         if watch:
             watch.made(artifact.key, made.manifest, made.cached)
         manifest, folder = made.manifest, opened.path(made.manifest.digest)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(manifest.digest), metadata=_metadata(manifest, folder, made.cached)
+            data_version=dg.DataVersion(manifest.digest),
+            metadata=_metadata(artifact, opened, manifest, made.cached),
         )
         yield from findings(artifact, spec.key, manifest, folder)
 
@@ -105,6 +111,7 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name="eval",
         kinds={"html"},
         owners=OWNERS,
+        tags={"o1/part": "loop"},
         description="One self-contained page: headline, curves, solutions to read, and what everything cost.",
     )
     def report() -> dg.MaterializeResult[Any]:
@@ -119,21 +126,40 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
 
 def _code_reference(artifact: Artifact) -> dict[str, Any]:
     """Where the UI's "open in editor" leads: to what computes, not to the body that all assets share."""
-    code = artifact.compute.__code__
-    reference = dg.LocalFileCodeReference(
-        file_path=code.co_filename, line_number=code.co_firstlineno, label=artifact.compute.__name__
-    )
-    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+    place, name = place_of(artifact.compute), artifact.compute.__name__
+    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
+        dg.LocalFileCodeReference(file_path=place.file, line_number=place.line, label=name)
+    ]
+    if url := source_url(place, head_commit()):
+        references.append(dg.UrlCodeReference(url=url, label=f"{name} on the git host"))
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
 
 
-def _metadata(manifest: Manifest, folder: Path, cached: bool) -> dict[str, Any]:
+def _metadata(artifact: Artifact, store: ArtifactStore, manifest: Manifest, cached: bool) -> dict[str, Any]:
+    folder = store.path(manifest.digest)
     metadata: dict[str, Any] = {
         "cache": "hit" if cached else "miss",
         "digest": manifest.digest,
+        "manifest": manifest.version,
+        "code_version": manifest.code_version,
         "seed": manifest.seed,
         "seconds": manifest.cost.seconds,
         "dagster/uri": str(folder),
     }
+    if manifest.inputs:
+        rows = [
+            dg.TableRecord({"input": name, "key": item.key, "digest": item.digest, "version": item.version})
+            for name, item in manifest.inputs.items()
+        ]
+        metadata["inputs"] = dg.MetadataValue.table(rows)
+    commit, dirty = manifest.environment.git_commit, manifest.environment.git_dirty
+    if commit:
+        metadata["commit"] = f"{commit}{' with local changes' if dirty else ''}"
+        if url := source_url(place_of(artifact.compute), commit):
+            metadata["code"] = dg.MetadataValue.url(url)
+    if is_checkpoint(store, manifest):
+        card = without_lineage(read_card(store, manifest.key, manifest.version))
+        metadata["model_card"] = dg.MetadataValue.md(card)
     if manifest.cost.flops:
         metadata["flops"] = manifest.cost.flops
     if manifest.rows is not None:

@@ -11,6 +11,7 @@ from o1_assets.artifact import Artifact
 from o1_assets.dagster_assets import report_asset, to_asset
 from o1_assets.dagster_checks import checks_beside
 from o1_assets.dagster_instance import wait_for_writers
+from o1_assets.dagster_records import report_unknown
 from o1_assets.graph import build_graph
 from o1_assets.labels.studio.connection import labeling_home
 from o1_assets.labels.studio.hook import studio_pull
@@ -36,6 +37,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Settings) -> dg.Definitions:
     studio = LabelStudioResource(home=str(labeling_home(settings)))
+
+    def before(instance: dg.DagsterInstance) -> None:
+        store = ArtifactStore(settings.store, settings.work)
+        tidy(store)
+        report_unknown(instance, graph, store)
+
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         asset_checks=checks_beside(graph.values()),
@@ -49,7 +56,7 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
         executor=exclusive(
             executor(profile.executor),
             RunLock(settings.lock),
-            lambda: tidy(ArtifactStore(settings.store, settings.work)),
+            before,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Artifact
@@ -34,6 +34,15 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
             raise ValueError(f"{artifact.key}: defined twice or before its inputs {unknown}")
         graph[artifact.key] = artifact
     return graph
+
+
+def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set[str]:
+    """Keys of what always belongs to a run, and of the optional parts named. Raises ValueError on an unknown part."""
+    known = sorted({artifact.part for artifact in graph.values()} - {""})
+    for part in parts:
+        if part not in known:
+            raise ValueError(f"{part!r} is no optional part of the graph; there is {', '.join(known)}")
+    return {key for key, artifact in graph.items() if not artifact.part or artifact.part in parts}
 
 
 def descendants(graph: Mapping[str, Artifact], keys: set[str]) -> set[str]:

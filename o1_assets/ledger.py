@@ -6,7 +6,6 @@ A killed run thus leaves the time it took up to its last artifact.
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from o1_assets.files import json_bytes, replace_file
 from o1_assets.store.manifest import Manifest
 
 
@@ -25,6 +25,7 @@ class RunRecord:
         self.started = psutil.Process().create_time()
         self.path = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:6]}.json"
         self.computed: dict[str, str] = {}
+        self.seconds_of: dict[str, float] = {}
         self.compute_seconds = 0.0
 
     @property
@@ -33,6 +34,7 @@ class RunRecord:
 
     def made(self, manifest: Manifest) -> None:
         self.computed[manifest.key] = manifest.cache_key
+        self.seconds_of[manifest.key] = manifest.cost.seconds
         self.compute_seconds += manifest.cost.seconds
         self.write()
 
@@ -41,10 +43,9 @@ class RunRecord:
             "seconds": self.seconds,
             "compute_seconds": self.compute_seconds,
             "computed": self.computed,
+            "seconds_of": self.seconds_of,
         }
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=1))
-        os.replace(temporary, self.path)
+        replace_file(self.path, json_bytes(content))
 
 
 def old_records(folder: Path, before: float, needed: set[str]) -> list[Path]:
@@ -78,7 +79,10 @@ def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, flo
             if k in current and current[k].cache_key == cache_key
         }
         if own:
-            wall += run["seconds"]
+            # Optional parts of the graph, made in the same run, are not what `current` took.
+            wall += run["seconds"] - sum(
+                s for key, s in run.get("seconds_of", {}).items() if key not in current
+            )
             overhead += run["seconds"] - run["compute_seconds"]
             covered |= own
     return wall + sum(m.cost.seconds for k, m in current.items() if k not in covered), overhead

@@ -80,6 +80,7 @@ def materialize(
     profile: str,
     open_engine: Callable[[Path], Engine],
     threads: int,
+    engine: str = "transformers",
     progress: Callable[[str], None] = lambda line: None,
 ) -> Made:
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
@@ -87,7 +88,7 @@ def materialize(
     Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
     folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
     StoreError when an input or the result found is damaged, DiskFull, ScratchLost, or what the compute function
-    raises.
+    raises. engine: the name of what `open_engine` opens, for the manifest.
     """
     inputs = current_inputs(artifact, store)
     external = artifact.external() if artifact.external else None
@@ -98,7 +99,7 @@ def materialize(
         store.adopt(found)
         return Made(found, cached=True)
 
-    prepare_compute(threads)
+    prepare_compute(threads, artifact.resource_class)
     unfinished = store.work / "unfinished" / equal
     out = Scratch(store.scratch())
     started = time.perf_counter()
@@ -153,43 +154,88 @@ def materialize(
         figures=outcome.figures,
         rows=outcome.rows,
         sample=outcome.sample,
-        environment=environment(threads),
+        environment=environment(threads, engine),
     )
-    recorded = store.record(manifest)
+    manifest = store.record(manifest)
     shutil.rmtree(unfinished, ignore_errors=True)
-    return Made(recorded, cached=False)
+    _write_card(store, manifest, progress)
+    return Made(manifest, cached=False)
 
 
-def prepare_compute(threads: int) -> None:
-    """Fixes the thread count, on which the bytes of a result depend. Two spinning pools on few cores thrash."""
+def _write_card(store: ArtifactStore, manifest: Manifest, progress: Callable[[str], None]) -> None:
+    """A checkpoint's model card. It says nothing that the manifest does not, so it is no reason to fail."""
+    from o1_assets.audit.model_card import is_checkpoint, write_card
+
+    try:
+        if is_checkpoint(store, manifest):
+            write_card(store, manifest)
+    except Exception as error:
+        progress(f"no model card was written: {error}")
+
+
+def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
+    """Fixes what the bytes of a result depend on: the number of threads, and deterministic algorithms in torch.
+
+    The caller's own OMP_NUM_THREADS has no say: the number that the manifest records is the one computed with.
+    On GPUs torch has to be told before it is used; on CPUs the operators used here are deterministic as they are.
+    """
+    # Two spinning pools on few cores thrash.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
+    if "torch" in sys.modules or resource_class != "cpu":
+        import torch
+
+        torch.set_num_threads(threads)
+        # Some operators on GPUs have no deterministic form: they warn, and `o1 audit --replay` says how far apart
+        # two runs are. Fresh memory is never read, so it need not be filled.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-@cache
-def environment(threads: int) -> Environment:
+def environment(threads: int, engine: str = "transformers") -> Environment:
     return Environment(
         git_commit=_git("rev-parse", "HEAD"),
         git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
         python=platform.python_version(),
-        libraries={name: version for name in LIBRARIES if (version := _version(name))},
-        hardware=f"{platform.machine()} {_processor()}, {os.cpu_count()} cores",
+        libraries=_libraries(),
+        hardware=_hardware(),
         threads=threads,
+        engine=engine,
     )
 
 
+@cache
+def _libraries() -> dict[str, str]:
+    return {name: version for name in LIBRARIES if (version := _version(name))}
+
+
+@cache
+def _hardware() -> str:
+    gpus = [
+        line.split(":", 1)[1].strip()
+        for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        for line in file.read_text().splitlines()
+        if line.startswith("Model:")
+    ]
+    return ", ".join([f"{platform.machine()} {_processor()}", f"{os.cpu_count()} cores", *gpus])
+
+
 def _processor() -> str:
+    """The model, and what tells machines of one name apart: family, model number, widest vectors."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
         return platform.processor()
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    vectors = next((v for v in ("avx512f", "avx2", "asimd") if v in said.get("flags", "").split()), "")
+    details = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
+    more = ", ".join(filter(None, [*details, vectors]))
+    return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
 
 
 def _version(name: str) -> str | None:
@@ -199,6 +245,7 @@ def _version(name: str) -> str | None:
         return None
 
 
+@cache
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(

@@ -7,7 +7,7 @@ from o1_assets.evaluation.report import ReportData, render
 from o1_assets.evaluation.report.collect import collect
 from o1_assets.evaluation.summary import headline_of as summary_headline
 from o1_assets.files import replace_file
-from o1_assets.graph import build_graph
+from o1_assets.graph import asked_for, build_graph
 from o1_assets.ledger import wall_seconds
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import load_profile
@@ -26,8 +26,7 @@ def write_report(settings: Settings) -> dict[str, Headline]:
     """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
     store, manifests = _current(settings)
     headline = _headline(settings, store, manifests)
-    page = render(_data(settings, store, manifests, headline))
-    replace_file(settings.report, page.encode())
+    replace_file(settings.report, render(_data(settings, store, manifests, headline)).encode())
     rebuild_catalogue(store, manifests, settings.catalogue)
     return headline
 
@@ -44,8 +43,10 @@ def _current(settings: Settings) -> tuple[ArtifactStore, dict[str, Manifest]]:
 def _headline(
     settings: Settings, store: ArtifactStore, manifests: dict[str, Manifest]
 ) -> dict[str, Headline]:
-    wall, overhead = wall_seconds(settings.runs, manifests)
-    rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
+    loop = asked_for(build_graph(load_profile(settings.profile), settings))
+    made = {key: manifest for key, manifest in manifests.items() if key in loop}
+    wall, overhead = wall_seconds(settings.runs, made)
+    rss = max(manifest.cost.peak_rss_gib for manifest in made.values())
     summary = store.verified(manifests["eval/summary"].digest)
     return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **summary_headline(summary)}
 
@@ -71,4 +72,12 @@ def _data(
         "hardware": f"{environment.hardware}, {environment.threads} threads",
         "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
     }
-    return collect(settings.profile, store.verified(summary.digest), headline, costs, facts)
+    thinking = manifests.get("eval/thinking")
+    return collect(
+        settings.profile,
+        store.verified(summary.digest),
+        headline,
+        costs,
+        facts,
+        store.verified(thinking.digest) if thinking else None,
+    )

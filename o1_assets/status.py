@@ -8,7 +8,7 @@ from typing import Literal
 
 from o1_assets.artifact import Artifact
 from o1_assets.code_version import code_version
-from o1_assets.graph import descendants
+from o1_assets.graph import asked_for, descendants
 from o1_assets.materialize import artifact_cache_key, inputs_of
 from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.store import ArtifactStore
@@ -37,8 +37,9 @@ def graph_status(graph: dict[str, Artifact], store: ArtifactStore) -> dict[str, 
 
 
 def makeable(graph: Mapping[str, Artifact], store: ArtifactStore, keys: set[str]) -> list[str]:
-    """`keys` and everything made from them, in the order of the data, without what lacks an input."""
-    wanted = descendants(graph, keys)
+    """`keys` and everything made from them, in the order of the data, without optional parts and what lacks an
+    input."""
+    wanted = descendants(graph, keys) & asked_for(graph)
     chosen: list[str] = []
     for key in graph:
         if key in wanted:
@@ -70,7 +71,8 @@ def _status(
 ) -> Status:
     head = heads.get(artifact.key)
     if head is None:
-        return Status(artifact.key, "missing", "never made", None)
+        why = f"optional: `o1 run --with {artifact.part}`" if artifact.part else "never made"
+        return Status(artifact.key, "missing", why, None)
     upstream = [key for key in artifact.inputs.values() if known[key].state != "fresh"]
     if upstream:
         return Status(artifact.key, "stale", f"{upstream[0]} is {known[upstream[0]].state}", head)

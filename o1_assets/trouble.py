@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _FULL = ("No space left on device", "disk is full", "Disk quota exceeded")
+_PERHAPS_FULL = ("disk I/O error", "unable to open database file")
+"""What SQLite says where it finds no room for its journal, and of other troubles: believed if no room is left."""
+_NO_ROOM = 1 << 20
 
 
 class DiskFull(Exception):
@@ -20,12 +23,13 @@ def disk_full(error: BaseException, *folders: Path) -> DiskFull | None:
 
     Libraries wrap the system's error in their own, often keeping its text only.
     """
-    if not any(_says_full(cause) for cause in _chain(error)):
-        return None
     free = {folder: _free(folder) for folder in (*folders, Path(tempfile.gettempdir()))}
     folder = min(free, key=lambda folder: free[folder])
+    perhaps = free[folder] < _NO_ROOM and any(text in str(error) for text in _PERHAPS_FULL)
+    if not perhaps and not any(_says_full(cause) for cause in _chain(error)):
+        return None
     return DiskFull(
-        f"the disk that holds {folder} is full ({free[folder] / 2**20:.0f} MiB free): make room there and "
+        f"the disk that holds {folder} is full ({free[folder] / 2**20:.1f} MiB free): make room there and "
         "`o1 run` again; what was finished is kept, and it goes on from there"
     )
 

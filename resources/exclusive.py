@@ -9,14 +9,17 @@ import dagster as dg
 
 from o1_assets.run_lock import RunLock
 
+Before = Callable[[dg.DagsterInstance], object]
+
 
 def exclusive(
-    inner: dg.ExecutorDefinition, lock: RunLock, before: Callable[[], None] = lambda: None
+    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = lambda instance: None
 ) -> dg.ExecutorDefinition:
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
     The second of two runs then finds what the first one made in the cache. `o1 run` brings its own executor and
-    holds the lock itself. before: called under the lock, when no other run is at work.
+    holds the lock itself. before: called under the lock, when no other run is at work; its failure is
+    a warning.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"
@@ -30,7 +33,7 @@ def exclusive(
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before = lambda instance: None) -> None:
         self.inner, self.lock, self.before = inner, lock, before
 
     @property
@@ -54,5 +57,8 @@ class _Exclusive(dg.Executor):
                 said = True
 
         with self.lock.hold(plan_context.run_id, waiting):
-            self.before()
+            try:
+                self.before(plan_context.instance)
+            except Exception as error:
+                plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
             yield from self.inner.execute(plan_context, execution_plan)

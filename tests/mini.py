@@ -13,5 +13,8 @@ MINI = (
     "policy.updates=2 policy.problems_per_update=4 policy.group_size=4 policy.max_tokens=64 "
     "round_eval.problems=10 round_eval.samples=4 round_eval.subsets=20 round_eval.step_samples=4 "
     "round_eval.fooled_n=2 headline_eval.problems=12 headline_eval.samples=4 headline_eval.subsets=20 "
-    "headline_eval.seeds=2 headline_eval.step_samples=4 headline_eval.fooled_n=2 summary.pool_solutions=20"
+    "headline_eval.seeds=2 headline_eval.step_samples=4 headline_eval.fooled_n=2 summary.pool_solutions=20 "
+    "q_value.problems=6 q_value.chains=2 q_value.tree_tokens=60 q_value.updates=2 q_value.iteration_updates=1 "
+    "q_value.batch_size=4 thinking.problems=6 thinking.samples=4 thinking.tree_tokens=128 thinking.tree_seeds=1 "
+    "thinking.resamples=20 thinking.subsets=10"
 )

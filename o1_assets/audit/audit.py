@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 
 from o1_assets.audit.contents import Contents, contents
 from o1_assets.audit.lines import Faults, Homes, batch_trail, row_trail
-from o1_assets.audit.links import Ancestors, input_faults, other_result, pointer_faults
+from o1_assets.audit.links import Ancestors, Pointed, input_faults, pointed_at
 from o1_assets.audit.result import Audit, Audited, Broken, LabelTrail
 from o1_assets.audit.today import Today, differences
 from o1_assets.audit.walk import Visited, find_version, walk
@@ -41,9 +41,20 @@ def audit(
     started = time.perf_counter()
     name = _find(store, key, version)
     ancestors = {(visited.key, visited.version): visited for visited in walk(store, key, name)}
-    held = _read_objects(store, ancestors.values())
+    # Hashing and waiting for a remote store leave the interpreter free, so threads help.
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1 if store.backend.local else 16) as pool:
+        made = [one.manifest for one in ancestors.values() if one.manifest]
+        digests = list(dict.fromkeys(manifest.digest for manifest in made))
+        held = dict(zip(digests, pool.map(lambda digest: contents(store, digest), digests), strict=True))
+        led = dict(
+            zip(
+                (manifest.version for manifest in made),
+                pool.map(lambda manifest: pointed_at(store, manifest), made),
+                strict=True,
+            )
+        )
     versions = tuple(
-        _audited(store, visited, ancestors, held, today, homes) for visited in ancestors.values()
+        _audited(store, visited, ancestors, held, led, today, homes) for visited in ancestors.values()
     )
     return Audit(key, name, versions, time.perf_counter() - started)
 
@@ -59,19 +70,12 @@ def _find(store: ArtifactStore, key: str, version: str | None) -> str:
         return names[-1]
 
 
-def _read_objects(store: ArtifactStore, ancestors: Iterable[Visited]) -> Mapping[str, Contents]:
-    """Every object once. Hashing and waiting for a remote store leave the interpreter free, so threads help."""
-    digests = list(dict.fromkeys(one.manifest.digest for one in ancestors if one.manifest))
-    workers = os.cpu_count() or 1 if store.backend.local else 16
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        return dict(zip(digests, pool.map(lambda digest: contents(store, digest), digests), strict=True))
-
-
 def _audited(
     store: ArtifactStore,
     visited: Visited,
     ancestors: Ancestors,
     held: Mapping[str, Contents],
+    led: Mapping[str, Pointed],
     today: Today | None,
     homes: Homes | None,
 ) -> Audited:
@@ -79,14 +83,15 @@ def _audited(
     if manifest is None:
         return Audited(key, version, None, (Broken(key, version, "manifest", visited.error),))
     content = held[manifest.digest]
-    faults: Faults = [*content.faults, *input_faults(manifest, ancestors), *pointer_faults(store, manifest)]
+    pointed = led[version]
+    faults: Faults = [*content.faults, *input_faults(manifest, ancestors), *pointed.faults]
     trail = None
     if homes is not None and not content.faults:
         trail, found = _labels(store, manifest, ancestors, held, homes)
         faults += found
     remarks = list(differences(manifest, today)) if today else []
-    if other := other_result(store, manifest):
-        remarks.append(other)
+    if pointed.remark:
+        remarks.append(pointed.remark)
     for batch in trail.batches if trail else ():
         if batch.place == "withdrawn":
             remarks.append(f"label batch {batch.digest[:12]} has been withdrawn since")

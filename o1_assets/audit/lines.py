@@ -17,8 +17,9 @@ import polars as pl
 
 from o1_assets.audit.result import BatchTrail, LabelTrail, Part
 from o1_assets.files import NotAFile, sha256
+from o1_assets.labels.batch import IMPORTED, RATINGS, RECORDS
 from o1_assets.labels.import_prm800k import source_version
-from o1_assets.labels.inbox import IMPORTED, RATINGS, RECORDS, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.intake import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.store.manifest import Manifest
@@ -149,15 +150,13 @@ def _table_faults(
 
 def _imported(root: Path, round_name: str, digest: str, manifest: Manifest) -> Path:
     version = (manifest.external or "").rpartition(" ")[2]
-    for source in sorted(root.glob(f"*/{version}")) if version else ():
-        folder = source / round_name / "accepted" / digest
-        if folder.is_dir() and not folder.is_symlink():
-            if _source_version(source) != version:
-                raise ValueError(f"{source} has changed since it was imported; import it again")
-            return folder
-    raise FileNotFoundError(
-        f"no version {version!r} of a label source with this batch is in {root}; import it again"
-    )
+    source = root / str(manifest.config["source"]) / version
+    folder = source / round_name / "accepted" / digest
+    if not version or not folder.is_dir() or folder.is_symlink():
+        raise FileNotFoundError(f"{folder} is not there; import that source again")
+    if _source_version(source) != version:
+        raise ValueError(f"{source} has changed since it was imported; import it again")
+    return folder
 
 
 @cache

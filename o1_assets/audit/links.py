@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from o1_assets.audit.result import Part
@@ -38,27 +39,28 @@ def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[tuple[Par
         yield "cache key", f"its cache key {manifest.cache_key} is not what its content leads to"
 
 
-def pointer_faults(store: ArtifactStore, manifest: Manifest) -> Iterator[tuple[Part, str]]:
+@dataclass(frozen=True)
+class Pointed:
+    """remark: what is worth knowing and is not broken."""
+
+    faults: tuple[tuple[Part, str], ...] = ()
+    remark: str = ""
+
+
+def pointed_at(store: ArtifactStore, manifest: Manifest) -> Pointed:
     """The head of its key, and the entry of the cache index for its computation. Neither has to be there."""
+    faults: list[tuple[Part, str]] = []
     try:
         store.head(manifest.key)
     except StoreError as error:
-        yield "head", str(error)
-    try:
-        store.cached(manifest.cache_key)
-    except StoreError as error:
-        yield "cache", str(error)
-
-
-def other_result(store: ArtifactStore, manifest: Manifest) -> str | None:
-    """Whether the same computation led to other bytes in another run: worth knowing, and no broken link."""
+        faults.append(("head", str(error)))
     try:
         found = store.cached(manifest.cache_key)
-    except StoreError:
-        return None
-    if found is None or found.digest == manifest.digest:
-        return None
-    return f"the same computation gave other bytes on {found.finished[:10]}: {found.digest}"
+    except StoreError as error:
+        return Pointed((*faults, ("cache", str(error))))
+    other = found is not None and found.digest != manifest.digest
+    remark = f"the same computation gave other bytes: {found.digest[:12]}" if found and other else ""
+    return Pointed(tuple(faults), remark)
 
 
 def _before(earlier: str, later: str) -> bool:

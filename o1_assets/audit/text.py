@@ -6,6 +6,7 @@ a round is deep. A version is shown once; where it is an input again, or of anot
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,14 +16,17 @@ from rich.text import Text
 from rich.tree import Tree
 
 from o1_assets.audit.result import Audit, Audited
+from o1_assets.audit.today import commit
 
 Name = tuple[str, str]
+SHOWN = 400
+"""Letters of a configuration or a list of libraries that are shown."""
 LISTED = 20
 """Broken links that are listed; JSON and the page have all."""
 
 
 def render(audit: Audit) -> RenderableType:
-    return Group(*_verdict(audit), *_broken(audit), *_remarks(audit), *_trees(audit))
+    return Group(*_verdict(audit), *_broken(audit), *_recorded(audit), *_remarks(audit), *_trees(audit))
 
 
 def console() -> Console:
@@ -63,6 +67,26 @@ def _broken(audit: Audit) -> Iterator[Text]:
         )
     if len(audit.broken) > LISTED:
         yield Text(f"  and {len(audit.broken) - LISTED} more; --json lists all", style="red")
+
+
+def _recorded(audit: Audit) -> Iterator[Text]:
+    """How the version that was asked about was made; of the others the page and --json tell the same."""
+    made = audit.asked.manifest
+    if made is None:
+        return
+    there = made.environment
+    libraries = ", ".join(f"{name} {version}" for name, version in there.libraries.items())
+    for name, value in (
+        ("code", f"{made.code_version}, {commit(there)}"),
+        ("seed", f"{made.seed}, profile {made.profile}"),
+        (
+            "machine",
+            f"{there.hardware}, {there.threads} thread{'s' * (there.threads > 1)}, Python {there.python}",
+        ),
+        ("libraries", libraries),
+        ("config", json.dumps(made.config)),
+    ):
+        yield Text(f"  {name:10}", style="dim").append(value if len(value) < SHOWN else f"{value[:SHOWN]} …")
 
 
 def _remarks(audit: Audit) -> Iterator[Text]:
@@ -112,7 +136,7 @@ def _line(one: Audited, inputs: list[str], several: set[str]) -> Text:
     if made is None:
         return line.append("  its manifest cannot be read", style=style)
     line.append(f"  {made.digest[:12]}", style="cyan").append(f"  {_when(made.finished)}", style="dim")
-    line.append(f"  {made.cost.seconds:.1f} s  seed {made.seed}", style="dim")
+    line.append(f"  {made.cost.seconds:.1f} s", style="dim")
     if one.labels and one.labels.batches:
         line.append(f"  {_batches(one)}")
     if inputs:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.base.config import BaseConfig
+from o1_assets.flops import flops_train, non_embedding_parameters
 from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
 
     from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.engine.transformers_engine import count_parameters
     from o1_assets.evaluation.plots import Axis, Series, save_png
 
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
@@ -54,7 +54,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
         Axis("Pre-training on the corpus", "update", "loss on solution tokens", percent=False),
     )
     tokens = sum(len(prompt) + len(solution) for prompt, solution in pairs)
-    parameters = count_parameters(model)
+    parameters = non_embedding_parameters(model)
     return Outcome(
         figures={
             "parameters": parameters,
@@ -63,7 +63,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
             "corpus_tokens": tokens,
             "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
         },
-        cost=Cost(flops=6.0 * parameters * tokens, tokens_trained=tokens),
+        cost=Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
         rows=len(corpus),
         sample=[{"question": q, "solution": "\n".join(steps)} for q, steps in corpus[:5]],
     )
@@ -183,9 +183,8 @@ def train(
             optimizer.step()
             schedule.step()
             if checkpoints.due():
-                parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-                state = {name: part.state_dict() for name, part in parts.items()}
-                checkpoints.save(update, {**state, "losses": losses})
+                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                checkpoints.save(update, {**state, "schedule": schedule.state_dict(), "losses": losses})
             if update % 100 == 0:
                 recent = sum(losses[-100:]) / 100
                 progress(

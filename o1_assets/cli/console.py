@@ -13,6 +13,9 @@ SHOWN = 4
 QUIET_SECONDS = 20.0
 """Where lines cannot be overwritten (a file, CI), progress inside of an artifact is shown this often."""
 
+NOTED = ("continues at", "could not be saved", "is damaged")
+"""Progress with one of these stays to be read: it is about what an earlier run left, or this one cannot leave."""
+
 
 class Console:
     """A progress.Watcher that prints and keeps the run's record."""
@@ -28,7 +31,10 @@ class Console:
         self._live(f"{key} ...")
 
     def line(self, key: str, text: str) -> None:
-        self._live(f"{key}: {text}")
+        if any(words in text for words in NOTED):
+            self._print(f"            ...    {key}: {text}")
+        else:
+            self._live(f"{key}: {text}")
 
     def made(self, key: str, manifest: Manifest, cached: bool) -> None:
         self.done += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from o1_assets.cli.audit import AuditFailed
+from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
@@ -24,6 +25,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     ScratchLost,
     InstanceLost,
     DiskFull,
+    BadDepth,
     LabelStudioError,
     LabelsError,
     FileNotFoundError,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from o1_assets.files import NotAFile
-from o1_assets.labels.commands import export_to_file, submit_file
+from o1_assets.labels.export_file import Which, export_to_file
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.round_inputs import known_round, round_inputs
 from o1_assets.labels.violation import Violation
@@ -20,17 +20,27 @@ class LabelsError(Exception):
     """Labels could not be taken or imported; the message says what to do."""
 
 
-def export(settings: Settings, round_name: str, output: Path | None, screening: bool = False) -> int:
-    """Writes the round's selection to `output`, or to stdout; returns the number of solutions."""
-    config, selection, train = round_inputs(settings, round_name)
-    inbox = Inbox(settings.inbox)
+def export(settings: Settings, round_name: str, output: Path | None, which: Which = "all") -> int:
+    """Writes the round's solutions to `output`, or to stdout; returns their number."""
+    inputs, inbox = round_inputs(settings, round_name), Inbox(settings.inbox)
     if output is not None:
-        return export_to_file(config, selection, train, output, inbox, screening)
+        return export_to_file(inputs, inbox, output, which)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "export.jsonl"
-        count = export_to_file(config, selection, train, file, inbox, screening)
+        count = export_to_file(inputs, inbox, file, which)
         sys.stdout.write(file.read_text())
     return count
+
+
+def nothing_to_rate(round_name: str, which: Which) -> str:
+    """Why an export holds no solution."""
+    if which == "screening":
+        return (
+            f"{round_name} has no screening solutions: quality.screening is 0, or no exact checker covers it"
+        )
+    if which == "missing":
+        return f"{round_name} misses nothing: a rating that counts came back of every solution"
+    return f"the selection of {round_name} is empty"
 
 
 def submit(settings: Settings, file: Path, round_name: str) -> dict[str, Any]:
@@ -39,10 +49,9 @@ def submit(settings: Settings, file: Path, round_name: str) -> dict[str, Any]:
     {"accepted": lines, "refused": lines, "by_rule": rule -> count, "digest", "known", "quarantined", "quarantine":
     folder, "rejected": [{"line", "file", "solution", "step", "completion", "rule", "message", "reason"}]}
     """
-    config, selection, train = round_inputs(settings, round_name)
-    inbox = Inbox(settings.inbox)
+    inputs, inbox = round_inputs(settings, round_name), Inbox(settings.inbox)
     try:
-        report = submit_file(config, selection, train, inbox, file)
+        report = inbox.submit(file, round_name, inputs.check())
     except FileNotFoundError:
         raise
     except NotAFile as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -36,9 +37,16 @@ def _print(value: Any) -> None:
 
 
 @app.command()
-def run(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
+def run(
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+    ] = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Make everything that is missing or stale, in one run; ends with the headline and the report's path."""
-    _run(_settings(profile, set_), as_json, include_missing=True)
+    _run(_settings(profile, set_), as_json, include_missing=True, parts=with_ or ())
 
 
 @app.command()
@@ -47,10 +55,10 @@ def refresh(profile: ProfileOption = None, set_: SetOption = None, as_json: Json
     _run(_settings(profile, set_), as_json, include_missing=False)
 
 
-def _run(settings: Settings, as_json: bool, include_missing: bool) -> None:
+def _run(settings: Settings, as_json: bool, include_missing: bool, parts: Sequence[str] = ()) -> None:
     from o1_assets.cli.run import run as run_graph
 
-    result = run_graph(settings, include_missing=include_missing)
+    result = run_graph(settings, include_missing=include_missing, parts=parts)
     if result.reportable and (result.computed or not settings.report.exists()):
         _write_report(settings)
     for why in result.waiting.values():
@@ -100,14 +108,25 @@ def audit(
         typer.Option(help="a content digest or version name, or its beginning; today's without it"),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="also write a page with the graph to this file")] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="make it again and compare")] = False,
+    depth: Annotated[
+        str, typer.Option(help="with --replay: 1 is the artifact, 2 also its inputs, ..., or all")
+    ] = "1",
     profile: ProfileOption = None,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify all that a version of an artifact was made from, down to every byte, batch, labeller and line."""
+    """Verify all that a version of an artifact was made from, down to every byte, batch, labeller and line.
+
+    With --replay: make it again from its recorded inputs in a scratch folder, and say what differs.
+    """
+    settings = _settings(profile, set_)
+    if replay:
+        _replay(settings, key, version, depth, as_json)
+        return
     from o1_assets.cli.audit import run_audit, show
 
-    show(run_audit(_settings(profile, set_), key, version), as_json, html)
+    show(run_audit(settings, key, version), as_json, html)
 
 
 @app.command()
@@ -156,6 +175,37 @@ def gc(
         print(*result.lines(), sep="\n")
 
 
+def _replay(settings: Settings, key: str, version: str | None, depth: str, as_json: bool) -> None:
+    from o1_assets.cli.replay import failed, replay_json, replay_lines, run_replay
+
+    results = run_replay(settings, key, version, depth)
+    if as_json:
+        _print(replay_json(results))
+    else:
+        print(*replay_lines(results), sep="\n")
+    if failed(results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def card(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r03/policy")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a checkpoint's model card (Hugging Face format): data, labels, figures, compute, lineage."""
+    from o1_assets.cli.card import card as card_of
+
+    text = card_of(_settings(profile), key, version)
+    if as_json:
+        _print({"key": key, "card": text})
+    else:
+        print(text)
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""
@@ -175,13 +225,26 @@ def export_labels(
     screening: Annotated[
         bool, typer.Option("--screening", help="only the solutions that new labellers are tried on")
     ] = False,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing",
+            help="only those nobody's rating counts of: never sent back, withdrawn, their rater excluded",
+        ),
+    ] = False,
     profile: ProfileOption = None,
 ) -> None:
     """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
-    from o1_assets.cli.labels import export
+    from o1_assets.cli.labels import LabelsError, export, nothing_to_rate
 
-    count = export(_settings(profile), round_, output, screening)
-    print(f"{count} solutions of {round_} to be rated", file=sys.stderr)
+    if screening and missing:
+        raise LabelsError("--screening and --missing exclude each other; give one of them")
+    which: Literal["all", "screening", "missing"] = (
+        "screening" if screening else "missing" if missing else "all"
+    )
+    count = export(_settings(profile), round_, output, which)
+    said = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
+    print(said, file=sys.stderr)
 
 
 @labels.command("submit")
@@ -207,6 +270,9 @@ def submit_labels(
 def push_studio(
     round_: Annotated[str, typer.Argument(metavar="ROUND")],
     labelers: Annotated[int, typer.Option(min=1, help="how many people rate each solution")] = 1,
+    screening: Annotated[
+        bool, typer.Option("--screening", help="a project of what new labellers are tried on")
+    ] = False,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -215,7 +281,7 @@ def push_studio(
 
     from o1_assets.cli.studio import push
 
-    result = push(_settings(profile), round_, labelers)
+    result = push(_settings(profile), round_, labelers, screening)
     if as_json:
         _print(asdict(result))
         return
@@ -296,6 +362,71 @@ def import_labels(
         _print(result)
     else:
         print(*import_lines(result), sep="\n")
+
+
+@labels.command("trace")
+def trace_labels(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="any artifact, such as r07/prm")],
+    labeler: Annotated[str | None, typer.Option("--labeler", help="only this labeller's")] = None,
+    batch: Annotated[
+        str | None, typer.Option("--batch", help="only this batch's: its digest's beginning")
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="each label, not only how many")] = False,
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of an older version")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which labels are in an artifact, by round, batch and labeller: as they were when it was made."""
+    from o1_assets.cli.trace import trace_json, trace_labels, trace_lines
+
+    found = trace_labels(_settings(profile), key, version, labeler, batch, lines)
+    if as_json:
+        print(trace_json(found))
+    else:
+        print(*trace_lines(found), sep="\n")
+
+
+@labels.command("withdraw")
+def withdraw_labels(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
+    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
+    round_: Annotated[
+        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made again")] = False,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a batch out of its round; nothing is deleted. `o1 run` then makes again what was made of it."""
+    from o1_assets.cli.withdrawal import withdraw, withdraw_lines
+
+    result = withdraw(_settings(profile), batch, round_, reason, dry_run)
+    if as_json:
+        _print(result)
+    else:
+        print(*withdraw_lines(result), sep="\n")
+
+
+@labels.command("restore")
+def restore_labels(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
+    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
+    round_: Annotated[
+        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a withdrawn batch back; `o1 run` then finds what was made of it."""
+    from o1_assets.cli.withdrawal import restore
+
+    result = restore(_settings(profile), batch, round_, reason)
+    if as_json:
+        _print(result)
+    else:
+        print(f"batch {result['batch'][:12]} counts in {result['round']} again; `o1 run` takes it in")
 
 
 def _write_report(settings: Settings) -> dict[str, Any]:

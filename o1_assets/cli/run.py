@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
-from o1_assets.graph import build_graph, descendants
+from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
 from o1_assets.progress import watched_by
@@ -41,8 +43,11 @@ class RunResult:
     reportable: bool = True
 
 
-def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
-    """Brings the graph up to date. Raises RunFailed; what was finished before stays finished."""
+def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
+    """Brings the graph up to date, with the optional parts that are named.
+
+    Raises RunFailed; what was finished before stays finished.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     lock, run_id, said = RunLock(settings.lock), str(uuid.uuid4()), False
 
@@ -53,10 +58,10 @@ def run(settings: Settings, *, include_missing: bool = True) -> RunResult:
         said = True
 
     with lock.hold(run_id, waiting):
-        return _run(settings, include_missing, run_id)
+        return _run(settings, include_missing, parts, run_id)
 
 
-def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
+def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id: str) -> RunResult:
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
     store = ArtifactStore(settings.store, settings.work)
@@ -65,24 +70,34 @@ def _run(settings: Settings, include_missing: bool, run_id: str) -> RunResult:
     wanted = {
         key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
     }
-    selected = descendants(graph, wanted)
+    try:
+        scope = asked_for(graph, parts)
+    except ValueError as error:
+        raise RunFailed(str(error)) from None
+    selected = descendants(graph, wanted & scope) & scope
     if not include_missing:
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(settings.runs)
     if not selected:
-        return RunResult(0, len(graph), {}, record.seconds, store.head("eval/summary") is not None)
+        return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
     console = Console(len(selected), record)
-    failure = _execute(settings, profile.threads, selected, console, run_id)
+    failure = _execute(settings, store, graph, profile.threads, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
-    cached = len(graph) - console.computed - (len(selected) - console.done)
+    cached = len(scope) - console.computed - (len(selected) - console.done)
     reportable = store.head("eval/summary") is not None
     return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
 
 
 def _execute(
-    settings: Settings, threads: int, selected: set[str], console: Console, run_id: str
+    settings: Settings,
+    store: ArtifactStore,
+    graph: dict[str, Artifact],
+    threads: int,
+    selected: set[str],
+    console: Console,
+    run_id: str,
 ) -> str | None:
     """Runs the selection in this process; returns the failed step and its error, or None."""
     from o1_assets.materialize import prepare_compute
@@ -91,6 +106,7 @@ def _execute(
     _import_libraries()
     from o1_assets.dagster_assets import asset_key
     from o1_assets.dagster_instance import instance_lost, open_instance
+    from o1_assets.dagster_records import report_unknown
     from o1_assets.definitions import build_definitions
     from sensors.recovery import fail_killed_runs
 
@@ -100,6 +116,7 @@ def _execute(
     try:
         with open_instance(settings) as instance, watched_by(console):
             fail_killed_runs(instance, RunLock(settings.lock))
+            report_unknown(instance, graph, store)
             result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
@@ -123,14 +140,19 @@ def _execute(
 def _failure(event: DagsterEvent) -> str:
     error = event.step_failure_data.error
     cause = error.cause if error and error.cause else error
-    return f"{str(event.step_key).replace('__', '/')}: {cause.message.strip() if cause else 'failed'}"
+    message = cause.message.strip() if cause else "failed"
+    if message.startswith("o1_assets."):  # an error of ours says all in its sentence
+        message = message.partition(": ")[2]
+    return f"{str(event.step_key).replace('__', '/')}: {message}"
 
 
 def _import_libraries() -> None:
     """Imported before any artifact starts, so that an artifact's seconds are its own."""
-    import torch  # noqa: F401
-    import transformers
-    import trl  # noqa: F401
+    from importlib import import_module
 
+    import transformers
+
+    for library in ("torch", "trl"):
+        import_module(library)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

@@ -77,7 +77,8 @@ def _round(
     if selection is not None:
         wanted = selected_solutions(store.verified(selection.digest))
         progress = round_progress(inbox, config, wanted)
-    open_keys = [key for key, s in status.items() if key.startswith(f"{name}/") and s.state != "fresh"]
+    own = [key for key in graph if key.startswith(f"{name}/") and not graph[key].part]
+    open_keys = [key for key in own if status[key].state != "fresh"]
     waits = ""
     if open_keys:
         first = open_keys[0]

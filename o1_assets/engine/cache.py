@@ -76,3 +76,12 @@ class BufferCache(Cache):
     def select(self, rows: torch.Tensor) -> None:
         for layer in self.buffers:
             layer.select(rows)
+
+    def at(self, rows: torch.Tensor, columns: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Keys and values of entries (rows[i], columns[i]), (entries, heads, head_dim) for each layer."""
+        keys, values = [], []
+        for layer in self.buffers:
+            assert layer.keys is not None and layer.values is not None
+            keys.append(layer.keys[rows, :, columns])
+            values.append(layer.values[rows, :, columns])
+        return keys, values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,6 +51,11 @@ class Engine(Protocol):
         self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
     ) -> list[list[float]]:
         """Log-probability at temperature 1 of every token after each sequence's prompt, given all before it."""
+        ...
+
+    def remember(self) -> AbstractContextManager[None]:
+        """Within it a prefix that was read or written once is not read again. Results are the same, up to the last
+        bits; the model's weights must not change meanwhile."""
         ...
 
     def close(self) -> None: ...

@@ -8,7 +8,8 @@ What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,12 @@ import numpy as np
 import torch
 
 from o1_assets.engine.cache import BufferCache
+from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
+from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import ends_step
 from o1_assets.engine.uniforms import uniforms
+from o1_assets.flops import non_embedding_parameters
 from o1_assets.parallel import map_batches, shares
 
 if TYPE_CHECKING:
@@ -38,20 +42,19 @@ class TransformersEngine:
         self.model: Any = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size
-        self.parameters = count_parameters(model)
+        self.parameters = non_embedding_parameters(model)
         ends = model.generation_config.eos_token_id if model.generation_config else tokenizer.eos_token_id
         self._ends = torch.zeros(model.config.get_text_config().vocab_size, dtype=torch.bool)
         self._ends[ends if ends is not None else []] = True
         self._newlines: torch.Tensor | None = None
+        self._memory: Memory | None = None
 
     @classmethod
     def open(cls, path: Path, batch_size: int = 512) -> TransformersEngine:
         """The checkpoint in a folder, in float32 on a CPU, in its own precision on a GPU."""
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         gpu = torch.cuda.is_available()
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto" if gpu else "float32")
-        return cls(model.to("cuda" if gpu else "cpu").eval(), AutoTokenizer.from_pretrained(path), batch_size)
+        model = load_causal_lm(path, "auto" if gpu else "float32")
+        return cls(model.to("cuda" if gpu else "cpu").eval(), load_tokenizer(path), batch_size)
 
     def close(self) -> None:
         self.model = None
@@ -75,28 +78,57 @@ class TransformersEngine:
         training = self.model.training
         self.model.eval()
 
-        def fill(part: slice) -> None:
+        def fill(part: slice) -> list[Written]:
             rows = order[part]
-            self._sample_batch(
+            return self._sample_batch(
                 [prompts[i] for i in rows], params, [seeds[i] for i in rows], [samples[i] for i in rows]
             )
 
-        map_batches(fill, shares(len(order), self.batch_size))
+        memory = self._memory if params.stop_at_step else None
+        if memory is not None:
+            memory.read(prompts)
+        for batch in map_batches(fill, shares(len(order), self.batch_size)):
+            for written in batch:
+                assert memory is not None
+                memory.add(written)
         self.model.train(training)
         return samples
+
+    @contextmanager
+    def remember(self) -> Iterator[None]:
+        """Within it no prefix of a step is read twice. The model's weights must not change meanwhile."""
+        self._memory = Memory(self.model)
+        try:
+            yield
+        finally:
+            self._memory = None
 
     @torch.inference_mode()
     def _sample_batch(
         self, prompts: list[Sequence[int]], params: SamplingParams, seeds: list[int], samples: list[Sample]
-    ) -> None:
-        """Fills `samples` in place."""
+    ) -> list[Written]:
+        """Fills `samples` in place. Returns what the memory, if there is one, is to keep."""
         device = self.model.device
         stops = self._stops(params)
         streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
         owners = np.arange(len(prompts))
         running = torch.ones(len(prompts), dtype=torch.bool)
-        cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
-        logits, mask, positions = self._prefill(prompts, cache)
+        written: list[Written] = []
+
+        def leave(rows: Iterable[int]) -> None:
+            """Rows of the cache that are about to go."""
+            if memory is not None and (going := list(rows)):
+                own = [int(owners[row]) for row in going]
+                tokens = [samples[i].token_ids for i in own]
+                written.append(memory.leave(cache, width, going, [prompts[i] for i in own], tokens))
+
+        memory = self._memory if params.stop_at_step else None
+        if memory is None:
+            cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
+            logits, mask, positions = self._prefill(prompts, cache)
+        else:
+            cache, logits, mask, positions = self._continue(memory, prompts, params.max_tokens)
+        width = cache.get_seq_length() - 1
         for position in range(params.max_tokens):
             chosen, logprobs = _choose(logits, params.temperature, uniforms(streams, position))
             stopped = stops[chosen]
@@ -116,8 +148,9 @@ class TransformersEngine:
             running &= ~stopped
             left = int(running.sum())
             if left == 0 or position + 1 == params.max_tokens:
-                return
+                break
             if left <= (1 - COMPACT_AT) * len(running):
+                leave(torch.nonzero(~running).squeeze(1).tolist())
                 kept = torch.nonzero(running).squeeze(1)
                 owners, streams, running = owners[kept.numpy()], streams[kept.numpy()], running[kept]
                 chosen, kept = chosen[kept], kept.to(device)
@@ -128,6 +161,19 @@ class TransformersEngine:
                 mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
             logits = self._forward(chosen[:, None].to(device), mask, positions[:, None], cache)
             positions = positions + 1
+        leave(range(len(owners)))
+        return written
+
+    def _continue(
+        self, memory: Memory, prompts: list[Sequence[int]], new: int
+    ) -> tuple[BufferCache, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As `_prefill`, from the memory: only each prompt's last token is computed."""
+        device = self.model.device
+        cache, mask, positions = memory.begin(prompts, new)
+        mask, positions = mask.to(device), positions.to(device)
+        last = torch.tensor([[prompt[-1]] for prompt in prompts], device=device)
+        logits = self._forward(last, mask, positions[:, None], cache)
+        return cache, logits, mask, positions + 1
 
     def _prefill(
         self, prompts: list[Sequence[int]], cache: BufferCache
@@ -204,17 +250,6 @@ class TransformersEngine:
         map_batches(fill, list(_by_length([len(s) for s in sequences], self.batch_size)))
         self.model.train(training)
         return result
-
-
-def count_parameters(model: torch.nn.Module) -> int:
-    """Non-embedding parameters: all but the input embedding and the output head. For counting FLOPs."""
-    excluded = {
-        id(parameter)
-        for layer in (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[operator]
-        if layer is not None
-        for parameter in layer.parameters()
-    }
-    return sum(p.numel() for p in model.parameters() if id(p) not in excluded)
 
 
 def _choose(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.engine.checkpoint import load_config, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
+from o1_assets.flops import non_embedding_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -19,21 +22,21 @@ class VllmEngine:
     tokenizer: PreTrainedTokenizerBase
 
     def __init__(self, path: Path, **options: Any) -> None:
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
         from vllm import LLM
 
-        from o1_assets.engine.transformers_engine import count_parameters
-
-        self.tokenizer = AutoTokenizer.from_pretrained(path)
+        self.tokenizer = load_tokenizer(path)
         self._llm: Any = LLM(
-            model=str(path), enable_prefix_caching=True, logprobs_mode="raw_logprobs", **options
+            model=str(path),
+            load_format="safetensors",
+            enable_prefix_caching=True,
+            logprobs_mode="raw_logprobs",
+            **options,
         )
         import torch
 
         with torch.device("meta"):
-            self.parameters = count_parameters(
-                AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path))
-            )
+            self.parameters = non_embedding_parameters(AutoModelForCausalLM.from_config(load_config(path)))
         self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]
 
     def sample(
@@ -80,6 +83,10 @@ class VllmEngine:
             ]
             for output, sequence, start in zip(outputs, sequences, prompt_lengths, strict=True)
         ]
+
+    def remember(self) -> AbstractContextManager[None]:
+        """Nothing to do: vLLM keeps prefixes by itself (enable_prefix_caching)."""
+        return nullcontext()
 
     def close(self) -> None:
         self._llm = None

@@ -1,4 +1,4 @@
-"""eval/generator, eval/baby_o1 and eval/summary. A round's own figures are rNN/eval (rounds/factory.py)."""
+"""What is evaluated over all rounds. A round's own figures are rNN/eval (rounds/factory.py)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from o1_assets.artifact import Artifact
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
+from o1_assets.thinking.evaluate import make_thinking
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -64,5 +65,23 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             description="All rounds side by side: learning curves, every PRM on one fixed pool, the headline figures.",
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
+        ),
+        Artifact(
+            key="eval/thinking",
+            compute=make_thinking,
+            config=profile.thinking,
+            inputs={
+                "generator": "generator/model",
+                "policy": f"r{last}/policy",
+                "prm": f"r{last}/prm",
+                "q_value": f"r{last}/q_value",
+                "test": "problems/test",
+            },
+            seed=profile.seed_of("eval/thinking"),
+            group="eval",
+            description="What thinking longer buys: accuracy against test-time compute, for every strategy.",
+            kinds=("parquet", "polars"),
+            resource_class=profile.model_class,
+            part="thinking",
         ),
     ]

@@ -1,4 +1,4 @@
-"""How often a score takes a wrong answer for a right one (`science.md`, section 5)."""
+"""How often a score takes a wrong answer for a right one : the reward model is fooled."""
 
 from __future__ import annotations
 

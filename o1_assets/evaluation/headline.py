@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, TypedDict
+
+from o1_assets.artifact import Figures
 
 
 class Headline(TypedDict):
@@ -47,9 +48,6 @@ def run_headlines(wall_seconds: float, overhead_share: float, peak_rss_gib: floa
         "overhead_share": headline(overhead_share, None, MAX_OVERHEAD_SHARE, "lower"),
         "peak_rss_gib": headline(peak_rss_gib, None, MAX_RSS_GIB, "lower"),
     }
-
-
-Figures = Mapping[str, float | int | str | None]
 
 
 def result_headlines(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.artifact import Cost, Figures, Outcome, Task
 from o1_assets.evaluation import charts, plots
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Curve, curves, powers_of_two
 from o1_assets.evaluation.config import RoundEvalConfig
@@ -20,7 +20,7 @@ from o1_assets.evaluation.fooled import fooled_under_best_of_n
 from o1_assets.evaluation.paired import paired
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
-from o1_assets.evaluation.steps import Figures, correction_figures, rated_steps, step_figures
+from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
 from o1_assets.seeds import derive_seed
 
 PRM = "prm_product"
@@ -59,7 +59,7 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
         "samples": config.samples,
         "seeds": config.seeds,
         **accuracy_figures(by_seed, pools),
-        "greedy": float(greedy["correct"].mean()),  # type: ignore[arg-type]
+        "greedy": float(greedy.select(pl.col("correct").mean()).item()),
         "fooled_fresh": _fooled(pools, config, task.seed),
         **step_figures(steps),
         **correction_figures(steps, config.correction_word),
@@ -77,8 +77,7 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
 
 def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Cost]:
     """Scored samples of all seeds (column seed), greedy solutions, the problems, and what it cost."""
-    from transformers import AutoModelForCausalLM
-
+    from o1_assets.engine.checkpoint import load_causal_lm
     from o1_assets.reward.score import load_scorer
 
     problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
@@ -95,9 +94,7 @@ def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFr
     prompts = prompts_of(engine, problems, config.prompt_template)
     engine.close()
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-    generator = scorer.generator or AutoModelForCausalLM.from_pretrained(
-        task.inputs["generator"], dtype="float32", use_safetensors=True
-    )
+    generator = scorer.generator or load_causal_lm(task.inputs["generator"])
     # By problem, so that the samples of all seeds share their prefixes when they are scored.
     solutions = pl.concat(drawn).sort("problem_id", "seed", "sample")
     scored, spent = add_scores(solutions, prompts, scorer, generator.train(False), task.progress)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from o1_assets.artifact import Cost
-from o1_assets.evaluation.flops import flops_generate, flops_score
+from o1_assets.flops import flops_generate, flops_score, non_embedding_parameters
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 
 if TYPE_CHECKING:
@@ -97,10 +97,9 @@ def least_likely_tokens(
 ) -> tuple[list[float], Cost]:
     """The lowest log-probability of any token of a solution's steps under the generator: no training at all.
 
-    -inf for a solution without a step. What every reward model has to beat (`science.md`, section 6).
+    -inf for a solution without a step. What every reward model has to beat.
     """
     from o1_assets.engine.steps import step_ends
-    from o1_assets.reward.model import non_embedding_parameters
     from o1_assets.reward.predict import place_features
     from o1_assets.reward.score import BATCH_TOKENS, ROW_TOKENS
     from o1_assets.reward.tree import StepSequence, pack

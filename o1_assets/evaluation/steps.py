@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from o1_assets.artifact import Figures
 from o1_assets.evaluation.step_f1 import NO_ERROR, cross_fitted_f1
-
-Figures = dict[str, float | int | str | None]
 
 SCHEMA = {
     "solution_id": pl.String,

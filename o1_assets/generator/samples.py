@@ -6,6 +6,7 @@ import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.engine.interface import SamplingParams
+from o1_assets.flops import flops_generate
 from o1_assets.generator.config import SamplesConfig
 
 
@@ -33,14 +34,18 @@ def make_samples(task: Task, config: SamplesConfig) -> Outcome:
     outcome = Outcome(
         figures={
             "solutions": len(solutions),
-            "correct_share": float(solutions["correct"].mean() or 0),  # type: ignore[arg-type]
-            "solved_problems_share": float(solved["correct"].mean() or 0),  # type: ignore[arg-type]
-            "finished_share": float(solutions["finished"].mean() or 0),  # type: ignore[arg-type]
+            "correct_share": _share(solutions, "correct"),
+            "solved_problems_share": _share(solved, "correct"),
+            "finished_share": _share(solutions, "finished"),
             "tokens": tokens,
         },
-        cost=Cost(flops=2.0 * engine.parameters * tokens, tokens_generated=tokens),
+        cost=Cost(flops=flops_generate(engine.parameters, tokens), tokens_generated=tokens),
         rows=len(solutions),
         sample=readable(problems, solutions),
     )
     engine.close()
     return outcome
+
+
+def _share(table: pl.DataFrame, column: str) -> float:
+    return float(table.select(pl.col(column).mean()).item() or 0)

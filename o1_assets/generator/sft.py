@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
+from o1_assets.flops import flops_train, non_embedding_parameters
 from o1_assets.generator.config import SftConfig
 from o1_assets.training.checkpoint import Checkpoints
 
@@ -18,16 +19,16 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint."""
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    from o1_assets.engine.transformers_engine import count_parameters
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.evaluation.plots import Axis, Series, save_png
     from o1_assets.training.trainer import KeepState
 
     gpu = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(task.inputs["base"], dtype="auto" if gpu else "float32")
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["base"])
+    model = load_causal_lm(task.inputs["base"], "auto" if gpu else "float32")
+    tokenizer = load_tokenizer(task.inputs["base"])
     sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
     rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
     task.progress(f"{len(rows)} solutions")
@@ -74,7 +75,6 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
         ),
     )
     tokens = sum(len(row["input_ids"]) for row in rows)
-    parameters = count_parameters(model)
     return Outcome(
         figures={
             "solutions": len(rows),
@@ -82,7 +82,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             "loss_first": losses[0],
             "loss_last": losses[-1],
         },
-        cost=Cost(flops=6.0 * parameters * tokens, tokens_trained=tokens),
+        cost=Cost(flops=flops_train(non_embedding_parameters(model), tokens), tokens_trained=tokens),
         rows=len(rows),
     )
 

@@ -16,18 +16,20 @@ def last_words(events: pl.DataFrame) -> pl.DataFrame:
     """What each labeller said last of each completion; what was said in screening is kept apart.
 
     events: slot, labeler, moment, batch, line, rating, flagged and screening. Moments that are equal are settled
-    by content, as in the label table. Most completions have one word only and need no sorting.
+    by content, as in the label table. Most completions have one word only and need no sorting: `shared` says of a
+    row whether there were others about its completion, so that nobody has to look for them again.
     """
     several = events["slot"].is_duplicated()
-    if not several.any():
-        return events
+    alone = events.filter(~several).with_columns(shared=pl.lit(False))
+    if alone.height == events.height:
+        return alone
     order = ["moment", "rating", "flagged", "batch", "line"]
     newest = events.filter(several).sort(order)
     whose = [pl.col(name).rank("dense").alias(f"{name} rank") for name in ("slot", "labeler")]
     newest = newest.with_columns(whose).unique(
         ["slot rank", "labeler rank", "screening"], keep="last", maintain_order=True
     )
-    return pl.concat([events.filter(~several), newest.select(events.columns)])
+    return pl.concat([alone, newest.select(*events.columns, shared=pl.lit(True))])
 
 
 def ratings_in(words: pl.DataFrame) -> pl.DataFrame:
@@ -78,7 +80,8 @@ def with_peers(ratings: pl.DataFrame) -> pl.DataFrame:
     peer_agreement: share of equal pairs of one rating of the labeller's and one of another's. peer_alpha: alpha
     of everybody on the completions that the labeller shares.
     """
-    shared = ratings.select("slot", "labeler", "rating").join(counts_of(ratings), on="slot", how="inner")
+    shared = ratings.select("slot", "labeler", "rating").filter(pl.col("slot").is_duplicated())
+    shared = shared.join(counts_of(shared), on="slot", how="inner")
     same = pl.coalesce(
         pl.when(pl.col("rating") == value).then(name) for value, name in zip(VALUES, COUNTS, strict=True)
     )

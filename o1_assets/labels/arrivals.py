@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from o1_assets.artifact import Artifact
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.filed import NO_BATCHES
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.progress import round_progress, selected_solutions
+from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 STAGE = "label_batches"
@@ -44,10 +47,13 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
     found = Arrivals({}, {})
     for key, artifact in graph.items():
         config = artifact.config
-        if not isinstance(config, LabelBatchesConfig) or not inbox.accepted(config.round, PEOPLE):
+        if not isinstance(config, LabelBatchesConfig):
             continue
         head, version = store.head(key), artifact.external() if artifact.external else ""
         if head is not None and head.external == version:
+            continue
+        # Where there are no batches now there may have been some: they were withdrawn.
+        if not inbox.accepted(config.round, PEOPLE) and _took_none(head):
             continue
         short = _short(config, store, inbox, version)
         if short:
@@ -55,6 +61,11 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
         else:
             found.ready[config.round] = version
     return found
+
+
+def _took_none(head: Manifest | None) -> bool:
+    """Whether no batch of people's was among what a version was made of."""
+    return head is None or (head.external or NO_BATCHES).split(" ")[0] == NO_BATCHES
 
 
 def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, version: str) -> Short | None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from o1_assets.artifact import Figures
 from o1_assets.labels.agreement import last_words
+from o1_assets.labels.batch import PEOPLE
+from o1_assets.labels.batch_tables import batch_sources
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.gold import GOLD_FILE
-from o1_assets.labels.inbox import PEOPLE
 from o1_assets.labels.quality import (
     GOLD,
     SLOT,
-    Figures,
     agreement_figures,
     judge_labelers,
     lead_gold,
@@ -67,7 +67,6 @@ def read_gold(batches: Path) -> pl.DataFrame:
     return pl.read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
 
 
-def people_batches(batches: Path) -> set[str]:
+def digests_from_people(batches: Path) -> set[str]:
     """Digests of the batches in a folder of rNN/label_batches that people sent."""
-    index = json.loads((batches / "index.json").read_text())["batches"]
-    return {entry["digest"] for entry in index if entry["source"] == PEOPLE}
+    return {digest for digest, source in batch_sources(batches).items() if source == PEOPLE}

@@ -5,11 +5,15 @@ They are written once, when a batch is accepted. Labels are then made from colum
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from o1_assets.files import sha256
+from o1_assets.labels.batch import RATINGS, RECORDS
 from o1_assets.labels.protocol import Protocol, Slot
 from o1_assets.labels.ratings import ratings_of
 from o1_assets.labels.schema import Record
@@ -107,6 +111,16 @@ class BatchTables:
             pl.concat(parts).with_columns(batch=pl.lit(batch, pl.String)) for parts in self._parts
         )
         return ratings, records
+
+    def write(self, folder: Path, batch: str) -> dict[str, str]:
+        """Writes ratings.parquet and records.parquet; returns their SHA-256 by name. Raises OSError."""
+        digests = {}
+        for name, frame in zip((RATINGS, RECORDS), self.finish(batch), strict=True):
+            buffer = io.BytesIO()  # a disk that is full is then an OSError as everywhere else
+            frame.write_parquet(buffer, compression="zstd")
+            (folder / name).write_bytes(buffer.getbuffer())
+            digests[name] = sha256(folder / name)
+        return digests
 
     def _flush(self) -> None:
         self._parts[0].append(pl.DataFrame(self._events, schema=EVENT, orient="row"))

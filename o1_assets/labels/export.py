@@ -27,16 +27,21 @@ def round_of(generation: int | None) -> str:
 
 
 def export_selection(
-    selection: Selection, round_name: str, protocol: Protocol, gold: Collection[str] = ()
+    selection: Selection,
+    round_name: str,
+    protocol: Protocol,
+    gold: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Iterator[Record]:
     """One unrated record a solution, in the selection's order. Needs the selection's problems.
 
     gold: solutions that are rated to judge labellers; nothing else sets them apart from the others.
+    only: leaves out all but these.
     """
     generation = generation_of(round_name)
     for row in selection.table.iter_rows(named=True):
         solution = row["solution_id"]
-        if solution in selection.steps:
+        if solution in selection.steps and (only is None or solution in only):
             yield Record(
                 labeler=None,
                 timestamp=None,
@@ -59,10 +64,9 @@ def export_screening(
     selection: Selection, round_name: str, protocol: Protocol, solutions: Collection[str]
 ) -> Iterator[Record]:
     """The records of `solutions` as screening problems, whose generation is -1."""
-    for record in export_selection(selection, round_name, protocol):
-        if record.o1 is not None and record.o1.solution_id in solutions:
-            record.is_initial_screening_question, record.generation = True, SCREENING
-            yield record
+    for record in export_selection(selection, round_name, protocol, only=solutions):
+        record.is_initial_screening_question, record.generation = True, SCREENING
+        yield record
 
 
 def _question(row: dict[str, Any], selection: Selection, generation: int | None) -> Question:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from itertools import islice
 from typing import NamedTuple
 
 import polars as pl
 
 from o1_assets.labels.annotator import rate_selection
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import QualityConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.quality import GOLD
@@ -42,10 +42,11 @@ def check_solutions(selection: Selection, config: QualityConfig) -> Checks:
     """config.gold and config.screening solutions of the selection, as many as the exact checker covers."""
     oracle, solutions = Oracle(), selection.solution_ids
     gold = min(config.gold, int(LARGEST_SHARE * len(solutions)))
+    problems = {name for name, problem in selection.problems.items() if oracle.covers(problem)}
+    covered = [s for s in solutions if selection.problem_ids[s] in problems] if problems else []
     # An order that says nothing about them.
-    order = sorted(solutions, key=lambda solution: hashlib.sha256(f"gold {solution}".encode()).digest())
-    covered = (s for s in order if oracle.covers(selection.problem_of[s]))
-    chosen = list(islice(covered, gold + config.screening))
+    covered.sort(key=lambda solution: hashlib.sha256(f"gold {solution}".encode()).digest())
+    chosen = covered[: gold + config.screening]
     return Checks(frozenset(chosen[:gold]), frozenset(chosen[gold:]))
 
 

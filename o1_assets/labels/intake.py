@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from o1_assets.labels.events import BatchTables, Seen
-from o1_assets.labels.jsonl import read_lines
+from o1_assets.labels.jsonl import read_lines, solutions_named
 from o1_assets.labels.protocol import DENSE, Protocol
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import Selection
@@ -17,6 +17,8 @@ from o1_assets.labels.violation import Violation
 
 MAX_LISTED = 10_000
 """Things wrong with one file that are listed one by one; the others are counted."""
+SMALL_BYTES = 32 << 20
+"""A file up to this size is read twice: what it is about is a small part of a large selection."""
 Check = Callable[[Record], list[Violation]]
 """All that is wrong with a record; empty: accept it."""
 
@@ -50,6 +52,12 @@ class SelectionCheck:
         """Of the selection."""
         return self.selection.digest
 
+    def of(self, sent: Path) -> SelectionCheck:
+        """The same check; for a small file only what it is about is read of the selection."""
+        if sent.stat().st_size > SMALL_BYTES:
+            return self
+        return replace(self, selection=self.selection.among(solutions_named(sent)))
+
 
 @dataclass(frozen=True)
 class FreeCheck:
@@ -62,10 +70,8 @@ class FreeCheck:
     def examine(self, record: Record, seen: Seen) -> list[Violation]:
         return [*_signature(record), *self.check(record)]
 
-
-def selection_check(selection: Selection, round_name: str, protocol: Protocol) -> SelectionCheck:
-    """A check against one round's selection and protocol."""
-    return SelectionCheck(selection, round_name, protocol)
+    def of(self, sent: Path) -> FreeCheck:
+        return self
 
 
 def _signature(record: Record) -> Iterator[Violation]:
@@ -134,6 +140,13 @@ class Taken:
         self.refused += 1
         self.by_rule.update(violation.rule for violation in found)
         self.violations += found[: max(0, MAX_LISTED - len(self.violations))]
+
+    def refuse_all(self, violation: Violation) -> None:
+        """None of the lines is taken, good as they are."""
+        self.refused += self.lines
+        self.lines = 0
+        self.by_rule[violation.rule] += 1
+        self.violations = [violation, *self.violations][:MAX_LISTED]
 
 
 def take_good_lines(sent: Path, good: Path, check: SelectionCheck | FreeCheck) -> Taken:

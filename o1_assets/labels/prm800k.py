@@ -16,12 +16,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from o1_assets.labels.export import round_of
+from o1_assets.labels.export import SCREENING, round_of
 from o1_assets.labels.schema import Completion, Record, Step
 from o1_assets.labels.violation import Violation
 from o1_assets.problems.canonical import canonical, problem_id
-
-SCREENING = -1
 
 
 class Unusable(ValueError):

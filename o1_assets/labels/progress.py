@@ -9,9 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
+from o1_assets.labels.batch import PEOPLE
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.gold import lead_batches
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.inbox import Inbox
 
 
 @dataclass(frozen=True)
@@ -69,22 +70,24 @@ def people_batches(inbox: Inbox, round_name: str) -> Listing:
             return Listing(version, {d: frozenset(inbox.solutions(round_name, d)) for d in digests})
 
 
-def round_progress(inbox: Inbox, config: LabelBatchesConfig, wanted: Set[str]) -> Progress:
-    """wanted: ids of the selection's solutions. What leads say of gold rates nothing."""
+def round_progress(
+    inbox: Inbox, config: LabelBatchesConfig, wanted: Set[str], arrived: Listing | None = None
+) -> Progress:
+    """wanted: ids of the selection's solutions. arrived: people's batches, if they were listed already.
+
+    What leads say of gold rates nothing.
+    """
     name = config.round
-    raters = people_batches(inbox, name).without(lead_batches(inbox, name, config.quality))
-    return progress_of(raters, wanted, config.min_rated_share or 0.0, len(inbox.quarantined(name)))
-
-
-def progress_of(listing: Listing, wanted: Set[str], min_rated_share: float, quarantined: int = 0) -> Progress:
-    about = [solutions for solutions in listing.solutions.values() if solutions & wanted]
+    arrived = arrived or people_batches(inbox, name)
+    raters = arrived.without(lead_batches(inbox, name, config.quality)).solutions.values()
+    about = [solutions for solutions in raters if solutions & wanted]
     return Progress(
         solutions=len(wanted),
         rated=len(wanted & frozenset[str]().union(*about)),
-        needed=max(1, math.ceil(round(min_rated_share * len(wanted), 6))),
+        needed=max(1, math.ceil(round((config.min_rated_share or 0.0) * len(wanted), 6))),
         batches=len(about),
-        others=len(listing.solutions) - len(about),
-        quarantined=quarantined,
+        others=len(raters) - len(about),
+        quarantined=len(inbox.quarantined(name)),
     )
 
 

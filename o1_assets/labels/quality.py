@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
+from o1_assets.artifact import Figures
 from o1_assets.labels.agreement import alpha, counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 
 SLOT = ["solution_id", "step", "completion"]
-Figures = dict[str, float | int | str | None]
 
 GOLD: dict[str, Any] = {
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8,
@@ -48,7 +48,7 @@ def judge_labelers(words: pl.DataFrame, gold: pl.DataFrame, config: QualityConfi
         working.filter(~pl.col("quality_control")).group_by("labeler").agg(ratings=pl.len().cast(pl.Int64))
     )
     table = words.select("labeler").unique()
-    for part in (labels, on_gold, on_screening, with_peers(working)):
+    for part in (labels, on_gold, on_screening, with_peers(working.filter("shared"))):
         table = table.join(part, on="labeler", how="left")
     counts = ["ratings", "gold_ratings", "screening_ratings", "shared_ratings"]
     reason = (
@@ -75,7 +75,7 @@ def without_excluded(rows: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
 
 def agreement_figures(words: pl.DataFrame, quality: pl.DataFrame) -> Figures:
     """How many were excluded, and how far labellers agree before and after it; None without shared completions."""
-    said = ratings_in(words).filter(~pl.col("screening"))
+    said = ratings_in(words.filter("shared")).filter(~pl.col("screening"))
     before = counts_of(said)
     after = counts_of(without_excluded(said, quality)) if quality["excluded"].any() else before
     return {

@@ -9,7 +9,7 @@ from typing import Any
 from o1_assets.artifact import Cost
 from o1_assets.engine.interface import Engine, Sample, SamplingParams
 from o1_assets.engine.solutions import prompt_ids
-from o1_assets.evaluation.flops import flops_generate
+from o1_assets.flops import flops_generate
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.problems.answers import extract_answer
 from o1_assets.problems.grading import grade

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.intake import SelectionCheck
+from o1_assets.labels.protocol import PROTOCOLS
+from o1_assets.labels.selection import Selection
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
@@ -18,6 +21,14 @@ class RoundInputs(NamedTuple):
     config: LabelBatchesConfig
     selection: Path
     train: Path
+
+    def load(self) -> Selection:
+        """The selection with its problems."""
+        return Selection.load(self.selection, self.train)
+
+    def check(self) -> SelectionCheck:
+        """What the inbox compares the round's batches with."""
+        return SelectionCheck(self.load(), self.config.round, PROTOCOLS[self.config.protocol])
 
 
 def round_names(settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -121,13 +122,17 @@ class Record(_Part):
     def from_line(cls, line: str | bytes) -> Record:
         """Raises ValueError (msgspec.DecodeError, UnicodeDecodeError) or RecursionError on anything else."""
         record = _DECODER.decode(line)
-        record._source = line  # type: ignore[attr-defined]
+        record.source = line
         return record
+
+    @cached_property
+    def source(self) -> str | bytes | None:
+        """The line that it was read from, if it was: what we do not know of it is written again as it was."""
+        return None
 
     def to_line(self) -> str:
         """One line of JSON without its newline; fields in the order of PRM800K, non-ASCII escaped."""
-        source = getattr(self, "_source", None)
-        return json.dumps(_written(self, None if source is None else json.loads(source)))
+        return json.dumps(_written(self, None if self.source is None else json.loads(self.source)))
 
 
 _DECODER = msgspec.json.Decoder(Record)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.labels.slots import solution_starts
+from o1_assets.labels.slots import number_solutions, solution_starts
 from o1_assets.store.digest import sha256_file
 
 
@@ -35,11 +35,13 @@ class Selection:
 
     digest: sixteen hex digits over the file of everything that is to be rated.
     problems: rows of problems.parquet by problem id; empty when only labels are looked at.
+    only: nothing is read of other solutions than these; None reads all.
     """
 
     folder: Path
     digest: str
     problems: dict[str, dict[str, Any]]
+    only: frozenset[str] | None = None
 
     @classmethod
     def load(cls, folder: Path, problems: Path | None = None) -> Selection:
@@ -62,7 +64,17 @@ class Selection:
     @cached_property
     def table(self) -> pl.DataFrame:
         """solutions.parquet."""
-        return pl.read_parquet(self.folder / "solutions.parquet")
+        return self._read("solutions")
+
+    def among(self, solutions: frozenset[str]) -> Selection:
+        """The same selection, of which nothing but these solutions is read. What was read already stays so."""
+        return self if "completions" in self.__dict__ else replace(self, only=solutions)
+
+    def _read(self, name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        rows = pl.scan_parquet(self.folder / f"{name}.parquet")
+        if self.only is not None:
+            rows = rows.filter(pl.col("solution_id").is_in(list(self.only)))
+        return (rows if columns is None else rows.select(columns)).collect()
 
     @cached_property
     def completions(self) -> pl.DataFrame:
@@ -70,7 +82,7 @@ class Selection:
 
         Raises ValueError if the completions of a solution are not steps 0, 1, .. with completions 0, 1, ..
         """
-        completions = pl.read_parquet(self.folder / "completions.parquet")
+        completions = self._read("completions")
         if _first_out_of_order(completions) is not None:
             completions = completions.sort(KEY)
             if (broken := _first_out_of_order(completions)) is not None:
@@ -83,8 +95,7 @@ class Selection:
     def solution_ids(self) -> list[str]:
         """Solutions with at least one step, in the selection's order."""
         ids, named = (
-            pl.read_parquet(self.folder / f"{name}.parquet", columns=["solution_id"])["solution_id"]
-            for name in ("solutions", "completions")
+            self._read(name, ["solution_id"])["solution_id"] for name in ("solutions", "completions")
         )
         return ids.filter(ids.is_in(named.unique().implode())).to_list()
 
@@ -92,6 +103,11 @@ class Selection:
     def starts(self) -> NDArray[np.int64]:
         """First row of each solution in completions."""
         return solution_starts(self.completions)
+
+    @cached_property
+    def numbers(self) -> pl.DataFrame:
+        """Columns solution_id and solution: its number, by which slots are counted."""
+        return number_solutions(self._read("solutions", ["solution_id"])["solution_id"])
 
     @cached_property
     def _rows(self) -> dict[str, tuple[int, int]]:
@@ -135,18 +151,19 @@ class Selection:
 
     def problem(self, solution: str) -> dict[str, Any] | None:
         """The problem row of one solution, if it is known."""
-        return self.problems.get(self._problem_ids[solution])
+        return self.problems.get(self.problem_ids[solution])
 
     @cached_property
     def problem_of(self) -> dict[str, dict[str, Any]]:
         """Solution id -> problem row, for the problems known."""
-        pairs = self._problem_ids.items()
+        pairs = self.problem_ids.items()
         return {solution: self.problems[problem] for solution, problem in pairs if problem in self.problems}
 
     @cached_property
-    def _problem_ids(self) -> dict[str, str]:
+    def problem_ids(self) -> dict[str, str]:
+        """Solution id -> problem id."""
         columns = ["solution_id", "problem_id"]
-        pairs = pl.read_parquet(self.folder / "solutions.parquet", columns=columns)
+        pairs = self._read("solutions", columns)
         return dict(zip(*(pairs[name].to_list() for name in columns), strict=True))
 
     def shape(self, solution: str) -> Sequence[int]:

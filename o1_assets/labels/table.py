@@ -11,22 +11,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from o1_assets.artifact import Outcome, Task, Waiting
+from o1_assets.artifact import Figures, Outcome, Task, Waiting
 from o1_assets.evaluation.plots import save_png
+from o1_assets.labels.batch import RATINGS, RECORDS
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.control import Controlled, control, people_batches, read_gold
-from o1_assets.labels.inbox import RATINGS, RECORDS
+from o1_assets.labels.control import Controlled, digests_from_people, read_gold
+from o1_assets.labels.hearing import hear
 from o1_assets.labels.merge import merge
-from o1_assets.labels.quality import Figures, label_figures
+from o1_assets.labels.quality import label_figures
 from o1_assets.labels.quality_chart import quality_chart
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import SOLUTION, number_solutions, with_slot
+from o1_assets.labels.slots import SOLUTION, with_slot
 
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
@@ -44,7 +46,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     """
     selection = Selection.load(task.inputs["selection"])
     batches = task.inputs["batches"]
-    made = labels_of(batches, selection, config, people_batches(batches))
+    made = labels_of(batches, selection, config, digests_from_people(batches))
     labels, dropped = made.table, made.dropped
     if labels.is_empty() and made.control.excluded:
         raise Waiting(_what_to_do(config, made.control.quality))
@@ -77,17 +79,6 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     )
 
 
-def label_table(
-    batches: Path, selection: Selection, config: LabelsConfig
-) -> tuple[pl.DataFrame, Counter[str]]:
-    """labels.parquet's rows from a folder of rNN/label_batches, and what was dropped, by reason.
-
-    Nobody is judged or excluded.
-    """
-    made = labels_of(batches, selection, config, people=())
-    return made.table, made.dropped
-
-
 @dataclass(frozen=True)
 class LabelTable:
     """table: labels.parquet. effect: what excluding labellers changed in it, empty if nobody was."""
@@ -102,34 +93,17 @@ def labels_of(
     batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
 ) -> LabelTable:
     """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
-    records, dropped = pl.read_parquet(batches / RECORDS), Counter[str]()
-    reason = (
-        pl.when("screening")
-        .then(pl.lit("screening"))
-        .when("quality_control")
-        .then(pl.lit("quality_control"))
-        .when(pl.col("misfit") != "")
-        .then("misfit")
-        .when(pl.col("finish_reason").is_in(WITHDRAWN))
-        .then("finish_reason")
-    )
-    records = records.with_columns(gone=reason)
-    gone, counted = records.filter(pl.col("gone").is_not_null()), records.filter(pl.col("gone").is_null())
-    for name, count in gone.group_by("gone").len().iter_rows():
-        dropped[f"{name}_records"] = count
-    dropped["not_rated_yet"] = int(counted["not_rated"].sum())
-    # Checks of labellers are judged before they are left out; one that was withdrawn says nothing.
-    is_check = pl.col("quality_control") | pl.col("screening")
-    silent = gone.filter(~is_check | pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False))
-    events = pl.read_parquet(batches / RATINGS)
-    if silent.height:
-        events = events.join(silent, on=["batch", "line"], how="anti")
-    numbers = number_solutions(selection.completions["solution_id"][selection.starts])
-    completions = with_slot(selection.completions, numbers).sort("slot")
-    controlled = control(with_slot(events, numbers), read_gold(batches), people, config.quality)
+    numbers = selection.numbers
+    with ThreadPoolExecutor(1) as pool:  # a million texts are read meanwhile
+        reading = pool.submit(lambda: with_slot(selection.completions, numbers))
+        ratings, records = pl.read_parquet(batches / RATINGS), pl.read_parquet(batches / RECORDS)
+        heard = hear(ratings, records, read_gold(batches), selection, people, config.quality)
+        controlled, completions = heard.control, reading.result()
+    if not completions["slot"].is_sorted():
+        completions = completions.sort("slot")
 
     def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
-        withdrawn = gone.filter(pl.col("gone").is_in(WITHDRAWN))
+        withdrawn = heard.gone.filter(pl.col("gone").is_in(WITHDRAWN))
         written = completions.filter(pl.col("written"))["slot"]
         return merge(some, withdrawn.select("solution_id", "labeler", "moment"), written)
 
@@ -137,13 +111,13 @@ def labels_of(
     effect: Figures = {}
     if controlled.excluded:
         effect = label_figures(merged_from(controlled.rated)[0], merged)
-    questions = counted.group_by("solution_id").agg(pl.col("question").min())
+    questions = heard.counted.group_by("solution_id").agg(pl.col("question").min())
     # Both are sorted by slot: looking a row up is quicker than joining.
     texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
     asked = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
     question = asked[merged.select(SOLUTION).to_series()]
     labels = pl.concat([merged.drop("slot"), texts, pl.DataFrame({"question": question})], how="horizontal")
-    return LabelTable(labels.select(COLUMNS), +(dropped + lost), controlled, effect)
+    return LabelTable(labels.select(COLUMNS), +(heard.dropped + lost), controlled, effect)
 
 
 def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:

@@ -24,11 +24,19 @@ Floats = NDArray[np.float64]
 Tokens = Sequence[Sequence[int]]
 
 
-class StepScorer(Protocol):
+class PrefixScorer(Protocol):
     """A process reward model. Prompts and completions are token ids."""
 
     def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[Floats]:
         """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each whole step."""
+        ...
+
+
+class StepScorer(PrefixScorer, Protocol):
+    """One that a search can ask."""
+
+    def remembering(self) -> PrefixScorer:
+        """One that reads no prefix twice, as long as it is kept."""
         ...
 
 

@@ -15,7 +15,7 @@ from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.rewards import RewardModels, outcome_reward, process_rewards, step_rewards
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
-from o1_assets.search.run import search
+from o1_assets.search.run import Thinker, search
 from o1_assets.seeds import derive_seed
 
 
@@ -44,7 +44,7 @@ class Collector:
     rewards: RewardModels
     config: PolicyConfig
     seed: int
-    is_answer: Callable[[str], bool] = lambda step: False
+    answer_of: Callable[[str], str | None] = lambda step: None
     grade: Callable[[str, str], bool] | None = None
     """(prompt, solution) -> is its answer correct; used, and only there, where the reward says `grader`."""
     tokens_generated: int = 0
@@ -104,16 +104,13 @@ class Collector:
         found = search(
             StepBeam(width=1, branch=config.search.branch),
             [prompt for prompt in prompts for _ in range(n)],
-            self.engine,
-            self.rewards,
+            Thinker(self.engine, self.rewards, answer_of=self.answer_of, temperature=config.temperature),
             Budget(
                 tokens=config.max_tokens * config.search.branch,
                 steps=config.max_steps,
                 step_tokens=config.max_tokens,
             ),
             [derive_seed(self.seed, update, "search", i, k) for i in range(len(prompts)) for k in range(n)],
-            self.is_answer,
-            config.temperature,
         )
         for one in found:
             self.tokens_generated += one.tree.tokens_generated

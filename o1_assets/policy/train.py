@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 
 from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation.flops import flops_generate, flops_train
+from o1_assets.flops import flops_generate, flops_train
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout
+from o1_assets.problems.answers import extract_answer
 from o1_assets.seeds import derive_seed
 from o1_assets.training.checkpoint import Checkpoints
 
@@ -30,12 +31,11 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
 
     The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.score import load_scorer
 
-    model = AutoModelForCausalLM.from_pretrained(task.inputs["policy"], dtype="float32")
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["policy"])
+    model = load_causal_lm(task.inputs["policy"])
+    tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     curve, collector, tokens_trained = train_policy(
@@ -108,7 +108,7 @@ def train_policy(
         rewards=rewards,
         config=config,
         seed=derive_seed(seed, "rollouts"),
-        is_answer=lambda step: step.startswith(config.answer_prefix),
+        answer_of=lambda step: extract_answer(step, config.answer_prefix),
         grade=_grader(rows, problems, config) if config.reward.outcome == "grader" else None,
     )
     curve: list[Curve] = []

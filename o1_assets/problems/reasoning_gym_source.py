@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from o1_assets.problems.canonical import arithmetic, canonical, flat_expression
 from o1_assets.problems.config import Generator, ReasoningGymSource
+from o1_assets.problems.draw_worker import draw
 from o1_assets.problems.sources import ProblemError, RawProblem
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """Draws from one dataset object. Some generators prepare all their items at once, so it cannot be endless."""
+ELSEWHERE = 50
+"""Draws from one process that is started for them; it draws all of them before the first is used."""
 
 _BOOKKEEPING = {"source_dataset", "source_index", "difficulty"}
 
@@ -45,6 +48,11 @@ _CONTENT: dict[str, Callable[[dict[str, Any]], str]] = {
     "simple_integration": _fields("integrand", "variable"),
 }
 _ARITHMETIC = {"basic_arithmetic", "chain_sum", "decimal_chain_sum", "products"}
+_HASHED = {
+    "codeio", "composite", "intermediate_integration", "isomorphic_strings", "knight_swap",
+    "polynomial_multiplication", "ransom_note", "word_ladder",
+}  # fmt: skip
+"""Their problems depend on Python's hash seed, so they are drawn in a process where it is fixed."""
 _REFUSED = {"time_intervals": "its problems depend on the present date"}
 
 
@@ -84,6 +92,9 @@ def open_dataset(generator: Generator, seed: int, size: int) -> ProceduralDatase
 
 def _draws(generator: Generator, seed: int) -> Iterator[dict[str, Any]]:
     """Items seed, seed + 1, ...: chunks continue each other, as reasoning_gym seeds item i with seed + i."""
+    if generator.name in _HASHED:
+        for start in count(0, ELSEWHERE):
+            yield from draw(generator.name, dict(generator.parameters), seed + start, ELSEWHERE)
     for start in count(0, CHUNK):
         dataset = open_dataset(generator, seed + start, CHUNK)
         for index in range(CHUNK):

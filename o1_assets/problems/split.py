@@ -126,7 +126,7 @@ def as_table(problems: list[RawProblem]) -> pl.DataFrame:
             "source": p.source,
             "grader": p.grader,
             "difficulty": p.difficulty,
-            "metadata": json.dumps(p.metadata, default=str),
+            "metadata": json.dumps(p.metadata, sort_keys=True, default=str),
         }
         for p in problems
     ]

@@ -15,8 +15,10 @@ from o1_assets.problems.config import (
     uniform,
 )
 from o1_assets.profiles.profile import Profile
+from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.thinking.config import ThinkingConfig
 
 MAX_TOKENS = 64
 MIN_TERMS, MAX_TERMS = 3, 5
@@ -76,4 +78,6 @@ NANO = Profile(
     round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
     headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),
+    q_value=QValueConfig(max_tokens=MAX_TOKENS),
+    thinking=ThinkingConfig(max_tokens=MAX_TOKENS),
 )

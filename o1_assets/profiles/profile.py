@@ -22,9 +22,11 @@ from o1_assets.labels.config import (
 from o1_assets.labels.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
+from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.seeds import derive_seed
+from o1_assets.thinking.config import ThinkingConfig
 
 
 class Profile(StageConfig):
@@ -70,6 +72,8 @@ class Profile(StageConfig):
     round_eval: RoundEvalConfig
     headline_eval: RoundEvalConfig
     summary: SummaryConfig
+    q_value: QValueConfig
+    thinking: ThinkingConfig
 
     @model_validator(mode="after")
     def _annotators_are_of_rounds(self) -> Self:

@@ -22,8 +22,9 @@ from o1_assets.reward.tree import Row, collate
 from o1_assets.training.checkpoint import Checkpoints
 from o1_assets.training.trainer import KeepState
 
-Item = tuple[Row, NDArray[np.int64], NDArray[np.float32] | None]
-"""A row, the class of each of its tokens (-100: none), the probability feature of each."""
+Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
+"""A row, the class of each of its tokens (-100: none) or the chance of the second of two classes (NaN: none), the
+probability feature of each."""
 
 LOG_EVERY = 10
 
@@ -96,7 +97,7 @@ class SharingTrainer(Trainer):
         model.train()
         threads = torch.get_num_threads()
         parts = [{name: value[i::threads] for name, value in inputs.items()} for i in range(threads)]
-        parts = [part for part in parts if bool((part["labels"] != -100).any())]
+        parts = [part for part in parts if model.label_weight(part["labels"])]
         weights = [model.label_weight(part["labels"]) for part in parts]
         loss_of = [
             partial(_share, model, part, w / sum(weights)) for part, w in zip(parts, weights, strict=True)
@@ -137,7 +138,8 @@ def learning_rate_factor(update: int, updates: int, warmup: float) -> float:
 def collate_items(items: Sequence[Item]) -> dict[str, torch.Tensor]:
     """Inputs of RewardModel.forward, padded on the right."""
     batch = collate([row for row, _, _ in items])
-    batch["labels"] = stack([classes for _, classes, _ in items], -100)
+    labels = [own for _, own, _ in items]
+    batch["labels"] = stack(labels, np.nan if labels[0].dtype.kind == "f" else -100)
     features = [feature for _, _, feature in items if feature is not None]
     if features:
         batch["min_logprob"] = stack(features, np.nan)

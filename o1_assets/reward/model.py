@@ -13,7 +13,9 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
+from transformers import Cache, PreTrainedModel
+
+from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
 
 FEATURE_FILE = "probability_feature.safetensors"
 PRM_CLASSES = ("negative", "neutral", "positive")
@@ -65,10 +67,13 @@ class RewardModel(nn.Module):
         attention_mask: Tensor,
         min_logprob: Tensor | None = None,
         labels: Tensor | None = None,
+        past_key_values: Cache | None = None,
     ) -> dict[str, Tensor]:
         """input_ids, position_ids, min_logprob, labels: (batch, n); attention_mask as `tree.collate` makes it.
 
-        labels are classes, -100 where nothing is labelled. Returns logits (batch, n, classes) and, with labels, loss.
+        labels are classes, -100 where nothing is labelled. past_key_values: what stands before; the mask then
+        begins with its columns. Floating labels are chances of the second of two classes, NaN where there is
+        none. Returns logits (batch, n, classes) and, with labels, loss.
         """
         embeds = self.backbone.get_input_embeddings()(input_ids)
         if self.feature is not None:
@@ -78,17 +83,26 @@ class RewardModel(nn.Module):
                 )
             embeds = embeds + self.feature(min_logprob)
         logits = self.backbone(
-            inputs_embeds=embeds, position_ids=position_ids, attention_mask=attention_mask, use_cache=False
+            inputs_embeds=embeds,
+            position_ids=position_ids,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            use_cache=past_key_values is not None,
         ).logits
         if labels is None:
             return {"logits": logits}
+        if labels.is_floating_point():
+            return {"loss": _chance_loss(logits, labels), "logits": logits}
         loss = nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), weight=self.class_weights, ignore_index=-100
         )
         return {"loss": loss, "logits": logits}
 
     def label_weight(self, labels: Tensor) -> float:
-        """What the loss's mean over `labels` is divided by: the summed class weights of what is labelled."""
+        """What the loss's mean over `labels` is divided by: the summed class weights of what is labelled, 0 if
+        nothing is."""
+        if labels.is_floating_point():
+            return float((~labels.isnan()).sum())
         present = labels[labels != -100]
         return float(len(present) if self.class_weights is None else self.class_weights[present].sum())
 
@@ -99,6 +113,13 @@ class RewardModel(nn.Module):
             save_file({"weight": self.feature.weight.detach().contiguous()}, path / FEATURE_FILE)
 
 
+def _chance_loss(logits: Tensor, chances: Tensor) -> Tensor:
+    """Cross-entropy between chances of the second class, (batch, n), NaN where there is none, and logits."""
+    present = ~chances.isnan()
+    logarithms, chance = logits[present].float().log_softmax(-1), chances[present]
+    return -(logarithms[:, 1] * chance + logarithms[:, 0] * (1 - chance)).mean()
+
+
 def start_reward_model(
     checkpoint: Path, classes: Sequence[str], edges: Sequence[float] | None
 ) -> RewardModel:
@@ -107,7 +128,7 @@ def start_reward_model(
     edges: knots of the probability feature, None for none. A new head is drawn from torch's global generator.
     Raises ValueError if the checkpoint is a reward model with other classes or another feature.
     """
-    config = AutoConfig.from_pretrained(checkpoint)
+    config = load_config(checkpoint)
     if any("TokenClassification" in name for name in config.architectures or ()):
         model = load_reward_model(checkpoint)
         saved = list((model.backbone.config.id2label or {}).values())
@@ -133,20 +154,8 @@ def load_reward_model(path: Path) -> RewardModel:
 def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> None:
     """Write the model and the tokenizer of the checkpoint it began as."""
     model.save(path)
-    AutoTokenizer.from_pretrained(tokenizer_from).save_pretrained(path)
-
-
-def non_embedding_parameters(model: PreTrainedModel) -> int:
-    """Parameters outside the token embedding and the language-model head: the P of `2P` and `6P`."""
-    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
-    skip = {id(p) for module in embeddings if module is not None for p in module.parameters()}
-    return sum(p.numel() for p in model.parameters() if id(p) not in skip)
+    load_tokenizer(tokenizer_from).save_pretrained(path)
 
 
 def _backbone(path: Path, **options: Any) -> PreTrainedModel:
-    return cast(
-        PreTrainedModel,
-        AutoModelForTokenClassification.from_pretrained(
-            path, dtype="float32", use_safetensors=True, attn_implementation="sdpa", **options
-        ),
-    )
+    return cast(PreTrainedModel, load_token_classifier(path, attn_implementation="sdpa", **options))

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from o1_assets.artifact import Cost
-from o1_assets.evaluation.flops import flops_score
+from o1_assets.flops import flops_score, non_embedding_parameters
 from o1_assets.reward.predict import place_features, predict
 from o1_assets.reward.tree import StepSequence, pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from o1_assets.reward.incremental import TreeScorer
     from o1_assets.reward.model import RewardModel
 
 BATCH_TOKENS = 2048
@@ -42,8 +43,6 @@ class Scorer:
         generator: PreTrainedModel | None,
         tokenizer: PreTrainedTokenizerBase,
     ) -> None:
-        from o1_assets.reward.model import non_embedding_parameters
-
         self.models = list(models)
         self.generator = generator
         self.tokenizer = tokenizer
@@ -61,24 +60,35 @@ class Scorer:
 
     def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[NDArray[np.float64]]:
         """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each of `engine.steps`."""
-        return self._classes(prompts, completions, [self._model(3)])[0]
+        return self._classes(prompts, completions, [self._index(3)])[0]
 
     def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]:
         """For each completion P(its answer is correct), read at its last step; 0 without any."""
-        return _outcomes(self._classes(prompts, completions, [self._model(2)])[0])
+        return _outcomes(self._classes(prompts, completions, [self._index(2)])[0])
 
     def score_both(
         self, prompts: Tokens, completions: Tokens
     ) -> tuple[list[NDArray[np.float64]], list[float]]:
         """`step_probabilities` and `outcome_probabilities` with one pass of the generator."""
-        steps, outcomes = self._classes(prompts, completions, [self._model(3), self._model(2)])
+        steps, outcomes = self._classes(prompts, completions, [self._index(3), self._index(2)])
         return steps, _outcomes(outcomes)
+
+    def remembering(self, values: bool = False) -> TreeScorer:
+        """It with a memory, for a search; what that computes is counted here. values: the model of two classes is
+        asked about unfinished solutions too."""
+        from o1_assets.reward.incremental import TreeScorer
+
+        return TreeScorer(self, values)
 
     def cost(self) -> Cost:
         """Everything scored since the scorer was loaded."""
         return Cost(flops=self._flops, tokens_scored=self.tokens_scored)
 
-    def _model(self, classes: int) -> int:
+    def model(self, classes: int) -> RewardModel:
+        """The PRM (3 classes) or the ORM (2). Raises ValueError if it was not loaded."""
+        return self.models[self._index(classes)]
+
+    def _index(self, classes: int) -> int:
         for index, model in enumerate(self.models):
             if model.classes == classes:
                 return index
@@ -88,17 +98,17 @@ class Scorer:
         self, prompts: Tokens, completions: Tokens, which: Sequence[int]
     ) -> list[list[NDArray[np.float64]]]:
         """For each chosen model and completion (steps, classes)."""
-        sequences = [self._sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
+        sequences = [self.sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
         rows = pack([s.tokens for s in sequences], ROW_TOKENS)
         models = [self.models[m] for m in which]
         tokens = sum(len(row) for row in rows)
         features = None
         if self.generator is not None and any(m.feature is not None for m in models):
             features = place_features(self.generator, rows, [sequences] * len(rows), BATCH_TOKENS)
-            self._count(self._generator_size, tokens)
+            self.count(self._generator_size, tokens)
         found = predict(models, rows, features, BATCH_TOKENS)
         for m in which:
-            self._count(self._sizes[m], tokens)
+            self.count(self._sizes[m], tokens)
         scores = [[np.zeros((0, m.classes))] * len(sequences) for m in models]
         for r, row in enumerate(rows):
             for index, path in row.paths.items():
@@ -107,14 +117,16 @@ class Scorer:
                     scores[m][index] = found[m][r][ends]
         return scores
 
-    def _sequence(self, prompt: Sequence[int], completion: Sequence[int]) -> StepSequence:
+    def sequence(self, prompt: Sequence[int], completion: Sequence[int]) -> StepSequence:
+        """Prompt and completion up to the last step's end, which is where everything is read."""
         from o1_assets.engine.steps import step_ends
 
         ends = tuple(len(prompt) + end for end in step_ends(completion, self.tokenizer))
         length = ends[-1] + 1 if ends else len(prompt)
         return StepSequence((*prompt, *completion)[:length], len(prompt), ends)
 
-    def _count(self, parameters: int, tokens: int) -> None:
+    def count(self, parameters: int, tokens: int) -> None:
+        """`tokens` were read by a model of so many parameters."""
         self.tokens_scored += tokens
         self._flops += flops_score(parameters, tokens)
 
@@ -124,17 +136,14 @@ def load_scorer(reward_model: Path, generator: Path, orm: Path | None = None) ->
 
     The generator is opened only if a model reads its log-probabilities.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.model import load_reward_model
 
     models = [load_reward_model(path) for path in (reward_model, orm) if path is not None]
     opened = None
     if any(model.feature is not None for model in models):
-        opened = AutoModelForCausalLM.from_pretrained(
-            generator, dtype="float32", use_safetensors=True, attn_implementation="sdpa"
-        ).eval()
-    return Scorer(models, opened, AutoTokenizer.from_pretrained(reward_model))
+        opened = load_causal_lm(generator, attn_implementation="sdpa").eval()
+    return Scorer(models, opened, load_tokenizer(reward_model))
 
 
 def _outcomes(classes: Sequence[NDArray[np.float64]]) -> list[float]:

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation.flops import flops_score, flops_train
+from o1_assets.flops import flops_score, flops_train, non_embedding_parameters
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import IGNORED, Example, held_out, orm_examples, prm_examples, round_folders
 from o1_assets.reward.judge import classification_figures
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
 def make_prm(task: Task, config: PRMConfig) -> Outcome:
     """Inputs: generator (for the feature), init (generator, or the PRM before), labels_00, labels_01, ..."""
-    from transformers import AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.model import PRM_CLASSES
 
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["init"])
+    tokenizer = load_tokenizer(task.inputs["init"])
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "labels")):
         labels = pl.read_parquet(folder / "labels.parquet")
@@ -41,11 +40,10 @@ def make_prm(task: Task, config: PRMConfig) -> Outcome:
 
 def make_orm(task: Task, config: ORMConfig) -> Outcome:
     """Inputs: generator, init, train (for the questions), solutions_00, ...: uniform samples with `correct`."""
-    from transformers import AutoTokenizer
-
+    from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.model import ORM_CLASSES
 
-    tokenizer = AutoTokenizer.from_pretrained(task.inputs["init"])
+    tokenizer = load_tokenizer(task.inputs["init"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     questions = dict(problems.select("problem_id", "question").iter_rows())
     examples: list[Example] = []
@@ -78,7 +76,7 @@ def _train(
     import torch
 
     from o1_assets.reward.fit import fit
-    from o1_assets.reward.model import non_embedding_parameters, save_reward_model, start_reward_model
+    from o1_assets.reward.model import save_reward_model, start_reward_model
 
     material, cost = _prepare(task, config, examples)
     judged = [i for i, e in enumerate(examples) if held_out(e.problem_id, config.holdout)]
@@ -124,18 +122,14 @@ def _train(
 
 def _prepare(task: Task, config: RewardModelConfig, examples: list[Example]) -> tuple[Material, Cost]:
     """Rows and labels, and the pass of the generator over them if the feature is on."""
-    from transformers import AutoModelForCausalLM
-
-    from o1_assets.reward.model import non_embedding_parameters
+    from o1_assets.engine.checkpoint import load_causal_lm
     from o1_assets.reward.predict import place_features
 
     trees = [example.row() for example in examples]
     material = Material(examples, [row for row, _ in trees], [labels for _, labels in trees], None)
     if not config.probability_feature:
         return material, Cost()
-    generator = AutoModelForCausalLM.from_pretrained(
-        task.inputs["generator"], dtype="float32", use_safetensors=True, attn_implementation="sdpa"
-    ).eval()
+    generator = load_causal_lm(task.inputs["generator"], attn_implementation="sdpa").eval()
     sequences = [example.sequences for example in examples]
     material.features = place_features(generator, material.rows, sequences, config.score_tokens)
     tokens = material.tokens(range(len(examples)))

@@ -6,9 +6,10 @@ labels -> prm -> policy -> labels of the next round for every kind of partition.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from o1_assets.artifact import Artifact
+from o1_assets.artifact import Artifact, Compute, StageConfig
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels import checks as label_checks
 from o1_assets.labels.batches import batches_version, label_batches
@@ -16,6 +17,7 @@ from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.labels.table import make_labels
 from o1_assets.policy.train import make_policy
+from o1_assets.qvalue.train import make_q_value
 from o1_assets.reward import checks as reward_checks
 from o1_assets.reward.train import make_orm, make_prm
 from o1_assets.rounds.selection import make_selection
@@ -33,13 +35,21 @@ def round_name(k: int) -> str:
 
 
 def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
-    """Round k's eight artifacts, in the order of the data."""
+    """Round k's artifacts, in the order of the data."""
     name, before = round_name(k), round_name(k - 1)
     first = k == 0
     newest_policy = "generator/model" if first else f"{before}/policy"
     inbox = Inbox(settings.inbox)
 
-    def artifact(stage: str, compute, config, inputs, description, kinds, **more) -> Artifact:  # type: ignore[no-untyped-def]
+    def artifact(
+        stage: str,
+        compute: Compute,
+        config: StageConfig,
+        inputs: Mapping[str, str],
+        description: str,
+        kinds: tuple[str, ...],
+        **more: Any,
+    ) -> Artifact:
         return Artifact(
             key=f"{name}/{stage}",
             compute=compute,
@@ -171,6 +181,22 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             },
             f"baby-o1 v{k}, PRM v{k} and ORM v{k} on held-out problems.",
             TABLE,
+            **models,
+        ),
+        artifact(
+            "q_value",
+            make_q_value,
+            profile.q_value,
+            {
+                "policy": f"{name}/policy",
+                "generator": "generator/model",
+                "prm": f"{name}/prm",
+                "init": f"{name}/orm",
+                "train": "problems/train",
+            },
+            f"The chance that baby-o1 v{k} ends right, from any step on: returns, then Q-learning (arXiv:2406.14283).",
+            MODEL,
+            part="thinking",
             **models,
         ),
     ]

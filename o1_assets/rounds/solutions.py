@@ -7,7 +7,7 @@ import polars as pl
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.engine.interface import SamplingParams
 from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
-from o1_assets.evaluation.flops import flops_generate
+from o1_assets.flops import flops_generate
 from o1_assets.rounds.config import SolutionsConfig
 from o1_assets.seeds import derive_seed
 

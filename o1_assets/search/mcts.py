@@ -1,49 +1,74 @@
-"""Monte Carlo tree search: PUCT with the policy's probabilities as prior and the PRM's score as value."""
+"""Monte Carlo tree search: PUCT with the policy's probabilities as prior, the PRM or a Q-value as value."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from o1_assets.search.interface import Budget, Expand, Plan
-from o1_assets.search.tree import Node, Tree
+from o1_assets.search.tree import End, Node, Tree
+from o1_assets.search.vote import CHOICES
 
 
 @dataclass(frozen=True)
 class PuctSearch:
-    """simulations: descents from the root; branch: steps sampled at a leaf; exploration: PUCT's c."""
+    """simulations: descents from the root, None: as many as the budget lasts for; branch: steps sampled at a leaf.
 
-    simulations: int = 16
+    exploration: PUCT's c. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after
+    it (progressive widening, Couetoux et al. 2011, "Continuous upper confidence trees").
+    reads: what a node is worth, the PRM's score of the path (prm) or the Q-value model's chance of a right end (q).
+    """
+
+    simulations: int | None = 16
     branch: int = 4
     exploration: float = 1.0
+    widening: float = 0.3
+    choice: Literal["best", "weighted"] = "best"
+    reads: Literal["prm", "q"] = "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        for _ in range(self.simulations):
-            if budget.spent(tree):
-                break
+        done = 0
+        while not budget.spent(tree) and done != self.simulations:
             leaf = self._descend(tree.root)
+            value = self.worth(leaf) if leaf.ended else 0.0
             if not leaf.ended and leaf.depth < budget.steps:
                 [children] = yield [Expand(leaf, self.branch)]
-                value = max((child.score for child in children), default=0.0)
-            else:
-                value = leaf.score if leaf.ended else 0.0
-            _back_up(leaf, value)
-        node = tree.best()
+                value = max((self.worth(child) for child in children), default=0.0)
+            back_up(leaf, value)
+            done += 1
+        if not tree.ends:
+            yield from self._finish(tree, budget)
+
+    def remembers(self, budget: Budget) -> int:
+        return budget.tokens
+
+    def choose(self, ends: Sequence[End]) -> Node | None:
+        return CHOICES[self.choice](ends)
+
+    def worth(self, node: Node) -> float:
+        return node.q if self.reads == "q" and node.q is not None else node.score
+
+    def _finish(self, tree: Tree, budget: Budget) -> Plan:
+        node = tree.deepest()
         while not node.ended and node.depth < budget.steps and not budget.spent(tree):
             [children] = yield [Expand(node, self.branch)]
             if not children:
-                break
-            node = max(children, key=lambda n: (n.score, -n.index))
-        return node
+                return
+            node = max(children, key=lambda n: (self.worth(n), -n.index))
 
     def _descend(self, node: Node) -> Node:
-        while not node.ended and (
-            live := [child for child in node.children if child.probabilities is not None]
-        ):
-            node = max(
-                live, key=lambda child: (puct(child, prior(child, live), self.exploration), -child.index)
-            )
+        while not self._widens(node) and (live := [child for child in node.children if _live(child)]):
+            node = max(live, key=lambda child: (self._puct(child, live), -child.index))
         return node
+
+    def _widens(self, node: Node) -> bool:
+        """Whether `node` is to be expanded (again): the more often it was visited, the more steps it may have."""
+        return not node.ended and node.drawn < self.branch * (1 + node.visits) ** self.widening
+
+    def _puct(self, child: Node, live: list[Node]) -> float:
+        return puct(child, prior(child, live), self.exploration, self.worth(child))
 
 
 def prior(child: Node, siblings: list[Node]) -> float:
@@ -52,16 +77,19 @@ def prior(child: Node, siblings: list[Node]) -> float:
     return math.exp(child.logprob - top) / sum(math.exp(sibling.logprob - top) for sibling in siblings)
 
 
-def puct(child: Node, p: float, exploration: float) -> float:
-    """Q + c * P * sqrt(N of the parent) / (1 + N), AlphaZero (arXiv:1712.01815); Q of an unvisited child is
-    the PRM's score."""
+def puct(child: Node, p: float, exploration: float, unvisited: float) -> float:
+    """Q + c * P * sqrt(N of the parent) / (1 + N), AlphaZero (arXiv:1712.01815). unvisited: Q before any visit."""
     assert child.parent is not None
-    q = child.value / child.visits if child.visits else child.score
+    q = child.value / child.visits if child.visits else unvisited
     return q + exploration * p * math.sqrt(max(child.parent.visits, 1)) / (1 + child.visits)
 
 
-def _back_up(node: Node | None, value: float) -> None:
+def back_up(node: Node | None, value: float) -> None:
     while node is not None:
         node.visits += 1
         node.value += value
         node = node.parent
+
+
+def _live(child: Node) -> bool:
+    return not child.cut and child.probabilities is not None

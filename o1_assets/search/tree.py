@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,11 +13,14 @@ class Node:
     """One step after the steps of its parents.
 
     logprob: log-probability of the step's tokens under the policy, given all before it.
-    probabilities: the PRM's (3,) for negative, neutral, positive; None at the root.
-    score: product of P(right) over the path, the solution score of the steps so far.
+    probabilities: the PRM's (3,) for negative, neutral, positive; None where it was not asked.
+    score: product of P(right) over the path, the solution score of the steps so far; 1 at the root.
+    q: the Q-value model's chance that a solution which goes on from here ends right; None where it was not asked.
+    answer: the final answer, where the solution ends here and has one.
     ended: the solution ends here. cut: not a whole step (cut off, or blank); not followed.
-    samples: how many identical samples this node stands for.
-    drawn: how many next steps have been sampled after it.
+    forced: the answer was asked for before the policy gave one.
+    samples: how many identical samples this node stands for. drawn: how many were taken after it.
+    made, visited: the tree's clock when the node was made, and each time it was expanded.
     visits, value: for strategies that come back to a node.
     """
 
@@ -28,10 +31,15 @@ class Node:
     logprob: float = 0.0
     probabilities: np.ndarray | None = None
     score: float = 1.0
+    q: float | None = None
+    answer: str | None = None
     ended: bool = False
     cut: bool = False
+    forced: bool = False
     samples: int = 1
     drawn: int = 0
+    made: int = 0
+    visited: list[int] = field(default_factory=list)
     visits: int = 0
     value: float = 0.0
     children: list[Node] = field(default_factory=list)
@@ -57,16 +65,33 @@ class Node:
         return [token for node in self.path() for token in node.token_ids]
 
 
+@dataclass(frozen=True, eq=False)
+class End:
+    """A solution that ended: its last node, and the tokens generated until then. Equal solutions end as often as
+    they were sampled: each is a vote."""
+
+    node: Node
+    tokens: int
+
+
 @dataclass(eq=False)
 class Tree:
-    """The search of one problem. tokens_scored counts every token a reward model read, prompt included."""
+    """The search of one problem.
+
+    ends: solutions in the order in which they ended. clock: requests answered so far.
+    tokens_generated: by the policy. tokens_scored: of distinct prefixes that the PRM was asked about.
+    ledger: both, after each time that requests were answered.
+    """
 
     prompt: str
     prompt_ids: Sequence[int]
     seed: int
     nodes: list[Node] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+    clock: int = 0
     tokens_generated: int = 0
     tokens_scored: int = 0
+    ledger: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.nodes.append(Node(index=0, parent=None, text="", token_ids=[]))
@@ -76,18 +101,16 @@ class Tree:
         return self.nodes[0]
 
     def add(self, parent: Node, text: str, token_ids: list[int], logprob: float) -> Node:
-        node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score)
+        node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score, made=self.clock)
         parent.children.append(node)
         self.nodes.append(node)
         return node
 
-    def ends(self) -> Iterator[Node]:
-        """The last nodes of all solutions that ended."""
-        return (node for node in self.nodes if node.ended)
+    def end(self, node: Node) -> None:
+        node.ended = True
+        self.ends.append(End(node, self.tokens_generated))
 
-    def best(self) -> Node:
-        """The ended node of highest score; without one the deepest whole step."""
-        ended = list(self.ends())
-        if ended:
-            return max(ended, key=lambda n: (n.score, -n.index))
-        return max((n for n in self.nodes if not n.cut), key=lambda n: (n.depth, n.score, -n.index))
+    def deepest(self) -> Node:
+        """The whole step, of a solution that did not end, that is furthest along; of equals the best scored."""
+        whole = (node for node in self.nodes if not node.cut and not node.ended)
+        return max(whole, key=lambda n: (n.depth, n.score, -n.index))

@@ -17,7 +17,10 @@ class ManifestInput(BaseModel):
 
 
 class ManifestCost(BaseModel):
-    """seconds and peak_rss_gib of the computation; tokens and FLOPs as `artifact.Cost` counts them."""
+    """seconds and peak_rss_gib of the computation; tokens and FLOPs as `artifact.Cost` counts them.
+
+    A training that went on from where another process was killed counts all of its tokens and its own seconds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     seconds: float
@@ -29,7 +32,10 @@ class ManifestCost(BaseModel):
 
 
 class Environment(BaseModel):
-    """What the computation ran on; recorded for the audit, never part of the cache key."""
+    """What the computation ran on; recorded for the audit, never part of the cache key.
+
+    threads and engine are what a replay computes with again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     git_commit: str | None
@@ -38,6 +44,7 @@ class Environment(BaseModel):
     libraries: dict[str, str]
     hardware: str
     threads: int
+    engine: str = "transformers"
 
 
 class Manifest(BaseModel):

@@ -151,8 +151,8 @@ class ArtifactStore(Objects):
         try:
             entry = json.loads(content)
             pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
-            whole = content == pointer.to_bytes()
-        except (ValueError, TypeError, KeyError):
+            whole = content == pointer.to_bytes() and bool(_manifest_name(pointer.key, pointer.version))
+        except (ValueError, TypeError, KeyError, StoreError):
             whole = False
         if not whole:
             raise self._damaged(name)

@@ -52,8 +52,8 @@ class Checkpoints:
     def scratch(self) -> Iterator[Path]:
         """An empty folder for what a trainer writes and nobody needs; a killed run's is not left in /tmp."""
         if self.folder is None:
-            with tempfile.TemporaryDirectory() as folder:
-                yield Path(folder)
+            with tempfile.TemporaryDirectory() as temporary:
+                yield Path(temporary)
             return
         folder = self.folder / "trainer"
         shutil.rmtree(folder, ignore_errors=True)

@@ -30,8 +30,10 @@ class KeepState(TrainerCallback):
         self, checkpoints: Checkpoints, *, after_log: bool, figures: Callable[[], Any] = lambda: None
     ) -> None:
         self.checkpoints, self.after_log, self.figures = checkpoints, after_log, figures
-        found = checkpoints.load()
-        self.update, self.saved = found if found else (0, None)
+        self.update = 0
+        self.saved: dict[str, Any] | None = None
+        if found := checkpoints.load():
+            self.update, self.saved = found
         self.figures_before = self.saved["figures"] if self.saved else None
 
     def resume_from(self, folder: Path) -> str | None:

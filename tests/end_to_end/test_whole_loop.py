@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from o1_assets.graph import build_graph, descendants
+from o1_assets.audit.model_card import read_card
+from o1_assets.audit.walk import ancestry
+from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
+from o1_assets.settings import PROJECT, Settings
 from o1_assets.store.store import ArtifactStore
 from tests.mini import MINI
 
@@ -38,12 +40,14 @@ def o1_json(home: Path, *arguments: str, overrides: str = "") -> Any:
 
 
 def graph_keys(home: Path, overrides: str = "") -> dict[str, Any]:
-    return dict(build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home)))
+    graph = build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home))
+    return {key: graph[key] for key in graph if key in asked_for(graph)}
 
 
 def stale(home: Path, overrides: str) -> set[str]:
     rows = o1_json(home, "status", overrides=overrides)["artifacts"]
-    return {row["key"] for row in rows if row["state"] != "fresh"}
+    loop = graph_keys(home, overrides)
+    return {row["key"] for row in rows if row["key"] in loop and row["state"] != "fresh"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = o1_json(folder, "run")
     assert result["computed"] == len(graph_keys(folder)) and result["cached"] == 0
     return folder
+
+
+def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
+    result = o1(home, "run", "--with", "thinking", "--json")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads(result.stdout)["computed"] == 3
+    assert o1_json(home, "run")["computed"] == 0
+    unknown = o1(home, "run", "--with", "thinkin")
+    assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
 
 
 @pytest.fixture
@@ -196,3 +209,65 @@ def test_without_labels_a_run_stops_there_says_what_to_do_and_people_can_go_on(
     # r00's batches, labels, PRM, policy and eval, and r01's solutions, selection, ORM: then r01 waits.
     assert json.loads(result.stdout)["computed"] == 8
     assert "o1 labels export r01" in result.stderr
+
+
+def test_training_made_again_elsewhere_gives_the_same_bytes(home: Path, tmp_path: Path) -> None:
+    """Another folder, another hash seed, another number of threads asked for: six trainings, to the byte."""
+    environment = {**os.environ, "O1_HOME": str(home), "O1_SET": MINI, "PYTHONHASHSEED": "5"}
+    environment |= {"OMP_NUM_THREADS": "3", "POLARS_MAX_THREADS": "1", "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [*O1, "audit", "r01/policy", "--replay", "--depth", "2", "--json"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    result = json.loads(done.stdout)
+    assert result["verdict"] == "equal bytes"
+    keys = {"generator/model", "r00/policy", "r01/prm", "r01/orm", "problems/train", "r01/policy"}
+    assert {row["key"] for row in result["artifacts"]} == keys
+    assert all(row["digest"] == row["digest_replayed"] for row in result["artifacts"])
+
+
+@pytest.mark.skipif(
+    "O1_TEST_REPLAY_ALL" not in os.environ, reason="as long as a run; set O1_TEST_REPLAY_ALL=1"
+)
+def test_every_artifact_made_again_gives_the_same_bytes(home: Path) -> None:
+    result = o1_json(home, "audit", "eval/summary", "--replay", "--depth", "all")
+    assert result["verdict"] == "equal bytes" and len(result["artifacts"]) == len(graph_keys(home))
+
+
+def test_every_checkpoint_has_a_model_card(home: Path, store: ArtifactStore) -> None:
+    from huggingface_hub import ModelCard
+
+    for key in ("base/model", "generator/model", "r00/orm", "r01/prm", "r01/policy"):
+        head = store.head(key)
+        assert head is not None
+        assert (Path(Settings.load("nano", home).store) / "cards" / key / f"{head.version}.md").is_file()
+        text = o1_json(home, "card", key)["card"] if key == "r01/prm" else read_card(store, key)
+        card = ModelCard(text)
+        assert card.data.license == "apache-2.0" and card.data.library_name == "transformers"
+        assert head.digest in card.text and f"`{key}`" in card.text
+    labels = store.head("r01/labels")
+    assert labels is not None
+    assert f"| r01 | oracle | sparse | 1 | 0 | 1 | {labels.figures['labels']} |" in read_card(
+        store, "r01/prm"
+    )
+    refused = o1(home, "card", "r00/labels")
+    assert refused.returncode == 1 and "is no checkpoint" in refused.stderr
+
+
+def test_dagster_says_of_every_artifact_what_the_store_does(home: Path, store: ArtifactStore) -> None:
+    """After all of the above: cached runs, a refresh, going back, labels from people."""
+    import dagster as dg
+
+    from o1_assets.dagster_records import asset_key, disagreement
+
+    with dg.DagsterInstance.from_config(str(Settings.load("nano", home).dagster_home())) as instance:
+        for key in graph_keys(home):
+            head, event = store.head(key), instance.get_latest_materialization_event(asset_key(key))
+            assert head is not None and event is not None and event.asset_materialization is not None, key
+            materialization = event.asset_materialization
+            assert disagreement(head, materialization.tags or {}) == ""
+            assert materialization.metadata["manifest"].value == head.version
+            audited = {m.key: m.digest for m in ancestry(store, key)}
+            for row in materialization.metadata["inputs"].records if head.inputs else []:
+                assert audited[row.data["key"]] == row.data["digest"]

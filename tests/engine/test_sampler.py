@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -147,3 +149,43 @@ def test_a_checkpoint_opens_by_the_engines_name(tmp_path):
     assert [s.token_ids for s in before] == [s.token_ids for s in after]
     with pytest.raises(ValueError, match="transformers, vllm"):
         open_engine(tmp_path, "tensorflow")
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "gpt2"])
+def test_with_a_memory_a_tree_is_sampled_as_without(kind: str) -> None:
+    """Three levels of a tree, prompts of several lengths, some repeated, some never seen before."""
+    plain, remembering = engine(kind), engine(kind)
+    params = SamplingParams(12, stop_at_step=True)
+    prompts = [list(p) for p in PROMPTS for _ in range(3)]
+    with remembering.remember():
+        for level in range(3):
+            seeds = [1000 * level + i for i in range(len(prompts))]
+            expected = plain.sample(prompts, params, seeds)
+            found = remembering.sample(prompts, params, seeds)
+            assert [s.token_ids for s in found] == [s.token_ids for s in expected]
+            for a, b in zip(found, expected, strict=True):
+                assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)
+            grown = [[*p, *s.token_ids] for p, s in zip(prompts, expected, strict=True)]
+            prompts = [*grown[::2], *grown[::4], [*PROMPTS[0], *PROMPTS[1], level]]
+
+
+def test_with_a_memory_only_what_is_new_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = engine("llama")
+    read: list[int] = []
+    forward = sampler.model.forward
+
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        read.append(kwargs["input_ids"].shape[1])
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(sampler.model, "forward", counting)
+    params = SamplingParams(8, stop_at_step=True)
+    prompt = list(PROMPTS[2])
+    with sampler.remember():
+        [first] = sampler.sample([prompt], params, [0])
+        assert read[0] == len(prompt) - 1 and set(read[1:]) == {1}
+        read.clear()
+        sampler.sample([[*prompt, *first.token_ids]] * 4, params, [1, 2, 3, 4])
+        assert set(read) == {1}
+    sampler.sample([prompt], params, [0])
+    assert max(read) == len(prompt)

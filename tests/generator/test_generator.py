@@ -163,17 +163,22 @@ def test_the_same_inputs_give_the_same_bytes(chain):
         assert digests(chain.root / stage) == digests(chain.root / f"{stage}_again")
 
 
-@pytest.mark.parametrize("stage", ["base", "generator"])
-def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(chain, stage, tmp_path, monkeypatch):
-    compute, config, inputs = {
-        "base": (make_base, BASE, {"test": "test"}),
-        "generator": (make_generator, SFT, {"base": "base", "sft_set": "sft_set"}),
-    }[stage]
-    sources = {name: chain.root / source for name, source in inputs.items()}
-    outcome, folder, lines = killed_then_resumed(compute, config, sources, tmp_path / stage, monkeypatch)
-    assert [line for line in lines if line.startswith("continues at update 3 of ")], lines
-    assert digests(folder) == digests(chain.root / stage)
-    assert stage == "base" or outcome == chain.outcome
+def test_a_killed_pre_training_goes_on_and_ends_in_the_same_bytes(chain, tmp_path, monkeypatch):
+    config = BASE.model_copy(update={"corpus": BASE.corpus.model_copy(update={"solutions": 160})})
+    chain.make(make_base, config, "short_base", test="test")
+    inputs = {"test": chain.root / "test"}
+    _, folder, lines = killed_then_resumed(make_base, config, inputs, tmp_path / "base", monkeypatch)
+    assert "continues at update 3 of 10" in lines
+    assert digests(folder) == digests(chain.root / "short_base")
+
+
+def test_a_killed_fine_tuning_goes_on_and_ends_in_the_same_bytes(chain, tmp_path, monkeypatch):
+    inputs = {"base": chain.root / "base", "sft_set": chain.root / "sft_set"}
+    outcome, folder, lines = killed_then_resumed(
+        make_generator, SFT, inputs, tmp_path / "generator", monkeypatch, saves=1
+    )
+    assert f"continues at update 1 of {outcome.figures['updates']}" in lines
+    assert digests(folder) == digests(chain.root / "generator") and outcome == chain.outcome
 
 
 def test_a_problems_solutions_do_not_depend_on_the_problems_around_it(chain):

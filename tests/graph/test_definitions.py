@@ -38,10 +38,10 @@ def test_the_definitions_load(definitions: dg.Definitions) -> None:
 
 def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
     graph = build_graph(load_profile("nano", ""), settings)
-    stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval"]
+    stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval", "q_value"]
     expected = {
         "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
-        "generator/model", "eval/generator", "eval/baby_o1", "eval/summary",
+        "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
     }  # fmt: skip
     assert set(graph) == expected
@@ -100,6 +100,8 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert {"r01/solutions", "r10/policy"} <= phase_2 and "r00/policy" not in phase_2
     assert evaluation == {"eval/generator", "eval/baby_o1", "eval/summary", "eval/report"}
     assert phase_1 | phase_2 | evaluation == everything
+    optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
+    assert keys_of(definitions, "thinking") == optional and not optional & everything
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from o1_assets.files import NotAFile
 from o1_assets.labels import intake
-from o1_assets.labels.inbox import ABANDONED_SECONDS, Inbox, SubmitReport
+from o1_assets.labels.batch import SubmitReport
+from o1_assets.labels.inbox import ABANDONED_SECONDS, Inbox
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
@@ -298,7 +299,7 @@ def test_a_real_limit_on_writing_is_one_error_and_the_same_file_is_taken_afterwa
     tmp_path: Path, selection: Selection, inbox: Inbox, good: Record
 ) -> None:
     file = world.write(tmp_path / "x.jsonl", [good] * 400)
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))"
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))"
     _, error = start(tmp_path, file, limit).communicate(timeout=100)
     assert "OSError" in error.strip().splitlines()[-1]
     assert visible(inbox) == []

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.cli import labels as cli_labels
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import SPARSE
-from o1_assets.materialize import materialize
 from o1_assets.profiles.load import ProfileError
 from o1_assets.settings import Settings
-from o1_assets.store.store import ArtifactStore
 from tests.labels import world
 from tests.labels.world import ROUND
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A home whose store has the selection of r03 and its problems."""
-    monkeypatch.setenv("O1_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("O1_SET", raising=False)
-    settings = Settings.load("nano")
-    store = ArtifactStore(settings.store, settings.work)
-    selection, train = world.write_selection(tmp_path)
-    for key, folder in ((f"{ROUND}/selection", selection), ("problems/train", train)):
-
-        def copy(task: Task, config: StageConfig, folder: Path = folder) -> Outcome:
-            shutil.copytree(folder, task.out, dirs_exist_ok=True)
-            return Outcome()
-
-        artifact = Artifact(key, copy, StageConfig(), {}, "made up", "test")
-        materialize(artifact, store, profile="nano", open_engine=lambda path: None, threads=1)  # type: ignore[arg-type, return-value]
-    return settings
 
 
 def o1(*arguments: str) -> Result:
@@ -116,7 +93,7 @@ def test_a_full_disk_is_one_sentence_that_says_what_to_do(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli_labels, "submit_file", full)
+    monkeypatch.setattr(Inbox, "submit", full)
     error = o1("submit", "x.jsonl", "--round", ROUND).exception
     assert isinstance(error, LabelsError)
     assert "No space left on device" in str(error) and "submit the same file again" in str(error)
@@ -143,3 +120,19 @@ def test_an_import_shows_its_counts_by_round_and_how_to_use_it(home: Settings, t
     wrong = o1("import-prm800k", str(tmp_path / "data"), "--name", "../x").exception
     assert isinstance(wrong, LabelsError) and "cannot name a label source" in str(wrong)
     assert isinstance(o1("import-prm800k", str(tmp_path / "home")).exception, LabelsError)
+
+
+def test_an_export_of_what_is_missing_shrinks_with_what_comes_back(home: Settings, tmp_path: Path) -> None:
+    done = o1("export", ROUND, "--missing", "-o", str(tmp_path / "all.jsonl"))
+    assert done.exit_code == 0 and len((tmp_path / "all.jsonl").read_text().splitlines()) == 3
+    file = rated(tmp_path, right={(0, 0): -1}, direct={(0, 0): -1, (0, 1): 1, (0, 2): 1}, wrong={(0, 0): -1})
+    first = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(first[:1]))
+    o1("submit", str(file), "--round", ROUND)
+    o1("export", ROUND, "--missing", "-o", str(tmp_path / "less.jsonl"))
+    assert len((tmp_path / "less.jsonl").read_text().splitlines()) == 2
+    file.write_text("".join(first[1:]))
+    o1("submit", str(file), "--round", ROUND)
+    assert "r03 misses nothing" in o1("export", ROUND, "--missing").output
+    wrong = o1("export", ROUND, "--missing", "--screening").exception
+    assert isinstance(wrong, LabelsError) and "exclude each other" in str(wrong)

@@ -13,12 +13,13 @@ import pytest
 from o1_assets.artifact import Outcome, Waiting
 from o1_assets.labels.annotator import annotate
 from o1_assets.labels.batches import label_batches
-from o1_assets.labels.commands import export_to_file
 from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig, LabelsConfig, QualityConfig
+from o1_assets.labels.export_file import export_to_file
 from o1_assets.labels.gold import check_solutions
 from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import DENSE
+from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.table import make_labels
@@ -165,7 +166,7 @@ def test_what_a_lead_rated_is_gold_marked_in_the_next_export_and_labels_too(lab:
         lab.labels(quality)
     file = lab.root / "export.jsonl"
     config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human", quality=quality)
-    assert export_to_file(config, *lab.folders, file, lab.inbox) == 60
+    assert export_to_file(RoundInputs(config, *lab.folders), lab.inbox, file) == 60
     records = [Record.from_line(line) for line in file.read_text().splitlines()]
     assert {r.o1.solution_id for r in records if r.o1 and r.is_quality_control_question} == led
     lab.rate("guesses", 2 / 3, lambda s: evens(s) or s in led, kind="lead")
@@ -181,3 +182,38 @@ def test_without_people_there_is_nothing_to_judge(lab: Lab) -> None:
     outcome, folder, batches = lab.labels(annotator="oracle")
     assert quality_of(folder) == {} and not (folder / "plots").exists()
     assert not (batches / "gold.parquet").exists() and "labelers" not in outcome.figures
+
+
+def test_what_is_missing_is_what_nobody_sent_back_what_was_withdrawn_and_whose_raters_are_excluded(
+    lab: Lab,
+) -> None:
+    checks = check_solutions(lab.selection, QUALITY)
+    mine = {s for s in SOLUTIONS if evens(s) and s not in checks.known}
+    theirs = {s for s in SOLUTIONS if odds(s) and s not in checks.known}
+    left = set(SOLUTIONS)
+    assert missing(lab) == left
+    lab.rate("careful", 0.0, lambda s: s in mine)
+    left -= mine | checks.gold
+    assert missing(lab) == left
+    lab.rate("new", 0.0, kind="screening")  # to be tried is not to rate
+    assert missing(lab) == left
+    lab.rate("guesses", 2 / 3, lambda s: s in theirs)
+    assert missing(lab) == left
+    lab.rate("second", 0.0, lambda s: s in theirs)
+    left -= theirs
+    assert missing(lab) == left
+    (batch,) = (d for d in lab.inbox.accepted(ROUND) if "careful" in lab.inbox.manifest(ROUND, d).labelers)
+    lab.inbox.withdraw(ROUND, batch, "lead")
+    assert missing(lab) == left | mine
+    lab.inbox.restore(ROUND, batch, "lead")
+    assert missing(lab) == left
+
+
+def missing(lab: Lab) -> set[str]:
+    """What `o1 labels export r03 --missing` writes."""
+    config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human", quality=QUALITY)
+    file = lab.root / "missing.jsonl"
+    count = export_to_file(RoundInputs(config, *lab.folders), lab.inbox, file, "missing")
+    records = [Record.from_line(line) for line in file.read_text().splitlines()]
+    assert len(records) == count
+    return {record.o1.solution_id for record in records if record.o1}

@@ -11,12 +11,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from o1_assets.labels import commands
 from o1_assets.labels import inbox as inbox_module
+from o1_assets.labels import intake
+from o1_assets.labels.batch import PEOPLE, SubmitReport
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox, SubmitReport
+from o1_assets.labels.export_file import export_to_file
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
-from o1_assets.labels.schema import Record
+from o1_assets.labels.round_inputs import RoundInputs
+from o1_assets.labels.schema import Origin, Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
 from tests.labels.world import ROUND
@@ -249,7 +252,8 @@ def test_listing_never_opens_labels(tmp_path: Path, selection: Selection) -> Non
 def test_what_is_exported_can_be_rated_and_submitted(tmp_path: Path) -> None:
     folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
     config = LabelBatchesConfig(round=ROUND, protocol="sparse", annotator="human")
-    assert commands.export_to_file(config, *folders, tmp_path / "out.jsonl") == 3
+    inputs = RoundInputs(config, *folders)
+    assert export_to_file(inputs, inbox, tmp_path / "out.jsonl") == 3
     lines = []
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         record = json.loads(line)
@@ -257,7 +261,22 @@ def test_what_is_exported_can_be_rated_and_submitted(tmp_path: Path) -> None:
         record["label"]["steps"][0]["completions"][0]["rating"] = 1
         lines.append(json.dumps(record))
     (tmp_path / "rated.jsonl").write_text("\n".join(lines))
-    report = commands.submit_file(config, *folders, inbox, tmp_path / "rated.jsonl")
+    report = inbox.submit(tmp_path / "rated.jsonl", ROUND, inputs.check())
     assert (report.accepted, report.rejected) == (3, [])
-    unchanged = commands.submit_file(config, *folders, inbox, tmp_path / "out.jsonl")
+    unchanged = inbox.submit(tmp_path / "out.jsonl", ROUND, inputs.check())
     assert unchanged.accepted == 0 and {line for line, _ in unchanged.rejected} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_a_file_is_judged_alike_whether_all_of_the_selection_is_read_or_what_it_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr(intake, "SMALL_BYTES", small)
+    blank, fresh = world.unrated(world.load(tmp_path)), world.load(tmp_path)
+    gone, changed = world.rated(blank["wrong"], {(0, 0): -1}), world.rated(blank["direct"], {(0, 0): -1})
+    gone.o1 = Origin(ROUND, "gone", fresh.digest, "dense")
+    changed.label.steps[0].completions[1].text = "6-2=5"  # type: ignore[index]
+    records = [world.rated(blank["right"], GOOD), gone, changed]
+    report = submit(Inbox(tmp_path / "inbox"), tmp_path, fresh, records)
+    assert [v.rule for v in report.violations] == ["unknown_solution", "changed_text"]
+    assert report.accepted == 1 and ("completions" in fresh.__dict__) is (small == 0)

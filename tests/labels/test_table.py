@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o1_assets.labels.batches import write_tables
+from o1_assets.labels.batch import PEOPLE
+from o1_assets.labels.batch_tables import write_tables
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.control import digests_from_people
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, Slot
 from o1_assets.labels.schema import HumanCompletion, Record
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.table import COLUMNS, label_table, make_labels
+from o1_assets.labels.table import COLUMNS, labels_of, make_labels
 from tests.labels import world
 from tests.labels.world import ROUND, rated
 
@@ -42,8 +44,12 @@ def table_of(
     (out / "index.json").write_text(
         json.dumps({"batches": [{"digest": d, "source": PEOPLE} for d in digests]})
     )
-    table, dropped = label_table(out, selection, CONFIG)
-    return table, dict(dropped)
+    return merged(out, selection)
+
+
+def merged(batches: Path, selection: Selection) -> tuple[pl.DataFrame, dict[str, int]]:
+    made = labels_of(batches, selection, CONFIG, digests_from_people(batches))
+    return made.table, dict(made.dropped)
 
 
 @pytest.fixture
@@ -199,7 +205,7 @@ def test_batches_about_a_selection_that_has_changed_since_are_counted_not_used(
     other = Selection.load(*world.write_selection(tmp_path / "altered", altered))
     inbox = Inbox(tmp_path / "inbox")
     write_tables([(inbox, digest) for digest in inbox.accepted(ROUND)], ROUND, other, tmp_path / "batches")
-    table, dropped = label_table(tmp_path / "batches", other, CONFIG)
+    table, dropped = merged(tmp_path / "batches", other)
     assert table.height == 0
     assert dropped == {"unknown_solution_records": 1, "changed_solution_records": 1}
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from o1_assets.artifact import Task
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.intake import Check, selection_check
+from o1_assets.labels.intake import Check, SelectionCheck
 from o1_assets.labels.protocol import DENSE, Protocol, Slot
 from o1_assets.labels.ratings import fill
 from o1_assets.labels.schema import Record
@@ -82,7 +82,7 @@ def load(root: Path) -> Selection:
 
 
 def check(selection: Selection, protocol: Protocol = DENSE) -> Check:
-    return selection_check(selection, ROUND, protocol)
+    return SelectionCheck(selection, ROUND, protocol)
 
 
 def unrated(selection: Selection, protocol: Protocol = DENSE) -> dict[str, Record]:

@@ -70,6 +70,9 @@ class ExactRewards:
             scored.append(np.array([[1 - r, 0, r] for r in rights]).reshape(-1, 3))
         return scored
 
+    def remembering(self) -> ExactRewards:
+        return self
+
     def outcome_probabilities(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
     ) -> list[float]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -291,3 +292,24 @@ def test_a_problem_whose_own_answer_cannot_be_graded_is_left_out() -> None:
     got = take(Source(["how many?", "how many more?"]), config, "train", 1, 0)
     assert [p.question for p in got.problems] == ["how many more?"]
     assert got.counts["ungradable"] == 1
+
+
+def test_problems_do_not_depend_on_the_hash_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """isomorphic_strings walks through a set of letters; two processes would draw other problems."""
+    from o1_assets.problems.reasoning_gym_source import ReasoningGymProblems
+
+    config = ReasoningGymSource(generators=(Generator(name="isomorphic_strings"),))
+
+    def questions(hash_seed: str) -> list[str]:
+        monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
+        return [problem.question for problem in islice(ReasoningGymProblems(config).problems(1), 5)]
+
+    assert questions("1") == questions("2")
+
+
+def test_the_order_of_a_configurations_keys_changes_no_byte(make: Make) -> None:
+    """A manifest keeps its configuration sorted, so a replay reads it in another order."""
+    parameters = dict(nano().source.generators[0].parameters)
+    turned = Generator(name="basic_arithmetic", parameters=dict(reversed(parameters.items())))
+    other = nano(source=ReasoningGymSource(generators=(turned,)))
+    assert make(make_test, nano())[2] == make(make_test, other)[2]

@@ -8,7 +8,7 @@ from o1_assets.engine.interface import SamplingParams
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch, prior, puct
-from o1_assets.search.run import search
+from o1_assets.search.run import Thinker, search
 from o1_assets.search.tree import Tree
 from tests.search.toy import PathScorer, TablePolicy
 
@@ -27,8 +27,12 @@ RIGHT = "good\nfine\nanswer 3\n"
 BUDGET = Budget(tokens=2000)
 
 
-def is_answer(step: str) -> bool:
-    return step.startswith("answer")
+def answer_of(step: str) -> str | None:
+    return step.strip() if step.startswith("answer") else None
+
+
+def thinker(policy: TablePolicy, prm: PathScorer, answers: bool = True) -> Thinker:
+    return Thinker(policy, prm, answer_of=answer_of if answers else lambda step: None)
 
 
 def test_greedy_falls_for_the_misconception() -> None:
@@ -42,7 +46,7 @@ def test_greedy_falls_for_the_misconception() -> None:
 )
 def test_search_finds_the_path_that_greedy_misses(strategy: Strategy) -> None:
     for found in search(
-        strategy, ["q\n"] * 5, TablePolicy(TABLE), PathScorer(RIGHT), BUDGET, range(5), is_answer
+        strategy, ["q\n"] * 5, thinker(TablePolicy(TABLE), PathScorer(RIGHT)), BUDGET, range(5)
     ):
         assert found.completion == RIGHT
         assert found.finished
@@ -52,7 +56,7 @@ def test_search_finds_the_path_that_greedy_misses(strategy: Strategy) -> None:
 @pytest.mark.parametrize("strategy", [StepBeam(2, 4), PuctSearch()])
 def test_the_end_token_ends_a_solution_where_no_one_knows_the_answer_line(strategy: Strategy) -> None:
     policy = TablePolicy(TABLE)
-    [found] = search(strategy, ["q\n"], policy, PathScorer(RIGHT), BUDGET, [3])
+    [found] = search(strategy, ["q\n"], thinker(policy, PathScorer(RIGHT), answers=False), BUDGET, [3])
     assert found.finished
     assert found.completion_ids == [*policy.tokenizer.encode(found.completion), policy.tokenizer.eos_token_id]
 
@@ -60,11 +64,11 @@ def test_the_end_token_ends_a_solution_where_no_one_knows_the_answer_line(strate
 def test_every_token_is_counted() -> None:
     table = {"q\n": {"a\n": 1.0}, "q\na\n": {"answer\n": 1.0}}
     [found] = search(
-        StepBeam(1, 3), ["q\n"], TablePolicy(table), PathScorer("a\nanswer\n"), BUDGET, [0], is_answer
+        StepBeam(1, 3), ["q\n"], thinker(TablePolicy(table), PathScorer("a\nanswer\n")), BUDGET, [0]
     )
     assert found.tree.tokens_generated == 3 * 2 + 3 * 7
-    # identical samples are scored once; each scoring reads the prompt (2), the prefix and the step
-    assert found.tree.tokens_scored == (2 + 2) + (2 + 2 + 7 + 1)
+    # the prompt, each of the two distinct steps, and the end token
+    assert found.tree.tokens_scored == 2 + 2 + 7 + 1
     assert [node.samples for node in found.tree.nodes] == [1, 3, 3]
 
 
@@ -72,7 +76,7 @@ def test_a_problem_is_searched_alike_alone_and_among_others() -> None:
     def run(seeds: list[int]) -> list[str]:
         policy = TablePolicy(TABLE)
         found = search(
-            StepBeam(1, 2), ["q\n"] * len(seeds), policy, PathScorer(RIGHT), BUDGET, seeds, is_answer
+            StepBeam(1, 2), ["q\n"] * len(seeds), thinker(policy, PathScorer(RIGHT)), BUDGET, seeds
         )
         return [f.completion for f in found]
 
@@ -83,7 +87,7 @@ def test_a_problem_is_searched_alike_alone_and_among_others() -> None:
 
 def test_all_problems_advance_in_the_same_batches() -> None:
     policy = TablePolicy(TABLE)
-    search(StepBeam(1, 2), ["q\n"] * 10, policy, PathScorer(RIGHT), BUDGET, range(10), is_answer)
+    search(StepBeam(1, 2), ["q\n"] * 10, thinker(policy, PathScorer(RIGHT)), BUDGET, range(10))
     assert len(policy.batches) <= 3
     assert policy.batches[0] == 20
 
@@ -92,7 +96,7 @@ def test_all_problems_advance_in_the_same_batches() -> None:
 def test_no_expansion_starts_once_the_budget_is_spent(strategy: Strategy) -> None:
     table = {"q\n" + "s\n" * n: {"s\n": 1.0} for n in range(300)}
     budget = Budget(tokens=40, steps=300)
-    [found] = search(strategy, ["q\n"], TablePolicy(table), PathScorer("s\n" * 300), budget, [0])
+    [found] = search(strategy, ["q\n"], thinker(TablePolicy(table), PathScorer("s\n" * 300)), budget, [0])
     assert not found.finished
     assert 40 <= found.tree.tokens_generated < 40 + 2 * 4 * 2
 
@@ -101,7 +105,7 @@ def test_a_step_that_is_cut_off_is_counted_and_never_followed() -> None:
     table = {"q\n": {"a very long step indeed\n": 0.5, "ok\n": 0.5}, "q\nok\n": {"answer\n": 1.0}}
     budget = Budget(tokens=1000, step_tokens=8)
     [found] = search(
-        StepBeam(1, 8), ["q\n"], TablePolicy(table), PathScorer("ok\nanswer\n"), budget, [1], is_answer
+        StepBeam(1, 8), ["q\n"], thinker(TablePolicy(table), PathScorer("ok\nanswer\n")), budget, [1]
     )
     assert found.completion == "ok\nanswer\n"
     assert found.tree.tokens_generated > 8 * 3 + 8 * 7
@@ -111,7 +115,7 @@ def test_a_search_without_any_whole_step_returns_an_unfinished_solution() -> Non
     policy = TablePolicy({"q\n": {"a very long step indeed\n": 1.0}})
     budget = Budget(tokens=1000, step_tokens=8)
     for strategy in (StepBeam(1, 2), PuctSearch(simulations=3, branch=2)):
-        [found] = search(strategy, ["q\n"], policy, PathScorer("x"), budget, [1])  # type: ignore[arg-type]
+        [found] = search(strategy, ["q\n"], thinker(policy, PathScorer("x")), budget, [1])  # type: ignore[arg-type]
         assert not found.finished
 
 
@@ -121,4 +125,5 @@ def test_puct_is_value_plus_prior_times_exploration() -> None:
     unlikely = tree.add(tree.root, "b", [3], math.log(0.2))
     assert prior(likely, [likely, unlikely]) == pytest.approx(0.75)
     tree.root.visits, likely.visits, likely.value = 9, 2, 1.0
-    assert puct(likely, 0.75, exploration=2.0) == pytest.approx(0.5 + 2 * 0.75 * 3 / 3)
+    assert puct(likely, 0.75, exploration=2.0, unvisited=0.9) == pytest.approx(0.5 + 2 * 0.75 * 3 / 3)
+    assert puct(unlikely, 0.25, exploration=2.0, unvisited=0.9) == pytest.approx(0.9 + 2 * 0.25 * 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -63,6 +64,9 @@ class TablePolicy:
             if params.stop_at_step or not step:
                 return Sample(ids, logprobs, True)
 
+    def remember(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def close(self) -> None: ...
 
 
@@ -82,3 +86,6 @@ class PathScorer:
             rights = [self.right if self.solution.startswith(prefix) else self.wrong for prefix in prefixes]
             scored.append(np.array([[1 - r, 0.0, r] for r in rights]).reshape(-1, 3))
         return scored
+
+    def remembering(self) -> PathScorer:
+        return self

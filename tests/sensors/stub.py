@@ -13,10 +13,11 @@ import pytest
 
 from o1_assets.artifact import Artifact, Outcome, Task
 from o1_assets.definitions import definitions_of
-from o1_assets.graph import build_graph
+from o1_assets.graph import asked_for, build_graph
+from o1_assets.labels.batch import SubmitReport
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.inbox import Inbox, SubmitReport
-from o1_assets.labels.intake import selection_check
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 from o1_assets.profiles.load import load_profile
@@ -37,7 +38,7 @@ class Lab:
         self.instance, self.broken = instance, set[str]()
         self.profile = load_profile("nano", f"rounds={ROUNDS} {overrides}")
         graph = build_graph(self.profile, self.settings)
-        self.graph = {key: self._stub(artifact) for key, artifact in graph.items()}
+        self.graph = {key: self._stub(graph[key]) for key in graph if key in asked_for(graph)}
         self.store = ArtifactStore(self.settings.store, self.settings.work)
         self.inbox = Inbox(self.settings.inbox)
         self.definitions = definitions_of(self.graph, self.profile, self.settings)
@@ -122,7 +123,7 @@ class Lab:
 
     def taking(self, round_name: str) -> tuple[str, Any]:
         protocol = PROTOCOLS[self.graph[f"{round_name}/labels"].config.protocol]
-        return round_name, selection_check(self._selection(round_name), round_name, protocol)
+        return round_name, SelectionCheck(self._selection(round_name), round_name, protocol)
 
     def _selection(self, round_name: str) -> Selection:
         heads = [self.store.head(f"{round_name}/selection"), self.store.head("problems/train")]

@@ -50,6 +50,13 @@ def test_a_run_holds_the_lock_for_as_long_as_it_computes(tmp_path: Path) -> None
     assert not lock.busy() and outer.retries == "the inner one's"
 
 
+def test_what_is_tidied_before_a_run_is_tidied_under_the_lock(tmp_path: Path) -> None:
+    lock, busy = RunLock(tmp_path / "run.lock"), list[bool]()
+    outer = _Exclusive(Inner(lock), lock, lambda instance: busy.append(lock.busy()))
+    list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), None))
+    assert busy == [True]
+
+
 def test_a_run_that_is_terminated_while_it_waits_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

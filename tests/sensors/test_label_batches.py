@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 
 from o1_assets.labels import batches
-from o1_assets.labels.inbox import PEOPLE, Inbox
+from o1_assets.labels.batch import PEOPLE
+from o1_assets.labels.inbox import Inbox
 from o1_assets.labels.progress import Listing
 from o1_assets.run_lock import RunLock
 from sensors import recovery

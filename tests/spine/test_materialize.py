@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from o1_assets.artifact import Artifact, Outcome, Task
@@ -65,6 +67,15 @@ def test_the_manifest_says_how_it_was_made(store: ArtifactStore) -> None:
     assert manifest.config == {"suffix": ""}
     assert manifest.environment.libraries["polars"]
     assert manifest.cost.seconds > 0
+
+
+def test_the_recorded_number_of_threads_is_the_one_computed_with(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a process whose environment asks for another one, before anything has imported torch."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert make(store, toy_graph()["toy/letters"]).manifest.environment.threads == 1
+    assert os.environ["OMP_NUM_THREADS"] == "1"
 
 
 def test_an_object_removed_from_the_store_counts_as_missing(store: ArtifactStore) -> None:

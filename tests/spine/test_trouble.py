@@ -55,7 +55,9 @@ def test_whichever_write_finds_the_disk_full_nothing_half_made_is_seen(
     assert failures > 20
 
 
-def test_the_texts_that_libraries_make_of_a_full_disk_are_known(tmp_path: Path) -> None:
+def test_the_texts_that_libraries_make_of_a_full_disk_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from safetensors import SafetensorError
 
     for error in (
@@ -68,6 +70,10 @@ def test_the_texts_that_libraries_make_of_a_full_disk_are_known(tmp_path: Path) 
     wrapped.__cause__ = OSError(errno.ENOSPC, "x")
     assert disk_full(wrapped, tmp_path)
     assert disk_full(ValueError("no space in this sentence"), tmp_path) is None
+    io_error = RuntimeError("(sqlite3.OperationalError) disk I/O error")
+    assert disk_full(io_error, tmp_path) is None
+    monkeypatch.setattr("o1_assets.trouble._NO_ROOM", 1 << 62)
+    assert disk_full(io_error, tmp_path)
 
 
 @pytest.mark.parametrize("comes_back", [True, False])

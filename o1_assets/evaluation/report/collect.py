@@ -21,8 +21,12 @@ def collect(
     run: Mapping[str, Headline],
     costs: Sequence[Mapping[str, Any]],
     facts: Mapping[str, str],
+    thinking: Path | None = None,
 ) -> ReportData:
-    """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, in graph order."""
+    """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, in graph order.
+
+    thinking: eval/thinking's folder, where it was made.
+    """
     rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
     curves = pl.read_parquet(summary / "curves.parquet")
     return ReportData(
@@ -35,6 +39,7 @@ def collect(
         examples=json.loads((summary / "examples.json").read_text()),
         costs=costs,
         compute=compute_points(costs, rounds),
+        thinking=pl.read_parquet(thinking / "points.parquet").to_dicts() if thinking else (),
         facts=facts,
     )
 

@@ -18,6 +18,7 @@ class ReportData:
     examples: solutions to read, as `examples.choose` gives them.
     costs: one row an asset, in graph order: asset, seconds, flops, tokens (and cached: bool, if known).
     compute: cumulative flops and pass@1, one row a version of baby-o1.
+    thinking: rows of eval/thinking's points.parquet; empty if that optional part was not made.
     facts: small print, name -> text (seeds, problems, commit).
     """
 
@@ -28,4 +29,5 @@ class ReportData:
     examples: Sequence[Mapping[str, Any]] = ()
     costs: Sequence[Mapping[str, Any]] = ()
     compute: Sequence[Mapping[str, Any]] = ()
+    thinking: Sequence[dict[str, Any]] = ()
     facts: Mapping[str, str] = field(default_factory=dict)

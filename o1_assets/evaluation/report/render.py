@@ -9,6 +9,7 @@ from o1_assets.evaluation import charts, plots, words
 from o1_assets.evaluation.headline import met
 from o1_assets.evaluation.plots import Axis, Series
 from o1_assets.evaluation.report.data import ReportData
+from o1_assets.thinking.charts import thinking_charts
 
 Row = Mapping[str, Any]
 
@@ -38,6 +39,7 @@ def render(data: ReportData) -> str:
         learning=[chart(*one) for one in charts.learning(data.rounds)],
         curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
         compute=[chart(*charts.train_compute(data.compute))] if len(data.compute) > 1 else [],
+        thinking=[chart(*one) for one in thinking_charts(data.thinking)],
         examples=data.examples,
         stages=_stages(data.costs),
         costs=data.costs,

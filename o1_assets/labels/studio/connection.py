@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from o1_assets.files import json_bytes, replace_file
 from o1_assets.settings import Settings
 
 
@@ -52,11 +53,4 @@ def read_local(home: Path) -> LocalServer | None:
 
 def write_local(home: Path, server: LocalServer) -> None:
     """Readable by its owner only: it holds a password and a token."""
-    home.mkdir(parents=True, exist_ok=True)
-    partial = home / f".server.json.{os.getpid()}"
-    partial.touch(mode=0o600)
-    with partial.open("w") as out:
-        out.write(json.dumps(asdict(server), indent=1) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(home / "server.json")
+    replace_file(home / "server.json", json_bytes(asdict(server)), mode=0o600)

@@ -7,10 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck, selection_check
-from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.round_inputs import round_inputs, selected_rounds
-from o1_assets.labels.selection import Selection
 from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.labels.studio.pull import pull_labels
@@ -25,13 +22,6 @@ log = logging.getLogger(__name__)
 def progress_file(settings: Settings) -> Path:
     """Remembers what was pulled; may be deleted at any time."""
     return settings.home / "label_studio.json"
-
-
-def round_check(settings: Settings, round_name: str) -> SelectionCheck:
-    """The inbox's check against the round's selection of today. Raises MissingInput, ProfileError."""
-    inputs = round_inputs(settings, round_name)
-    selection = Selection.load(inputs.selection, inputs.train)
-    return selection_check(selection, round_name, PROTOCOLS[inputs.config.protocol])
 
 
 def studio_pull(settings: Settings, open_studio: Callable[[], LabelStudio | None]) -> Callable[[], None]:
@@ -50,7 +40,7 @@ def studio_pull(settings: Settings, open_studio: Callable[[], LabelStudio | None
                     studio,
                     settings.profile,
                     Inbox(settings.inbox),
-                    lambda name: round_check(settings, name),
+                    lambda name: round_inputs(settings, name).check(),
                     progress_file(settings),
                     rounds=selected_rounds(settings),
                     seconds=SECONDS,

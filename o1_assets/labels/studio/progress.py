@@ -8,11 +8,11 @@ back while it read is found then, and no clock but the server's is trusted.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, timedelta
 from pathlib import Path
 
+from o1_assets.files import json_bytes, replace_file
 from o1_assets.labels.schema import parse_moment
 
 OVERLAP = timedelta(minutes=5)
@@ -56,10 +56,4 @@ def read_progress(file: Path) -> dict[str, Progress]:
 
 
 def write_progress(file: Path, progress: dict[str, Progress]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with partial.open("w") as out:
-        json.dump({key: asdict(one) for key, one in sorted(progress.items())}, out, indent=1)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(file)
+    replace_file(file, json_bytes({key: asdict(one) for key, one in progress.items()}))

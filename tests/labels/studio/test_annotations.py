@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from o1_assets.labels.intake import selection_check
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.annotations import rated_record
@@ -54,7 +54,7 @@ def test_the_record_holds_what_was_chosen(
 
 @pytest.mark.parametrize(("name", "round_name"), [("dense", "r03"), ("sparse", "r04")])
 def test_the_inbox_has_nothing_to_complain_about(tmp_path: Path, name: str, round_name: str) -> None:
-    check = selection_check(world.load(tmp_path), round_name, PROTOCOLS[name])
+    check = SelectionCheck(world.load(tmp_path), round_name, PROTOCOLS[name])
     found = [violation for record in records(name).values() for violation in check(record)]
     assert found == []
 

@@ -20,7 +20,7 @@ import pytest
 
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import selection_check
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
@@ -86,7 +86,7 @@ class Round:
     def pull(self) -> dict[str, int]:
         report = pull_labels(
             self.studio, self.name, self.inbox,
-            lambda name: selection_check(self.selection, name, self.protocol), self.folder / "progress.json",
+            lambda name: SelectionCheck(self.selection, name, self.protocol), self.folder / "progress.json",
         )  # fmt: skip
         assert not any(report.rejected.values()), report.rejected
         return report.accepted

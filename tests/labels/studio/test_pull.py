@@ -11,7 +11,7 @@ import pytest
 
 from o1_assets.labels import export
 from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck, selection_check
+from o1_assets.labels.intake import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.studio import client, hook, pull
@@ -39,7 +39,7 @@ class Desk:
         self.project = self.studio.add_recorded("dense", "r03")
 
     def check(self, name: str) -> SelectionCheck:
-        return selection_check(self.selection, name, PROTOCOLS["sparse" if name == "r04" else "dense"])
+        return SelectionCheck(self.selection, name, PROTOCOLS["sparse" if name == "r04" else "dense"])
 
     def pull(self, seconds: float = 60.0, rounds: set[str] | None = None) -> PullReport:
         with self.studio.connect() as studio:

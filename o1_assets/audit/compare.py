@@ -1,0 +1,161 @@
+"""Two folders that should hold the same: which files differ, and by how much.
+
+Weights are compared tensor by tensor, tables by rows and columns, JSON by its values; of anything else
+only the bytes are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.audit.tolerance import WEIGHTS
+from o1_assets.store.digest import folder_tree
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHOWN = 3
+"""Tensors, columns or values named of a file; the figures count all."""
+
+
+@dataclass(frozen=True)
+class FileDifference:
+    """what: one clause for people. details: the same as numbers.
+
+    content: whether what the file says differs, and not only how it was written or a picture of it.
+    beyond: whether that is more than any other machine explains (a file, column or tensor that is missing,
+    weights beyond the tolerance).
+    """
+
+    path: str
+    what: str
+    details: dict[str, Any] = field(default_factory=dict)
+    content: bool = True
+    beyond: bool = False
+
+
+def compare_folders(recorded: Path, replayed: Path) -> list[FileDifference]:
+    """One entry a file that does not have the same bytes in both, sorted by path."""
+    before = {entry["path"]: entry for entry in folder_tree(recorded)}
+    after = {entry["path"]: entry for entry in folder_tree(replayed)}
+    differences = []
+    for path in sorted(before.keys() | after.keys()):
+        if path not in after:
+            differences.append(FileDifference(path, "was not made again", beyond=True))
+        elif path not in before:
+            differences.append(FileDifference(path, "was not there before", beyond=True))
+        elif before[path] != after[path]:
+            differences.append(_compare_file(path, recorded / path, replayed / path))
+    return differences
+
+
+def _compare_file(name: str, recorded: Path, replayed: Path) -> FileDifference:
+    compare = {".safetensors": _weights, ".parquet": _tables, ".json": _json}.get(recorded.suffix)
+    if compare is not None:
+        try:
+            return compare(name, recorded, replayed)
+        except Exception as error:  # whatever cannot be read is still a difference, and said to be one
+            return FileDifference(name, f"cannot be compared: {error}")
+    sizes = {"bytes": recorded.stat().st_size, "bytes_replayed": replayed.stat().st_size}
+    picture = recorded.suffix == ".png"
+    return FileDifference(
+        name, "other pixels or another encoder" if picture else "other bytes", sizes, content=not picture
+    )
+
+
+def _weights(name: str, recorded: Path, replayed: Path) -> FileDifference:
+    from safetensors import safe_open
+
+    with (
+        safe_open(recorded, framework="pt") as before,
+        safe_open(replayed, framework="pt") as after,
+    ):
+        names, others = list(before.keys()), set(after.keys())
+        shapes = [n for n in names if n in others and _shape(before, n) != _shape(after, n)]
+        odd = sorted(others.symmetric_difference(names)) + shapes
+        if odd:
+            what = f"tensors of other names or shapes: {', '.join(odd[:SHOWN])}"
+            return FileDifference(name, what, {"other": odd}, beyond=True)
+        tensors = []
+        for tensor in names:
+            a, b = before.get_tensor(tensor).double(), after.get_tensor(tensor).double()
+            if a.numel() and not a.equal(b):
+                norm, distance = float(a.norm()), float((a - b).norm())
+                relative = distance / norm if norm else float("inf")
+                tensors.append({"tensor": tensor, "max": float((a - b).abs().max()), "relative": relative})
+    tensors.sort(key=lambda row: -row["relative"])
+    details = {"tensors": len(names), "differ": len(tensors), "largest": tensors[:SHOWN]}
+    if not tensors:
+        return FileDifference(name, "the same weights, written another way", details, content=False)
+    top = ", ".join(f"{t['tensor']} max {t['max']:.2g} relative {t['relative']:.2g}" for t in tensors[:SHOWN])
+    what = f"{len(tensors)} of {len(names)} tensors differ: {top}"
+    # Written so that a NaN is beyond as well.
+    return FileDifference(name, what, details, beyond=not tensors[0]["relative"] <= WEIGHTS)
+
+
+def _shape(file: Any, tensor: str) -> tuple[str, list[int]]:
+    part = file.get_slice(tensor)
+    return part.get_dtype(), part.get_shape()
+
+
+def _tables(name: str, recorded: Path, replayed: Path) -> FileDifference:
+    import polars as pl
+
+    before, after = pl.read_parquet(recorded), pl.read_parquet(replayed)
+    if before.schema != after.schema:
+        odd = sorted(set(before.schema.items()) ^ set(after.schema.items()), key=str)
+        columns = list(dict.fromkeys(column for column, _ in odd)) or before.columns
+        what = f"other columns: {', '.join(columns[:SHOWN])}"
+        return FileDifference(name, what, {"columns": columns}, beyond=True)
+    rows = {"rows": before.height, "rows_replayed": after.height}
+    shared = min(before.height, after.height)
+    unequal = {
+        column: _unequal(before[column].head(shared), after[column].head(shared)) for column in before.columns
+    }
+    counts = {column: int(mask.sum()) for column, mask in unequal.items() if mask.any()}
+    differ = pl.DataFrame(unequal).max_horizontal().sum() if shared and unequal else 0
+    details = {**rows, "rows_differ": int(differ), "columns": counts}
+    if not counts and before.height == after.height:
+        return FileDifference(name, "the same rows, written another way", details, content=False)
+    of = (
+        f"{before.height} rows"
+        if before.height == after.height
+        else f"{before.height} and {after.height} rows"
+    )
+    top = ", ".join(
+        f"{column} {count}" for column, count in sorted(counts.items(), key=lambda c: -c[1])[:SHOWN]
+    )
+    what = f"{differ} of {of} differ" + (f" (by column: {top})" if top else "")
+    return FileDifference(name, what, details)
+
+
+def _unequal(a: pl.Series, b: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if a.dtype.is_nested():
+        return pl.Series(a.name, [x != y for x, y in zip(a.to_list(), b.to_list(), strict=True)], pl.Boolean)
+    return a.ne_missing(b)
+
+
+def _json(name: str, recorded: Path, replayed: Path) -> FileDifference:
+    before, after = json.loads(recorded.read_text()), json.loads(replayed.read_text())
+    places = list(_places(before, after, ""))
+    if not places:
+        return FileDifference(name, "the same values, written another way", content=False)
+    what = f"{len(places)} values differ: {', '.join(places[:SHOWN])}"
+    return FileDifference(name, what, {"values": places[:100]})
+
+
+def _places(a: Any, b: Any, place: str) -> Iterator[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in sorted(a.keys() | b.keys()):
+            yield from _places(a.get(key), b.get(key), f"{place}.{key}" if place else str(key))
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            yield from _places(x, y, f"{place}[{i}]")
+    elif a != b:
+        yield place or "the whole"

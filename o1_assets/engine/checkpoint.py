@@ -1,0 +1,64 @@
+"""Opens the checkpoint in a folder; nothing else in the project does.
+
+Weights come from safetensors. Nothing is unpickled, no code that came with a checkpoint is run, nothing is
+fetched, and a folder that holds a file of another kind than an artifact may hold is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.store.backend import StoreError
+from o1_assets.store.kinds import check_kinds
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+_PLAIN: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+_WEIGHTS: dict[str, Any] = {**_PLAIN, "use_safetensors": True}
+
+
+def load_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
+    """A causal language model. dtype "auto": as it was saved. Raises StoreError on a pickle in the folder."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
+
+
+def load_token_classifier(path: Path, **options: Any) -> Any:
+    """A token classifier in float32. Raises StoreError on a pickle in the folder."""
+    from transformers import AutoModelForTokenClassification
+
+    return AutoModelForTokenClassification.from_pretrained(
+        checked(path), dtype="float32", **_WEIGHTS, **options
+    )
+
+
+def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """Raises StoreError on a pickle in the folder."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checked(path), **_PLAIN)
+    return tokenizer
+
+
+def load_config(path: Path) -> PretrainedConfig:
+    """Raises StoreError on a pickle in the folder."""
+    from transformers import AutoConfig
+
+    config: PretrainedConfig = AutoConfig.from_pretrained(checked(path), **_PLAIN)
+    return config
+
+
+def checked(path: Path) -> Path:
+    """The folder. Raises StoreError naming a file in it that no artifact may hold, or an index that leads elsewhere."""
+    check_kinds(path)
+    for index in path.glob("*.index.json"):
+        for shard in set(json.loads(index.read_text()).get("weight_map", {}).values()):
+            if Path(shard).name != shard or not shard.endswith(".safetensors"):
+                raise StoreError(
+                    f"{index} leads to {shard!r}; weights are safetensors beside their index only"
+                )
+    return path

@@ -1,0 +1,116 @@
+"""Which labels are in an artifact: those of every rNN/labels in its ancestry, by the versions that were recorded.
+
+Today's heads play no part: a checkpoint of a year ago is traced to the label tables of a year ago. Every table is
+compared with its digest before it is read, and read by column: a million rows take seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from o1_assets.audit.walk import ancestry
+from o1_assets.labels.batch import RATINGS
+from o1_assets.labels.batch_tables import batch_sources
+from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
+
+_LABELS = re.compile(r"(r\d\d)/labels", re.ASCII)
+_WHO = ["batch", "labeler"]
+COUNTS = {
+    "round": pl.String, "version": pl.String, "batch": pl.String, "source": pl.String, "labeler": pl.String,
+    "ratings": pl.Int64, "labels": pl.Int64, "positive": pl.Int64, "neutral": pl.Int64, "negative": pl.Int64,
+}  # fmt: skip
+"""A row for each labeller of a batch of a label table. version: of rNN/labels. ratings: what they rated in the
+batches that the table was made of. labels: rows of the table that name them; a rating that agrees with a newer one
+of somebody else's, was corrected, outvoted or left out is no label. A row of labels without a rating was written."""
+LINES = {
+    "round": pl.String, "version": pl.String, "batch": pl.String, "line": pl.Int32, "labeler": pl.String,
+    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8, "text": pl.String,
+}  # fmt: skip
+"""A row a label. line: in the batch, from 1."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """key, version, digest: what was traced. tables: versions of rNN/labels in it. counts: COUNTS; lines: LINES."""
+
+    key: str
+    version: str
+    digest: str
+    tables: list[Manifest]
+    counts: pl.DataFrame
+    lines: pl.DataFrame | None
+
+
+def trace(
+    store: ArtifactStore,
+    key: str,
+    version: str | None = None,
+    *,
+    labeler: str | None = None,
+    batch: str | None = None,
+    lines: bool = False,
+) -> Trace:
+    """version: as `audit.walk.find_version` takes it, None for today's. batch: beginning of a digest.
+
+    lines: each label too, not only how many. Raises StoreError if anything on the way is missing or damaged.
+    """
+    manifests = ancestry(store, key, version)
+    tables = sorted((m for m in manifests if _LABELS.fullmatch(m.key)), key=lambda m: (m.key, m.version))
+    who = pl.lit(True)
+    if labeler is not None:
+        who &= pl.col("labeler") == labeler
+    if batch is not None:
+        who &= pl.col("batch").str.starts_with(batch)
+    counts, found = [pl.DataFrame(schema=COUNTS)], [pl.DataFrame(schema=LINES)]
+    for manifest in tables:
+        labels = pl.scan_parquet(store.verified(manifest.digest) / "labels.parquet").filter(who)
+        batches = store.verified(manifest.inputs["batches"].digest)
+        ratings = pl.scan_parquet(batches / RATINGS).filter(who)
+        named = {"round": _round(manifest), "version": manifest.version}
+        counts.append(_counts(labels, ratings, batch_sources(batches), named))
+        if lines:
+            found.append(
+                _typed(labels.with_columns(pl.lit(text).alias(name) for name, text in named.items()), LINES)
+            )
+    order = ["round", "version", "batch", "line", "solution_id", "step", "completion"]
+    newest = manifests[-1]
+    return Trace(
+        key,
+        newest.version,
+        newest.digest,
+        tables,
+        pl.concat(counts),
+        pl.concat(found).sort(order) if lines else None,
+    )
+
+
+def _counts(
+    labels: pl.LazyFrame, ratings: pl.LazyFrame, sources: dict[str, str], named: dict[str, str]
+) -> pl.DataFrame:
+    """COUNTS of one label table."""
+    rating = pl.col("rating")
+    own = labels.group_by(_WHO).agg(
+        labels=pl.len(),
+        positive=(rating == 1).sum(),
+        neutral=(rating == 0).sum(),
+        negative=(rating == -1).sum(),
+    )
+    given = ratings.group_by(_WHO).agg(ratings=rating.count())
+    both = given.join(own, on=_WHO, how="full", coalesce=True).with_columns(
+        pl.col("ratings", "labels", "positive", "neutral", "negative").fill_null(0),
+        pl.col("batch").replace_strict(sources, default="", return_dtype=pl.String).alias("source"),
+        *(pl.lit(text).alias(name) for name, text in named.items()),
+    )
+    return _typed(both.sort(_WHO), COUNTS)
+
+
+def _typed(rows: pl.LazyFrame, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    return rows.select(pl.col(name).cast(kind) for name, kind in schema.items()).collect()
+
+
+def _round(manifest: Manifest) -> str:
+    return manifest.key.split("/")[0]

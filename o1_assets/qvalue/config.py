@@ -1,0 +1,27 @@
+"""Every number of the Q-value model."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from o1_assets.reward.config import RewardModelConfig
+
+
+class QValueConfig(RewardModelConfig):
+    """What it learns from: solutions sampled to their end, and search trees, of train problems."""
+
+    updates: int = Field(100, gt=0, description="optimizer updates of the first fit, to returns")
+    problems: int = Field(400, gt=0, description="train problems, drawn at random")
+    chains: int = Field(8, gt=0, description="solutions sampled to their end, a problem")
+    tree_tokens: int = Field(200, ge=0, description="tokens of the search tree of each problem; 0: no tree")
+    branch: int = Field(4, gt=0, description="steps sampled at a node of the tree")
+    iterations: int = Field(
+        2, ge=0, description="times the targets are set anew from the model and fitted again"
+    )
+    iteration_updates: int = Field(30, gt=0, description="optimizer updates of each of them")
+    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
+    max_steps: int = Field(16, gt=0)
+    step_tokens: int = Field(32, gt=0)
+    temperature: float = Field(1.0, gt=0)
+    answer_prefix: str = "answer"
+    bins: int = Field(10, gt=1, description="bins of the calibration curve")

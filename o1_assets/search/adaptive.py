@@ -1,0 +1,53 @@
+"""Looks how hard the problem is, then picks the strategy (Snell et al., arXiv:2408.03314, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from o1_assets.search.beam import StepBeam
+from o1_assets.search.choice import weighted_majority
+from o1_assets.search.interface import Budget, Plan, Rollout, Strategy
+from o1_assets.search.tree import End, Node, Tree
+from o1_assets.search.vote import Chains
+
+MORE = Chains("weighted")
+TREE = StepBeam(width=2, branch=4, again=True, choice="weighted")
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """A few chains first. Where they agree on an answer that the PRM believes, the problem is easy and that is all;
+    where they half agree, more chains are as good as anything; where they do not, a tree is searched.
+
+    probe: chains sampled at first. easy, hard: bounds of the confidence, which is the best answer's share of the
+    vote weighted by the PRM, times its best solution's score.
+    """
+
+    probe: int = 4
+    easy: float = 0.9
+    hard: float = 0.5
+    more: Strategy = MORE
+    tree: Strategy = TREE
+    reads: Literal["prm"] = "prm"
+
+    def plan(self, tree: Tree, budget: Budget) -> Plan:
+        yield [Rollout(tree.root, self.probe)]
+        confidence = self.confidence(tree.ends)
+        if confidence < self.easy:
+            yield from (self.tree if confidence < self.hard else self.more).plan(tree, budget)
+
+    def confidence(self, ends: Sequence[End]) -> float:
+        answer = weighted_majority(ends)
+        total = sum(end.node.score for end in ends)
+        if answer is None or not total:
+            return 0.0
+        share = sum(end.node.score for end in ends if end.node.answer == answer.answer) / total
+        return share * answer.score
+
+    def remembers(self, budget: Budget) -> int:
+        return max(self.more.remembers(budget), self.tree.remembers(budget))
+
+    def choose(self, ends: Sequence[End]) -> Node | None:
+        return weighted_majority(ends)

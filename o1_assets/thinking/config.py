@@ -1,0 +1,26 @@
+"""How much is measured of what thinking longer buys."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from o1_assets.artifact import StageConfig
+
+
+class ThinkingConfig(StageConfig):
+    """eval/thinking: held-out problems, solved by every strategy with every budget."""
+
+    problems: int = Field(100, gt=1, description="held-out problems, the same for every strategy and model")
+    samples: int = Field(
+        256, gt=0, description="solutions a problem for the strategies that sample whole ones"
+    )
+    subsets: int = Field(200, gt=0, description="random subsets of them for each N")
+    tree_tokens: int = Field(2048, gt=0, description="largest budget of the strategies that search a tree")
+    tree_seeds: int = Field(2, gt=0, description="independent searches of each problem and strategy")
+    resamples: int = Field(1000, gt=0, description="bootstrap samples of the problems, for the 95% intervals")
+    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
+    max_steps: int = Field(16, gt=0)
+    step_tokens: int = Field(32, gt=0)
+    temperature: float = Field(1.0, gt=0)
+    prompt_template: str = "{question}\n"
+    answer_prefix: str = "answer"

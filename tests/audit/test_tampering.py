@@ -1,0 +1,149 @@
+"""One flipped bit anywhere is found by the audit, and whatever would use it refuses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.status import graph_status
+from o1_assets.store.catalogue import rebuild_catalogue
+from o1_assets.store.store import ArtifactStore, StoreError
+from tests.audit.world import audited, files, flips
+from tests.spine.toy import make, make_all, toy_graph
+
+SEED = 4
+
+
+class NoConfig(StageConfig):
+    pass
+
+
+def numbers(task: Task, config: NoConfig) -> Outcome:
+    (task.out / "sub").mkdir()
+    (task.out / "sub" / "more.json").write_text('{"x": [1, 2, 3]}')
+    pl.DataFrame({"x": list(range(50))}).write_parquet(task.out / "numbers.parquet")
+    return Outcome(figures={"rows": 50}, rows=50)
+
+
+def graph() -> dict[str, Artifact]:
+    table = Artifact("toy/table", numbers, NoConfig(), {}, "table", "toy")
+    toy = toy_graph()
+    both = toy["toy/both"]
+    inputs = {**both.inputs, "table": "toy/table"}
+    return {
+        "toy/table": table,
+        **toy,
+        "toy/both": Artifact(both.key, both.compute, both.config, inputs, "", "toy"),
+    }
+
+
+def holds(store: ArtifactStore) -> bool:
+    try:
+        return not audited(store, "toy/both").broken
+    except StoreError:  # the only manifest of what was asked for is gone
+        return False
+
+
+def test_any_flipped_bit_is_found_and_refused(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    make_all(store, graph())
+    every = files(tmp_path / "store")
+    assert {path.relative_to(tmp_path / "store").parts[0] for path in every} == {
+        "objects", "manifests", "heads", "cache",
+    }  # fmt: skip
+    for file in every:
+        for place in flips(file, count=1, seed=SEED):
+            where = f"bit of byte {place} of {file}"
+            assert audited(store, "toy/both").broken, f"{where} was not found"
+            fresh = ArtifactStore(store.url, store.work)
+            with pytest.raises(StoreError) as refused:
+                graph_status(graph(), fresh)
+                make_all(fresh, graph())
+            assert "\n" not in str(refused.value), where
+    assert not audited(store, "toy/both").broken, "every bit was put back"
+
+
+def test_a_blank_that_became_another_is_found_and_refused(tmp_path: Path) -> None:
+    """What JSON reads as the same is not the same bytes."""
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    make_all(store, graph())
+    for file in files(tmp_path / "store"):
+        content = file.read_bytes()
+        if file.suffix == ".json" and file.parent.name != "sub":
+            file.chmod(0o644)
+            file.write_bytes(content.replace(b"\n ", b"\n\t", 1))
+            assert not holds(store), file
+            with pytest.raises(StoreError):
+                fresh = ArtifactStore(store.url, store.work)
+                graph_status(graph(), fresh)
+                make_all(fresh, graph())
+            file.write_bytes(content)
+
+
+def test_a_file_that_is_cut_or_gone_is_found(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    make_all(store, graph())
+    for file in files(tmp_path / "store"):
+        if file.relative_to(tmp_path / "store").parts[0] in ("objects", "manifests"):
+            content = file.read_bytes()
+            file.chmod(0o644)
+            file.write_bytes(content[:-1])
+            assert audited(store, "toy/both").broken, file
+            file.unlink()
+            assert not holds(store), file
+            file.write_bytes(content)
+
+
+def test_what_is_damaged_in_the_same_process_is_found_even_with_its_old_time(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    file = store.path(make_all(store, graph())["toy/letters"].manifest.digest) / "text.txt"
+    store.verified(file.parent.name)
+    before = file.stat()
+    file.chmod(0o644)
+    file.write_text("abX")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(StoreError, match=r"text\.txt"):
+        store.verified(file.parent.name)
+
+
+def test_a_result_that_is_there_and_damaged_is_not_taken_for_the_same(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    file = store.path(make(store, toy_graph()["toy/letters"]).manifest.digest) / "text.txt"
+    file.chmod(0o644)
+    file.write_text("abX")
+    with pytest.raises(StoreError, match=r"text\.txt"):  # another seed: another computation, the same bytes
+        make(ArtifactStore(store.url, store.work), toy_graph(seed=1)["toy/letters"])
+
+
+def test_the_catalogue_shows_no_damaged_table(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    manifest = make_all(store, graph())["toy/table"].manifest
+    file = store.path(manifest.digest) / "numbers.parquet"
+    for _ in flips(file, count=1, seed=SEED):
+        with pytest.raises(StoreError, match=r"numbers\.parquet"):
+            rebuild_catalogue(
+                ArtifactStore(store.url, store.work), {"toy/table": manifest}, tmp_path / "c.duckdb"
+            )
+
+
+def test_dagster_does_not_materialize_from_a_damaged_input(tmp_path: Path) -> None:
+    from o1_assets.dagster_assets import to_asset
+    from o1_assets.profiles.load import load_profile
+    from resources.engine import EngineResource
+    from resources.store import StoreResource
+
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    letters = make(store, toy_graph()["toy/letters"]).manifest
+    body = to_asset(toy_graph()["toy/upper"], load_profile("nano"))
+    resources = {"store": StoreResource(url=store.url, work=str(store.work)), "engine": EngineResource()}
+    file = store.path(letters.digest) / "text.txt"
+    for _ in flips(file, count=0, seed=SEED):
+        result = dg.materialize([body], resources=resources, raise_on_error=False)
+        [failure] = [event for event in result.all_events if event.is_step_failure]
+        assert "text.txt" in str(failure.step_failure_data.error)
+    assert dg.materialize([body], resources=resources).success

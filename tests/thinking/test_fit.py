@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from o1_assets.search.interface import Budget
+from o1_assets.search.run import Thinker, search
+from o1_assets.search.vote import Chains
+from o1_assets.thinking.fit import before_saturation, fit
+from o1_assets.thinking.points import sampled_points, tree_points
+from tests.search.test_search import RIGHT, TABLE, answer_of
+from tests.search.toy import PathScorer, TablePolicy
+
+
+def test_a_line_is_found_again_with_its_interval() -> None:
+    rng = np.random.default_rng(0)
+    compute = [10.0 * 2**k for k in range(7)]
+    chance = [0.2 + 0.05 * k for k in range(7)]
+    right = [rng.binomial(1, p, 4000).astype(float) for p in chance]
+    found = fit(compute, right, resamples=200, seed=1)
+    assert found is not None and found.points == 7
+    assert found.gain == pytest.approx(0.05, abs=0.01) and found.gain_low < 0.05 < found.gain_high
+    assert found.r2 > 0.95
+    assert found.decades == pytest.approx(6 * np.log10(2))
+
+
+def test_what_is_saturated_is_left_out_and_two_points_are_no_line() -> None:
+    accuracy, error = np.array([0.1, 0.3, 0.5, 0.69, 0.7, 0.7]), np.full(6, 0.02)
+    assert before_saturation(accuracy, error) == 4
+    assert fit([1, 2], [np.zeros(5), np.ones(5)], 10, 0) is None
+
+
+def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
+    thinker = Thinker(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
+    strategy = Chains("weighted", 32)
+    found = search(strategy, ["q\n"] * 3, thinker, Budget(10**6), [1, 2, 3])
+    right = [{"answer 1": False, "answer 2": False, "answer 3": True}] * 3
+    points = {(p.strategy, p.budget): p for p in sampled_points(found, right, subsets=50, seed=0)}
+    one, many = points["best-of-n", 1], points["best-of-n", 32]
+    assert one.right.mean() == pytest.approx(0.3 * 0.4, abs=0.1) and many.right.mean() == 1.0
+    assert points["consistency", 32].right.mean() == 0.0
+    assert (many.generated == 32 * one.generated).all()
+    # all that can be read are the prompt and the nine steps of the table, however many solutions there are
+    whole = len("q\n") + sum(len(step) for steps in TABLE.values() for step in steps if step) + 3
+    assert (many.scored <= whole).all() and (one.scored == 0).all()
+    assert (points["consistency", 32].scored == 0).all()
+
+    by_budget = tree_points("weighted", strategy, [found, found], right, tokens=256)
+    assert [p.budget for p in by_budget] == [32, 64, 128, 256]
+    assert (np.diff([p.right.mean() for p in by_budget]) >= 0).all()
+    assert all((p.generated <= p.budget).all() for p in by_budget)
