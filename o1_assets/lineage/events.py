@@ -50,7 +50,7 @@ def completed(observed: Observed, moment: str, manifest: Manifest, cached: bool)
         for item in manifest.inputs.values()
     }
     batches = _batches(observed.store, manifest)
-    run = RunFacet().with_additional_properties(
+    run: Any = RunFacet().with_additional_properties(
         cache="hit" if cached else "miss",
         cacheKey=manifest.cache_key,
         profile=manifest.profile,
@@ -193,7 +193,8 @@ def _version(digest: str, version: str | None) -> dict[str, Any]:
     facet = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=digest)
     if version is None:
         return {"version": facet}
-    return {"version": facet, "o1_manifest": DatasetFacet().with_additional_properties(version=version)}
+    manifest: Any = DatasetFacet().with_additional_properties(version=version)
+    return {"version": facet, "o1_manifest": manifest}
 
 
 def _error(message: str, trace: str | None = None) -> Any:
