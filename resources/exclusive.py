@@ -32,7 +32,7 @@ def exclusive(
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before) -> None:
+    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before = lambda instance: None) -> None:
         self.inner, self.lock, self.before = inner, lock, before
 
     @property
