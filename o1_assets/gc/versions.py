@@ -46,7 +46,7 @@ class Removable:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What can go. cards: model cards. manifests: each before its inputs. objects: digest -> bytes, of versions that go.
+    """What can go. cards: model cards. manifests: each before its inputs. objects: digest -> bytes, of what goes.
 
     orphans: digest -> bytes of objects that no version names. temporary: half-written small files; uploads: cut off.
     roots: why versions are kept -> how many; kept: how many in all, with what they were made from.
