@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 from o1_assets.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
@@ -188,13 +189,13 @@ def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if "torch" in sys.modules or resource_class != "cpu":
-        import torch
-
+        torch: Any = import_module("torch")
         torch.set_num_threads(threads)
         # Some operators on GPUs have no deterministic form: they warn, and `o1 audit --replay` says how far apart
         # two runs are. Fresh memory is never read, so it need not be filled.
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
 
 
 def environment(threads: int, engine: str = "transformers") -> Environment:

@@ -54,6 +54,7 @@ class Collected:
             "objects": len(garbage.objects),
             "orphans": {"objects": len(garbage.orphans), "bytes": sum(garbage.orphans.values())},
             "cache_pointers": len(garbage.pointers),
+            "model_cards": len(garbage.cards),
             "temporary_files": len(garbage.temporary),
             "leftovers": {
                 kind: {
@@ -77,6 +78,7 @@ class Collected:
         for words, count, size in (
             ("objects that no version names", len(garbage.orphans), sum(garbage.orphans.values())),
             ("cache pointers", len(garbage.pointers), 0),
+            ("model cards", len(garbage.cards), 0),
             ("half-written files", len(garbage.temporary), sum(e.size for e in garbage.temporary)),
             *((f"folders in {e.kind}: {e.path.name[:12]}", 1, e.bytes) for e in self.leftovers),
             ("records of runs", len(self.records), 0),
@@ -107,7 +109,11 @@ def collect(settings: Settings, *, keep_days: float = KEEP_DAYS, yes: bool = Fal
     with ExitStack() as stack:
         if yes:
             stack.enter_context(lock.hold_now("nothing is removed"))
-        instance = stack.enter_context(_instance(settings.home / "dagster"))
+        instance = stack.enter_context(_instance(settings))
+        if yes and instance is not None:
+            from sensors.recovery import fail_killed_runs
+
+            fail_killed_runs(instance, lock)
         found = _find(settings, instance, keep_days, yes)
         if not yes:
             return found
@@ -117,9 +123,7 @@ def collect(settings: Settings, *, keep_days: float = KEEP_DAYS, yes: bool = Fal
             path.unlink(missing_ok=True)
         if instance is not None and found.runs is not None:
             from o1_assets.gc.event_log import remove_runs, shrink
-            from sensors.recovery import fail_killed_runs
 
-            fail_killed_runs(instance, lock)
             remove_runs(instance, found.runs.ids)
             found.held.extend(shrink(settings.home / "dagster"))
         return found
@@ -151,14 +155,14 @@ def _find(settings: Settings, instance: DagsterInstance | None, keep_days: float
 
 
 @contextmanager
-def _instance(home: Path) -> Iterator[DagsterInstance | None]:
+def _instance(settings: Settings) -> Iterator[DagsterInstance | None]:
     """The profile's Dagster instance, if it was ever used."""
-    if not (home / "dagster.yaml").exists():
+    if not (settings.home / "dagster" / "dagster.yaml").exists():
         yield None
         return
-    import dagster as dg
+    from o1_assets.dagster_instance import open_instance
 
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(settings) as instance:
         yield instance
 
 

@@ -208,6 +208,8 @@ def gc(
     from o1_assets.cli.gc import add_pin, collect, list_pins, remove_pin
 
     settings = _settings(profile)
+    if pin and not reason:
+        raise typer.BadParameter("say why with --reason, for those who come after you", param_hint="--pin")
     if pin or unpin:
         changed = add_pin(settings, pin, reason) if pin else remove_pin(settings, unpin or "")
         if as_json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,9 +56,7 @@ def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
     if not run_ids:
         return
     storage = instance.event_log_storage
-    snapshots = {
-        name for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids)) for name in _snapshots(run)
-    }
+    snapshots = _snapshots(instance, instance.get_runs(dg.RunsFilter(run_ids=run_ids)))
     for run_id in run_ids:
         instance.delete_run(run_id)
         if isinstance(storage, SqlEventLogStorage):
@@ -113,18 +111,19 @@ def _last_checks(instance: dg.DagsterInstance) -> set[str]:
     return {row[0] for row in rows if row[0]}
 
 
-def _snapshots(run: dg.DagsterRun) -> set[str]:
-    """Of the graph and of the plan as the run saw them: stored once for all runs that saw the same."""
-    return {name for name in (run.job_snapshot_id, run.execution_plan_snapshot_id) if name}
+def _snapshots(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> set[str]:
+    """Of the graph, of what was selected of it and of the plan: stored once for all runs that saw the same."""
+    jobs = {run.job_snapshot_id for run in runs if run.job_snapshot_id}
+    plans = {run.execution_plan_snapshot_id for run in runs if run.execution_plan_snapshot_id}
+    lineages = [
+        instance.get_job_snapshot(job).lineage_snapshot for job in jobs if instance.has_job_snapshot(job)
+    ]
+    return jobs | plans | {lineage.parent_snapshot_id for lineage in lineages if lineage}
 
 
 def _remove_snapshots(instance: dg.DagsterInstance, names: set[str]) -> None:
     """Those of `names` that no run needs any more."""
-    runs = instance.get_runs()
-    needed = {name for run in runs for name in _snapshots(run)}
-    for job in {run.job_snapshot_id for run in runs if run.job_snapshot_id}:
-        lineage = instance.get_job_snapshot(job).lineage_snapshot
-        needed.update({lineage.parent_snapshot_id} if lineage else set())
+    needed = _snapshots(instance, instance.get_runs())
     storage = instance.run_storage
     if isinstance(storage, SqlRunStorage) and (useless := sorted(names - needed)):
         with storage.connect() as connection:

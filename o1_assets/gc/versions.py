@@ -3,9 +3,9 @@
 Kept is what a person can ask about: today's version of every key, pinned and young versions, and the whole
 ancestry of all of these, manifests and objects, so that an audit of a kept version stays complete.
 
-It may be killed at any moment. Pointers into what goes are removed first, then manifests, each before those that
-it names as inputs, then objects: a manifest that is still there always has its ancestry, and what was not reached
-is found again.
+It may be killed at any moment. Pointers into what goes and model cards are removed first, then manifests, each
+before those that it names as inputs, then objects: a manifest that is still there always has its ancestry, and
+what was not reached is found again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from o1_assets.store.store import ArtifactStore
 from o1_assets.store.uploads import Upload, cut_off, give_up
 
 DAY = 86400.0
-_SMALL_FILES = ("heads", "manifests", "cache", "pins")
+_SMALL_FILES = ("heads", "manifests", "cache", "cards", "pins")
 _OBJECT = re.compile(r"objects/[0-9a-f]{2}/([0-9a-f]{64})/.+")
 
 Name = tuple[str, str]
@@ -46,13 +46,14 @@ class Removable:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What can go. manifests: each before its inputs. objects: digest -> bytes, of the versions that go.
+    """What can go. cards: model cards. manifests: each before its inputs. objects: digest -> bytes, of what goes.
 
     orphans: digest -> bytes of objects that no version names. temporary: half-written small files; uploads: cut off.
     roots: why versions are kept -> how many; kept: how many in all, with what they were made from.
     """
 
     pointers: list[str]
+    cards: list[str]
     manifests: list[Name]
     objects: dict[str, int]
     orphans: dict[str, int]
@@ -96,6 +97,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
     }
     return Garbage(
         pointers=_pointers(store, going, kept),
+        cards=_cards(store, going, kept),
         manifests=_children_first(going),
         objects=objects,
         orphans=orphans,
@@ -110,7 +112,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
 
 def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     """Removes what `find_garbage` found, in the order that keeps the store consistent if it is killed."""
-    store.backend.remove(garbage.pointers)
+    store.backend.remove([*garbage.pointers, *garbage.cards])
     store.backend.remove([_manifest_file(*name) for name in garbage.manifests])
     for digest in [*garbage.objects, *garbage.orphans]:
         store.backend.remove_folder(object_name(digest), first=TREE)
@@ -208,13 +210,27 @@ def _pointers(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Man
     for file, content in store.backend.read_many(files):
         try:
             pointer = json.loads(content)
-            name = (str(pointer["key"]), str(pointer["version"]))
-            gone = name in going or (name not in kept and not store.backend.exists(_manifest_file(*name)))
+            gone = _gone(store, (str(pointer["key"]), str(pointer["version"])), going, kept)
         except (ValueError, TypeError, KeyError):
             gone = True
         if gone:
             useless.append(file)
     return useless
+
+
+def _cards(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Manifest]) -> list[str]:
+    """Model cards of versions that go or that are not there."""
+    useless = []
+    for entry in store.backend.walk("cards"):
+        key, _, file = entry.name.removeprefix("cards/").rpartition("/")
+        if not file.startswith(".") and _gone(store, (key, file.removesuffix(".md")), going, kept):
+            useless.append(entry.name)
+    return useless
+
+
+def _gone(store: ArtifactStore, name: Name, going: dict[Name, Any], kept: dict[Name, Manifest]) -> bool:
+    """Whether a version goes or is not there; one that was recorded since the listing is."""
+    return name in going or (name not in kept and not store.backend.exists(_manifest_file(*name)))
 
 
 def _temporary(store: ArtifactStore) -> Iterable[Stored]:

@@ -50,7 +50,7 @@ def completed(observed: Observed, moment: str, manifest: Manifest, cached: bool)
         for item in manifest.inputs.values()
     }
     batches = _batches(observed.store, manifest)
-    run = RunFacet().with_additional_properties(
+    run: Any = RunFacet().with_additional_properties(
         cache="hit" if cached else "miss",
         cacheKey=manifest.cache_key,
         profile=manifest.profile,
@@ -134,7 +134,7 @@ def _job_facets(observed: Observed, manifest: Manifest | None) -> dict[str, Any]
     artifact, place = observed.artifact, place_of(observed.artifact.compute)
     commit = manifest.environment.git_commit if manifest else head_commit()
     version = manifest.code_version if manifest else code_version(artifact.compute)
-    location = source_code_location_job.SourceCodeLocationJobFacet(
+    location: Any = source_code_location_job.SourceCodeLocationJobFacet(
         type="git",
         url=source_url(place, commit) or f"file://{place.file}",
         repoUrl=repository_url(),
@@ -155,7 +155,7 @@ def _job_facets(observed: Observed, manifest: Manifest | None) -> dict[str, Any]
 
 def _output(store: ArtifactStore, manifest: Manifest) -> OutputDataset:
     files = store.tree(manifest.digest)
-    figures = DatasetFacet().with_additional_properties(
+    figures: Any = DatasetFacet().with_additional_properties(
         figures={name: value for name, value in manifest.figures.items() if value is not None}
     )
     return OutputDataset(
@@ -193,7 +193,8 @@ def _version(digest: str, version: str | None) -> dict[str, Any]:
     facet = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=digest)
     if version is None:
         return {"version": facet}
-    return {"version": facet, "o1_manifest": DatasetFacet().with_additional_properties(version=version)}
+    manifest: Any = DatasetFacet().with_additional_properties(version=version)
+    return {"version": facet, "o1_manifest": manifest}
 
 
 def _error(message: str, trace: str | None = None) -> Any:

@@ -19,7 +19,7 @@ COLORS = {
     "dvts": plots.GREY,
     "mcts": plots.RED,
     "mcts, Q-value": plots.ORANGE,
-    "a*": plots.ORANGE,
+    "astar": plots.ORANGE,
     "adaptive": plots.INK,
 }
 DASHED = ("mcts, Q-value", "dvts")

@@ -9,25 +9,18 @@ from typing import Any
 from o1_assets.artifact import Cost, Task
 from o1_assets.flops import flops_generate, flops_score, non_embedding_parameters
 from o1_assets.problems.grading import grade
-from o1_assets.search.adaptive import Adaptive
-from o1_assets.search.astar import AStar
-from o1_assets.search.beam import StepBeam
-from o1_assets.search.dvts import DiverseTrees
 from o1_assets.search.interface import Budget, Found, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.run import Thinker, search
+from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.vote import Chains
 from o1_assets.seeds import derive_seed
 from o1_assets.thinking.config import ThinkingConfig
 from o1_assets.thinking.points import Point, sampled_points, tree_points
 
 TREES: Mapping[str, Strategy] = {
-    "beam": StepBeam(width=2, branch=4, again=True, choice="weighted"),
-    "dvts": DiverseTrees(subtrees=4, branch=4, again=True),
-    "mcts": PuctSearch(simulations=None),
-    "mcts, Q-value": PuctSearch(simulations=None, reads="q"),
-    "a*": AStar(solutions=None),
-    "adaptive": Adaptive(),
+    **{name: STRATEGIES[name].make(Budget(0)) for name in ("beam", "dvts", "mcts", "astar", "adaptive")},
+    "mcts, Q-value": PuctSearch(simulations=None, choice="weighted", reads="q"),
 }
 UNLIMITED = 10**9
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from o1_assets.audit.model_card import card_name
 from o1_assets.audit.walk import ancestry
 from o1_assets.gc.versions import DAY, Garbage, find_garbage, remove_garbage
 from o1_assets.status import graph_status
@@ -96,6 +97,16 @@ def test_what_cannot_be_pinned_is_said(disk: ArtifactStore) -> None:
         pin(disk, "toy/upper", f"20260101T000000.000000Z-{'0' * 64}", "")
     with pytest.raises(StoreError, match="0 pins"):
         unpin(disk, "toy/upper", None)
+
+
+def test_the_model_card_of_a_version_goes_with_it(disk: ArtifactStore) -> None:
+    for count in (1, 2):
+        make_all(disk, toy_graph(count=count))
+    old, new = (card_name("toy/both", version) for version in disk.versions("toy/both"))
+    for name in (old, new):
+        disk.backend.write(name, b"# a model")
+    assert collect(disk).cards == [old]
+    assert disk.backend.read(old) is None and disk.backend.read(new) is not None
 
 
 def test_equal_bytes_of_a_kept_version_stay(disk: ArtifactStore) -> None:

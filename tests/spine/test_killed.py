@@ -19,7 +19,7 @@ from o1_assets.training.checkpoint import Checkpoints
 from o1_assets.training.state import set_random_state
 from tests.spine.toy import LettersConfig, UpperConfig, make, make_all, toy_graph
 
-KILLS = 20
+KILLS = 12
 UPDATES = 25
 
 
@@ -83,7 +83,7 @@ def killed_after(seconds: float, store: ArtifactStore) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def test_twenty_kills_leave_no_trace(store: ArtifactStore, tmp_path: Path) -> None:
+def test_a_dozen_kills_leave_no_trace(store: ArtifactStore, tmp_path: Path) -> None:
     whole = ArtifactStore(str(tmp_path / "whole"), tmp_path / "work_of_whole")
     started = time.monotonic()
     make_all(whole, graph())
