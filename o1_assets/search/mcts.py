@@ -14,8 +14,8 @@ from o1_assets.search.vote import CHOICES
 
 @dataclass(frozen=True)
 class PuctSearch:
-    """simulations: descents from the root; None: as many as the budget lasts for, and no more than it would if each
-    sampled steps of one token: in a tree that was seen to its ends a descent samples nothing.
+    """simulations: descents from the root; None: as many as the budget lasts for, at most one a token of it: in a
+    tree that was seen to its ends a descent samples nothing, and the budget would never be spent.
     branch: steps sampled at a leaf.
 
     exploration: PUCT's c. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after
@@ -32,7 +32,7 @@ class PuctSearch:
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         done = 0
-        most = max(1, budget.tokens // self.branch) if self.simulations is None else self.simulations
+        most = budget.tokens if self.simulations is None else self.simulations
         while not budget.spent(tree) and done < most:
             leaf = self._descend(tree.root)
             value = self.worth(leaf) if leaf.ended else 0.0
