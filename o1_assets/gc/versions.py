@@ -10,16 +10,15 @@ what was not reached is found again.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from o1_assets.gc import contents
+from o1_assets.gc.contents import Name
 from o1_assets.store.backend import Stored, StoreError
 from o1_assets.store.digest import TREE
 from o1_assets.store.manifest import Manifest
@@ -30,10 +29,6 @@ from o1_assets.store.uploads import Upload, cut_off, give_up
 
 DAY = 86400.0
 _SMALL_FILES = ("heads", "manifests", "cache", "cards", "pins")
-_OBJECT = re.compile(r"objects/[0-9a-f]{2}/([0-9a-f]{64})/.+")
-
-Name = tuple[str, str]
-"""Key and version."""
 
 
 @dataclass
@@ -71,15 +66,15 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
     Raises StoreError when a kept version's ancestry is not complete or any manifest is damaged: then nobody can
     say what is needed.
     """
-    listed = dict(_versions(store))
-    today = _heads(store, {key for key, _ in listed})
+    listed = dict(contents.versions(store))
+    today = contents.heads(store, {key for key, _ in listed})
     pinned = {(entry.key, entry.version) for entry in pins(store)}
-    young = {name for name in listed if _recorded(store, name) > now - keep_days * DAY}
-    kept = _with_ancestry(store, [*today, *pinned, *young])
-    going = _read(store, [name for name in listed if name not in kept])
+    young = {name for name in listed if contents.recorded(store, name) > now - keep_days * DAY}
+    kept = contents.with_ancestry(store, [*today, *pinned, *young])
+    going = contents.read_raw(store, [name for name in listed if name not in kept])
 
     keys: dict[str, Removable] = defaultdict(Removable)
-    sizes, changed = _objects(store)
+    sizes, changed = contents.objects(store)
     needed = {manifest.digest for manifest in kept.values()}
     objects: dict[str, int] = {}
     for name in sorted(going):
@@ -113,68 +108,11 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
 def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     """Removes what `find_garbage` found, in the order that keeps the store consistent if it is killed."""
     store.backend.remove([*garbage.pointers, *garbage.cards])
-    store.backend.remove([_manifest_file(*name) for name in garbage.manifests])
+    store.backend.remove([contents.manifest_file(*name) for name in garbage.manifests])
     for digest in [*garbage.objects, *garbage.orphans]:
         store.backend.remove_folder(object_name(digest), first=TREE)
     store.backend.remove([entry.name for entry in garbage.temporary])
     give_up(store.backend, garbage.uploads)
-
-
-def _versions(store: ArtifactStore) -> Iterable[tuple[Name, int]]:
-    """Every recorded version and its manifest's bytes."""
-    for entry in store.backend.walk("manifests"):
-        folder, _, file = entry.name.removeprefix("manifests/").rpartition("/")
-        if folder and file.endswith(".json") and not file.startswith("."):
-            yield (folder, file.removesuffix(".json")), entry.size
-
-
-def _heads(store: ArtifactStore, keys: set[str]) -> set[Name]:
-    """Asked for by name: what a listing does not show yet is no less today's version."""
-    listed = {
-        entry.name.removeprefix("heads/").removesuffix(".json") for entry in store.backend.walk("heads")
-    }
-    named = {key for key in listed | keys if not key.rpartition("/")[2].startswith(".")}
-    heads = (store.head(key) for key in sorted(named))
-    return {(head.key, head.version) for head in heads if head is not None}
-
-
-def _recorded(store: ArtifactStore, name: Name) -> float:
-    try:
-        stamp = datetime.strptime(name[1].partition("-")[0], "%Y%m%dT%H%M%S.%fZ")
-    except ValueError:
-        raise _damaged(store, name) from None
-    return stamp.replace(tzinfo=UTC).timestamp()
-
-
-def _with_ancestry(store: ArtifactStore, roots: list[Name]) -> dict[Name, Manifest]:
-    kept: dict[Name, Manifest] = {}
-    todo = roots
-    while todo:
-        name = todo.pop()
-        if name not in kept:
-            kept[name] = store.manifest(*name)
-            todo += [(item.key, item.version) for item in kept[name].inputs.values()]
-    return kept
-
-
-def _read(store: ArtifactStore, names: list[Name]) -> dict[Name, dict[str, Any]]:
-    """Manifests that may go, compared with their names but not validated: there may be very many."""
-    by_file = {_manifest_file(*name): name for name in names}
-    read = {}
-    for file, content in store.backend.read_many(list(by_file)):
-        name = by_file[file]
-        if hashlib.sha256(content).hexdigest() != name[1].rpartition("-")[2]:
-            raise _damaged(store, name)
-        try:
-            manifest = json.loads(content)
-            read[name] = {
-                "digest": manifest["digest"],
-                "inputs": [(item["key"], item["version"]) for item in manifest["inputs"].values()],
-            }
-            object_name(manifest["digest"])
-        except (ValueError, TypeError, KeyError, AttributeError, StoreError):
-            raise _damaged(store, name) from None
-    return read
 
 
 def _children_first(going: dict[Name, dict[str, Any]]) -> list[Name]:
@@ -190,17 +128,6 @@ def _children_first(going: dict[Name, dict[str, Any]]) -> list[Name]:
         raise StoreError(
             f"versions of {error.args[1][0][0]} name each other as inputs; run `o1 audit`"
         ) from None
-
-
-def _objects(store: ArtifactStore) -> tuple[dict[str, int], dict[str, float]]:
-    """Digest -> bytes, and digest -> when its newest file was written, of every object, whole or half."""
-    sizes: dict[str, int] = defaultdict(int)
-    changed: dict[str, float] = defaultdict(float)
-    for entry in store.backend.walk("objects"):
-        if match := _OBJECT.fullmatch(entry.name):
-            sizes[match[1]] += entry.size
-            changed[match[1]] = max(changed[match[1]], entry.modified)
-    return dict(sizes), dict(changed)
 
 
 def _pointers(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Manifest]) -> list[str]:
@@ -230,7 +157,7 @@ def _cards(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Manife
 
 def _gone(store: ArtifactStore, name: Name, going: dict[Name, Any], kept: dict[Name, Manifest]) -> bool:
     """Whether a version goes or is not there; one that was recorded since the listing is."""
-    return name in going or (name not in kept and not store.backend.exists(_manifest_file(*name)))
+    return name in going or (name not in kept and not store.backend.exists(contents.manifest_file(*name)))
 
 
 def _temporary(store: ArtifactStore) -> Iterable[Stored]:
@@ -238,15 +165,3 @@ def _temporary(store: ArtifactStore) -> Iterable[Stored]:
         for entry in store.backend.walk(folder):
             if entry.name.rpartition("/")[2].startswith("."):
                 yield entry
-
-
-def _manifest_file(key: str, version: str) -> str:
-    return f"manifests/{key}/{version}.json"
-
-
-def _damaged(store: ArtifactStore, name: Name) -> StoreError:
-    place = store.backend.place(_manifest_file(*name))
-    return StoreError(
-        f"{place} is damaged, so what it needs is not known and nothing is removed; bring it back from a backup "
-        "or remove it"
-    )
