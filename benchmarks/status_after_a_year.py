@@ -21,4 +21,5 @@ def prepare(folder: Path) -> None:
 
 def measure(folder: Path, repetition: int) -> None:
     rows = json.loads(o1(folder / "home", "status", "--json", O1_SET="annotator=human"))["artifacts"]
-    assert {row["state"] for row in rows} == {"fresh"}, [row for row in rows if row["state"] != "fresh"][:3]
+    stale = [row for row in rows if row["state"] != "fresh" and "optional" not in row["reason"]]
+    assert len(rows) > 90 and not stale, stale[:3]

@@ -23,7 +23,7 @@ from benchmarks.labelled_set import HUMAN, no_engine, records, solution
 from o1_assets.artifact import Artifact, Outcome, Task
 from o1_assets.cli.labels import submit
 from o1_assets.files import json_bytes
-from o1_assets.graph import build_graph
+from o1_assets.graph import asked_for, build_graph
 from o1_assets.materialize import environment, materialize
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
@@ -44,7 +44,8 @@ def settings(folder: Path) -> Settings:
 
 def prepare_home(folder: Path) -> None:
     home = settings(folder)
-    graph = build_graph(load_profile("nano", HUMAN), home)
+    every = build_graph(load_profile("nano", HUMAN), home)
+    graph = {key: every[key] for key in every if key in asked_for(every)}
     old_runs(graph, Path(home.store))
     store = ArtifactStore(home.store, home.work)
     for key, artifact in graph.items():

@@ -87,3 +87,15 @@ def test_a_run_that_waits_says_so_once_and_goes_on_after(
     waiting.instance.get_run_by_id = status
     assert list(_Exclusive(Inner(lock), lock).execute(waiting, None)) == [True]
     assert lines == ["another run is at work on this store; waiting for it to end"]
+
+
+def test_what_comes_before_a_run_happens_under_the_lock_and_its_failure_is_a_warning(tmp_path: Path) -> None:
+    lock, lines = RunLock(tmp_path / "run.lock"), list[str]()
+
+    def before(instance: Any) -> None:
+        raise RuntimeError(f"busy: {lock.busy()}")
+
+    run = context(dg.DagsterRunStatus.STARTED, [])
+    run.log.warning = lines.append
+    assert list(_Exclusive(Inner(lock), lock, before).execute(run, None)) == [True]
+    assert len(lines) == 1 and "busy: True" in lines[0]
