@@ -66,8 +66,9 @@ class Sources:
 
 @cache
 def sources() -> Sources:
-    """Named by the interpreter, whose syntax tree the digests are of."""
-    return Sources(Path(importlib.util.cache_from_source(__file__)).with_suffix(".json"))
+    """Named by the interpreter, whose syntax tree the digests are of, and by this module, which makes them."""
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    return Sources(Path(importlib.util.cache_from_source(__file__)).with_suffix(f".{own}.json"))
 
 
 def _load(file: Path) -> dict[str, Source]:

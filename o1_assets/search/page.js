@@ -29,7 +29,7 @@ const FATES = {
 
 let tree, nodes, boxes, shown, selected, time, timer = null;
 let folded, spread, stacks = new Map();
-let place = { x: 0, y: 0, scale: 1 };
+let place = { x: 0, y: 0, scale: 1 }, fitted = null;
 const state = { tree: 0, view: null, color: null, jumps: null };
 
 function color(value) {
@@ -487,6 +487,7 @@ function details(node) {
 
 function move(x, y, scale) {
   place = { x, y, scale };
+  fitted = null;
   $("stage").style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   $("stage").classList.toggle("far", scale < FAR);
   later();
@@ -504,6 +505,7 @@ function fit(least = 0) {
   const room = port.clientHeight - $("legend").offsetHeight - 20;
   const scale = Math.max(least, Math.min(1.15, port.clientWidth / stage.offsetWidth, room / stage.offsetHeight));
   move(Math.max(0, (port.clientWidth - stage.offsetWidth * scale) / 2), Math.max(0, (room - stage.offsetHeight * scale) / 3), scale);
+  fitted = least;
 }
 
 /* The whole tree beside its part that is in sight. */
@@ -668,7 +670,7 @@ function begin() {
   $("out").addEventListener("click", () => zoom(0.8));
   $("fit").addEventListener("click", () => fit());
   for (const kind of ["pointerdown", "pointermove"]) $("map").addEventListener(kind, steer);
-  addEventListener("resize", later);
+  addEventListener("resize", () => { if (fitted !== null) fit(fitted); later(); });
   document.addEventListener("keydown", keys);
   pointers();
   recall();
