@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,7 +62,8 @@ class Sources:
             temporary.write_text(json.dumps(content))
             os.replace(temporary, self.file)
         except OSError:  # a read-only installation parses every time
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
 
 
 @cache
