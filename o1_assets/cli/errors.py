@@ -8,6 +8,7 @@ from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
+from o1_assets.engine.available import EngineMissing
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
@@ -31,6 +32,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     ScratchLost,
     InstanceLost,
     DiskFull,
+    EngineMissing,
     BadDepth,
     LabelStudioError,
     LabelsError,

@@ -124,6 +124,11 @@ class VllmEngine:
         """Nothing to do: vLLM keeps whole blocks of prefixes for as long as it has room (enable_prefix_caching)."""
         return nullcontext()
 
+    def preemptions(self) -> int:
+        """How often a sample was dropped half-written, for want of room, and read anew."""
+        counters = {metric.name: metric for metric in self._llm.get_metrics()}
+        return int(counters["vllm:num_preemptions"].value)
+
     def close(self) -> None:
         if self._llm is not None:
             self._llm.llm_engine.engine_core.shutdown()
