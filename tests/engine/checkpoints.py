@@ -73,7 +73,9 @@ def trained_checkpoint(settings: Settings) -> Checkpoint | str:
 
 
 def outcome(sample: Sample) -> object:
-    """What two samples of one prompt are compared by: the answer, or how they begin if they have none."""
+    """What two samples of one prompt are compared by: the answer, or the first token if they have none."""
     tokenizer = make_tokenizer(NANO.base.max_positions)
-    answer = extract_answer(tokenizer.decode(sample.token_ids, skip_special_tokens=True), "answer ")
-    return answer if answer is not None else tuple(sample.token_ids[:2])
+    answer = extract_answer(
+        tokenizer.decode(sample.token_ids, skip_special_tokens=True), NANO.later_solutions.answer_prefix
+    )
+    return answer if answer is not None else sample.token_ids[0]

@@ -33,10 +33,7 @@ def opened(checkpoint: Checkpoint) -> Iterator[Opened]:
 
     def open_once(name: str) -> Engine:
         if name not in engines:
-            try:
-                require_engine(name)
-            except EngineMissing as error:
-                pytest.skip(str(error))
+            _need(name)
             engines[name] = open_engine(checkpoint.path, name)
         return engines[name]
 
@@ -49,3 +46,16 @@ def opened(checkpoint: Checkpoint) -> Iterator[Opened]:
 def random_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """nano's architecture with random weights."""
     return random_checkpoint(tmp_path_factory.mktemp("random")).path
+
+
+@pytest.fixture
+def with_vllm() -> None:
+    """Skips where vLLM cannot be had."""
+    _need("vllm")
+
+
+def _need(engine: str) -> None:
+    try:
+        require_engine(engine)
+    except EngineMissing as error:
+        pytest.skip(str(error))

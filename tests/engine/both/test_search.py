@@ -31,9 +31,9 @@ class Whim:
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
     ) -> list[np.ndarray]:
         return [
-            np.array(
-                [_belief([*p, *c[: end + 1]]) for end in step_ends(c, self.engine.tokenizer)]
-            ).reshape(-1, 3)
+            np.array([_belief([*p, *c[: end + 1]]) for end in step_ends(c, self.engine.tokenizer)]).reshape(
+                -1, 3
+            )
             for p, c in zip(prompts, completions, strict=True)
         ]
 

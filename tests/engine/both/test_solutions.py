@@ -8,11 +8,9 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
-import pytest
 
 from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.definitions import definitions_of
-from o1_assets.engine.available import EngineMissing, require_engine
 from o1_assets.engine.open import open_engine
 from o1_assets.graph import build_graph
 from o1_assets.materialize import materialize
@@ -56,11 +54,9 @@ def solutions(store: ArtifactStore, manifest: Manifest) -> pl.DataFrame:
     return pl.read_parquet(store.verified(manifest.digest) / "solutions.parquet")
 
 
-def test_a_rounds_solutions_are_made_with_vllm(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    try:
-        require_engine("vllm")
-    except EngineMissing as error:
-        pytest.skip(str(error))
+def test_a_rounds_solutions_are_made_with_vllm(
+    with_vllm: None, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
     profile = load_profile("nano", SET)
     settings, store = home(tmp_path / "vllm", profile, checkpoint.path)
     definitions = definitions_of(build_graph(profile, settings), profile, settings)
