@@ -195,12 +195,13 @@ def _drawn_by(temperature: float, seed: int) -> dict[str, Any] | None:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """vLLM seeds this process's generators when it starts and takes `torch.set_num_threads` away; both are put back."""
-    set_num_threads, threads = torch.set_num_threads, torch.get_num_threads()
+    module: Any = torch
+    set_num_threads, threads = module.set_num_threads, torch.get_num_threads()
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         yield
     finally:
-        torch.set_num_threads = set_num_threads
+        module.set_num_threads = set_num_threads
         torch.set_num_threads(threads)
         random.setstate(states[0])
         np.random.set_state(states[1])
