@@ -28,8 +28,7 @@ class StepBeam:
         while True:
             beam = [tree.root]
             for _ in range(budget.steps):
-                # The root has ended when a solution of no steps was sampled; there are others.
-                open_nodes = [node for node in beam if not node.ended or node is tree.root]
+                open_nodes = [node for node in beam if not node.ended]
                 if not open_nodes or budget.spent(tree):
                     break
                 replies = yield [Expand(node, self.branch) for node in open_nodes]

@@ -11,14 +11,17 @@ import pytest
 from o1_assets.engine.interface import Engine
 from o1_assets.engine.steps import step_ends
 from o1_assets.profiles.nano import NANO
-from o1_assets.search.interface import Budget
+from o1_assets.search.beam import StepBeam
+from o1_assets.search.chain import Chain
+from o1_assets.search.interface import Budget, Strategy
+from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.models import choose_models, load_thinker
 from o1_assets.search.run import Thinker, search
-from o1_assets.search.strategies import STRATEGIES
 from tests.engine.both.conftest import Both
 from tests.engine.checkpoints import Checkpoint
 
 BUDGET = Budget(tokens=300, steps=16, step_tokens=32, solution_tokens=96)
+WAYS: dict[str, Strategy] = {"chain": Chain(), "beam": StepBeam(2, 4), "mcts": PuctSearch(16)}
 
 
 class Whim:
@@ -53,12 +56,12 @@ def thinker(checkpoint: Checkpoint, engine: Engine) -> Thinker:
     return load_thinker(checkpoint.store, chosen, lambda path: engine, NANO.policy.answer_prefix, 1.0)
 
 
-@pytest.mark.parametrize("name", ["chain", "beam", "mcts"])
+@pytest.mark.parametrize("name", WAYS)
 def test_a_search_grows_the_same_trees(both: Both, checkpoint: Checkpoint, name: str) -> None:
     prompts = [question + "\n" for question in checkpoint.questions[:5]]
     reused = both.vllm.reused_tokens
     ours, theirs = (
-        search(STRATEGIES[name].make(BUDGET), prompts, thinker(checkpoint, e), BUDGET, range(5))
+        search(WAYS[name], prompts, thinker(checkpoint, e), BUDGET, range(5))
         for e in (both.vllm, both.transformers)
     )
     assert [f.completion for f in ours] == [f.completion for f in theirs]
