@@ -32,6 +32,9 @@ CPU_CACHE_BYTES = 2**30
 CPU_BLOCK = 32
 """Tokens of a block of the prefix cache on CPUs: the least that its attention has. Only whole blocks are reused."""
 
+_OPEN: set[int] = set()
+"""Engines of this process that are open, by identity."""
+
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -66,6 +69,7 @@ class VllmEngine:
         self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]
         self.prompt_tokens = self.reused_tokens = 0
         self._llm: Any = _open(path, {**_options(config), **options})
+        _OPEN.add(id(self))
 
     def sample(
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
@@ -124,15 +128,14 @@ class VllmEngine:
         """Nothing to do: vLLM keeps whole blocks of prefixes for as long as it has room (enable_prefix_caching)."""
         return nullcontext()
 
-    def preemptions(self) -> int:
-        """How often a sample was dropped half-written, for want of room, and read anew."""
-        counters = {metric.name: metric for metric in self._llm.get_metrics()}
-        return int(counters["vllm:num_preemptions"].value)
-
     def close(self) -> None:
-        if self._llm is not None:
+        """Several may be open. On CPUs they share what vLLM keeps a process, so only the last one to go ends that."""
+        if self._llm is None:
+            return
+        _OPEN.discard(id(self))
+        if not (computes_on_cpus() and _OPEN):
             self._llm.llm_engine.engine_core.shutdown()
-            self._llm = None
+        self._llm = None
 
     def _generate(self, prompts: Sequence[Sequence[int]], requests: Sequence[Any]) -> list[Any]:
         if not prompts:

@@ -83,9 +83,14 @@ def test_a_sample_that_had_to_make_room_goes_on_from_where_it_was(
     checkpoint = Checkpoint(random_folder, ["Calculate 3 * 4 - 5."])
     prompts, params = checkpoint.prompts() * 60, SamplingParams(300, temperature=0.5)
     block = 32 * 4 * 2 * 3 * 32 * 4  # tokens, layers, keys and values, heads, head size, bytes
-    cramped, roomy = VllmEngine(random_folder, kv_cache_memory_bytes=24 * block), VllmEngine(random_folder)
+    cramped = VllmEngine(random_folder, kv_cache_memory_bytes=24 * block, disable_log_stats=False)
+    roomy = VllmEngine(random_folder)
     found, expected = (e.sample(prompts, params, range(60)) for e in (cramped, roomy))
-    assert cramped.preemptions() > 0
+    counters = {metric.name: metric for metric in cramped._llm.get_metrics()}
+    assert counters["vllm:num_preemptions"].value > 0
     assert [s.token_ids for s in found] == [s.token_ids for s in expected]
     cramped.close()
+    assert (
+        roomy.sample(prompts[:1], params, [0])[0].token_ids == found[0].token_ids
+    )  # closing one leaves the other open
     roomy.close()
