@@ -35,6 +35,10 @@ CPU_BLOCK = 32
 _OPEN: set[int] = set()
 """Engines of this process that are open, by identity."""
 
+_RETIRED: list[Any] = []
+"""vLLM instances of closed ones, kept on CPUs while others are open: whichever goes first, even to the garbage
+collector, ends what all of a process share."""
+
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -129,13 +133,16 @@ class VllmEngine:
         return nullcontext()
 
     def close(self) -> None:
-        """Several may be open. On CPUs they share what vLLM keeps a process, so only the last one to go ends that."""
+        """Several may be open. On CPUs their memory is given back when the last of them is closed."""
         if self._llm is None:
             return
         _OPEN.discard(id(self))
-        if not (computes_on_cpus() and _OPEN):
-            self._llm.llm_engine.engine_core.shutdown()
+        _RETIRED.append(self._llm)
         self._llm = None
+        if computes_on_cpus() and _OPEN:
+            return
+        while _RETIRED:
+            _RETIRED.pop().llm_engine.engine_core.shutdown()
 
     def _generate(self, prompts: Sequence[Sequence[int]], requests: Sequence[Any]) -> list[Any]:
         if not prompts:
