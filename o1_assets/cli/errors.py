@@ -8,6 +8,7 @@ from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
+from o1_assets.export.errors import ExportError
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
@@ -34,5 +35,6 @@ EXPECTED: tuple[type[Exception], ...] = (
     BadDepth,
     LabelStudioError,
     LabelsError,
+    ExportError,
     FileNotFoundError,
 )

@@ -255,6 +255,29 @@ def card(
         print(text)
 
 
+@app.command("export")
+def export_checkpoint(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r10/policy")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="new, empty, or an earlier export")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a checkpoint as a folder for the Hugging Face Hub: weights, config, tokenizer, model card.
+
+    A reward model that reads the generator's log-probabilities comes with that generator.
+    """
+    from o1_assets.cli.export import export, export_json, export_lines
+
+    exported = export(_settings(profile), key, folder, version)
+    if as_json:
+        _print(export_json(exported))
+    else:
+        print(*export_lines(exported), sep="\n")
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""
