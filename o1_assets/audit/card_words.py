@@ -84,8 +84,8 @@ _JUDGES = {
 _REWARD_TITLES = {"prm": "PRM", "orm": "ORM", "q_value": "Q-value model"}
 _REWARD_TAGS = {"prm": "process-reward-model", "orm": "outcome-reward-model", "q_value": "q-value-model"}
 _READS_GENERATOR = (
-    " It also reads how unlikely the generator found each step's least likely token, so it is scored together with that "
-    "generator."
+    " It also reads how unlikely the generator found each step's least likely token, so it is scored together with "
+    "that generator."
 )
 _SCORER = """from pathlib import Path
 

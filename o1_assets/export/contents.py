@@ -50,7 +50,7 @@ def complete_config(folder: Path) -> None:
 
 
 def complete_generation_config(folder: Path, max_tokens: int | None) -> None:
-    """Adds the longest solution, in tokens, that the model was trained to write: without it transformers stops at 20."""
+    """Adds the longest solution, in tokens, that the model was trained to write; transformers stops at 20 without."""
     path = folder / "generation_config.json"
     known = _json(path) if path.exists() else _special_tokens(_json(folder / "config.json"))
     path.write_bytes(json_bytes({**known, **({"max_new_tokens": max_tokens} if max_tokens else {})}))

@@ -69,9 +69,7 @@ def write_folder(target: Path, fill: Callable[[Path], None], about: dict[str, An
     check_target(target)
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f".{target.name}.*"):
-        if left.is_dir() and not left.is_symlink() and abandoned(left):
-            shutil.rmtree(left, ignore_errors=True)
+    _tidy(target)
     stage = target.parent / f".{target.name}.{scratch_name()}"
     stage.mkdir()
     try:
@@ -90,3 +88,11 @@ def write_folder(target: Path, fill: Callable[[Path], None], about: dict[str, An
         return True
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _tidy(target: Path) -> None:
+    """Removes what killed exports of this machine left beside the target."""
+    prefix = f".{target.name}."
+    for left in target.parent.glob(f"{prefix}*"):
+        if left.is_dir() and not left.is_symlink() and abandoned(Path(left.name.removeprefix(prefix))):
+            shutil.rmtree(left, ignore_errors=True)
