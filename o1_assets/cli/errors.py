@@ -11,6 +11,7 @@ from o1_assets.dagster_instance import InstanceLost
 from o1_assets.export.errors import ExportError
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
+from o1_assets.plan.gpus import PlanError
 from o1_assets.profiles.load import ProfileError
 from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
@@ -35,6 +36,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     BadDepth,
     LabelStudioError,
     LabelsError,
+    PlanError,
     ExportError,
     FileNotFoundError,
 )

@@ -1,0 +1,15 @@
+"""base/model, where it is pre-trained here."""
+
+from __future__ import annotations
+
+from o1_assets.artifact import Artifact
+from o1_assets.base.config import BaseConfig
+from o1_assets.plan.estimate import Estimate
+from o1_assets.plan.known import Known
+
+
+def pretrained_here(artifact: Artifact, config: BaseConfig, known: Known) -> Estimate:
+    """One pass over the corpus."""
+    solutions = config.corpus.solutions
+    cost = known.train(solutions * known.typical.corpus_tokens)
+    return Estimate(examples=solutions, cost=cost, stored=known.checkpoint())
