@@ -170,10 +170,18 @@ def test_the_command_needs_no_torch_and_says_in_a_sentence_what_is_wrong(tmp_pat
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["key"] == "r00/policy" and "model.safetensors" in said["files"]
-    for key, target, why in (
-        ("r00/eval", tmp_path / "new", "r00/eval is no checkpoint"),
-        ("r07/policy", tmp_path / "new", "r07/policy has no version"),
-        ("r00/policy", tmp_path, "is not empty and no earlier export"),
-    ):
-        failed = o1("export", key, str(target))
-        assert failed.returncode == 1 and why in failed.stderr and failed.stderr.count("\n") == 1
+    failed = o1("export", "r07/policy", str(tmp_path / "new"))
+    assert (
+        failed.returncode == 1
+        and failed.stderr.count("\n") == 1
+        and "r07/policy has no version" in failed.stderr
+    )
+
+
+@pytest.mark.parametrize(("key", "why"), [("r00/eval", "is no checkpoint"), ("r00/none", "has no version")])
+def test_what_is_no_checkpoint_is_refused_before_anything_is_written(
+    store: ArtifactStore, tmp_path: Path, key: str, why: str
+) -> None:
+    with pytest.raises(StoreError, match=why):
+        export(store, key, tmp_path / "new")
+    assert not list(tmp_path.iterdir())
