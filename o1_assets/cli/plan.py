@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from o1_assets.graph import build_graph
@@ -19,6 +19,9 @@ from o1_assets.store.store import ArtifactStore
 
 BYTES_TO_SAMPLE, BYTES_TO_TRAIN = 2, 16
 """A parameter in bf16; with gradient and AdamW's state in mixed precision (ZeRO, arXiv:1910.02054, section 3.1)."""
+
+SMALL = 20_000_000
+"""Parameters below which FLOPs say little about a GPU's time."""
 
 
 def plan(
@@ -97,7 +100,8 @@ def print_plan(made: Plan, speed: Speed) -> None:
     for stage, one in rows.items():
         last = stage == list(rows)[-1]
         table.add_row(stage, *_cells(one, made, speed), end_section=last)
-    table.add_row("all", *_cells(made.total(), made, speed))
+    # The same problems are solved again and again: their sum would say nothing.
+    table.add_row("all", *_cells(replace(made.total(), problems=0), made, speed))
     console = Console()
     console.print(table)
     for line in notes(made, speed):
@@ -113,7 +117,9 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         f"Hours on {speed.name}: {speed.words}. Start-up, waiting and the CPU's work come on top; writing is bound by "
         "memory bandwidth and often reaches less than training does.",
     ]
-    if speed.memory is not None:
+    if speed.memory is not None and shape.total < SMALL:
+        lines.append("A model this small cannot fill a GPU: starting its kernels takes longer than they do.")
+    elif speed.memory is not None:
         sample, train = shape.total * BYTES_TO_SAMPLE / 1e9, shape.total * BYTES_TO_TRAIN / 1e9
         lines.append(
             f"Memory of its {speed.memory / 1e9:.0f} GB: the weights in bf16 {sample:.1f} GB; full fine-tuning with "

@@ -49,7 +49,10 @@ class Typical(StageConfig):
         return self.novelty_last + (self.novelty_first - self.novelty_last) * SHARPENING**rounds_of_rl
 
 
-_RATING_OF_MATH = "16 s a rating: the three records printed in PRM800K's description, 550 s of total_time for 35 ratings; a small sample"
+_RATING_OF_MATH = (
+    "16 s a rating: the three records printed in PRM800K's description took 550 s (total_time) for 35 ratings, which "
+    "is a small sample"
+)
 ARITHMETIC = Typical(
     source="measured on a nano run: `o1 plan --check` and its tables; 5 s a rating is an assumption",
     question_tokens=9.9,

@@ -13,7 +13,7 @@ from o1_assets.store.store import ArtifactStore
 
 @dataclass(frozen=True)
 class Used:
-    """made: key -> what it took. seconds: of computing. left_out: keys never made, or made with another configuration."""
+    """made: key -> what it took. seconds: of computing. left_out: never made, or with another configuration."""
 
     made: Mapping[str, Estimate]
     seconds: Mapping[str, float]
