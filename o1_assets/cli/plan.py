@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from o1_assets.graph import build_graph
 from o1_assets.plan.check import WITHIN, Compared, compare
@@ -17,9 +17,13 @@ from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 BYTES_TO_SAMPLE, BYTES_TO_TRAIN = 2, 16
 """A parameter in bf16; with gradient and AdamW's state in mixed precision (ZeRO, arXiv:1910.02054, section 3.1)."""
 
+WIDTH = 132
 SMALL = 20_000_000
 """Parameters below which FLOPs say little about a GPU's time."""
 
@@ -77,10 +81,15 @@ def check_json(compared: Sequence[Compared], taken: Used) -> dict[str, Any]:
 
 
 def print_plan(made: Plan, speed: Speed) -> None:
-    from rich.console import Console
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"Plan of profile {made.profile.name}", title_justify="left")
+    table = Table(
+        title=f"Plan of profile {made.profile.name}",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     names = (
         "problems",
         "samples",
@@ -93,7 +102,7 @@ def print_plan(made: Plan, speed: Speed) -> None:
         "people's h",
         "disk",
     )
-    table.add_column("stage")
+    table.add_column("stage", no_wrap=True)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     rows = made.rows()
@@ -102,7 +111,7 @@ def print_plan(made: Plan, speed: Speed) -> None:
         table.add_row(stage, *_cells(one, made, speed), end_section=last)
     # The same problems are solved again and again: their sum would say nothing.
     table.add_row("all", *_cells(replace(made.total(), problems=0), made, speed))
-    console = Console()
+    console = _console()
     console.print(table)
     for line in notes(made, speed):
         console.print(line, highlight=False, soft_wrap=True)
@@ -142,17 +151,17 @@ def notes(made: Plan, speed: Speed) -> list[str]:
 
 
 def print_check(compared: Sequence[Compared], taken: Used) -> None:
-    from rich.console import Console
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="Planned and used", title_justify="left")
+    table = Table(title="Planned and used", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for name in ("stage", "figure", "planned", "used", "planned / used", ""):
         table.add_column(name, justify="left" if name in ("stage", "figure", "") else "right", no_wrap=True)
     for one in compared:
         ratio = f"{one.planned / one.used:.2f}" if one.used else "-"
         mark = "" if one.good else f"off by more than {WITHIN}"
         table.add_row(one.stage, one.quantity, _short(one.planned), _short(one.used), ratio, mark)
-    console = Console()
+    console = _console()
     console.print(table)
     console.print(verdict(compared), highlight=False)
     if taken.left_out:
@@ -171,6 +180,13 @@ def verdict(compared: Sequence[Compared]) -> str:
         f"{len(bad)} of {len(compared)} figures are off by more than a factor of {WITHIN}; worst: {worst.quantity} of "
         f"{worst.stage}, by {worst.factor:.2f}."
     )
+
+
+def _console() -> Console:
+    """Wide enough for every column: a cell that is cut says something else."""
+    from rich.console import Console
+
+    return Console(width=max(WIDTH, Console().width))
 
 
 def _row(one: Estimate, made: Plan, speed: Speed) -> dict[str, float]:

@@ -11,5 +11,5 @@ from o1_assets.plan.known import Known
 def pretrained_here(artifact: Artifact, config: BaseConfig, known: Known) -> Estimate:
     """One pass over the corpus."""
     solutions = config.corpus.solutions
-    cost = known.train(solutions * known.typical.corpus_tokens)
+    cost = known.train(solutions * known.typical.corpus_tokens, config)
     return Estimate(examples=solutions, cost=cost, stored=known.checkpoint())

@@ -20,7 +20,9 @@ def round_eval(artifact: Artifact, config: RoundEvalConfig, known: Known) -> Est
     cost = known.generate(problems * (samples + 1) * each)
     rounds = rounds_of_rl(artifact.inputs["policy"])
     prompt = typical.prompt_tokens(config.prompt_template)
-    cost += known.score(problems * known.distinct(prompt, samples, rounds, each) * (known.passes(2) + 1))
+    cost += known.score(
+        problems * known.distinct(prompt, samples, rounds, config.max_tokens) * (known.passes(2) + 1)
+    )
     steps = problems * min(config.step_samples, config.samples) * typical.steps * STEP_BYTES
     stored = solutions_bytes(known, problems, samples, rounds, scores=True) + steps
     stored += config.seeds * CURVE_BYTES + FIGURE_BYTES + PLOT
@@ -33,7 +35,7 @@ def summary(artifact: Artifact, config: SummaryConfig, known: Known) -> Estimate
     problems = evals[0].problems
     pool = sum(min(config.pool_solutions, made.samples) for made in evals)
     prompt = known.typical.prompt_tokens(config.prompt_template)
-    tokens = problems * known.distinct(prompt, pool / problems, 1)
+    tokens = problems * known.distinct(prompt, pool / problems, 1, known.profile.round_eval.max_tokens)
     # Each solution with a score and its steps' chances, of every PRM.
     row = known.typical.bytes_a_token * known.typical.solution_tokens + prms * 4 * (1 + known.typical.steps)
     stored = pool * row + 4 * PLOT + 15_000

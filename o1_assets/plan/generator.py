@@ -32,5 +32,5 @@ def generator(artifact: Artifact, config: SftConfig, known: Known) -> Estimate:
     """One epoch on the prompt and the solution."""
     examples = known.of(artifact, "sft_set").examples
     each = known.typical.prompt_tokens(config.prompt_template) + known.typical.solution_tokens
-    cost = known.train(examples * min(each, config.max_length))
+    cost = known.train(examples * min(each, config.max_length), config)
     return Estimate(examples=examples, cost=cost, stored=known.checkpoint())

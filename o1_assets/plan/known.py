@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.artifact import Artifact, Cost, StageConfig
 from o1_assets.flops import flops_generate, flops_score, flops_train
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.shape import Shape
 from o1_assets.plan.typical import Typical
 from o1_assets.profiles.profile import Profile
 from o1_assets.rounds.config import SelectionConfig
+
+FROZEN = 4 / 6
+"""Of a training's FLOPs, where the weights are frozen: forward, and backward through them."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +44,38 @@ class Known:
         """How the solutions of a round, as in "r03", are chosen."""
         return self.profile.selection(int(round_name[1:]))
 
+    def longest(self, artifact: Artifact) -> int:
+        """Tokens that the solutions of an artifact's round may have."""
+        return self.profile.solutions(int(artifact.key[1:3])).max_tokens
+
     def generate(self, tokens: float) -> Cost:
         return Cost(flops_generate(self.shape.non_embedding, tokens), tokens_generated=round(tokens))
 
     def score(self, tokens: float) -> Cost:
         return Cost(flops_score(self.shape.non_embedding, tokens), tokens_scored=round(tokens))
 
-    def train(self, tokens: float) -> Cost:
-        return Cost(flops_train(self.shape.non_embedding, round(tokens)), tokens_trained=round(tokens))
+    def train(self, tokens: float, config: StageConfig) -> Cost:
+        """config: of the stage that trains; with low-rank updates the weights get no gradient."""
+        tuning = getattr(config, "tuning", None)
+        frozen = getattr(tuning, "lora", None) is not None
+        flops = flops_train(self.shape.non_embedding, round(tokens))
+        return Cost(flops * (FROZEN if frozen else 1.0), tokens_trained=round(tokens))
 
     def passes(self, reward_models: int) -> int:
         """Forward passes over what so many reward models score together: theirs, and the generator's if it is read."""
         return reward_models + self.reads_generator
 
-    def distinct(
-        self, prompt: float, samples: float, rounds_of_rl: int, tokens: float | None = None
-    ) -> float:
+    def distinct(self, prompt: float, samples: float, rounds_of_rl: int, longest: float) -> float:
         """Tokens that are left of N samples of one problem when what they share stands once (`reward.tree`).
 
-        Longer than a row of the packing, each sample begins a row of its own and nothing is shared.
+        A row has room for two of the longest solutions; what begins another row repeats the prompt.
         """
         from o1_assets.reward.score import ROW_TOKENS
 
-        each = self.typical.solution_tokens if tokens is None else tokens
-        if prompt + each >= ROW_TOKENS:
-            return samples * (prompt + each)
-        return prompt + each * samples ** self.typical.novelty(rounds_of_rl)
+        each = min(self.typical.solution_tokens, longest)
+        once = prompt + each * samples ** self.typical.novelty(rounds_of_rl)
+        room = max(ROW_TOKENS, 2 * (prompt + longest))
+        return once + prompt * max(0.0, once / room - 1)
 
     def checkpoint(self, heads: int = 0) -> float:
         """Bytes of a checkpoint with its tokenizer and a plot; heads: classes of a reward model."""

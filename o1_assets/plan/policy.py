@@ -20,10 +20,12 @@ def policy(artifact: Artifact, config: PolicyConfig, known: Known) -> Estimate:
     cost = known.generate((solutions - searched) * each + searched * each * search.branch)
     passes = known.passes(1 if config.reward.form in ("outcome", "process") else 2)
     rounds = rounds_of_rl(artifact.key)
-    cost += known.score(problems * known.distinct(prompt, config.group_size, rounds, each) * passes)
+    cost += known.score(
+        problems * known.distinct(prompt, config.group_size, rounds, config.max_tokens) * passes
+    )
     cost += known.score(searched * (prompt + each * search.branch) * known.passes(1))
     read = solutions * (prompt + each)
-    cost += known.train(read)
+    cost += known.train(read, config)
     if config.kl_coefficient:
         cost += known.score(read)
     return Estimate(problems, solutions, cost=cost, stored=known.checkpoint() + 4 * PLOT)

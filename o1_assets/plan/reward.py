@@ -37,11 +37,11 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
     cost = known.generate(problems * made)
     prompt = typical.prompt_tokens(config.prompt_template)
     rounds = int(artifact.key[1:3]) + 1
-    tree = known.distinct(prompt, config.chains, rounds) + config.tree_tokens
+    tree = known.distinct(prompt, config.chains, rounds, config.max_tokens) + config.tree_tokens
     read = known.passes(1) + known.reads_generator + config.iterations + 1
     updates = config.updates + config.iterations * config.iteration_updates
     cost += known.score(problems * tree * read)
-    cost += known.train(updates * config.batch_size * tree)
+    cost += known.train(updates * config.batch_size * tree, config)
     return Estimate(problems, problems * config.chains, cost=cost, stored=known.checkpoint(heads=2))
 
 
@@ -61,7 +61,7 @@ def _trained(
     config: RewardModelConfig, known: Known, examples: float, drawn: float, pooled: float, heads: int
 ) -> Estimate:
     """Updates on drawn examples; one pass over the held-out ones; the generator's over all if it is read."""
-    cost = known.train(config.updates * config.batch_size * drawn)
+    cost = known.train(config.updates * config.batch_size * drawn, config)
     cost += known.score(examples * config.holdout * pooled)
     cost += known.score(examples * pooled) if config.probability_feature else Cost()
     return Estimate(examples=examples, cost=cost, stored=known.checkpoint(heads))

@@ -25,7 +25,8 @@ def selection(artifact: Artifact, config: SelectionConfig, known: Known) -> Esti
     cost = known.generate(drawn * min(typical.step_tokens, config.max_step_tokens))
     if config.strategy != "uniform":
         prompt = typical.prompt_tokens(config.prompt_template)
-        each = known.distinct(prompt, pool.samples / pool.problems, rounds_of_rl(artifact.inputs["policy"]))
+        rounds, longest = rounds_of_rl(artifact.inputs["policy"]), known.longest(artifact)
+        each = known.distinct(prompt, pool.samples / pool.problems, rounds, longest)
         cost += known.score(pool.problems * each * known.passes(1))
     completions = chosen * typical.steps + drawn * typical.new_alternatives
     letters = typical.bytes_a_token * typical.step_tokens / 2

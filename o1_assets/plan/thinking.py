@@ -20,7 +20,7 @@ def thinking(artifact: Artifact, config: ThinkingConfig, known: Known) -> Estima
     written = config.samples * typical.solution_tokens + trees
     cost = known.generate(MODELS * problems * written)
     for rounds in (0, rounds_of_rl(artifact.inputs["policy"])):
-        read = known.distinct(prompt, config.samples, rounds) + trees
+        read = known.distinct(prompt, config.samples, rounds, config.max_tokens) + trees
         cost += known.score(problems * read * known.passes(1))
     stored = MODELS * (TREES + 4) * 4 * 8 * ROW_BYTES + 2 * PLOT
     return Estimate(problems, MODELS * problems * config.samples, cost=cost, stored=stored)
