@@ -11,7 +11,6 @@ from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.shape import Shape
 from o1_assets.plan.typical import Typical
 from o1_assets.profiles.profile import Profile
-from o1_assets.rounds.config import SelectionConfig
 
 FROZEN = 4 / 6
 """Of a training's FLOPs, where the weights are frozen: forward, and backward through them."""
@@ -39,10 +38,6 @@ class Known:
     def all_of(self, artifact: Artifact, prefix: str) -> list[Estimate]:
         """Of the inputs whose short name begins with `prefix`, in order."""
         return [self.made[artifact.inputs[n]] for n in sorted(artifact.inputs) if n.startswith(prefix)]
-
-    def selection(self, round_name: str) -> SelectionConfig:
-        """How the solutions of a round, as in "r03", are chosen."""
-        return self.profile.selection(int(round_name[1:]))
 
     def longest(self, artifact: Artifact) -> int:
         """Tokens that the solutions of an artifact's round may have."""

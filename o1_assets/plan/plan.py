@@ -10,7 +10,7 @@ from o1_assets.graph import asked_for, build_graph
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.gpus import PlanError
 from o1_assets.plan.known import Known
-from o1_assets.plan.shape import Shape, named_shape, texts_of
+from o1_assets.plan.shape import Shape, shape_from
 from o1_assets.plan.stages import estimator_of
 from o1_assets.plan.typical import Typical, typical_of
 from o1_assets.profiles.profile import Profile
@@ -50,7 +50,8 @@ def make_plan(
     typical, shape = typical_of(profile.problems, assume), shape_of(profile)
     made: dict[str, Estimate] = {}
     unknown = []
-    known = Known(profile, typical, shape, made)
+    weights = 2 if getattr(profile.base, "weights", "float32") == "bfloat16" else 4
+    known = Known(profile, typical, shape, made, weights)
     for key, artifact in graph.items():
         if key in wanted:
             estimate = _estimate(artifact, known)
@@ -68,13 +69,14 @@ def _estimate(artifact: Artifact, known: Known) -> Estimate | None:
 def shape_of(profile: Profile) -> Shape:
     """Of the profile's base: from its own numbers, or of the published model that it names. Raises PlanError."""
     base = profile.base
-    found = named_shape(texts_of(base))
+    found = shape_from(base)
     if found is not None:
         return found
     fields = ("hidden_size", "intermediate_size", "layers", "heads")
     if not all(hasattr(base, name) for name in fields):
         raise PlanError(
-            f"the shape of profile {profile.name}'s base is not known; add the model to o1_assets/plan/shape.py"
+            f"the shape of profile {profile.name}'s base is not known; name a model of o1_assets/plan/shape.py, or "
+            "a folder with its config.json"
         )
     width, inner, layers, heads = (int(getattr(base, name)) for name in fields)
     return Shape(width, inner, layers, heads, heads, CHARACTERS, tied=False)

@@ -8,14 +8,13 @@ from o1_assets.plan.known import Known
 from o1_assets.plan.labels import rated_of_one
 from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
-from o1_assets.rounds.config import SelectionConfig
 
 
 def prm(artifact: Artifact, config: PRMConfig, known: Known) -> Estimate:
     """A rated solution is read up to its first error, with its rated alternatives."""
     rounds = known.all_of(artifact, "labels_")
     examples = sum(made.examples for made in rounds)
-    of_rounds = [_rated_tokens(config, known.profile.selection(k), known) for k in range(len(rounds))]
+    of_rounds = [_rated_tokens(config, k, known) for k in range(len(rounds))]
     pooled = sum(n.examples * t for n, t in zip(rounds, of_rounds, strict=True)) / max(1.0, examples)
     drawn = pooled if len(rounds) == 1 else _mixed(config, of_rounds[-1], pooled)
     return _trained(config, known, examples, drawn, pooled, heads=3)
@@ -45,8 +44,8 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
     return Estimate(problems, problems * config.chains, cost=cost, stored=known.checkpoint(heads=2))
 
 
-def _rated_tokens(config: RewardModelConfig, selection: SelectionConfig, known: Known) -> float:
-    own, alternatives = rated_of_one(selection, known)
+def _rated_tokens(config: RewardModelConfig, k: int, known: Known) -> float:
+    own, alternatives = rated_of_one(k, known)
     return (
         known.typical.prompt_tokens(config.prompt_template) + (own + alternatives) * known.typical.step_tokens
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -59,6 +61,35 @@ def named_shape(texts: Iterable[str]) -> Shape | None:
             if name == known or name.startswith(f"{known}-"):
                 return SHAPES[known]
     return None
+
+
+def shape_from(base: Any) -> Shape | None:
+    """The shape of a base that others published, by its name or from the config.json in its folder; else None."""
+    found = named_shape(texts_of(base))
+    folder = getattr(base, "folder", None)
+    if found is None and folder:
+        found = read_shape(Path(folder) / "config.json")
+    return found
+
+
+def read_shape(file: Path) -> Shape | None:
+    """From a checkpoint's config.json; None if it is not there, or of another kind of model."""
+    try:
+        found = json.loads(file.read_bytes())
+        heads = int(found["num_attention_heads"])
+        return Shape(
+            width=int(found["hidden_size"]),
+            inner=int(found["intermediate_size"]),
+            layers=int(found["num_hidden_layers"]),
+            heads=heads,
+            kv_heads=int(found.get("num_key_value_heads") or heads),
+            vocabulary=int(found["vocab_size"]),
+            tied=bool(found.get("tie_word_embeddings", True)),
+            qkv_bias=str(found.get("model_type", "")).startswith("qwen2"),
+            head_size=found.get("head_dim"),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def texts_of(value: Any) -> list[str]:

@@ -10,9 +10,11 @@ from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.source import ImportedConfig
 from o1_assets.plan import base, evaluation, generator, labels, policy, problems, reward, sampling, thinking
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
+from o1_assets.plan.shape import shape_from
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.qvalue.config import QValueConfig
@@ -32,6 +34,7 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     SelectionConfig: sampling.selection,
     LabelBatchesConfig: labels.batches,
     LabelsConfig: labels.labels,
+    ImportedConfig: labels.published,
     PRMConfig: reward.prm,
     ORMConfig: reward.orm,
     QValueConfig: reward.q_value,
@@ -47,4 +50,4 @@ def estimator_of(config: StageConfig) -> Estimator | None:
     for kind in type(config).__mro__:
         if kind in ESTIMATORS:
             return ESTIMATORS[kind]
-    return None
+    return base.published if shape_from(config) is not None else None
