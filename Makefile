@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling bench check format clean
+.PHONY: run refresh status report ui labeling test test-labeling test-export bench check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -62,6 +62,20 @@ test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by cl
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
 	  python -m pytest tests/labels/studio
 
+# lm-eval beside the project's own packages, which it takes from .venv.
+.lm-eval/ready: .venv/ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .lm-eval
+	$(UV) pip list --quiet --format json --python $(BIN)/python | \
+	  $(BIN)/python -c 'import json, sys; print(*(p["name"] for p in json.load(sys.stdin)), sep="\n")' > .lm-eval/project.txt
+	$(UV) pip install --quiet --python .lm-eval/bin/python --excludes .lm-eval/project.txt 'lm-eval[hf]==0.4.13'
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
+	  "$$(.lm-eval/bin/python -c 'import site; print(site.getsitepackages()[0])')/project.pth"
+	touch $@
+
+test-export: .lm-eval/ready ## an exported checkpoint under lm-eval, and under vLLM where `make test-vllm` has set it up
+	O1_TEST_LM_EVAL="$(CURDIR)/.lm-eval/bin/python" O1_TEST_VLLM="$(wildcard $(CURDIR)/.venv-vllm/bin/python)" \
+	  $(BIN)/python -m pytest -rs tests/export
+
 bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
 	$(BIN)/python -m benchmarks $(NAME)
 
@@ -75,4 +89,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean: ## removes what set-up made; what was trained (.o1) stays
-	rm -rf .venv .uv .labeling
+	rm -rf .venv .uv .labeling .lm-eval

@@ -120,10 +120,15 @@ def print_plan(made: Plan, speed: Speed) -> None:
 def notes(made: Plan, speed: Speed) -> list[str]:
     """What the table rests on."""
     total, shape = made.total(), made.shape
+    larger = (
+        ", by models of nano's size; larger ones reach several times that"
+        if speed.guessed(shape.total)
+        else ""
+    )
     lines = [
         f"Model: {_short(shape.total)} parameters, {_short(shape.non_embedding)} of them without embeddings. "
         f"Tokens written, scored and trained on; a FLOP count of 2, 2 and 6 a token and parameter.",
-        f"Hours on {speed.name}: {speed.words}. Start-up, waiting and the CPU's work come on top; writing is bound by "
+        f"Hours on {speed.name}: {speed.words}{larger}. Start-up and waiting come on top; writing is bound by "
         "memory bandwidth and often reaches less than training does.",
     ]
     if speed.memory is not None and shape.total < SMALL:
@@ -142,12 +147,21 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         f"{made.typical.seconds_a_rating:g} s each, one opinion a rating."
     )
     lines.append(
-        f"Disk: what the artifacts hold; a training keeps {_bytes(3 * 4 * shape.total)} more while it is under way."
+        f"Disk: what the artifacts hold; a training keeps up to {_bytes(3 * 4 * shape.total)} more while under way."
     )
     lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.typical.source}.")
+    if any(recomputes(config) for config in (made.profile.sft, made.profile.later_prm, made.profile.policy)):
+        lines.append(
+            "Gradient checkpointing computes each forward pass of a training twice; that is not counted."
+        )
     if made.unknown:
         lines.append(f"No estimate, and counted as nothing: {', '.join(made.unknown)}.")
     return lines
+
+
+def recomputes(config: object) -> bool:
+    """Whether a stage trains with gradient checkpointing."""
+    return bool(getattr(getattr(config, "tuning", None), "gradient_checkpointing", False))
 
 
 def print_check(compared: Sequence[Compared], taken: Used) -> None:

@@ -35,7 +35,7 @@ def labels(artifact: Artifact, config: LabelsConfig, known: Known) -> Estimate:
 
 def published(artifact: Artifact, config: ImportedConfig, known: Known) -> Estimate:
     """A round of an imported source. PRM800K has 75,000 solutions with 800,000 labels, one in twenty of them of phase 1
-    and the rest of ten generations (Lightman et al. 2023, section 2.4 and appendix B); held-out problems are fewer."""
+    and the rest of ten generations (Lightman et al. 2023, sections 1 and 2.4); held-out problems are fewer."""
     share = PHASE_1_SHARE if config.round == "r00" else (1 - PHASE_1_SHARE) / PHASE_2_ROUNDS
     chosen = PUBLISHED_SOLUTIONS * share
     letters = known.typical.bytes_a_token * known.typical.solution_tokens

@@ -24,6 +24,10 @@ class Speed:
     words: str
     memory: float | None = None
 
+    def guessed(self, parameters: int) -> bool:
+        """Whether it is nano's speed for a model of another size."""
+        return self.flops_a_second == NANO_ON_TWO_CORES and parameters > 10_000_000
+
     def hours(self, flops: float) -> float:
         return flops / self.flops_a_second / 3600
 

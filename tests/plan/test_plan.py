@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from o1_assets.artifact import Cost
+from o1_assets.artifact import Cost, StageConfig
 from o1_assets.plan.check import WITHIN, compare
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.gpus import GPUS, PlanError, gpu_of
+from o1_assets.plan.known import Known
 from o1_assets.plan.plan import Plan, make_plan, stage_of
-from o1_assets.plan.shape import SHAPES, named_shape
+from o1_assets.plan.shape import SHAPES, named_shape, shape_from
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 
@@ -94,6 +96,35 @@ def test_a_model_is_known_by_its_name_on_the_hub_and_in_a_file() -> None:
     assert named_shape(["SmolLM2-135M-Instruct.Q4_1.gguf"]) == SHAPES["smollm2-135m"]
     assert named_shape(["Qwen/Qwen2.5-Math-7B"]) == SHAPES["qwen2.5-math-7b"]
     assert named_shape(["Qwen/Qwen2.5-Math-72B", "12fd25f7"]) is None
+
+
+def test_the_shape_of_a_checkpoint_in_a_folder_is_in_its_config(tmp_path: Path) -> None:
+    class Folder(StageConfig):
+        folder: str = str(tmp_path)
+
+    assert shape_from(Folder()) is None
+    qwen = {
+        "model_type": "qwen2", "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28,
+        "num_attention_heads": 12, "num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(qwen))
+    assert shape_from(Folder()) == SHAPES["qwen2.5-math-1.5b"]
+
+
+def test_rounds_that_others_labelled_ask_nobody_and_hold_what_was_published() -> None:
+    made = plan('annotator=human label_source={"name":"prm800k"}').made
+    labels = sum(made[f"r{k:02d}/labels"].labels for k in range(11))
+    assert labels == pytest.approx(800_000) and sum(one.asked for one in made.values()) == 0
+    assert made["r00/labels"].labels == pytest.approx(40_000)
+
+
+def test_low_rank_updates_cost_two_thirds_of_a_training() -> None:
+    class Tuned(StageConfig):
+        tuning: Any
+
+    known = Known(load_profile("nano", ""), plan().typical, plan().shape, {})
+    lora, full = (known.train(1000, Tuned(tuning=SimpleNamespace(lora=lora))) for lora in ("r16", None))
+    assert lora.flops == pytest.approx(full.flops * 2 / 3) and lora.tokens_trained == full.tokens_trained
 
 
 def test_twice_the_updates_are_twice_the_training() -> None:
