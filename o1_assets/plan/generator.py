@@ -6,6 +6,7 @@ from o1_assets.artifact import Artifact
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
+from o1_assets.plan.problems import TABLE
 from o1_assets.plan.sampling import solutions_bytes
 
 
@@ -25,7 +26,7 @@ def sft_set(artifact: Artifact, config: SftSetConfig, known: Known) -> Estimate:
     letters = (
         (known.typical.question_tokens + known.typical.solution_tokens) * known.typical.bytes_a_token / 2
     )
-    return Estimate(examples=kept, stored=kept * letters)
+    return Estimate(examples=kept, stored=TABLE / 2 + kept * letters)
 
 
 def generator(artifact: Artifact, config: SftConfig, known: Known) -> Estimate:

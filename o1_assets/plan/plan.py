@@ -47,7 +47,7 @@ def make_plan(
     """parts: optional ones to count as well. assume: NAME=VALUE for `Typical`. Raises PlanError, ValueError."""
     graph = build_graph(profile, settings)
     wanted = asked_for(graph, parts)
-    typical, shape = typical_of(profile.problems, assume), shape_of(profile)
+    typical, shape = typical_of(profile, assume), shape_of(profile)
     made: dict[str, Estimate] = {}
     unknown = []
     weights = 2 if getattr(profile.base, "weights", "float32") == "bfloat16" else 4

@@ -7,6 +7,7 @@ from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 from o1_assets.plan.labels import rated_of_one
 from o1_assets.qvalue.config import QValueConfig
+from o1_assets.qvalue.train import ROW_TOKENS
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 
 
@@ -36,11 +37,14 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
     cost = known.generate(problems * made)
     prompt = typical.prompt_tokens(config.prompt_template)
     rounds = int(artifact.key[1:3]) + 1
-    tree = known.distinct(prompt, config.chains, rounds, config.max_tokens) + config.tree_tokens
-    read = known.passes(1) + known.reads_generator + config.iterations + 1
+    chains = known.distinct(prompt, config.chains, rounds, config.max_tokens)
+    trees = [chains, prompt + config.tree_tokens] if config.tree_tokens else [chains]
+    # The search is scored on the way; the generator and each fit's targets read everything.
+    cost += known.score(problems * sum(trees[1:]) * known.passes(1))
+    cost += known.score(problems * sum(trees) * (known.reads_generator + config.iterations + 1))
     updates = config.updates + config.iterations * config.iteration_updates
-    cost += known.score(problems * tree * read)
-    cost += known.train(updates * config.batch_size * tree, config)
+    row = sum(min(tree, ROW_TOKENS) for tree in trees) / len(trees)
+    cost += known.train(updates * config.batch_size * row, config)
     return Estimate(problems, problems * config.chains, cost=cost, stored=known.checkpoint(heads=2))
 
 

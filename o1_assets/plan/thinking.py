@@ -8,7 +8,7 @@ from o1_assets.plan.known import PLOT, Known, rounds_of_rl
 from o1_assets.thinking.config import ThinkingConfig
 
 MODELS, TREES = 2, 6
-ROW_BYTES = 100.0
+ROW_BYTES = 12.0
 
 
 def thinking(artifact: Artifact, config: ThinkingConfig, known: Known) -> Estimate:

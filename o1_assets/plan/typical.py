@@ -6,8 +6,10 @@ from __future__ import annotations
 from pydantic import Field, ValidationError
 
 from o1_assets.artifact import StageConfig
+from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.plan.gpus import PlanError
 from o1_assets.problems.config import ProblemsConfig
+from o1_assets.profiles.profile import Profile
 
 SHARPENING = 0.8
 """Each round of RL brings `novelty` so much nearer to its last value (nano's rounds: 0.73, 0.65, 0.62, 0.57, ...)."""
@@ -53,22 +55,28 @@ _RATING_OF_MATH = (
     "16 s a rating: the three records printed in PRM800K's description took 550 s (total_time) for 35 ratings, which "
     "is a small sample"
 )
-ARITHMETIC = Typical(
-    source="measured on a nano run: `o1 plan --check` and its tables; 5 s a rating is an assumption",
-    question_tokens=9.9,
-    letters_a_token=2.4,
-    solution_tokens=26.8,
-    corpus_tokens=27.5,
-    steps=4.2,
-    kept_share=0.146,
-    novelty_first=0.77,
-    novelty_last=0.40,
-    rated_first=0.52,
-    rated_later=0.66,
-    new_alternatives=0.35,
-    seconds_a_rating=5,
-    bytes_a_token=1.9,
-)
+
+
+def arithmetic(problem_terms: float, corpus_terms: float) -> Typical:
+    """Of expressions with so many numbers on average: lines through a nano run (4 and 3.5) and one of 2.5 terms."""
+    return Typical(
+        source=f"nano's runs, measured, for problems of {problem_terms:.1f} terms; 5 s a rating is an assumption",
+        question_tokens=1.9 + 2 * problem_terms,
+        letters_a_token=2.4,
+        solution_tokens=6.6 * problem_terms + 0.4,
+        corpus_tokens=6.7 * corpus_terms + 4.4,
+        steps=problem_terms + 0.2,
+        kept_share=0.146,
+        novelty_first=0.77,
+        novelty_last=0.40,
+        rated_first=0.52,
+        rated_later=0.66,
+        new_alternatives=0.35,
+        seconds_a_rating=5,
+        bytes_a_token=1.9,
+    )
+
+
 GRADE_SCHOOL = Typical(
     source="GSM8K's train set has questions of 235 letters and solutions of 3 to 4 lines; the rest is assumed, "
     + _RATING_OF_MATH,
@@ -102,10 +110,13 @@ COMPETITION = Typical(
 )
 
 
-def typical_of(problems: ProblemsConfig, assume: list[str] | tuple[str, ...] = ()) -> Typical:
-    """The set that fits the problem source, with NAME=VALUE pairs applied. Raises PlanError."""
-    kind = problems.source.kind
-    chosen = {"reasoning_gym": ARITHMETIC, "gsm8k": GRADE_SCHOOL}.get(kind, COMPETITION)
+def typical_of(profile: Profile, assume: list[str] | tuple[str, ...] = ()) -> Typical:
+    """The set that fits the profile's problems, with NAME=VALUE pairs applied. Raises PlanError."""
+    kind = profile.problems.source.kind
+    if kind == "reasoning_gym":
+        chosen = arithmetic(problem_terms(profile.problems), corpus_terms(profile.base))
+    else:
+        chosen = GRADE_SCHOOL if kind == "gsm8k" else COMPETITION
     given = {}
     for pair in assume:
         name, equals, value = pair.partition("=")
@@ -118,3 +129,20 @@ def typical_of(problems: ProblemsConfig, assume: list[str] | tuple[str, ...] = (
     except ValidationError as error:
         first = error.errors()[0]
         raise PlanError(f"--assume {first['loc'][0]}={first['input']}: {first['msg']}") from None
+
+
+def problem_terms(problems: ProblemsConfig) -> float:
+    """Numbers in a problem's expression, on average: of the shares that are wanted, else half-way."""
+    if problems.shares:
+        return sum(level * share for level, share in problems.shares.items()) / sum(problems.shares.values())
+    limits = problems.arithmetic
+    return (limits.min_terms + limits.max_terms) / 2 if limits else NANO_TERMS
+
+
+NANO_TERMS = 4.0
+
+
+def corpus_terms(base: object) -> float:
+    """Numbers in an expression of the corpus; nano's where the base was not pre-trained on one."""
+    corpus = base.corpus if isinstance(base, BaseConfig) else CorpusConfig()
+    return (corpus.min_terms + corpus.max_terms) / 2

@@ -19,19 +19,25 @@ from o1_assets.plan.shape import SHAPES, named_shape, shape_from
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 
-USED = Path(__file__).with_name("nano_used.json")
+HERE = Path(__file__).parent
 
 
 def plan(settings: str = "", *assume: str, parts: tuple[str, ...] = ()) -> Plan:
     return make_plan(load_profile("nano", settings), Settings("nano", Path("nowhere")), parts, assume)
 
 
-def nano_used() -> dict[str, Estimate]:
-    """What each artifact of one run took; the file says how it was written."""
-    return {
+def used_by(run: str) -> tuple[dict[str, Estimate], str]:
+    """What each artifact of a run took, and its O1_SET; the file says how it was written."""
+    content = json.loads((HERE / f"{run}_used.json").read_text())
+    made = {
         key: Estimate(labels=row.pop("labels"), stored=row.pop("stored"), cost=Cost(**row))
-        for key, row in json.loads(USED.read_text())["used"].items()
+        for key, row in content["used"].items()
     }
+    return made, content.get("set", "")
+
+
+def nano_used() -> dict[str, Estimate]:
+    return used_by("nano")[0]
 
 
 def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
@@ -44,6 +50,14 @@ def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
         "all",
     }
     assert [one for one in found if not one.good] == []
+
+
+def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_every_stage() -> None:
+    """Two rounds in a minute: few and short solutions, so that single stages are off by chance."""
+    made, settings = used_by("mini")
+    found = compare(plan(settings, parts=("thinking",)).made, made)
+    assert all(one.good for one in found if one.stage == "all")
+    assert sum(one.good for one in found) > 0.9 * len(found) and len(found) > 90
 
 
 @pytest.mark.parametrize(
