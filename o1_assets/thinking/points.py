@@ -35,6 +35,11 @@ class Point:
     scored: Floats
 
 
+def mean_and_error(name: str, values: Floats) -> dict[str, float]:
+    """values: one a problem. Their mean, and as NAME_error its standard error over problems."""
+    return {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / np.sqrt(len(values)))}
+
+
 def sampled_points(
     found: Sequence[Found], right: Sequence[dict[str, bool]], subsets: int, seed: int
 ) -> list[Point]:
@@ -57,19 +62,33 @@ def sampled_points(
     return points
 
 
+def single_point(
+    name: str, budget: int, right: Sequence[Sequence[bool]], searches: Sequence[Sequence[Found]]
+) -> Point:
+    """One budget, searched for its own sake. right, searches: [tries][problems]; the tokens are those of the tree."""
+    return Point(
+        name,
+        budget,
+        np.array(right, dtype=np.float64).mean(0),
+        np.array([[one.tree.tokens_generated for one in found] for found in searches], dtype=float).mean(0),
+        np.array([[one.tree.tokens_scored for one in found] for found in searches], dtype=float).mean(0),
+    )
+
+
 def tree_points(
     name: str,
     strategy: Strategy,
     searches: Sequence[Sequence[Found]],
     right: Sequence[dict[str, bool]],
     tokens: int,
+    budgets: Sequence[int] | None = None,
 ) -> list[Point]:
-    """For budgets of 32, 64, ... tokens: what the strategy would have answered then.
+    """For each budget (32, 64, ... up to `tokens`, unless told): what the strategy would have answered then.
 
     searches: seed -> problem -> what was found with the largest budget. Without any answer by then it is wrong.
     """
     points = []
-    for budget in (n for n in powers_of_two(tokens) if n >= FEWEST):
+    for budget in budgets or [n for n in powers_of_two(tokens) if n >= FEWEST]:
         by_seed = []
         for found in searches:
             rows = []
