@@ -39,7 +39,7 @@ def thinking_chart(rows: Rows, model: str, difficulty: str = ALL) -> tuple[list[
         if own := [row for row in own if row["accuracy"] > 0]:
             x, y = [row["flops"] for row in own], [row["accuracy"] for row in own]
             series.append(Series(strategy, x, y, color, None, "dashed" if strategy in DASHED else "line"))
-    problems = "held-out problems" if difficulty == ALL else f"the {difficulty} third of the problems"
+    problems = "all problems" if difficulty == ALL else f"the {difficulty} third"
     return series, flops_axis(series, f"{model} thinking longer, {problems}")
 
 

@@ -49,7 +49,7 @@ def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
     charts = re.findall(r'<figure[^>]*aria-label="([^"]+)"', page)
     assert len(charts) == page.count("<svg") == 3 + 2 + 2 + 2 + 8
     assert any("pass@1 from 59.0% to 84.0%" in alt for alt in charts)
-    assert any("solutions that doubt from 21.0% to 10.0%" in alt for alt in charts)
+    assert any("of all solutions from 21.0% to 10.0%" in alt for alt in charts)
 
 
 def test_ids_are_unique_and_tags_are_balanced(page: str) -> None:

@@ -12,18 +12,18 @@ from o1_assets.evaluation.versions import GENERATOR
 
 Rows = Sequence[Mapping[str, Any]]
 OFTEN = {
-    "doubting": ("solutions that doubt", plots.ORANGE),
-    "noticed": ("first errors doubted at once", plots.BLUE),
+    "doubting": ("of all solutions", plots.ORANGE),
+    "noticed": ("of first errors", plots.BLUE),
 }
 OUTCOME = {
-    "rightly": ("doubts about an error", plots.GREY),
+    "rightly": ("rightly", plots.GREY),
     "wrong_to_right": ("wrong to right", plots.GREEN),
     "right_to_wrong": ("right to wrong", plots.RED),
 }
 COLUMNS = {
-    "doubting": "solutions that doubt",
-    "noticed": "first errors doubted at once",
-    "rightly": "of the doubts: rightly",
+    "doubting": "of all solutions",
+    "noticed": "of first errors",
+    "rightly": "rightly",
     "wrong_to_right": "wrong to right",
     "wrong_to_wrong": "wrong to wrong",
     "right_to_wrong": "right to wrong",
@@ -38,7 +38,7 @@ def version(k: int) -> str:
 def doubt_charts(rows: Rows) -> list[tuple[list[Series], Axis]]:
     """rows: of corrections.parquet."""
     x = [float(row["round"]) for row in rows]
-    names = [version(row["round"]) for row in rows]
+    names = [version(row["round"]).removeprefix("v") for row in rows]
     charts = []
     for title, lines in (
         ("How often a policy doubts itself", OFTEN),
@@ -52,15 +52,28 @@ def doubt_charts(rows: Rows) -> list[tuple[list[Series], Axis]]:
             if any(row[name] is not None for row in rows)
         ]
         if series:
-            charts.append((series, Axis(title, "version", "", ticks=x, tick_labels=names, from_zero=True)))
+            charts.append(
+                (
+                    series,
+                    Axis(
+                        title,
+                        "GPT*, then baby-o1 after each round",
+                        "",
+                        ticks=x,
+                        tick_labels=names,
+                        from_zero=True,
+                    ),
+                )
+            )
     return charts
 
 
 def doubt_table(rows: Rows) -> Table:
     return Table(
         "Doubts of each version",
-        "In percent, with standard errors over problems. A doubt is a step that begins with “wait” and replaces the "
-        "operation before it; the exact checker says what that was before and after.",
+        "In percent, with standard errors over problems: how many solutions doubt, how many first errors are doubted "
+        "at once; then, of the doubts, those about an error, and what was made of what. A doubt is a step that begins "
+        "with “wait” and replaces the operation before it; the exact checker says whether each was right.",
         ("version", *COLUMNS.values(), "doubts"),
         [
             (
