@@ -1,4 +1,4 @@
-"""Looks how hard the problem is, then picks the strategy and the budget (Snell et al., arXiv:2408.03314, section 3.2)."""
+"""Looks how hard the problem is, then picks strategy and budget (Snell et al., arXiv:2408.03314, section 3.2)."""
 
 from __future__ import annotations
 

@@ -116,12 +116,15 @@ def _fits(model: str, found: Measured, difficulty: NDArray[np.str_], resamples: 
 def _figures(points: pl.DataFrame, fits: Sequence[dict[str, Any]]) -> Figures:
     everything = points.filter(pl.col("difficulty") == ALL)
     figures: Figures = {}
+    lines = {(f["model"], f["strategy"]): f for f in fits if f["difficulty"] == ALL}
     for model in everything["model"].unique(maintain_order=True):
-        own = next(
-            (f for f in fits if (f["model"], f["strategy"], f["difficulty"]) == (model, OPTIMAL, ALL)), None
-        )
-        figures[f"test_time_r2 {model}"] = own["r2"] if own else None
-        figures[f"test_time_decades {model}"] = own["decades"] if own else None
+        for strategy in (BEST_OF_N, OPTIMAL):
+            line = lines.get((model, strategy), {})
+            name = f"{model}, {strategy}"
+            figures[f"test_time_r2 {name}"] = line.get("r2")
+            figures[f"test_time_decades {name}"] = line.get("decades")
+            figures[f"test_time_r2_whole {name}"] = line.get("r2_whole")
+            figures[f"test_time_decades_whole {name}"] = line.get("decades_whole")
         figures[f"token_saving {model}"] = token_saving(everything.filter(pl.col("model") == model))
     return figures
 

@@ -17,6 +17,7 @@ class ScalingFit:
 
     gain_low, gain_high, r2_low: 95% bootstrap interval of the gain, and 2.5% quantile of R², over problems. Each
     problem was sampled from seeds of its own, so what is drawn anew with the problems are the seeds too.
+    r2_whole, decades_whole: of a line through every point, saturated ones too.
     """
 
     gain: float
@@ -27,6 +28,8 @@ class ScalingFit:
     gain_low: float
     gain_high: float
     r2_low: float
+    r2_whole: float
+    decades_whole: float
 
 
 def before_saturation(right: Floats) -> int:
@@ -51,7 +54,8 @@ def fit(
     points = before_saturation(table) if saturates else len(table)
     if points < 3:
         return None
-    x, y = np.log2(np.asarray(compute[:points], dtype=float)), table[:points].mean(1)
+    every = np.log2(np.asarray(compute, dtype=float))
+    x, y = every[:points], table[:points].mean(1)
     gain, intercept = np.polyfit(x, y, 1)
     rng = np.random.default_rng(seed)
     drawn = rng.integers(problems, size=(resamples, problems))
@@ -62,10 +66,12 @@ def fit(
         float(intercept),
         float(r_squared(x, y)),
         points,
-        float((x[-1] - x[0]) * np.log10(2)),
+        _decades(x),
         float(low),
         float(high),
         float(np.quantile(r_squared(x, anew), 0.025)),
+        float(r_squared(every, table.mean(1))),
+        _decades(every),
     )
 
 
@@ -80,3 +86,7 @@ def r_squared(x: Floats, y: Floats) -> Floats:
 def _line(x: Floats, y: Floats) -> Floats:
     gain, intercept = np.polyfit(x, y, 1)
     return np.multiply.outer(x, gain) + intercept
+
+
+def _decades(log2: Floats) -> float:
+    return float((log2[-1] - log2[0]) * np.log10(2))

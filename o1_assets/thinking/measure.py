@@ -13,7 +13,7 @@ from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.vote import Chains
 from o1_assets.seeds import derive_seed
 from o1_assets.thinking.points import Point, sampled_points, single_point, tree_points
-from o1_assets.thinking.solver import Solver
+from o1_assets.thinking.solver import Reads, Solver
 
 TREES: Mapping[str, Strategy] = {
     **{name: STRATEGIES[name].make(Budget(0)) for name in ("beam", "dvts", "mcts", "astar", "adaptive")},
@@ -41,7 +41,7 @@ class Measured:
 def measured(solver: Solver, points: list[Point]) -> Measured:
     return Measured(
         points,
-        [solver.flops(p.generated.mean(), p.scored.mean(), _reads(p.strategy)) for p in points],
+        [solver.flops(float(p.generated.mean()), float(p.scored.mean()), _reads(p.strategy)) for p in points],
     )
 
 
@@ -78,5 +78,5 @@ def measure_tree(
     return measured(solver, points)
 
 
-def _reads(strategy: str) -> str:
+def _reads(strategy: str) -> Reads:
     return TREES[strategy].reads if strategy in TREES else "prm"

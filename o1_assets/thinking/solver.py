@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from o1_assets.engine.interface import Engine
     from o1_assets.reward.score import Scorer
 
+Reads = Literal["nothing", "prm", "q"]
+
 
 @dataclass
 class Solver:
@@ -99,7 +101,7 @@ class Solver:
             for i in range(len(self.problems))
         ]
 
-    def flops(self, generated: float, scored: float, reads: Literal["nothing", "prm", "q"]) -> float:
+    def flops(self, generated: float, scored: float, reads: Reads) -> float:
         """FLOPs of so many tokens sampled, and read by the models that the strategy reads."""
         readers = [self.scorer.model(3).backbone] if reads != "nothing" else []
         if reads == "q":

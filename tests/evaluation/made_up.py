@@ -93,6 +93,7 @@ def thinking() -> Thinking:
         {
             "model": model, "strategy": strategy, "difficulty": "all", "gain": 0.06, "intercept": -1.2, "r2": 0.987,
             "points": 8, "decades": 2.1, "gain_low": 0.05, "gain_high": 0.07, "r2_low": 0.9,
+            "r2_whole": 0.95, "decades_whole": 2.4,
         }
         for model in ("GPT*", "baby-o1")
         for strategy in THINKING

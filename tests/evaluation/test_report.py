@@ -134,7 +134,7 @@ def test_the_compute_line_is_least_squares_on_log2() -> None:
 def test_the_sections_that_were_measured_have_their_tables(page: str) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     assert "vote 50.0 ± 4.0 55.0 ± 4.0 60.0 ± 4.0 480 / 480 / 480 160 M / 160 M / 160 M" in text
-    assert "baby-o1, compute-optimal 6.0 (5.0 to 7.0) 0.987 2.1 8" in text
+    assert "baby-o1, compute-optimal 6.0 (5.0 to 7.0) 0.987 2.1 0.950 2.4" in text
     assert "64 tokens" in text and "baby-o1, forced" in text
     assert "GPT*, 4 54.0 ± 2.0 65.6 ± 2.0 8.0 ± 2.0 4.0 ± 2.0 66.0" in text
     assert "v10 10.0 ± 2.0" in text and "50 in 960" in text

@@ -33,6 +33,7 @@ def test_what_is_saturated_is_left_out_and_two_points_are_no_line() -> None:
     before = fit([1, 2, 4, 8, 16, 32], list(right), 10, 0)
     assert whole is not None and before is not None
     assert (whole.points, before.points) == (6, 4) and whole.r2 < 0.95 < before.r2
+    assert before.r2_whole == whole.r2 and before.decades_whole == whole.decades > before.decades
 
 
 def test_saturation_is_judged_by_the_difference_on_the_same_problems() -> None:

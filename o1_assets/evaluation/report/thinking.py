@@ -28,13 +28,13 @@ class Thinking:
 
     @classmethod
     def read(cls, folder: Path | None) -> Thinking:
-        """A file that an earlier version did not write is empty."""
+        """None of them where the folder is of an earlier version, which did not write them all."""
         if folder is None:
             return cls()
         files = {field.name: folder / f"{field.name}.parquet" for field in fields(cls)}
-        return cls(
-            **{name: pl.read_parquet(file).to_dicts() for name, file in files.items() if file.exists()}
-        )
+        if not all(file.exists() for file in files.values()):
+            return cls()
+        return cls(**{name: pl.read_parquet(file).to_dicts() for name, file in files.items()})
 
 
 def thinking_tables(thinking: Thinking) -> list[Table]:
@@ -70,17 +70,18 @@ def _fits(thinking: Thinking) -> Table:
             f"{100 * row['gain']:.1f} ({100 * row['gain_low']:.1f} to {100 * row['gain_high']:.1f})",
             f"{row['r2']:.3f}",
             f"{row['decades']:.1f}",
-            str(row["points"]),
+            f"{row['r2_whole']:.3f}",
+            f"{row['decades_whole']:.1f}",
         )
         for row in thinking.fits
         if row.get("difficulty", ALL) == ALL
     ]
     return Table(
         "Lines through the curves",
-        "Least squares of accuracy against log2 FLOPs, up to the first budget that the best one no longer beats by its "
-        "standard error. Compute-optimal takes the best strategy for the compute, chosen on other problems than those "
-        "it is measured on; intervals are 95%, over problems.",
-        ("curve", "points gained a doubling", "R²", "decades", "budgets"),
+        "Least squares of accuracy against log2 FLOPs: up to the first budget that the best one no longer beats by its "
+        "standard error, and through every budget. Compute-optimal takes the best strategy for the compute, chosen on "
+        "other problems than those it is measured on; intervals are 95%, over problems.",
+        ("curve", "points gained a doubling", "R²", "decades", "R², whole curve", "its decades"),
         rows,
     )
 
