@@ -36,7 +36,7 @@ def measure_limits(task: Task, solver: Solver) -> Measured:
                 ]
                 for found in tries
             ]
-            points.append(single_point(name, limit, right, tries))
+            points.append(single_point(name, limit, right, tries, asked=forced))
     return measured(solver, points)
 
 

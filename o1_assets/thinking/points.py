@@ -63,15 +63,29 @@ def sampled_points(
 
 
 def single_point(
-    name: str, budget: int, right: Sequence[Sequence[bool]], searches: Sequence[Sequence[Found]]
+    name: str,
+    budget: int,
+    right: Sequence[Sequence[bool]],
+    searches: Sequence[Sequence[Found]],
+    asked: bool = True,
 ) -> Point:
-    """One budget, searched for its own sake. right, searches: [tries][problems]; the tokens are those of the tree."""
+    """One budget, searched for its own sake. right, searches: [tries][problems].
+
+    asked: what was generated when an answer was asked for counts; else only what came before that.
+    """
+    tokens = [
+        [
+            one.tree.tokens_generated if asked or not one.answer.forced else one.tree.ledger[-2][0]
+            for one in found
+        ]
+        for found in searches
+    ]
     return Point(
         name,
         budget,
         np.array(right, dtype=np.float64).mean(0),
-        np.array([[one.tree.tokens_generated for one in found] for found in searches], dtype=float).mean(0),
-        np.array([[one.tree.tokens_scored for one in found] for found in searches], dtype=float).mean(0),
+        np.array(tokens, dtype=np.float64).mean(0),
+        np.array([[one.tree.tokens_scored for one in found] for found in searches], dtype=np.float64).mean(0),
     )
 
 

@@ -41,8 +41,9 @@ def test_at_the_limit_an_answer_is_forced_or_there_is_none() -> None:
     assert right == {
         (CUT, 2): 0, (FORCED, 2): 0, (CUT, 6): 0, (FORCED, 6): 1, (CUT, WHOLE): 1, (FORCED, WHOLE): 1
     }  # fmt: skip
-    tokens = {p.budget: p.generated.mean() for p in found.points}
-    assert tokens == {2: 2 + len("7\n"), 6: 6 + len("3\n"), WHOLE: WHOLE}
+    tokens = {(p.strategy, p.budget): p.generated.mean() for p in found.points}
+    assert [tokens[CUT, n] for n in (2, 6, WHOLE)] == [2, 6, WHOLE]
+    assert [tokens[FORCED, n] for n in (2, 6, WHOLE)] == [2 + len("7\n"), 6 + len("3\n"), WHOLE]
     assert found.flops == [2 * p.generated.mean() for p in found.points], "no reward model looked at them"
 
 
