@@ -16,12 +16,12 @@ class ThinkingConfig(StageConfig):
     )
     subsets: int = Field(200, gt=0, description="random subsets of them for each N")
     tree_tokens: int = Field(2048, gt=0, description="largest budget of the strategies that search a tree")
-    tree_seeds: int = Field(2, gt=0, description="independent searches of each problem and strategy")
+    tree_seeds: int = Field(1, gt=0, description="independent searches of each problem and strategy")
     limits: tuple[int, ...] = Field(
         (4, 8, 12, 16, 24, 32, 48), description="token limits of a chain, with and without forcing its answer"
     )
     waits: tuple[int, ...] = Field((1, 2, 4), description="how often a chain is made to doubt its answer")
-    chains: int = Field(8, gt=0, description="chains a problem for the limits and the waits")
+    chains: int = Field(4, gt=0, description="chains a problem for the limits and the waits")
     votes: int = Field(16, gt=0, description="chains that vote where four ways of prompting are compared")
     tree: str = Field("beam", description="the tree search of that comparison, at the vote's tokens")
     folds: int = Field(

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from o1_assets.thinking.measure import Measured
-from o1_assets.thinking.points import Point
+from o1_assets.thinking.measure import TREES, Measured
+from o1_assets.thinking.points import SAMPLED, Point
 
 OPTIMAL = "compute-optimal"
-IMPRACTICAL = ("any right",)
-"""Strategies that need to know the answer."""
+CANDIDATES = (*(name for name in SAMPLED if name != "any right"), *TREES)
+"""What it chooses from: at least one whole chain, which the curve begins with, and nothing that knows the answer."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def envelope(found: Measured, folds: int) -> Envelope:
 
     Every point's compute is its mean over all problems, known before a problem is seen.
     """
-    usable = [i for i, point in enumerate(found.points) if point.strategy not in IMPRACTICAL]
+    usable = [i for i, point in enumerate(found.points) if point.strategy in CANDIDATES]
     points = [found.points[i] for i in usable]
     flops = np.array([found.flops[i] for i in usable])
     right = np.stack([point.right for point in points])
@@ -38,7 +38,7 @@ def envelope(found: Measured, folds: int) -> Envelope:
     fold = np.arange(problems) % min(folds, problems)
     made, spent, names = [], [], []
     before: list[int] = []
-    steps = int(np.floor(np.log2(flops.max() / flops.min()) + 1e-9))
+    steps = int(np.ceil(np.log2(flops.max() / flops.min()) - 1e-9))
     for step in range(steps + 1):
         allowed = np.flatnonzero(flops <= flops.min() * 2**step * (1 + 1e-9))
         choice = [int(allowed[right[allowed][:, fold != f].mean(1).argmax()]) for f in range(fold.max() + 1)]

@@ -45,13 +45,12 @@ def sampled_points(
 ) -> list[Point]:
     """For N = 1, 2, 4, ...: the mean over random subsets of each problem's solutions.
 
-    right: problem -> answer -> whether it is correct.
+    right: problem -> answer -> whether it is correct. A solution that was cut off counts as one without an answer.
     """
     pool = _pool(found, right)
     ns = powers_of_two(pool.samples)
     made = curves(pool, list(SAMPLED.values()), ns, subsets, seed)
-    tokens = [[len(end.node.completion_ids()) for end in one.tree.ends] for one in found]
-    mean = np.array([np.mean(own) for own in tokens])
+    mean = np.array([one.tree.tokens_generated / one.tree.root.drawn for one in found])
     read = np.stack([_distinct(one, ns, seed) for one in found])
     points = []
     for strategy, selector in SAMPLED.items():
@@ -119,11 +118,11 @@ def tree_points(
 
 
 def _pool(found: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
-    """Each problem's ends as the solutions of a pool; all have to have as many."""
-    samples = min(len(one.tree.ends) for one in found)
+    """Each problem's samples as a pool: those that ended, then those that were cut off."""
+    samples = min(one.tree.root.drawn for one in found)
     correct = np.zeros((len(found), samples), dtype=bool)
     answers = np.full((len(found), samples), NO_ANSWER)
-    scores = np.zeros((len(found), samples))
+    scores = np.full((len(found), samples), -np.inf)
     for p, (one, verdicts) in enumerate(zip(found, right, strict=True)):
         codes = {answer: code for code, answer in enumerate(verdicts)}
         for m, end in enumerate(one.tree.ends[:samples]):
@@ -135,7 +134,10 @@ def _pool(found: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
 
 def _distinct(one: Found, ns: Sequence[int], seed: int) -> Floats:
     """Tokens of the distinct prefixes of N solutions and the prompt, for each N, on average over random orders."""
-    solutions = [end.node.path() for end in one.tree.ends]
+    tree = one.tree
+    cut_off = [node for node in tree.nodes[1:] if not node.children and not node.ended]
+    solutions = [end.node.path() for end in tree.ends]
+    solutions += [node.path() for node in cut_off for _ in range(node.samples)]
     rng = np.random.default_rng([seed, one.tree.seed])
     totals = np.zeros(len(ns))
     for _ in range(ORDERS):

@@ -138,7 +138,7 @@ def test_the_sections_that_were_measured_have_their_tables(page: str) -> None:
     assert "64 tokens" in text and "baby-o1, forced" in text
     assert "GPT*, 4 54.0 ± 2.0 65.6 ± 2.0 8.0 ± 2.0 4.0 ± 2.0 66.0" in text
     assert "v10 10.0 ± 2.0" in text and "50 in 960" in text
-    assert "reinforcement learning alone, hard" in text
+    assert "RL alone, hard" in text
 
 
 def test_training_compute_is_cumulative_and_leaves_evaluation_and_what_is_optional_out() -> None:

@@ -74,3 +74,17 @@ def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
     assert [p.budget for p in by_budget] == [32, 64, 128, 256]
     assert (np.diff([p.right.mean() for p in by_budget]) >= 0).all()
     assert all((p.generated <= p.budget).all() for p in by_budget)
+
+
+def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
+    table = {"q\n": {"answer 3\n": 0.5, "x" * 40: 0.5}, "q\nanswer 3\n": {"": 1.0}}
+    thinker = Thinker(TablePolicy(table), PathScorer("answer 3\n"), answer_of=answer_of)
+    found = search(Chains("weighted", 64), ["q\n"] * 3, thinker, Budget(10**6, solution_tokens=20), [1, 2, 3])
+    points = sampled_points(found, [{"answer 3": True}] * 3, subsets=100, seed=0)
+    by = {(p.strategy, p.budget): p for p in points}
+    ended = np.mean([len(one.tree.ends) / 64 for one in found])
+    assert by["best-of-n", 1].right.mean() == pytest.approx(ended, abs=0.05) and 0.3 < ended < 0.7
+    assert by["best-of-n", 64].right.mean() == by["consistency", 64].right.mean() == 1.0
+    whole = len("answer 3\n") + 1
+    assert by["consistency", 1].generated.mean() == pytest.approx(ended * whole + (1 - ended) * 20)
+    assert by["best-of-n", 64].scored[0] == len("q\n") + whole + 20

@@ -18,7 +18,7 @@ from o1_assets.thinking.difficulty import ALL, EVERY
 from o1_assets.thinking.fit import Floats, ScalingFit, fit
 
 Rows = Sequence[Mapping[str, Any]]
-ALL_STAGES, RL = "all stages", "reinforcement learning alone"
+ALL_STAGES, RL = "all stages", "RL alone"
 RESAMPLES = 1000
 COLORS = {"easy": plots.GREEN, ALL: plots.INK, "medium": plots.BLUE, "hard": plots.RED}
 
