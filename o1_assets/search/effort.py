@@ -1,4 +1,12 @@
-"""How hard to think, in one table."""
+"""How hard to think, in one table.
+
+Decided by accuracy at equal budgets on 100 held-out problems of nano (baby-o1 v10, tokens spent in brackets; standard
+errors of an accuracy .04, of a difference on the same problems .015 to .03):
+
+- 64 tokens: one chain .62 (26), best of N .69 (64), a beam .22 (64): it has not reached an answer yet.
+- 512 tokens: best of N .74 (509), reward-weighted vote .71, majority .68, beam .72 to .75 (512).
+- 2048 tokens: best of N .75 (2037), vote .72, majority .67, beam .75 to .78.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +26,9 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "low": Effort(1, "chain"),
-    "medium": Effort(8, "beam"),
-    "high": Effort(32, "beam"),
+    "low": Effort(1, "best-of-n"),
+    "medium": Effort(8, "adaptive"),
+    "high": Effort(32, "adaptive"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import polars as pl
 import pytest
 
 from o1_assets.evaluation.self_correction import OUTCOMES, self_correction
@@ -49,5 +50,6 @@ def test_a_check_between_hides_nothing_and_only_the_first_error_can_go_unnoticed
 def test_without_doubts_or_ratings_there_is_nothing_to_divide_by() -> None:
     calm = self_correction(steps_table([RIGHT, ("answer 2", 1, 0.9)]), "wait")
     assert calm["doubting"] == 0.0 and calm["rightly"] is None and calm["noticed"] is None
-    unrated = self_correction(steps_table([("so", None, 0.5)]), "wait")  # type: ignore[list-item]
+    unknown = steps_table([("so", 0, 0.5)]).with_columns(rating=pl.lit(None, pl.Int8))
+    unrated = self_correction(unknown, "wait")
     assert unrated["solutions"] == 0 and unrated["doubting"] is None

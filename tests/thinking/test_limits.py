@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from o1_assets.thinking.measure import measure_samples
 from o1_assets.thinking.prompting import compare_prompting
 from tests.search.test_search import RIGHT, TABLE
 from tests.search.test_strategies import FORCED as ASKED
+from tests.search.toy import TablePolicy
 from tests.thinking.toy_solver import toy_solver
 
 DOUBTING = {
@@ -30,7 +33,8 @@ WHOLE = len("bad\nanswer 3\n") + 1
 
 
 def task() -> Task:
-    return Task(inputs={}, out=None, seed=0, open_engine=None)  # type: ignore[arg-type]
+    """Whose progress is all that is used."""
+    return Task(inputs={}, out=Path(), seed=0, open_engine=lambda path: TablePolicy({}))
 
 
 def test_at_the_limit_an_answer_is_forced_or_there_is_none() -> None:
