@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from o1_assets.artifact import StageConfig
 
@@ -23,7 +25,9 @@ class ThinkingConfig(StageConfig):
     waits: tuple[int, ...] = Field((1, 2, 4), description="how often a chain is made to doubt its answer")
     chains: int = Field(4, gt=0, description="chains a problem for the limits and the waits")
     votes: int = Field(16, gt=0, description="chains that vote where four ways of prompting are compared")
-    tree: str = Field("beam", description="the tree search of that comparison, at the vote's tokens")
+    tree: Literal["beam", "dvts", "mcts", "astar", "adaptive"] = Field(
+        "beam", description="the tree search of that comparison, at the vote's tokens"
+    )
     folds: int = Field(
         10, gt=1, description="parts of the problems, for choosing on others than are measured on"
     )
@@ -34,3 +38,11 @@ class ThinkingConfig(StageConfig):
     temperature: float = Field(1.0, gt=0)
     prompt_template: str = "{question}\n"
     answer_prefix: str = "answer"
+
+    @model_validator(mode="after")
+    def _votes_are_measured(self) -> Self:
+        if self.votes > self.samples or self.votes & (self.votes - 1) or self.votes < 1:
+            raise ValueError(
+                f"votes={self.votes} has to be one of 1, 2, 4, 8, ... and at most samples={self.samples}"
+            )
+        return self

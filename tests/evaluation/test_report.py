@@ -11,6 +11,7 @@ import pytest
 from o1_assets.evaluation.charts import fit_log2
 from o1_assets.evaluation.headline import headline, met, result_headlines
 from o1_assets.evaluation.report import ReportData, render
+from o1_assets.evaluation.report.thinking import Thinking
 from o1_assets.evaluation.report.training import ALL_STAGES, RL, training_fit, training_flops, training_points
 from o1_assets.evaluation.words import count, figure_name, figure_value, seconds
 from tests.evaluation.made_up import report, solved
@@ -87,8 +88,8 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
 
 
 def test_the_same_data_gives_the_same_page() -> None:
-    data = replace(report(), rounds=[], curves={})
-    assert render(data) == render(replace(report(), rounds=[], curves={}))
+    less = {"rounds": [], "curves": {}, "thinking": Thinking()}
+    assert render(replace(report(), **less)) == render(replace(report(), **less))
 
 
 def test_a_figure_without_a_value_is_said_to_be_not_measured() -> None:
