@@ -22,7 +22,7 @@ from o1_assets.seeds import derive_seed
 from o1_assets.thinking.charts import limits_chart, thinking_chart, waits_chart
 from o1_assets.thinking.config import ThinkingConfig
 from o1_assets.thinking.difficulty import ALL, EVERY, terciles
-from o1_assets.thinking.envelope import OPTIMAL, envelope
+from o1_assets.thinking.envelope import CANDIDATES, OPTIMAL, envelope
 from o1_assets.thinking.fit import fit
 from o1_assets.thinking.limits import measure_extension, measure_limits
 from o1_assets.thinking.measure import TREES, Measured, measure_curves, measure_samples
@@ -102,7 +102,7 @@ def _points(model: str, found: Measured, difficulty: NDArray[np.str_]) -> Rows:
 def _fits(model: str, found: Measured, difficulty: NDArray[np.str_], resamples: int, seed: int) -> Rows:
     """Accuracy against FLOPs, a line for each strategy and difficulty."""
     made: Rows = []
-    for strategy in dict.fromkeys(point.strategy for point in found.points):
+    for strategy in (*CANDIDATES, "any right", OPTIMAL):
         own = [i for i, point in enumerate(found.points) if point.strategy == strategy]
         own.sort(key=lambda i: found.flops[i])
         for name in EVERY:

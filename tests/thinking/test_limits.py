@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from o1_assets.artifact import Task
+from o1_assets.thinking.config import ThinkingConfig
 from o1_assets.thinking.limits import CUT, FORCED, measure_extension, measure_limits
 from o1_assets.thinking.measure import measure_samples
 from o1_assets.thinking.prompting import compare_prompting
@@ -82,3 +83,9 @@ def test_four_ways_of_prompting_at_equal_tokens() -> None:
     assert rows["tree"]["generated"] <= rows["vote"]["generated"] * 1.001
     assert rows["tree"]["scored"] > 0 and rows["vote"]["scored"] == 0
     assert TABLE.items() <= ASKED.items()
+
+
+@pytest.mark.parametrize(("votes", "samples"), [(12, 256), (16, 8)])
+def test_votes_that_no_curve_has_a_point_for_are_refused(votes: int, samples: int) -> None:
+    with pytest.raises(ValueError, match=f"votes={votes} .* at most samples={samples}"):
+        ThinkingConfig(votes=votes, samples=samples)
