@@ -114,6 +114,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean: ## removes what set-up made; what was trained (.o1) stays
-	rm -rf .venv .venv-vllm .uv .labeling
-
-	rm -rf .venv .uv .labeling .lm-eval
+	rm -rf .venv .venv-vllm .uv .labeling .lm-eval
