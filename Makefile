@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling bench check format clean
+.PHONY: run refresh status report ui labeling test test-labeling bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -62,8 +62,15 @@ test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by cl
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
 	  python -m pytest tests/labels/studio
 
-bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
-	$(BIN)/python -m benchmarks $(NAME)
+.rivals/ready: $(UV) .venv/ready benchmarks/rivals.txt
+	rm -rf .rivals
+	$(UV) pip install --quiet --python $(BIN)/python --target .rivals --no-deps --require-hashes -r benchmarks/rivals.txt
+	touch $@
+
+rivals: .rivals/ready ## the packages that benchmarks compare with, in a folder of their own
+
+bench: .venv/ready .rivals/ready ## measures and writes benchmarks/results.json; NAME=sampler_vs_generate for one
+	$(BIN)/python -W ignore -m benchmarks $(NAME)
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -75,4 +82,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean: ## removes what set-up made; what was trained (.o1) stays
-	rm -rf .venv .uv .labeling
+	rm -rf .venv .uv .labeling .rivals
