@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
     from o1_assets.search.run import Thinker
 
-MISSING = "{} has no {}; run `make run`, or name the folder of a finished run: O1_HOME=FOLDER or --home FOLDER"
+MISSING = (
+    "{} has no {}; run `make run`, or name the folder of a finished run: O1_HOME=FOLDER or --home FOLDER"
+)
 POLICY, PRM = "r10/policy", "r10/prm"
 
 

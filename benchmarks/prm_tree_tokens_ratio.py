@@ -42,7 +42,9 @@ def compare() -> Mapping[str, Figure]:
                     distinct, whole = distinct + distinct_prefixes(tokens), whole + sum(map(len, tokens))
                 ratios.append(read / distinct)
                 anew.append(whole / read)
-            print(f"  {name:10} {ratios[-1]:.4f} of the distinct prefixes, {anew[-1]:.2f} times fewer than anew")
+            print(
+                f"  {name:10} {ratios[-1]:.4f} of the distinct prefixes, {anew[-1]:.2f} times fewer than anew"
+            )
     says = f"beam, dvts and mcts, {TOKENS} tokens a problem, {PROBLEMS} problems, {SEEDS} seeds"
     return {
         NAME: Figure(max(ratios), max(ratios) - min(ratios), "ratio", f"at most 1, the worst of {says}"),

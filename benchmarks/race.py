@@ -69,11 +69,15 @@ def right(given: Finished, solutions: Sequence[str]) -> float:
     from o1_assets.problems.grading import grade
 
     answers = [extract_answer(solution, given.answer_prefix) for solution in solutions]
-    verdicts = [a is not None and grade(p["grader"], a, p) for a, p in zip(answers, given.problems, strict=True)]
+    verdicts = [
+        a is not None and grade(p["grader"], a, p) for a, p in zip(answers, given.problems, strict=True)
+    ]
     return sum(verdicts) / len(verdicts)
 
 
-def times_faster(runs: Mapping[str, Sequence[Run]], ours: str, theirs: Sequence[str], settings: str) -> Figure:
+def times_faster(
+    runs: Mapping[str, Sequence[Run]], ours: str, theirs: Sequence[str], settings: str
+) -> Figure:
     """Ours against the fastest way of running the other, in seconds a generated token, repetition by repetition."""
     best = min(theirs, key=lambda name: median(run.pace for run in runs[name]))
     ratios = [other.pace / own.pace for own, other in zip(runs[ours], runs[best], strict=True)]

@@ -19,6 +19,8 @@ FILES = (
     "prm_tree_tokens_ratio",
     "beam_vs_its_hub",
     "mcts_vs_llm_reasoners",
+    "search_token_saving",
+    "test_time_r2",
 )
 
 
