@@ -1,7 +1,7 @@
-"""One more token for every row of a batch of a small Llama, with as few operators as it takes.
+"""The next tokens of every row of a batch, computed for a small Llama with as few operators as it takes.
 
 In a model of under a million parameters an operator is mostly overhead. So what is multiplied with the same input is
-one matrix, norms' weights and attention's scale are part of the matrices, and attention of a single query is two
+one matrix, norms' weights and attention's scale are part of the matrices, and attention of a few queries is two
 batched products instead of a flash kernel. Results are those of the model up to the last bits.
 """
 
@@ -66,38 +66,38 @@ class LlamaStep:
     def __call__(
         self, ids: torch.Tensor, positions: torch.Tensor, bias: torch.Tensor | None, cache: BufferCache
     ) -> torch.Tensor:
-        """Logits (rows, vocabulary) after one more token a row; its keys and values go into the cache.
+        """Logits (rows, vocabulary) after the last of the new tokens of each row; keys and values go into the cache.
 
-        ids, positions: (rows,). bias: (rows, columns) added to attention's logits, for the columns of the cache and
-        the new one; None where every row sees all of them.
+        ids, positions: (rows, new). bias: (rows, new, columns) added to attention's logits, for the columns of the
+        cache and the new ones; None for a single new token that sees all of them.
         """
-        rows, half = len(ids), self.width // 2
-        queries = self.heads // self.shared
-        at = cache.get_seq_length()
+        (rows, new), half = ids.shape, self.width // 2
+        shared, queries = self.shared, self.heads // self.shared
+        columns = cache.get_seq_length() + new
         cos, sin = self.cos[positions], self.sin[positions]
         if bias is not None:
-            bias = bias[:, None, None].expand(rows, self.shared, queries, at + 1)
-            bias = bias.reshape(rows * self.shared, queries, at + 1)
-        x = self.embedding[ids]
+            bias = bias[:, None, None].expand(rows, shared, queries, new, columns)
+            bias = bias.reshape(rows * shared, queries * new, columns)
+        x = self.embedding[ids.flatten()]
         for layer, kept in zip(self.layers, cache.buffers, strict=True):
-            new = (self._normed(x) @ layer.into_heads).view(rows, -1, self.width)
-            turned = new[:, : self.heads + self.shared]
+            made = (self._normed(x) @ layer.into_heads).view(rows, new, -1, self.width)
+            turned, values = made.split([self.heads + shared, shared], dim=2)
             swapped = torch.cat([turned[..., half:], turned[..., :half]], dim=-1)
-            turned = torch.addcmul(turned * cos, swapped, sin)
-            keys, values = kept.update(
-                turned[:, self.heads :, None], new[:, self.heads + self.shared :, None]
-            )
-            query = turned[:, : self.heads].reshape(rows * self.shared, queries, self.width)
+            query, keys = torch.addcmul(turned * cos, swapped, sin).split([self.heads, shared], dim=2)
+            keys, values = kept.update(keys.transpose(1, 2), values.transpose(1, 2))
+            query = query.view(rows, new, shared, queries, self.width).permute(0, 2, 3, 1, 4)
+            query = query.reshape(rows * shared, queries * new, self.width)
             keys, values = keys.flatten(0, 1), values.flatten(0, 1)
             if bias is None:
                 scores = torch.bmm(query, keys.transpose(1, 2))
             else:
                 scores = torch.baddbmm(bias, query, keys.transpose(1, 2))
-            heads = torch.bmm(torch.softmax(scores, dim=-1), values).view(rows, -1)
-            x = torch.addmm(x, heads, layer.out_of_heads)
+            heads = torch.bmm(torch.softmax(scores, dim=-1), values)
+            heads = heads.view(rows, shared, queries, new, self.width).permute(0, 3, 1, 2, 4)
+            x = torch.addmm(x, heads.reshape(rows * new, -1), layer.out_of_heads)
             gate, up = (self._normed(x) @ layer.gate_and_up).chunk(2, dim=-1)
             x = torch.addmm(x, torch.nn.functional.silu(gate) * up, layer.down)
-        return self._normed(x) @ self.head
+        return self._normed(x.view(rows, new, -1)[:, -1]) @ self.head
 
     def _normed(self, x: torch.Tensor) -> torch.Tensor:
         """x over its length; the factor that makes it the root mean square's is part of the matrix that follows."""

@@ -186,8 +186,10 @@ class TransformersEngine:
         """Logits after one more token a row, (rows, vocabulary), float32 on the CPU."""
         if self._step is None:
             return self._forward(ids[:, None], mask, positions[:, None], cache)
-        bias = None if mask is None else torch.zeros(mask.shape).masked_fill_(mask == 0, float("-inf"))
-        return self._step(ids, positions, bias, cache)
+        bias = (
+            None if mask is None else torch.zeros(mask.shape).masked_fill_(mask == 0, float("-inf"))[:, None]
+        )
+        return self._step(ids[:, None], positions[:, None], bias, cache)
 
     def _prefill(
         self, prompts: list[Sequence[int]], cache: BufferCache
@@ -208,7 +210,15 @@ class TransformersEngine:
             padding = width - lengths[:, None]
             mask = (positions >= padding).long()
             positions = (positions - padding).clamp(min=0)
-        logits = self._forward(ids, mask, positions, cache)
+        if self._step is None:
+            logits = self._forward(ids, mask, positions, cache)
+        else:
+            # Padding sees itself: no row of the softmax is empty.
+            seen = torch.ones(width, width, dtype=torch.bool).tril()
+            if mask is not None:
+                seen = seen & (mask[:, None] > 0) | torch.eye(width, dtype=torch.bool)
+            bias = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))
+            logits = self._step(ids, positions.expand_as(ids), bias.expand(len(ids), width, width), cache)
         rows = torch.tensor([index[tuple(prompt)] for prompt in prompts], device=device)
         if len(distinct) < len(prompts):
             cache.select(rows)

@@ -54,10 +54,30 @@ def test_its_logits_and_its_cache_are_the_models(shared: int, padded: bool):
                 past_key_values=caches[0],
             ).logits[:, -1]
             bias = torch.zeros(seen.shape).masked_fill_(seen == 0, float("-inf")) if padded else None
-            torch.testing.assert_close(step(ids[:, at], where, bias, caches[1]), theirs, rtol=1e-4, atol=1e-5)
+            mine = step(
+                ids[:, at : at + 1], where[:, None], None if bias is None else bias[:, None], caches[1]
+            )
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
     for mine, other in zip(caches[1].buffers, caches[0].buffers, strict=True):
         assert mine.keys is not None and other.keys is not None
         torch.testing.assert_close(mine.keys[:, :, :9], other.keys[:, :, :9], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shared", (4, 2))
+def test_several_tokens_at_once_are_what_one_after_another_are(shared: int):
+    model = llama(shared)
+    torch.manual_seed(2)
+    ids = torch.randint(29, (3, 7))
+    places = torch.arange(7).expand(3, 7)
+    causal = torch.full((7, 7), float("-inf")).triu(1).expand(3, 7, 7)
+    with torch.inference_mode():
+        step = LlamaStep(model)
+        together, apart = BufferCache(model.config, 8), BufferCache(model.config, 8)
+        logits = step(ids, places, causal, together)
+        for at in range(7):
+            last = step(ids[:, at : at + 1], places[:, at : at + 1], None, apart)
+        torch.testing.assert_close(logits, last, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(logits, model(ids).logits[:, -1], rtol=1e-4, atol=1e-5)
 
 
 def test_only_a_small_plain_llama_in_float32_is_computed_by_it():

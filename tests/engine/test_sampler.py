@@ -20,7 +20,7 @@ def shapes_of(sampler: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> l
     step = LlamaStep.__call__
 
     def counting(self: LlamaStep, ids: torch.Tensor, *rest: Any) -> torch.Tensor:
-        shapes.append((len(ids), 1))
+        shapes.append(tuple(ids.shape))
         return step(self, ids, *rest)
 
     monkeypatch.setattr(LlamaStep, "__call__", counting)
