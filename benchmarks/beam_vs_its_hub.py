@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.registry import Figure
 
@@ -20,7 +21,7 @@ def compare() -> Mapping[str, Figure]:
     from o1_assets.search.beam import StepBeam
 
     import_rivals()
-    settings = {"width": WIDTH, "branch": BRANCH, "steps": STEPS}
+    settings: dict[str, Any] = {"width": WIDTH, "branch": BRANCH, "steps": STEPS}
     alone, together = {**settings, "together": False}, {**settings, "together": True}
     with finished(PROBLEMS) as given, two_processes(given, its_hub_beam.solve, **together) as shared:
         models = Generate(given)

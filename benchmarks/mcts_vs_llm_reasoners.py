@@ -7,8 +7,13 @@ ours stops at what the other used in its warm-up, and times are compared a gener
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.registry import Figure
+
+if TYPE_CHECKING:
+    from benchmarks.models import Finished
+    from benchmarks.rivals import Generate
 
 NAME = "mcts_vs_llm_reasoners"
 PROBLEMS, REPETITIONS = 60, 5
@@ -25,13 +30,18 @@ def compare() -> Mapping[str, Figure]:
         return {**_mcts(given, models), **_beam(given, models)}
 
 
-def _mcts(given, models) -> dict[str, Figure]:
+def _mcts(given: Finished, models: Generate) -> dict[str, Figure]:
     from benchmarks import llm_reasoners_search as theirs
     from benchmarks.ours import contender
     from benchmarks.race import STEPS, race, times_faster, two_processes, with_threads
     from o1_assets.search.mcts import PuctSearch
 
-    settings = {"algorithm": "mcts", "branch": BRANCH, "steps": STEPS, "iterations": ITERATIONS}
+    settings: dict[str, Any] = {
+        "algorithm": "mcts",
+        "branch": BRANCH,
+        "steps": STEPS,
+        "iterations": ITERATIONS,
+    }
     tokens = with_threads(theirs.solve, models, given, 1, **settings)(0).tokens // PROBLEMS
     with two_processes(given, theirs.solve, **settings) as shared:
         runs = race(
@@ -48,13 +58,13 @@ def _mcts(given, models) -> dict[str, Figure]:
     return {NAME: times_faster(runs, "ours", [name for name in runs if name != "ours"], says)}
 
 
-def _beam(given, models) -> dict[str, Figure]:
+def _beam(given: Finished, models: Generate) -> dict[str, Figure]:
     from benchmarks import llm_reasoners_search as theirs
     from benchmarks.ours import contender
     from benchmarks.race import STEPS, race, times_faster, two_processes, with_threads
     from o1_assets.search.beam import StepBeam
 
-    settings = {"algorithm": "beam", "branch": BRANCH, "steps": STEPS, "width": WIDTH}
+    settings: dict[str, Any] = {"algorithm": "beam", "branch": BRANCH, "steps": STEPS, "width": WIDTH}
     with two_processes(given, theirs.solve, **settings) as shared:
         runs = race(
             {

@@ -36,14 +36,14 @@ class Finished:
 
         return load_scorer(self.folders[PRM], self.folders["generator/model"])
 
-    def thinker(self) -> Thinker:
+    def thinker(self, scorer: Scorer | None = None) -> Thinker:
         from o1_assets.engine.open import open_engine
         from o1_assets.problems.answers import extract_answer
         from o1_assets.search.run import Thinker
 
         return Thinker(
             open_engine(self.folders[POLICY]),
-            prm=self.scorer(),
+            prm=scorer or self.scorer(),
             answer_of=lambda step: extract_answer(step, self.answer_prefix),
             answer_start=self.answer_prefix + " ",
         )

@@ -8,8 +8,13 @@ second figure is how many times more is read by scoring each path anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks.registry import Figure
+
+if TYPE_CHECKING:
+    from o1_assets.reward.score import Scorer
+    from o1_assets.search.tree import Tree
 
 NAME = "prm_tree_tokens_ratio"
 PROBLEMS, TOKENS, SEEDS = 60, 1024, 3
@@ -25,8 +30,8 @@ def compare() -> Mapping[str, Figure]:
 
     ratios, anew = [], []
     with finished(PROBLEMS) as given:
-        thinker = given.thinker()
-        scorer = thinker.prm
+        scorer = given.scorer()
+        thinker = given.thinker(scorer)
         budget = Budget(TOKENS, STEPS, given.step_tokens, given.solution_tokens)
         for name in ("beam", "dvts", "mcts"):
             strategy = STRATEGIES[name].make(budget)
@@ -54,7 +59,7 @@ def compare() -> Mapping[str, Figure]:
     }
 
 
-def asked(tree, scorer) -> list[tuple[int, ...]]:
+def asked(tree: Tree, scorer: Scorer) -> list[tuple[int, ...]]:
     """Tokens of each path that the PRM was asked about, up to its last step's end."""
     return [
         scorer.sequence(tree.prompt_ids, node.completion_ids()).tokens

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.models import POLICY
 from o1_assets.settings import PROJECT
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Generate:
 
         from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
 
-        folder = finished.folders["r10/policy"]
+        folder = finished.folders[POLICY]
         self.tokenizer: Any = load_tokenizer(folder)
         self.model: Any = load_causal_lm(folder).eval()
         self.scorer = finished.scorer()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
+from typing import Any
 
 from benchmarks.registry import Figure
 
@@ -20,19 +21,26 @@ BATCH, REPETITIONS = 256, 15
 def compare() -> Mapping[str, Figure]:
     import torch
 
-    from benchmarks.models import finished
+    from benchmarks.models import POLICY, finished
     from o1_assets.engine.interface import SamplingParams
-    from o1_assets.engine.open import open_engine
+    from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.parallel import map_batches
 
     with finished(BATCH) as given:
-        engine = open_engine(given.folders["r10/policy"])
-        tokenizer, model = engine.tokenizer, engine.model  # type: ignore[attr-defined]
+        engine = TransformersEngine.open(given.folders[POLICY])
+        tokenizer: Any = engine.tokenizer
+        model = engine.model
         longest = given.solution_tokens
     prompts = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in given.prompts]
-    end = tokenizer.eos_token_id
-    inputs = tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")
-    options = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "use_cache": True}
+    end: Any = tokenizer.eos_token_id
+    inputs: Any = tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")
+    options: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "use_cache": True,
+    }
 
     def ours(repetition: int) -> int:
         seeds = [repetition * BATCH + i for i in range(BATCH)]

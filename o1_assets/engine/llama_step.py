@@ -37,7 +37,7 @@ class LlamaStep:
         self.heads, self.shared = config.num_attention_heads, config.num_key_value_heads
         self.width = config.head_dim
         self.hidden = config.hidden_size
-        self.epsilon = config.rms_norm_eps * self.hidden
+        self.epsilon = torch.tensor((config.rms_norm_eps * self.hidden) ** 0.5)
         self.embedding = model.model.embed_tokens.weight
         self.layers = [self._layer(layer) for layer in model.model.layers]
         self.head = self._after(model.model.norm, model.lm_head.weight)
@@ -94,14 +94,15 @@ class LlamaStep:
                 scores = torch.baddbmm(bias, query, keys.transpose(1, 2))
             heads = torch.bmm(torch.softmax(scores, dim=-1), values)
             heads = heads.view(rows, shared, queries, new, self.width).permute(0, 3, 1, 2, 4)
-            x = torch.addmm(x, heads.reshape(rows * new, -1), layer.out_of_heads)
+            x.addmm_(heads.reshape(rows * new, -1), layer.out_of_heads)
             gate, up = (self._normed(x) @ layer.gate_and_up).chunk(2, dim=-1)
-            x = torch.addmm(x, torch.nn.functional.silu(gate) * up, layer.down)
+            x.addmm_(torch.nn.functional.silu(gate, inplace=True).mul_(up), layer.down)
         return self._normed(x.view(rows, new, -1)[:, -1]) @ self.head
 
     def _normed(self, x: torch.Tensor) -> torch.Tensor:
         """x over its length; the factor that makes it the root mean square's is part of the matrix that follows."""
-        return x * torch.linalg.vecdot(x, x).add_(self.epsilon).rsqrt_()[:, None]
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        return x / torch.hypot(length, self.epsilon)
 
     def _after(self, norm: Any, *weights: torch.Tensor) -> torch.Tensor:
         """Matrices that multiply what `norm` gives, as one that multiplies what `_normed` gives."""
