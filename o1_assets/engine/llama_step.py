@@ -54,7 +54,7 @@ class LlamaStep:
 
         if type(model) is not LlamaForCausalLM or model.device.type != "cpu" or model.dtype != torch.float32:
             return False
-        config = model.config
+        config: Any = model.config
         plain = (
             config.hidden_act == "silu"
             and not config.attention_bias
