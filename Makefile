@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export bench check format clean
+.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -101,8 +101,15 @@ test-export: .lm-eval/ready ## an exported checkpoint under lm-eval, and under v
 	O1_TEST_LM_EVAL="$(CURDIR)/.lm-eval/bin/python" O1_TEST_VLLM="$(wildcard $(CURDIR)/.venv-vllm/bin/python)" \
 	  $(BIN)/python -m pytest -rs tests/export
 
-bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
-	$(BIN)/python -m benchmarks $(NAME)
+.rivals/ready: $(UV) .venv/ready benchmarks/rivals.txt
+	rm -rf .rivals
+	$(UV) pip install --quiet --python $(BIN)/python --target .rivals --no-deps --require-hashes -r benchmarks/rivals.txt
+	touch $@
+
+rivals: .rivals/ready ## the packages that benchmarks compare with, in a folder of their own
+
+bench: .venv/ready .rivals/ready ## measures and writes benchmarks/results.json; NAME=sampler_vs_generate for one
+	$(BIN)/python -W ignore -m benchmarks $(NAME)
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -114,4 +121,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean: ## removes what set-up made; what was trained (.o1) stays
-	rm -rf .venv .venv-vllm .uv .labeling .lm-eval
+	rm -rf .venv .venv-vllm .uv .labeling .lm-eval .rivals
