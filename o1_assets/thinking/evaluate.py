@@ -79,7 +79,7 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
 
 
 def _points(model: str, found: Measured, difficulty: NDArray[np.str_]) -> Rows:
-    """Each point over all problems, and over each third of them."""
+    """Each point over all problems, and over each third of them. right: of all of them, a value a problem."""
     rows = []
     for point, flops in zip(found.points, found.flops, strict=True):
         for name in EVERY:
@@ -94,6 +94,7 @@ def _points(model: str, found: Measured, difficulty: NDArray[np.str_]) -> Rows:
                     "generated": float(point.generated.mean()),
                     "scored": float(point.scored.mean()),
                     "flops": flops,
+                    "right": own.tolist() if name == ALL else [],
                 }
             )
     return rows
