@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from o1_assets.ablations.shown import read
 from o1_assets.evaluation.headline import Headline
 from o1_assets.evaluation.report.data import ReportData
 from o1_assets.evaluation.summary import headline_of
@@ -22,10 +23,11 @@ def collect(
     costs: Sequence[Mapping[str, Any]],
     facts: Mapping[str, str],
     thinking: Path | None = None,
+    ablations: Sequence[Path] = (),
 ) -> ReportData:
     """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, in graph order.
 
-    thinking: eval/thinking's folder, where it was made.
+    thinking: eval/thinking's folder, where it was made. ablations: those of the experiments' results.
     """
     rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
     curves = pl.read_parquet(summary / "curves.parquet")
@@ -40,6 +42,7 @@ def collect(
         costs=costs,
         compute=compute_points(costs, rounds),
         thinking=pl.read_parquet(thinking / "points.parquet").to_dicts() if thinking else (),
+        ablations=[read(folder) for folder in ablations],
         facts=facts,
     )
 
@@ -47,11 +50,12 @@ def collect(
 def compute_points(
     costs: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, float]]:
-    """Cumulative FLOPs of all that baby-o1 v*k* is made from, and its pass@1. Evaluation is not training."""
+    """Cumulative FLOPs of all that baby-o1 v*k* is made from, and its pass@1, without what only
+    measures."""
     by_round: dict[int, float] = {}
     for row in costs:
         first, _, stage = str(row["asset"]).partition("/")
-        if stage == "eval" or first in ("eval", "report"):
+        if stage == "eval" or first in ("eval", "report", "ablations"):
             continue
         in_round = first[:1] == "r" and first[1:].isdigit()
         k = int(first[1:]) if in_round else -1

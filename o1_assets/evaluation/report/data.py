@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from o1_assets.ablations.shown import Shown
 from o1_assets.evaluation.headline import Headline
 
 
@@ -19,6 +20,7 @@ class ReportData:
     costs: one row an asset, in graph order: asset, seconds, flops, tokens (and cached: bool, if known).
     compute: cumulative flops and pass@1, one row a version of baby-o1.
     thinking: rows of eval/thinking's points.parquet; empty if that optional part was not made.
+    ablations: experiments as `ablations.shown.read` gives them; empty if that optional part was not made.
     facts: small print, name -> text (seeds, problems, commit).
     """
 
@@ -30,4 +32,5 @@ class ReportData:
     costs: Sequence[Mapping[str, Any]] = ()
     compute: Sequence[Mapping[str, Any]] = ()
     thinking: Sequence[dict[str, Any]] = ()
+    ablations: Sequence[Shown] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
