@@ -24,4 +24,13 @@ class QValueConfig(RewardModelConfig):
     step_tokens: int = Field(32, gt=0)
     temperature: float = Field(1.0, gt=0)
     answer_prefix: str = "answer"
+    holdout: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="share of the problems kept: half of them to scale the chances by, half to judge them on",
+    )
+    calibrate: bool = Field(
+        True, description="scale the chances so that they come true on problems that were not trained on"
+    )
     bins: int = Field(10, gt=1, description="bins of the calibration curve")
