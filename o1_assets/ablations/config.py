@@ -10,7 +10,7 @@ from o1_assets.artifact import StageConfig
 class JudgeConfig(StageConfig):
     """How the policies of an experiment are measured, all on the same held-out problems."""
 
-    problems: int = Field(300, gt=2, description="held-out problems")
+    problems: int = Field(150, gt=2, description="held-out problems")
     samples: int = Field(
         16, gt=1, description="solutions a problem and training seed; also the N of best-of-N"
     )
@@ -29,7 +29,10 @@ class SearchInRLConfig(StageConfig):
     """
 
     round: int = Field(0, ge=0, description="whose reward models reward; the policy before it is the start")
-    updates: int = Field(20, gt=0, description="of every arm")
+    updates: int = Field(14, gt=0, description="of every arm: a round of nano has as many")
+    problems_per_update: int = Field(
+        12, gt=0, description="of an arm without search; the others have as many as cost the same tokens"
+    )
     iterations: int = Field(4, gt=0, description="of expert iteration: searches and fine-tunings in turn")
     learning_rate: float = Field(2e-4, gt=0, description="of expert iteration's fine-tuning")
 

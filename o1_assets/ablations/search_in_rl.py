@@ -24,7 +24,9 @@ ALL = GroupSearchConfig(share=1.0, per_group=2, every=1, branch=4)
 def search_in_rl(profile: Profile) -> Experiment:
     """The experiment for a profile's policy, from the round that the configuration says."""
     config = profile.ablations.search_in_rl
-    policy = profile.policy.model_copy(update={"updates": config.updates})
+    policy = profile.policy.model_copy(
+        update={"updates": config.updates, "problems_per_update": config.problems_per_update}
+    )
     ways = {"none": NONE, "some_groups": SOME, "every_group": ALL}
     own = next((name for name, way in ways.items() if _same(way, profile.policy.search)), "as_today")
     if own == "as_today":
@@ -85,7 +87,7 @@ def expert(profile: Profile, branch: int) -> ExpertConfig:
     return ExpertConfig(
         iterations=min(config.iterations, config.updates),
         updates=config.updates,
-        problems_per_update=policy.problems_per_update,
+        problems_per_update=config.problems_per_update,
         searches=max(1, policy.group_size // branch),
         branch=branch,
         learning_rate=config.learning_rate,

@@ -19,9 +19,9 @@ def runs(rng: np.random.Generator, seeds: int = 3, problems: int = 40, shift: fl
 
 def test_the_error_is_that_of_another_training_on_other_problems() -> None:
     rng = np.random.default_rng(0)
-    found = [interval(runs(rng), 300, 1) for _ in range(300)]
+    found = [interval(runs(rng), 150, 1) for _ in range(200)]
     spread = np.std([one.mean for one in found])
-    assert np.mean([one.error for one in found]) == pytest.approx(spread, rel=0.15)
+    assert np.mean([one.error for one in found]) == pytest.approx(spread, rel=0.2)
     inside = np.mean([one.low <= 0.5 <= one.high for one in found])
     assert 0.88 <= inside <= 1.0
 

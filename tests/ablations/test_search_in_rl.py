@@ -14,7 +14,7 @@ from o1_assets.settings import Settings
 
 def test_every_arm_makes_the_same_updates_at_the_cost_of_the_same_solutions() -> None:
     profile = load_profile("nano", "")
-    wanted = profile.policy.problems_per_update * profile.policy.group_size
+    wanted = profile.ablations.search_in_rl.problems_per_update * profile.policy.group_size
     arms = search_in_rl(profile).arms
     assert [arm.name for arm in arms] == ["none", "some_groups", "every_group", "expert_sampled", "expert"]
     for arm in arms:
