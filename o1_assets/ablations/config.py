@@ -34,7 +34,7 @@ class SearchInRLConfig(StageConfig):
         12, gt=0, description="of an arm without search; the others have as many as cost the same tokens"
     )
     iterations: int = Field(4, gt=0, description="of expert iteration: searches and fine-tunings in turn")
-    learning_rate: float = Field(2e-4, gt=0, description="of expert iteration's fine-tuning")
+    learning_rate: float = Field(5e-4, gt=0, description="of expert iteration's fine-tuning")
 
 
 class AblationsConfig(StageConfig):
