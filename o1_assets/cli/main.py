@@ -39,7 +39,8 @@ def _print(value: Any) -> None:
 @app.command()
 def run(
     with_: Annotated[
-        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+        list[str] | None,
+        typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
     ] = None,
     profile: ProfileOption = None,
     set_: SetOption = None,
