@@ -64,7 +64,7 @@ def scale(model: RewardModel, scaling: Scaling) -> None:
     head = model.backbone.get_submodule("score")
     with torch.no_grad():
         for parameter in head.parameters():
-            parameter *= scaling.slope
+            parameter.mul_(scaling.slope)
         bias = head.get_parameter("bias")
         bias[0] -= scaling.shift / 2
         bias[1] += scaling.shift / 2
