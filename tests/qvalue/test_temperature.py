@@ -46,14 +46,17 @@ def test_nothing_to_fit_changes_nothing_and_one_kind_of_outcome_stays_finite() -
 
 def test_the_saved_model_says_the_scaled_chances(tmp_path: Path) -> None:
     import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
 
+    from o1_assets.base.tokenizer import make_tokenizer
     from o1_assets.reward.model import ORM_CLASSES, load_reward_model, save_reward_model, start_reward_model
-    from tests.policy.world import tiny_policy
 
-    policy, tokenizer = tiny_policy()
-    policy.save_pretrained(tmp_path / "policy")
-    tokenizer.save_pretrained(tmp_path / "policy")
+    tokenizer = make_tokenizer(64)
     torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1}
+    config = LlamaConfig(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **sizes)
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "policy")
+    tokenizer.save_pretrained(tmp_path / "policy")
     model = start_reward_model(tmp_path / "policy", ORM_CLASSES, None)
     inputs = {
         "input_ids": torch.arange(5, 17).view(2, 6),
