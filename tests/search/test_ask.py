@@ -129,7 +129,7 @@ def test_every_strategy_answers_and_equal_seeds_think_alike(home: Path, strategy
 
 @pytest.mark.parametrize("strategy", READS_Q)
 def test_what_reads_q_values_takes_those_of_the_policys_round(home: Path, strategy: str) -> None:
-    arguments = (QUESTION, "--model", "r00/policy", "--strategy", strategy, "--tokens", "200")
+    arguments = (QUESTION, "--model", "r00/policy", "--strategy", strategy, "--tokens", "600")
     result = answered(home, *arguments)
     assert set(result["models"]) == {"r00/policy", "r00/prm", "r00/q_value", "generator/model"}
     [answer] = result["answers"]
