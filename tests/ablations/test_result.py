@@ -18,7 +18,6 @@ from o1_assets.ablations.shown import ablation_headlines, read
 from o1_assets.ablations.spent import write_cost
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.evaluation.report import render
-from o1_assets.evaluation.report.collect import compute_points
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.made_up import report
 
@@ -104,8 +103,3 @@ def test_what_an_arm_gains_is_a_figure_and_the_control_is_none(made: tuple[Path,
     one = read(made[0])
     assert list(ablation_headlines([one])) == ["toy.fancy"]
     assert ablation_headlines([one])["toy.fancy"]["value"] == one.rows[1]["difference"]
-
-
-def test_experiments_are_no_part_of_what_baby_o1_cost() -> None:
-    costs = [{"asset": "r00/policy", "flops": 5.0}, {"asset": "ablations/toy/plain_0", "flops": 7.0}]
-    assert compute_points(costs, [{"round": 0, "pass@1": 0.5}]) == [{"flops": 5.0, "pass@1": 0.5}]
