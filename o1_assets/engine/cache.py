@@ -73,6 +73,20 @@ class BufferCache(Cache):
         self.buffers = [BufferLayer(capacity) for _ in range(text.num_hidden_layers)]
         super().__init__(layers=list(self.buffers))
 
+    def room(
+        self, rows: int, heads: int, width: int, new: int
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Views of everything so far and of `new` columns more, for the caller to fill, for each layer."""
+        keys, values = [], []
+        for layer in self.buffers:
+            if not layer.is_initialized:
+                layer.lazy_initialization(*[torch.empty(rows, heads, 0, width)] * 2)
+            assert layer.keys is not None and layer.values is not None
+            layer.length += new
+            keys.append(layer.keys[:, :, : layer.length])
+            values.append(layer.values[:, :, : layer.length])
+        return keys, values
+
     def select(self, rows: torch.Tensor) -> None:
         for layer in self.buffers:
             layer.select(rows)
