@@ -23,8 +23,15 @@ class Busy(Exception):
     """A run is at work on the store."""
 
 
+_held: set[Path] = set()
+"""Locks that this process holds: the executor of `o1 run` computes under the one that the command took."""
+
+
 class RunLock:
-    """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host."""
+    """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host.
+
+    A run's steps may compute in other processes and on other machines: the process that hands them out holds it.
+    """
 
     def __init__(self, lock: Path) -> None:
         self.lock = lock
@@ -38,15 +45,20 @@ class RunLock:
         shared = FileLock(self.lock)
         with FileLock(own):
             try:
+                if self.lock in _held:
+                    yield
+                    return
                 while True:
                     try:
                         shared.acquire(timeout=POLL_SECONDS)
                         break
                     except Timeout:
                         waiting()
+                _held.add(self.lock)
                 try:
                     yield
                 finally:
+                    _held.remove(self.lock)
                     shared.release()
             finally:
                 own.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
+from o1_assets.devices import DevicesMissing
+from o1_assets.extras import MissingExtra
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
@@ -15,6 +17,7 @@ from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
 from o1_assets.search.models import UnknownModel
 from o1_assets.search.question import UnreadableQuestion
+from o1_assets.settings import BadSetting
 from o1_assets.store.store import StoreError
 from o1_assets.trouble import DiskFull
 
@@ -32,6 +35,9 @@ EXPECTED: tuple[type[Exception], ...] = (
     InstanceLost,
     DiskFull,
     BadDepth,
+    MissingExtra,
+    BadSetting,
+    DevicesMissing,
     LabelStudioError,
     LabelsError,
     FileNotFoundError,

@@ -22,6 +22,7 @@ from o1_assets.labels.config import (
 from o1_assets.labels.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
+from o1_assets.profiles.resources import Classes, ClassName, ExecutorName
 from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
@@ -37,9 +38,13 @@ class Profile(StageConfig):
     seed: int
     rounds: int = Field(ge=0, le=99, description="rounds of phase 2; round 0 is phase 1")
     threads: int = Field(gt=0, description="torch threads; the bytes of a result depend on it")
-    executor: Literal["in_process", "multiprocess"]
+    executor: ExecutorName = Field(description="where steps run (deploy/README.md)")
+    classes: Classes = Field(default=Classes(), description="what a step of each resource class gets")
     engine: Literal["transformers", "vllm"]
-    model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
+    model_class: ClassName = Field(description="resource class of what runs a model")
+    training_class: ClassName | None = Field(
+        default=None, description="resource class of trainings that can use several GPUs; None: model_class"
+    )
     annotator: AnnotatorName = Field(description="who rates every round but those in annotators")
     annotators: Mapping[str, AnnotatorName] = Field(
         default={}, description='round -> who rates it, as in {"r03":"human"}'
@@ -83,6 +88,10 @@ class Profile(StageConfig):
                 f"annotators names {', '.join(sorted(unknown))}; the rounds are r00 to r{self.rounds:02d}"
             )
         return self
+
+    @property
+    def class_of_training(self) -> ClassName:
+        return self.training_class or self.model_class
 
     def annotator_of(self, k: int) -> AnnotatorName:
         return self.annotators.get(f"r{k:02d}", self.annotator)
