@@ -11,6 +11,7 @@ from o1_assets.audit.model_card import is_checkpoint, read_card, without_lineage
 from o1_assets.code_links import head_commit, place_of, source_url
 from o1_assets.code_version import code_version
 from o1_assets.dagster_checks import check_specs, findings, waits
+from o1_assets.dagster_launch import make_in_processes
 from o1_assets.dagster_records import asset_key, dagster_code_version
 from o1_assets.devices import leased
 from o1_assets.lineage.observer import Lineage, Parent
@@ -79,14 +80,18 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
         lineage = Lineage.start(artifact, profile.name, Parent(context.run_id, context.job_name), opened)
         try:
             with lease:
-                made = materialize(
-                    artifact,
-                    opened,
-                    profile=profile.name,
-                    open_engine=engine.open,
-                    threads=profile.threads,
-                    engine=engine.name,
-                    progress=progress,
+                made = (
+                    make_in_processes(context, artifact, opened, resources.processes)
+                    if artifact.launches and resources.processes > 1
+                    else materialize(
+                        artifact,
+                        opened,
+                        profile=profile.name,
+                        open_engine=engine.open,
+                        threads=profile.threads,
+                        engine=engine.name,
+                        progress=progress,
+                    )
                 )
         except Waiting as waiting:
             context.log.warning(str(waiting))

@@ -18,6 +18,7 @@ from trl import GRPOTrainer
 
 from o1_assets.parallel import backward
 from o1_assets.policy.rollouts import Rollout
+from o1_assets.training.processes import processes
 
 Groups = Callable[[list[str], int], list[list[Rollout]]]
 """(prompts, number of the update) -> for each prompt its scored group."""
@@ -78,7 +79,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """On CPUs in chunks of rows of similar length, shared between the cores (see `parallel`)."""
-        if self.args.device.type != "cpu":
+        if self.args.device.type != "cpu" or processes() > 1:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
         batch = self._prepare_inputs(inputs)
