@@ -67,11 +67,6 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
     )
 
 
-def whole_graph() -> dg.JobDefinition:
-    """The job of `o1 run` as each step's process makes it again, from the environment."""
-    return build_definitions(Settings.load()).resolve_implicit_global_asset_job_def()
-
-
 wait_for_writers()
 # Dagster's own command-line tools import this module; where they start is not our business, the home is.
 settings = Settings.load()

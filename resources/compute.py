@@ -7,8 +7,10 @@ Executors that are packages of their own are imported where they are chosen, and
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,8 +20,8 @@ from o1_assets.profiles.profile import Profile
 from o1_assets.profiles.resources import CLASS_NAMES, Resources
 
 CLASS_TAG = "o1/resource"
-PRELOADED = ["dagster", "o1_assets.materialize"]
-"""What a step's process need not import. torch is not among it: a forked CUDA runtime cannot be used."""
+PRELOADED = ["dagster", "o1_assets.materialize", "torch", "transformers"]
+"""What a step's process need not import. Nothing that asks CUDA anything: a forked CUDA runtime cannot be used."""
 FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_CHECKPOINT_SECONDS")
 """What steps elsewhere have to know and is no secret; credentials belong to the workers' own environment."""
 
@@ -78,8 +80,10 @@ def _local_gpu(profile: Profile) -> dg.ExecutorDefinition:
 def _ray(profile: Profile) -> dg.ExecutorDefinition:
     from dagster_ray import ray_executor
 
+    # A step is the command `dagster`: on this machine that of this environment. Ray itself fills in its own PATH.
+    path = f"PATH={Path(sys.executable).parent}:${{PATH}}"
     # Without an address Ray takes RAY_API_SERVER_ADDRESS, RAY_ADDRESS or a cluster on this machine.
-    return ray_executor.configured({"ray": {"env_vars": _forwarded()}, **_limits(profile)})
+    return ray_executor.configured({"ray": {"env_vars": [path, *_forwarded()]}, **_limits(profile)})
 
 
 def _k8s(profile: Profile) -> dg.ExecutorDefinition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,13 @@ from o1_assets.profiles.profile import Profile
 from o1_assets.progress import watched_by
 from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
-from o1_assets.settings import Settings
+from o1_assets.settings import PROJECT, Settings
 from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
 from o1_assets.trouble import disk_full
 
 if TYPE_CHECKING:
-    from dagster import AssetKey, DagsterEvent, DagsterInstance, JobDefinition, JobExecutionResult
+    from dagster import AssetKey, DagsterEvent, DagsterInstance, JobExecutionResult
 
 
 class RunFailed(Exception):
@@ -133,7 +133,7 @@ def _execute(
     from o1_assets.dagster_assets import asset_key
     from o1_assets.dagster_instance import instance_lost, open_instance
     from o1_assets.dagster_records import report_unknown
-    from o1_assets.definitions import build_definitions, whole_graph
+    from o1_assets.definitions import build_definitions
     from resources.compute import set_pools
     from sensors.recovery import fail_killed_runs
 
@@ -142,7 +142,7 @@ def _execute(
         with open_instance(settings) as instance, watched_by(console):
             fail_killed_runs(instance, RunLock(settings.lock))
             if profile.executor != "local":
-                result = _hand_out(whole_graph, instance, keys)
+                result = _hand_out(instance, keys)
             else:
                 report_unknown(instance, graph, store)
                 set_pools(instance, profile)
@@ -170,15 +170,21 @@ def _execute(
     return None if result.success else f"run {result.run_id} failed; see the Dagster UI"
 
 
-def _hand_out(
-    job: Callable[[], JobDefinition], instance: DagsterInstance, keys: list[AssetKey]
-) -> JobExecutionResult:
-    """The profile's executor starts the steps; each makes the job again. What they report, it tells the console."""
+def _hand_out(instance: DagsterInstance, keys: list[AssetKey]) -> JobExecutionResult:
+    """The profile's executor starts the steps, each of which loads the definitions again, from the environment.
+
+    What they report, it tells the console.
+    """
     import dagster as dg
 
-    return dg.execute_job(
-        dg.reconstructable(job), instance, run_config=QUIET, tags=TAGS, asset_selection=keys
+    os.environ.setdefault("TQDM_DISABLE", "1")  # what libraries draw in other processes
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    graph = ReconstructableRepository.for_module(
+        "o1_assets.definitions", "defs", working_directory=str(PROJECT)
     )
+    job = graph.get_reconstructable_job("__ASSET_JOB")
+    return dg.execute_job(job, instance, run_config=QUIET, tags=TAGS, asset_selection=keys)
 
 
 def _failure(event: DagsterEvent) -> str:

@@ -1,0 +1,70 @@
+"""Two processes that share a training come to what one comes to: the same data in the same order, the same losses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from o1_assets.launch import command
+from o1_assets.settings import PROJECT
+
+
+def launched(folder: Path, processes: int) -> dict[str, Any]:
+    """What the trainings came to in that many processes of `accelerate launch`, as the graph's own are started."""
+    words = command("", processes)
+    words = [*words[: words.index("-m", 3)], "-m", "tests.scheduling.trainings", str(folder)]
+    done = subprocess.run(
+        words,
+        cwd=PROJECT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads((folder / "trainings.json").read_text())
+    assert found["processes"] == processes
+    return found
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path, dict[str, Any]]:
+    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+    return one, launched(one, 1), two, launched(two, 2)
+
+
+@pytest.mark.parametrize("training", ["sft", "prm", "policy"])
+def test_two_processes_read_the_same_rows_in_the_same_order(both: Any, training: str) -> None:
+    _, alone, _, shared = both
+    assert len(alone[training]["batches"]) > 2
+    assert shared[training]["batches"] == alone[training]["batches"]
+
+
+@pytest.mark.parametrize("training", ["sft", "prm"])
+def test_their_losses_and_figures_are_those_of_one(both: Any, training: str) -> None:
+    _, alone, _, shared = both
+    assert shared[training]["figures"] == pytest.approx(alone[training]["figures"], rel=1e-3, nan_ok=True)
+
+
+def test_the_curve_of_a_policy_counts_what_all_of_them_sampled(both: Any) -> None:
+    _, alone, _, shared = both
+    assert shared["policy"]["tokens"] == alone["policy"]["tokens"]
+    for own, together in zip(alone["policy"]["curve"], shared["policy"]["curve"], strict=True):
+        assert together == pytest.approx(own, rel=1e-3, nan_ok=True)
+
+
+@pytest.mark.parametrize("training", ["sft", "prm", "policy"])
+def test_they_end_in_the_same_weights(both: Any, training: str) -> None:
+    from safetensors.numpy import load_file
+
+    one, _, two, _ = both
+    alone, shared = (load_file(folder / f"{training}.safetensors") for folder in (one, two))
+    assert set(alone) == set(shared)
+    apart = max(float(abs(alone[name] - shared[name]).max()) for name in alone)
+    assert apart < 2e-4
