@@ -23,8 +23,8 @@ class Busy(Exception):
     """A run is at work on the store."""
 
 
-_held: set[Path] = set()
-"""Locks that this process holds: the executor of `o1 run` computes under the one that the command took."""
+_lent: set[Path] = set()
+"""Locks that this process holds and lends to the runs that it starts."""
 
 
 class RunLock:
@@ -45,7 +45,7 @@ class RunLock:
         shared = FileLock(self.lock)
         with FileLock(own):
             try:
-                if self.lock in _held:
+                if self.lock in _lent:
                     yield
                     return
                 while True:
@@ -54,14 +54,21 @@ class RunLock:
                         break
                     except Timeout:
                         waiting()
-                _held.add(self.lock)
                 try:
                     yield
                 finally:
-                    _held.remove(self.lock)
                     shared.release()
             finally:
                 own.unlink(missing_ok=True)
+
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """To be called by who holds it: runs that this process starts compute under it, without waiting for it."""
+        _lent.add(self.lock)
+        try:
+            yield
+        finally:
+            _lent.remove(self.lock)
 
     @contextmanager
     def hold_now(self, what: str) -> Iterator[None]:

@@ -142,7 +142,8 @@ def _execute(
         with open_instance(settings) as instance, watched_by(console):
             fail_killed_runs(instance, RunLock(settings.lock))
             if profile.executor != "local":
-                result = _hand_out(instance, keys)
+                with RunLock(settings.lock).lend():
+                    result = _hand_out(instance, keys)
             else:
                 report_unknown(instance, graph, store)
                 set_pools(instance, profile)

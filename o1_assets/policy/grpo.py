@@ -44,8 +44,10 @@ class ProcessGRPOTrainer(GRPOTrainer):
             raise ValueError(f"a batch of {len(inputs)} rows is not made of whole groups of {size}")
         groups = self._groups(prompts, self.state.global_step)
         tokens = sum(len(rollout.token_ids) for group in groups for rollout in group)
-        # The KL term, unlike the advantages, does not add up over equal solutions.
-        rollouts = [r for group in groups for r in (group if self.beta else merge_equal(group))]
+        # The KL term, unlike the advantages, does not add up over equal solutions. TRL gathers a number for each row,
+        # so that several processes need equally many.
+        whole = bool(self.beta) or processes() > 1
+        rollouts = [r for group in groups for r in (group if whole else merge_equal(group))]
 
         encoded = {
             prompt: self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in set(prompts)
