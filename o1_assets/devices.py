@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from o1_assets.profiles.profile import Profile
-from o1_assets.profiles.resources import CLASS_NAMES
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 POLL_SECONDS = 0.5
@@ -45,10 +46,9 @@ def lease_folder() -> Path:
 def enough_devices(profile: Profile) -> None:
     """Raises DevicesMissing when a class that the profile uses needs more GPUs than there are."""
     present = len(machine_devices())
-    used = {profile.model_class, profile.class_of_training}
-    for name in CLASS_NAMES:
+    for name in sorted({profile.model_class, profile.class_of_training}):
         wanted = profile.classes.of(name).gpus
-        if name in used and wanted > present:
+        if wanted > present:
             raise DevicesMissing(
                 f"class {name} of profile {profile.name} needs {wanted} GPUs and this machine has {present}: lower "
                 f"classes.{name}.gpus, name another class, or take profile nano, which needs none"

@@ -116,7 +116,7 @@ class Settings:
     def postgres(self) -> str | None:
         """O1_DAGSTER_POSTGRES: where Dagster keeps runs and events instead of SQLite. Raises BadSetting."""
         url = os.environ.get("O1_DAGSTER_POSTGRES") or None
-        if url and not url.startswith(("postgresql://", "postgres://")):
+        if url and not url.startswith(("postgresql://", "postgresql+psycopg2://")):
             raise BadSetting(
                 "O1_DAGSTER_POSTGRES is no address of a Postgres database; write "
                 "postgresql://USER:PASSWORD@HOST:5432/DATABASE, or unset it to use SQLite"

@@ -60,11 +60,10 @@ def deployment_context() -> dict[str, Any]:
 
 
 @pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def rendered(monkeypatch: pytest.MonkeyPatch) -> Any:
     """class name -> the Kubernetes Job of a step of that class, as it would be sent."""
     import kubernetes.client
     import kubernetes.config
-    from dagster._core.executor.init import InitExecutorContext
     from dagster_k8s import executor as module
 
     monkeypatch.setattr(kubernetes.config, "load_kube_config", lambda *a, **k: None)
@@ -72,51 +71,39 @@ def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     profile = load_profile("nano", "executor=k8s classes.gpu1.memory_gib=24")
     definition = executor(profile)
     config = definition.apply_config_mapping({"config": {}}).value["config"]
-    launcher = run_launcher()
+
+    instance = SimpleNamespace(run_launcher=run_launcher())
+    create: Any = definition.executor_creation_fn
+    handler = create(SimpleNamespace(instance=instance, executor_config=config))._step_handler
+    assert isinstance(handler, module.K8sStepHandler)
+    origin = SimpleNamespace(container_image="registry/o1:1", container_context=deployment_context())
+    job = SimpleNamespace(repository_origin=origin)
+    monkeypatch.setattr(dg.DagsterEvent, "step_worker_starting", staticmethod(lambda *a, **k: None))
 
     def render(name: str) -> Any:
         sent: list[Any] = []
-        with dg.instance_for_test() as instance:
-            monkeypatch.setattr(type(instance), "run_launcher", launcher)
-            made = definition.executor_creation_fn(InitExecutorContext(None, definition, config, instance))
-            handler = made._step_handler
-            assert isinstance(handler, module.K8sStepHandler)
-            handler._api_client = SimpleNamespace(
-                create_namespaced_job_with_retries=lambda body, namespace: sent.append((namespace, body))
-            )
-            origin = SimpleNamespace(
-                repository_origin=SimpleNamespace(
-                    container_image="registry/o1:1", container_context=deployment_context()
-                )
-            )
-            tags = {
-                k: v if isinstance(v, str) else json.dumps(v)
-                for k, v in placement(name, profile).op_tags.items()
-            }
-            run = dg.DagsterRun("everything", run_id="0" * 36, job_code_origin=None)
-            step = SimpleNamespace(op_name="r00__prm")
-            context = SimpleNamespace(
-                execute_step_args=SimpleNamespace(
-                    step_keys_to_execute=["r00__prm"],
-                    run_id=run.run_id,
-                    known_state=None,
-                    job_origin=origin,
-                    get_command_args=lambda **_: ["dagster", "api", "execute_step"],
-                    get_command_env=lambda: [{"name": "DAGSTER_COMPRESSED_EXECUTE_STEP_ARGS", "value": "x"}],
-                ),
-                dagster_run=SimpleNamespace(
-                    job_name="everything",
-                    tags={},
-                    job_code_origin=origin,
-                    remote_job_origin=None,
-                    run_id=run.run_id,
-                ),
-                instance=instance,
-                step_tags={"r00__prm": tags},
-                get_step_context=lambda key: SimpleNamespace(step=step),
-            )
-            monkeypatch.setattr(dg.DagsterEvent, "step_worker_starting", staticmethod(lambda *a, **k: None))
-            list(handler.launch_step(context))
+        handler._api_client = SimpleNamespace(
+            create_namespaced_job_with_retries=lambda body, namespace: sent.append((namespace, body))
+        )
+        tags = placement(name, profile).op_tags
+        step = SimpleNamespace(step=SimpleNamespace(op_name="r00__prm"))
+        context = SimpleNamespace(
+            execute_step_args=SimpleNamespace(
+                step_keys_to_execute=["r00__prm"],
+                run_id="0" * 36,
+                known_state=None,
+                job_origin=job,
+                get_command_args=lambda **_: ["dagster", "api", "execute_step"],
+                get_command_env=lambda: [{"name": "DAGSTER_COMPRESSED_EXECUTE_STEP_ARGS", "value": "x"}],
+            ),
+            dagster_run=SimpleNamespace(
+                job_name="everything", tags={}, job_code_origin=job, remote_job_origin=None, run_id="0" * 36
+            ),
+            instance=instance,
+            step_tags={"r00__prm": {k: v if isinstance(v, str) else json.dumps(v) for k, v in tags.items()}},
+            get_step_context=lambda key: step,
+        )
+        list(handler.launch_step(context))
         ((namespace, body),) = sent
         assert namespace == "o1"
         return kubernetes.client.ApiClient().sanitize_for_serialization(body)

@@ -14,28 +14,28 @@ from o1_assets.launch import command
 from o1_assets.settings import PROJECT
 
 
-def launched(folder: Path, processes: int) -> dict[str, Any]:
-    """What the trainings came to in that many processes of `accelerate launch`, as the graph's own are started."""
+def launch(folder: Path, processes: int) -> subprocess.Popen[str]:
+    """The trainings in that many processes of `accelerate launch`, as the graph's own are started."""
     words = command("", processes)
-    words = [*words[: words.index("-m", 3)], "-m", "tests.scheduling.trainings", str(folder)]
-    done = subprocess.run(
-        words,
+    return subprocess.Popen(
+        [*words[: words.index("-m", 3)], "-m", "tests.scheduling.trainings", str(folder)],
         cwd=PROJECT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=280,
     )
-    assert done.returncode == 0, done.stderr[-4000:]
-    found: dict[str, Any] = json.loads((folder / "trainings.json").read_text())
-    assert found["processes"] == processes
-    return found
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path, dict[str, Any]]:
-    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    return one, launched(one, 1), two, launched(two, 2)
+    """(folder, what the trainings came to) of one process and of two."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    started = [launch(folder, n) for n, folder in enumerate(folders, 1)]
+    said = [process.communicate(timeout=280)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in said)
+    one, two = (json.loads((folder / "trainings.json").read_text()) for folder in folders)
+    assert (one["processes"], two["processes"]) == (1, 2)
+    return folders[0], one, folders[1], two
 
 
 @pytest.mark.parametrize("training", ["sft", "prm", "policy"])

@@ -21,7 +21,6 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 from transformers import Trainer
-from trl import GRPOTrainer
 
 from o1_assets.artifact import Task
 from o1_assets.generator.config import SftConfig
@@ -92,20 +91,20 @@ def _trained(to: Path, train: Callable[[Task], Any], inputs: dict[str, Path]) ->
 def _watched() -> Iterator[list[list[Any]]]:
     """The rows of each update, of all processes in their order: prompts, or tokens without padding."""
     seen: list[list[Any]] = []
-    kept = {cls: cls._prepare_inputs for cls in (Trainer, GRPOTrainer)}
+    draw = Trainer.get_batch_samples
 
-    def noting(self: Any, inputs: Any) -> Any:
-        own = [row["prompt"] for row in inputs] if isinstance(inputs, list) else _rows(inputs["input_ids"])
-        seen.append([row for part in gathered(own) for row in part])
-        return kept[GRPOTrainer if isinstance(inputs, list) else Trainer](self, inputs)
+    def noting(self: Any, *arguments: Any) -> Any:
+        batches, count = draw(self, *arguments)
+        for batch in batches:
+            own = [row["prompt"] for row in batch] if isinstance(batch, list) else _rows(batch["input_ids"])
+            seen.append([row for part in gathered(own) for row in part])
+        return batches, count
 
-    for cls in kept:
-        cls._prepare_inputs = noting
+    Trainer.get_batch_samples = noting
     try:
         yield seen
     finally:
-        for cls, method in kept.items():
-            cls._prepare_inputs = method
+        Trainer.get_batch_samples = draw
 
 
 def _rows(ids: torch.Tensor) -> list[str]:
