@@ -174,7 +174,7 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
     import torch
     from trl import GRPOConfig
 
-    from o1_assets.training.processes import share
+    from o1_assets.training.processes import share, trainer_arguments
 
     problems = share(config.problems_per_update, "policy.problems_per_update")
     return GRPOConfig(
@@ -205,6 +205,7 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
+        **trainer_arguments(),
     )
 
 

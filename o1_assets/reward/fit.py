@@ -20,7 +20,7 @@ from o1_assets.reward.optimizer import MuonAdamW
 from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
 from o1_assets.training.checkpoint import Checkpoints
-from o1_assets.training.processes import processes, share, summed
+from o1_assets.training.processes import processes, share, summed, trainer_arguments
 from o1_assets.training.trainer import KeepState
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
@@ -66,6 +66,7 @@ def fit(
                 remove_unused_columns=False,
                 use_cpu=not torch.cuda.is_available(),
                 seed=seed,
+                **trainer_arguments(),
             ),
             data_collator=collate_items,
             train_dataset=list(items),

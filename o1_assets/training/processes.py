@@ -51,14 +51,16 @@ def summed(value: float) -> float:
     return sum(gathered(value))
 
 
-def split_batches() -> dict[str, Any]:
-    """Arguments of a transformers.Trainer whose batches process 0 draws and hands out row by row.
+def trainer_arguments(split: bool = False) -> dict[str, Any]:
+    """Arguments of a transformers.Trainer that several processes share; alone none are needed.
 
-    So the order of the data, and an incomplete last batch, are those of one process; alone none are needed.
+    split: process 0 draws the batches and hands them out row by row, so that the order of the data, and an incomplete
+    last batch, are those of one process.
     """
     if processes() == 1:
         return {}
-    return {"accelerator_config": {"split_batches": True, "dispatch_batches": True}}
+    handed_out = {"accelerator_config": {"split_batches": True, "dispatch_batches": True}}
+    return {"ddp_find_unused_parameters": False, **(handed_out if split else {})}
 
 
 def flat(parts: Sequence[Sequence[T]]) -> list[T]:
