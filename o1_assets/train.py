@@ -30,6 +30,10 @@ from o1_assets.store.store import ArtifactStore
 Say = Callable[[str], None]
 
 
+class NotShared(Exception):
+    """The key is none of a training that several processes can share."""
+
+
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(
@@ -41,7 +45,7 @@ def main() -> None:
             profile = load_profile(settings.profile)
             artifact = _wanted(sys.argv[1], profile, settings)
             made = make(artifact, profile, ArtifactStore(settings.store, settings.work), say)
-        except EXPECTED as error:
+        except (*EXPECTED, NotShared) as error:
             report({"error": str(error)})
             return
         if made is not None:
@@ -111,7 +115,7 @@ def _wanted(key: str, profile: Profile, settings: Settings) -> Artifact:
     graph = build_graph(profile, settings)
     able = [key for key, artifact in graph.items() if artifact.launches]
     if key not in able:
-        raise LookupError(f"{key!r} is not trained by several processes here; {', '.join(able)} are")
+        raise NotShared(f"{key!r} is not trained by several processes here; {', '.join(able)} are")
     return graph[key]
 
 

@@ -89,6 +89,26 @@ class Profile(StageConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _trainings_can_be_shared(self) -> Self:
+        """Before anything is computed: every process of a training takes an equal part of each batch."""
+        name = self.class_of_training
+        processes = self.classes.of(name).processes
+        shared = {
+            "policy.problems_per_update": self.policy.problems_per_update,
+            **{
+                f"{stage}.batch_size": getattr(self, stage).batch_size
+                for stage in ("first_prm", "later_prm", "first_orm", "later_orm")
+            },
+        }
+        for field, size in shared.items():
+            if size % processes:
+                raise ValueError(
+                    f"{field} is {size}, which the {processes} processes of class {name} cannot share equally; make it "
+                    f"a multiple, or set classes.{name}.launch"
+                )
+        return self
+
     @property
     def class_of_training(self) -> ClassName:
         return self.training_class or self.model_class

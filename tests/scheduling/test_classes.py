@@ -65,6 +65,11 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
         ("model_class=gpu2", "model_class: Input should be 'cpu', 'gpu1' or 'gpu8'"),
         ("classes.gpu1.at_once=0", "classes.gpu1.at_once: Input should be greater than 0"),
         ("classes.gpu2.gpus=1", "sets nothing in profile nano"),
+        (
+            "training_class=gpu8 policy.problems_per_update=12",
+            "12, which the 8 processes of class gpu8 cannot share",
+        ),
+        ("training_class=gpu8 classes.gpu8.launch=3", "first_prm.batch_size is 16, which the 3 processes"),
     ],
 )
 def test_a_class_or_executor_that_is_none_is_refused(change: str, says: str) -> None:
