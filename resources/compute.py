@@ -99,8 +99,8 @@ def _k8s(profile: Profile) -> dg.ExecutorDefinition:
 
     return k8s_job_executor.configured(
         {
+            # Environment, secrets and volumes are those of the code location (deploy/values.yaml).
             "load_incluster_config": "KUBERNETES_SERVICE_HOST" in os.environ,
-            "env_vars": _forwarded(),
             "step_k8s_config": {"job_spec_config": {"ttl_seconds_after_finished": 86400}},
             **_limits(profile),
         }

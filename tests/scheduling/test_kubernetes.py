@@ -118,6 +118,7 @@ def test_the_job_of_a_step_is_what_kubernetes_accepts(rendered: Any, name: str) 
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert len(environment) == len(container["env"])
     assert environment["O1_HOME"] == "/o1" and environment["O1_STORE"] == "s3://BUCKET/o1"
     assert {"secretRef": {"name": "o1-secrets"}} in container["envFrom"]
     assert container["image"] == "registry/o1:1"
