@@ -26,7 +26,7 @@ from o1_assets.store.store import ArtifactStore
 from o1_assets.trouble import disk_full
 
 if TYPE_CHECKING:
-    from dagster import AssetKey, DagsterEvent, DagsterInstance, JobExecutionResult
+    from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobExecutionResult
 
 
 class RunFailed(Exception):
@@ -141,24 +141,22 @@ def _execute(
     try:
         with open_instance(settings) as instance, watched_by(console):
             fail_killed_runs(instance, RunLock(settings.lock))
-            if profile.executor != "local":
-                with RunLock(settings.lock).lend():
-                    result = _hand_out(instance, keys)
-            else:
+            result: ExecuteInProcessResult | JobExecutionResult
+            if profile.executor == "local":
                 report_unknown(instance, graph, store)
                 set_pools(instance, profile)
-                result = (
-                    build_definitions(settings)
-                    .resolve_implicit_global_asset_job_def()
-                    .execute_in_process(
-                        instance=instance,
-                        run_id=run_id,
-                        asset_selection=keys,
-                        raise_on_error=False,
-                        run_config=QUIET,
-                        tags=TAGS,
-                    )
+                job = build_definitions(settings).resolve_implicit_global_asset_job_def()
+                result = job.execute_in_process(
+                    instance=instance,
+                    run_id=run_id,
+                    asset_selection=keys,
+                    raise_on_error=False,
+                    run_config=QUIET,
+                    tags=TAGS,
                 )
+            else:
+                with RunLock(settings.lock).lend():
+                    result = _hand_out(instance, keys)
             failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
     except Exception as error:
         if trouble := disk_full(error, settings.home) or instance_lost(error, settings):
