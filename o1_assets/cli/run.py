@@ -124,7 +124,9 @@ def _execute(
     run_id: str,
 ) -> str | None:
     """Runs the selection, in this process or from it; returns the failed step and its error, or None."""
-    os.environ["O1_PROFILE"], os.environ["O1_HOME"] = settings.profile, str(settings.home.parent)
+    if profile.executor != "local" or profile.classes.of(profile.class_of_training).processes > 1:
+        # What other processes find the graph by.
+        os.environ["O1_PROFILE"], os.environ["O1_HOME"] = settings.profile, str(settings.home.parent)
     if profile.executor == "local":
         from o1_assets.materialize import prepare_compute
 
