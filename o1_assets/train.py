@@ -34,6 +34,9 @@ class NotShared(Exception):
     """The key is none of a training that several processes can share."""
 
 
+SAID: tuple[type[Exception], ...] = (*EXPECTED, NotShared)
+
+
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(
@@ -45,7 +48,7 @@ def main() -> None:
             profile = load_profile(settings.profile)
             artifact = _wanted(sys.argv[1], profile, settings)
             made = make(artifact, profile, ArtifactStore(settings.store, settings.work), say)
-        except (*EXPECTED, NotShared) as error:
+        except SAID as error:
             report({"error": str(error)})
             return
         if made is not None:
