@@ -9,9 +9,12 @@ from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
 from o1_assets.devices import DevicesMissing
+from o1_assets.engine.available import EngineMissing
+from o1_assets.export.errors import ExportError
 from o1_assets.extras import MissingExtra
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
+from o1_assets.plan.gpus import PlanError
 from o1_assets.profiles.load import ProfileError
 from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
@@ -34,11 +37,14 @@ EXPECTED: tuple[type[Exception], ...] = (
     ScratchLost,
     InstanceLost,
     DiskFull,
+    EngineMissing,
     BadDepth,
     MissingExtra,
     BadSetting,
     DevicesMissing,
     LabelStudioError,
     LabelsError,
+    PlanError,
+    ExportError,
     FileNotFoundError,
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
 from o1_assets.devices import enough_devices
+from o1_assets.engine.available import require_engine
 from o1_assets.extras import require
 from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
@@ -54,7 +55,7 @@ class RunResult:
 def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
     """Brings the graph up to date, with the optional parts that are named.
 
-    Raises RunFailed; what was finished before stays finished.
+    Raises RunFailed, what was finished before stays finished; EngineMissing before anything is started.
     """
     _refuse(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -89,6 +90,7 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
     record = RunRecord(settings.runs)
     if not selected:
         return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
+    require_engine(profile.engine)
     console = Console(len(selected), record)
     failure = _execute(settings, store, graph, profile, selected, console, run_id)
     record.write()
