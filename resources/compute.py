@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy.exc import IntegrityError
 
 from o1_assets.extras import require
 from o1_assets.profiles.profile import Profile
@@ -47,19 +46,16 @@ def placement(name: str, profile: Profile) -> Placement:
 
 
 def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
-    """Limits the pools on the instance to what the profile allows at once."""
+    """Limits the pools on the instance to what the profile allows at once.
+
+    To be called under the run lock: Dagster makes a pool's slots twice for two that set it at the same moment.
+    """
+    storage = instance.event_log_storage
+    known = {info.name: info.limit for info in storage.get_pool_limits()}
     for name in CLASS_NAMES:
         limit = profile.classes.of(name).at_once
-        try:
-            _set_pool(instance, name, limit)
-        except IntegrityError:  # another run made the pool at this moment; now it is there
-            _set_pool(instance, name, limit)
-
-
-def _set_pool(instance: dg.DagsterInstance, name: str, limit: int) -> None:
-    known = {info.name: info.limit for info in instance.event_log_storage.get_pool_limits()}
-    if known.get(name) != limit:
-        instance.event_log_storage.set_concurrency_slots(name, limit)
+        if known.get(name) != limit or storage.get_concurrency_info(name).slot_count != limit:
+            storage.set_concurrency_slots(name, limit)
 
 
 def executor(profile: Profile) -> dg.ExecutorDefinition:

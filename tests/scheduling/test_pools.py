@@ -18,6 +18,7 @@ from pathlib import Path
 import dagster as dg
 from o1_assets.dagster_instance import open_instance
 from o1_assets.profiles.load import load_profile
+from o1_assets.run_lock import RunLock
 from o1_assets.settings import Settings
 from resources.compute import placement, set_pools
 
@@ -39,8 +40,9 @@ def steps():
     for i in range(4):
         step(i)()
 
-with open_instance(settings) as instance:
+with RunLock(settings.lock).hold(sys.argv[4]), open_instance(settings) as instance:
     set_pools(instance, profile)
+with open_instance(settings) as instance:
     Path(f"{sys.argv[2]}.{sys.argv[4]}").touch()
     while len(list(Path(sys.argv[2]).parent.glob("seen.*"))) < 2:
         time.sleep(0.05)  # both runs begin together
