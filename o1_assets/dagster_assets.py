@@ -11,7 +11,9 @@ from o1_assets.audit.model_card import is_checkpoint, read_card, without_lineage
 from o1_assets.code_links import head_commit, place_of, source_url
 from o1_assets.code_version import code_version
 from o1_assets.dagster_checks import check_specs, findings, waits
+from o1_assets.dagster_launch import make_in_processes
 from o1_assets.dagster_records import asset_key, dagster_code_version
+from o1_assets.devices import leased
 from o1_assets.lineage.observer import Lineage, Parent
 from o1_assets.materialize import materialize
 from o1_assets.profiles.profile import Profile
@@ -20,7 +22,7 @@ from o1_assets.reporting import write_report
 from o1_assets.settings import Settings
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
-from resources.compute import CLASSES
+from resources.compute import placement
 from resources.engine import EngineResource
 from resources.store import StoreResource
 
@@ -33,7 +35,10 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
     A body that waits for people yields warnings and no asset: Dagster then skips what depends on it, the run
     succeeds, and the asset says in the UI what it waits for.
     """
-    resource_class = CLASSES[artifact.resource_class]
+    place, resources = (
+        placement(artifact.resource_class, profile),
+        profile.classes.of(artifact.resource_class),
+    )
     spec = dg.AssetSpec(
         key=asset_key(artifact.key),
         deps=[asset_key(key) for key in dict.fromkeys(artifact.inputs.values())],
@@ -53,8 +58,8 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
         specs=[spec],
         check_specs=check_specs(artifact, spec.key),
         name=artifact.key.replace("/", "__"),
-        op_tags=dict(resource_class.op_tags),
-        pool=resource_class.pool,
+        op_tags=dict(place.op_tags),
+        pool=place.pool,
     )
     def body(
         context: dg.AssetExecutionContext, store: StoreResource, engine: EngineResource
@@ -68,17 +73,26 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
 
         if watch:
             watch.started(artifact.key)
+        lease = leased(
+            resources.gpus if profile.executor == "local-gpu" else 0,
+            waiting=lambda: progress("waits for a GPU"),
+        )
         lineage = Lineage.start(artifact, profile.name, Parent(context.run_id, context.job_name), opened)
         try:
-            made = materialize(
-                artifact,
-                opened,
-                profile=profile.name,
-                open_engine=engine.open,
-                threads=profile.threads,
-                engine=engine.name,
-                progress=progress,
-            )
+            with lease:
+                made = (
+                    make_in_processes(context, artifact, opened, resources.processes)
+                    if artifact.launches and resources.processes > 1
+                    else materialize(
+                        artifact,
+                        opened,
+                        profile=profile.name,
+                        open_engine=engine.open,
+                        threads=profile.threads,
+                        engine=engine.name,
+                        progress=progress,
+                    )
+                )
         except Waiting as waiting:
             context.log.warning(str(waiting))
             if watch:

@@ -39,7 +39,7 @@ def waits(artifact: Artifact, key: dg.AssetKey, waiting: Waiting) -> Iterator[dg
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
             description=str(waiting),
-            metadata=waiting.figures,
+            metadata={**waiting.figures, "waits": True},
         )
 
 

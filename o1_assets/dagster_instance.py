@@ -3,6 +3,7 @@
 Dagster 1.13 keeps runs, events and schedules in SQLite. Its event log waits 30 s for another writer; its run
 and schedule storages have sqlite3's default of 5 s, after which a run fails with "database is locked". Their
 tables are made one by one, by whoever comes first, without protection from a second that comes at the same time.
+With O1_DAGSTER_POSTGRES all of them are in one Postgres database, and several machines may share it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
 def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
     """What to raise if `error` came because the instance is not there any more, or is damaged, else None."""
+    if settings.postgres:
+        return _postgres_lost(error)
     home = settings.home / "dagster"
     if not all((home / part).exists() for part in PARTS) or "unable to open database file" in str(error):
         return InstanceLost(
@@ -58,9 +61,29 @@ def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
     return None
 
 
+def _postgres_lost(error: Exception) -> InstanceLost | None:
+    from sqlalchemy.exc import OperationalError
+
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OperationalError):
+            why = str(seen.orig).strip().splitlines()[0]
+            return InstanceLost(
+                f"the database of O1_DAGSTER_POSTGRES does not answer ({why}); what was finished is kept: start it, "
+                "correct the address, or unset O1_DAGSTER_POSTGRES to use SQLite"
+            )
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 def make_instance(settings: Settings) -> None:
-    """Makes the databases that are missing, elsewhere, and moves them in; one process at a time does."""
+    """Makes the databases that are missing, elsewhere, and moves them in; one process at a time does.
+
+    Postgres makes its tables when it is first opened, inside of transactions.
+    """
     home = settings.dagster_home()
+    if settings.postgres:
+        return
     with FileLock(settings.home / ".dagster.lock"):
         missing = [part for part in PARTS if not (home / part).exists()]
         if not missing:

@@ -12,6 +12,7 @@ from o1_assets.dagster_assets import report_asset, to_asset
 from o1_assets.dagster_checks import checks_beside
 from o1_assets.dagster_instance import wait_for_writers
 from o1_assets.dagster_records import report_unknown
+from o1_assets.dagster_relay import relay
 from o1_assets.graph import build_graph
 from o1_assets.labels.studio.connection import labeling_home
 from o1_assets.labels.studio.hook import studio_pull
@@ -21,7 +22,7 @@ from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
-from resources.compute import executor
+from resources.compute import executor, set_pools
 from resources.engine import EngineResource
 from resources.exclusive import exclusive
 from resources.label_studio import LabelStudioResource
@@ -38,10 +39,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Settings) -> dg.Definitions:
     studio = LabelStudioResource(home=str(labeling_home(settings)))
 
+    def open_store() -> ArtifactStore:
+        return ArtifactStore(settings.store, settings.work)
+
     def before(instance: dg.DagsterInstance) -> None:
-        store = ArtifactStore(settings.store, settings.work)
+        store = open_store()
         tidy(store)
         report_unknown(instance, graph, store)
+        set_pools(instance, profile)
 
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
@@ -54,9 +59,10 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
             "label_studio": studio,
         },
         executor=exclusive(
-            executor(profile.executor),
+            executor(profile),
             RunLock(settings.lock),
             before,
+            relay(graph, open_store),
         ),
     )
 

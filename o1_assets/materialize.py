@@ -83,22 +83,22 @@ def materialize(
     threads: int,
     engine: str = "transformers",
     progress: Callable[[str], None] = lambda line: None,
+    begin: Callable[[Task], None] = lambda task: None,
 ) -> Made:
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
 
     Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
     folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
     StoreError when an input or the result found is damaged, DiskFull, ScratchLost, or what the compute function
-    raises. engine: the name of what `open_engine` opens, for the manifest.
+    raises. engine: the name of what `open_engine` opens, for the manifest. begin: called with the task right before
+    it is computed, if it has to be.
     """
     inputs = current_inputs(artifact, store)
     external = artifact.external() if artifact.external else None
     equal = artifact_cache_key(artifact, inputs, external)
-    found = store.cached(equal) or store.recorded(artifact.key, equal)
+    found = _found(artifact, store, equal)
     if found is not None:
-        store.verified(found.digest)
-        store.adopt(found)
-        return Made(found, cached=True)
+        return found
 
     prepare_compute(threads, artifact.resource_class)
     unfinished = store.work / "unfinished" / equal
@@ -113,6 +113,7 @@ def materialize(
             progress=progress,
             unfinished=unfinished,
         )
+        begin(task)
         outcome: Outcome = artifact.compute(task, artifact.config)
         # What arrived outside while it computed is not in the result, so it must not be in its key either.
         external = outcome.external or external
@@ -163,6 +164,23 @@ def materialize(
     return Made(manifest, cached=False)
 
 
+def known(artifact: Artifact, store: ArtifactStore) -> Made | None:
+    """The result of an equal computation on the newest inputs, now the key's head, if there is one.
+
+    Raises MissingInput, StoreError.
+    """
+    return _found(artifact, store, artifact_cache_key(artifact, current_inputs(artifact, store)))
+
+
+def _found(artifact: Artifact, store: ArtifactStore, equal: str) -> Made | None:
+    found = store.cached(equal) or store.recorded(artifact.key, equal)
+    if found is None:
+        return None
+    store.verified(found.digest)
+    store.adopt(found)
+    return Made(found, cached=True)
+
+
 def _write_card(store: ArtifactStore, manifest: Manifest, progress: Callable[[str], None]) -> None:
     """A checkpoint's model card. It says nothing that the manifest does not, so it is no reason to fail."""
     from o1_assets.audit.model_card import is_checkpoint, write_card
@@ -207,7 +225,16 @@ def environment(threads: int, engine: str = "transformers") -> Environment:
         hardware=_hardware(),
         threads=threads,
         engine=engine,
+        processes=_processes(),
     )
+
+
+def _processes() -> int:
+    if "torch" not in sys.modules:
+        return 1
+    from o1_assets.training.processes import processes
+
+    return processes()
 
 
 @cache

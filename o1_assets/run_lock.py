@@ -23,8 +23,15 @@ class Busy(Exception):
     """A run is at work on the store."""
 
 
+_lent: set[Path] = set()
+"""Locks that this process holds and lends to the runs that it starts."""
+
+
 class RunLock:
-    """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host."""
+    """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host.
+
+    A run's steps may compute in other processes and on other machines: the process that hands them out holds it.
+    """
 
     def __init__(self, lock: Path) -> None:
         self.lock = lock
@@ -38,6 +45,9 @@ class RunLock:
         shared = FileLock(self.lock)
         with FileLock(own):
             try:
+                if self.lock in _lent:
+                    yield
+                    return
                 while True:
                     try:
                         shared.acquire(timeout=POLL_SECONDS)
@@ -50,6 +60,15 @@ class RunLock:
                     shared.release()
             finally:
                 own.unlink(missing_ok=True)
+
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """To be called by who holds it: runs that this process starts compute under it, without waiting for it."""
+        _lent.add(self.lock)
+        try:
+            yield
+        finally:
+            _lent.remove(self.lock)
 
     @contextmanager
     def hold_now(self, what: str) -> Iterator[None]:

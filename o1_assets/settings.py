@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 from o1_assets.files import replace_file
 
 PROJECT = Path(__file__).resolve().parents[1]
+FORMER_YAML = {
+    # The file as earlier versions of this project wrote it, by its SHA-256: replaced, because nobody changed it.
+    "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591"
+}
 DAGSTER_YAML = """\
 # The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
 nux:
@@ -26,7 +31,22 @@ retention:
       started: 7
       failure: 30
       success: 90
+# A pool limits steps of all runs together; how many, the profile says (resources/compute.py).
+concurrency:
+  pools:
+    granularity: op
 """
+POSTGRES_YAML = """\
+# Runs, events and schedules of every machine that has this address.
+storage:
+  postgres:
+    postgres_url:
+      env: O1_DAGSTER_POSTGRES
+"""
+
+
+class BadSetting(Exception):
+    """A setting from the environment cannot be what it is."""
 
 
 def checkpoint_seconds() -> float:
@@ -92,11 +112,33 @@ class Settings:
     def lock(self) -> Path:
         return self.home / "run.lock"
 
+    @property
+    def postgres(self) -> str | None:
+        """O1_DAGSTER_POSTGRES: where Dagster keeps runs and events instead of SQLite. Raises BadSetting."""
+        url = os.environ.get("O1_DAGSTER_POSTGRES") or None
+        if url and not url.startswith(("postgresql://", "postgresql+psycopg2://")):
+            raise BadSetting(
+                "O1_DAGSTER_POSTGRES is no address of a Postgres database; write "
+                "postgresql://USER:PASSWORD@HOST:5432/DATABASE, or unset it to use SQLite"
+            )
+        return url
+
     def dagster_home(self) -> Path:
-        """The Dagster instance's folder, made with its dagster.yaml on first use."""
+        """The Dagster instance's folder, with the dagster.yaml that the settings ask for. Raises BadSetting.
+
+        A file that somebody changed stays as it is.
+        """
         folder = self.home / "dagster"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "dagster.yaml"
-        if not config.exists():
-            replace_file(config, DAGSTER_YAML.encode())
+        wanted = (DAGSTER_YAML + (POSTGRES_YAML if self.postgres else "")).encode()
+        found = config.read_bytes() if config.exists() else b""
+        ours = {b"", DAGSTER_YAML.encode(), (DAGSTER_YAML + POSTGRES_YAML).encode()}
+        if found != wanted and (found in ours or hashlib.sha256(found).hexdigest() in FORMER_YAML):
+            replace_file(config, wanted)
+        elif self.postgres and b"O1_DAGSTER_POSTGRES" not in found and found != wanted:
+            raise BadSetting(
+                f"O1_DAGSTER_POSTGRES is set, but {config} was changed by hand and does not name it; add:\n"
+                f"{POSTGRES_YAML}"
+            )
         return folder

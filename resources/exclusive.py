@@ -10,16 +10,21 @@ import dagster as dg
 from o1_assets.run_lock import RunLock
 
 Before = Callable[[dg.DagsterInstance], object]
+Tell = Callable[[Any], object]
+
+
+def _nothing(about: Any) -> None:
+    pass
 
 
 def exclusive(
-    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = lambda instance: None
+    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = _nothing, tell: Tell = _nothing
 ) -> dg.ExecutorDefinition:
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
-    The second of two runs then finds what the first one made in the cache. `o1 run` brings its own executor and
-    holds the lock itself. before: called under the lock, when no other run is at work; its failure is
-    a warning.
+    The second of two runs then finds what the first one made in the cache. `o1 run` holds the lock itself.
+    before: called under the lock, when no other run is at work; its failure is a warning. tell: called with each
+    event of the run, wherever its steps compute.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"
@@ -27,14 +32,16 @@ def exclusive(
         name=inner.name,
         config_schema=inner.config_schema,  # type: ignore[arg-type]  # it takes a made schema as well
         requirements=inner.get_requirements,
-        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before),
+        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before, tell),
         description=inner.description,
     )
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before = lambda instance: None) -> None:
-        self.inner, self.lock, self.before = inner, lock, before
+    def __init__(
+        self, inner: dg.Executor, lock: RunLock, before: Before = _nothing, tell: Tell = _nothing
+    ) -> None:
+        self.inner, self.lock, self.before, self.tell = inner, lock, before, tell
 
     @property
     def retries(self) -> Any:
@@ -61,4 +68,6 @@ class _Exclusive(dg.Executor):
                 self.before(plan_context.instance)
             except Exception as error:
                 plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
-            yield from self.inner.execute(plan_context, execution_plan)
+            for event in self.inner.execute(plan_context, execution_plan):
+                self.tell(event)
+                yield event

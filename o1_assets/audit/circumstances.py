@@ -22,6 +22,8 @@ def changed_circumstances(manifest: Manifest, code_version: str) -> list[str]:
         changes.append(f"other libraries: {', '.join(libraries)}")
     if was.python != now.python:
         changes.append(f"Python {was.python} then, {now.python} now")
+    if was.processes != now.processes:
+        changes.append(f"{was.processes} processes shared it then, {now.processes} now")
     if was.hardware != now.hardware:
         changes.append(f"other hardware: {was.hardware} then, {now.hardware} now")
     return changes

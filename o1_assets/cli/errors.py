@@ -8,8 +8,10 @@ from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
+from o1_assets.devices import DevicesMissing
 from o1_assets.engine.available import EngineMissing
 from o1_assets.export.errors import ExportError
+from o1_assets.extras import MissingExtra
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.plan.gpus import PlanError
@@ -18,6 +20,7 @@ from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
 from o1_assets.search.models import UnknownModel
 from o1_assets.search.question import UnreadableQuestion
+from o1_assets.settings import BadSetting
 from o1_assets.store.store import StoreError
 from o1_assets.trouble import DiskFull
 
@@ -36,6 +39,9 @@ EXPECTED: tuple[type[Exception], ...] = (
     DiskFull,
     EngineMissing,
     BadDepth,
+    MissingExtra,
+    BadSetting,
+    DevicesMissing,
     LabelStudioError,
     LabelsError,
     PlanError,

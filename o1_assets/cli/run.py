@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from collections.abc import Sequence
@@ -10,24 +11,31 @@ from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
+from o1_assets.devices import enough_devices
 from o1_assets.engine.available import require_engine
+from o1_assets.extras import require
 from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.profile import Profile
 from o1_assets.progress import watched_by
 from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
-from o1_assets.settings import Settings
+from o1_assets.settings import PROJECT, Settings
 from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
 from o1_assets.trouble import disk_full
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent
+    from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobExecutionResult
 
 
 class RunFailed(Exception):
     """The run stopped at an artifact; the message says which and why."""
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+TAGS = {"o1/command": "run"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str
 
     Raises RunFailed, what was finished before stays finished; EngineMissing before anything is started.
     """
+    _refuse(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     lock, run_id, said = RunLock(settings.lock), str(uuid.uuid4()), False
 
@@ -83,7 +92,7 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
         return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
     require_engine(profile.engine)
     console = Console(len(selected), record)
-    failure = _execute(settings, store, graph, profile.threads, selected, console, run_id)
+    failure = _execute(settings, store, graph, profile, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
@@ -92,51 +101,93 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
     return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
 
 
+def _refuse(settings: Settings) -> None:
+    """Says what cannot work before anything is started. Raises MissingExtra, DevicesMissing, RunFailed."""
+    profile = load_profile(settings.profile)
+    require(profile.executor)
+    if settings.postgres:
+        require("postgres", "O1_DAGSTER_POSTGRES")
+    if profile.executor == "k8s":
+        raise RunFailed(
+            "executor=k8s hands its steps out from inside the cluster: launch the job `everything` in the Dagster "
+            "that deploy/README.md installs there, or use --set executor=local, local-gpu or ray here"
+        )
+    if profile.executor == "local-gpu":
+        enough_devices(profile)
+
+
 def _execute(
     settings: Settings,
     store: ArtifactStore,
     graph: dict[str, Artifact],
-    threads: int,
+    profile: Profile,
     selected: set[str],
     console: Console,
     run_id: str,
 ) -> str | None:
-    """Runs the selection in this process; returns the failed step and its error, or None."""
-    from o1_assets.materialize import prepare_compute
+    """Runs the selection, in this process or from it; returns the failed step and its error, or None."""
+    if profile.executor != "local" or profile.classes.of(profile.class_of_training).processes > 1:
+        # What other processes find the graph by.
+        os.environ["O1_PROFILE"], os.environ["O1_HOME"] = settings.profile, str(settings.home.parent)
+    if profile.executor == "local":
+        from o1_assets.materialize import prepare_compute
 
-    prepare_compute(threads)
-    _import_libraries()
+        prepare_compute(profile.threads)
+        _import_libraries()
     from o1_assets.dagster_assets import asset_key
     from o1_assets.dagster_instance import instance_lost, open_instance
     from o1_assets.dagster_records import report_unknown
     from o1_assets.definitions import build_definitions
+    from resources.compute import set_pools
     from sensors.recovery import fail_killed_runs
 
-    definitions = build_definitions(settings)
-    job = definitions.resolve_implicit_global_asset_job_def()
     keys = [asset_key(key) for key in sorted(selected)]
     try:
         with open_instance(settings) as instance, watched_by(console):
             fail_killed_runs(instance, RunLock(settings.lock))
-            report_unknown(instance, graph, store)
-            result = job.execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                asset_selection=keys,
-                raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                tags={"o1/command": "run"},
-            )
+            result: ExecuteInProcessResult | JobExecutionResult
+            if profile.executor == "local":
+                report_unknown(instance, graph, store)
+                set_pools(instance, profile)
+                job = build_definitions(settings).resolve_implicit_global_asset_job_def()
+                result = job.execute_in_process(
+                    instance=instance,
+                    run_id=run_id,
+                    asset_selection=keys,
+                    raise_on_error=False,
+                    run_config=QUIET,
+                    tags=TAGS,
+                )
+            else:
+                with RunLock(settings.lock).lend():
+                    result = _hand_out(instance, keys)
+            failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
     except Exception as error:
         if trouble := disk_full(error, settings.home) or instance_lost(error, settings):
             raise trouble from error
         raise
-    failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
     if full := disk_full(RuntimeError("; ".join(failures)), settings.home):
         raise full
     if failures:
         return f"{'; '.join(failures)} (traceback: the Dagster UI, run {result.run_id})"
     return None if result.success else f"run {result.run_id} failed; see the Dagster UI"
+
+
+def _hand_out(instance: DagsterInstance, keys: list[AssetKey]) -> JobExecutionResult:
+    """The profile's executor starts the steps, each of which loads the definitions again, from the environment.
+
+    What they report, it tells the console.
+    """
+    import dagster as dg
+
+    os.environ.setdefault("TQDM_DISABLE", "1")  # what libraries draw in other processes
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    graph = ReconstructableRepository.for_module(
+        "o1_assets.definitions", "defs", working_directory=str(PROJECT)
+    )
+    job = graph.get_reconstructable_job("__ASSET_JOB")
+    return dg.execute_job(job, instance, run_config=QUIET, tags=TAGS, asset_selection=keys)
 
 
 def _failure(event: DagsterEvent) -> str:

@@ -45,6 +45,7 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
             group="generator",
             description="GPT*: the base after one epoch on its own correct solutions. It teaches the format.",
             kinds=("pytorch", "huggingface"),
-            resource_class=profile.model_class,
+            resource_class=profile.class_of_training,
+            launches=True,
         ),
     ]

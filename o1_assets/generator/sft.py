@@ -24,6 +24,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
 
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.evaluation.plots import Axis, Series, save_png
+    from o1_assets.training.processes import trainer_arguments
     from o1_assets.training.trainer import KeepState
 
     gpu = torch.cuda.is_available()
@@ -53,6 +54,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
                 save_strategy="no",
                 report_to="none",
                 disable_tqdm=True,
+                **trainer_arguments(split=True),
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,

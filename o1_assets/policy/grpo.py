@@ -18,6 +18,7 @@ from trl import GRPOTrainer
 
 from o1_assets.parallel import backward
 from o1_assets.policy.rollouts import Rollout
+from o1_assets.training.processes import processes
 
 Groups = Callable[[list[str], int], list[list[Rollout]]]
 """(prompts, number of the update) -> for each prompt its scored group."""
@@ -43,8 +44,10 @@ class ProcessGRPOTrainer(GRPOTrainer):
             raise ValueError(f"a batch of {len(inputs)} rows is not made of whole groups of {size}")
         groups = self._groups(prompts, self.state.global_step)
         tokens = sum(len(rollout.token_ids) for group in groups for rollout in group)
-        # The KL term, unlike the advantages, does not add up over equal solutions.
-        rollouts = [r for group in groups for r in (group if self.beta else merge_equal(group))]
+        # The KL term, unlike the advantages, does not add up over equal solutions. TRL gathers a number for each row,
+        # so that several processes need equally many.
+        whole = bool(self.beta) or processes() > 1
+        rollouts = [r for group in groups for r in (group if whole else merge_equal(group))]
 
         encoded = {
             prompt: self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in set(prompts)
@@ -78,7 +81,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """On CPUs in chunks of rows of similar length, shared between the cores (see `parallel`)."""
-        if self.args.device.type != "cpu":
+        if self.args.device.type != "cpu" or processes() > 1:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
         batch = self._prepare_inputs(inputs)

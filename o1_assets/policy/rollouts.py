@@ -54,12 +54,21 @@ class Collector:
     def prompt_ids(self, prompt: str) -> list[int]:
         return list(self.engine.tokenizer.encode(prompt, add_special_tokens=False))
 
-    def groups(self, prompts: Sequence[str], update: int) -> list[list[Rollout]]:
-        """For each prompt `group_size` scored rollouts with their advantages."""
-        searched = self._searched(len(prompts), update)
-        groups = self._sample(prompts, searched, update)
-        for i, found in zip(searched, self._search([prompts[i] for i in searched], update), strict=True):
-            groups[i] += found
+    def groups(
+        self, prompts: Sequence[str], update: int, first: int = 0, of: int | None = None
+    ) -> list[list[Rollout]]:
+        """For each prompt `group_size` scored rollouts with their advantages.
+
+        first, of: the prompts are those from `first` on of the update's `of`; other processes have the others.
+        What is drawn for a prompt depends on its place among all of them.
+        """
+        everywhere = self._searched(len(prompts) if of is None else of, update)
+        searched = [i - first for i in everywhere if first <= i < first + len(prompts)]
+        groups = self._sample(prompts, searched, update, first)
+        before = sum(i < first for i in everywhere)
+        found = self._search([prompts[i] for i in searched], update, before)
+        for i, solutions in zip(searched, found, strict=True):
+            groups[i] += solutions
         self._score([rollout for group in groups for rollout in group])
         for group in groups:
             self._advantages(group)
@@ -74,7 +83,9 @@ class Collector:
         order = np.random.default_rng([self.seed, update]).permutation(problems)
         return sorted(int(i) for i in order[:count])
 
-    def _sample(self, prompts: Sequence[str], searched: Sequence[int], update: int) -> list[list[Rollout]]:
+    def _sample(
+        self, prompts: Sequence[str], searched: Sequence[int], update: int, first: int
+    ) -> list[list[Rollout]]:
         size = self.config.group_size
         counts = [
             size - self.config.search.per_group if i in set(searched) else size for i in range(len(prompts))
@@ -85,7 +96,11 @@ class Collector:
             self.engine.sample(
                 [encoded[i] for i, n in enumerate(counts) for _ in range(n)],
                 params,
-                [derive_seed(self.seed, update, i, k) for i, n in enumerate(counts) for k in range(n)],
+                [
+                    derive_seed(self.seed, update, first + i, k)
+                    for i, n in enumerate(counts)
+                    for k in range(n)
+                ],
             )
         )
         groups = []
@@ -97,7 +112,7 @@ class Collector:
             groups.append(group)
         return groups
 
-    def _search(self, prompts: Sequence[str], update: int) -> list[list[Rollout]]:
+    def _search(self, prompts: Sequence[str], update: int, before: int) -> list[list[Rollout]]:
         if not prompts:
             return []
         config, n = self.config, self.config.search.per_group
@@ -110,7 +125,11 @@ class Collector:
                 steps=config.max_steps,
                 step_tokens=config.max_tokens,
             ),
-            [derive_seed(self.seed, update, "search", i, k) for i in range(len(prompts)) for k in range(n)],
+            [
+                derive_seed(self.seed, update, "search", before + i, k)
+                for i in range(len(prompts))
+                for k in range(n)
+            ],
         )
         for one in found:
             self.tokens_generated += one.tree.tokens_generated

@@ -55,15 +55,11 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     save_plots(curve, task.out / "plots")
 
     parameters = collector.engine.parameters
-    cost = (
-        collector.scored_before
-        + scorer.cost()
-        + Cost(
-            flops=flops_generate(parameters, collector.tokens_generated)
-            + flops_train(parameters, tokens_trained),
-            tokens_generated=collector.tokens_generated,
-            tokens_trained=tokens_trained,
-        )
+    generated, scored = _spent(collector, scorer.cost())
+    cost = scored + Cost(
+        flops=flops_generate(parameters, generated) + flops_train(parameters, tokens_trained),
+        tokens_generated=generated,
+        tokens_trained=tokens_trained,
     )
     return Outcome(figures=_figures(curve), cost=cost, rows=len(curve), sample=curve[-5:])
 
@@ -98,6 +94,7 @@ def train_policy(
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.parallel import workers
     from o1_assets.policy.grpo import ProcessGRPOTrainer
+    from o1_assets.training.processes import flat, gathered, processes, rank
     from o1_assets.training.trainer import KeepState
 
     rows = [
@@ -113,10 +110,14 @@ def train_policy(
     )
     curve: list[Curve] = []
     tokens_trained = 0
+    spent = 0, Cost()
 
     def groups(prompts: list[str], update: int) -> list[list[Rollout]]:
-        nonlocal tokens_trained
-        made = collector.groups(prompts, update)
+        """This process's share of an update, which the trainer gave it; the curve is of all shares."""
+        nonlocal tokens_trained, spent
+        own = collector.groups(prompts, update, rank() * len(prompts), processes() * len(prompts))
+        made = flat(gathered(own))
+        spent = _spent(collector, scored())
         tokens_trained += sum(
             len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
             for group in made
@@ -127,22 +128,23 @@ def train_policy(
             f"update {update + 1}/{config.updates}: PRM {curve[-1]['prm_score']:.3f}, "
             f"ORM {curve[-1]['orm_score']:.3f}, {curve[-1]['tokens']:.1f} tokens"
         )
-        return made
+        return own
 
     keep = KeepState(
         checkpoints or Checkpoints(),
         after_log=False,
         figures=lambda: {
             "curve": curve,
-            "tokens_generated": collector.tokens_generated,
+            "tokens_generated": spent[0],
             "tokens_trained": tokens_trained,
-            "scored": asdict(collector.scored_before + scored()),
+            "scored": asdict(spent[1]),
         },
     )
     if before := keep.figures_before:
         curve, tokens_trained = before["curve"], before["tokens_trained"]
-        collector.tokens_generated = before["tokens_generated"]
-        collector.scored_before = Cost(**before["scored"])
+        if rank() == 0:  # what all of them spent is counted once
+            collector.tokens_generated = before["tokens_generated"]
+            collector.scored_before = Cost(**before["scored"])
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = ProcessGRPOTrainer(
             pool=pool,
@@ -159,15 +161,26 @@ def train_policy(
     return curve, collector, tokens_trained
 
 
+def _spent(collector: Collector, scored: Cost) -> tuple[int, Cost]:
+    """Tokens generated, and what scoring cost, by all processes of the training together."""
+    from o1_assets.training.processes import gathered
+
+    parts = gathered((collector.tokens_generated, collector.scored_before + scored))
+    return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
+
+
 def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
     """TRL's arguments: one on-policy update a batch, and nothing logged, saved or reported by TRL."""
     import torch
     from trl import GRPOConfig
 
+    from o1_assets.training.processes import share, trainer_arguments
+
+    problems = share(config.problems_per_update, "policy.problems_per_update")
     return GRPOConfig(
         output_dir=str(scratch),
         max_steps=config.updates,
-        per_device_train_batch_size=config.problems_per_update * config.group_size,
+        per_device_train_batch_size=problems * config.group_size,
         num_generations=config.group_size,
         num_iterations=1,
         steps_per_generation=1,
@@ -192,6 +205,7 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
+        **trainer_arguments(),
     )
 
 

@@ -23,6 +23,7 @@ from o1_assets.labels.config import (
 from o1_assets.labels.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
+from o1_assets.profiles.resources import Classes, ClassName, ExecutorName
 from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
@@ -38,9 +39,13 @@ class Profile(StageConfig):
     seed: int
     rounds: int = Field(ge=0, le=99, description="rounds of phase 2; round 0 is phase 1")
     threads: int = Field(gt=0, description="torch threads; the bytes of a result depend on it")
-    executor: Literal["in_process", "multiprocess"]
+    executor: ExecutorName = Field(description="where steps run (deploy/README.md)")
+    classes: Classes = Field(default=Classes(), description="what a step of each resource class gets")
     engine: Literal["transformers", "vllm"]
-    model_class: Literal["cpu", "gpu1", "gpu8"] = Field(description="resource class of what runs a model")
+    model_class: ClassName = Field(description="resource class of what runs a model")
+    training_class: ClassName | None = Field(
+        default=None, description="resource class of trainings that can use several GPUs; None: model_class"
+    )
     annotator: AnnotatorName = Field(description="who rates every round but those in annotators")
     annotators: Mapping[str, AnnotatorName] = Field(
         default={}, description='round -> who rates it, as in {"r03":"human"}'
@@ -85,6 +90,30 @@ class Profile(StageConfig):
                 f"annotators names {', '.join(sorted(unknown))}; the rounds are r00 to r{self.rounds:02d}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _trainings_can_be_shared(self) -> Self:
+        """Before anything is computed: every process of a training takes an equal part of each batch."""
+        name = self.class_of_training
+        processes = self.classes.of(name).processes
+        shared = {
+            "policy.problems_per_update": self.policy.problems_per_update,
+            **{
+                f"{stage}.batch_size": getattr(self, stage).batch_size
+                for stage in ("first_prm", "later_prm", "first_orm", "later_orm")
+            },
+        }
+        for field, size in shared.items():
+            if size % processes:
+                raise ValueError(
+                    f"{field} is {size}, which the {processes} processes of class {name} cannot share equally; make it "
+                    f"a multiple, or set classes.{name}.launch"
+                )
+        return self
+
+    @property
+    def class_of_training(self) -> ClassName:
+        return self.training_class or self.model_class
 
     def annotator_of(self, k: int) -> AnnotatorName:
         return self.annotators.get(f"r{k:02d}", self.annotator)

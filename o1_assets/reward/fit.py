@@ -20,6 +20,7 @@ from o1_assets.reward.optimizer import MuonAdamW
 from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
 from o1_assets.training.checkpoint import Checkpoints
+from o1_assets.training.processes import processes, share, summed, trainer_arguments
 from o1_assets.training.trainer import KeepState
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
@@ -53,7 +54,7 @@ def fit(
             model=model,
             args=TrainingArguments(
                 output_dir=str(scratch),
-                per_device_train_batch_size=config.batch_size,
+                per_device_train_batch_size=share(config.batch_size, "batch_size"),
                 max_steps=updates,
                 train_sampling_strategy="sequential",
                 logging_steps=LOG_EVERY,
@@ -65,6 +66,7 @@ def fit(
                 remove_unused_columns=False,
                 use_cpu=not torch.cuda.is_available(),
                 seed=seed,
+                **trainer_arguments(),
             ),
             data_collator=collate_items,
             train_dataset=list(items),
@@ -79,7 +81,10 @@ def fit(
 
 
 class SharingTrainer(Trainer):
-    """On CPUs each core takes a share of a batch's rows (see `parallel`); the gradient is that of the whole."""
+    """On CPUs each core takes a share of a batch's rows (see `parallel`); the gradient is that of the whole.
+
+    Several processes share a batch too; then each computes its rows in one piece.
+    """
 
     def __init__(self, pool: ThreadPoolExecutor, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -91,9 +96,9 @@ class SharingTrainer(Trainer):
         inputs: dict[str, torch.Tensor | Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        assert isinstance(model, RewardModel)
-        if self.args.device.type != "cpu":
+        if self.args.device.type != "cpu" or processes() > 1:
             return super().training_step(model, inputs, num_items_in_batch)
+        assert isinstance(model, RewardModel)
         model.train()
         threads = torch.get_num_threads()
         parts = [{name: value[i::threads] for name, value in inputs.items()} for i in range(threads)]
@@ -106,6 +111,22 @@ class SharingTrainer(Trainer):
             self.pool, lambda share: share(), loss_of, [p for p in model.parameters() if p.requires_grad]
         )
         return torch.tensor(loss)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Gradients are averaged over the processes: each one's mean is weighted by what it has labelled."""
+        if processes() == 1:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        outputs = model(**inputs)
+        weight = self.accelerator.unwrap_model(model).label_weight(inputs["labels"])
+        of_all = weight * processes() / summed(weight)
+        loss = outputs["loss"] * of_all if weight else outputs["logits"].sum() * 0.0
+        return (loss, outputs) if return_outputs else loss
 
 
 def _share(model: RewardModel, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:

@@ -66,7 +66,8 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
     earlier = {f"labels_{i:02d}": f"{round_name(i)}/labels" for i in range(k + 1)}
     outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
-    models = {"resource_class": profile.model_class}
+    models: dict[str, Any] = {"resource_class": profile.model_class}
+    training: dict[str, Any] = {"resource_class": profile.class_of_training, "launches": True}
     imported = imported_round(settings.imported, profile.label_source, k)
     # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
     rolls_out = profile.annotator_of(k) == "monte_carlo" and imported is None
@@ -137,7 +138,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             f"PRM v{k}: predicts negative, neutral or positive at each step's end.",
             MODEL,
             checks=reward_checks.PRM,
-            **models,
+            **training,
         ),
         artifact(
             "orm",
@@ -151,7 +152,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             },
             f"ORM v{k}: predicts whether the final answer is right, from uniform samples.",
             MODEL,
-            **models,
+            **training,
         ),
         artifact(
             "policy",
@@ -166,7 +167,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             },
             f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models and tree search.",
             MODEL,
-            **models,
+            **training,
         ),
         artifact(
             "eval",

@@ -34,7 +34,7 @@ class ManifestCost(BaseModel):
 class Environment(BaseModel):
     """What the computation ran on; recorded for the audit, never part of the cache key.
 
-    threads and engine are what a replay computes with again.
+    threads and engine are what a replay computes with again. processes: of a training that several shared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +45,7 @@ class Environment(BaseModel):
     hardware: str
     threads: int
     engine: str = "transformers"
+    processes: int = 1
 
 
 class Manifest(BaseModel):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from o1_assets.files import sha256, sync
 from o1_assets.settings import checkpoint_seconds
+from o1_assets.training.processes import rank
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Task
@@ -51,7 +52,7 @@ class Checkpoints:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """An empty folder for what a trainer writes and nobody needs; a killed run's is not left in /tmp."""
-        if self.folder is None:
+        if self.folder is None or rank():
             with tempfile.TemporaryDirectory() as temporary:
                 yield Path(temporary)
             return
@@ -62,8 +63,9 @@ class Checkpoints:
         shutil.rmtree(folder, ignore_errors=True)
 
     def due(self) -> bool:
-        """Whether enough time has passed for the next save to stay within COST_SHARE."""
-        if self.folder is None:
+        """Whether enough time has passed for the next save to stay within COST_SHARE. Of several processes of a
+        training one saves: they all hold the same."""
+        if self.folder is None or rank():
             return False
         wait = max(self.seconds, self._cost / COST_SHARE) if self.seconds else 0.0
         return time.monotonic() - self._last >= wait

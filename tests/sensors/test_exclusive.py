@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from o1_assets import run_lock
+from o1_assets.profiles.load import load_profile
 from o1_assets.run_lock import RunLock
 from resources.compute import executor
 from resources.exclusive import _Exclusive, exclusive
@@ -36,9 +37,10 @@ def context(status: dg.DagsterRunStatus, lines: list[str]) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", ["in_process", "multiprocess"])
+@pytest.mark.parametrize("name", ["local", "local-gpu"])
 def test_the_profiles_executor_stays_what_it_is(name: str, tmp_path: Path) -> None:
-    inner, outer = executor(name), exclusive(executor(name), RunLock(tmp_path / "run.lock"))
+    inner = executor(load_profile("nano", f"executor={name}"))
+    outer = exclusive(inner, RunLock(tmp_path / "run.lock"))
     assert outer.name == inner.name
     assert outer.get_requirements({}) == inner.get_requirements({})
 

@@ -1,0 +1,150 @@
+"""One training as several processes, one a GPU: what Dagster starts through Pipes, and what runs by hand as well.
+
+    accelerate launch --multi_gpu --num_processes 8 -m o1_assets.train r03/policy
+
+O1_HOME, O1_PROFILE and O1_SET say which. Process 0 finds the inputs, stores the artifact and writes its manifest, as
+`o1 run` would; the others compute their share of each batch and write nothing that stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from o1_assets.artifact import Artifact, Task
+from o1_assets.cli.errors import EXPECTED
+from o1_assets.engine.interface import Engine
+from o1_assets.graph import build_graph
+from o1_assets.materialize import Made, materialize, prepare_compute
+from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.profile import Profile
+from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
+
+Say = Callable[[str], None]
+
+
+class NotShared(Exception):
+    """The key is none of a training that several processes can share."""
+
+
+SAID: tuple[type[Exception], ...] = (*EXPECTED, NotShared)
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(
+            f"usage: accelerate launch ... -m o1_assets.train KEY; got {' '.join(sys.argv[1:]) or 'no key'}"
+        )
+    with _listener() as (say, report):
+        try:
+            settings = Settings.load()
+            profile = load_profile(settings.profile)
+            artifact = _wanted(sys.argv[1], profile, settings)
+            made = make(artifact, profile, ArtifactStore(settings.store, settings.work), say)
+        except SAID as error:
+            report({"error": str(error)})
+            return
+        if made is not None:
+            report({"version": made.manifest.version, "cached": made.cached})
+
+
+def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -> Made | None:
+    """What process 0 made, or found; None in the others. Raises what `materialize` does."""
+    from accelerate import PartialState
+    from torch import cuda
+
+    from o1_assets.engine.open import open_engine
+    from o1_assets.training.processes import rank
+
+    def opened(checkpoint: Path) -> Engine:
+        return open_engine(checkpoint, profile.engine)
+
+    prepare_compute(profile.threads, artifact.resource_class)
+    PartialState(cpu=not cuda.is_available())
+    if rank():
+        _assist(artifact, opened)
+        return None
+    called = False
+
+    def begin(task: Task) -> None:
+        nonlocal called
+        called = True
+        _hand_out(replace(task, open_engine=_nothing, progress=_nothing))
+
+    try:
+        return materialize(
+            artifact,
+            store,
+            profile=profile.name,
+            open_engine=opened,
+            threads=profile.threads,
+            engine=profile.engine,
+            progress=say,
+            begin=begin,
+        )
+    finally:
+        if not called:
+            _hand_out(None)
+
+
+def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
+    """Computes with process 0, on the same inputs, into a folder that goes."""
+    task = _hand_out(None)
+    if task is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            own = replace(task, out=Path(folder), open_engine=opened)
+            artifact.compute(own, artifact.config)
+
+
+def _hand_out(task: Task | None) -> Task | None:
+    """Process 0's task, in every process; None when there is nothing to compute."""
+    from o1_assets.training.processes import gathered
+
+    return gathered(task)[0]
+
+
+def _nothing(about: Any) -> Any:
+    """Stands in a task for what cannot be sent to another process."""
+
+
+def _wanted(key: str, profile: Profile, settings: Settings) -> Artifact:
+    graph = build_graph(profile, settings)
+    able = [key for key, artifact in graph.items() if artifact.launches]
+    if key not in able:
+        raise NotShared(f"{key!r} is not trained by several processes here; {', '.join(able)} are")
+    return graph[key]
+
+
+@contextmanager
+def _listener() -> Iterator[tuple[Say, Callable[[dict[str, Any]], None]]]:
+    """Where lines and the result go: to Dagster where Pipes is there, else to the terminal. Process 0 alone speaks."""
+    if os.environ.get("RANK", "0") != "0":
+        yield _nothing, _nothing
+    elif "DAGSTER_PIPES_CONTEXT" in os.environ:
+        from dagster_pipes import open_dagster_pipes
+
+        with open_dagster_pipes() as pipes:
+            yield pipes.log.info, pipes.report_custom_message
+    else:
+        yield _print, _finish
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _finish(result: dict[str, Any]) -> None:
+    if "error" in result:
+        sys.exit(f"o1: {result['error']}")
+    print(result["version"])
+
+
+if __name__ == "__main__":
+    main()

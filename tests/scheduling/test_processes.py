@@ -1,0 +1,69 @@
+"""Two processes that share a training come to what one comes to: the same data in the same order, the same losses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from o1_assets.launch import command
+from o1_assets.settings import PROJECT
+
+
+def launch(folder: Path, processes: int) -> subprocess.Popen[str]:
+    """The trainings in that many processes of `accelerate launch`, as the graph's own are started."""
+    words = command("", processes)
+    return subprocess.Popen(
+        [*words[: words.index("-m", 3)], "-m", "tests.scheduling.trainings", str(folder)],
+        cwd=PROJECT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(PROJECT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path, dict[str, Any]]:
+    """(folder, what the trainings came to) of one process and of two."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    started = [launch(folder, n) for n, folder in enumerate(folders, 1)]
+    said = [process.communicate(timeout=280)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in said)
+    one, two = (json.loads((folder / "trainings.json").read_text()) for folder in folders)
+    assert (one["processes"], two["processes"]) == (1, 2)
+    return folders[0], one, folders[1], two
+
+
+@pytest.mark.parametrize("training", ["sft", "prm", "policy"])
+def test_two_processes_read_the_same_rows_in_the_same_order(both: Any, training: str) -> None:
+    _, alone, _, shared = both
+    assert len(alone[training]["batches"]) > 2
+    assert shared[training]["batches"] == alone[training]["batches"]
+
+
+@pytest.mark.parametrize("training", ["sft", "prm"])
+def test_their_losses_and_figures_are_those_of_one(both: Any, training: str) -> None:
+    _, alone, _, shared = both
+    assert shared[training]["figures"] == pytest.approx(alone[training]["figures"], rel=1e-3, nan_ok=True)
+
+
+def test_the_curve_of_a_policy_counts_what_all_of_them_sampled(both: Any) -> None:
+    _, alone, _, shared = both
+    assert shared["policy"]["tokens"] == alone["policy"]["tokens"]
+    for own, together in zip(alone["policy"]["curve"], shared["policy"]["curve"], strict=True):
+        assert together == pytest.approx(own, rel=1e-3, nan_ok=True)
+
+
+@pytest.mark.parametrize("training", ["sft", "prm", "policy"])
+def test_they_end_in_the_same_weights(both: Any, training: str) -> None:
+    from safetensors.numpy import load_file
+
+    one, _, two, _ = both
+    alone, shared = (load_file(folder / f"{training}.safetensors") for folder in (one, two))
+    assert set(alone) == set(shared)
+    apart = max(float(abs(alone[name] - shared[name]).max()) for name in alone)
+    assert apart < 2e-4
