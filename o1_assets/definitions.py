@@ -16,10 +16,12 @@ from o1_assets.graph import build_graph
 from o1_assets.labels.studio.connection import labeling_home
 from o1_assets.labels.studio.hook import studio_pull
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.needs import check_needs
 from o1_assets.profiles.profile import Profile
 from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
 from o1_assets.settings import Settings
+from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
 from resources.compute import executor
 from resources.engine import EngineResource
@@ -43,6 +45,11 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
         tidy(store)
         report_unknown(instance, graph, store)
 
+    def check(keys: set[str]) -> None:
+        store = ArtifactStore(settings.store, settings.work)
+        fresh = {key for key, s in graph_status(graph, store).items() if s.state == "fresh"}
+        check_needs(profile, settings, (keys & graph.keys()) - fresh)
+
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         asset_checks=checks_beside(graph.values()),
@@ -57,6 +64,7 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
             executor(profile.executor),
             RunLock(settings.lock),
             before,
+            check,
         ),
     )
 

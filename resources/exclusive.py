@@ -13,13 +13,16 @@ Before = Callable[[dg.DagsterInstance], object]
 
 
 def exclusive(
-    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = lambda instance: None
+    inner: dg.ExecutorDefinition,
+    lock: RunLock,
+    before: Before = lambda instance: None,
+    check: Callable[[set[str]], None] = lambda keys: None,
 ) -> dg.ExecutorDefinition:
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
     The second of two runs then finds what the first one made in the cache. `o1 run` brings its own executor and
     holds the lock itself. before: called under the lock, when no other run is at work; its failure is
-    a warning.
+    a warning. check: given the keys of what the run is to make, raises where it must not begin.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"
@@ -27,14 +30,16 @@ def exclusive(
         name=inner.name,
         config_schema=inner.config_schema,  # type: ignore[arg-type]  # it takes a made schema as well
         requirements=inner.get_requirements,
-        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before),
+        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before, check),
         description=inner.description,
     )
 
 
 class _Exclusive(dg.Executor):
-    def __init__(self, inner: dg.Executor, lock: RunLock, before: Before = lambda instance: None) -> None:
-        self.inner, self.lock, self.before = inner, lock, before
+    def __init__(
+        self, inner: dg.Executor, lock: RunLock, before: Before, check: Callable[[set[str]], None]
+    ) -> None:
+        self.inner, self.lock, self.before, self.check = inner, lock, before, check
 
     @property
     def retries(self) -> Any:
@@ -61,4 +66,5 @@ class _Exclusive(dg.Executor):
                 self.before(plan_context.instance)
             except Exception as error:
                 plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
+            self.check({key.replace("__", "/") for key in execution_plan.step_keys_to_execute})
             yield from self.inner.execute(plan_context, execution_plan)

@@ -167,7 +167,7 @@ def ask(
     store = ArtifactStore(settings.store, settings.work)
     chosen = choose_models(store, profile, way.strategy.reads, model)
     thinker = _load(store, profile, chosen)
-    prompts = [profile.policy.prompt_template.format(question=question.text) for question in asked]
+    prompts = [profile.policy.prompt_template.replace("{question}", question.text) for question in asked]
     check_readable(asked, prompts, thinker.policy.tokenizer, way.budget.solution_tokens)
     for question in asked:
         if question.warning():

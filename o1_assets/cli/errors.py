@@ -11,6 +11,7 @@ from o1_assets.dagster_instance import InstanceLost
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError
+from o1_assets.profiles.needs import Unmet
 from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
 from o1_assets.search.models import UnknownModel
@@ -27,6 +28,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     Busy,
     MissingInput,
     ProfileError,
+    Unmet,
     StoreError,
     ScratchLost,
     InstanceLost,

@@ -13,6 +13,7 @@ from o1_assets.cli.console import Console
 from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.needs import check_needs
 from o1_assets.progress import watched_by
 from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
@@ -80,6 +81,7 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
     record = RunRecord(settings.runs)
     if not selected:
         return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
+    check_needs(profile, settings, selected)
     console = Console(len(selected), record)
     failure = _execute(settings, store, graph, profile.threads, selected, console, run_id)
     record.write()

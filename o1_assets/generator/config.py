@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.artifact import StageConfig
+from o1_assets.training.config import TuningConfig
 
 
 class SamplesConfig(StageConfig):
@@ -38,6 +39,7 @@ class SftConfig(StageConfig):
     batch_size: int = Field(64, gt=0, description="solutions an update")
     warmup_ratio: float = Field(0.05, ge=0, lt=1, description="share of updates with rising learning rate")
     max_length: int = Field(512, gt=0, description="longest prompt and solution in tokens")
+    tuning: TuningConfig = TuningConfig()
     prompt_template: str = Field(
         "{question}\n", description="the prompt the generator and policies will be given"
     )

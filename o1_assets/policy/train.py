@@ -33,8 +33,10 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     """
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.score import load_scorer
+    from o1_assets.training.tuning import finish, prepare
 
-    model = load_causal_lm(task.inputs["policy"])
+    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
+    prepare(model, config.tuning, derive_seed(task.seed, "lora"))
     tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
@@ -49,6 +51,7 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
         Checkpoints.of(task),
         scorer.cost,
     )
+    finish(model, config.tuning)
     model.save_pretrained(task.out)
     tokenizer.save_pretrained(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
@@ -60,7 +63,7 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
         + scorer.cost()
         + Cost(
             flops=flops_generate(parameters, collector.tokens_generated)
-            + flops_train(parameters, tokens_trained),
+            + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
             tokens_generated=collector.tokens_generated,
             tokens_trained=tokens_trained,
         )
@@ -92,6 +95,7 @@ def train_policy(
     scored: what `rewards` has cost in this process. Returns the learning curve (one row an update), the collector
     with its counts, and the tokens trained on.
     """
+    import torch
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
 
@@ -99,6 +103,7 @@ def train_policy(
     from o1_assets.parallel import workers
     from o1_assets.policy.grpo import ProcessGRPOTrainer
     from o1_assets.training.trainer import KeepState
+    from o1_assets.training.tuning import pieces
 
     rows = [
         {"prompt": config.prompt_template.replace("{question}", problem["question"])} for problem in problems
@@ -116,7 +121,8 @@ def train_policy(
 
     def groups(prompts: list[str], update: int) -> list[list[Rollout]]:
         nonlocal tokens_trained
-        made = collector.groups(prompts, update)
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=config.tuning.autocast):
+            made = collector.groups(prompts, update)
         tokens_trained += sum(
             len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
             for group in made
@@ -152,7 +158,7 @@ def train_policy(
             processing_class=tokenizer,
             callbacks=[keep],
             groups=groups,
-            chunks=config.chunks,
+            chunks=pieces(config.problems_per_update * config.group_size, config.tuning, config.chunks),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
@@ -163,6 +169,8 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
     """TRL's arguments: one on-policy update a batch, and nothing logged, saved or reported by TRL."""
     import torch
     from trl import GRPOConfig
+
+    from o1_assets.training.tuning import trainer_arguments
 
     return GRPOConfig(
         output_dir=str(scratch),
@@ -184,9 +192,8 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         max_grad_norm=config.max_grad_norm,
         shuffle_dataset=False,
         seed=seed,
-        bf16=False,
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=False,
+        **trainer_arguments(config.tuning),
         dataloader_pin_memory=False,
         logging_strategy="no",
         save_strategy="no",

@@ -57,10 +57,12 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     from o1_assets.problems.answers import extract_answer
     from o1_assets.reward.model import ORM_CLASSES, save_reward_model, start_reward_model
     from o1_assets.reward.score import load_scorer
+    from o1_assets.training.tuning import finish, prepare
 
     torch.manual_seed(derive_seed(task.seed, "head"))
     edges = config.probability_edges if config.probability_feature else None
-    model = start_reward_model(task.inputs["init"], ORM_CLASSES, edges)
+    model = start_reward_model(task.inputs["init"], ORM_CLASSES, edges, config.tuning.weights)
+    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), also=model.new_modules())
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
     problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
@@ -83,10 +85,11 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     trained = [i for i, s in enumerate(solved) if not held_out(s.problem_id, config.holdout)]
     judged = [i for i in range(len(solved)) if i not in set(trained)]
     history, tokens = _learn(model, material, solved, trained, config, task)
+    finish(model.backbone, config.tuning)
     save_reward_model(model, task.inputs["init"], task.out)
     size = non_embedding_parameters(model.backbone)
     looked = sum(len(row) for row in material.rows) * (config.iterations + 1)
-    cost += Cost(flops_train(size, tokens), tokens_trained=tokens)
+    cost += Cost(flops_train(size, tokens, config.tuning.lora is not None), tokens_trained=tokens)
     cost += Cost(flops_score(size, looked), tokens_scored=looked)
     return Outcome(
         figures={
@@ -134,6 +137,8 @@ def _material(
 
 def _leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[list[int]], list[StepSequence]]:
     """Every path of the tree to a node without whole children: the indices of its nodes, and its tokens."""
+    from o1_assets.engine.steps import close_last
+
     prompt = tuple(solved.tree.prompt_ids)
     nodes, sequences = [], []
     for node in solved.tree.nodes[1:]:
@@ -146,6 +151,7 @@ def _leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[li
             tokens += own
             ends.append(len(tokens) - 1)
         nodes.append([step.index for step in path])
+        tokens, ends = close_last(tokens, ends, tokenizer)
         sequences.append(StepSequence(tuple(tokens), len(prompt), tuple(ends)))
     return nodes, sequences
 

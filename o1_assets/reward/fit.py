@@ -21,6 +21,7 @@ from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
 from o1_assets.training.checkpoint import Checkpoints
 from o1_assets.training.trainer import KeepState
+from o1_assets.training.tuning import pieces, trainer_arguments
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
 """A row, the class of each of its tokens (-100: none) or the chance of the second of two classes (NaN: none), the
@@ -50,6 +51,7 @@ def fit(
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = SharingTrainer(
             pool=pool,
+            cut=pieces(config.batch_size, config.tuning),
             model=model,
             args=TrainingArguments(
                 output_dir=str(scratch),
@@ -65,6 +67,7 @@ def fit(
                 remove_unused_columns=False,
                 use_cpu=not torch.cuda.is_available(),
                 seed=seed,
+                **trainer_arguments(config.tuning),
             ),
             data_collator=collate_items,
             train_dataset=list(items),
@@ -79,11 +82,12 @@ def fit(
 
 
 class SharingTrainer(Trainer):
-    """On CPUs each core takes a share of a batch's rows (see `parallel`); the gradient is that of the whole."""
+    """A batch's rows go through the model in `cut` pieces, on CPUs at least one for each core (see `parallel`); the
+    gradient is that of the whole."""
 
-    def __init__(self, pool: ThreadPoolExecutor, **kwargs: Any) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, cut: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.pool = pool
+        self.pool, self.cut = pool, cut
 
     def training_step(
         self,
@@ -92,20 +96,34 @@ class SharingTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         assert isinstance(model, RewardModel)
-        if self.args.device.type != "cpu":
-            return super().training_step(model, inputs, num_items_in_batch)
         model.train()
-        threads = torch.get_num_threads()
-        parts = [{name: value[i::threads] for name, value in inputs.items()} for i in range(threads)]
+        on_cpu = self.args.device.type == "cpu"
+        count = max(self.cut, torch.get_num_threads() if on_cpu else 1)
+        parts = [{name: value[i::count] for name, value in inputs.items()} for i in range(count)]
         parts = [part for part in parts if model.label_weight(part["labels"])]
         weights = [model.label_weight(part["labels"]) for part in parts]
         loss_of = [
             partial(_share, model, part, w / sum(weights)) for part, w in zip(parts, weights, strict=True)
         ]
+        if not on_cpu:
+            return self._one_by_one(model, parts, [w / sum(weights) for w in weights])
         loss = backward(
             self.pool, lambda share: share(), loss_of, [p for p in model.parameters() if p.requires_grad]
         )
         return torch.tensor(loss)
+
+    def _one_by_one(
+        self, model: RewardModel, parts: Sequence[dict[str, torch.Tensor]], weights: Sequence[float]
+    ) -> torch.Tensor:
+        """On a GPU: only one piece's activations are held at a time, and gradients add up in place."""
+        total = torch.zeros((), device=self.args.device)
+        for part, weight in zip(parts, weights, strict=True):
+            part = self._prepare_inputs(part)
+            with self.compute_loss_context_manager():
+                loss = _share(model, part, weight)
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
 
 
 def _share(model: RewardModel, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:
@@ -116,9 +134,11 @@ def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:
     """Muon for the matrices inside the layers; AdamW for embeddings, norms and head, and for the feature."""
     matrices, others, feature = [], [], []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if name.startswith("feature."):
             feature.append(parameter)
-        elif ".layers." in name and parameter.ndim == 2:
+        elif config.optimizer == "muon" and ".layers." in name and parameter.ndim == 2:
             matrices.append(parameter)
         else:
             others.append(parameter)

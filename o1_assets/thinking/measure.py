@@ -49,7 +49,7 @@ def measure(task: Task, model: str, problems: Sequence[dict[str, Any]], config: 
         answer_start=config.answer_prefix + " ",
         temperature=config.temperature,
     )
-    prompts = [config.prompt_template.format(question=problem["question"]) for problem in problems]
+    prompts = [config.prompt_template.replace("{question}", problem["question"]) for problem in problems]
     generated = 0
 
     def think(strategy: Strategy, tokens: int, *purpose: object) -> list[Found]:
