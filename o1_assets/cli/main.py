@@ -398,7 +398,9 @@ def reopen_labels(
 
 @labels.command("import-prm800k")
 def import_labels(
-    folder: Annotated[Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...")],
+    folder: Annotated[
+        Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...; hub fetches them")
+    ],
     name: Annotated[str, typer.Option(help="what the profile calls the source")] = "prm800k",
     profile: ProfileOption = None,
     as_json: JsonOption = False,

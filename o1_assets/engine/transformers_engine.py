@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**34
+CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**33
 """Keys and values of a batch take at most so much, on CPUs for each core."""
 COMPACT_AT = 0.2
 """Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others."""

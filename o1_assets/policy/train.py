@@ -95,7 +95,6 @@ def train_policy(
     scored: what `rewards` has cost in this process. Returns the learning curve (one row an update), the collector
     with its counts, and the tokens trained on.
     """
-    import torch
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
 
@@ -121,8 +120,7 @@ def train_policy(
 
     def groups(prompts: list[str], update: int) -> list[list[Rollout]]:
         nonlocal tokens_trained
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=config.tuning.autocast):
-            made = collector.groups(prompts, update)
+        made = collector.groups(prompts, update)
         tokens_trained += sum(
             len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
             for group in made

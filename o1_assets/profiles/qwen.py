@@ -35,7 +35,7 @@ REVISIONS = {
     "1.5B": "4a83ca6e4526a4f2da3aa259ec36c259f66b2ab2",
     "7B": "b101308fe89651ea5ce025f25317fea6fc07e96e",
 }
-MICRO_BATCH = {"1.5B": 8, "7B": 4}
+MICRO_BATCH = {"1.5B": 8, "7B": 2}
 
 
 def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
@@ -54,7 +54,7 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
     held = TuningConfig(
         lora=None if full else LoraConfig(rank=32, alpha=64.0),
         weights="float32" if full else "bfloat16",
-        autocast=full,
+        autocast=True,
         gradient_checkpointing=True,
         micro_batch=MICRO_BATCH[size],
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from o1_assets.artifact import StageConfig
 
@@ -32,10 +32,10 @@ class TuningConfig(StageConfig):
     )
     weights: Precision = Field(
         "float32",
-        description="precision that weights are held and stored in; bfloat16 loses most of a small update of all "
-        "weights, so it goes with lora",
+        description="precision that weights are held and stored in; bfloat16 with lora and autocast only, because it "
+        "rounds most of a small update away",
     )
-    autocast: bool = Field(False, description="multiply in bfloat16, on GPUs that have it")
+    autocast: bool = Field(False, description="multiply in bfloat16, whatever the weights are held in")
     gradient_checkpointing: bool = Field(
         False,
         description="keep each layer's input only and compute the rest again: a third more compute, far less memory",
@@ -45,3 +45,9 @@ class TuningConfig(StageConfig):
         gt=0,
         description="most sequences that go through the model at once; an update adds up their gradients. null: all",
     )
+
+    @model_validator(mode="after")
+    def _updates_are_kept(self) -> Self:
+        if self.weights == "bfloat16" and (self.lora is None or not self.autocast):
+            raise ValueError("weights in bfloat16 need lora, whose updates stay in float32, and autocast")
+        return self

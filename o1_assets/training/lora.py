@@ -37,6 +37,9 @@ def add_lora(model: Any, config: LoraConfig, seed: int) -> None:
     torch.manual_seed(seed)
     wanted = PeftConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(config.targets))
     inject_adapter_in_model(wanted, model)
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # in bfloat16 most of a small update would be rounded away
+            parameter.data = parameter.data.float()
 
 
 def merge_lora(model: Any) -> None:

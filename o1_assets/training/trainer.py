@@ -80,5 +80,6 @@ class KeepState(TrainerCallback):
 
 def _trained(model: Any) -> dict[str, Any]:
     """The state of a model without its frozen weights, which are those of the checkpoint it began as."""
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    named = model.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in named if not parameter.requires_grad}
     return {name: value for name, value in model.state_dict().items() if name not in frozen}

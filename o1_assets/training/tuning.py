@@ -14,7 +14,7 @@ def prepare(model: Any, tuning: TuningConfig, seed: int, also: tuple[Any, ...] =
         return
     add_lora(model, tuning.lora, seed)
     for module in also:
-        module.requires_grad_(True)
+        module.requires_grad_(True).float()
 
 
 def finish(model: Any, tuning: TuningConfig) -> None:
