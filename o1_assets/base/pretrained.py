@@ -139,14 +139,13 @@ def _prepare(model: Any, tokenizer: Any, config: Pretrained) -> None:
     """Ends, padding and steps, each said once, in what every descendant inherits."""
     from transformers import GenerationConfig
 
-    ends = [tokenizer.convert_tokens_to_ids(token) for token in config.end_tokens]
-    unknown = [
-        token for token, i in zip(config.end_tokens, ends, strict=True) if i in (None, tokenizer.unk_token_id)
-    ]
+    vocabulary = tokenizer.get_vocab()
+    unknown = [token for token in config.end_tokens if token not in vocabulary]
     if unknown:
         raise BaseUnavailable(
             f"the tokenizer has no token {', '.join(map(repr, unknown))}: correct base.end_tokens"
         )
+    ends = [vocabulary[token] for token in config.end_tokens]
     if config.end_tokens:
         tokenizer.eos_token = config.end_tokens[0]
     if tokenizer.pad_token_id is None:

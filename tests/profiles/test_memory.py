@@ -31,7 +31,9 @@ def rows() -> Iterator[str]:
 
 
 def test_the_table_is_what_the_numbers_come_to_and_fits_one_gpu() -> None:
-    stated = [line for line in DOC.read_text().splitlines() if line.startswith(("| SFT", "| PRM", "| policy"))]
+    stated = [
+        line for line in DOC.read_text().splitlines() if line.startswith(("| SFT", "| PRM", "| policy"))
+    ]
     assert stated == list(rows())
     assert all(float(line.split("|")[-2]) < 0.9 * 80e9 / 2**30 for line in stated)
 

@@ -65,7 +65,9 @@ def test_a_killed_one_ends_in_the_same_bytes_and_saves_no_frozen_weight(
         Checkpoints, "_write", lambda self, *args: (saved.append(args[-1]["model"]), write(self, *args))[1]
     )
     whole = trained(inputs, tmp_path / "whole")
-    _, folder, lines = killed_then_resumed(make_generator, CONFIG, inputs, tmp_path / "cut", monkeypatch, saves=2)
+    _, folder, lines = killed_then_resumed(
+        make_generator, CONFIG, inputs, tmp_path / "cut", monkeypatch, saves=2
+    )
     assert any("continues at update" in line for line in lines)
     assert (folder / "model.safetensors").read_bytes() == (
         tmp_path / "whole" / "model.safetensors"
