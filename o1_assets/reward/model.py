@@ -107,6 +107,13 @@ class RewardModel(nn.Module):
         present = labels[labels != -100]
         return float(len(present) if self.class_weights is None else self.class_weights[present].sum())
 
+    def gradient_checkpointing_enable(self, **options: Any) -> None:
+        """What a Trainer asks of a model that is to keep less while it trains."""
+        self.backbone.gradient_checkpointing_enable(**options)
+
+    def gradient_checkpointing_disable(self) -> None:
+        self.backbone.gradient_checkpointing_disable()
+
     def new_modules(self) -> tuple[nn.Module, ...]:
         """What no pre-trained checkpoint has: the head that classifies, and the feature."""
         head = cast(nn.Module, getattr(self.backbone, "score", None) or self.backbone.classifier)
