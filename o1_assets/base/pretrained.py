@@ -98,10 +98,10 @@ def _read_gguf(config: GgufBase) -> tuple[Any, Any]:
     where: Any = {"gguf_file": file.name, "local_files_only": True}
     expanded = AutoModelForCausalLM.from_pretrained(file.parent, dtype="float32", **where)
     # transformers refuses to save what it still calls quantised.
-    config = expanded.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    model = AutoModelForCausalLM.from_config(config, dtype=expanded.dtype)
+    shape = expanded.config
+    if hasattr(shape, "quantization_config"):
+        del shape.quantization_config
+    model = AutoModelForCausalLM.from_config(shape, dtype=expanded.dtype)
     model.load_state_dict(expanded.state_dict())
     tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
     for name in ("is_local", "local_files_only", "gguf_file"):

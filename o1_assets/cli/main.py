@@ -19,7 +19,9 @@ studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, l
 app.add_typer(labels, name="labels")
 labels.add_typer(studio, name="studio")
 
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="nano, smol or qwen; else O1_PROFILE, else nano")]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="nano, smol or qwen; else O1_PROFILE, else nano")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="override one number of the profile: --set prm.updates=200")

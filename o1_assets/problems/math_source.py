@@ -37,6 +37,7 @@ class MathProblems:
     def _from_hub(self, split: str) -> Iterator[Row]:
         from datasets import load_dataset
 
+        wanted: list[tuple[str, str | None, str, str]]
         if split == "test":
             wanted = [(TEST, None, "test", self.config.test_revision)]
         else:

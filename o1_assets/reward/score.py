@@ -164,8 +164,9 @@ def open_generator(path: Path) -> PreTrainedModel:
     from o1_assets.engine.checkpoint import load_causal_lm
 
     gpu = torch.cuda.is_available()
-    model: PreTrainedModel = load_causal_lm(path, "auto" if gpu else "float32", attn_implementation="sdpa")
-    return model.to("cuda" if gpu else "cpu").eval()
+    model: Any = load_causal_lm(path, "auto" if gpu else "float32", attn_implementation="sdpa")
+    opened: PreTrainedModel = model.to("cuda" if gpu else "cpu").eval()
+    return opened
 
 
 def _outcomes(classes: Sequence[NDArray[np.float64]]) -> list[float]:

@@ -52,7 +52,7 @@ def merge_lora(model: Any) -> None:
 
     for name, layer in list(model.named_modules()):
         if isinstance(layer, LoraLayer):
-            layer.merge()  # type: ignore[operator]
+            layer.merge()
             parent, _, own = name.rpartition(".")
             setattr(model.get_submodule(parent), own, layer.get_base_layer())
     if hasattr(model, "peft_config"):
