@@ -30,6 +30,11 @@ class SftSetConfig(StageConfig):
         4, gt=0, description="most solutions of one problem, so that easy ones do not dominate"
     )
     min_steps: int = Field(2, ge=1, description="fewest steps: a bare answer shows no reasoning")
+    references: str | None = Field(
+        None,
+        description="how the publishers' own {solution} and {answer} of a train problem are written, taken where no "
+        "sample of it is right: for models that solve next to nothing yet; null: own samples only",
+    )
 
 
 class SftConfig(StageConfig):

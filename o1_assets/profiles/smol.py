@@ -22,7 +22,7 @@ from o1_assets.thinking.config import ThinkingConfig
 from o1_assets.training.config import TuningConfig
 
 SMALLEST = 20
-MAX_TOKENS = 160
+MAX_TOKENS = 128
 STEP_TOKENS = 60
 ANSWER = "####"
 SYSTEM = (
@@ -78,12 +78,12 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
     learning: dict[str, Any] = {
         "optimizer": "adamw",
         "adamw_lr": 2e-5,
-        "batch_size": 8,
+        "batch_size": 4,
         "probability_feature": False,
     }
     rewards: dict[str, Any] = {**learning, "prompt_template": PROMPT, "tuning": tuning}
     asked: dict[str, Any] = {"prompt_template": PROMPT, "max_tokens": MAX_TOKENS, "answer_prefix": ANSWER}
-    step: dict[str, Any] = {"prompt_template": PROMPT, "max_step_tokens": STEP_TOKENS, "completions": 2}
+    step: dict[str, Any] = {"prompt_template": PROMPT, "max_step_tokens": STEP_TOKENS, "completions": 1}
     measured: dict[str, Any] = {**asked, "samples": 4, "step_samples": 4, "fooled_n": 4, "subsets": 200}
     return Profile(
         name="smol",
@@ -100,7 +100,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         problems=ProblemsConfig(source=Gsm8kSource(), train=size, test=size),
         base=PACKAGE if weights == "package" else HUB,
         samples=SamplesConfig(problems=size, per_problem=8, **{**asked, "prompt_template": FEW_SHOT}),
-        sft_set=SftSetConfig(),
+        sft_set=SftSetConfig(references="{solution}\n#### {answer}"),
         sft=SftConfig(learning_rate=2e-5, batch_size=4, prompt_template=PROMPT, tuning=tuning),
         first_solutions=SolutionsConfig(problems=half, samples=4, **asked),
         later_solutions=SolutionsConfig(problems=half, samples=4, **asked),
@@ -112,7 +112,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         later_orm=ORMConfig(updates=updates, **rewards),
         policy=PolicyConfig(
             updates=max(2, size // 20),
-            problems_per_update=4,
+            problems_per_update=2,
             group_size=4,
             learning_rate=1e-6,
             warmup_updates=0,
@@ -121,7 +121,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             max_steps=8,
             **asked,
         ),
-        round_eval=RoundEvalConfig(problems=half, **measured),
+        round_eval=RoundEvalConfig(problems=half, **{**measured, "samples": 2, "fooled_n": 2}),
         headline_eval=RoundEvalConfig(problems=size, **measured),
         summary=SummaryConfig(prompt_template=PROMPT),
         q_value=QValueConfig(
