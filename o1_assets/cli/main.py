@@ -31,6 +31,8 @@ SetOption = Annotated[
 def _settings(profile: str | None, overrides: list[str] | None = None) -> Settings:
     if overrides:
         os.environ["O1_SET"] = " ".join([os.environ.get("O1_SET", ""), *overrides]).strip()
+    if profile:  # whatever else reads the settings in this process has to read the same ones
+        os.environ["O1_PROFILE"] = profile
     return Settings.load(profile)
 
 
