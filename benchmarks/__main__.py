@@ -1,8 +1,13 @@
-"""`python -m benchmarks [NAME ...]`: runs them, prints a line each and updates benchmarks/results.json."""
+"""`python -m benchmarks [--home FOLDER] [NAME ...]`: runs them, prints a line each and updates results.json.
+
+Some need the models of a finished run: FOLDER, else O1_HOME, else .o1 in the project.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -12,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.registry import by_name, load
+from benchmarks.registry import by_name, load, load_comparison
 from o1_assets.files import json_bytes, replace_file
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -23,14 +28,27 @@ def main(arguments: list[str]) -> None:
         _part(*arguments[1:])
         return
     known = by_name()
-    unknown = sorted(set(arguments) - known.keys())
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--home", type=Path, help="O1_HOME of a finished run of nano")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    given = parser.parse_args(arguments)
+    if given.home:
+        os.environ["O1_HOME"] = str(given.home.resolve())
+    unknown = sorted(set(given.names) - known.keys())
     if unknown:
         raise SystemExit(f"there is no benchmark {unknown[0]!r}; choose of: {', '.join(known)}")
-    for names in together(arguments or list(known), known):
-        results = run(names, known)
+    failed = []
+    for names in together(given.names or list(known), known):
+        try:
+            results = run(names, known)
+        except subprocess.CalledProcessError:  # it said why, and the others can still run
+            failed += names
+            continue
         for key, row in results.items():
             print(f"{key:40} {row['value']:10.3f} ± {row['spread']:.3f} {row['unit']:8} {row['against']}")
         _save(results)
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(failed)}")
 
 
 def together(names: list[str], known: dict[str, str]) -> list[list[str]]:
@@ -43,6 +61,8 @@ def together(names: list[str], known: dict[str, str]) -> list[list[str]]:
 
 def run(names: list[str], known: dict[str, str]) -> dict[str, dict[str, Any]]:
     """The results of benchmarks on one folder: median time and highest peak memory of repetitions in turn."""
+    if load_comparison(known[names[0]]) is not None:
+        return _compared(names[0], known[names[0]])
     benchmarks = {name: load(known[name]) for name in names}
     measured: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -60,6 +80,13 @@ def run(names: list[str], known: dict[str, str]) -> dict[str, dict[str, Any]]:
         memory = name.replace("_seconds", "", 1) + "_peak_rss_gib"
         results[memory] = _row(max(gib), max(gib) - min(gib), "GiB", command, benchmark.AGAINST)
     return results
+
+
+def _compared(name: str, file: str) -> dict[str, dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        _child(file, "compare", folder, 0)
+        figures = json.loads(Path(folder, ".figures").read_text())
+    return {key: _row(command=f"python -m benchmarks {name}", **figure) for key, figure in figures.items()}
 
 
 def _row(value: float, spread: float, unit: str, command: str, against: str) -> dict[str, Any]:
@@ -85,8 +112,11 @@ def _child(file: str, part: str, folder: str, repetition: int) -> tuple[float, f
 
 
 def _part(file: str, part: str, folder: str, repetition: str) -> None:
-    benchmark = load(file)
-    if part == "prepare":
+    benchmark, comparison = load(file), load_comparison(file)
+    if comparison is not None:
+        figures = {name: vars(figure) for name, figure in comparison.compare().items()}
+        Path(folder, ".figures").write_bytes(json_bytes(figures))
+    elif part == "prepare":
         benchmark.prepare(Path(folder))
     else:
         benchmark.measure(Path(folder), int(repetition))

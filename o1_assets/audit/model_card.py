@@ -19,7 +19,7 @@ from o1_assets.store.store import ArtifactStore, StoreError
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 LINEAGE = "## Lineage"
-MODELS = ("model", "prm", "orm", "policy")
+MODELS = ("model", "prm", "orm", "policy", "q_value")
 """Stages whose artifacts are checkpoints; what is made from one has them as a start, not as data."""
 
 
@@ -31,10 +31,14 @@ def is_checkpoint(store: ArtifactStore, manifest: Manifest) -> bool:
 
 def write_card(store: ArtifactStore, manifest: Manifest) -> str:
     """Writes the card of a recorded checkpoint beside its manifest and returns it. Raises StoreError."""
-    ancestors = ancestry(store, manifest.key, manifest.version)
-    text = model_card(ancestors, partial(_labelers, store))
+    text = make_card(store, manifest)
     store.backend.write(card_name(manifest.key, manifest.version), text.encode())
     return text
+
+
+def make_card(store: ArtifactStore, manifest: Manifest) -> str:
+    """The card of a recorded checkpoint, from the manifests of all that it was made from. Raises StoreError."""
+    return model_card(ancestry(store, manifest.key, manifest.version), partial(_labelers, store))
 
 
 def read_card(store: ArtifactStore, key: str, version: str | None = None) -> str:

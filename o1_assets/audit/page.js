@@ -95,7 +95,9 @@ for (const node of document.querySelectorAll(".node")) {
 for (const anchor of document.querySelectorAll(".broken a"))
   anchor.addEventListener("click", event => { event.preventDefault(); choose(idOf(anchor.dataset.key, anchor.dataset.version), true); });
 svg.addEventListener("click", clear);
-show(audit.versions[audit.versions.length - 1]);
+const root = audit.versions.length - 1;
+show(audit.versions[root]);
 const first = audit.versions.findIndex(one => !one.ok);
 if (first >= 0) choose("v" + first, true);
 else if (location.hash.length > 1) choose(location.hash.slice(1), true);
+else document.getElementById("v" + root)?.scrollIntoView({ block: "nearest", inline: "nearest" });

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from o1_assets.artifact import Artifact, Outcome, Task
 from o1_assets.audit.circumstances import checkout
+from o1_assets.engine.available import EngineMissing
+from o1_assets.engine.interface import Engine
 from o1_assets.graph import build_graph
 from o1_assets.labels.source import LabelSource
 from o1_assets.materialize import prepare_compute
@@ -26,7 +27,7 @@ _ROUND = re.compile(r"r(\d\d)/")
 
 
 class CannotRemake(Exception):
-    """Today's code has no computation for this version; the message says which code has."""
+    """Today's code has no computation for this version, or this machine no engine; the message says what has."""
 
 
 def recorded_artifact(manifest: Manifest, profile: Profile, settings: Settings) -> Artifact:
@@ -55,11 +56,16 @@ def remake(
     out: Path,
     progress: Callable[[str], None],
 ) -> Outcome:
-    """Fills `out`. Raises what the compute function raises."""
+    """Fills `out`. Raises what the compute function raises, CannotRemake where it needs an engine that is not here."""
     from o1_assets.engine.open import open_engine
 
+    def opened(path: Path) -> Engine:
+        try:
+            return open_engine(path, manifest.environment.engine)
+        except EngineMissing as error:
+            raise CannotRemake(f"{manifest.key} was sampled on another engine: {error}") from None
+
     prepare_compute(manifest.environment.threads, artifact.resource_class)
-    opened = partial(open_engine, name=manifest.environment.engine)
     task = Task(inputs=inputs, out=out, seed=manifest.seed, open_engine=opened, progress=progress)
     return artifact.compute(task, artifact.config)
 

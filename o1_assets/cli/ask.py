@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.engine.available import require_engine
 from o1_assets.files import replace_file
 from o1_assets.profiles.load import load_profile
 from o1_assets.search.models import Chosen, choose_models, load_thinker
@@ -158,7 +159,7 @@ def ask(
     """Thinks about all questions in one batch. A question's answer does not depend on what else is asked.
 
     What is unusual about a question is said on stderr. Raises AskError, MissingInput, StoreError, UnknownModel,
-    UnreadableQuestion.
+    UnreadableQuestion, EngineMissing.
     """
     started = time.perf_counter()
     profile = load_profile(settings.profile)
@@ -166,6 +167,7 @@ def ask(
     asked = [read_question(question, profile) for question in questions]
     store = ArtifactStore(settings.store, settings.work)
     chosen = choose_models(store, profile, way.strategy.reads, model)
+    require_engine(profile.engine)
     thinker = _load(store, profile, chosen)
     prompts = [profile.policy.prompt_template.replace("{question}", question.text) for question in asked]
     check_readable(asked, prompts, thinker.policy.tokenizer, way.budget.solution_tokens)

@@ -8,8 +8,11 @@ from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
+from o1_assets.engine.available import EngineMissing
+from o1_assets.export.errors import ExportError
 from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
+from o1_assets.plan.gpus import PlanError
 from o1_assets.profiles.load import ProfileError
 from o1_assets.profiles.needs import Unmet
 from o1_assets.run_lock import Busy
@@ -33,8 +36,11 @@ EXPECTED: tuple[type[Exception], ...] = (
     ScratchLost,
     InstanceLost,
     DiskFull,
+    EngineMissing,
     BadDepth,
     LabelStudioError,
     LabelsError,
+    PlanError,
+    ExportError,
     FileNotFoundError,
 )

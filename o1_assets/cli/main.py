@@ -105,6 +105,48 @@ def status(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonO
 
 
 @app.command()
+def plan(
+    gpu: Annotated[
+        str, typer.Option(help="h100, a100, l40s, ...: an unknown name lists them; cpu: as measured")
+    ] = "cpu",
+    utilisation: Annotated[float, typer.Option(help="share of the GPU's peak that is reached")] = 0.3,
+    check: Annotated[
+        bool, typer.Option("--check", help="compare the plan with what the store's versions really took")
+    ] = False,
+    assume: Annotated[
+        list[str] | None, typer.Option(help="another assumption: --assume solution_tokens=300")
+    ] = None,
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+    ] = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the profile will take, before it is spent: tokens, FLOPs, hours, labels and people's hours, disk.
+
+    With --check the exit code is 1 if a stage was off by more than a factor of 1.5.
+    """
+    from o1_assets.cli import plan as planning
+
+    settings = _settings(profile, set_)
+    if not check:
+        made, speed = planning.plan(settings, with_ or (), gpu, utilisation, assume or ())
+        if as_json:
+            _print(planning.plan_json(made, speed))
+        else:
+            planning.print_plan(made, speed)
+        return
+    compared, taken = planning.check(settings, assume or ())
+    if as_json:
+        _print(planning.check_json(compared, taken))
+    else:
+        planning.print_check(compared, taken)
+    if not all(one.good for one in compared):
+        raise typer.Exit(1)
+
+
+@app.command()
 def audit(
     key: Annotated[str, typer.Argument(help="r03/prm")],
     version: Annotated[
@@ -257,6 +299,29 @@ def card(
         _print({"key": key, "card": text})
     else:
         print(text)
+
+
+@app.command("export")
+def export_checkpoint(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r10/policy")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="new, empty, or an earlier export")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+    ] = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a checkpoint as a folder for the Hugging Face Hub: weights, config, tokenizer, model card.
+
+    A reward model that reads the generator's log-probabilities comes with that generator.
+    """
+    from o1_assets.cli.export import export, export_json, export_lines
+
+    exported = export(_settings(profile), key, folder, version)
+    if as_json:
+        _print(export_json(exported))
+    else:
+        print(*export_lines(exported), sep="\n")
 
 
 @app.command("dagster-home", hidden=True)

@@ -47,7 +47,7 @@ class RunResult:
 def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
     """Brings the graph up to date, with the optional parts that are named.
 
-    Raises RunFailed; what was finished before stays finished.
+    Raises RunFailed, what was finished before stays finished; EngineMissing before anything is started.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     lock, run_id, said = RunLock(settings.lock), str(uuid.uuid4()), False

@@ -44,7 +44,12 @@ class Engine(Protocol):
     def sample(
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
     ) -> list[Sample]:
-        """One sample for each prompt (token ids), each with its own seed, whatever the batch around it."""
+        """One sample for each prompt (token ids), each with its own seed, whatever the batch around it.
+
+        A seed, any whole number modulo 2**64, gives the same sample on every engine, and a sample has the model's
+        distribution. Both hold up to the last bits of floating point: engines add in another order. Raises ValueError
+        if the numbers of prompts and seeds differ or a prompt is empty.
+        """
         ...
 
     def logprobs(
@@ -54,8 +59,9 @@ class Engine(Protocol):
         ...
 
     def remember(self) -> AbstractContextManager[None]:
-        """Within it a prefix that was read or written once is not read again. Results are the same, up to the last
-        bits; the model's weights must not change meanwhile."""
+        """Within it a prefix that was read or written once is not read again, but for less than one of the blocks
+        that the engine keeps prefixes in. Results are the same, up to the last bits; the model's weights must not
+        change meanwhile."""
         ...
 
     def close(self) -> None: ...

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from o1_assets.engine.available import require_engine
 from o1_assets.engine.interface import Engine
-
-ENGINES = ("transformers", "vllm")
 
 
 def open_engine(path: Path, name: str = "transformers", batch_size: int = 512) -> Engine:
-    """The checkpoint in a folder behind the engine of that name. Raises ValueError on an unknown name."""
-    if name == "transformers":
-        from o1_assets.engine.transformers_engine import TransformersEngine
+    """The checkpoint in a folder behind the engine of that name.
 
-        return TransformersEngine.open(path, batch_size)
+    Raises ValueError on an unknown name, EngineMissing where the engine cannot be opened here. batch_size is for
+    transformers; vLLM makes its own batches.
+    """
+    require_engine(name)
     if name == "vllm":
         from o1_assets.engine.vllm_engine import VllmEngine
 
         return VllmEngine(path)
-    raise ValueError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
+    from o1_assets.engine.transformers_engine import TransformersEngine
+
+    return TransformersEngine.open(path, batch_size)

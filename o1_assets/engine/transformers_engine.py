@@ -2,13 +2,14 @@
 
 What it does that `generate` does not: the cache is written in place, rows that are finished are dropped from
 the batch, a prompt that occurs many times is read once, and every sample has its own counter-based random
-stream, so it is the same in any batch (up to the last bits of floating point).
+stream, so it is the same in any batch (up to the last bits of floating point). Small Llamas are computed by
+`LlamaStep`, everything else by the model itself.
 What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-window and recurrent caches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ import torch
 from o1_assets.engine.cache import BufferCache
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
+from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 from o1_assets.engine.uniforms import uniforms
@@ -51,6 +53,7 @@ class TransformersEngine:
         self._newlines: torch.Tensor | None = None
         self._halves: torch.Tensor | None = None
         self._memory: Memory | None = None
+        self._step: LlamaStep | None = None
 
     @classmethod
     def open(cls, path: Path, batch_size: int = 512) -> TransformersEngine:
@@ -88,6 +91,8 @@ class TransformersEngine:
             )
 
         memory = self._memory if params.stop_at_step else None
+        if self._memory is None:
+            self._step = self._new_step()
         if memory is not None:
             memory.read(prompts)
         longest = max(map(len, prompts), default=0) + params.max_tokens
@@ -110,11 +115,15 @@ class TransformersEngine:
     @contextmanager
     def remember(self) -> Iterator[None]:
         """Within it no prefix of a step is read twice. The model's weights must not change meanwhile."""
-        self._memory = Memory(self.model)
+        self._memory, self._step = Memory(self.model), self._new_step()
         try:
             yield
         finally:
             self._memory = None
+
+    def _new_step(self) -> LlamaStep | None:
+        """Of the weights of this moment."""
+        return LlamaStep(self.model) if LlamaStep.fits(self.model) else None
 
     @torch.inference_mode()
     def _sample_batch(
@@ -125,16 +134,20 @@ class TransformersEngine:
         stops, halves = self._stops(params), self._half_stops(params)
         before = torch.zeros(len(prompts), dtype=torch.bool)
         streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
-        owners = np.arange(len(prompts))
+        owners = torch.arange(len(prompts))
         running = torch.ones(len(prompts), dtype=torch.bool)
+        tokens = torch.zeros(len(prompts), params.max_tokens, dtype=torch.long)
+        logprobs = torch.zeros(len(prompts), params.max_tokens)
+        lengths = torch.full((len(prompts),), params.max_tokens)
+        finished = torch.zeros(len(prompts), dtype=torch.bool)
         written: list[Written] = []
 
-        def leave(rows: Iterable[int]) -> None:
+        def leave(rows: torch.Tensor) -> None:
             """Rows of the cache that are about to go."""
-            if memory is not None and (going := list(rows)):
-                own = [int(owners[row]) for row in going]
-                tokens = [samples[i].token_ids for i in own]
-                written.append(memory.leave(cache, width, going, [prompts[i] for i in own], tokens))
+            if memory is not None and len(rows):
+                own = owners[rows].tolist()
+                new = [tokens[i, : int(lengths[i])].tolist() for i in own]
+                written.append(memory.leave(cache, width, rows.tolist(), [prompts[i] for i in own], new))
 
         memory = self._memory if params.stop_at_step else None
         if memory is None:
@@ -144,41 +157,35 @@ class TransformersEngine:
             cache, logits, mask, positions = self._continue(memory, prompts, params.max_tokens)
         width = cache.get_seq_length() - 1
         for position in range(params.max_tokens):
-            chosen, logprobs = _choose(logits, params.temperature, uniforms(streams, position))
-            stopped = stops[chosen]
+            chosen, likely = _choose(logits, params.temperature, uniforms(streams, position))
+            tokens[owners, position], logprobs[owners, position] = chosen, likely
+            ends = stops[chosen]
             if halves is not None:
-                stopped = stopped | (before & halves[1, chosen])
+                ends = ends | (before & halves[1, chosen])
                 before = halves[0, chosen]
-            for row, runs, token, logprob, stop in zip(
-                owners.tolist(),
-                running.tolist(),
-                chosen.tolist(),
-                logprobs.tolist(),
-                stopped.tolist(),
-                strict=True,
-            ):
-                if runs:
-                    sample = samples[row]
-                    sample.token_ids.append(token)
-                    sample.logprobs.append(logprob)
-                    sample.finished = stop
+            stopped = running & ends
+            ended = owners[stopped]
+            lengths[ended], finished[ended] = position + 1, True
             running &= ~stopped
             left = int(running.sum())
             if left == 0 or position + 1 == params.max_tokens:
                 break
             if left <= (1 - COMPACT_AT) * len(running):
-                leave(torch.nonzero(~running).squeeze(1).tolist())
+                leave(torch.nonzero(~running).squeeze(1))
                 kept = torch.nonzero(running).squeeze(1)
-                owners, streams, running = owners[kept.numpy()], streams[kept.numpy()], running[kept]
+                owners, streams, running = owners[kept], streams[kept.numpy()], running[kept]
                 before, chosen, kept = before[kept], chosen[kept], kept.to(device)
                 positions = positions[kept]
                 mask = None if mask is None else mask[kept]
                 cache.select(kept)
             if mask is not None:
                 mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-            logits = self._forward(chosen[:, None].to(device), mask, positions[:, None], cache)
+            logits = self._next(chosen.to(device), mask, positions, cache)
             positions = positions + 1
-        leave(range(len(owners)))
+        leave(torch.arange(len(owners)))
+        rows = zip(tokens.tolist(), logprobs.tolist(), lengths.tolist(), finished.tolist(), strict=True)
+        for sample, (ids, likelihoods, length, whole) in zip(samples, rows, strict=True):
+            sample.token_ids, sample.logprobs, sample.finished = ids[:length], likelihoods[:length], whole
         return written
 
     def _continue(
@@ -188,9 +195,19 @@ class TransformersEngine:
         device = self.model.device
         cache, mask, positions = memory.begin(prompts, new)
         mask, positions = mask.to(device), positions.to(device)
-        last = torch.tensor([[prompt[-1]] for prompt in prompts], device=device)
-        logits = self._forward(last, mask, positions[:, None], cache)
-        return cache, logits, mask, positions + 1
+        last = torch.tensor([prompt[-1] for prompt in prompts], device=device)
+        return cache, self._next(last, mask, positions, cache), mask, positions + 1
+
+    def _next(
+        self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: BufferCache
+    ) -> torch.Tensor:
+        """Logits after one more token a row, (rows, vocabulary), float32 on the CPU."""
+        if self._step is None:
+            return self._forward(ids[:, None], mask, positions[:, None], cache)
+        bias = (
+            None if mask is None else torch.zeros(mask.shape).masked_fill_(mask == 0, float("-inf"))[:, None]
+        )
+        return self._step(ids[:, None], positions[:, None], bias, cache)
 
     def _prefill(
         self, prompts: list[Sequence[int]], cache: BufferCache
@@ -211,7 +228,15 @@ class TransformersEngine:
             padding = width - lengths[:, None]
             mask = (positions >= padding).long()
             positions = (positions - padding).clamp(min=0)
-        logits = self._forward(ids, mask, positions, cache)
+        if self._step is None:
+            logits = self._forward(ids, mask, positions, cache)
+        else:
+            # Padding sees itself: no row of the softmax is empty.
+            seen = torch.ones(width, width, dtype=torch.bool).tril()
+            if mask is not None:
+                seen = seen & (mask[:, None] > 0) | torch.eye(width, dtype=torch.bool)
+            bias = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))
+            logits = self._step(ids, positions.expand_as(ids), bias.expand(len(ids), width, width), cache)
         rows = torch.tensor([index[tuple(prompt)] for prompt in prompts], device=device)
         if len(distinct) < len(prompts):
             cache.select(rows)

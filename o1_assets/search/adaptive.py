@@ -1,4 +1,4 @@
-"""Looks how hard the problem is, then picks the strategy (Snell et al., arXiv:2408.03314, section 3.2)."""
+"""Looks how hard the problem is, then picks strategy and budget (Snell et al., arXiv:2408.03314, section 3.2)."""
 
 from __future__ import annotations
 
@@ -7,38 +7,42 @@ from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.search.beam import StepBeam
-from o1_assets.search.choice import weighted_majority
+from o1_assets.search.choice import best, weighted_majority
 from o1_assets.search.interface import Budget, Plan, Rollout, Strategy
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import Chains
 
-MORE = Chains("weighted")
-TREE = StepBeam(width=2, branch=4, again=True, choice="weighted")
+MORE = Chains("best", samples=4)
+TREE = StepBeam(width=2, branch=4)
 
 
 @dataclass(frozen=True)
 class Adaptive:
-    """A few chains first. Where they agree on an answer that the PRM believes, the problem is easy and that is all;
-    where they half agree, more chains are as good as anything; where they do not, a tree is searched.
+    """A few chains first. Where they agree on an answer that the PRM believes, the problem is easy and that is all.
+    Where they half agree, a few more chains follow; where they do not, a tree is searched once. Then it looks again,
+    as often as the budget lasts.
 
-    probe: chains sampled at first. easy, hard: bounds of the confidence, which is the best answer's share of the
-    vote weighted by the PRM, times its best solution's score.
+    probe: chains sampled at first, fewer where the budget surely has no tokens for them. easy, hard: bounds of the
+    confidence, which is the favourite answer's share of the vote weighted by the PRM, times its best solution's
+    score. On nano's train problems, solved by baby-o1 v9 and judged by PRM v9, four chains were right in all of the
+    46% of the cases above .9, in 97% of those from .8 to .9, in 79% from .3 to .7 and in 31% below .1; stopping at .8
+    reached the accuracy of 12 to 16 chains with the tokens of 9 (200 problems).
     """
 
-    probe: int = 4
-    easy: float = 0.9
+    probe: int = 2
+    easy: float = 0.8
     hard: float = 0.5
     more: Strategy = MORE
     tree: Strategy = TREE
     reads: Literal["prm"] = "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        yield [Rollout(tree.root, self.probe)]
-        confidence = self.confidence(tree.ends)
-        if confidence < self.easy:
+        yield [Rollout(tree.root, max(1, min(self.probe, budget.tokens // budget.solution_tokens)))]
+        while not budget.spent(tree) and (confidence := self.confidence(tree.ends)) < self.easy:
             yield from (self.tree if confidence < self.hard else self.more).plan(tree, budget)
 
     def confidence(self, ends: Sequence[End]) -> float:
+        """What stands for the chance that the answer is right, by the PRM alone; 0 without any answer."""
         answer = weighted_majority(ends)
         total = sum(end.node.score for end in ends)
         if answer is None or not total:
@@ -47,7 +51,7 @@ class Adaptive:
         return share * answer.score
 
     def remembers(self, budget: Budget) -> int:
-        return max(self.more.remembers(budget), self.tree.remembers(budget))
+        return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return weighted_majority(ends)
+        return best(ends)

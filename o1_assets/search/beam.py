@@ -28,7 +28,8 @@ class StepBeam:
         while True:
             beam = [tree.root]
             for _ in range(budget.steps):
-                open_nodes = [node for node in beam if not node.ended]
+                # The root has ended when a solution of no steps was sampled; there are others.
+                open_nodes = [node for node in beam if not node.ended or node is tree.root]
                 if not open_nodes or budget.spent(tree):
                     break
                 replies = yield [Expand(node, self.branch) for node in open_nodes]

@@ -1,4 +1,15 @@
-"""How hard to think, in one table."""
+"""How hard to think, in one table.
+
+Decided by accuracy on 100 held-out problems of nano (baby-o1 v10 with PRM v10; in brackets the tokens spent; one search
+a problem; the standard error of an accuracy is .045, of a difference on the same problems .015 to .03):
+
+- 64 tokens: one chain .62 (26), best of N .69 (64), adaptive .67 (54), a beam .22 (64), which has hardly an answer yet.
+- 512 tokens: best of N .74 (509), weighted vote .71, majority .68, beam .75 (512), adaptive .72 (281).
+- 2048 tokens: best of N .75 (2037), weighted vote .72, majority .67, beam .78 (2048). Adaptive .74 (534), of 1024.
+
+At the tokens that it really spends adaptive is as good as best of N (.71 at 87 against .70, .74 at 534 against
+.74). It is the default because it spends them on what is hard.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +29,8 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "low": Effort(1, "chain"),
-    "medium": Effort(8, "beam"),
+    "low": Effort(1, "best-of-n"),
+    "medium": Effort(8, "adaptive"),
     "high": Effort(32, "beam"),
 }
 

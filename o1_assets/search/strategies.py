@@ -49,7 +49,7 @@ STRATEGIES: Mapping[str, Named] = {
     ),
     "beam": Named(
         "Step by step: samples next steps, goes on from the two that the PRM believes most, starts again.",
-        lambda budget: StepBeam(width=2, branch=4, again=True, choice="weighted"),
+        lambda budget: StepBeam(width=2, branch=4, again=True),
     ),
     "dvts": Named(
         "Four different first steps, the PRM's favourite next step from each of them, starts again.",

@@ -113,6 +113,9 @@ class Tree:
         self.ends.append(End(node, self.tokens_generated))
 
     def deepest(self) -> Node:
-        """The whole step, of a solution that did not end, that is furthest along; of equals the best scored."""
+        """The whole step, of a solution that did not end, that is furthest along; of equals the best scored.
+
+        The root if there is none.
+        """
         whole = (node for node in self.nodes if not node.cut and not node.ended)
-        return max(whole, key=lambda n: (n.depth, n.score, -n.index))
+        return max(whole, key=lambda n: (n.depth, n.score, -n.index), default=self.root)

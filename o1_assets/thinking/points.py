@@ -35,18 +35,22 @@ class Point:
     scored: Floats
 
 
+def mean_and_error(name: str, values: Floats) -> dict[str, float]:
+    """values: one a problem. Their mean, and as NAME_error its standard error over problems."""
+    return {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / np.sqrt(len(values)))}
+
+
 def sampled_points(
     found: Sequence[Found], right: Sequence[dict[str, bool]], subsets: int, seed: int
 ) -> list[Point]:
     """For N = 1, 2, 4, ...: the mean over random subsets of each problem's solutions.
 
-    right: problem -> answer -> whether it is correct.
+    right: problem -> answer -> whether it is correct. A solution that was cut off counts as one without an answer.
     """
     pool = _pool(found, right)
     ns = powers_of_two(pool.samples)
     made = curves(pool, list(SAMPLED.values()), ns, subsets, seed)
-    tokens = [[len(end.node.completion_ids()) for end in one.tree.ends] for one in found]
-    mean = np.array([np.mean(own) for own in tokens])
+    mean = np.array([one.tree.tokens_generated / one.tree.root.drawn for one in found])
     read = np.stack([_distinct(one, ns, seed) for one in found])
     points = []
     for strategy, selector in SAMPLED.items():
@@ -57,19 +61,47 @@ def sampled_points(
     return points
 
 
+def single_point(
+    name: str,
+    budget: int,
+    right: Sequence[Sequence[bool]],
+    searches: Sequence[Sequence[Found]],
+    asked: bool = True,
+) -> Point:
+    """One budget, searched for its own sake. right, searches: [tries][problems].
+
+    asked: what was generated when an answer was asked for counts; else only what came before that.
+    """
+    tokens = [
+        [
+            one.tree.tokens_generated if asked or not one.answer.forced else one.tree.ledger[-2][0]
+            for one in found
+        ]
+        for found in searches
+    ]
+    return Point(
+        name,
+        budget,
+        np.array(right, dtype=np.float64).mean(0),
+        np.array(tokens, dtype=np.float64).mean(0),
+        np.array([[one.tree.tokens_scored for one in found] for found in searches], dtype=np.float64).mean(0),
+    )
+
+
 def tree_points(
     name: str,
     strategy: Strategy,
     searches: Sequence[Sequence[Found]],
     right: Sequence[dict[str, bool]],
     tokens: int,
+    budgets: Sequence[int] | None = None,
 ) -> list[Point]:
-    """For budgets of 32, 64, ... tokens: what the strategy would have answered then.
+    """For each budget (32, 64, ... up to `tokens`, unless told): what the strategy would have answered then.
 
     searches: seed -> problem -> what was found with the largest budget. Without any answer by then it is wrong.
     """
     points = []
-    for budget in (n for n in powers_of_two(tokens) if n >= FEWEST):
+    for budget in budgets or [n for n in powers_of_two(tokens) if n >= FEWEST]:
         by_seed = []
         for found in searches:
             rows = []
@@ -86,11 +118,11 @@ def tree_points(
 
 
 def _pool(found: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
-    """Each problem's ends as the solutions of a pool; all have to have as many."""
-    samples = min(len(one.tree.ends) for one in found)
+    """Each problem's samples as a pool: those that ended, then those that were cut off."""
+    samples = min(one.tree.root.drawn for one in found)
     correct = np.zeros((len(found), samples), dtype=bool)
     answers = np.full((len(found), samples), NO_ANSWER)
-    scores = np.zeros((len(found), samples))
+    scores = np.full((len(found), samples), -np.inf)
     for p, (one, verdicts) in enumerate(zip(found, right, strict=True)):
         codes = {answer: code for code, answer in enumerate(verdicts)}
         for m, end in enumerate(one.tree.ends[:samples]):
@@ -102,7 +134,10 @@ def _pool(found: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
 
 def _distinct(one: Found, ns: Sequence[int], seed: int) -> Floats:
     """Tokens of the distinct prefixes of N solutions and the prompt, for each N, on average over random orders."""
-    solutions = [end.node.path() for end in one.tree.ends]
+    tree = one.tree
+    cut_off = [node for node in tree.nodes[1:] if not node.children and not node.ended]
+    solutions = [end.node.path() for end in tree.ends]
+    solutions += [node.path() for node in cut_off for _ in range(node.samples)]
     rng = np.random.default_rng([seed, one.tree.seed])
     totals = np.zeros(len(ns))
     for _ in range(ORDERS):

@@ -1,4 +1,4 @@
-"""What vLLM asks of a checkpoint's shape; that it loads one for real was tried by hand (ARCHITECTURE.md)."""
+"""What vLLM asks of a checkpoint's shape; `make test-vllm` loads one for real."""
 
 from o1_assets.profiles.nano import NANO
 

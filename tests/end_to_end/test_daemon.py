@@ -16,6 +16,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from o1_assets.run_lock import RunLock
 from o1_assets.settings import PROJECT, Settings
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import SENSOR_TAG
@@ -105,13 +106,42 @@ def test_a_batch_is_taken_in_within_a_minute_and_only_what_follows_is_made_again
         assert len(instance.get_run_records(dg.RunsFilter(tags={SENSOR_TAG: "label_batches"}))) == 1
 
 
-def rate(home: Path, round_name: str, folder: Path) -> Path:
-    """Four solutions of the selection whose first step somebody finds wrong."""
+def test_a_run_beside_the_sensors_run_waits_and_makes_nothing_twice(
+    home: Path, server: str, tmp_path: Path
+) -> None:
+    settings = Settings.load("nano", home)
+    store = ArtifactStore(settings.store, settings.work)
+    keys = graph_keys(home)
+    versions = {key: len(store.versions(key)) for key in keys}
+    file = rate(home, "r01", tmp_path, labeler="somebody else", skip=4)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home())) as instance:
+        earlier = {record.dagster_run.run_id for record in instance.get_run_records()}
+
+        def run() -> dg.RunRecord | None:
+            records = instance.get_run_records(dg.RunsFilter(tags={SENSOR_TAG: "label_batches"}))
+            return next((one for one in records if one.dagster_run.run_id not in earlier), None)
+
+        assert o1_json(home, "labels", "submit", str(file), "--round", "r01")["accepted"] == 4
+        until(lambda: run() is not None and RunLock(settings.lock).busy(), 120)
+        beside = o1(home, "run", "--json")
+        assert beside.returncode == 0, beside.stderr
+        until(lambda: (found := run()) is not None and found.dagster_run.is_finished, 300)
+        made = run()
+        assert made is not None and made.dagster_run.status == dg.DagsterRunStatus.SUCCESS
+    assert "waiting for it to end" in beside.stderr
+    assert json.loads(beside.stdout)["computed"] == 0
+    after = {key: len(store.versions(key)) - versions[key] for key in keys}
+    assert set(after.values()) <= {0, 1} and after["r01/labels"] == after["r01/prm"] == 1
+    assert o1(home, "audit", "eval/summary").returncode == 0
+
+
+def rate(home: Path, round_name: str, folder: Path, labeler: str = "somebody", skip: int = 0) -> Path:
+    """Four solutions of the selection, after the first `skip`, whose first step the labeller finds wrong."""
     exported = folder / "exported.jsonl"
     assert o1(home, "labels", "export", round_name, "-o", str(exported)).returncode == 0
-    records = [json.loads(line) for line in exported.read_text().splitlines()[:4]]
+    records = [json.loads(line) for line in exported.read_text().splitlines()[skip : skip + 4]]
     for record in records:
-        record.update(labeler="somebody", timestamp="2026-01-01T00:00:00")
+        record.update(labeler=labeler, timestamp="2026-01-01T00:00:00")
         record["label"]["finish_reason"] = "found_error"
         for step in record["label"]["steps"]:
             step["chosen_completion"] = None

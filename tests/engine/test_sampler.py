@@ -4,10 +4,27 @@ import pytest
 import torch
 
 from o1_assets.engine.interface import SamplingParams
-from o1_assets.engine.transformers_engine import COMPACT_AT
+from o1_assets.engine.llama_step import LlamaStep
+from o1_assets.engine.transformers_engine import COMPACT_AT, TransformersEngine
 from tests.engine.models import PROMPTS, TOKENIZER, engine
 
 KINDS = ("llama", "qwen2", "gpt2")
+
+
+def shapes_of(sampler: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Is filled with (rows, columns) of the tokens of every call that computes some, whoever computes them."""
+    shapes: list[tuple[int, int]] = []
+    sampler.model.register_forward_pre_hook(
+        lambda module, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    step = LlamaStep.__call__
+
+    def counting(self: LlamaStep, ids: torch.Tensor, *rest: Any) -> torch.Tensor:
+        shapes.append(tuple(ids.shape))
+        return step(self, ids, *rest)
+
+    monkeypatch.setattr(LlamaStep, "__call__", counting)
+    return shapes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,27 +103,23 @@ def test_stop_at_step_ends_after_the_first_newline():
         assert step.finished == (step.token_ids[-1] in (newline, TOKENIZER.eos_token_id))
 
 
-def test_equal_prompts_are_read_once():
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_prompts_are_read_once(kind: str, monkeypatch: pytest.MonkeyPatch):
     torch.set_num_threads(1)  # one worker, one batch
-    ours = engine()
-    widths = []
-    ours.model.register_forward_pre_hook(
-        lambda module, args, kwargs: widths.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
-    )
+    ours = engine(kind)
+    widths = shapes_of(ours, monkeypatch)
     ours.sample([PROMPTS[0]] * 64, SamplingParams(max_tokens=3), range(64))
     assert widths[0] == (1, len(PROMPTS[0]))
     assert widths[1][0] > 1
 
 
-def test_finished_rows_leave_the_batch():
-    ours = engine()
-    rows = []
-    ours.model.register_forward_pre_hook(
-        lambda module, args, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True
-    )
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+def test_finished_rows_leave_the_batch(kind: str, monkeypatch: pytest.MonkeyPatch):
+    ours = engine(kind)
+    shapes = shapes_of(ours, monkeypatch)
     samples = ours.sample([PROMPTS[0]] * 200, SamplingParams(max_tokens=20), range(200))
     lengths = [len(s.token_ids) for s in samples]
-    for step, width in enumerate(rows[1:], 1):
+    for step, (width, _) in enumerate(shapes[1:], 1):
         unfinished = sum(length > step for length in lengths)
         assert unfinished <= width <= unfinished / (1 - COMPACT_AT) + 1
 
@@ -169,23 +182,23 @@ def test_with_a_memory_a_tree_is_sampled_as_without(kind: str) -> None:
             prompts = [*grown[::2], *grown[::4], [*PROMPTS[0], *PROMPTS[1], level]]
 
 
-def test_with_a_memory_only_what_is_new_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    sampler = engine("llama")
-    read: list[int] = []
-    forward = sampler.model.forward
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+def test_with_a_memory_only_what_is_new_is_read(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = engine(kind)
+    shapes = shapes_of(sampler, monkeypatch)
 
-    def counting(*args: Any, **kwargs: Any) -> Any:
-        read.append(kwargs["input_ids"].shape[1])
-        return forward(*args, **kwargs)
+    def read() -> list[int]:
+        columns = [column for _, column in shapes]
+        shapes.clear()
+        return columns
 
-    monkeypatch.setattr(sampler.model, "forward", counting)
     params = SamplingParams(8, stop_at_step=True)
     prompt = list(PROMPTS[2])
     with sampler.remember():
         [first] = sampler.sample([prompt], params, [0])
-        assert read[0] == len(prompt) - 1 and set(read[1:]) == {1}
-        read.clear()
+        columns = read()
+        assert columns[0] == len(prompt) - 1 and set(columns[1:]) == {1}
         sampler.sample([[*prompt, *first.token_ids]] * 4, params, [1, 2, 3, 4])
-        assert set(read) == {1}
+        assert set(read()) == {1}
     sampler.sample([prompt], params, [0])
-    assert max(read) == len(prompt)
+    assert max(read()) == len(prompt)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import polars as pl
 
 from o1_assets.evaluation.charts import SELECTORS
 from o1_assets.evaluation.headline import headline, run_headlines
 from o1_assets.evaluation.report import ReportData
+from o1_assets.evaluation.report.thinking import Thinking
+from o1_assets.evaluation.report.training import training_points
+from o1_assets.evaluation.self_correction import OUTCOMES
+from o1_assets.thinking.charts import COLORS as THINKING
+from o1_assets.thinking.limits import CUT, FORCED
 
 CEILING = dict(zip(SELECTORS, [0.96, 0.95, 0.93, 0.915, 0.835, 0.886, 0.985], strict=True))
 
@@ -38,6 +46,76 @@ def example(kind: str, correct: bool) -> dict[str, object]:
         "truth": "-7", "answer": "7", "correct": correct, "steps": steps, "newest": 10, "first": 0,
         "newest_score": 0.123, "first_score": 0.729,
     }  # fmt: skip
+
+
+def solved() -> pl.DataFrame:
+    """Thirty problems; a third each of easy, medium and hard ones, all learned alike."""
+    levels = {"easy": 0.8, "medium": 0.5, "hard": 0.1}
+    rows = [
+        {
+            "round": k,
+            "problem_id": f"{level}{i}",
+            "difficulty": level,
+            "right": start + 0.015 * (k + 1) + 0.002 * i,
+        }
+        for k in range(-1, 11)
+        for level, start in levels.items()
+        for i in range(10)
+    ]
+    return pl.DataFrame(rows)
+
+
+def corrections() -> list[dict[str, Any]]:
+    names = ("doubting", "noticed", "rightly", *OUTCOMES)
+    return [
+        {"round": k, "solutions": 960, "doubts": 200 - 15 * k}
+        | {name: 0.2 + 0.05 * i - 0.01 * k for i, name in enumerate(names)}
+        | {f"{name}_error": 0.02 for name in names}
+        for k in range(-1, 11)
+    ]
+
+
+def thinking() -> Thinking:
+    """Curves that rise with the compute, each a little below the one before."""
+    strategies = [*THINKING, "any right", FORCED, CUT]
+    points = [
+        {
+            "model": model, "strategy": strategy, "budget": 2**k, "difficulty": level, "generated": 25.0 * 2**k,
+            "accuracy": 0.2 + 0.06 * k + 0.1 * (model == "baby-o1") + lift - 0.005 * s, "accuracy_error": 0.03,
+            "scored": 10.0 * 2**k, "flops": 1e7 * 2**k * (1 + 0.02 * s),
+        }
+        for model in ("GPT*", "baby-o1")
+        for s, strategy in enumerate(strategies)
+        for level, lift in {"all": 0.0, "easy": 0.1, "medium": 0.0, "hard": -0.1}.items()
+        for k in range(8)
+    ]  # fmt: skip
+    fits = [
+        {
+            "model": model, "strategy": strategy, "difficulty": "all", "gain": 0.06, "intercept": -1.2, "r2": 0.987,
+            "points": 8, "decades": 2.1, "gain_low": 0.05, "gain_high": 0.07, "r2_low": 0.9,
+            "r2_whole": 0.95, "decades_whole": 2.4,
+        }
+        for model in ("GPT*", "baby-o1")
+        for strategy in THINKING
+    ]  # fmt: skip
+    waits = [
+        {
+            "model": model, "waits": n, "tokens": 30.0 + 9 * n, "accuracy": 0.5 + 0.01 * n, "extended": 0.9**n,
+            "wrong_to_right": 0.02 * n, "right_to_wrong": 0.01 * n,
+            **{f"{name}_error": 0.02 for name in ("accuracy", "extended", "wrong_to_right", "right_to_wrong")},
+        }
+        for model in ("GPT*", "baby-o1")
+        for n in (0, 1, 2, 4)
+    ]  # fmt: skip
+    prompting = [
+        {
+            "model": model, "way": way, "accuracy": 0.1 + 0.2 * w + 0.05 * m, "accuracy_error": 0.04,
+            "generated": 30.0 * 4**w, "scored": 0.0, "flops": 1e7 * 4**w,
+        }
+        for m, model in enumerate(("base", "GPT*", "baby-o1"))
+        for w, way in enumerate(("direct", "chain", "vote", "tree"))
+    ]  # fmt: skip
+    return Thinking(points, fits, [], waits, prompting)
 
 
 def report() -> ReportData:
@@ -78,8 +156,8 @@ def report() -> ReportData:
         curves={"GPT*, PRM v10": curve_rows(0.59), "baby-o1 v10, PRM v10": curve_rows(0.8)},
         examples=[example("right", True), example("convincing wrong", False)],
         costs=costs,
-        compute=[
-            {"flops": 1e13 * (1 + 0.4 * k), "pass@1": 0.6 + 0.1 * math.log2(1 + 0.4 * k)} for k in range(11)
-        ],
+        training=training_points(solved(), [dict(row) for row in costs]),
+        corrections=corrections(),
+        thinking=thinking(),
         facts={"problems": "300 held out", "samples": "64 a problem", "commit": "0123abcd"},
     )

@@ -11,8 +11,10 @@ import pytest
 from o1_assets.evaluation.charts import fit_log2
 from o1_assets.evaluation.headline import headline, met, result_headlines
 from o1_assets.evaluation.report import ReportData, render
+from o1_assets.evaluation.report.thinking import Thinking
+from o1_assets.evaluation.report.training import ALL_STAGES, RL, training_fit, training_flops, training_points
 from o1_assets.evaluation.words import count, figure_name, figure_value, seconds
-from tests.evaluation.made_up import report
+from tests.evaluation.made_up import report, solved
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +48,9 @@ def test_nothing_is_loaded_from_anywhere_and_nothing_runs(page: str) -> None:
 
 def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
     charts = re.findall(r'<figure[^>]*aria-label="([^"]+)"', page)
-    assert len(charts) == page.count("<svg") == 7
+    assert len(charts) == page.count("<svg") == 3 + 2 + 2 + 2 + 8
     assert any("pass@1 from 59.0% to 84.0%" in alt for alt in charts)
+    assert any("of all solutions from 21.0% to 10.0%" in alt for alt in charts)
 
 
 def test_ids_are_unique_and_tags_are_balanced(page: str) -> None:
@@ -85,8 +88,8 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
 
 
 def test_the_same_data_gives_the_same_page() -> None:
-    data = replace(report(), rounds=[], compute=[])
-    assert render(data) == render(replace(report(), rounds=[], compute=[]))
+    less = {"rounds": [], "curves": {}, "thinking": Thinking()}
+    assert render(replace(report(), **less)) == render(replace(report(), **less))
 
 
 def test_a_figure_without_a_value_is_said_to_be_not_measured() -> None:
@@ -127,3 +130,37 @@ def test_the_compute_line_is_least_squares_on_log2() -> None:
     assert fit is not None
     assert (fit.gain, fit.intercept, fit.r2) == pytest.approx((0.1, 0.1, 1.0))
     assert fit_log2([1, 2], [0.1, 0.2]) is None
+
+
+def test_the_sections_that_were_measured_have_their_tables(page: str) -> None:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "vote 50.0 ± 4.0 55.0 ± 4.0 60.0 ± 4.0 480 / 480 / 480 160 M / 160 M / 160 M" in text
+    assert "baby-o1, compute-optimal 6.0 (5.0 to 7.0) 0.987 2.1 0.950 2.4" in text
+    assert "64 tokens" in text and "baby-o1, forced" in text
+    assert "GPT*, 4 54.0 ± 2.0 65.6 ± 2.0 8.0 ± 2.0 4.0 ± 2.0 66.0" in text
+    assert "v10 10.0 ± 2.0" in text and "50 in 960" in text
+    assert "RL alone, hard" in text
+
+
+def test_training_compute_is_cumulative_and_leaves_evaluation_and_what_is_optional_out() -> None:
+    costs = [
+        {"asset": "base/model", "flops": 1.0}, {"asset": "r00/policy", "flops": 2.0},
+        {"asset": "r00/eval", "flops": 100.0}, {"asset": "r01/prm", "flops": 4.0},
+        {"asset": "r01/policy", "flops": 8.0}, {"asset": "r01/q_value", "flops": 50.0, "optional": True},
+        {"asset": "eval/summary", "flops": 70.0},
+    ]  # fmt: skip
+    assert training_flops(costs) == {ALL_STAGES: {-1: 1.0, 0: 3.0, 1: 15.0}, RL: {0: 2.0, 1: 10.0}}
+
+
+def test_the_line_through_training_compute_is_fitted_to_all_versions() -> None:
+    flops = [{"asset": "base/model", "flops": 0.5}] + [
+        {"asset": f"r{k:02d}/policy", "flops": 2.0 ** (k - 1)} for k in range(11)
+    ]
+    points = training_points(solved(), flops)
+    line = training_fit(points, ALL_STAGES, "all")
+    assert line is not None and line.points == 12 and line.r2 == pytest.approx(1.0)
+    assert line.gain == pytest.approx(0.015)
+    assert [row["round"] for row in points if row["compute"] == RL and row["difficulty"] == "hard"] == [
+        *range(11)
+    ]
+    assert training_fit(points[:2], ALL_STAGES, "all") is None

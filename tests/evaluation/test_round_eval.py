@@ -12,7 +12,7 @@ from o1_assets.artifact import Outcome, Task
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.headline import run_headlines
 from o1_assets.evaluation.report import render
-from o1_assets.evaluation.report.collect import collect, compute_points
+from o1_assets.evaluation.report.collect import collect
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.scored import SCORES
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
@@ -124,6 +124,15 @@ def test_a_summary_of_two_rounds_becomes_a_report(
     assert pool["round"].unique().to_list() == [0, 1]
     assert {"score_0", "score_1", "p_right_1"} <= set(pool.columns)
 
+    solved = pl.read_parquet(summary / "solved.parquet")
+    assert solved["round"].unique(maintain_order=True).to_list() == [-1, 0, 1]
+    assert solved.group_by("round").len()["len"].to_list() == [5, 5, 5]
+    shares = solved.filter(pl.col("round") == 0)["right"]
+    assert shares.mean() == pytest.approx(evaluated[1].figures["pass@1"])
+    doubts = pl.read_parquet(summary / "corrections.parquet")
+    assert doubts["round"].to_list() == [-1, 0, 1] and (doubts["doubts"] > 0).all()
+    assert doubts["doubting"][1] == pytest.approx(evaluated[1].figures["wait_share"])
+
     costs = [
         {"asset": "base/model", "seconds": 9.0, "flops": 1e9, "tokens": 100},
         {"asset": "r00/policy", "seconds": 2.0, "flops": 2e9, "tokens": 50},
@@ -135,19 +144,11 @@ def test_a_summary_of_two_rounds_becomes_a_report(
     assert all(
         f'<data value="{f["value"]}">' in page for f in data.headline.values() if f["value"] is not None
     )
+    assert "Doubting and correcting itself" in page and "Training longer" in page
     kinds = {example["kind"] for example in data.examples}
     assert {"right", "corrected"} <= kinds and kinds & {"caught", "convincing"}
     corrected = next(e for e in data.examples if e["kind"] == "corrected")
     assert any(s["text"].startswith("wait ") and s["rating"] == 1 for s in corrected["steps"])
-
-
-def test_compute_is_cumulative_over_the_training_and_leaves_evaluation_out() -> None:
-    costs = [
-        {"asset": "base/model", "flops": 1.0}, {"asset": "r00/policy", "flops": 2.0},
-        {"asset": "r00/eval", "flops": 100.0}, {"asset": "r01/prm", "flops": 4.0},
-    ]  # fmt: skip
-    points = compute_points(costs, [{"round": 0, "pass@1": 0.5}, {"round": 1, "pass@1": 0.6}])
-    assert points == [{"flops": 3.0, "pass@1": 0.5}, {"flops": 7.0, "pass@1": 0.6}]
 
 
 def steps_table(*solutions: list[tuple[str, int, float]]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch, prior, puct
 from o1_assets.search.run import Thinker, search
+from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.tree import Tree
 from tests.search.toy import PathScorer, TablePolicy
 
@@ -127,3 +128,13 @@ def test_puct_is_value_plus_prior_times_exploration() -> None:
     tree.root.visits, likely.visits, likely.value = 9, 2, 1.0
     assert puct(likely, 0.75, exploration=2.0, unvisited=0.9) == pytest.approx(0.5 + 2 * 0.75 * 3 / 3)
     assert puct(unlikely, 0.25, exploration=2.0, unvisited=0.9) == pytest.approx(0.9 + 2 * 0.25 * 3)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["beam", "dvts", "mcts", "best-of-n"])
+def test_a_policy_that_says_nothing_is_given_up_on(name: str) -> None:
+    policy = TablePolicy({"q\n": {"": 1.0}})
+    budget = Budget(tokens=40, step_tokens=8)
+    [found] = search(STRATEGIES[name].make(budget), ["q\n"], thinker(policy, PathScorer(RIGHT)), budget, [0])
+    assert found.completion == ""
+    assert found.tree.tokens_generated < 2 * budget.tokens

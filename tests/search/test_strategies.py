@@ -169,6 +169,18 @@ def test_an_easy_problem_is_answered_after_the_probe_and_a_hard_one_is_searched(
     assert hard.tree.tokens_generated >= 2000
 
 
+def test_a_hard_problem_is_left_as_soon_as_what_was_found_is_believed() -> None:
+    sure = Thinker(TablePolicy(TABLE), PathScorer(RIGHT, right=0.99), answer_of=answer_of)
+    found = search(Adaptive(probe=4), ["q\n"] * 10, sure, Budget(20_000), range(10))
+    assert all(one.completion == RIGHT for one in found)
+    assert max(one.tree.tokens_generated for one in found) < 2000
+
+
+def test_the_probe_is_no_larger_than_the_budget() -> None:
+    [found] = think(Adaptive(probe=4, easy=0.0), Budget(100, solution_tokens=50))
+    assert len(found.tree.ends) == 2
+
+
 def test_a_model_that_is_missing_is_named() -> None:
     thinker = Thinker(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
     with pytest.raises(ValueError, match="AStar reads a model that was not given: q"):

@@ -6,7 +6,7 @@ import pytest
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import Thinker, search
 from o1_assets.search.vote import Chains
-from o1_assets.thinking.fit import before_saturation, fit
+from o1_assets.thinking.fit import before_saturation, fit, r_squared
 from o1_assets.thinking.points import sampled_points, tree_points
 from tests.search.test_search import RIGHT, TABLE, answer_of
 from tests.search.toy import PathScorer, TablePolicy
@@ -25,9 +25,34 @@ def test_a_line_is_found_again_with_its_interval() -> None:
 
 
 def test_what_is_saturated_is_left_out_and_two_points_are_no_line() -> None:
-    accuracy, error = np.array([0.1, 0.3, 0.5, 0.69, 0.7, 0.7]), np.full(6, 0.02)
-    assert before_saturation(accuracy, error) == 4
+    problems = np.arange(400) / 400
+    right = np.stack([problems < share for share in (0.1, 0.3, 0.5, 0.699, 0.7, 0.7)]).astype(float)
+    assert before_saturation(right) == 4
     assert fit([1, 2], [np.zeros(5), np.ones(5)], 10, 0) is None
+    whole = fit([1, 2, 4, 8, 16, 32], list(right), 10, 0, saturates=False)
+    before = fit([1, 2, 4, 8, 16, 32], list(right), 10, 0)
+    assert whole is not None and before is not None
+    assert (whole.points, before.points) == (6, 4) and whole.r2 < 0.95 < before.r2
+    assert before.r2_whole == whole.r2 and before.decades_whole == whole.decades > before.decades
+
+
+def test_saturation_is_judged_by_the_difference_on_the_same_problems() -> None:
+    """All problems gain a little: sure, however far apart the problems are."""
+    apart = np.tile([0.0, 1.0], 50)
+    steady = np.stack([apart * 0.9 + 0.01 * k for k in range(5)])
+    assert before_saturation(steady) == 5
+    noisy = np.random.default_rng(0).random((5, 100))
+    assert before_saturation(noisy) < 5
+
+
+def test_r_squared_has_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    right = [rng.binomial(1, 0.2 + 0.05 * k, 100).astype(float) for k in range(7)]
+    found = fit([2.0**k for k in range(7)], right, 500, 0, saturates=False)
+    assert found is not None and 0 < found.r2_low < found.r2 < 1
+    x = np.arange(4.0)
+    assert r_squared(x, np.stack([x, x**3], axis=1))[0] == pytest.approx(1.0)
+    assert r_squared(x, x**3) == pytest.approx(r_squared(x, np.stack([x, x**3], axis=1))[1])
 
 
 def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
@@ -49,3 +74,17 @@ def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
     assert [p.budget for p in by_budget] == [32, 64, 128, 256]
     assert (np.diff([p.right.mean() for p in by_budget]) >= 0).all()
     assert all((p.generated <= p.budget).all() for p in by_budget)
+
+
+def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
+    table = {"q\n": {"answer 3\n": 0.5, "x" * 40: 0.5}, "q\nanswer 3\n": {"": 1.0}}
+    thinker = Thinker(TablePolicy(table), PathScorer("answer 3\n"), answer_of=answer_of)
+    found = search(Chains("weighted", 64), ["q\n"] * 3, thinker, Budget(10**6, solution_tokens=20), [1, 2, 3])
+    points = sampled_points(found, [{"answer 3": True}] * 3, subsets=100, seed=0)
+    by = {(p.strategy, p.budget): p for p in points}
+    ended = np.mean([len(one.tree.ends) / 64 for one in found])
+    assert by["best-of-n", 1].right.mean() == pytest.approx(ended, abs=0.05) and 0.3 < ended < 0.7
+    assert by["best-of-n", 64].right.mean() == by["consistency", 64].right.mean() == 1.0
+    whole = len("answer 3\n") + 1
+    assert by["consistency", 1].generated.mean() == pytest.approx(ended * whole + (1 - ended) * 20)
+    assert by["best-of-n", 64].scored[0] == len("q\n") + whole + 20

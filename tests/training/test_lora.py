@@ -93,3 +93,27 @@ def test_small_updates_of_all_weights_are_not_rounded_away() -> None:
         TuningConfig(weights="bfloat16", autocast=True)
     with pytest.raises(ValidationError, match="autocast"):
         TuningConfig(weights="bfloat16", lora=LORA)
+
+
+def test_what_samples_a_model_in_training_reads_its_updates(inputs: dict[str, Path]) -> None:
+    """The sampler has a faster way through small Llamas, which knows plain weights only."""
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+    from o1_assets.engine.interface import SamplingParams
+    from o1_assets.engine.transformers_engine import TransformersEngine
+    from o1_assets.training.tuning import finish, prepare
+
+    model = load_causal_lm(inputs["base"])
+    prepare(model, CONFIG.tuning, seed=1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(generator=torch.Generator().manual_seed(len(name)))
+    engine = TransformersEngine(model, load_tokenizer(inputs["base"]))
+    asked = ([[5, 6, 7]] * 8, SamplingParams(12), range(8))
+    before = [sample.logprobs for sample in engine.sample(*asked)]
+    finish(model, CONFIG.tuning)
+    after = [sample.logprobs for sample in TransformersEngine(model, engine.tokenizer).sample(*asked)]
+    for with_updates, merged in zip(before, after, strict=True):
+        assert with_updates == pytest.approx(merged, abs=1e-3)
+    plain = TransformersEngine(load_causal_lm(inputs["base"]), engine.tokenizer).sample(*asked)
+    assert [sample.logprobs for sample in plain] != before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import polars as pl
 
 from o1_assets.evaluation.headline import Headline
 from o1_assets.evaluation.report.data import ReportData
+from o1_assets.evaluation.report.thinking import Thinking
+from o1_assets.evaluation.report.training import training_points
 from o1_assets.evaluation.summary import headline_of
 
 
@@ -23,12 +24,14 @@ def collect(
     facts: Mapping[str, str],
     thinking: Path | None = None,
 ) -> ReportData:
-    """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, in graph order.
+    """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, optional (no part of the loop), in
+    graph order.
 
-    thinking: eval/thinking's folder, where it was made.
+    thinking: eval/thinking's folder, where it was made. Tables that an earlier version did not write are empty.
     """
     rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
     curves = pl.read_parquet(summary / "curves.parquet")
+    solved, doubts = summary / "solved.parquet", summary / "corrections.parquet"
     return ReportData(
         profile=profile,
         headline={**run, **headline_of(summary)},
@@ -38,28 +41,8 @@ def collect(
         },
         examples=json.loads((summary / "examples.json").read_text()),
         costs=costs,
-        compute=compute_points(costs, rounds),
-        thinking=pl.read_parquet(thinking / "points.parquet").to_dicts() if thinking else (),
+        training=training_points(pl.read_parquet(solved), costs) if solved.exists() else (),
+        corrections=pl.read_parquet(doubts).to_dicts() if doubts.exists() else (),
+        thinking=Thinking.read(thinking),
         facts=facts,
     )
-
-
-def compute_points(
-    costs: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str, Any]]
-) -> list[dict[str, float]]:
-    """Cumulative FLOPs of all that baby-o1 v*k* is made from, and its pass@1. Evaluation is not training."""
-    by_round: dict[int, float] = {}
-    for row in costs:
-        first, _, stage = str(row["asset"]).partition("/")
-        if stage == "eval" or first in ("eval", "report"):
-            continue
-        in_round = first[:1] == "r" and first[1:].isdigit()
-        k = int(first[1:]) if in_round else -1
-        by_round[k] = by_round.get(k, 0.0) + float(row["flops"] or 0)
-    order = sorted(by_round)
-    total = dict(zip(order, itertools.accumulate(by_round[k] for k in order), strict=True))
-    return [
-        {"flops": total[row["round"]], "pass@1": row["pass@1"]}
-        for row in rounds
-        if total.get(row["round"], 0.0) > 0
-    ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from o1_assets.evaluation.headline import Headline
+from o1_assets.evaluation.report.thinking import Thinking
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,9 @@ class ReportData:
     curves: title -> rows (selector, n, mean, std) of one best-of-N chart.
     examples: solutions to read, as `examples.choose` gives them.
     costs: one row an asset, in graph order: asset, seconds, flops, tokens (and cached: bool, if known).
-    compute: cumulative flops and pass@1, one row a version of baby-o1.
-    thinking: rows of eval/thinking's points.parquet; empty if that optional part was not made.
+    training: what each version of baby-o1 cost and solves, as `training.training_points` gives it.
+    corrections: how each version doubts, one row each, as `versions.corrections` gives it.
+    thinking: the tables of eval/thinking; empty if that optional part was not made.
     facts: small print, name -> text (seeds, problems, commit).
     """
 
@@ -28,6 +30,7 @@ class ReportData:
     curves: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     examples: Sequence[Mapping[str, Any]] = ()
     costs: Sequence[Mapping[str, Any]] = ()
-    compute: Sequence[Mapping[str, Any]] = ()
-    thinking: Sequence[dict[str, Any]] = ()
+    training: Sequence[Mapping[str, Any]] = ()
+    corrections: Sequence[Mapping[str, Any]] = ()
+    thinking: Thinking = field(default_factory=Thinking)
     facts: Mapping[str, str] = field(default_factory=dict)

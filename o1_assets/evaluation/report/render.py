@@ -9,9 +9,15 @@ from o1_assets.evaluation import charts, plots, words
 from o1_assets.evaluation.headline import met
 from o1_assets.evaluation.plots import Axis, Series
 from o1_assets.evaluation.report.data import ReportData
-from o1_assets.thinking.charts import thinking_charts
+from o1_assets.evaluation.report.doubts import doubt_charts, doubt_table
+from o1_assets.evaluation.report.table import Table
+from o1_assets.evaluation.report.thinking import Thinking, thinking_tables
+from o1_assets.evaluation.report.training import training_charts, training_table
+from o1_assets.thinking.charts import limits_chart, thinking_charts, waits_chart
 
 Row = Mapping[str, Any]
+DRAWN_ELSEWHERE = ("Catching its own mistakes",)
+"""Charts of the rounds' table that the report has a section of its own about."""
 
 
 def render(data: ReportData) -> str:
@@ -36,16 +42,30 @@ def render(data: ReportData) -> str:
         figures=_figures(data),
         claims=_claims(data),
         problems=data.rounds[0].get("problems") if data.rounds else None,
-        learning=[chart(*one) for one in charts.learning(data.rounds)],
+        learning=[chart(*one) for one in charts.learning(data.rounds) if one[1].title not in DRAWN_ELSEWHERE],
+        training=[chart(*one) for one in training_charts(data.training)],
+        training_tables=_with_rows([training_table(data.training)]),
+        doubts=[chart(*one) for one in doubt_charts(data.corrections)],
+        doubt_tables=_with_rows([doubt_table(data.corrections)]),
         curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
-        compute=[chart(*charts.train_compute(data.compute))] if len(data.compute) > 1 else [],
-        thinking=[chart(*one) for one in thinking_charts(data.thinking)],
+        thinking=[chart(*one) for one in _thinking_charts(data.thinking)],
+        thinking_tables=_with_rows(thinking_tables(data.thinking)),
         examples=data.examples,
         stages=_stages(data.costs),
         costs=data.costs,
         total=_total(data.costs),
         facts=data.facts,
     )
+
+
+def _with_rows(tables: Sequence[Table]) -> list[Table]:
+    return [table for table in tables if table.rows]
+
+
+def _thinking_charts(thinking: Thinking) -> list[tuple[list[Series], Axis]]:
+    made = [*thinking_charts(thinking.points, thinking.fits)]
+    made += [limits_chart(thinking.points), waits_chart(thinking.waits)]
+    return [(series, axis) for series, axis in made if series]
 
 
 def _figures(data: ReportData) -> list[dict[str, Any]]:

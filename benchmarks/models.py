@@ -1,0 +1,82 @@
+"""The models of a finished nano run, and the problems that comparisons solve with them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from o1_assets.reward.score import Scorer
+    from o1_assets.search.run import Thinker
+
+MISSING = (
+    "{} has no {}; run `make run`, or name the folder of a finished run: O1_HOME=FOLDER or --home FOLDER"
+)
+POLICY, PRM = "r10/policy", "r10/prm"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Folders of a finished run's artifacts by their keys, and its held-out problems."""
+
+    folders: dict[str, Path]
+    problems: list[dict[str, Any]]
+    prompts: list[str]
+    answer_prefix: str
+    solution_tokens: int
+    step_tokens: int
+
+    def scorer(self) -> Scorer:
+        """The PRM, with the generator whose log-probabilities it reads."""
+        from o1_assets.reward.score import load_scorer
+
+        return load_scorer(self.folders[PRM], self.folders["generator/model"])
+
+    def thinker(self, scorer: Scorer | None = None) -> Thinker:
+        from o1_assets.engine.open import open_engine
+        from o1_assets.problems.answers import extract_answer
+        from o1_assets.search.run import Thinker
+
+        return Thinker(
+            open_engine(self.folders[POLICY]),
+            prm=scorer or self.scorer(),
+            answer_of=lambda step: extract_answer(step, self.answer_prefix),
+            answer_start=self.answer_prefix + " ",
+        )
+
+
+@contextmanager
+def finished(problems: int) -> Iterator[Finished]:
+    """The run in O1_HOME, with so many of its held-out problems. Raises SystemExit if there is none.
+
+    Sets the number of threads to the profile's.
+    """
+    import polars as pl
+
+    from o1_assets.evaluation.scored import held_out
+    from o1_assets.materialize import prepare_compute
+    from o1_assets.profiles.load import load_profile
+    from o1_assets.settings import Settings
+    from o1_assets.store.store import ArtifactStore
+
+    settings, profile = Settings.load("nano"), load_profile("nano")
+    config = profile.thinking
+    if not settings.home.is_dir():
+        raise SystemExit(MISSING.format(settings.home, "run"))
+    prepare_compute(profile.threads)
+    with tempfile.TemporaryDirectory(prefix="bench-models-") as work:
+        store = ArtifactStore(settings.store, Path(work))
+        folders = {}
+        for key in (POLICY, PRM, "generator/model", "problems/test"):
+            head = store.head(key)
+            if head is None:
+                raise SystemExit(MISSING.format(settings.home, key))
+            folders[key] = store.verified(head.digest)
+        table = held_out(pl.read_parquet(folders["problems/test"] / "problems.parquet"), problems)
+        rows = table.to_dicts()
+        prompts = [config.prompt_template.format(question=row["question"]) for row in rows]
+        yield Finished(folders, rows, prompts, config.answer_prefix, config.max_tokens, config.step_tokens)

@@ -1,0 +1,27 @@
+"""Our own search in a race."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.models import Finished
+from benchmarks.race import STEPS, Solved
+from o1_assets.search.interface import Budget, Strategy
+
+UNLIMITED = 10**9
+
+
+def contender(given: Finished, strategy: Strategy, tokens: int = UNLIMITED) -> Callable[[int], Solved]:
+    """tokens: what a problem may cost."""
+    from o1_assets.search.run import search
+    from o1_assets.seeds import derive_seed
+
+    thinker = given.thinker()
+    budget = Budget(tokens, STEPS, given.step_tokens, given.solution_tokens)
+
+    def solve(repetition: int) -> Solved:
+        seeds = [derive_seed(repetition, row["problem_id"]) for row in given.problems]
+        found = search(strategy, given.prompts, thinker, budget, seeds)
+        return Solved([one.completion for one in found], sum(one.tree.tokens_generated for one in found))
+
+    return solve

@@ -1,0 +1,93 @@
+"""Our sampler against `transformers.generate`: baby-o1, 256 prompts in one call, temperature 1, KV cache, two cores.
+
+`generate` in the best of three settings: torch with one thread, with two, and two calls of half the batch in two
+Python threads with one torch thread each, which is how our sampler uses two cores. Tokens after a solution's end are
+not counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+from benchmarks.registry import Figure
+
+NAME = "sampler_vs_generate"
+BATCH, REPETITIONS = 256, 15
+
+
+def compare() -> Mapping[str, Figure]:
+    import torch
+
+    from benchmarks.models import POLICY, finished
+    from o1_assets.engine.interface import SamplingParams
+    from o1_assets.engine.transformers_engine import TransformersEngine
+    from o1_assets.parallel import map_batches
+
+    with finished(BATCH) as given:
+        engine = TransformersEngine.open(given.folders[POLICY])
+        tokenizer: Any = engine.tokenizer
+        model = engine.model
+        longest = given.solution_tokens
+    prompts = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in given.prompts]
+    end: Any = tokenizer.eos_token_id
+    inputs: Any = tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")
+    options: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "use_cache": True,
+    }
+
+    def ours(repetition: int) -> int:
+        seeds = [repetition * BATCH + i for i in range(BATCH)]
+        return sum(len(s.token_ids) for s in engine.sample(prompts, SamplingParams(longest), seeds))
+
+    def generated(rows: slice) -> int:
+        part = {name: tensor[rows] for name, tensor in inputs.items()}
+        with torch.inference_mode():
+            out = model.generate(**part, max_new_tokens=longest, pad_token_id=0, **options)
+        new = out[:, part["input_ids"].shape[1] :]
+        ended = new == end
+        return int(torch.where(ended.any(1), ended.int().argmax(1) + 1, new.shape[1]).sum())
+
+    def theirs(threads: int) -> Callable[[int], int]:
+        def sample(repetition: int) -> int:
+            torch.manual_seed(repetition)
+            torch.set_num_threads(threads)
+            try:
+                return generated(slice(BATCH))
+            finally:
+                torch.set_num_threads(2)
+
+        return sample
+
+    def halves(repetition: int) -> int:
+        torch.manual_seed(repetition)
+        return sum(map_batches(generated, [slice(BATCH // 2), slice(BATCH // 2, BATCH)]))
+
+    contenders = {
+        "ours": ours,
+        "generate, 1 thread": theirs(1),
+        "generate, 2 threads": theirs(2),
+        "generate, two halves": halves,
+    }
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for repetition in range(REPETITIONS + 1):
+        for name, contender in contenders.items():
+            started = time.perf_counter()
+            tokens = contender(repetition)
+            if repetition:  # the first is to warm up
+                rates[name].append(tokens / (time.perf_counter() - started))
+    for name, own in rates.items():
+        print(f"  {name:44} {median(own):8.0f} tokens/s", flush=True)
+    best = max((name for name in rates if name != "ours"), key=lambda name: median(rates[name]))
+    ratios = [a / b for a, b in zip(rates["ours"], rates[best], strict=True)]
+    against = (
+        f"at least 3; {best}; batch {BATCH}; {median(rates['ours']):.0f} against {median(rates[best]):.0f} "
+        "tokens/s"
+    )
+    return {NAME: Figure(median(ratios), max(ratios) - min(ratios), "times", against)}

@@ -1,0 +1,260 @@
+"""`o1 plan`: what a profile will take, before it is spent; and how far off such a plan was."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.graph import build_graph
+from o1_assets.plan.check import WITHIN, Compared, compare
+from o1_assets.plan.estimate import Estimate
+from o1_assets.plan.gpus import PlanError
+from o1_assets.plan.plan import Plan, make_plan
+from o1_assets.plan.speed import Speed, speed_of
+from o1_assets.plan.used import Used, used
+from o1_assets.profiles.load import load_profile
+from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+BYTES_TO_SAMPLE, BYTES_TO_TRAIN = 2, 16
+"""A parameter in bf16; with gradient and AdamW's state in mixed precision (ZeRO, arXiv:1910.02054, section 3.1)."""
+
+WIDTH = 132
+SMALL = 20_000_000
+"""Parameters below which FLOPs say little about a GPU's time."""
+
+
+def plan(
+    settings: Settings, parts: Collection[str], gpu: str, utilisation: float, assume: Sequence[str]
+) -> tuple[Plan, Speed]:
+    """Raises PlanError, ProfileError, StoreError."""
+    profile = load_profile(settings.profile)
+    graph = build_graph(profile, settings)
+    speed = speed_of(gpu, utilisation, ArtifactStore(settings.store, settings.work), graph)
+    try:
+        return make_plan(profile, settings, parts, list(assume)), speed
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+
+
+def check(settings: Settings, assume: Sequence[str]) -> tuple[list[Compared], Used]:
+    """A plan of everything against what the store's versions took. Raises PlanError if there are none to compare."""
+    profile = load_profile(settings.profile)
+    graph = build_graph(profile, settings)
+    taken = used(ArtifactStore(settings.store, settings.work), graph)
+    if not taken.made:
+        raise PlanError(
+            f"nothing in {settings.store} was made with this configuration; `o1 run` first, or check with its --set"
+        )
+    parts = {artifact.part for artifact in graph.values() if artifact.part}
+    return compare(make_plan(profile, settings, parts, list(assume)).made, taken.made), taken
+
+
+def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
+    rows = {stage: _row(one, made, speed) for stage, one in made.rows().items()}
+    return {
+        "profile": made.profile.name,
+        "parameters": {"total": made.shape.total, "non_embedding": made.shape.non_embedding},
+        "speed": asdict(speed),
+        "assumptions": made.typical.model_dump(),
+        "stages": rows,
+        "total": _row(made.total(), made, speed),
+        "hours_if_people_rated_everything": _hours(made.total().labels, made),
+        "no_estimate": made.unknown,
+    }
+
+
+def check_json(compared: Sequence[Compared], taken: Used) -> dict[str, Any]:
+    return {
+        "within": WITHIN,
+        "stages": [{**asdict(one), "factor": one.factor, "good": one.good} for one in compared],
+        "left_out": taken.left_out,
+        "used": {
+            key: {**asdict(one.cost), "labels": one.labels, "stored": one.stored}
+            for key, one in taken.made.items()
+        },
+    }
+
+
+def print_plan(made: Plan, speed: Speed) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"Plan of profile {made.profile.name}",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    names = (
+        "problems",
+        "samples",
+        "written",
+        "scored",
+        "trained on",
+        "FLOPs",
+        "hours",
+        "labels",
+        "people's h",
+        "disk",
+    )
+    table.add_column("stage", no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = made.rows()
+    for stage, one in rows.items():
+        last = stage == list(rows)[-1]
+        table.add_row(stage, *_cells(one, made, speed), end_section=last)
+    # The same problems are solved again and again: their sum would say nothing.
+    table.add_row("all", *_cells(replace(made.total(), problems=0), made, speed))
+    console = _console()
+    console.print(table)
+    for line in notes(made, speed):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def notes(made: Plan, speed: Speed) -> list[str]:
+    """What the table rests on."""
+    total, shape = made.total(), made.shape
+    larger = (
+        ", by models of nano's size; larger ones reach several times that"
+        if speed.guessed(shape.total)
+        else ""
+    )
+    lines = [
+        f"Model: {_short(shape.total)} parameters, {_short(shape.non_embedding)} of them without embeddings. "
+        f"Tokens written, scored and trained on; a FLOP count of 2, 2 and 6 a token and parameter.",
+        f"Hours on {speed.name}: {speed.words}{larger}. Start-up and waiting come on top; writing is bound by "
+        "memory bandwidth and often reaches less than training does.",
+    ]
+    if speed.memory is not None and shape.total < SMALL:
+        lines.append("A model this small cannot fill a GPU: starting its kernels takes longer than they do.")
+    elif speed.memory is not None:
+        sample, train = shape.total * BYTES_TO_SAMPLE / 1e9, shape.total * BYTES_TO_TRAIN / 1e9
+        lines.append(
+            f"Memory of its {speed.memory / 1e9:.0f} GB: the weights in bf16 {sample:.1f} GB; full fine-tuning with "
+            f"AdamW {train:.1f} GB (16 bytes a parameter, ZeRO, arXiv:1910.02054, 3.1) and activations."
+        )
+    people = (
+        f"People are asked for {total.asked:,.0f} ratings" if total.asked else "Nobody is asked for ratings"
+    )
+    lines.append(
+        f"{people}; by people, all {total.labels:,.0f} labels would take {_hours(total.labels, made):,.1f} hours at "
+        f"{made.typical.seconds_a_rating:g} s each, one opinion a rating."
+    )
+    lines.append(
+        f"Disk: what the artifacts hold; a training keeps up to {_bytes(3 * 4 * shape.total)} more while under way."
+    )
+    lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.typical.source}.")
+    if any(recomputes(config) for config in (made.profile.sft, made.profile.later_prm, made.profile.policy)):
+        lines.append(
+            "Gradient checkpointing computes each forward pass of a training twice; that is not counted."
+        )
+    if made.unknown:
+        lines.append(f"No estimate, and counted as nothing: {', '.join(made.unknown)}.")
+    return lines
+
+
+def recomputes(config: object) -> bool:
+    """Whether a stage trains with gradient checkpointing."""
+    return bool(getattr(getattr(config, "tuning", None), "gradient_checkpointing", False))
+
+
+def print_check(compared: Sequence[Compared], taken: Used) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title="Planned and used", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in ("stage", "figure", "planned", "used", "planned / used", ""):
+        table.add_column(name, justify="left" if name in ("stage", "figure", "") else "right", no_wrap=True)
+    for one in compared:
+        ratio = f"{one.planned / one.used:.2f}" if one.used else "-"
+        mark = "" if one.good else f"off by more than {WITHIN}"
+        table.add_row(one.stage, one.quantity, _short(one.planned), _short(one.used), ratio, mark)
+    console = _console()
+    console.print(table)
+    console.print(verdict(compared), highlight=False)
+    if taken.left_out:
+        console.print(
+            f"Left out, because never made or made with another configuration: {len(taken.left_out)} artifacts.",
+            highlight=False,
+        )
+
+
+def verdict(compared: Sequence[Compared]) -> str:
+    bad = [one for one in compared if not one.good]
+    if not bad:
+        return f"All {len(compared)} figures are within a factor of {WITHIN}."
+    worst = max(bad, key=lambda one: one.factor)
+    return (
+        f"{len(bad)} of {len(compared)} figures are off by more than a factor of {WITHIN}; worst: {worst.quantity} of "
+        f"{worst.stage}, by {worst.factor:.2f}."
+    )
+
+
+def _console() -> Console:
+    """Wide enough for every column: a cell that is cut says something else."""
+    from rich.console import Console
+
+    return Console(width=max(WIDTH, Console().width))
+
+
+def _row(one: Estimate, made: Plan, speed: Speed) -> dict[str, float]:
+    return {
+        "problems": one.problems,
+        "samples": one.samples,
+        **asdict(one.cost),
+        "hours": speed.hours(one.cost.flops),
+        "labels": one.labels,
+        "asked_of_people": one.asked,
+        "hours_of_people": _hours(one.asked, made),
+        "bytes": one.stored,
+    }
+
+
+def _cells(one: Estimate, made: Plan, speed: Speed) -> list[str]:
+    hours = speed.hours(one.cost.flops)
+    return [
+        _short(one.problems),
+        _short(one.samples),
+        _short(one.cost.tokens_generated),
+        _short(one.cost.tokens_scored),
+        _short(one.cost.tokens_trained),
+        f"{one.cost.flops:.2g}" if one.cost.flops else "",
+        f"{hours:,.3g}" if hours else "",
+        _short(one.labels),
+        f"{_hours(one.asked, made):,.1f}" if one.asked else "",
+        _bytes(one.stored),
+    ]
+
+
+def _hours(ratings: float, made: Plan) -> float:
+    return ratings * made.typical.seconds_a_rating / 3600
+
+
+def _assumed(made: Plan) -> str:
+    values = made.typical.model_dump(exclude={"source"})
+    return ", ".join(f"{name} {value:g}" for name, value in values.items())
+
+
+def _short(number: float) -> str:
+    """12,345 as 12.3k; nothing as an empty cell."""
+    if not number:
+        return ""
+    for size, letter in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:.3g}"
+
+
+def _bytes(number: float) -> str:
+    return (
+        f"{_short(number)}B".replace("kB", " kB")
+        .replace("MB", " MB")
+        .replace("GB", " GB")
+        .replace("TB", " TB")
+    )

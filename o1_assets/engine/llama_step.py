@@ -1,0 +1,120 @@
+"""The next tokens of every row of a batch, computed for a small Llama with as few operators as it takes.
+
+In a model of under a million parameters an operator is mostly overhead. So what is multiplied with the same input is
+one matrix, norms' weights and attention's scale are part of the matrices, and attention of a few queries is two
+batched products instead of a flash kernel. Results are those of the model up to the last bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from o1_assets.engine.cache import BufferCache
+
+MOST_PARAMETERS = 10_000_000
+"""Larger models compute so long that nothing is gained, and their weights are held twice here."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Matrices to be multiplied from the right: (hidden, out). into_heads: queries, keys, values one after another."""
+
+    into_heads: torch.Tensor
+    out_of_heads: torch.Tensor
+    gate_and_up: torch.Tensor
+    down: torch.Tensor
+
+
+class LlamaStep:
+    """Of a model's weights as they are when this is made."""
+
+    @torch.inference_mode()
+    def __init__(self, model: Any) -> None:
+        config = model.config
+        self.heads, self.shared = config.num_attention_heads, config.num_key_value_heads
+        self.width = config.head_dim
+        self.hidden = config.hidden_size
+        self.epsilon = torch.tensor((config.rms_norm_eps * self.hidden) ** 0.5)
+        self.embedding = model.model.embed_tokens.weight
+        self.layers = [self._layer(layer) for layer in model.model.layers]
+        self.head = self._after(model.model.norm, model.lm_head.weight)
+        places = torch.arange(config.max_position_embeddings)[None]
+        cos, sin = model.model.rotary_emb(self.embedding, places)
+        half = self.width // 2
+        self.cos, self.sin = cos[0, :, None], sin[0, :, None]
+        self.sin = torch.cat([-self.sin[..., :half], self.sin[..., half:]], dim=-1)
+
+    @staticmethod
+    def fits(model: Any) -> bool:
+        """Whether the model is one that this computes."""
+        from transformers import LlamaForCausalLM
+
+        if type(model) is not LlamaForCausalLM or model.device.type != "cpu" or model.dtype != torch.float32:
+            return False
+        config: Any = model.config
+        plain = (
+            config.hidden_act == "silu"
+            and not config.attention_bias
+            and not config.mlp_bias
+            and config.rope_parameters["rope_type"] == "default"
+        )
+        updated = any(".lora_" in name for name, _ in model.named_parameters())
+        return plain and not updated and sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS
+
+    def __call__(
+        self, ids: torch.Tensor, positions: torch.Tensor, bias: torch.Tensor | None, cache: BufferCache
+    ) -> torch.Tensor:
+        """Logits (rows, vocabulary) after the last of the new tokens of each row; keys and values go into the cache.
+
+        ids, positions: (rows, new). bias: (rows, new, columns) added to attention's logits, for the columns of the
+        cache and the new ones; None for a single new token that sees all of them.
+        """
+        (rows, new), half = ids.shape, self.width // 2
+        shared, queries = self.shared, self.heads // self.shared
+        columns = cache.get_seq_length() + new
+        cos, sin = self.cos[positions], self.sin[positions]
+        if bias is not None:
+            bias = bias[:, None, None].expand(rows, shared, queries, new, columns)
+            bias = bias.reshape(rows * shared, queries * new, columns)
+        x = self.embedding[ids.flatten()]
+        for layer, kept in zip(self.layers, cache.buffers, strict=True):
+            made = (self._normed(x) @ layer.into_heads).view(rows, new, -1, self.width)
+            turned, values = made.split([self.heads + shared, shared], dim=2)
+            swapped = torch.cat([turned[..., half:], turned[..., :half]], dim=-1)
+            query, keys = torch.addcmul(turned * cos, swapped, sin).split([self.heads, shared], dim=2)
+            keys, values = kept.update(keys.transpose(1, 2), values.transpose(1, 2))
+            query = query.view(rows, new, shared, queries, self.width).permute(0, 2, 3, 1, 4)
+            query = query.reshape(rows * shared, queries * new, self.width)
+            keys, values = keys.flatten(0, 1), values.flatten(0, 1)
+            if bias is None:
+                scores = torch.bmm(query, keys.transpose(1, 2))
+            else:
+                scores = torch.baddbmm(bias, query, keys.transpose(1, 2))
+            heads = torch.bmm(torch.softmax(scores, dim=-1), values)
+            heads = heads.view(rows, shared, queries, new, self.width).permute(0, 3, 1, 2, 4)
+            x.addmm_(heads.reshape(rows * new, -1), layer.out_of_heads)
+            gate, up = (self._normed(x) @ layer.gate_and_up).chunk(2, dim=-1)
+            x.addmm_(torch.nn.functional.silu(gate, inplace=True).mul_(up), layer.down)
+        return self._normed(x.view(rows, new, -1)[:, -1]) @ self.head
+
+    def _normed(self, x: torch.Tensor) -> torch.Tensor:
+        """x over its length; the factor that makes it the root mean square's is part of the matrix that follows."""
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        return x / torch.hypot(length, self.epsilon)
+
+    def _after(self, norm: Any, *weights: torch.Tensor) -> torch.Tensor:
+        """Matrices that multiply what `norm` gives, as one that multiplies what `_normed` gives."""
+        return (torch.cat(weights) * (norm.weight * self.hidden**0.5)).T.contiguous()
+
+    def _layer(self, layer: Any) -> Layer:
+        attention, mlp = layer.self_attn, layer.mlp
+        query = attention.q_proj.weight * self.width**-0.5
+        return Layer(
+            self._after(layer.input_layernorm, query, attention.k_proj.weight, attention.v_proj.weight),
+            attention.o_proj.weight.T.contiguous(),
+            self._after(layer.post_attention_layernorm, mlp.gate_proj.weight, mlp.up_proj.weight),
+            mlp.down_proj.weight.T.contiguous(),
+        )

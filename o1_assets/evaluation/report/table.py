@@ -1,0 +1,23 @@
+"""A table of the report, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """head: names of the columns, the first of which names the row. rows: text."""
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def share(value: float | None, error: float | None = None) -> str:
+    """Percent, with its standard error; a dash where nothing was measured."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")

@@ -1,0 +1,1 @@
+"""A checkpoint as a folder that others can load: what the Hugging Face Hub, transformers and vLLM expect."""

@@ -1,0 +1,98 @@
+"""Where an export goes: a folder that appears whole, and that never replaces anything but an earlier export.
+
+EXPORT_FILE lists the export's files with their digests. A folder may be replaced if it holds exactly what such a
+list of its own says; whatever a person added or changed is not ours to remove.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from o1_assets.export.errors import ExportError
+from o1_assets.export.exchange import exchange
+from o1_assets.files import json_bytes, seal, sync
+from o1_assets.scratch import abandoned, scratch_name
+from o1_assets.store.digest import folder_tree
+
+EXPORT_FILE = "o1_export.json"
+FORMAT = "o1-export-1"
+
+
+def check_target(target: Path) -> None:
+    """Raises ExportError if `target` is neither free, nor an empty folder, nor an export as we left it."""
+    if target.is_symlink():
+        raise ExportError(f"{target} is a link; name the folder itself")
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ExportError(f"{target} is a file; name a folder that is empty or not there yet")
+    if any(target.iterdir()):
+        why = foreign(target)
+        if why:
+            raise ExportError(f"{target} {why}; export into another folder, or empty this one yourself")
+
+
+def foreign(folder: Path) -> str:
+    """Why a folder that is not empty is no untouched export of ours; empty if it is one."""
+    try:
+        listed = json.loads((folder / EXPORT_FILE).read_text())
+        files = {entry["path"]: entry for entry in listed["files"]} if listed["format"] == FORMAT else None
+    except (OSError, ValueError, TypeError, KeyError):
+        files = None
+    if files is None:
+        return "is not empty and no earlier export"
+    try:
+        there = {entry["path"]: entry for entry in folder_tree(folder) if entry["path"] != EXPORT_FILE}
+    except ValueError as error:
+        return f"holds what no export wrote ({error})"
+    for name in sorted(there.keys() | files.keys()):
+        if name not in files:
+            return f"holds {name}, which no export wrote"
+        if name not in there:
+            return f"has lost {name} since it was exported"
+        if there[name] != files[name]:
+            return f"was changed since it was exported ({name})"
+    return ""
+
+
+def write_folder(target: Path, fill: Callable[[Path], None], about: dict[str, Any]) -> bool:
+    """Makes `target` hold what `fill` writes into an empty folder, and EXPORT_FILE with `about` and the list of it.
+
+    Staged beside the target, on the disk before it is visible, visible by one rename; an earlier export is exchanged
+    for it. Returns False if the target held the very same bytes already. Raises ExportError, OSError.
+    """
+    check_target(target)
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(target)
+    stage = target.parent / f".{target.name}.{scratch_name()}"
+    stage.mkdir()
+    try:
+        fill(stage)
+        listed = {"format": FORMAT, **about, "files": folder_tree(stage)}
+        (stage / EXPORT_FILE).write_bytes(json_bytes(listed))
+        if target.is_dir() and any(target.iterdir()):
+            if (target / EXPORT_FILE).read_bytes() == (stage / EXPORT_FILE).read_bytes():
+                return False
+            seal(stage)
+            exchange(stage, target)
+        else:
+            seal(stage)
+            os.rename(stage, target)
+        sync(target.parent)
+        return True
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _tidy(target: Path) -> None:
+    """Removes what killed exports of this machine left beside the target."""
+    prefix = f".{target.name}."
+    for left in target.parent.glob(f"{prefix}*"):
+        if left.is_dir() and not left.is_symlink() and abandoned(Path(left.name.removeprefix(prefix))):
+            shutil.rmtree(left, ignore_errors=True)

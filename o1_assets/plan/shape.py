@@ -1,0 +1,103 @@
+"""Parameters of a decoder from its shape, without opening it: Llama, Qwen2 and others with a gated MLP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Shape:
+    """width: of the residual stream. inner: of the gated MLP. heads share their keys and values in kv_heads groups.
+
+    qkv_bias: whether query, key and value projections have biases (Qwen2). tied: one matrix for embedding and head.
+    """
+
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    kv_heads: int
+    vocabulary: int
+    tied: bool
+    qkv_bias: bool = False
+    head_size: int | None = None
+
+    @property
+    def non_embedding(self) -> int:
+        """P of `flops.py`: all parameters but token embedding and language-model head."""
+        size = self.head_size or self.width // self.heads
+        queries, keys = self.heads * size, self.kv_heads * size
+        attention = 2 * self.width * queries + 2 * self.width * keys
+        bias = queries + 2 * keys if self.qkv_bias else 0
+        layer = attention + bias + 3 * self.width * self.inner + 2 * self.width
+        return self.layers * layer + self.width
+
+    @property
+    def total(self) -> int:
+        return self.non_embedding + (1 if self.tied else 2) * self.vocabulary * self.width
+
+
+SHAPES = {
+    "smollm2-135m": Shape(576, 1536, 30, 9, 3, 49152, tied=True),
+    "smollm2-360m": Shape(960, 2560, 32, 15, 5, 49152, tied=True),
+    "smollm2-1.7b": Shape(2048, 8192, 24, 32, 32, 49152, tied=True),
+    "qwen2.5-math-1.5b": Shape(1536, 8960, 28, 12, 2, 151936, tied=True, qkv_bias=True),
+    "qwen2.5-math-7b": Shape(3584, 18944, 28, 28, 4, 152064, tied=False, qkv_bias=True),
+}
+"""From the config.json of each model's repository on the Hub, by its name there, in lower case."""
+
+
+def named_shape(texts: Iterable[str]) -> Shape | None:
+    """The shape of the model that one of the texts names, as "Qwen/Qwen2.5-Math-7B-Instruct" does; else None."""
+    for text in texts:
+        name = text.rpartition("/")[2].lower()
+        for known in sorted(SHAPES, key=len, reverse=True):
+            if name == known or name.startswith(f"{known}-"):
+                return SHAPES[known]
+    return None
+
+
+def shape_from(base: Any) -> Shape | None:
+    """The shape of a base that others published, by its name or from the config.json in its folder; else None."""
+    found = named_shape(texts_of(base))
+    folder = getattr(base, "folder", None)
+    if found is None and folder:
+        found = read_shape(Path(folder) / "config.json")
+    return found
+
+
+def read_shape(file: Path) -> Shape | None:
+    """From a checkpoint's config.json; None if it is not there, or of another kind of model."""
+    try:
+        found = json.loads(file.read_bytes())
+        heads = int(found["num_attention_heads"])
+        return Shape(
+            width=int(found["hidden_size"]),
+            inner=int(found["intermediate_size"]),
+            layers=int(found["num_hidden_layers"]),
+            heads=heads,
+            kv_heads=int(found.get("num_key_value_heads") or heads),
+            vocabulary=int(found["vocab_size"]),
+            tied=bool(found.get("tie_word_embeddings", True)),
+            qkv_bias=str(found.get("model_type", "")).startswith("qwen2"),
+            head_size=found.get("head_dim"),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def texts_of(value: Any) -> list[str]:
+    """Every string in a configuration, its defaults included."""
+    if isinstance(value, BaseModel):
+        return texts_of(value.model_dump())
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in texts_of(item)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in texts_of(item)]
+    return [value] if isinstance(value, str) else []

@@ -1,0 +1,53 @@
+"""Which function estimates which stage, by the class of the stage's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from o1_assets.artifact import Artifact, StageConfig
+from o1_assets.base.config import BaseConfig
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.source import ImportedConfig
+from o1_assets.plan import base, evaluation, generator, labels, policy, problems, reward, sampling, thinking
+from o1_assets.plan.estimate import Estimate
+from o1_assets.plan.known import Known
+from o1_assets.plan.shape import shape_from
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.problems.config import ProblemsConfig
+from o1_assets.qvalue.config import QValueConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.thinking.config import ThinkingConfig
+
+Estimator = Callable[[Artifact, Any, Known], Estimate]
+
+ESTIMATORS: dict[type[StageConfig], Estimator] = {
+    ProblemsConfig: problems.problems,
+    BaseConfig: base.pretrained_here,
+    SamplesConfig: generator.samples,
+    SftSetConfig: generator.sft_set,
+    SftConfig: generator.generator,
+    SolutionsConfig: sampling.solutions,
+    SelectionConfig: sampling.selection,
+    LabelBatchesConfig: labels.batches,
+    LabelsConfig: labels.labels,
+    ImportedConfig: labels.published,
+    PRMConfig: reward.prm,
+    ORMConfig: reward.orm,
+    QValueConfig: reward.q_value,
+    PolicyConfig: policy.policy,
+    RoundEvalConfig: evaluation.round_eval,
+    SummaryConfig: evaluation.summary,
+    ThinkingConfig: thinking.thinking,
+}
+
+
+def estimator_of(config: StageConfig) -> Estimator | None:
+    """None where a stage has no estimate yet; a plan then says so instead of counting it as nothing."""
+    for kind in type(config).__mro__:
+        if kind in ESTIMATORS:
+            return ESTIMATORS[kind]
+    return base.published if shape_from(config) is not None else None

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from o1_assets.engine.interface import Engine
+
+
+@dataclass(frozen=True)
+class Both:
+    transformers: Engine
+    vllm: Any
+
+
+@pytest.fixture
+def both(opened: Callable[[str], Engine]) -> Both:
+    """One checkpoint on both engines."""
+    return Both(vllm=opened("vllm"), transformers=opened("transformers"))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from o1_assets.engine.available import EngineMissing, require_engine
+from o1_assets.engine.interface import Engine
+from o1_assets.engine.open import open_engine
+from o1_assets.settings import Settings
+from tests.engine.checkpoints import TRAINED, Checkpoint, random_checkpoint, trained_checkpoint
+
+Opened = Callable[[str], Engine]
+
+
+@pytest.fixture(scope="session", params=["random", "trained"] if TRAINED else ["random"])
+def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    if request.param == "random":
+        return random_checkpoint(tmp_path_factory.mktemp("random"))
+    found = trained_checkpoint(Settings.load("nano"))
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def opened(checkpoint: Checkpoint) -> Iterator[Opened]:
+    """Opens the checkpoint by an engine's name, once. Skips where the engine cannot be had."""
+    engines: dict[str, Engine] = {}
+    torch.set_num_threads(1)  # on operators this small more threads only wait for each other
+
+    def open_once(name: str) -> Engine:
+        if name not in engines:
+            _need(name)
+            engines[name] = open_engine(checkpoint.path, name)
+        return engines[name]
+
+    yield open_once
+    for engine in engines.values():
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def random_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nano's architecture with random weights."""
+    return random_checkpoint(tmp_path_factory.mktemp("random")).path
+
+
+@pytest.fixture
+def with_vllm() -> None:
+    """Skips where vLLM cannot be had."""
+    _need("vllm")
+
+
+def _need(engine: str) -> None:
+    try:
+        require_engine(engine)
+    except EngineMissing as error:
+        pytest.skip(str(error))

@@ -1,0 +1,31 @@
+"""A card calls a checkpoint what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from o1_assets.audit.card_words import words_of
+from o1_assets.store.manifest import Manifest
+
+
+@pytest.mark.parametrize(
+    ("key", "title", "pipeline", "tag"),
+    [
+        ("r03/policy", "baby-o1 v3", "text-generation", "policy"),
+        ("r03/prm", "PRM v3", "token-classification", "process-reward-model"),
+        ("r03/orm", "ORM v3", "token-classification", "outcome-reward-model"),
+        ("r03/q_value", "Q-value model v3", "token-classification", "q-value-model"),
+        ("base/model", "Base", "text-generation", "base"),
+    ],
+)
+def test_title_and_kind(key: str, title: str, pipeline: str, tag: str) -> None:
+    words = words_of(Manifest.model_construct(key=key, profile="nano", config={}))
+    assert (words.title, words.pipeline) == (title, pipeline) and tag in words.tags
+    assert ("AutoModelForTokenClassification" in words.load) == (pipeline == "token-classification")
+
+
+def test_what_reads_the_generator_is_loaded_with_it_first() -> None:
+    manifest = Manifest.model_construct(key="r03/orm", profile="nano", config={"probability_feature": True})
+    words = words_of(manifest)
+    assert words.load.index("load_scorer") < words.load.index("AutoModelForTokenClassification")
+    assert "scored together with that generator" in words.what

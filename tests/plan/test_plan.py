@@ -1,0 +1,213 @@
+"""A plan follows from the configuration alone, and nano's was right about what nano took."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from o1_assets.artifact import Cost, StageConfig
+from o1_assets.plan.check import WITHIN, compare
+from o1_assets.plan.estimate import Estimate
+from o1_assets.plan.gpus import GPUS, PlanError, gpu_of
+from o1_assets.plan.known import Known
+from o1_assets.plan.plan import Plan, make_plan, stage_of
+from o1_assets.plan.shape import SHAPES, named_shape, shape_from
+from o1_assets.profiles.load import load_profile
+from o1_assets.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+def plan(settings: str = "", *assume: str, parts: tuple[str, ...] = ()) -> Plan:
+    return make_plan(load_profile("nano", settings), Settings("nano", Path("nowhere")), parts, assume)
+
+
+def used_by(run: str) -> tuple[dict[str, Estimate], str]:
+    """What each artifact of a run took, and its O1_SET; the file says how it was written."""
+    content = json.loads((HERE / f"{run}_used.json").read_text())
+    made = {
+        key: Estimate(labels=row.pop("labels"), stored=row.pop("stored"), cost=Cost(**row))
+        for key, row in content["used"].items()
+    }
+    return made, content.get("set", "")
+
+
+def nano_used() -> dict[str, Estimate]:
+    return used_by("nano")[0]
+
+
+def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
+    found = compare(plan().made, nano_used())
+    assert {one.stage for one in found} >= {
+        "base/model",
+        "phase 1  labels",
+        "phase 2  policy",
+        "eval/summary",
+        "all",
+    }
+    assert [one for one in found if not one.good] == []
+
+
+def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_every_stage() -> None:
+    """Two rounds in a minute: few and short solutions, so that single stages are off by chance."""
+    made, settings = used_by("mini")
+    found = compare(plan(settings, parts=("thinking",)).made, made)
+    assert all(one.good for one in found if one.stage == "all")
+    assert sum(one.good for one in found) > 0.9 * len(found) and len(found) > 90
+
+
+@pytest.mark.parametrize(
+    ("settings", "stage", "quantity"),
+    [
+        ("policy.updates=28", "phase 2  policy", "tokens trained on"),
+        ("later_prm.updates=160", "phase 2  prm", "FLOPs"),
+        ("base.layers=8", "base/model", "bytes"),
+        ("first_selection.solutions=400", "phase 1  labels", "labels"),
+        ("round_eval.samples=16", "phase 1  eval", "tokens scored"),
+    ],
+)
+def test_a_plan_of_other_numbers_is_found_to_be_wrong(settings: str, stage: str, quantity: str) -> None:
+    found = compare(plan(settings).made, nano_used())
+    assert (stage, quantity) in {(one.stage, one.quantity) for one in found if not one.good}
+
+
+def test_every_artifact_of_the_graph_has_an_estimate() -> None:
+    whole = plan(parts=("thinking",))
+    assert whole.unknown == []
+    assert (
+        whole.made["eval/thinking"].cost.tokens_generated > 0
+        and whole.made["r03/q_value"].cost.tokens_trained > 0
+    )
+    assert set(plan().made) == {key for key in whole.made if "q_value" not in key and "thinking" not in key}
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "non_embedding"),
+    [  # as the models' cards and their weight files state them
+        ("SmolLM2-135M", 134_515_008, 106_203_456),
+        ("SmolLM2-360M", 361_821_120, 314_635_200),
+        ("SmolLM2-1.7B", 1_711_376_384, 1_610_713_088),
+        ("Qwen2.5-Math-1.5B", 1_543_714_304, 1_310_340_608),
+        ("Qwen2.5-Math-7B", 7_615_616_512, 6_525_621_760),
+    ],
+)
+def test_parameters_follow_from_a_shape(name: str, total: int, non_embedding: int) -> None:
+    shape = SHAPES[name.lower()]
+    assert (shape.total, shape.non_embedding) == (total, non_embedding)
+
+
+def test_nano_s_parameters_are_those_that_its_base_was_found_to_have() -> None:
+    base = nano_used()["base/model"].cost
+    assert plan().shape.non_embedding == base.flops / base.tokens_trained / 6
+
+
+def test_a_model_is_known_by_its_name_on_the_hub_and_in_a_file() -> None:
+    assert named_shape(["abc", "HuggingFaceTB/SmolLM2-135M-Instruct"]) == SHAPES["smollm2-135m"]
+    assert named_shape(["SmolLM2-135M-Instruct.Q4_1.gguf"]) == SHAPES["smollm2-135m"]
+    assert named_shape(["Qwen/Qwen2.5-Math-7B"]) == SHAPES["qwen2.5-math-7b"]
+    assert named_shape(["Qwen/Qwen2.5-Math-72B", "12fd25f7"]) is None
+
+
+def test_the_shape_of_a_checkpoint_in_a_folder_is_in_its_config(tmp_path: Path) -> None:
+    class Folder(StageConfig):
+        folder: str = str(tmp_path)
+
+    assert shape_from(Folder()) is None
+    qwen = {
+        "model_type": "qwen2", "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28,
+        "num_attention_heads": 12, "num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(qwen))
+    assert shape_from(Folder()) == SHAPES["qwen2.5-math-1.5b"]
+
+
+def test_rounds_that_others_labelled_ask_nobody_and_hold_what_was_published() -> None:
+    made = plan('annotator=human label_source={"name":"prm800k"}').made
+    labels = sum(made[f"r{k:02d}/labels"].labels for k in range(11))
+    assert labels == pytest.approx(800_000) and sum(one.asked for one in made.values()) == 0
+    assert made["r00/labels"].labels == pytest.approx(40_000)
+
+
+def test_low_rank_updates_cost_two_thirds_of_a_training() -> None:
+    class Tuned(StageConfig):
+        tuning: Any
+
+    known = Known(load_profile("nano", ""), plan().typical, plan().shape, {})
+    lora, full = (known.train(1000, Tuned(tuning=SimpleNamespace(lora=lora))) for lora in ("r16", None))
+    assert lora.flops == pytest.approx(full.flops * 2 / 3) and lora.tokens_trained == full.tokens_trained
+
+
+def test_twice_the_updates_are_twice_the_training() -> None:
+    once, twice = (plan(f"first_prm.updates={n}").made["r00/prm"].cost for n in (100, 200))
+    assert twice.tokens_trained == pytest.approx(2 * once.tokens_trained, abs=1)
+    assert twice.tokens_scored == once.tokens_scored
+
+
+def test_no_more_problems_are_solved_than_there_are() -> None:
+    assert plan("problems.train=100").made["generator/samples"].problems == 100
+
+
+def test_people_are_asked_where_people_rate() -> None:
+    assert plan().total().asked == 0 < plan().total().labels
+    made = plan('annotators={"r03":"human"}').made
+    assert made["r03/label_batches"].asked == pytest.approx(made["r03/labels"].labels)
+    assert made["r04/label_batches"].asked == 0
+
+
+def test_rollouts_cost_tokens_and_more_of_them_more() -> None:
+    few, many = (
+        plan(f"annotator=monte_carlo monte_carlo.rollouts={n}").made["r01/label_batches"].cost for n in (4, 8)
+    )
+    assert (
+        many.tokens_generated == pytest.approx(2 * few.tokens_generated, abs=1) and few.tokens_generated > 0
+    )
+
+
+def test_without_the_generator_s_log_probabilities_less_is_scored() -> None:
+    parts = ("first_prm", "later_prm", "first_orm", "later_orm")
+    without = plan(" ".join(f"{part}.probability_feature=false" for part in parts))
+    assert (
+        without.made["r01/selection"].cost.tokens_scored
+        == plan().made["r01/selection"].cost.tokens_scored / 2
+    )
+
+
+def test_an_assumption_is_replaced_and_a_bad_one_named() -> None:
+    longer = plan("", "solution_tokens=40")
+    assert longer.typical.solution_tokens == 40
+    assert longer.made["r00/solutions"].cost.tokens_generated == 3200 * 40
+    assert plan("", "solution_tokens=400").made["r00/solutions"].cost.tokens_generated == 3200 * 64
+    for wrong in ("tokens=3", "steps", "steps=none", "kept_share=2", "source=me"):
+        with pytest.raises(PlanError, match="--assume"):
+            plan("", wrong)
+
+
+def test_rounds_are_one_row_each_stage_and_phase() -> None:
+    assert (
+        stage_of("r00/prm") == "phase 1  prm" and stage_of("r07/prm") == stage_of("r10/prm") == "phase 2  prm"
+    )
+    assert stage_of("eval/summary") == "eval/summary"
+    rows, made = plan().rows(), plan().made
+    assert rows["phase 2  orm"].cost.flops == sum(made[f"r{k:02d}/orm"].cost.flops for k in range(1, 11))
+
+
+def test_the_gpu_table_states_dense_peaks_and_their_sources() -> None:
+    assert gpu_of("h100").peak == pytest.approx(989.4e12) and gpu_of("a100").peak == 312e12
+    assert all(gpu.source and 5e13 < gpu.peak < 5e15 for gpu in GPUS.values())
+    with pytest.raises(PlanError, match="a100, b200, h100"):
+        gpu_of("tpu")
+
+
+def test_a_factor_is_the_same_both_ways_and_nothing_against_something_is_bad() -> None:
+    def one(planned: float, used: float) -> Any:
+        (labels, *_) = compare(
+            {"r00/labels": Estimate(labels=planned)}, {"r00/labels": Estimate(labels=used)}
+        )
+        return labels
+
+    assert one(2, 3).factor == one(3, 2).factor == WITHIN and one(2, 3).good
+    assert not one(1, 3).good and not one(0, 3).good and not one(3, 0).good
