@@ -36,4 +36,9 @@ JOBS = [
         selection='tag:"o1/part"="thinking"',
         description="Q-value models, and what thinking longer buys.",
     ),
+    dg.define_asset_job(
+        "ablations",
+        selection='tag:"o1/part"="ablations"',
+        description="Experiments on the method: every arm's trainings, and their results.",
+    ),
 ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
     """Every artifact by key, each after its inputs. Raises ValueError on an input that nothing makes."""
+    from o1_assets.ablations.assets import ablation_artifacts
     from o1_assets.base.assets import base_artifacts
     from o1_assets.evaluation.assets import evaluation_artifacts
     from o1_assets.generator.assets import generator_artifacts
@@ -26,6 +27,7 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
         *generator_artifacts(profile),
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
         *evaluation_artifacts(profile),
+        *ablation_artifacts(profile),
     ]
     graph: dict[str, Artifact] = {}
     for artifact in artifacts:

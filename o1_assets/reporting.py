@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from o1_assets.ablations.shown import ablation_headlines, read
 from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.report import ReportData, render
 from o1_assets.evaluation.report.collect import collect
@@ -82,4 +85,18 @@ def _data(
         costs,
         facts,
         store.verified(thinking.digest) if thinking else None,
+        _results(store, manifests),
     )
+
+
+def ablations_of(settings: Settings) -> dict[str, Headline]:
+    """What every arm of every experiment that was made gains on its control, named experiment.arm."""
+    return ablation_headlines([read(folder) for folder in _results(*_current(settings))])
+
+
+def _results(store: ArtifactStore, manifests: dict[str, Manifest]) -> list[Path]:
+    return [
+        store.verified(manifest.digest)
+        for key, manifest in manifests.items()
+        if key.startswith("ablations/") and key.endswith("/result")
+    ]

@@ -50,9 +50,16 @@ def words_of(manifest: Manifest) -> Words:
             ("generator", "sft"),
         ),
     }
+    arm = (
+        f"Arm of an experiment: {stage}",
+        "A policy trained to be compared with others of the same experiment; no part of the loop.",
+        ("policy", "ablation"),
+    )
     title, what, tags = kinds.get(
         manifest.key,
-        (
+        arm
+        if round_name == "ablations"
+        else (
             f"baby-o1 {version}".strip(),
             "A policy that reasons step by step: process-supervised GRPO (DeepSeekMath, 4.1.3) from the newest "
             "policy, rewarded by the round's PRM at each step and by its ORM at the last.",

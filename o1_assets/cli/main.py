@@ -43,7 +43,8 @@ def _print(value: Any) -> None:
 @app.command()
 def run(
     with_: Annotated[
-        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+        list[str] | None,
+        typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
     ] = None,
     profile: ProfileOption = None,
     set_: SetOption = None,
@@ -181,7 +182,9 @@ def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     settings = _settings(profile)
     headline = _write_report(settings)
     if as_json:
-        _print({"headline": headline, "report": str(settings.report)})
+        from o1_assets.reporting import ablations_of
+
+        _print({"headline": headline, "ablations": ablations_of(settings), "report": str(settings.report)})
         return
     _headline_table(settings, headline)
     print(settings.report)

@@ -7,7 +7,7 @@ from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 from o1_assets.plan.labels import rated_of_one
 from o1_assets.qvalue.config import QValueConfig
-from o1_assets.qvalue.train import ROW_TOKENS
+from o1_assets.qvalue.material import ROW_TOKENS
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 
 

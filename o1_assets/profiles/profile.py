@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from o1_assets.ablations.config import AblationsConfig
 from o1_assets.artifact import StageConfig
 from o1_assets.base.pretrained_config import AnyBase
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -74,6 +75,7 @@ class Profile(StageConfig):
     summary: SummaryConfig
     q_value: QValueConfig
     thinking: ThinkingConfig
+    ablations: AblationsConfig = AblationsConfig()
 
     @model_validator(mode="after")
     def _annotators_are_of_rounds(self) -> Self:

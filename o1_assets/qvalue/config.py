@@ -16,7 +16,10 @@ class QValueConfig(RewardModelConfig):
     tree_tokens: int = Field(200, ge=0, description="tokens of the search tree of each problem; 0: no tree")
     branch: int = Field(4, gt=0, description="steps sampled at a node of the tree")
     iterations: int = Field(
-        2, ge=0, description="times the targets are set anew from the model and fitted again"
+        1,
+        ge=0,
+        description="times the targets are set anew from the model and fitted again; each made the chances of nano "
+        "worse (300 problems: AUC .815, .799, .791 after 0, 1, 2; expected calibration error .059, .066, .088)",
     )
     iteration_updates: int = Field(30, gt=0, description="optimizer updates of each of them")
     max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
@@ -24,4 +27,13 @@ class QValueConfig(RewardModelConfig):
     step_tokens: int = Field(32, gt=0)
     temperature: float = Field(1.0, gt=0)
     answer_prefix: str = "answer"
+    holdout: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="share of the problems kept: half of them to scale the chances by, half to judge them on",
+    )
+    calibrate: bool = Field(
+        True, description="scale the chances so that they come true on problems that were not trained on"
+    )
     bins: int = Field(10, gt=1, description="bins of the calibration curve")

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.flops import flops_generate, flops_score, flops_train, non_embedding_parameters
-from o1_assets.qvalue.calibration import brier_score, calibration, calibration_error
 from o1_assets.qvalue.collect import Solved, collect
 from o1_assets.qvalue.config import QValueConfig
+from o1_assets.qvalue.judge import calibrate, judge
+from o1_assets.qvalue.material import Material, material_of, values_of
 from o1_assets.qvalue.targets import bootstrapped, returns
 from o1_assets.reward.dataset import held_out
-from o1_assets.reward.tree import Row, StepSequence, pack
 from o1_assets.search.run import Thinker
 from o1_assets.seeds import derive_seed
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
     from o1_assets.reward.model import RewardModel
-
-ROW_TOKENS = 192
-
-
-@dataclass
-class Material:
-    """Trees as rows of tokens. where[tree][node index] is the row and the token at which that node ends."""
-
-    rows: list[Row]
-    features: list[NDArray[np.float32]] | None
-    where: list[dict[int, tuple[int, int]]]
-
-    def labels(self, targets: Sequence[Mapping[int, float]]) -> list[NDArray[np.float32]]:
-        """For each row, shape (n,): the target of the node that ends at a token, NaN elsewhere."""
-        labels = [np.full(len(row), np.nan, dtype=np.float32) for row in self.rows]
-        for places, wanted in zip(self.where, targets, strict=True):
-            for node, target in wanted.items():
-                row, token = places[node]
-                labels[row][token] = target
-        return labels
 
 
 def make_q_value(task: Task, config: QValueConfig) -> Outcome:
@@ -78,14 +54,17 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     )
     solved = collect(problems.to_dicts(), thinker, config, task.seed)
     generated = sum(s.tree.tokens_generated for s in solved)
-    material, cost = _material(solved, scorer.tokenizer, scorer.generator if edges else None, config)
+    material, cost = material_of(solved, scorer.tokenizer, scorer.generator if edges else None, config)
     cost += scorer.cost() + Cost(flops_generate(policy.parameters, generated), tokens_generated=generated)
     policy.close()
 
-    trained = [i for i, s in enumerate(solved) if not held_out(s.problem_id, config.holdout)]
-    judged = [i for i in range(len(solved)) if i not in set(trained)]
-    history, tokens = _learn(model, material, solved, trained, config, task)
+    parts: dict[str, list[int]] = {"train": [], "scale": [], "judge": []}
+    for i, one in enumerate(solved):
+        parts[_part(one.problem_id, config.holdout)].append(i)
+    history, tokens = _learn(model, material, solved, parts["train"], config, task)
     finish(model.backbone, config.tuning)
+    values = values_of(model, material, config)
+    scaling = calibrate(model, values, solved, parts["scale"], config)
     save_reward_model(model, task.inputs["init"], task.out)
     size = non_embedding_parameters(model.backbone)
     looked = sum(len(row) for row in material.rows) * (config.iterations + 1)
@@ -98,62 +77,18 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
             "steps": sum(len(places) for places in material.where),
             "loss_first": history[0][1],
             "loss_last": history[-1][1],
-            **_judge(model, material, solved, judged, config, task),
+            **judge(scaling, values, solved, parts["judge"], config, task),
         },
         cost=cost,
         rows=len(solved),
     )
 
 
-def _material(
-    solved: Sequence[Solved],
-    tokenizer: PreTrainedTokenizerBase,
-    generator: PreTrainedModel | None,
-    config: QValueConfig,
-) -> tuple[Material, Cost]:
-    """All trees as packed rows, and the generator's pass over them if the model reads it."""
-    from o1_assets.reward.predict import place_features
-
-    rows: list[Row] = []
-    paths: list[list[StepSequence]] = []
-    where: list[dict[int, tuple[int, int]]] = []
-    for one in solved:
-        nodes, sequences = _leaves(one, tokenizer)
-        places: dict[int, tuple[int, int]] = {}
-        for row in pack([sequence.tokens for sequence in sequences], ROW_TOKENS):
-            for index, path in row.paths.items():
-                for node, end in zip(nodes[index], sequences[index].ends, strict=True):
-                    places.setdefault(node, (len(rows), int(path[end])))
-            rows.append(row)
-            paths.append(sequences)
-        where.append(places)
-    if generator is None:
-        return Material(rows, None, where), Cost()
-    tokens = sum(len(row) for row in rows)
-    features = place_features(generator, rows, paths, config.score_tokens)
-    cost = Cost(flops_score(non_embedding_parameters(generator), tokens), tokens_scored=tokens)
-    return Material(rows, features, where), cost
-
-
-def _leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[list[int]], list[StepSequence]]:
-    """Every path of the tree to a node without whole children: the indices of its nodes, and its tokens."""
-    from o1_assets.engine.steps import close_last
-
-    prompt = tuple(solved.tree.prompt_ids)
-    nodes, sequences = [], []
-    for node in solved.tree.nodes[1:]:
-        if node.cut or any(not child.cut for child in node.children):
-            continue
-        path = node.path()
-        tokens, ends = list(prompt), []
-        for step in path:
-            own = [token for token in step.token_ids if token != tokenizer.eos_token_id]
-            tokens += own
-            ends.append(len(tokens) - 1)
-        nodes.append([step.index for step in path])
-        tokens, ends = close_last(tokens, ends, tokenizer)
-        sequences.append(StepSequence(tuple(tokens), len(prompt), tuple(ends)))
-    return nodes, sequences
+def _part(problem_id: str, holdout: float) -> Literal["train", "scale", "judge"]:
+    """By the problem's id alone; what is kept is halved."""
+    if not held_out(problem_id, holdout):
+        return "train"
+    return "judge" if held_out(problem_id, holdout / 2) else "scale"
 
 
 def _learn(
@@ -176,7 +111,7 @@ def _learn(
     tokens = 0
     for iteration in range(config.iterations + 1):
         if iteration:
-            found = _values(model, material, config)
+            found = values_of(model, material, config)
             targets = [bootstrapped(s, found[i]) if i in own else {} for i, s in enumerate(solved)]
         labels = material.labels(targets)
         rows = [r for r, row in enumerate(labels) if not np.isnan(row).all()]
@@ -190,55 +125,3 @@ def _learn(
         history += [(update + (history[-1][0] if iteration else 0), loss) for update, loss in losses]
         tokens += sum(len(material.rows[r]) for r in drawn.tolist())
     return history, tokens
-
-
-def _values(model: RewardModel, material: Material, config: QValueConfig) -> list[dict[int, float]]:
-    """For each tree node index -> Q."""
-    from o1_assets.reward.predict import predict
-
-    (found,) = predict([model], material.rows, material.features, config.score_tokens)
-    return [
-        {node: float(found[row][token, 1]) for node, (row, token) in places.items()}
-        for places in material.where
-    ]
-
-
-def _judge(
-    model: RewardModel,
-    material: Material,
-    solved: Sequence[Solved],
-    judged: Sequence[int],
-    config: QValueConfig,
-    task: Task,
-) -> dict[str, float | int | str | None]:
-    """On problems that it was not trained on: the predicted chance against how often the chains ended right."""
-    from o1_assets.evaluation.plots import GREY, Axis, Series, save_png
-    from o1_assets.reward.judge import area_under_curve
-
-    values = _values(model, material, config)
-    predicted, happened, weight = [], [], []
-    for i in judged:
-        for node, found in ({} if solved[i].searched else returns(solved[i])).items():
-            if node in values[i]:
-                predicted.append(values[i][node])
-                happened.append(found.mean)
-                weight.append(found.ends)
-    p, h, w = (np.array(x, dtype=np.float64) for x in (predicted, happened, weight))
-    table = calibration(p, h, w, config.bins)
-    table.write_parquet(task.out / "calibration.parquet")
-    if table.height > 1:
-        diagonal = [0.0, 1.0]
-        save_png(
-            task.out / "plots" / "calibration.png",
-            [
-                Series("Q-value model", table["predicted"].to_list(), table["happened"].to_list()),
-                Series("perfect", diagonal, diagonal, GREY, style="dashed"),
-            ],
-            Axis("Chance of a right answer from a step on", "predicted", "came true", percent=True),
-        )
-    return {
-        "held_out_steps": len(predicted),
-        "calibration_error": calibration_error(table),
-        "brier": brier_score(p, h, w),
-        "auc": area_under_curve(p, h > 0.5),
-    }

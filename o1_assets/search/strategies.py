@@ -59,6 +59,10 @@ STRATEGIES: Mapping[str, Named] = {
         "Monte Carlo tree search: returns to steps by PUCT, the policy's probability as prior, the PRM as value.",
         lambda budget: PuctSearch(simulations=None, choice="weighted"),
     ),
+    "mcts-q": Named(
+        "The same with the Q-value model as value: how likely the policy ends right, not how right it has been.",
+        lambda budget: PuctSearch(simulations=None, choice="weighted", reads="q"),
+    ),
     "astar": Named(
         "A*: always goes on from the most promising step so far, by the PRM and the Q-value model.",
         lambda budget: AStar(solutions=None, choice="weighted"),

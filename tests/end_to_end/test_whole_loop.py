@@ -68,6 +68,17 @@ def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
     assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
 
 
+def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path) -> None:
+    result = o1(home, "run", "--with", "ablations", "--json")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads(result.stdout)["computed"] == 5 * 2 + 1
+    report = o1_json(home, "report")
+    arms = ("some_groups", "every_group", "expert_sampled", "expert")
+    assert list(report["ablations"]) == [f"search_in_rl.{arm}" for arm in arms]
+    assert "Tree search in RL" in Path(report["report"]).read_text()
+    assert o1_json(home, "run")["computed"] == 0
+
+
 @pytest.fixture
 def store(home: Path) -> ArtifactStore:
     settings = Settings.load("nano", home)

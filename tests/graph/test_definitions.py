@@ -11,6 +11,8 @@ from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
 
+SEARCH_IN_RL = ("none", "some_groups", "every_group", "expert_sampled", "expert")
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
@@ -43,6 +45,8 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
         "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
+        "ablations/search_in_rl/result",
+        *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
     }  # fmt: skip
     assert set(graph) == expected
 
@@ -102,6 +106,8 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert phase_1 | phase_2 | evaluation == everything
     optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
     assert keys_of(definitions, "thinking") == optional and not optional & everything
+    ablations = keys_of(definitions, "ablations")
+    assert len(ablations) == 16 and all(key.startswith("ablations/") for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:
@@ -109,5 +115,5 @@ def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Sett
     for key, artifact in graph.items():
         if key.endswith("/policy"):
             assert set(artifact.inputs) == {"policy", "generator", "prm", "orm", "train"}
-        if not key.startswith(("eval/", "base/")) and not key.endswith("/eval"):
+        if not key.startswith(("eval/", "base/")) and not key.endswith(("/eval", "/result")):
             assert "problems/test" not in artifact.inputs.values(), key

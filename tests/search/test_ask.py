@@ -22,7 +22,8 @@ from o1_assets.store.store import ArtifactStore
 from tests.search.wide import think
 
 QUESTION = "What is 3 * 4 - 5?"
-WITHOUT_Q = [name for name in STRATEGIES if name != "astar"]
+READS_Q = [name for name in STRATEGIES if STRATEGIES[name].make(Budget(1)).reads == "q"]
+WITHOUT_Q = [name for name in STRATEGIES if name not in READS_Q]
 
 
 def record(store: ArtifactStore, key: str, folder: Path) -> str:
@@ -125,11 +126,23 @@ def test_every_strategy_answers_and_equal_seeds_think_alike(home: Path, strategy
     assert first["strategy"] == strategy and first["answers"] == again["answers"]
 
 
-def test_a_star_reads_the_q_value_model_of_the_policys_round(home: Path) -> None:
-    result = answered(home, QUESTION, "--model", "r00/policy", "--strategy", "astar", "--tokens", "60")
+@pytest.mark.parametrize("strategy", READS_Q)
+def test_what_reads_q_values_takes_those_of_the_policys_round(home: Path, strategy: str) -> None:
+    arguments = (QUESTION, "--model", "r00/policy", "--strategy", strategy, "--tokens", "600")
+    result = answered(home, *arguments)
     assert set(result["models"]) == {"r00/policy", "r00/prm", "r00/q_value", "generator/model"}
     [answer] = result["answers"]
     assert any(step["q"] is not None for step in answer["steps"])
+    assert answered(home, *arguments)["answers"] == result["answers"]
+
+
+@pytest.mark.parametrize("strategy", READS_Q)
+def test_without_a_q_value_model_it_says_what_to_run_before_anything_is_loaded(
+    home: Path, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("o1_assets.cli.ask._load", lambda *_: pytest.fail("loaded"))
+    said = refused(home, QUESTION, "--strategy", strategy)
+    assert "r01/q_value, which has not been made" in said and "`o1 run --with thinking`" in said
 
 
 def test_questions_of_one_batch_are_answered_as_alone(home: Path) -> None:
@@ -168,7 +181,6 @@ def test_what_cannot_be_is_one_sentence_that_says_what_can(home: Path, tmp_path:
     assert "no tokens for" in refused(home, "Who is it?")
     assert "answers no questions" in refused(home, QUESTION, "--model", "r01/prm")
     assert "r05/policy has not been made" in refused(home, QUESTION, "--model", "r05/policy")
-    assert "r01/q_value" in refused(home, QUESTION, "--strategy", "astar")
     assert "is a folder" in refused(home, QUESTION, "--tree", str(tmp_path))
     assert "nothing was asked" in refused(home, "-")
     assert "make run" in refused(tmp_path / "empty", QUESTION)

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from o1_assets.ablations.shown import read
 from o1_assets.evaluation.headline import Headline
 from o1_assets.evaluation.report.data import ReportData
 from o1_assets.evaluation.report.thinking import Thinking
@@ -23,11 +24,13 @@ def collect(
     costs: Sequence[Mapping[str, Any]],
     facts: Mapping[str, str],
     thinking: Path | None = None,
+    ablations: Sequence[Path] = (),
 ) -> ReportData:
     """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, optional (no part of the loop), in
     graph order.
 
     thinking: eval/thinking's folder, where it was made. Tables that an earlier version did not write are empty.
+    ablations: folders of the experiments' results.
     """
     rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
     curves = pl.read_parquet(summary / "curves.parquet")
@@ -44,5 +47,6 @@ def collect(
         training=training_points(pl.read_parquet(solved), costs) if solved.exists() else (),
         corrections=pl.read_parquet(doubts).to_dicts() if doubts.exists() else (),
         thinking=Thinking.read(thinking),
+        ablations=[read(folder) for folder in ablations],
         facts=facts,
     )

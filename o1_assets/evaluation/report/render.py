@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from o1_assets.ablations.charts import arms_chart
 from o1_assets.evaluation import charts, plots, words
 from o1_assets.evaluation.headline import met
 from o1_assets.evaluation.plots import Axis, Series
@@ -50,6 +51,10 @@ def render(data: ReportData) -> str:
         curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
         thinking=[chart(*one) for one in _thinking_charts(data.thinking)],
         thinking_tables=_with_rows(thinking_tables(data.thinking)),
+        ablations=[
+            {**vars(one), "chart": Markup(plots.svg(*arms_chart(one.rows, one.title)))}
+            for one in data.ablations
+        ],
         examples=data.examples,
         stages=_stages(data.costs),
         costs=data.costs,
@@ -132,7 +137,7 @@ def _stages(costs: Sequence[Row]) -> list[dict[str, Any]]:
     for row in costs:
         first, _, last = str(row["asset"]).partition("/")
         in_round = first[:1] == "r" and first[1:].isdigit()
-        name = f"{last}, every round" if in_round else row["asset"]
+        name = f"{last}, every round" if in_round else "ablations" if first == "ablations" else row["asset"]
         stage = stages.setdefault(
             name, {"name": name, "assets": 0, "seconds": 0.0, "flops": 0.0, "tokens": 0}
         )

@@ -1,0 +1,50 @@
+"""Means over problems and training seeds, and how sure they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """low, high: 95%. error: standard error."""
+
+    mean: float
+    low: float
+    high: float
+    error: float
+
+
+def interval(values: Floats, resamples: int, seed: int) -> Interval:
+    """Of the mean of `values` [seeds, problems]; for a difference pass a - b, whose seeds and problems are the same.
+
+    Seeds and problems are both drawn anew (the pigeonhole bootstrap, Owen 2007, "The pigeonhole bootstrap", section
+    4), because another training on other problems is what the result has to hold for. One fewer of each is drawn
+    than there are, which makes the variance of few seeds unbiased (Rao and Wu 1988). Raises ValueError with fewer
+    than two of either.
+    """
+    seeds, problems = values.shape
+    if min(seeds, problems) < 2:
+        raise ValueError(f"an interval needs two seeds and two problems, not {seeds} and {problems}")
+    rng = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    for i in range(resamples):
+        own = values[rng.integers(seeds, size=seeds - 1)].mean(0)
+        means[i] = own[rng.integers(problems, size=problems - 1)].mean()
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high), float(means.std()))
+
+
+def simplest_unbeaten(values: dict[str, Floats], resamples: int, seed: int) -> str:
+    """The first of the arms that no other is better than by more than noise: the interval of the difference is above
+    0. Arms come from the simplest to the most complicated."""
+    for name, own in values.items():
+        others = [other for rival, other in values.items() if rival != name]
+        if not any(interval(other - own, resamples, seed).low > 0 for other in others):
+            return name
+    return max(values, key=lambda name: float(values[name].mean()))

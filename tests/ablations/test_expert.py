@@ -1,0 +1,86 @@
+"""Expert iteration on a tiny policy that has a misconception, with reward models that know better."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from o1_assets.ablations.expert import ExpertConfig, choose, expert_arm, fine_tune, solve
+from o1_assets.ablations.spent import read_cost
+from o1_assets.artifact import Task
+from o1_assets.engine.transformers_engine import TransformersEngine
+from o1_assets.generator.sft import encode
+from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
+from tests.policy.test_make_policy import digests
+from tests.policy.test_train import right_share
+from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
+from tests.training.interrupted import killed_then_resumed
+
+CONFIG = ExpertConfig(
+    iterations=2, updates=4, problems_per_update=3, searches=2, branch=4, learning_rate=3e-3, max_tokens=24
+)
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[Any, Any]:
+    return tiny_policy()
+
+
+def test_fine_tuning_on_what_search_found_teaches_the_right_path(world: tuple[Any, Any]) -> None:
+    model, tokenizer = copy.deepcopy(world[0]), world[1]
+    before = right_share(model, tokenizer)
+    engine = TransformersEngine(model, tokenizer)
+    texts, scores, tokens = solve(engine, ExactRewards(tokenizer), QUESTIONS, CONFIG, seed=1)
+    kept = choose(texts, scores, CONFIG, at_least=1)
+    assert {texts[q][i] for q, i in kept} == {RIGHT[0]} and tokens > 0
+    rows = encode(tokenizer, [QUESTIONS[q] for q, _ in kept], [texts[q][i] for q, i in kept], "{question}\n")
+    fine_tune(model, tokenizer, rows, 8, CONFIG, seed=0)
+    assert before < 0.4
+    assert right_share(model, tokenizer) > before + 0.3
+
+
+def test_kept_is_what_is_believed_and_the_best_of_the_rest_where_that_is_too_little() -> None:
+    texts = [["a", "b", "c"], ["d"], ["e", "f"]]
+    scores = [[0.9, 0.2, 0.8], [0.6], [0.1, 0.3]]
+    config = CONFIG.model_copy(update={"per_problem": 1, "threshold": 0.5})
+    assert choose(texts, scores, config, at_least=1) == [(0, 0), (1, 0)]
+    assert choose(texts, scores, config, at_least=3) == [(0, 0), (1, 0), (2, 1)]
+    both = config.model_copy(update={"per_problem": 2})
+    assert choose(texts, scores, both, at_least=1) == [(0, 0), (0, 2), (1, 0)]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory, world: tuple[Any, Any]) -> dict[str, Path]:
+    home = tmp_path_factory.mktemp("inputs")
+    model, tokenizer = world
+    model.save_pretrained(home / "policy")
+    tokenizer.save_pretrained(home / "policy")
+    for name, classes in (("prm", PRM_CLASSES), ("orm", ORM_CLASSES)):
+        save_reward_model(start_reward_model(home / "policy", classes, None), home / "policy", home / name)
+    (home / "train").mkdir()
+    rows = [{"question": q, "answer": "2", "grader": "math", "metadata": "{}"} for q in QUESTIONS]
+    pl.DataFrame(rows).write_parquet(home / "train" / "problems.parquet")
+    return {name: home / name for name in ("policy", "prm", "orm", "train")} | {"generator": home / "policy"}
+
+
+def test_a_killed_expert_goes_on_to_the_same_bytes_and_nobody_asks_for_the_answer(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "o1_assets.problems.grading.grade", lambda *a: pytest.fail("asked for the true answer")
+    )
+    config = CONFIG.model_copy(update={"iterations": 4})
+    (tmp_path / "whole").mkdir()
+    whole = expert_arm(Task(inputs, tmp_path / "whole", 5, lambda path: pytest.fail(str(path))), config)
+    again, folder, lines = killed_then_resumed(
+        expert_arm, config, inputs, tmp_path / "k", monkeypatch, saves=1
+    )
+    assert "continues at iteration 1 of 4" in lines
+    assert digests(folder) == digests(tmp_path / "whole") and again == whole
+    cost = read_cost(folder)
+    assert cost["updates"] == 4 and cost["tokens_generated"] == whole.cost.tokens_generated > 0
+    assert cost["flops"] == whole.cost.flops > 6 * cost["tokens_trained"] > 0

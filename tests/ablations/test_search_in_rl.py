@@ -1,0 +1,59 @@
+"""The experiment's design: arms that differ in one thing and cost the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from o1_assets.ablations.expert import ExpertConfig
+from o1_assets.ablations.search_in_rl import search_in_rl, solutions_a_group
+from o1_assets.graph import asked_for, build_graph
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.profiles.load import load_profile
+from o1_assets.settings import Settings
+
+
+def test_every_arm_makes_the_same_updates_at_the_cost_of_the_same_solutions() -> None:
+    profile = load_profile("nano", "")
+    wanted = profile.ablations.search_in_rl.problems_per_update * profile.policy.group_size
+    arms = search_in_rl(profile).arms
+    assert [arm.name for arm in arms] == ["none", "some_groups", "every_group", "expert_sampled", "expert"]
+    for arm in arms:
+        config = arm.config
+        assert isinstance(config, PolicyConfig | ExpertConfig)
+        assert config.updates == profile.ablations.search_in_rl.updates
+        if isinstance(config, PolicyConfig):
+            cost = config.problems_per_update * solutions_a_group(config, config.search)
+        else:
+            cost = config.problems_per_update * config.searches * config.branch
+        assert cost == pytest.approx(wanted, rel=0.03), arm.name
+
+
+def test_the_profiles_own_way_is_among_the_arms_and_named() -> None:
+    for overrides, today in (
+        ("policy.search.share=0.0", "none"),
+        ("policy.search.share=0.25 policy.search.per_group=2 policy.search.every=2", "some_groups"),
+        ("policy.search.share=0.25 policy.search.per_group=4", "as_today"),
+    ):
+        experiment = search_in_rl(load_profile("nano", overrides))
+        assert experiment.today == today and today in {arm.name for arm in experiment.arms}
+
+
+def test_a_training_depends_on_its_own_arm_alone_and_never_on_held_out_problems(tmp_path: object) -> None:
+    settings = Settings.load("nano", str(tmp_path))
+    graph = build_graph(load_profile("nano", ""), settings)
+    other = build_graph(load_profile("nano", "ablations.search_in_rl.learning_rate=0.5"), settings)
+    changed = {key for key in graph if graph[key].config != other[key].config}
+    kinds = ("expert_sampled", "expert")
+    assert changed == {f"ablations/search_in_rl/{kind}_{seed}" for kind in kinds for seed in range(3)}
+    trainings = [a for k, a in graph.items() if k.startswith("ablations/") and not k.endswith("/result")]
+    assert len(trainings) == 15 and all(
+        set(a.inputs.values()).isdisjoint({"problems/test"}) for a in trainings
+    )
+    assert {a.seed for a in trainings} == {a.seed for a in trainings[:3]}, "equal seeds, equal problems"
+    assert not any(key.startswith("ablations/") for key in asked_for(graph))
+    assert {a.key for a in trainings} < asked_for(graph, ("ablations",))
+
+
+def test_a_later_round_starts_from_the_policy_before_it() -> None:
+    inputs = search_in_rl(load_profile("nano", "ablations.search_in_rl.round=5")).inputs
+    assert (inputs["policy"], inputs["prm"], inputs["orm"]) == ("r04/policy", "r05/prm", "r05/orm")
