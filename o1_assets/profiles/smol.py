@@ -138,6 +138,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         thinking=ThinkingConfig(
             problems=half,
             samples=8,
+            votes=8,
             tree_tokens=8 * MAX_TOKENS,
             tree_seeds=1,
             step_tokens=STEP_TOKENS,

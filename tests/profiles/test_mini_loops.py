@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from o1_assets.engine.open import open_engine
-from o1_assets.graph import build_graph
+from o1_assets.graph import asked_for, build_graph
 from o1_assets.materialize import materialize
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
@@ -28,8 +28,9 @@ def whole_loop(profile: Profile, home: Path) -> ArtifactStore:
     settings = Settings(profile.name, home)
     graph = build_graph(profile, settings)
     store = ArtifactStore(settings.store, settings.work)
+    wanted = asked_for(graph) | {key for key in graph if key.endswith("/q_value")}
     for key, artifact in graph.items():
-        if key != "eval/thinking":
+        if key in wanted:
             materialize(artifact, store, profile=profile.name, open_engine=open_engine, threads=1)
     return store
 
