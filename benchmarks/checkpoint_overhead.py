@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from o1_assets.base.config import BaseConfig
 from o1_assets.base.corpus import draw_corpus
 from o1_assets.base.pretrain import build_model, encode, train
 from o1_assets.base.tokenizer import make_tokenizer
@@ -46,6 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare_compute(2)
     config = load_profile("nano").base
+    assert isinstance(config, BaseConfig)
     tokenizer = make_tokenizer(config.max_positions)
     solutions = options.updates * config.batch_size
     corpus = draw_corpus(config.corpus.model_copy(update={"solutions": solutions}), 0, set())

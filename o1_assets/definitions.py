@@ -17,10 +17,12 @@ from o1_assets.graph import build_graph
 from o1_assets.labels.studio.connection import labeling_home
 from o1_assets.labels.studio.hook import studio_pull
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.needs import check_needs
 from o1_assets.profiles.profile import Profile
 from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
 from o1_assets.settings import Settings
+from o1_assets.status import graph_status
 from o1_assets.store.store import ArtifactStore
 from resources.compute import executor, set_pools
 from resources.engine import EngineResource
@@ -48,6 +50,10 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
         report_unknown(instance, graph, store)
         set_pools(instance, profile)
 
+    def check(keys: set[str]) -> None:
+        fresh = {key for key, s in graph_status(graph, open_store()).items() if s.state == "fresh"}
+        check_needs(profile, settings, (keys & graph.keys()) - fresh)
+
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(settings)],
         asset_checks=checks_beside(graph.values()),
@@ -62,6 +68,7 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
             executor(profile),
             RunLock(settings.lock),
             before,
+            check,
             relay(graph, open_store),
         ),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FORWARD = 2.0
 FORWARD_AND_BACKWARD = 6.0
+FROZEN = 4.0
 
 
 def flops_generate(params: int, tokens: float) -> float:
@@ -27,16 +28,22 @@ def flops_score(params: int, tokens: float) -> float:
     return _count(FORWARD, params, tokens)
 
 
-def flops_train(params: int, tokens: int) -> float:
-    """FLOPs to train on `tokens` tokens once, forward and backward. Two epochs are twice the tokens."""
-    return _count(FORWARD_AND_BACKWARD, params, tokens)
+def flops_train(params: int, tokens: int, frozen: bool = False) -> float:
+    """FLOPs to train on `tokens` tokens once, forward and backward. Two epochs are twice the tokens.
+
+    frozen: the weights get no gradient, only what flows through them does, as in LoRA (whose own are left out: at
+    rank 16 about one in a hundred).
+    """
+    return _count(FROZEN if frozen else FORWARD_AND_BACKWARD, params, tokens)
 
 
 def non_embedding_parameters(model: PreTrainedModel) -> int:
-    """P: the parameters outside of the token embedding and the language-model head."""
+    """P: the parameters outside of the token embedding, the language-model head and low-rank updates."""
     embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
     skip = {id(p) for module in embeddings if module is not None for p in module.parameters()}
-    return sum(p.numel() for p in model.parameters() if id(p) not in skip)
+    return sum(
+        p.numel() for name, p in model.named_parameters() if id(p) not in skip and ".lora_" not in name
+    )
 
 
 def _count(per_weight: float, params: int, tokens: float) -> float:

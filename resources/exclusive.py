@@ -18,13 +18,18 @@ def _nothing(about: Any) -> None:
 
 
 def exclusive(
-    inner: dg.ExecutorDefinition, lock: RunLock, before: Before = _nothing, tell: Tell = _nothing
+    inner: dg.ExecutorDefinition,
+    lock: RunLock,
+    before: Before = _nothing,
+    check: Callable[[set[str]], None] = _nothing,
+    tell: Tell = _nothing,
 ) -> dg.ExecutorDefinition:
     """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
 
     The second of two runs then finds what the first one made in the cache. `o1 run` holds the lock itself.
-    before: called under the lock, when no other run is at work; its failure is a warning. tell: called with each
-    event of the run, wherever its steps compute.
+    before: called under the lock, when no other run is at work; its failure is a warning. check: given the keys of
+    what the run is to make, raises where it must not begin. tell: called with each event of the run, wherever its
+    steps compute.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"
@@ -32,16 +37,21 @@ def exclusive(
         name=inner.name,
         config_schema=inner.config_schema,  # type: ignore[arg-type]  # it takes a made schema as well
         requirements=inner.get_requirements,
-        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before, tell),
+        executor_creation_fn=lambda context: _Exclusive(create(context), lock, before, check, tell),
         description=inner.description,
     )
 
 
 class _Exclusive(dg.Executor):
     def __init__(
-        self, inner: dg.Executor, lock: RunLock, before: Before = _nothing, tell: Tell = _nothing
+        self,
+        inner: dg.Executor,
+        lock: RunLock,
+        before: Before = _nothing,
+        check: Callable[[set[str]], None] = _nothing,
+        tell: Tell = _nothing,
     ) -> None:
-        self.inner, self.lock, self.before, self.tell = inner, lock, before, tell
+        self.inner, self.lock, self.before, self.check, self.tell = inner, lock, before, check, tell
 
     @property
     def retries(self) -> Any:
@@ -68,6 +78,7 @@ class _Exclusive(dg.Executor):
                 self.before(plan_context.instance)
             except Exception as error:
                 plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
+            self.check({key.replace("__", "/") for key in execution_plan.step_keys_to_execute})
             for event in self.inner.execute(plan_context, execution_plan):
                 self.tell(event)
                 yield event

@@ -169,7 +169,7 @@ def ask(
     chosen = choose_models(store, profile, way.strategy.reads, model)
     require_engine(profile.engine)
     thinker = _load(store, profile, chosen)
-    prompts = [profile.policy.prompt_template.format(question=question.text) for question in asked]
+    prompts = [profile.policy.prompt_template.replace("{question}", question.text) for question in asked]
     check_readable(asked, prompts, thinker.policy.tokenizer, way.budget.solution_tokens)
     for question in asked:
         if question.warning():

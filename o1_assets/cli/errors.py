@@ -16,6 +16,7 @@ from o1_assets.labels.studio.errors import LabelStudioError
 from o1_assets.materialize import MissingInput
 from o1_assets.plan.gpus import PlanError
 from o1_assets.profiles.load import ProfileError
+from o1_assets.profiles.needs import Unmet
 from o1_assets.run_lock import Busy
 from o1_assets.scratch import ScratchLost
 from o1_assets.search.models import UnknownModel
@@ -33,6 +34,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     Busy,
     MissingInput,
     ProfileError,
+    Unmet,
     StoreError,
     ScratchLost,
     InstanceLost,

@@ -99,7 +99,11 @@ def reopen(settings: Settings, round_name: str) -> None:
 
 
 def import_published(settings: Settings, folder: Path, name: str) -> dict[str, Any]:
-    """Makes a label source of PRM800K's files; its report and the profile setting that uses it."""
+    """Makes a label source of PRM800K's files; its report and the profile setting that uses it.
+
+    folder: with the files; "hub" fetches them.
+    """
+    from o1_assets.labels.hub_prm800k import fetch_prm800k
     from o1_assets.labels.import_prm800k import import_prm800k
     from o1_assets.labels.source import LabelSource
 
@@ -110,6 +114,8 @@ def import_published(settings: Settings, folder: Path, name: str) -> dict[str, A
             f"{name!r} cannot name a label source; use small letters, digits, - and _"
         ) from error
     try:
+        if folder == Path("hub") and not folder.exists():
+            folder = fetch_prm800k(settings.work / "prm800k")
         report = import_prm800k(folder, settings.imported / name)
     except ValueError as error:
         raise LabelsError(str(error).splitlines()[0]) from error

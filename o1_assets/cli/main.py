@@ -19,7 +19,9 @@ studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, l
 app.add_typer(labels, name="labels")
 labels.add_typer(studio, name="studio")
 
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="nano, or O1_PROFILE")]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="nano, smol or qwen; else O1_PROFILE, else nano")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="override one number of the profile: --set prm.updates=200")
@@ -29,6 +31,8 @@ SetOption = Annotated[
 def _settings(profile: str | None, overrides: list[str] | None = None) -> Settings:
     if overrides:
         os.environ["O1_SET"] = " ".join([os.environ.get("O1_SET", ""), *overrides]).strip()
+    if profile:  # whatever else reads the settings in this process has to read the same ones
+        os.environ["O1_PROFILE"] = profile
     return Settings.load(profile)
 
 
@@ -466,7 +470,9 @@ def reopen_labels(
 
 @labels.command("import-prm800k")
 def import_labels(
-    folder: Annotated[Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...")],
+    folder: Annotated[
+        Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...; hub fetches them")
+    ],
     name: Annotated[str, typer.Option(help="what the profile calls the source")] = "prm800k",
     profile: ProfileOption = None,
     as_json: JsonOption = False,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
 from o1_assets.devices import enough_devices
-from o1_assets.engine.available import require_engine
 from o1_assets.extras import require
 from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.ledger import RunRecord
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.needs import check_needs
 from o1_assets.profiles.profile import Profile
 from o1_assets.progress import watched_by
 from o1_assets.run_lock import RunLock
@@ -90,7 +90,7 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
     record = RunRecord(settings.runs)
     if not selected:
         return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
-    require_engine(profile.engine)
+    check_needs(profile, settings, selected)
     console = Console(len(selected), record)
     failure = _execute(settings, store, graph, profile, selected, console, run_id)
     record.write()

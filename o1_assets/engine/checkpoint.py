@@ -27,13 +27,11 @@ def load_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
     return AutoModelForCausalLM.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
 
 
-def load_token_classifier(path: Path, **options: Any) -> Any:
-    """A token classifier in float32. Raises StoreError on a pickle in the folder."""
+def load_token_classifier(path: Path, dtype: str = "float32", **options: Any) -> Any:
+    """A token classifier. Raises StoreError on a pickle in the folder."""
     from transformers import AutoModelForTokenClassification
 
-    return AutoModelForTokenClassification.from_pretrained(
-        checked(path), dtype="float32", **_WEIGHTS, **options
-    )
+    return AutoModelForTokenClassification.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
 
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:

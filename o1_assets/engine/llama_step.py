@@ -52,7 +52,8 @@ class LlamaStep:
             and not config.mlp_bias
             and config.rope_parameters["rope_type"] == "default"
         )
-        return plain and sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS
+        updated = any(".lora_" in name for name, _ in model.named_parameters())
+        return plain and not updated and sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS
 
     def __call__(
         self, ids: torch.Tensor, positions: torch.Tensor, bias: torch.Tensor | None, cache: BufferCache

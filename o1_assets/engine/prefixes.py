@@ -89,7 +89,7 @@ class KeyValuePool:
         index = torch.tensor(slots, dtype=torch.long)
         for mine, given in ((self._keys, keys), (self._values, values)):
             for part, new in zip(mine, given, strict=True):
-                part[index] = new
+                part[index] = new.to(part.dtype)  # autocast computes in another one than the weights have
 
 
 def padded(paths: Sequence[Slots], left: bool) -> torch.Tensor:

@@ -57,10 +57,11 @@ def solutions_table(
     engine: Engine, problems: pl.DataFrame, samples: Sequence[Sample], n: int, answer_prefix: str
 ) -> pl.DataFrame:
     """The table of samples given problem-major, n for each problem. A sample cut off has no final answer."""
-    from o1_assets.engine.steps import split_steps
+    from o1_assets.engine.steps import separator, split_steps
     from o1_assets.problems.answers import extract_answer
     from o1_assets.problems.grading import grade
 
+    between = separator(engine.tokenizer)
     rows = []
     for p, problem in enumerate(problems.iter_rows(named=True)):
         verdicts: dict[str, bool] = {}
@@ -75,7 +76,7 @@ def solutions_table(
                     "problem_id": problem["problem_id"],
                     "sample": i,
                     "text": text,
-                    "steps": split_steps(text),
+                    "steps": split_steps(text, between),
                     "answer": answer,
                     "correct": answer is not None and verdicts[answer],
                     "token_ids": sample.token_ids,

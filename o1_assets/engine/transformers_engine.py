@@ -22,7 +22,7 @@ from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.memory import Memory, Written
-from o1_assets.engine.steps import ends_step
+from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 from o1_assets.engine.uniforms import uniforms
 from o1_assets.flops import non_embedding_parameters
 from o1_assets.parallel import map_batches, shares
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**33
+"""Keys and values of a batch take at most so much, on CPUs for each core."""
 COMPACT_AT = 0.2
 """Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others."""
 
@@ -49,6 +51,7 @@ class TransformersEngine:
         self._ends = torch.zeros(model.config.get_text_config().vocab_size, dtype=torch.bool)
         self._ends[ends if ends is not None else []] = True
         self._newlines: torch.Tensor | None = None
+        self._halves: torch.Tensor | None = None
         self._memory: Memory | None = None
         self._step: LlamaStep | None = None
 
@@ -92,12 +95,22 @@ class TransformersEngine:
             self._step = self._new_step()
         if memory is not None:
             memory.read(prompts)
-        for batch in map_batches(fill, shares(len(order), self.batch_size)):
+        longest = max(map(len, prompts), default=0) + params.max_tokens
+        for batch in map_batches(fill, shares(len(order), self._rows(longest))):
             for written in batch:
                 assert memory is not None
                 memory.add(written)
         self.model.train(training)
         return samples
+
+    def _rows(self, tokens: int) -> int:
+        """How many samples of so many tokens go through the model together: their cache has to fit."""
+        config = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        token = 2 * config.num_hidden_layers * heads * width * self.model.dtype.itemsize
+        limit = CACHE_BYTES if self.model.device.type == "cpu" else GPU_CACHE_BYTES
+        return max(1, min(self.batch_size, limit // max(1, token * tokens)))
 
     @contextmanager
     def remember(self) -> Iterator[None]:
@@ -118,7 +131,8 @@ class TransformersEngine:
     ) -> list[Written]:
         """Fills `samples` in place. Returns what the memory, if there is one, is to keep."""
         device = self.model.device
-        stops = self._stops(params)
+        stops, halves = self._stops(params), self._half_stops(params)
+        before = torch.zeros(len(prompts), dtype=torch.bool)
         streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
         owners = torch.arange(len(prompts))
         running = torch.ones(len(prompts), dtype=torch.bool)
@@ -145,7 +159,11 @@ class TransformersEngine:
         for position in range(params.max_tokens):
             chosen, likely = _choose(logits, params.temperature, uniforms(streams, position))
             tokens[owners, position], logprobs[owners, position] = chosen, likely
-            stopped = running & stops[chosen]
+            ends = stops[chosen]
+            if halves is not None:
+                ends = ends | (before & halves[1, chosen])
+                before = halves[0, chosen]
+            stopped = running & ends
             ended = owners[stopped]
             lengths[ended], finished[ended] = position + 1, True
             running &= ~stopped
@@ -156,7 +174,7 @@ class TransformersEngine:
                 leave(torch.nonzero(~running).squeeze(1))
                 kept = torch.nonzero(running).squeeze(1)
                 owners, streams, running = owners[kept], streams[kept.numpy()], running[kept]
-                chosen, kept = chosen[kept], kept.to(device)
+                before, chosen, kept = before[kept], chosen[kept], kept.to(device)
                 positions = positions[kept]
                 mask = None if mask is None else mask[kept]
                 cache.select(kept)
@@ -249,6 +267,18 @@ class TransformersEngine:
                 [i < known and ends_step(self.tokenizer, i) for i in range(len(self._ends))]
             )
         return self._ends | self._newlines
+
+    def _half_stops(self, params: SamplingParams) -> torch.Tensor | None:
+        """(2, vocabulary): whether a token is the first, or the second, of two that end a paragraph between them."""
+        if not params.stop_at_step or separator(self.tokenizer) == LINE:
+            return None
+        if self._halves is None:
+            known = len(self.tokenizer)
+            halves = [
+                half_ends(self.tokenizer, i) if i < known else (False, False) for i in range(len(self._ends))
+            ]
+            self._halves = torch.tensor(halves).T.contiguous()
+        return self._halves
 
     # -- scoring ------------------------------------------------------------------------------------------
 

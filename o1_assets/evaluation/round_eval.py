@@ -77,8 +77,7 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
 
 def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Cost]:
     """Scored samples of all seeds (column seed), greedy solutions, the problems, and what it cost."""
-    from o1_assets.engine.checkpoint import load_causal_lm
-    from o1_assets.reward.score import load_scorer
+    from o1_assets.reward.score import load_scorer, open_generator
 
     problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
     engine = task.open_engine(task.inputs["policy"])
@@ -94,10 +93,10 @@ def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFr
     prompts = prompts_of(engine, problems, config.prompt_template)
     engine.close()
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-    generator = scorer.generator or load_causal_lm(task.inputs["generator"])
+    generator = scorer.generator or open_generator(task.inputs["generator"])
     # By problem, so that the samples of all seeds share their prefixes when they are scored.
     solutions = pl.concat(drawn).sort("problem_id", "seed", "sample")
-    scored, spent = add_scores(solutions, prompts, scorer, generator.train(False), task.progress)
+    scored, spent = add_scores(solutions, prompts, scorer, generator, task.progress)
     return scored, greedy, problems, cost + spent
 
 

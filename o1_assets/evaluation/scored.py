@@ -101,7 +101,7 @@ def least_likely_tokens(
     """
     from o1_assets.engine.steps import step_ends
     from o1_assets.reward.predict import place_features
-    from o1_assets.reward.score import BATCH_TOKENS, ROW_TOKENS
+    from o1_assets.reward.score import BATCH_TOKENS, row_tokens
     from o1_assets.reward.tree import StepSequence, pack
 
     sequences = []
@@ -109,7 +109,7 @@ def least_likely_tokens(
         ends = tuple(len(prompt) + end for end in step_ends(completion, tokenizer))
         length = ends[-1] + 1 if ends else len(prompt)
         sequences.append(StepSequence((*prompt, *completion)[:length], len(prompt), ends))
-    rows = pack([sequence.tokens for sequence in sequences], ROW_TOKENS)
+    rows = pack([sequence.tokens for sequence in sequences], row_tokens(sequences))
     minima = [float("-inf")] * len(sequences)
     placed = place_features(generator, rows, [sequences] * len(rows), BATCH_TOKENS)
     for row, values in zip(rows, placed, strict=True):

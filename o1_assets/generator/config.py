@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.artifact import StageConfig
+from o1_assets.training.config import TuningConfig
 
 
 class SamplesConfig(StageConfig):
@@ -29,6 +30,11 @@ class SftSetConfig(StageConfig):
         4, gt=0, description="most solutions of one problem, so that easy ones do not dominate"
     )
     min_steps: int = Field(2, ge=1, description="fewest steps: a bare answer shows no reasoning")
+    references: str | None = Field(
+        None,
+        description="how the publishers' own {solution} and {answer} of a train problem are written, taken where no "
+        "sample of it is right: for models that solve next to nothing yet; null: own samples only",
+    )
 
 
 class SftConfig(StageConfig):
@@ -38,6 +44,7 @@ class SftConfig(StageConfig):
     batch_size: int = Field(64, gt=0, description="solutions an update")
     warmup_ratio: float = Field(0.05, ge=0, lt=1, description="share of updates with rising learning rate")
     max_length: int = Field(512, gt=0, description="longest prompt and solution in tokens")
+    tuning: TuningConfig = TuningConfig()
     prompt_template: str = Field(
         "{question}\n", description="the prompt the generator and policies will be given"
     )

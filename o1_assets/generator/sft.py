@@ -9,6 +9,7 @@ import polars as pl
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.flops import flops_train, non_embedding_parameters
 from o1_assets.generator.config import SftConfig
+from o1_assets.seeds import derive_seed
 from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
@@ -24,15 +25,18 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
 
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.evaluation.plots import Axis, Series, save_png
-    from o1_assets.training.processes import trainer_arguments
+    from o1_assets.training.processes import shared_arguments
     from o1_assets.training.trainer import KeepState
+    from o1_assets.training.tuning import finish, pieces, prepare, trainer_arguments
 
     gpu = torch.cuda.is_available()
-    model = load_causal_lm(task.inputs["base"], "auto" if gpu else "float32")
+    model = load_causal_lm(task.inputs["base"], config.tuning.weights)
+    prepare(model, config.tuning, derive_seed(task.seed, "lora"))
     tokenizer = load_tokenizer(task.inputs["base"])
     sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
     rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
     task.progress(f"{len(rows)} solutions")
+    cut = pieces(config.batch_size, config.tuning)
     keep = KeepState(Checkpoints.of(task), after_log=True)
     with keep.checkpoints.scratch() as scratch:
         trainer = SFTTrainer(
@@ -40,7 +44,8 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             args=SFTConfig(
                 output_dir=str(scratch),
                 num_train_epochs=1,
-                per_device_train_batch_size=config.batch_size,
+                per_device_train_batch_size=config.batch_size // cut,
+                gradient_accumulation_steps=cut,
                 learning_rate=config.learning_rate,
                 lr_scheduler_type="linear",
                 warmup_steps=config.warmup_ratio,
@@ -48,13 +53,12 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
                 max_length=config.max_length,
                 seed=task.seed % 2**32,
                 use_cpu=not gpu,
-                bf16=gpu,
-                gradient_checkpointing=gpu,
+                **trainer_arguments(config.tuning),
                 logging_steps=1,
                 save_strategy="no",
                 report_to="none",
                 disable_tqdm=True,
-                **trainer_arguments(split=True),
+                **shared_arguments(split=True),
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
@@ -63,7 +67,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
         losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-    model.eval()
+    finish(model.eval(), config.tuning)
     model.save_pretrained(task.out)
     tokenizer.save_pretrained(task.out)
     save_png(
@@ -84,7 +88,10 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             "loss_first": losses[0],
             "loss_last": losses[-1],
         },
-        cost=Cost(flops=flops_train(non_embedding_parameters(model), tokens), tokens_trained=tokens),
+        cost=Cost(
+            flops=flops_train(non_embedding_parameters(model), tokens, config.tuning.lora is not None),
+            tokens_trained=tokens,
+        ),
         rows=len(rows),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from o1_assets.artifact import Cost
 from o1_assets.engine.interface import Engine, Sample, SamplingParams
 from o1_assets.engine.solutions import prompt_ids
+from o1_assets.engine.steps import separator
 from o1_assets.flops import flops_generate
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.problems.answers import extract_answer
@@ -56,7 +57,7 @@ class Rollouts:
             else:
                 open_ended.append((key, problem))
         for (key, problem), samples in zip(open_ended, self._sample(open_ended), strict=True):
-            taken = "".join(step + "\n" for step in key[1])
+            taken = "".join(step + separator(self.engine.tokenizer) for step in key[1])
             right = sum(
                 sample.finished and self._is_right(problem, taken + self._text(sample)) for sample in samples
             )
@@ -72,6 +73,7 @@ class Rollouts:
         if not states:
             return []
         k, encode = self.config.rollouts, self.engine.tokenizer.encode
+        end = separator(self.engine.tokenizer)
         questions = [str(problem["question"]) for _, problem in states]
         prompts, seeds = [], []
         for ((problem_id, steps), _), prompt in zip(
@@ -79,7 +81,7 @@ class Rollouts:
         ):
             tokens = list(prompt)
             for step in steps:
-                tokens += encode(step + "\n", add_special_tokens=False)
+                tokens += encode(step + end, add_special_tokens=False)
             prompts += [tokens] * k
             seeds += [derive_seed(self.seed, "rollout", problem_id, *steps, i) for i in range(k)]
         params = SamplingParams(max_tokens=self.config.max_tokens, temperature=self.config.temperature)

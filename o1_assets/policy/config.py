@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from o1_assets.artifact import StageConfig
+from o1_assets.training.config import TuningConfig
 
 
 class RewardConfig(StageConfig):
@@ -68,3 +69,4 @@ class PolicyConfig(StageConfig):
     answer_prefix: str = "answer "
     """How the step that ends a solution begins."""
     prompt_template: str = "{question}\n"
+    tuning: TuningConfig = TuningConfig()

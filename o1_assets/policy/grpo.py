@@ -80,11 +80,14 @@ class ProcessGRPOTrainer(GRPOTrainer):
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """On CPUs in chunks of rows of similar length, shared between the cores (see `parallel`)."""
-        if self.args.device.type != "cpu" or processes() > 1:
+        """In chunks of rows of similar length: on CPUs shared between the cores (see `parallel`), on a GPU one after
+        the other, so that only one chunk's activations and logits are held. Several processes do without chunks."""
+        if processes() > 1:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
         batch = self._prepare_inputs(inputs)
+        if self.args.device.type != "cpu":
+            return self._one_by_one(model, cut(batch, self._chunks))
         parameters = [p for p in model.parameters() if p.requires_grad]
         # The loss is a sum over tokens divided by a number of the whole batch, so chunks add up.
         loss = backward(
@@ -92,6 +95,17 @@ class ProcessGRPOTrainer(GRPOTrainer):
         )
         self._step += 1
         return torch.tensor(loss)
+
+    def _one_by_one(self, model: Any, parts: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+        """The loss is a sum over tokens divided by a number of the whole batch: gradients add up in place."""
+        total = torch.zeros((), device=self.args.device)
+        for part in parts:
+            with self.compute_loss_context_manager():
+                loss = self.compute_loss(model, part)
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        self._step += 1
+        return total
 
     def _pad(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """(ids, mask), both (rows, longest)."""

@@ -33,8 +33,10 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     """
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.reward.score import load_scorer
+    from o1_assets.training.tuning import finish, prepare
 
-    model = load_causal_lm(task.inputs["policy"])
+    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
+    prepare(model, config.tuning, derive_seed(task.seed, "lora"))
     tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
@@ -49,6 +51,7 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
         Checkpoints.of(task),
         scorer.cost,
     )
+    finish(model, config.tuning)
     model.save_pretrained(task.out)
     tokenizer.save_pretrained(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
@@ -57,7 +60,8 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     parameters = collector.engine.parameters
     generated, scored = _spent(collector, scorer.cost())
     cost = scored + Cost(
-        flops=flops_generate(parameters, generated) + flops_train(parameters, tokens_trained),
+        flops=flops_generate(parameters, generated)
+        + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
         tokens_generated=generated,
         tokens_trained=tokens_trained,
     )
@@ -96,6 +100,7 @@ def train_policy(
     from o1_assets.policy.grpo import ProcessGRPOTrainer
     from o1_assets.training.processes import flat, gathered, processes, rank
     from o1_assets.training.trainer import KeepState
+    from o1_assets.training.tuning import pieces
 
     rows = [
         {"prompt": config.prompt_template.replace("{question}", problem["question"])} for problem in problems
@@ -154,7 +159,7 @@ def train_policy(
             processing_class=tokenizer,
             callbacks=[keep],
             groups=groups,
-            chunks=config.chunks,
+            chunks=pieces(config.problems_per_update * config.group_size, config.tuning, config.chunks),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
@@ -174,7 +179,8 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
     import torch
     from trl import GRPOConfig
 
-    from o1_assets.training.processes import share, trainer_arguments
+    from o1_assets.training.processes import share, shared_arguments
+    from o1_assets.training.tuning import trainer_arguments
 
     problems = share(config.problems_per_update, "policy.problems_per_update")
     return GRPOConfig(
@@ -197,15 +203,14 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         max_grad_norm=config.max_grad_norm,
         shuffle_dataset=False,
         seed=seed,
-        bf16=False,
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=False,
+        **trainer_arguments(config.tuning),
         dataloader_pin_memory=False,
         logging_strategy="no",
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
-        **trainer_arguments(),
+        **shared_arguments(),
     )
 
 

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from o1_assets.artifact import StageConfig
 
 GSM8K_REVISION = "e53f048856ff4f594e959d75785d2c2d37b678ee"
+MATH_REVISION = "21a5633873b6a120296cce3e2df9d5550074f4a3"
+MATH_500_REVISION = "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
 
 
 class Generator(StageConfig):
@@ -47,6 +49,19 @@ class Gsm8kSource(StageConfig):
     official_split: bool = True
 
 
+class MathSource(StageConfig):
+    """MATH (Hendrycks et al. 2021, arXiv:2103.03874) in the split of Let's Verify Step by Step: the 500 problems of
+    MATH-500 are the test set, the other 12,000 the train set (arXiv:2305.20050, section 4.3).
+
+    folder: with train.jsonl and test.jsonl, as PRM800K's math_splits has them; null: from the Hub.
+    """
+
+    kind: Literal["math"] = "math"
+    folder: str | None = None
+    revision: str = MATH_REVISION
+    test_revision: str = MATH_500_REVISION
+
+
 class FileSource(StageConfig):
     """A .jsonl or .parquet file with `question` and `answer`, and `difficulty` (an integer) if it likes."""
 
@@ -54,7 +69,9 @@ class FileSource(StageConfig):
     path: str
 
 
-SourceConfig = Annotated[ReasoningGymSource | Gsm8kSource | FileSource, Field(discriminator="kind")]
+SourceConfig = Annotated[
+    ReasoningGymSource | Gsm8kSource | MathSource | FileSource, Field(discriminator="kind")
+]
 
 
 class ArithmeticFilter(StageConfig):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from o1_assets.problems.config import FileSource, Gsm8kSource, ReasoningGymSource, SourceConfig
+from o1_assets.problems.config import FileSource, Gsm8kSource, MathSource, ReasoningGymSource, SourceConfig
 
 
 class ProblemError(ValueError):
@@ -52,6 +52,10 @@ def open_source(config: SourceConfig) -> Source:
             from o1_assets.problems.gsm8k_source import Gsm8kProblems
 
             return Gsm8kProblems(config)
+        case MathSource():
+            from o1_assets.problems.math_source import MathProblems
+
+            return MathProblems(config)
         case FileSource():
             from o1_assets.problems.file_source import FileProblems
 
@@ -63,7 +67,7 @@ def external_version(config: SourceConfig) -> str:
     match config:
         case FileSource(path=path):
             files = [Path(path)]
-        case Gsm8kSource(folder=str(folder)):
+        case Gsm8kSource(folder=str(folder)) | MathSource(folder=str(folder)):
             files = [Path(folder) / "train.jsonl", Path(folder) / "test.jsonl"]
         case _:
             return ""

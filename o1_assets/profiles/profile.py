@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from o1_assets.ablations.config import AblationsConfig
 from o1_assets.artifact import StageConfig
-from o1_assets.base.config import BaseConfig
+from o1_assets.base.pretrained_config import AnyBase
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import (
@@ -62,7 +62,7 @@ class Profile(StageConfig):
     label_source: LabelSource | None = Field(default=None, description="rounds labelled by others, imported")
 
     problems: ProblemsConfig
-    base: BaseConfig
+    base: AnyBase
     samples: SamplesConfig
     sft_set: SftSetConfig
     sft: SftConfig

@@ -35,7 +35,7 @@ def collect(
     problems: Sequence[dict[str, Any]], thinker: Thinker, config: QValueConfig, seed: int
 ) -> list[Solved]:
     """For each problem the tree of its chains and, if the config says so, a search tree. Graded on the answer."""
-    prompts = [config.prompt_template.format(question=problem["question"]) for problem in problems]
+    prompts = [config.prompt_template.replace("{question}", problem["question"]) for problem in problems]
     plans: list[tuple[Strategy, int]] = [(Chains("majority", config.chains), 10**9)]
     if config.tree_tokens:
         plans.append((PuctSearch(None, config.branch), config.tree_tokens))

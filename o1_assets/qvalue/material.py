@@ -73,6 +73,8 @@ def material_of(
 
 def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[list[int]], list[StepSequence]]:
     """Every path of the tree to a node without whole children: the indices of its nodes, and its tokens."""
+    from o1_assets.engine.steps import close_last
+
     prompt = tuple(solved.tree.prompt_ids)
     nodes, sequences = [], []
     for node in solved.tree.nodes[1:]:
@@ -85,6 +87,7 @@ def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[lis
             tokens += own
             ends.append(len(tokens) - 1)
         nodes.append([step.index for step in path])
+        tokens, ends = close_last(tokens, ends, tokenizer)
         sequences.append(StepSequence(tuple(tokens), len(prompt), tuple(ends)))
     return nodes, sequences
 

@@ -33,10 +33,12 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     from o1_assets.problems.answers import extract_answer
     from o1_assets.reward.model import ORM_CLASSES, save_reward_model, start_reward_model
     from o1_assets.reward.score import load_scorer
+    from o1_assets.training.tuning import finish, prepare
 
     torch.manual_seed(derive_seed(task.seed, "head"))
     edges = config.probability_edges if config.probability_feature else None
-    model = start_reward_model(task.inputs["init"], ORM_CLASSES, edges)
+    model = start_reward_model(task.inputs["init"], ORM_CLASSES, edges, config.tuning.weights)
+    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), also=model.new_modules())
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
     problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
@@ -60,12 +62,13 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     for i, one in enumerate(solved):
         parts[_part(one.problem_id, config.holdout)].append(i)
     history, tokens = _learn(model, material, solved, parts["train"], config, task)
+    finish(model.backbone, config.tuning)
     values = values_of(model, material, config)
     scaling = calibrate(model, values, solved, parts["scale"], config)
     save_reward_model(model, task.inputs["init"], task.out)
     size = non_embedding_parameters(model.backbone)
     looked = sum(len(row) for row in material.rows) * (config.iterations + 1)
-    cost += Cost(flops_train(size, tokens), tokens_trained=tokens)
+    cost += Cost(flops_train(size, tokens, config.tuning.lora is not None), tokens_trained=tokens)
     cost += Cost(flops_score(size, looked), tokens_scored=looked)
     return Outcome(
         figures={

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from o1_assets.artifact import StageConfig
+from o1_assets.training.config import TuningConfig
 
 
 class RewardModelConfig(StageConfig):
@@ -26,6 +29,10 @@ class RewardModelConfig(StageConfig):
         le=1,
         description="share of a batch that is from the newest round; the rest is replay",
     )
+    optimizer: Literal["muon", "adamw"] = Field(
+        "muon",
+        description="muon: for the layers' matrices, AdamW for the rest; adamw: for all, as for pre-trained models",
+    )
     muon_lr: float = Field(6e-3, gt=0, description="learning rate of the layers' matrices")
     adamw_lr: float = Field(2e-3, gt=0, description="learning rate of embeddings, norms and head")
     feature_lr: float = Field(1e-2, gt=0, description="learning rate of the probability feature")
@@ -38,6 +45,7 @@ class RewardModelConfig(StageConfig):
     )
     score_tokens: int = Field(2048, gt=0, description="tokens a batch when nothing is trained")
     prompt_template: str = Field("{question}\n", description="prompt before the first step")
+    tuning: TuningConfig = TuningConfig()
 
 
 class PRMConfig(RewardModelConfig):

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from o1_assets.engine.steps import separator
 from o1_assets.reward.tree import Row, StepSequence, pack
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ class Example:
 
 
 def step_sequence(tokenizer: PreTrainedTokenizerBase, prompt: str, steps: Sequence[str]) -> StepSequence:
-    """Prompt and steps (without their newline), encoded one by one so that every step ends on a token."""
+    """Prompt and steps (without what separates them), encoded one by one so that every step ends on a token."""
+    end = separator(tokenizer)
     tokens: list[int] = list(tokenizer.encode(prompt, add_special_tokens=False))
     prompt_length, ends = len(tokens), []
     for step in steps:
-        tokens.extend(tokenizer.encode(step + "\n", add_special_tokens=False))
+        tokens.extend(tokenizer.encode(step + end, add_special_tokens=False))
         ends.append(len(tokens) - 1)
     return StepSequence(tuple(tokens), prompt_length, tuple(ends))
 
@@ -79,7 +81,7 @@ def prm_examples(
         steps = [c["step"] for c in own]
         if steps != list(range(len(own))) or any(c["step"] > len(own) for c in completions):
             raise ValueError(f"solution {solution_id}: its own rated steps are {steps}")
-        prompt = prompt_template.format(question=completions[0]["question"])
+        prompt = prompt_template.replace("{question}", completions[0]["question"])
         sequences, classes = [], []
         if own:
             sequences.append(step_sequence(tokenizer, prompt, [c["text"] for c in own]))
@@ -114,7 +116,7 @@ def orm_examples(
         if not s["steps"]:
             continue
         sequence = step_sequence(
-            tokenizer, prompt_template.format(question=questions[s["problem_id"]]), s["steps"]
+            tokenizer, prompt_template.replace("{question}", questions[s["problem_id"]]), s["steps"]
         )
         label = int(s["correct"])
         before = [label if every_step else IGNORED] * (len(s["steps"]) - 1)

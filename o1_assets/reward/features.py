@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from o1_assets.reward.tree import Row, StepSequence, collate
+from o1_assets.reward.tree import Row, StepSequence, collate, on_device_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -23,7 +23,7 @@ def token_logprobs(generator: PreTrainedModel, rows: Sequence[Row]) -> list[NDAr
 
     batch = collate(rows)
     with torch.inference_mode():
-        logits = generator(**batch, use_cache=False).logits.float()
+        logits = generator(**on_device_of(generator, batch), use_cache=False).logits.float().cpu()
         total = logits.logsumexp(-1).numpy()
     found = []
     for b, row in enumerate(rows):

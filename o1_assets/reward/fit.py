@@ -20,8 +20,9 @@ from o1_assets.reward.optimizer import MuonAdamW
 from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
 from o1_assets.training.checkpoint import Checkpoints
-from o1_assets.training.processes import processes, share, summed, trainer_arguments
+from o1_assets.training.processes import processes, share, shared_arguments, summed
 from o1_assets.training.trainer import KeepState
+from o1_assets.training.tuning import pieces, trainer_arguments
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
 """A row, the class of each of its tokens (-100: none) or the chance of the second of two classes (NaN: none), the
@@ -51,6 +52,7 @@ def fit(
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = SharingTrainer(
             pool=pool,
+            cut=pieces(config.batch_size, config.tuning),
             model=model,
             args=TrainingArguments(
                 output_dir=str(scratch),
@@ -66,7 +68,8 @@ def fit(
                 remove_unused_columns=False,
                 use_cpu=not torch.cuda.is_available(),
                 seed=seed,
-                **trainer_arguments(),
+                **trainer_arguments(config.tuning),
+                **shared_arguments(),
             ),
             data_collator=collate_items,
             train_dataset=list(items),
@@ -81,14 +84,13 @@ def fit(
 
 
 class SharingTrainer(Trainer):
-    """On CPUs each core takes a share of a batch's rows (see `parallel`); the gradient is that of the whole.
-
-    Several processes share a batch too; then each computes its rows in one piece.
+    """A batch's rows go through the model in `cut` pieces, on CPUs at least one for each core (see `parallel`); the
+    gradient is that of the whole. Several processes share a batch too; then each computes its rows in one piece.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor, **kwargs: Any) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, cut: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.pool = pool
+        self.pool, self.cut = pool, cut
 
     def training_step(
         self,
@@ -96,17 +98,20 @@ class SharingTrainer(Trainer):
         inputs: dict[str, torch.Tensor | Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        if self.args.device.type != "cpu" or processes() > 1:
+        if processes() > 1:
             return super().training_step(model, inputs, num_items_in_batch)
         assert isinstance(model, RewardModel)
         model.train()
-        threads = torch.get_num_threads()
-        parts = [{name: value[i::threads] for name, value in inputs.items()} for i in range(threads)]
+        on_cpu = self.args.device.type == "cpu"
+        count = max(self.cut, torch.get_num_threads() if on_cpu else 1)
+        parts = [{name: value[i::count] for name, value in inputs.items()} for i in range(count)]
         parts = [part for part in parts if model.label_weight(part["labels"])]
         weights = [model.label_weight(part["labels"]) for part in parts]
         loss_of = [
             partial(_share, model, part, w / sum(weights)) for part, w in zip(parts, weights, strict=True)
         ]
+        if not on_cpu:
+            return self._one_by_one(model, parts, [w / sum(weights) for w in weights])
         loss = backward(
             self.pool, lambda share: share(), loss_of, [p for p in model.parameters() if p.requires_grad]
         )
@@ -128,6 +133,19 @@ class SharingTrainer(Trainer):
         loss = outputs["loss"] * of_all if weight else outputs["logits"].sum() * 0.0
         return (loss, outputs) if return_outputs else loss
 
+    def _one_by_one(
+        self, model: RewardModel, parts: Sequence[dict[str, torch.Tensor]], weights: Sequence[float]
+    ) -> torch.Tensor:
+        """On a GPU: only one piece's activations are held at a time, and gradients add up in place."""
+        total = torch.zeros((), device=self.args.device)
+        for part, weight in zip(parts, weights, strict=True):
+            part = self._prepare_inputs(part)
+            with self.compute_loss_context_manager():
+                loss = _share(model, part, weight)
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
 
 def _share(model: RewardModel, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:
     return model(**part)["loss"] * weight
@@ -137,9 +155,11 @@ def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:
     """Muon for the matrices inside the layers; AdamW for embeddings, norms and head, and for the feature."""
     matrices, others, feature = [], [], []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if name.startswith("feature."):
             feature.append(parameter)
-        elif ".layers." in name and parameter.ndim == 2:
+        elif config.optimizer == "muon" and ".layers." in name and parameter.ndim == 2:
             matrices.append(parameter)
         else:
             others.append(parameter)

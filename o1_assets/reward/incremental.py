@@ -21,8 +21,8 @@ from o1_assets.flops import non_embedding_parameters
 from o1_assets.parallel import map_batches
 from o1_assets.reward.features import step_minimum
 from o1_assets.reward.predict import stack
-from o1_assets.reward.score import BATCH_TOKENS, ROW_TOKENS, Scorer, Tokens
-from o1_assets.reward.tree import StepSequence
+from o1_assets.reward.score import BATCH_TOKENS, Scorer, Tokens, row_tokens
+from o1_assets.reward.tree import StepSequence, on_device_of
 
 
 @dataclass
@@ -63,7 +63,8 @@ class TreeScorer:
         self._probabilities = [np.zeros((0, model.classes)) for model in self.models]
         self._logprobs = np.zeros(0)
         self._minima = np.zeros(0, dtype=np.float32)
-        self._hidden = torch.zeros(0, self.models[0].backbone.config.hidden_size)
+        held = self.generator or self.models[0].backbone
+        self._hidden = torch.zeros(0, held.config.hidden_size, dtype=held.dtype, device=held.device)
 
     def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[NDArray[np.float64]]:
         """For each completion (steps, 3): P(negative), P(neutral), P(positive) of each of `engine.steps`."""
@@ -79,7 +80,7 @@ class TreeScorer:
         waiting = list(range(len(sequences)))
         paths: dict[int, Slots] = {}
         while waiting:  # a tree too large for one row is read in several rounds
-            groups, read, waiting = self._groups(sequences, waiting)
+            groups, read, waiting = self._groups(sequences, waiting, row_tokens(sequences))
             paths.update(read)
             self._compute(list(groups), [(sequences[i], path) for i, path in read.items()])
         found = self._probabilities[model]
@@ -90,7 +91,7 @@ class TreeScorer:
         return models if self.generator is None else [*models, self.generator]
 
     def _groups(
-        self, sequences: Sequence[StepSequence], wanted: Sequence[int]
+        self, sequences: Sequence[StepSequence], wanted: Sequence[int], largest: int
     ) -> tuple[list[Group], dict[int, Slots], list[int]]:
         """New tokens of the wanted sequences by what they continue, the paths of these, and what has to wait."""
         groups: dict[int, Group] = {}
@@ -105,7 +106,7 @@ class TreeScorer:
             branch = -1 - tokens[0] if not known else known[-1] if owner is None else -1
             group = owner[0] if owner else groups.get(branch)
             new = len(tokens) - len(known)
-            if group is not None and new and len(group.new) + new > ROW_TOKENS:
+            if group is not None and new and len(group.new) + new > largest:
                 later.append(i)
                 continue
             if group is None and new:
@@ -142,7 +143,7 @@ class TreeScorer:
         """Fills in the log-probability of every new token, given all before it; 0 at a beginning."""
         assert self.generator is not None
         inputs, cache, place = self._begin(self.generator, batch)
-        ids = stack([np.array(group.tokens) for group in batch], 0)
+        ids = stack([np.array(group.tokens) for group in batch], 0).to(self.generator.device)
         hidden = self.generator.base_model(input_ids=ids, past_key_values=cache, **inputs).last_hidden_state
         self._keep(self.generator, cache, place)
         slots = place.slots
@@ -160,7 +161,7 @@ class TreeScorer:
         ).astype(np.int64)
         tokens = torch.tensor([token for group in batch for token in group.tokens])
         logits = self.generator.get_output_embeddings()(self._hidden[torch.from_numpy(np.maximum(before, 0))])
-        logprobs = logits.float().log_softmax(-1).gather(1, tokens[:, None]).squeeze(1)
+        logprobs = logits.float().log_softmax(-1).cpu().gather(1, tokens[:, None]).squeeze(1)
         self._logprobs[slots] = np.where(before < 0, 0.0, logprobs.numpy())
 
     @torch.inference_mode()
@@ -171,9 +172,12 @@ class TreeScorer:
             minima = stack([self._minima[group.new] for group in batch], np.nan)
         for model, probabilities in zip(self.models, self._probabilities, strict=True):
             inputs, cache, place = self._begin(model.backbone, batch)
-            logits = model(ids, min_logprob=minima, past_key_values=cache, **inputs)["logits"]
+            device = model.backbone.device
+            doubts = None if minima is None else minima.to(device)
+            read = model(ids.to(device), min_logprob=doubts, past_key_values=cache, **inputs)
             self._keep(model.backbone, cache, place)
-            probabilities[place.slots] = logits.double().softmax(-1).numpy()[place.rows, place.columns]
+            chances = read["logits"].double().softmax(-1).cpu().numpy()
+            probabilities[place.slots] = chances[place.rows, place.columns]
 
     def _begin(
         self, model: PreTrainedModel, batch: Sequence[Group]
@@ -198,7 +202,7 @@ class TreeScorer:
         rows = np.repeat(np.arange(len(batch)), [len(group.new) for group in batch])
         columns = np.concatenate([np.arange(len(group.new)) for group in batch])
         slots = np.concatenate([group.new for group in batch]).astype(np.int64)
-        return inputs, cache, Place(rows, columns, slots, width)
+        return on_device_of(model, inputs), cache, Place(rows, columns, slots, width)
 
     def _keep(self, model: PreTrainedModel, cache: BufferCache, place: Place) -> None:
         rows, columns = torch.from_numpy(place.rows), torch.from_numpy(place.columns + place.width)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
+from o1_assets.training.config import Precision
 
 FEATURE_FILE = "probability_feature.safetensors"
 PRM_CLASSES = ("negative", "neutral", "positive")
@@ -106,6 +107,18 @@ class RewardModel(nn.Module):
         present = labels[labels != -100]
         return float(len(present) if self.class_weights is None else self.class_weights[present].sum())
 
+    def gradient_checkpointing_enable(self, **options: Any) -> None:
+        """What a Trainer asks of a model that is to keep less while it trains."""
+        self.backbone.gradient_checkpointing_enable(**options)
+
+    def gradient_checkpointing_disable(self) -> None:
+        self.backbone.gradient_checkpointing_disable()
+
+    def new_modules(self) -> tuple[nn.Module, ...]:
+        """What no pre-trained checkpoint has: the head that classifies, and the feature."""
+        head = cast(nn.Module, getattr(self.backbone, "score", None) or self.backbone.classifier)
+        return (head,) if self.feature is None else (head, self.feature)
+
     def save(self, path: Path) -> None:
         """Write config.json, model.safetensors and, if there is one, the feature's weights."""
         self.backbone.save_pretrained(path)
@@ -121,16 +134,20 @@ def _chance_loss(logits: Tensor, chances: Tensor) -> Tensor:
 
 
 def start_reward_model(
-    checkpoint: Path, classes: Sequence[str], edges: Sequence[float] | None
+    checkpoint: Path,
+    classes: Sequence[str],
+    edges: Sequence[float] | None,
+    precision: Precision = "float32",
 ) -> RewardModel:
     """A reward model to be trained: the one saved in `checkpoint`, or a new head on a causal checkpoint.
 
-    edges: knots of the probability feature, None for none. A new head is drawn from torch's global generator.
+    edges: knots of the probability feature, None for none. precision: of the weights in memory. A
+    new head is drawn from torch's global generator.
     Raises ValueError if the checkpoint is a reward model with other classes or another feature.
     """
     config = load_config(checkpoint)
     if any("TokenClassification" in name for name in config.architectures or ()):
-        model = load_reward_model(checkpoint)
+        model = load_reward_model(checkpoint, precision)
         saved = list((model.backbone.config.id2label or {}).values())
         if saved != list(classes) or (model.feature is None) != (edges is None):
             raise ValueError(f"{checkpoint} is a reward model of another kind: classes {saved}")
@@ -140,12 +157,12 @@ def start_reward_model(
     config.classifier_dropout = 0.0
     config.probability_feature = edges is not None
     config.probability_edges = None if edges is None else [float(e) for e in edges]
-    return RewardModel(_backbone(checkpoint, config=config))
+    return RewardModel(_backbone(checkpoint, precision, config=config))
 
 
-def load_reward_model(path: Path) -> RewardModel:
+def load_reward_model(path: Path, precision: Precision | Literal["auto"] = "float32") -> RewardModel:
     """The reward model saved in a folder, in evaluation mode. Reads safetensors only."""
-    model = RewardModel(_backbone(path))
+    model = RewardModel(_backbone(path, precision))
     if model.feature is not None:
         model.feature.load_state_dict(load_file(path / FEATURE_FILE))
     return model.eval()
@@ -157,5 +174,7 @@ def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> N
     load_tokenizer(tokenizer_from).save_pretrained(path)
 
 
-def _backbone(path: Path, **options: Any) -> PreTrainedModel:
-    return cast(PreTrainedModel, load_token_classifier(path, attn_implementation="sdpa", **options))
+def _backbone(path: Path, precision: str, **options: Any) -> PreTrainedModel:
+    return cast(
+        PreTrainedModel, load_token_classifier(path, precision, attn_implementation="sdpa", **options)
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from o1_assets.parallel import map_batches
 from o1_assets.reward.features import place, token_logprobs
-from o1_assets.reward.tree import Row, StepSequence, batches, collate
+from o1_assets.reward.tree import Row, StepSequence, batches, collate, on_device_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,8 @@ def predict(
         if features is not None:
             inputs["min_logprob"] = stack([features[i] for i in batch], np.nan)
         for m, model in enumerate(models):
-            probabilities = model(**inputs)["logits"].double().softmax(-1).numpy()
+            logits = model(**on_device_of(model.backbone, inputs))["logits"]
+            probabilities = logits.double().softmax(-1).cpu().numpy()
             for b, index in enumerate(batch):
                 found[m][index] = probabilities[b, : len(rows[index])]
 

@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 
 BATCH_TOKENS = 2048
 ROW_TOKENS = 192
-"""Longest row: attention is quadratic in it, sharing grows with it."""
+"""Length of a row of short sequences: attention is quadratic in it, sharing grows with it."""
 
 Tokens = Sequence[Sequence[int]]
+
+
+def row_tokens(sequences: Sequence[StepSequence]) -> int:
+    """Room for two of the longest, so that long solutions share their prompt too."""
+    return max(ROW_TOKENS, 2 * max((len(s.tokens) for s in sequences), default=0))
 
 
 class Scorer:
@@ -99,7 +104,7 @@ class Scorer:
     ) -> list[list[NDArray[np.float64]]]:
         """For each chosen model and completion (steps, classes)."""
         sequences = [self.sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
-        rows = pack([s.tokens for s in sequences], ROW_TOKENS)
+        rows = pack([s.tokens for s in sequences], row_tokens(sequences))
         models = [self.models[m] for m in which]
         tokens = sum(len(row) for row in rows)
         features = None
@@ -119,11 +124,10 @@ class Scorer:
 
     def sequence(self, prompt: Sequence[int], completion: Sequence[int]) -> StepSequence:
         """Prompt and completion up to the last step's end, which is where everything is read."""
-        from o1_assets.engine.steps import step_ends
+        from o1_assets.engine.steps import close_last, step_ends
 
-        ends = tuple(len(prompt) + end for end in step_ends(completion, self.tokenizer))
-        length = ends[-1] + 1 if ends else len(prompt)
-        return StepSequence((*prompt, *completion)[:length], len(prompt), ends)
+        tokens, ends = close_last(completion, step_ends(completion, self.tokenizer), self.tokenizer)
+        return StepSequence((*prompt, *tokens), len(prompt), tuple(len(prompt) + end for end in ends))
 
     def count(self, parameters: int, tokens: int) -> None:
         """`tokens` were read by a model of so many parameters."""
@@ -136,14 +140,33 @@ def load_scorer(reward_model: Path, generator: Path, orm: Path | None = None) ->
 
     The generator is opened only if a model reads its log-probabilities.
     """
-    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+    import torch
+
+    from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.model import load_reward_model
 
-    models = [load_reward_model(path) for path in (reward_model, orm) if path is not None]
+    gpu = torch.cuda.is_available()
+    models = [
+        load_reward_model(path, "auto" if gpu else "float32").to("cuda" if gpu else "cpu")
+        for path in (reward_model, orm)
+        if path is not None
+    ]
     opened = None
     if any(model.feature is not None for model in models):
-        opened = load_causal_lm(generator, attn_implementation="sdpa").eval()
+        opened = open_generator(generator)
     return Scorer(models, opened, load_tokenizer(reward_model))
+
+
+def open_generator(path: Path) -> PreTrainedModel:
+    """The generator for reading log-probabilities: in float32 on a CPU, in its own precision on a GPU."""
+    import torch
+
+    from o1_assets.engine.checkpoint import load_causal_lm
+
+    gpu = torch.cuda.is_available()
+    model: Any = load_causal_lm(path, "auto" if gpu else "float32", attn_implementation="sdpa")
+    opened: PreTrainedModel = model.to("cuda" if gpu else "cpu").eval()
+    return opened
 
 
 def _outcomes(classes: Sequence[NDArray[np.float64]]) -> list[float]:

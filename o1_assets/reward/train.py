@@ -77,6 +77,7 @@ def _train(
 
     from o1_assets.reward.fit import fit
     from o1_assets.reward.model import save_reward_model, start_reward_model
+    from o1_assets.training.tuning import finish, prepare
 
     material, cost = _prepare(task, config, examples)
     judged = [i for i, e in enumerate(examples) if held_out(e.problem_id, config.holdout)]
@@ -85,8 +86,12 @@ def _train(
 
     torch.manual_seed(derive_seed(task.seed, "head"))
     model = start_reward_model(
-        task.inputs["init"], classes, config.probability_edges if config.probability_feature else None
+        task.inputs["init"],
+        classes,
+        config.probability_edges if config.probability_feature else None,
+        config.tuning.weights,
     )
+    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), also=model.new_modules())
     model.class_weights = torch.tensor(class_weights(counts, config.class_balance), dtype=torch.float32)
     order = draw_order(
         [examples[i].round for i in trained], [len(material.rows[i]) for i in trained],
@@ -96,12 +101,13 @@ def _train(
     features = material.features
     items = [(material.rows[i], material.labels[i], features[i] if features else None) for i in drawn]
     history = fit(model, items, config, derive_seed(task.seed, "fit"), task.progress, Checkpoints.of(task))
+    finish(model.backbone, config.tuning)
     save_reward_model(model, task.inputs["init"], task.out)
     _plot(task.out, history)
 
     size = non_embedding_parameters(model.backbone)
     seen, looked = material.tokens(drawn), material.tokens(judged)
-    cost += Cost(flops=flops_train(size, seen), tokens_trained=seen)
+    cost += Cost(flops=flops_train(size, seen, config.tuning.lora is not None), tokens_trained=seen)
     cost += Cost(flops=flops_score(size, looked), tokens_scored=looked)
     return Outcome(
         figures={

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,13 @@ def collate(rows: Sequence[Row], pad: int = 0) -> dict[str, torch.Tensor]:
         "position_ids": torch.from_numpy(positions),
         "attention_mask": torch.from_numpy(bias[:, None]),
     }
+
+
+def on_device_of(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Inputs of `collate` where the model is, the mask in the precision that its attention wants."""
+    moved = {name: value.to(model.device) for name, value in inputs.items()}
+    moved["attention_mask"] = moved["attention_mask"].to(model.dtype)
+    return moved
 
 
 def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[int]]:

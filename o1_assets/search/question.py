@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from o1_assets.base.config import BaseConfig
 from o1_assets.base.corpus import WORDINGS
 from o1_assets.problems.canonical import arithmetic, flat_expression
 from o1_assets.problems.expression import Expression
@@ -45,7 +46,7 @@ class Question:
 def read_question(asked: str, profile: Profile) -> Question:
     """Arithmetic in any wording and spacing is put into one that the model knows; anything else stays as it is."""
     asked = asked.strip()
-    if profile.problems.arithmetic is None:
+    if profile.problems.arithmetic is None or not isinstance(profile.base, BaseConfig):
         return Question(asked, asked)
     expression = flat_expression(arithmetic(asked) or "")
     if expression is None:

@@ -68,7 +68,9 @@ class Solver:
         """[tries][problems], each try with a seed of its own. longest: tokens of a solution, else as configured."""
         config = self.config
         budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.max_tokens)
-        prompts = [config.prompt_template.format(question=problem["question"]) for problem in self.problems]
+        prompts = [
+            config.prompt_template.replace("{question}", problem["question"]) for problem in self.problems
+        ]
         seeds = [
             derive_seed(self.seed, self.name, *purpose, t, problem["problem_id"])
             for t in range(tries)

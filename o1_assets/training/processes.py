@@ -51,7 +51,7 @@ def summed(value: float) -> float:
     return sum(gathered(value))
 
 
-def trainer_arguments(split: bool = False) -> dict[str, Any]:
+def shared_arguments(split: bool = False) -> dict[str, Any]:
     """Arguments of a transformers.Trainer that several processes share; alone none are needed.
 
     split: process 0 draws the batches and hands them out row by row, so that the order of the data, and an incomplete

@@ -69,10 +69,17 @@ class KeepState(TrainerCallback):
         self.checkpoints.save(
             state.global_step,
             {
-                "model": training["model"].state_dict(),
+                "model": _trained(training["model"]),
                 "optimizer": training["optimizer"].state_dict(),
                 "schedule": training["lr_scheduler"].state_dict(),
                 "trainer": json.dumps(asdict(state)),
                 "figures": self.figures(),
             },
         )
+
+
+def _trained(model: Any) -> dict[str, Any]:
+    """The state of a model without its frozen weights, which are those of the checkpoint it began as."""
+    named = model.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in named if not parameter.requires_grad}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}

@@ -189,3 +189,28 @@ def test_a_problems_solutions_do_not_depend_on_the_problems_around_it(chain):
     assert alone.equals(together[28:32])
     other_seed = sample_solutions(engine, rows, 4, params, 1, "answer ")
     assert not other_seed["text"].equals(together["text"])
+
+
+def test_references_stand_in_for_what_no_sample_solved(tmp_path: Path) -> None:
+    import json
+
+    from o1_assets.generator.config import SftSetConfig
+    from o1_assets.generator.sft_set import references
+
+    solutions = ["He has <<3+4=7>>7.\nSo 7.", None]
+    problems = pl.DataFrame(
+        {
+            "problem_id": ["a", "b"],
+            "question": ["How many?", "Why?"],
+            "answer": ["7", "8"],
+            "metadata": [json.dumps({"solution": s} if s else {}) for s in solutions],
+        }
+    )
+    (row,) = references(problems, "{solution}\n#### {answer}").to_dicts()
+    assert row == {
+        "solution_id": "reference-a",
+        "problem_id": "a",
+        "question": "How many?",
+        "text": "He has 7.\nSo 7.\n#### 7",
+    }
+    assert SftSetConfig().references is None

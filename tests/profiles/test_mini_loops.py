@@ -1,0 +1,100 @@
+"""Every stage of the profiles with real models, on random models of the same architectures and tiny width."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from o1_assets.engine.open import open_engine
+from o1_assets.graph import asked_for, build_graph
+from o1_assets.materialize import materialize
+from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.profile import Profile
+from o1_assets.settings import Settings
+from o1_assets.store.store import ArtifactStore
+from tests.profiles import tiny
+from tests.profiles.shrunk import SIZES
+
+LORA = json.dumps({"rank": 2, "alpha": 4.0, "targets": ["q_proj", "down_proj"]}, separators=(",", ":"))
+STAGES = ("sft", "first_prm", "later_prm", "first_orm", "later_orm", "policy", "q_value")
+
+
+def whole_loop(profile: Profile, home: Path) -> ArtifactStore:
+    """Makes every artifact of the profile, the optional Q-value models too."""
+    settings = Settings(profile.name, home)
+    graph = build_graph(profile, settings)
+    store = ArtifactStore(settings.store, settings.work)
+    wanted = asked_for(graph) | {key for key in graph if key.endswith("/q_value")}
+    for key, artifact in graph.items():
+        if key in wanted:
+            materialize(artifact, store, profile=profile.name, open_engine=open_engine, threads=1)
+    return store
+
+
+def table(store: ArtifactStore, key: str, name: str) -> pl.DataFrame:
+    head = store.head(key)
+    assert head is not None
+    return pl.read_parquet(store.path(head.digest) / name)
+
+
+def weights(store: ArtifactStore, key: str) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    head = store.head(key)
+    assert head is not None
+    return load_file(store.path(head.digest) / "model.safetensors")
+
+
+def test_smol_loops(tmp_path: Path) -> None:
+    base = tiny.save_checkpoint(tmp_path / "base", "llama")
+    data = tiny.save_gsm8k(tmp_path / "gsm8k")
+    where = {"kind": "folder", "folder": str(base), "end_tokens": ["<|im_end|>"]}
+    profile = load_profile(
+        "smol",
+        f"size=24 {SIZES} problems.source.folder={data} base={json.dumps(where, separators=(',', ':'))}",
+    )
+    store = whole_loop(profile, tmp_path / "home")
+
+    solutions = table(store, "r01/solutions", "solutions.parquet")
+    assert 0 < solutions["correct"].sum() < solutions.height
+    labels = table(store, "r00/labels", "labels.parquet")
+    assert set(labels["labeler"]) == {"monte_carlo"} and set(labels["rating"]) == {-1, 1}
+    before, after = weights(store, "generator/model"), weights(store, "r01/policy")
+    assert before.keys() == after.keys()
+    assert any(not before[name].equal(after[name]) for name in before)
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_qwen_loops(tmp_path: Path, tuning: str) -> None:
+    if tuning == "lora":
+        pytest.importorskip("peft", reason="LoRA needs peft: `uv sync --extra lora`")
+    base = tiny.save_checkpoint(tmp_path / "base", "qwen2", "\n\n", "\\boxed{{}}")
+    data = tiny.save_math(tmp_path / "math")
+    where = {
+        "kind": "folder",
+        "folder": str(base),
+        "step_separator": "\n\n",
+        "end_tokens": ["<|im_end|>", "<|endoftext|>"],
+        "weights": "bfloat16" if tuning == "lora" else "float32",
+    }
+    rank = " ".join(f"{stage}.tuning.lora={LORA}" for stage in STAGES) if tuning == "lora" else ""
+    profile = load_profile(
+        "qwen",
+        f"tuning={tuning} {SIZES} {rank} problems.source.folder={data} label_source=null engine=transformers "
+        f"model_class=cpu base={json.dumps(where, separators=(',', ':'))}",
+    )
+    store = whole_loop(profile, tmp_path / "home")
+
+    solutions = table(store, "r01/solutions", "solutions.parquet")
+    assert solutions["correct"].any() and solutions["steps"].list.len().max() > 1
+    assert all("\n\n" not in step for steps in solutions["steps"].to_list() for step in steps)
+    for key in ("generator/model", "r01/prm", "r01/orm", "r01/policy", "r01/q_value"):
+        held = weights(store, key)
+        assert not any("lora" in name for name in held), "adapters are merged"
+        assert {str(t.dtype) for t in held.values()} == {
+            "torch.bfloat16" if tuning == "lora" else "torch.float32"
+        }

