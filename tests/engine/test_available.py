@@ -9,11 +9,13 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from o1_assets.engine import available
 from o1_assets.engine.available import EngineMissing, require_engine
 from o1_assets.settings import PROJECT
+from resources.engine import EngineResource
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
@@ -88,10 +90,6 @@ def test_a_run_says_so_before_it_starts(tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_ui_fails_before_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    import dagster as dg
-
-    from resources.engine import EngineResource
-
     started = []
 
     @dg.asset

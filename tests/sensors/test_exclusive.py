@@ -16,6 +16,8 @@ from o1_assets.run_lock import RunLock
 from resources.compute import executor
 from resources.exclusive import _Exclusive, exclusive
 
+PLAN: Any = SimpleNamespace(step_keys_to_execute=["r00__prm"])
+
 
 class Inner(dg.Executor):
     def __init__(self, lock: RunLock) -> None:
@@ -48,14 +50,26 @@ def test_the_profiles_executor_stays_what_it_is(name: str, tmp_path: Path) -> No
 def test_a_run_holds_the_lock_for_as_long_as_it_computes(tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "run.lock")
     outer = _Exclusive(Inner(lock), lock)
-    assert list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), None)) == [True]
+    assert list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), PLAN)) == [True]
     assert not lock.busy() and outer.retries == "the inner one's"
+
+
+def test_a_run_that_cannot_end_well_does_not_begin(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path / "run.lock")
+
+    def check(keys: set[str]) -> None:
+        raise LookupError(*keys)
+
+    outer = _Exclusive(Inner(lock), lock, check=check)
+    with pytest.raises(LookupError, match="r00/prm"):
+        list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), PLAN))
+    assert not lock.busy()
 
 
 def test_what_is_tidied_before_a_run_is_tidied_under_the_lock(tmp_path: Path) -> None:
     lock, busy = RunLock(tmp_path / "run.lock"), list[bool]()
     outer = _Exclusive(Inner(lock), lock, lambda instance: busy.append(lock.busy()))
-    list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), None))
+    list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), PLAN))
     assert busy == [True]
 
 
@@ -66,7 +80,7 @@ def test_a_run_that_is_terminated_while_it_waits_ends(
     lock = RunLock(tmp_path / "run.lock")
     outer = _Exclusive(Inner(lock), lock)
     with lock.hold("other"), pytest.raises(dg.DagsterExecutionInterruptedError, match="terminated"):
-        list(outer.execute(context(dg.DagsterRunStatus.CANCELING, []), None))
+        list(outer.execute(context(dg.DagsterRunStatus.CANCELING, []), PLAN))
 
 
 def test_a_run_that_waits_says_so_once_and_goes_on_after(
@@ -87,7 +101,7 @@ def test_a_run_that_waits_says_so_once_and_goes_on_after(
 
     waiting = context(dg.DagsterRunStatus.STARTED, lines)
     waiting.instance.get_run_by_id = status
-    assert list(_Exclusive(Inner(lock), lock).execute(waiting, None)) == [True]
+    assert list(_Exclusive(Inner(lock), lock).execute(waiting, PLAN)) == [True]
     assert lines == ["another run is at work on this store; waiting for it to end"]
 
 
@@ -99,5 +113,5 @@ def test_what_comes_before_a_run_happens_under_the_lock_and_its_failure_is_a_war
 
     run = context(dg.DagsterRunStatus.STARTED, [])
     run.log.warning = lines.append
-    assert list(_Exclusive(Inner(lock), lock, before).execute(run, None)) == [True]
+    assert list(_Exclusive(Inner(lock), lock, before).execute(run, PLAN)) == [True]
     assert len(lines) == 1 and "busy: True" in lines[0]
