@@ -75,7 +75,7 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
         seed=0,
         rounds=10,
         threads=8,
-        executor="multiprocess",
+        executor="local-gpu",
         engine="vllm",
         model_class="gpu1",
         annotator="monte_carlo",

@@ -90,7 +90,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         seed=0,
         rounds=2,
         threads=2,
-        executor="in_process",
+        executor="local",
         engine="transformers",
         model_class="cpu",
         annotator="monte_carlo",
