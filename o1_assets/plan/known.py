@@ -12,9 +12,6 @@ from o1_assets.plan.shape import Shape
 from o1_assets.plan.typical import Typical
 from o1_assets.profiles.profile import Profile
 
-FROZEN = 4 / 6
-"""Of a training's FLOPs, where the weights are frozen: forward, and backward through them."""
-
 
 @dataclass(frozen=True)
 class Known:
@@ -53,8 +50,8 @@ class Known:
         """config: of the stage that trains; with low-rank updates the weights get no gradient."""
         tuning = getattr(config, "tuning", None)
         frozen = getattr(tuning, "lora", None) is not None
-        flops = flops_train(self.shape.non_embedding, round(tokens))
-        return Cost(flops * (FROZEN if frozen else 1.0), tokens_trained=round(tokens))
+        flops = flops_train(self.shape.non_embedding, round(tokens), frozen)
+        return Cost(flops, tokens_trained=round(tokens))
 
     def passes(self, reward_models: int) -> int:
         """Forward passes over what so many reward models score together: theirs, and the generator's if it is read."""

@@ -35,9 +35,7 @@ class Tokens:
     by_both: float = 0
 
     def __add__(self, other: Tokens) -> Tokens:
-        return Tokens(
-            self.written + other.written, self.by_prm + other.by_prm, self.by_both + other.by_both
-        )
+        return Tokens(self.written + other.written, self.by_prm + other.by_prm, self.by_both + other.by_both)
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,7 @@ def thinking(artifact: Artifact, config: ThinkingConfig, known: Known) -> Estima
         total += model.samples(config.samples) + model.limits() + model.waits() + model.prompting()
         total += sum((model.tree(label, config.tree_tokens * config.tree_seeds) for label in TREES), Tokens())
     cost = known.generate(problems * total.written)
-    cost += known.score(
-        problems * (total.by_prm * known.passes(1) + total.by_both * known.passes(2))
-    )
+    cost += known.score(problems * (total.by_prm * known.passes(1) + total.by_both * known.passes(2)))
     solved = problems * (config.votes + len(THINKERS) * config.samples)
     values = problems * len(THINKERS) * points(config)
     return Estimate(problems, solved, cost=cost, stored=4 * PLOT + TABLES + values * POINT_BYTES)
