@@ -23,7 +23,8 @@ def expert(artifact: Artifact, config: ExpertConfig, known: Known) -> Estimate:
     prompt = typical.prompt_tokens(config.prompt_template)
     rounds = rounds_of_rl(artifact.inputs["policy"]) + 1
     cost = known.generate(problems * config.searches * config.branch * solution)
-    searched = known.distinct(prompt, config.searches * config.branch, rounds, config.max_tokens)
+    reads = known.searched if config.branch > 1 else known.distinct
+    searched = reads(prompt, config.searches * config.branch, rounds, config.max_tokens)
     found = known.distinct(prompt, config.searches, rounds, config.max_tokens)
     cost += known.score(problems * (searched * known.passes(1) + found * known.passes(2)))
     different = config.searches ** typical.novelty(rounds)

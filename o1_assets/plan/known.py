@@ -69,6 +69,15 @@ class Known:
         room = max(ROW_TOKENS, 2 * (prompt + longest))
         return once + prompt * max(0.0, once / room - 1)
 
+    def searched(self, prompt: float, solutions: float, rounds_of_rl: int, longest: float) -> float:
+        """The same of a tree search that wrote as many tokens as N solutions have.
+
+        It samples siblings and follows one: a small tree holds less than samples do, a large one as much (nano's beam
+        at 64 to 2,048 tokens, and MCTS at 128).
+        """
+        whole = self.distinct(prompt, solutions, rounds_of_rl, longest)
+        return prompt + (whole - prompt) * min(1.0, NARROW * solutions**0.25)
+
     def checkpoint(self, heads: int = 0) -> float:
         """Bytes of a checkpoint with its tokenizer and a plot; heads: classes of a reward model."""
         matrices = 1 if heads or self.shape.tied else 2
@@ -76,6 +85,8 @@ class Known:
         return weights * self.weight_bytes + 70 * self.shape.vocabulary + 3_000 + PLOT
 
 
+NARROW = 0.35
+"""Of what one sample holds, what is new in a tree of as many tokens; grows with the fourth root of the tokens."""
 PLOT = 12_000.0
 """Bytes of a PNG."""
 

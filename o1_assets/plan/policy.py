@@ -24,7 +24,7 @@ def policy(artifact: Artifact, config: PolicyConfig, known: Known) -> Estimate:
         problems * known.distinct(prompt, config.group_size, rounds, config.max_tokens) * passes
     )
     if searched:  # those of one problem share what they have in common
-        tree = known.distinct(prompt, search.branch * search.per_group, rounds, config.max_tokens)
+        tree = known.searched(prompt, search.branch * search.per_group, rounds, config.max_tokens)
         cost += known.score(searched / search.per_group * tree * known.passes(1))
     read = solutions * (prompt + each)
     cost += known.train(read, config)

@@ -63,7 +63,8 @@ class _Model:
         written = tokens * SHARES.get(label, 1.0) + OVERDRAWN * min(
             typical.step_tokens, self.config.step_tokens
         )
-        read = self._distinct(written / self.solution)
+        prompt, solutions = self._prompt, written / self.solution
+        read = self.known.searched(prompt, solutions, self.rounds, self.config.max_tokens)
         return Tokens(written, by_both=read) if TREES[label].reads == "q" else Tokens(written, read)
 
     def limits(self) -> Tokens:
@@ -92,8 +93,11 @@ class _Model:
         return read
 
     def _distinct(self, solutions: float) -> float:
-        prompt = self.known.typical.prompt_tokens(self.config.prompt_template)
-        return self.known.distinct(prompt, solutions, self.rounds, self.config.max_tokens)
+        return self.known.distinct(self._prompt, solutions, self.rounds, self.config.max_tokens)
+
+    @property
+    def _prompt(self) -> float:
+        return self.known.typical.prompt_tokens(self.config.prompt_template)
 
 
 def thinking(artifact: Artifact, config: ThinkingConfig, known: Known) -> Estimate:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from o1_assets.plan.check import compare
 from o1_assets.plan.estimate import Estimate
-from tests.plan.test_plan import plan
+from tests.plan.test_plan import plan, used_by
 
 
 def thinking(settings: str = "") -> Estimate:
@@ -64,6 +65,16 @@ def test_arms_are_given_equal_tokens_and_searching_ones_train_on_fewer() -> None
     assert len(written) == 15 and max(written.values()) < 1.05 * min(written.values())
     trained = {name: made[f"{name}_0"].cost.tokens_trained for name in ("none", "every_group", "expert")}
     assert trained["none"] > trained["every_group"] > trained["expert"] > 0
+
+
+def test_arms_took_what_was_planned() -> None:
+    made, used = plan(parts=("ablations",)).made, used_by("nano_arms")[0]
+    found = compare(made, used)
+    assert {one.stage for one in found} == {
+        "all",
+        *(f"search_in_rl  {n}" for n in ("none", "every_group", "expert")),
+    }
+    assert [one for one in found if not one.good] == []
 
 
 def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
