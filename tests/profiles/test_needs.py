@@ -55,7 +55,7 @@ def test_a_gpu_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(needs, "find_spec", lambda name: object())
-    (sentence,) = missing("qwen", "label_source=null", tmp_path, {"generator/model"})
+    (sentence,) = missing("qwen", "label_source=null engine=transformers", tmp_path, {"generator/model"})
     assert "GPU" in sentence and "nano and smol run without" in sentence
 
 
