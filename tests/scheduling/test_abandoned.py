@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def test_it_says_why_and_its_exit_code_is_a_failure(
 
     monkeypatch.setenv("O1_HOME", str(tmp_path))
     monkeypatch.setattr(train, "make", make)
-    monkeypatch.setattr(train.sys, "argv", ["train", "r00/prm"])
+    monkeypatch.setattr(sys, "argv", ["train", "r00/prm"])
     assert build_graph(load_profile("nano", ""), Settings.load("nano", tmp_path))["r00/prm"].launches
     with pytest.raises(SystemExit, match=SENTENCE) as ended:
         train.main()

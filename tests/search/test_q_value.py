@@ -83,8 +83,8 @@ def test_a_star_answers_with_what_it_took_first_and_not_with_what_the_prm_likes_
 def test_mcts_descends_where_the_q_value_is_best_and_only_if_it_reads_it(first: str) -> None:
     judge = Chances({step: 0.9 if step == first else 0.1 for step in STEPS})
     by_q, by_prm = (
-        found(PuctSearch(simulations=60, branch=12, reads=reads), FORK, judge, 10**5).tree.root.children
-        for reads in ("q", "prm")
+        found(strategy, FORK, judge, 10**5).tree.root.children
+        for strategy in (PuctSearch(60, branch=12, reads="q"), PuctSearch(60, branch=12))
     )
     assert max(by_q, key=lambda node: node.visits).text == first
     assert {node.q for node in by_q} == {0.9, 0.1} and {node.q for node in by_prm} == {None}
