@@ -43,7 +43,7 @@ def test_process_0_abandons_only_who_computes_with_it(
     monkeypatch.setattr(train, "_hand_out", lambda task: task)
     with pytest.raises(FileNotFoundError if number == 1 else train.Abandoned, match=SENTENCE):
         train.make(
-            artifact, load_profile("nano", "threads=1"), ArtifactStore(tmp_path / "s", tmp_path), print
+            artifact, load_profile("nano", "threads=1"), ArtifactStore(str(tmp_path / "s"), tmp_path), print
         )
 
 
