@@ -14,14 +14,12 @@ from o1_assets.plan.plan import Plan, make_plan
 from o1_assets.plan.speed import Speed, speed_of
 from o1_assets.plan.used import Used, used
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.memory import training_bytes
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-BYTES_TO_SAMPLE, BYTES_TO_TRAIN = 2, 16
-"""A parameter in bf16; with gradient and AdamW's state in mixed precision (ZeRO, arXiv:1910.02054, section 3.1)."""
 
 WIDTH = 132
 SMALL = 20_000_000
@@ -126,7 +124,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         else ""
     )
     lines = [
-        f"Model: {_short(shape.total)} parameters, {_short(shape.non_embedding)} of them without embeddings. "
+        f"Model: {_billions(shape.total)} parameters, {_billions(shape.non_embedding)} of them without embeddings. "
         f"Tokens written, scored and trained on; a FLOP count of 2, 2 and 6 a token and parameter.",
         f"Hours on {speed.name}: {speed.words}{larger}. Start-up and waiting come on top; writing is bound by "
         "memory bandwidth and often reaches less than training does.",
@@ -134,11 +132,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
     if speed.memory is not None and shape.total < SMALL:
         lines.append("A model this small cannot fill a GPU: starting its kernels takes longer than they do.")
     elif speed.memory is not None:
-        sample, train = shape.total * BYTES_TO_SAMPLE / 1e9, shape.total * BYTES_TO_TRAIN / 1e9
-        lines.append(
-            f"Memory of its {speed.memory / 1e9:.0f} GB: the weights in bf16 {sample:.1f} GB; full fine-tuning with "
-            f"AdamW {train:.1f} GB (16 bytes a parameter, ZeRO, arXiv:1910.02054, 3.1) and activations."
-        )
+        lines.append(_memory(made, speed.memory))
     people = (
         f"People are asked for {total.asked:,.0f} ratings" if total.asked else "Nobody is asked for ratings"
     )
@@ -146,8 +140,9 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         f"{people}; by people, all {total.labels:,.0f} labels would take {_hours(total.labels, made):,.1f} hours at "
         f"{made.typical.seconds_a_rating:g} s each, one opinion a rating."
     )
+    kept = 3 * training_bytes(shape, made.profile.policy.tuning, tokens=0)["gradients"]
     lines.append(
-        f"Disk: what the artifacts hold; a training keeps up to {_bytes(3 * 4 * shape.total)} more while under way."
+        f"Disk: what the artifacts hold; a training keeps up to {_bytes(kept)} more while under way."
     )
     lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.typical.source}.")
     if any(recomputes(config) for config in (made.profile.sft, made.profile.later_prm, made.profile.policy)):
@@ -157,6 +152,18 @@ def notes(made: Plan, speed: Speed) -> list[str]:
     if made.unknown:
         lines.append(f"No estimate, and counted as nothing: {', '.join(made.unknown)}.")
     return lines
+
+
+def _memory(made: Plan, memory: float) -> str:
+    """What the policy's training holds whatever its batch is, counted as docs/qwen.md does."""
+    tuning = made.profile.policy.tuning
+    held = {name: size / 2**30 for name, size in training_bytes(made.shape, tuning, tokens=0).items()}
+    trained = f"LoRA of rank {tuning.lora.rank}" if tuning.lora else "all weights trained"
+    return (
+        f"Memory, of {memory / 2**30:.1f} GiB: weights in {tuning.weights} {held['weights']:.1f}, gradients "
+        f"{held['gradients']:.1f}, AdamW's moments {held['optimizer']:.1f} ({trained}). Activations and logits come on "
+        "top, and in RL two reward models and the sampler's cache (docs/qwen.md counts them)."
+    )
 
 
 def recomputes(config: object) -> bool:
@@ -249,6 +256,11 @@ def _short(number: float) -> str:
         if abs(number) >= size:
             return f"{number / size:.3g}{letter}"
     return f"{number:.3g}"
+
+
+def _billions(parameters: int) -> str:
+    """Parameters of a model as its name would say them."""
+    return _short(parameters).replace("G", "B")
 
 
 def _bytes(number: float) -> str:

@@ -20,9 +20,11 @@ def samples(artifact: Artifact, config: SamplesConfig, known: Known) -> Estimate
 
 
 def sft_set(artifact: Artifact, config: SftSetConfig, known: Known) -> Estimate:
-    """The right ones, so many a problem at most."""
-    sampled = known.of(artifact, "samples")
-    kept = min(sampled.samples * known.typical.kept_share, sampled.problems * config.per_problem)
+    """The right ones, so many a problem at most; of problems without any, their publishers' own if these are taken."""
+    sampled, share = known.of(artifact, "samples"), known.typical.kept_share
+    kept = min(sampled.samples * share, sampled.problems * config.per_problem)
+    if config.references is not None:
+        kept += sampled.problems * (1 - share) ** (sampled.samples / sampled.problems)
     letters = (
         (known.typical.question_tokens + known.typical.solution_tokens) * known.typical.bytes_a_token / 2
     )

@@ -12,9 +12,6 @@ from o1_assets.plan.shape import Shape
 from o1_assets.plan.typical import Typical
 from o1_assets.profiles.profile import Profile
 
-FROZEN = 4 / 6
-"""Of a training's FLOPs, where the weights are frozen: forward, and backward through them."""
-
 
 @dataclass(frozen=True)
 class Known:
@@ -53,8 +50,8 @@ class Known:
         """config: of the stage that trains; with low-rank updates the weights get no gradient."""
         tuning = getattr(config, "tuning", None)
         frozen = getattr(tuning, "lora", None) is not None
-        flops = flops_train(self.shape.non_embedding, round(tokens))
-        return Cost(flops * (FROZEN if frozen else 1.0), tokens_trained=round(tokens))
+        flops = flops_train(self.shape.non_embedding, round(tokens), frozen)
+        return Cost(flops, tokens_trained=round(tokens))
 
     def passes(self, reward_models: int) -> int:
         """Forward passes over what so many reward models score together: theirs, and the generator's if it is read."""
@@ -72,6 +69,15 @@ class Known:
         room = max(ROW_TOKENS, 2 * (prompt + longest))
         return once + prompt * max(0.0, once / room - 1)
 
+    def searched(self, prompt: float, solutions: float, rounds_of_rl: int, longest: float) -> float:
+        """The same of a tree search that wrote as many tokens as N solutions have.
+
+        It samples siblings and follows one: a small tree holds less than samples do, a large one as much (nano's beam
+        at 64 to 2,048 tokens, and MCTS at 128).
+        """
+        whole = self.distinct(prompt, solutions, rounds_of_rl, longest)
+        return prompt + (whole - prompt) * min(1.0, NARROW * solutions**0.25)
+
     def checkpoint(self, heads: int = 0) -> float:
         """Bytes of a checkpoint with its tokenizer and a plot; heads: classes of a reward model."""
         matrices = 1 if heads or self.shape.tied else 2
@@ -79,6 +85,8 @@ class Known:
         return weights * self.weight_bytes + 70 * self.shape.vocabulary + 3_000 + PLOT
 
 
+NARROW = 0.35
+"""Of what one sample holds, what is new in a tree of as many tokens; grows with the fourth root of the tokens."""
 PLOT = 12_000.0
 """Bytes of a PNG."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from string import digits
 
+from o1_assets.ablations.experiment import PART
 from o1_assets.artifact import Artifact
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.plan.estimate import Estimate
@@ -87,8 +89,12 @@ CHARACTERS = 29
 
 
 def stage_of(key: str) -> str:
-    """The row of a plan that an artifact belongs to: r00's stages one by one, those of later rounds together."""
-    round_name, _, stage = key.partition("/")
-    if not round_name[1:].isdigit():
+    """The row of a plan that an artifact belongs to: r00's stages one by one, those of later rounds together, and the
+    trainings of an ablation's arm."""
+    group, _, stage = key.partition("/")
+    if group == PART:
+        experiment, _, name = stage.partition("/")
+        return f"{experiment}  {name.rstrip(digits).removesuffix('_')}"
+    if not group[1:].isdigit():
         return key
-    return f"phase 1  {stage}" if round_name == "r00" else f"phase 2  {stage}"
+    return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"

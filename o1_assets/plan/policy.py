@@ -9,7 +9,7 @@ from o1_assets.policy.config import PolicyConfig
 
 
 def policy(artifact: Artifact, config: PolicyConfig, known: Known) -> Estimate:
-    """A searched solution writes `branch` times its own tokens and has them scored on the way."""
+    """A searched solution writes `branch` times its own tokens and has them scored on the way. Arms too."""
     typical, search = known.typical, config.search
     problems = config.updates * config.problems_per_update
     solutions = problems * config.group_size
@@ -19,11 +19,13 @@ def policy(artifact: Artifact, config: PolicyConfig, known: Known) -> Estimate:
     searched = searches * round(search.share * config.problems_per_update) * search.per_group
     cost = known.generate((solutions - searched) * each + searched * each * search.branch)
     passes = known.passes(1 if config.reward.form in ("outcome", "process") else 2)
-    rounds = rounds_of_rl(artifact.key)
+    rounds = rounds_of_rl(artifact.inputs["policy"]) + 1
     cost += known.score(
         problems * known.distinct(prompt, config.group_size, rounds, config.max_tokens) * passes
     )
-    cost += known.score(searched * (prompt + each * search.branch) * known.passes(1))
+    if searched:  # those of one problem share what they have in common
+        tree = known.searched(prompt, search.branch * search.per_group, rounds, config.max_tokens)
+        cost += known.score(searched / search.per_group * tree * known.passes(1))
     read = solutions * (prompt + each)
     cost += known.train(read, config)
     if config.kl_coefficient:

@@ -38,7 +38,10 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
     prompt = typical.prompt_tokens(config.prompt_template)
     rounds = int(artifact.key[1:3]) + 1
     chains = known.distinct(prompt, config.chains, rounds, config.max_tokens)
-    trees = [chains, prompt + config.tree_tokens] if config.tree_tokens else [chains]
+    trees = [chains]
+    if config.tree_tokens:
+        solution = min(typical.solution_tokens, config.max_tokens)
+        trees.append(known.searched(prompt, config.tree_tokens / solution, rounds, config.max_tokens))
     # The search is scored on the way; the generator and each fit's targets read everything.
     cost += known.score(problems * sum(trees[1:]) * known.passes(1))
     cost += known.score(problems * sum(trees) * (known.reads_generator + config.iterations + 1))

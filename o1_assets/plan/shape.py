@@ -29,18 +29,35 @@ class Shape:
     head_size: int | None = None
 
     @property
+    def head_dim(self) -> int:
+        return self.head_size or self.width // self.heads
+
+    @property
     def non_embedding(self) -> int:
         """P of `flops.py`: all parameters but token embedding and language-model head."""
-        size = self.head_size or self.width // self.heads
-        queries, keys = self.heads * size, self.kv_heads * size
-        attention = 2 * self.width * queries + 2 * self.width * keys
-        bias = queries + 2 * keys if self.qkv_bias else 0
-        layer = attention + bias + 3 * self.width * self.inner + 2 * self.width
+        bias = (self.heads + 2 * self.kv_heads) * self.head_dim if self.qkv_bias else 0
+        layer = sum(a * b for a, b in self.linears().values()) + bias + 2 * self.width
         return self.layers * layer + self.width
 
     @property
     def total(self) -> int:
         return self.non_embedding + (1 if self.tied else 2) * self.vocabulary * self.width
+
+    def linears(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of each linear layer of a decoder layer."""
+        q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        return {
+            "q_proj": (self.width, q), "k_proj": (self.width, kv), "v_proj": (self.width, kv),
+            "o_proj": (q, self.width), "gate_proj": (self.width, self.inner),
+            "up_proj": (self.width, self.inner), "down_proj": (self.inner, self.width),
+        }  # fmt: skip
+
+    def lora_parameters(self, rank: int, targets: tuple[str, ...]) -> int:
+        return self.layers * sum(rank * sum(self.linears()[name]) for name in targets)
+
+    def kv_bytes(self) -> int:
+        """Keys and values of one token, in bfloat16."""
+        return 2 * 2 * self.layers * self.kv_heads * self.head_dim
 
 
 SHAPES = {

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from o1_assets.ablations.expert import ExpertConfig
+from o1_assets.ablations.judge import ResultConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.source import ImportedConfig
-from o1_assets.plan import base, evaluation, generator, labels, policy, problems, reward, sampling, thinking
+from o1_assets.plan import (
+    ablations,
+    base,
+    evaluation,
+    generator,
+    labels,
+    policy,
+    problems,
+    reward,
+    sampling,
+    thinking,
+)
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 from o1_assets.plan.shape import shape_from
@@ -42,6 +55,8 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     RoundEvalConfig: evaluation.round_eval,
     SummaryConfig: evaluation.summary,
     ThinkingConfig: thinking.thinking,
+    ExpertConfig: ablations.expert,
+    ResultConfig: ablations.result,
 }
 
 

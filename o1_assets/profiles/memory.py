@@ -1,4 +1,4 @@
-"""What a stage of the qwen profile holds in a GPU's memory, counted from the model's shape. docs/qwen.md shows it.
+"""What a stage holds in a GPU's memory, counted from the model's shape. docs/qwen.md shows the qwen profile's.
 
 Bytes, by what they are for. Left out: CUDA's own 0.5 GB or so and what the allocator cannot use of its blocks
 (together some 5 to 10%), and temporary buffers of single operators.
@@ -7,8 +7,9 @@ Bytes, by what they are for. Left out: CUDA's own 0.5 GB or so and what the allo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from o1_assets.plan.shape import SHAPES as KNOWN
+from o1_assets.plan.shape import Shape
 from o1_assets.training.config import TuningConfig
 
 ADAMW = 8
@@ -17,46 +18,8 @@ LOGITS = 2 + 4 + 4
 """Bytes a token and word of the vocabulary: in bfloat16 as the head gives them, in float32, and their gradient."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """A Qwen2 model: its queries, keys and values have biases, its other layers none."""
-
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    tied: bool
-
-    def linears(self) -> dict[str, tuple[int, int]]:
-        """Inputs and outputs of each linear layer of a decoder layer."""
-        q, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        return {
-            "q_proj": (self.hidden, q), "k_proj": (self.hidden, kv), "v_proj": (self.hidden, kv),
-            "o_proj": (q, self.hidden), "gate_proj": (self.hidden, self.intermediate),
-            "up_proj": (self.hidden, self.intermediate), "down_proj": (self.intermediate, self.hidden),
-        }  # fmt: skip
-
-    def parameters(self) -> int:
-        biases = (self.heads + 2 * self.kv_heads) * self.head_dim
-        layer = sum(a * b for a, b in self.linears().values()) + biases + 2 * self.hidden
-        embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
-        return self.layers * layer + self.hidden + embeddings
-
-    def lora_parameters(self, rank: int, targets: tuple[str, ...]) -> int:
-        return self.layers * sum(rank * sum(self.linears()[name]) for name in targets)
-
-    def kv_bytes(self) -> int:
-        """Keys and values of one token, in bfloat16."""
-        return 2 * 2 * self.layers * self.kv_heads * self.head_dim
-
-
-SHAPES: Mapping[str, Shape] = {
-    "1.5B": Shape(28, 1536, 8960, 12, 2, 128, 151_936, tied=True),
-    "7B": Shape(28, 3584, 18_944, 28, 4, 128, 152_064, tied=False),
-}
+SHAPES: Mapping[str, Shape] = {size: KNOWN[f"qwen2.5-math-{size.lower()}"] for size in ("1.5B", "7B")}
+"""By the profile's `size`."""
 
 
 def training_bytes(
@@ -67,14 +30,14 @@ def training_bytes(
     with_logits: a language model, whose head gives a number for every word; reward models give two or three.
     """
     width = 4 if tuning.weights == "float32" else 2
-    size = shape.parameters()
+    size = shape.total
     lora = tuning.lora
     trained = size if lora is None else shape.lora_parameters(lora.rank, lora.targets)
     rows = tuning.micro_batch or 1
     residual = width
-    inputs = shape.layers * rows * tokens * shape.hidden * residual
+    inputs = shape.layers * rows * tokens * shape.width * residual
     # Of the one layer that is computed again: its linear layers' inputs and outputs, and the norms.
-    inside = rows * tokens * (2 * (8 * shape.hidden + 4 * shape.intermediate))
+    inside = rows * tokens * (2 * (8 * shape.width + 4 * shape.inner))
     if not tuning.gradient_checkpointing:
         inputs, inside = 0, inside * shape.layers
     return {
@@ -94,7 +57,7 @@ def policy_bytes(shape: Shape, tuning: TuningConfig, tokens: int, cache: int) ->
     width = 4 if tuning.weights == "float32" else 2
     return {
         **training_bytes(shape, tuning, tokens),
-        "reward models": 2 * shape.parameters() * width,
+        "reward models": 2 * shape.total * width,
         "kv cache": cache,
     }
 

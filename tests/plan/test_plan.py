@@ -41,8 +41,9 @@ def nano_used() -> dict[str, Estimate]:
 
 
 def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
-    found = compare(plan().made, nano_used())
+    found = compare(plan(parts=("thinking",)).made, nano_used())
     assert {one.stage for one in found} >= {
+        "phase 2  q_value",
         "base/model",
         "phase 1  labels",
         "phase 2  policy",
@@ -55,7 +56,7 @@ def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
 def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_every_stage() -> None:
     """Two rounds in a minute: few and short solutions, so that single stages are off by chance."""
     made, settings = used_by("mini")
-    found = compare(plan(settings, parts=("thinking",)).made, made)
+    found = compare(plan(settings, parts=("thinking", "ablations")).made, made)
     assert all(one.good for one in found if one.stage == "all")
     assert sum(one.good for one in found) > 0.9 * len(found) and len(found) > 90
 
@@ -76,13 +77,14 @@ def test_a_plan_of_other_numbers_is_found_to_be_wrong(settings: str, stage: str,
 
 
 def test_every_artifact_of_the_graph_has_an_estimate() -> None:
-    whole = plan(parts=("thinking",))
+    whole = plan(parts=("thinking", "ablations"))
     assert whole.unknown == []
-    assert (
-        whole.made["eval/thinking"].cost.tokens_generated > 0
-        and whole.made["r03/q_value"].cost.tokens_trained > 0
-    )
-    assert set(plan().made) == {key for key in whole.made if "q_value" not in key and "thinking" not in key}
+    assert whole.made["eval/thinking"].cost.tokens_generated > 0
+    assert whole.made["r03/q_value"].cost.tokens_trained > 0
+    arms = {key for key in whole.made if key.startswith("ablations/")}
+    assert len(arms) == 5 * 3 + 1 and all(whole.made[key].cost.flops > 0 for key in arms)
+    optional = arms | {key for key in whole.made if "q_value" in key or "thinking" in key}
+    assert set(plan().made) == set(whole.made) - optional
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,8 @@ def test_rounds_are_one_row_each_stage_and_phase() -> None:
         stage_of("r00/prm") == "phase 1  prm" and stage_of("r07/prm") == stage_of("r10/prm") == "phase 2  prm"
     )
     assert stage_of("eval/summary") == "eval/summary"
+    assert stage_of("ablations/search_in_rl/every_group_2") == "search_in_rl  every_group"
+    assert stage_of("ablations/search_in_rl/result") == "search_in_rl  result"
     rows, made = plan().rows(), plan().made
     assert rows["phase 2  orm"].cost.flops == sum(made[f"r{k:02d}/orm"].cost.flops for k in range(1, 11))
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from o1_assets.engine.transformers_engine import GPU_CACHE_BYTES
-from o1_assets.profiles.memory import SHAPES, Shape, gib, policy_bytes, training_bytes
+from o1_assets.plan.shape import Shape
+from o1_assets.profiles.memory import SHAPES, gib, policy_bytes, training_bytes
 from o1_assets.profiles.qwen import qwen
 
 COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "reward models", "kv cache")
@@ -45,8 +46,8 @@ def test_a_shape_counts_every_parameter_of_the_real_architecture(size: str, para
     def built(shape: Shape) -> int:
         config = Qwen2Config(
             vocab_size=shape.vocabulary,
-            hidden_size=shape.hidden,
-            intermediate_size=shape.intermediate,
+            hidden_size=shape.width,
+            intermediate_size=shape.inner,
             num_hidden_layers=shape.layers,
             num_attention_heads=shape.heads,
             num_key_value_heads=shape.kv_heads,
@@ -56,7 +57,7 @@ def test_a_shape_counts_every_parameter_of_the_real_architecture(size: str, para
             model = Qwen2ForCausalLM(config)
         return sum(p.numel() for p in model.parameters())
 
-    assert built(SHAPES[size]) == SHAPES[size].parameters() == parameters
+    assert built(SHAPES[size]) == SHAPES[size].total == parameters
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""The optional parts: what eval/thinking and the ablations are expected to take follows their own settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from o1_assets.plan.check import compare
+from o1_assets.plan.estimate import Estimate
+from tests.plan.test_plan import plan, used_by
+
+
+def thinking(settings: str = "") -> Estimate:
+    return plan(settings, parts=("thinking",)).made["eval/thinking"]
+
+
+def arms(settings: str = "") -> dict[str, Estimate]:
+    made = plan(settings, parts=("ablations",)).made
+    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/")}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "thinking.samples=512",
+        "thinking.tree_tokens=4096",
+        "thinking.tree_seeds=2",
+        "thinking.votes=32",
+        "thinking.chains=8",
+        "thinking.limits=[4,8,12,16,24,32,48,64]",
+        "thinking.waits=[1,2,4,8]",
+        "thinking.problems=200",
+    ],
+)
+def test_thinking_writes_more_where_more_is_asked_for(more: str) -> None:
+    assert thinking(more).cost.tokens_generated > 1.001 * thinking().cost.tokens_generated
+
+
+def test_chains_that_nobody_reads_cost_no_scoring() -> None:
+    for settings in ("thinking.chains=8", "thinking.waits=[1,2,4,8]", "thinking.limits=[4]"):
+        assert thinking(settings).cost.tokens_scored == thinking().cost.tokens_scored
+
+
+def test_the_base_is_not_searched_and_all_else_is_done_twice() -> None:
+    """A wait more is a wait more of two models; a vote more is one of the base and a longer tree of all three."""
+    problems, solution = 100, plan().typical.solution_tokens
+    waits = (
+        thinking("thinking.waits=[6]").cost.tokens_generated
+        - thinking("thinking.waits=[4]").cost.tokens_generated
+    )
+    assert waits == pytest.approx(problems * 2 * 4 * 2 * 0.5 * solution, rel=1e-3)
+    votes = thinking("thinking.votes=32").cost.tokens_generated - thinking().cost.tokens_generated
+    assert votes == pytest.approx(problems * (1 + 3) * 16 * solution, rel=1e-3)
+
+
+def test_a_tree_is_read_once_however_often_it_is_searched() -> None:
+    """What a search finds again was read before: much more is written than scored."""
+    more = thinking("thinking.tree_tokens=8192").cost
+    less = thinking().cost
+    assert more.tokens_scored - less.tokens_scored < 0.5 * (more.tokens_generated - less.tokens_generated)
+
+
+def test_arms_are_given_equal_tokens_and_searching_ones_train_on_fewer() -> None:
+    made = arms()
+    written = {name: one.cost.tokens_generated for name, one in made.items() if name != "result"}
+    assert len(written) == 15 and max(written.values()) < 1.05 * min(written.values())
+    trained = {name: made[f"{name}_0"].cost.tokens_trained for name in ("none", "every_group", "expert")}
+    assert trained["none"] > trained["every_group"] > trained["expert"] > 0
+
+
+def test_arms_took_what_was_planned() -> None:
+    made, used = plan(parts=("ablations",)).made, used_by("nano_arms")[0]
+    found = compare(made, used)
+    assert {one.stage for one in found} == {
+        "all",
+        *(f"search_in_rl  {n}" for n in ("none", "every_group", "expert")),
+    }
+    assert [one for one in found if not one.good] == []
+
+
+def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
+    three, four = arms(), arms("ablations.seeds=4")
+    assert set(four) - set(three) == {f"{name.removesuffix('_0')}_3" for name in three if name.endswith("_0")}
+    assert four["result"].cost.flops == pytest.approx(4 / 3 * three["result"].cost.flops)
+    twice = arms("ablations.search_in_rl.updates=28")
+    assert twice["expert_0"].cost.tokens_trained == pytest.approx(
+        2 * three["expert_0"].cost.tokens_trained, abs=1
+    )

@@ -1,0 +1,104 @@
+"""The larger profiles have a plan too, and docs/qwen.md and the plan say the same of the same model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from o1_assets.cli import plan as planning
+from o1_assets.cli.plan import notes
+from o1_assets.graph import build_graph
+from o1_assets.plan.plan import Plan, make_plan
+from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.memory import SHAPES
+from o1_assets.settings import Settings
+
+DOC = (Path(__file__).parents[2] / "docs" / "qwen.md").read_text()
+CASES = [
+    ("smol", ""),
+    ("smol", "weights=hub size=20"),
+    ("qwen", ""),
+    ("qwen", "size=7B"),
+    ("qwen", "tuning=full"),
+]
+
+
+def whole(name: str, settings: str = "", everything: bool = True) -> Plan:
+    """With every optional part."""
+    profile, where = load_profile(name, settings), Settings(name, Path("nowhere"))
+    graph = build_graph(profile, where)
+    return make_plan(profile, where, {a.part for a in graph.values() if a.part} if everything else ())
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_every_artifact_has_an_estimate(name: str, settings: str) -> None:
+    made = whole(name, settings)
+    assert made.unknown == [] and {"eval/thinking", "r01/q_value"} < set(made.made)
+    idle = {key for key, one in made.made.items() if one == type(one)()}
+    assert idle == set() and made.total().cost.flops > 1e14
+
+
+@pytest.mark.parametrize(("name", "settings", "gpu"), [("smol", "", "cpu"), ("qwen", "size=7B", "h100")])
+def test_the_table_shows_every_number_whole(
+    name: str,
+    settings: str,
+    gpu: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("O1_SET", settings)
+    made, speed = planning.plan(Settings.load(name, tmp_path), ("thinking", "ablations"), gpu, 0.3, ())
+    planning.print_plan(made, speed)
+    shown = capsys.readouterr().out
+    assert "…" not in shown and f"Plan of profile {name}" in shown and "No estimate" not in shown
+    assert "search_in_rl  expert_sampled" in shown and "a model this small" not in shown.lower()
+
+
+def test_parameters_of_docs_qwen_are_the_plan_s() -> None:
+    stated = re.search(r"\*\*Weights\*\*: ([\d.]+)B and ([\d.]+)B parameters", DOC)
+    lora = re.search(r"LoRA's own (\d+)M and (\d+)M", DOC)
+    assert stated and lora
+    for at, size in enumerate(("1.5B", "7B"), start=1):
+        made = whole("qwen", f"size={size}", everything=False)
+        assert made.shape == SHAPES[size]
+        assert f"{made.shape.total / 1e9:.2f}" == stated[at]
+        tuning = made.profile.policy.tuning.lora
+        assert tuning and f"{made.shape.lora_parameters(tuning.rank, tuning.targets) / 1e6:.0f}" == lora[at]
+        assert f"{made.shape.kv_bytes() // 1024} KiB" in DOC
+
+
+@pytest.mark.parametrize("case", [("1.5B", "lora"), ("1.5B", "full"), ("7B", "lora")])
+def test_memory_that_the_plan_says_is_in_the_table_of_docs_qwen(
+    case: tuple[str, str], tmp_path: Path
+) -> None:
+    size, tuning = case
+    made = whole("qwen", f"size={size} tuning={tuning}", everything=False)
+    speed = planning.speed_of("h100", 0.3, planning.ArtifactStore(tmp_path, tmp_path), {})
+    (line,) = (line for line in notes(made, speed) if line.startswith("Memory"))
+    said = re.search(r"weights in \w+ ([\d.]+), gradients ([\d.]+), AdamW's moments ([\d.]+)", line)
+    (row,) = (row for row in DOC.splitlines() if row.startswith(f"| policy | {size} | {tuning} |"))
+    assert said and list(said.groups()) == [cell.strip() for cell in row.split("|")[4:7]]
+
+
+def test_disk_that_docs_qwen_asks_for_is_what_the_plan_adds_up() -> None:
+    """35 checkpoints: base, GPT*, and of 11 rounds a PRM, an ORM and a policy."""
+    each = re.search(
+        r"a checkpoint is ([\d.]+) GB \(1.5B in bfloat16\), ([\d.]+) GB .* or ([\d.]+) GB \(7B", DOC
+    )
+    stated = re.search(r"with all else ([\d.]+), ([\d.]+) or ([\d.]+) TB", DOC)
+    assert each and stated
+    for at, settings in enumerate(("", "tuning=full", "size=7B"), start=1):
+        made = whole("qwen", settings, everything=False)
+        sizes = [one.stored for one in made.made.values() if one.stored > 1e9]
+        assert len(sizes) == 35 and f"{max(sizes) / 1e9:.1f}" == each[at]
+        assert f"{made.total().stored / 1e12:.2f}" == stated[at]
+
+
+def test_worked_solutions_stand_in_where_no_sample_is_right() -> None:
+    made = whole("smol", everything=False)
+    own = whole("smol", "sft_set.references=null", everything=False)
+    problems = made.made["generator/samples"].problems
+    assert 0 < made.made["generator/sft_set"].examples - own.made["generator/sft_set"].examples < problems
