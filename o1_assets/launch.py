@@ -39,6 +39,9 @@ def main() -> None:
     if sys.platform == "linux":
         # A killed step must not leave a training on devices that the next one is given.
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG; kept by exec
+        # Whoever asked may ignore or block it, and exec keeps that as well.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     if asked and os.getppid() != int(asked[0]):
         sys.exit("o1: what asked for this training is gone")
     os.dup2(2, 1)  # stdout belongs to the command that the person typed

@@ -24,6 +24,7 @@ class LlamaStep:
     @torch.inference_mode()
     def __init__(self, model: Any) -> None:
         config = model.config
+        self.next_token = without_the_lock()
         self.heads, self.shared = config.num_attention_heads, config.num_key_value_heads
         self.width = config.head_dim
         self.hidden = config.hidden_size
@@ -65,7 +66,7 @@ class LlamaStep:
         """
         rows, new = ids.shape
         keys, values = cache.room(rows, self.shared, self.width, new)
-        logits: torch.Tensor = without_the_lock()(
+        logits: torch.Tensor = self.next_token(
             self.embedding[ids.flatten()], self.cos[positions], self.sin[positions], bias, self.epsilon,
             self.into_heads, self.out_of_heads, self.gate_and_up, self.down, self.head, keys, values, self.heads,
         )  # fmt: skip

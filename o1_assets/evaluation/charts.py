@@ -6,12 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from o1_assets.evaluation import plots
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
 from o1_assets.evaluation.plots import Axis, Series
-from o1_assets.evaluation.words import count
 
 Row = Mapping[str, Any]
 
@@ -109,44 +106,3 @@ def learning(rounds: Sequence[Row]) -> list[tuple[list[Series], Axis]]:
                 (series, Axis(title, "round", "", ticks=x, tick_labels=names, from_zero=title in RATES))
             )
     return charts
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Least squares of accuracy on log2 FLOPs: gain a doubling, and the share of variance explained."""
-
-    gain: float
-    intercept: float
-    r2: float
-
-
-def fit_log2(flops: Sequence[float], accuracy: Sequence[float]) -> Fit | None:
-    """None with fewer than three points, or all at the same compute: two points always lie on a line."""
-    x, y = np.log2(np.asarray(flops, dtype=float)), np.asarray(accuracy, dtype=float)
-    if len(x) < 3 or np.ptp(x) == 0:
-        return None
-    gain, intercept = np.polyfit(x, y, 1)
-    residual, total = ((y - gain * x - intercept) ** 2).sum(), ((y - y.mean()) ** 2).sum()
-    return Fit(float(gain), float(intercept), float(1 - residual / total) if total > 0 else 1.0)
-
-
-def train_compute(points: Sequence[Row]) -> tuple[list[Series], Axis]:
-    """points: cumulative flops of all that led to it, and pass@1; one row a version of baby-o1."""
-    ordered = sorted(points, key=lambda row: row["flops"])
-    flops, accuracy = [float(p["flops"]) for p in ordered], [float(p["pass@1"]) for p in ordered]
-    series = [Series("pass@1", flops, accuracy, plots.BLUE)]
-    fit = fit_log2(flops, accuracy)
-    if fit:
-        ends = [flops[0], flops[-1]]
-        line = [fit.intercept + fit.gain * float(np.log2(x)) for x in ends]
-        series.append(Series(f"R² {fit.r2:.2f}", ends, line, plots.GREY, None, "dashed"))
-    ticks = np.geomspace(flops[0], flops[-1], 4).tolist() if flops[-1] > flops[0] else flops[:1]
-    axis = Axis(
-        "Accuracy against training compute",
-        "FLOPs so far, all stages (log scale)",
-        "pass@1",
-        log2=True,
-        ticks=ticks,
-        tick_labels=[count(tick) for tick in ticks],
-    )
-    return series, axis

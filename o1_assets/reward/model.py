@@ -57,7 +57,8 @@ class RewardModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.classes = int(backbone.config.num_labels or 0)
-        self.class_weights = class_weights
+        self.class_weights: Tensor | None
+        self.register_buffer("class_weights", class_weights, persistent=False)
         edges = getattr(backbone.config, "probability_edges", None)
         self.feature = ProbabilityFeature(edges, backbone.config.hidden_size) if edges else None
 

@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from o1_assets.evaluation.charts import fit_log2
 from o1_assets.evaluation.headline import headline, met, result_headlines
 from o1_assets.evaluation.report import ReportData, render
 from o1_assets.evaluation.report.thinking import Thinking
@@ -123,13 +122,6 @@ def test_numbers_are_written_for_people() -> None:
     assert (count(950), count(12_345), count(7.89e12)) == ("950", "12.3 k", "7.89 T")
     assert figure_value("overhead_share", 0.0821) == "8.2%"
     assert figure_name("prm_best_of_32") == "PRM, best of 32"
-
-
-def test_the_compute_line_is_least_squares_on_log2() -> None:
-    fit = fit_log2([1, 2, 4, 8], [0.1, 0.2, 0.3, 0.4])
-    assert fit is not None
-    assert (fit.gain, fit.intercept, fit.r2) == pytest.approx((0.1, 0.1, 1.0))
-    assert fit_log2([1, 2], [0.1, 0.2]) is None
 
 
 def test_the_sections_that_were_measured_have_their_tables(page: str) -> None:

@@ -15,7 +15,9 @@ from o1_assets.launch import command, guarded
 from o1_assets.settings import PROJECT
 
 STEP = """
-import subprocess
+import signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as a library may have done
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 from o1_assets.launch import guarded
 subprocess.run(guarded("r00/prm", 2))
 """
