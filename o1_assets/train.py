@@ -34,6 +34,10 @@ class NotShared(Exception):
     """The key is none of a training that several processes can share."""
 
 
+class Abandoned(Exception):
+    """This process failed while others may wait for it; it has to end with a failure, so that all are ended."""
+
+
 SAID: tuple[type[Exception], ...] = (*EXPECTED, NotShared)
 
 
@@ -48,6 +52,9 @@ def main() -> None:
             profile = load_profile(settings.profile)
             artifact = _wanted(sys.argv[1], profile, settings)
             made = make(artifact, profile, ArtifactStore(settings.store, settings.work), say)
+        except Abandoned as error:
+            say(str(error))
+            sys.exit(f"o1: {error}")
         except SAID as error:
             report({"error": str(error)})
             return
@@ -56,12 +63,13 @@ def main() -> None:
 
 
 def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -> Made | None:
-    """What process 0 made, or found; None in the others. Raises what `materialize` does."""
+    """What process 0 made, or found; None in the others. Raises what `materialize` does; Abandoned for what is
+    SAID once several processes compute."""
     from accelerate import PartialState
     from torch import cuda
 
     from o1_assets.engine.open import open_engine
-    from o1_assets.training.processes import rank
+    from o1_assets.training.processes import processes, rank
 
     def opened(checkpoint: Path) -> Engine:
         return open_engine(checkpoint, profile.engine)
@@ -89,6 +97,10 @@ def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -
             progress=say,
             begin=begin,
         )
+    except SAID as error:
+        if called and processes() > 1:
+            raise Abandoned(str(error)) from error
+        raise
     finally:
         if not called:
             _hand_out(None)
@@ -100,7 +112,10 @@ def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
     if task is not None:
         with tempfile.TemporaryDirectory() as folder:
             own = replace(task, out=Path(folder), open_engine=opened)
-            artifact.compute(own, artifact.config)
+            try:
+                artifact.compute(own, artifact.config)
+            except SAID as error:
+                raise Abandoned(str(error)) from error
 
 
 def _hand_out(task: Task | None) -> Task | None:

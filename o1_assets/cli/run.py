@@ -55,7 +55,8 @@ class RunResult:
 def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
     """Brings the graph up to date, with the optional parts that are named.
 
-    Raises RunFailed, what was finished before stays finished; EngineMissing before anything is started.
+    Raises RunFailed, what was finished before stays finished; Unmet, and what `_refuse` does, before anything is
+    started.
     """
     _refuse(settings)
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,15 @@ def load_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
     return AutoModelForCausalLM.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
 
 
+def load_gguf(file: Path) -> tuple[Any, Any]:
+    """A causal language model, expanded to float32, and its tokenizer, of one GGUF file: numbers and text, no code."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where: dict[str, Any] = {"gguf_file": file.name, **_PLAIN}
+    model = AutoModelForCausalLM.from_pretrained(file.parent, dtype="float32", **where)
+    return model, AutoTokenizer.from_pretrained(file.parent, **where)
+
+
 def load_token_classifier(path: Path, dtype: str = "float32", **options: Any) -> Any:
     """A token classifier. Raises StoreError on a pickle in the folder."""
     from transformers import AutoModelForTokenClassification
@@ -40,6 +49,13 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
 
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checked(path), **_PLAIN)
     return tokenizer
+
+
+def load_generation_config(path: Path) -> Any:
+    """A GenerationConfig. Raises StoreError on a pickle in the folder."""
+    from transformers import GenerationConfig
+
+    return GenerationConfig.from_pretrained(checked(path), local_files_only=True)
 
 
 def load_config(path: Path) -> PretrainedConfig:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from o1_assets.engine.available import computes_on_cpus
-from o1_assets.engine.checkpoint import load_config, load_tokenizer
+from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
 from o1_assets.flops import non_embedding_parameters
@@ -185,12 +185,8 @@ def _options(config: Any) -> dict[str, Any]:
 
 def _end_tokens(model: Any, path: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """The tokens that end a text: the generation configuration's, else the model's, else the tokenizer's."""
-    from transformers import GenerationConfig
-
-    if (path / "generation_config.json").exists():
-        generation = GenerationConfig.from_pretrained(path, local_files_only=True)
-    else:
-        generation = model.generation_config
+    saved = (path / "generation_config.json").exists()
+    generation = load_generation_config(path) if saved else model.generation_config
     ends = generation.eos_token_id if generation else tokenizer.eos_token_id
     return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
 

@@ -109,6 +109,8 @@ def _compute(profile: Profile) -> Iterator[str]:
             "LoRA needs the package peft: `uv sync --extra lora` or `pip install peft`; nano trains all weights and "
             "does without."
         )
+    if profile.executor not in ("local", "local-gpu"):
+        return  # steps compute on other machines, whose engines and GPUs cannot be seen from here
     try:
         require_engine(profile.engine)
     except EngineMissing as error:

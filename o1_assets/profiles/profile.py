@@ -29,6 +29,7 @@ from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.seeds import derive_seed
 from o1_assets.thinking.config import ThinkingConfig
+from o1_assets.training.tuning import pieces
 
 
 class Profile(StageConfig):
@@ -109,6 +110,14 @@ class Profile(StageConfig):
                     f"{field} is {size}, which the {processes} processes of class {name} cannot share equally; make it "
                     f"a multiple, or set classes.{name}.launch"
                 )
+        # SFT adds up the gradients of equal pieces; with several processes each piece is shared.
+        cut = pieces(self.sft.batch_size, self.sft.tuning)
+        if self.sft.batch_size % (cut * processes):
+            raise ValueError(
+                f"sft.batch_size is {self.sft.batch_size}, which cannot be cut into {cut} equal pieces"
+                + (f" for {processes} processes of class {name}" if processes > 1 else "")
+                + "; change it, or sft.tuning.micro_batch"
+            )
         return self
 
     @property

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from o1_assets.search.choice import weighted_majority
 from o1_assets.search.interface import Budget, Expand, Plan
 from o1_assets.search.tree import End, Node, Tree
-from o1_assets.search.vote import CHOICES
 
 TINY = 1e-9
 
@@ -25,6 +25,8 @@ class AStar:
 
     solutions: how many are taken off the frontier, as no unfinished one is more promising, before it stops;
     None: as many as the budget lasts for, and then from the root again.
+    choice: of the solutions that were found the most promising one (best), which is the first that was taken, or a
+    vote weighted by the PRM alone.
     """
 
     branch: int = 4
@@ -64,4 +66,10 @@ class AStar:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return CHOICES[self.choice](ends)
+        if self.choice == "weighted":
+            return weighted_majority(ends)
+        return max(
+            (end.node for end in ends),
+            key=lambda n: (n.answer is not None, not n.forced, self.promise(n), -n.index),
+            default=None,
+        )

@@ -55,8 +55,25 @@ def test_a_gpu_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(needs, "find_spec", lambda name: object())
-    (sentence,) = missing("qwen", "label_source=null", tmp_path, {"generator/model"})
+    (sentence,) = missing("qwen", "label_source=null engine=transformers", tmp_path, {"generator/model"})
     assert "GPU" in sentence and "nano and smol run without" in sentence
+
+
+@pytest.mark.parametrize("executor", ["ray", "k8s"])
+def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    import torch
+
+    from o1_assets.engine import available
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(available, "find_spec", lambda name: None)
+    monkeypatch.setattr(needs, "find_spec", lambda name: object())
+    found = [
+        missing("qwen", f"executor={name}", tmp_path, {"r00/policy"}) for name in ("local-gpu", executor)
+    ]
+    assert [len(sentences) for sentences in found] == [2, 0]
 
 
 def test_folders_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,14 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
             "12, which the 8 processes of class gpu8 cannot share",
         ),
         ("training_class=gpu8 classes.gpu8.launch=3", "first_prm.batch_size is 16, which the 3 processes"),
+        (
+            "sft.tuning.micro_batch=12",
+            "sft.batch_size is 32, which cannot be cut into 3 equal pieces; change it",
+        ),
+        (
+            "training_class=gpu8 sft.tuning.micro_batch=4",
+            "sft.batch_size is 32, which cannot be cut into 8 equal pieces for 8 processes of class gpu8",
+        ),
     ],
 )
 def test_a_class_or_executor_that_is_none_is_refused(change: str, says: str) -> None:

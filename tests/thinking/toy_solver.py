@@ -21,7 +21,7 @@ def toy_solver(table: dict[str, dict[str, float]], right: str, problems: int = 3
     policy, judge = TablePolicy(table), Judge(right)
     rows = [{"problem_id": str(i), "question": "q", "answer": "3", "grader": "math"} for i in range(problems)]
     backbone = SimpleNamespace(
-        get_input_embeddings=lambda: None, get_output_embeddings=lambda: None, parameters=lambda: []
+        get_input_embeddings=lambda: None, get_output_embeddings=lambda: None, named_parameters=lambda: []
     )
     scorer = SimpleNamespace(model=lambda classes: SimpleNamespace(backbone=backbone), generator=None)
     thinker = Thinker(policy, judge, judge, answer_of=answer_of, answer_start="answer ")
