@@ -44,6 +44,7 @@ def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
     found = compare(plan(parts=("thinking",)).made, nano_used())
     assert {one.stage for one in found} >= {
         "phase 2  q_value",
+        "eval/thinking",
         "base/model",
         "phase 1  labels",
         "phase 2  policy",

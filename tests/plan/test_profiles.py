@@ -10,7 +10,9 @@ import pytest
 from o1_assets.cli import plan as planning
 from o1_assets.cli.plan import notes
 from o1_assets.graph import build_graph
+from o1_assets.plan.gpus import gpu_of
 from o1_assets.plan.plan import Plan, make_plan
+from o1_assets.plan.speed import Speed
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.memory import SHAPES
 from o1_assets.settings import Settings
@@ -76,7 +78,7 @@ def test_memory_that_the_plan_says_is_in_the_table_of_docs_qwen(
 ) -> None:
     size, tuning = case
     made = whole("qwen", f"size={size} tuning={tuning}", everything=False)
-    speed = planning.speed_of("h100", 0.3, planning.ArtifactStore(tmp_path, tmp_path), {})
+    speed = Speed("h100", 1e14, "", gpu_of("h100").memory)
     (line,) = (line for line in notes(made, speed) if line.startswith("Memory"))
     said = re.search(r"weights in \w+ ([\d.]+), gradients ([\d.]+), AdamW's moments ([\d.]+)", line)
     (row,) = (row for row in DOC.splitlines() if row.startswith(f"| policy | {size} | {tuning} |"))
