@@ -7,6 +7,14 @@ a problem; the standard error of an accuracy is .045, of a difference on the sam
 - 512 tokens: best of N .74 (509), weighted vote .71, majority .68, beam .75 (512), adaptive .72 (281).
 - 2048 tokens: best of N .75 (2037), weighted vote .72, majority .67, beam .78 (2048). Adaptive .74 (534), of 1024.
 
+A second run of nano, other policy and PRM, the same problems:
+
+- 64 tokens: best of N .71, adaptive .68 (54). 512: best of N .73, weighted vote .76, beam .72, MCTS .75, A* .77,
+  adaptive .74 (253). 2048: best of N .71, weighted vote .77, beam .74, MCTS .76 (1231), A* .77.
+
+From run to run the order changes by as much as they differ: what is large in both is that a beam needs some 200
+tokens. A* would need a Q-value model, which the loop does not make.
+
 At the tokens that it really spends adaptive is as good as best of N (.71 at 87 against .70, .74 at 534 against
 .74). It is the default because it spends them on what is hard.
 """
