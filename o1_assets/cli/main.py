@@ -22,6 +22,9 @@ labels.add_typer(studio, name="studio")
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", help="nano, smol or qwen; else O1_PROFILE, else nano")
 ]
+VersionOption = Annotated[
+    str | None, typer.Option("--version", help="digest or name of a version; today's without it")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="override one number of the profile: --set prm.updates=200")
@@ -288,9 +291,7 @@ def _replay(settings: Settings, key: str, version: str | None, depth: str, as_js
 @app.command()
 def card(
     key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r03/policy")],
-    version: Annotated[
-        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
-    ] = None,
+    version: VersionOption = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -308,9 +309,7 @@ def card(
 def export_checkpoint(
     key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r10/policy")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="new, empty, or an earlier export")],
-    version: Annotated[
-        str | None, typer.Option("--version", help="digest or name of a version; today's without it")
-    ] = None,
+    version: VersionOption = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
