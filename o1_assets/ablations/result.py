@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from o1_assets.evaluation.headline import Headline
@@ -81,7 +82,7 @@ def write_result(folder: Path, result: Result) -> None:
         "charts": {name: asdict(chart) for name, chart in result.charts.items()},
         "notes": list(result.notes),
     }
-    (folder / FILE).write_text(json.dumps(said, indent=1) + "\n")
+    (folder / FILE).write_text(json.dumps(said, indent=1, default=_plain) + "\n")
 
 
 def read_result(folder: Path) -> Result:
@@ -111,3 +112,10 @@ def headlines(results: Sequence[Result]) -> dict[str, Headline]:
         for result in results
         for claim in result.claims
     }
+
+
+def _plain(value: object) -> list[float]:
+    """Sequences that JSON does not know: ranges and NumPy's arrays."""
+    if isinstance(value, range | np.ndarray):
+        return [float(x) for x in value]
+    raise TypeError(f"a {type(value).__name__} cannot be part of an experiment's result")
