@@ -1,9 +1,11 @@
-"""Every experiment of the optional part `ablations`. A new one is a file beside search_in_rl.py and a line here."""
+"""Every experiment of the optional part `ablations`: arms that are policies, each a file beside search_in_rl.py, and
+packages with artifacts of their own. A new one is a line here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.ablations.active.assets import artifacts as active
 from o1_assets.ablations.experiment import experiment_artifacts
 from o1_assets.ablations.search_in_rl import search_in_rl
 
@@ -12,8 +14,12 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 EXPERIMENTS = (search_in_rl,)
+PACKAGES = (active,)
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
     """Of all experiments, each result after the trainings that it compares."""
-    return [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
+    return [
+        *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
+        *(a for make in PACKAGES for a in make(profile)),
+    ]

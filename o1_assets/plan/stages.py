@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from o1_assets.ablations.active.config import ActiveArmConfig, ActiveResultConfig, ActiveSelectorConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
 from o1_assets.artifact import Artifact, StageConfig
@@ -15,6 +16,7 @@ from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.source import ImportedConfig
 from o1_assets.plan import (
     ablations,
+    active,
     base,
     evaluation,
     generator,
@@ -57,6 +59,9 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ThinkingConfig: thinking.thinking,
     ExpertConfig: ablations.expert,
     ResultConfig: ablations.result,
+    ActiveSelectorConfig: active.scores,
+    ActiveArmConfig: active.arm,
+    ActiveResultConfig: active.result,
 }
 
 
