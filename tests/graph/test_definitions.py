@@ -12,6 +12,11 @@ from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
 
 SEARCH_IN_RL = ("none", "some_groups", "every_group", "expert_sampled", "expert")
+ACTIVE = tuple(
+    f"{setting}_{strategy}"
+    for setting in ("scratch", "added")
+    for strategy in ("uniform", "convincing_wrong", "uncertain")
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +52,9 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
         "ablations/search_in_rl/result",
         *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
+        *(f"ablations/active/{name}" for name in ("pool", "held_out", "result")),
+        *(f"ablations/active/scores_{seed}" for seed in range(3)),
+        *(f"ablations/active/{arm}_{seed}" for arm in ACTIVE for seed in range(3)),
     }  # fmt: skip
     assert set(graph) == expected
 
@@ -107,7 +115,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
-    assert len(ablations) == 16 and all(key.startswith("ablations/") for key in ablations)
+    assert len(ablations) == 16 + 24 and all(key.startswith("ablations/") for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

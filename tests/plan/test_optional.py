@@ -15,7 +15,9 @@ def thinking(settings: str = "") -> Estimate:
 
 def arms(settings: str = "") -> dict[str, Estimate]:
     made = plan(settings, parts=("ablations",)).made
-    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/")}
+    return {
+        key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,14 @@ def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
     assert twice["expert_0"].cost.tokens_trained == pytest.approx(
         2 * three["expert_0"].cost.tokens_trained, abs=1
     )
+
+
+def test_active_learning_trains_at_every_size_and_replays_only_where_labels_are_added() -> None:
+    def trained(name: str, settings: str = "") -> int:
+        made = plan(settings, parts=("ablations",)).made
+        return made[f"ablations/active/{name}_0"].cost.tokens_trained
+
+    assert trained("scratch_uniform", "ablations.active.sizes=[50,100]") == trained("scratch_uniform") / 2
+    assert trained("scratch_uniform") == trained("scratch_uncertain") < trained("added_uncertain")
+    alone = trained("added_uncertain", "ablations.active.newest_share=1")
+    assert alone == trained("scratch_uncertain")
