@@ -80,7 +80,8 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
                 replace_file(kept, json_bytes(row))
         cost += Cost(**row.pop("cost"))
         rows.append(row)
-    pl.DataFrame(rows).write_parquet(task.out / "sizes.parquet")
+    table = pl.DataFrame(rows)
+    table.select(sorted(table.columns)).write_parquet(task.out / "sizes.parquet")
     best = f"best_of_{held_out.pool.samples}"
     means = {row["solutions"]: sum(row[best]) / len(row[best]) for row in rows}
     return Outcome(
