@@ -249,7 +249,8 @@ def test_who_knows_the_answer_is_never_fooled_and_picks_right_ones(made: Made) -
     best = f"best_of_{held_out.pool.samples}"
     knowing = replace(held_out, packed=Knows(lambda i: 0.9 if right[i] else 0.1, len(right)), rated=())
     misled = replace(held_out, packed=Knows(lambda i: 0.1 if right[i] else 0.9, len(right)), rated=())
-    good, bad = (one.judge(None) for one in (knowing, misled))  # type: ignore[arg-type]
+    nobody: Any = None
+    good, bad = (one.judge(nobody) for one in (knowing, misled))
     assert good[best] == held_out.pool.correct.any(1).tolist() and good["fooled"] == 0.0
     assert bad[best] == held_out.pool.correct.all(1).tolist() and bad["fooled"] == 1.0
 

@@ -68,7 +68,7 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
                 task.inputs["init"], learnt, config.prm, derive_seed(task.seed, "training", n),
                 _prefixed(task, f"{n} solutions: "), task.unfinished / f"training_{n}" if task.unfinished else None,
             )  # fmt: skip
-            spent += reading(model, held_out.packed.tokens)
+            spent += reading(model.backbone, held_out.packed.tokens)
             row = {
                 "solutions": n,
                 "right": float(chosen.select(pl.col("correct").mean()).item()),

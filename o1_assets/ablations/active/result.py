@@ -39,10 +39,12 @@ class Arm:
 
 def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     """Inputs: <setting>_<strategy>_<seed>."""
-    arms = {(s, t): _arm(task, config, s, t) for s in SETTINGS for t in STRATEGIES}
+    arms: dict[tuple[str, str], Arm] = {
+        (s, t): _arm(task, config, s, t) for s in SETTINGS for t in STRATEGIES
+    }
     seed = derive_seed(task.seed, "bootstrap")
     sizes = _sizes(arms.values(), config, seed)
-    found = {
+    found: dict[tuple[str, str, str], Compared] = {
         (setting, strategy, x): compare(
             arms[setting, strategy].best,
             _labels(arms[setting, strategy], x, config),

@@ -48,7 +48,7 @@ def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     table, right = different.select("solution_id"), different["correct"].to_numpy()
     for setting in SETTINGS:
         found = packed.p_right(models[setting])
-        cost += reading(models[setting], packed.tokens)
+        cost += reading(models[setting].backbone, packed.tokens)
         score = pl.Series(f"{setting}_score", [float(p.prod()) if len(p) else 0.0 for p in found], pl.Float64)
         table = table.with_columns(
             score, pl.Series(f"{setting}_doubt", [doubt(p) for p in found], pl.Float64)

@@ -41,18 +41,22 @@ def compare(
     ratio above 1. efficiency is the horizontal distance of the lines at the middle of `own`: 2 to the power of
     (mean(uniform_x) + (mean(own) - mean(uniform)) / slope of uniform - mean(x)).
     """
-    rises = np.tensordot(slope_weights(x), own, 1)
-    uniform_rises = np.tensordot(slope_weights(uniform_x), uniform, 1)
+    rises, uniform_rises = _slopes(own, x), _slopes(uniform, uniform_x)
     slope = interval(rises, resamples, seed)
     if interval(uniform_rises, resamples, seed).low <= 0:
         return Compared(slope, None, None)
     apart = float(np.mean(uniform_x) - np.mean(x))
-    gained = own.mean(0) - uniform.mean(0)
+    gained: Floats = np.asarray(own.mean(0) - uniform.mean(0), dtype=np.float64)
     return Compared(
         slope,
         interval_of(lambda a, b: a / b if b else np.inf, (rises, uniform_rises), resamples, seed),
         interval_of(lambda gain, b: _factor(gain, b, apart), (gained, uniform_rises), resamples, seed),
     )
+
+
+def _slopes(accuracy: Floats, x: Sequence[float]) -> Floats:
+    """[seeds, problems] of accuracy [sizes, seeds, problems]: their mean is the slope of the mean accuracy."""
+    return np.asarray(np.tensordot(slope_weights(x), accuracy, 1), dtype=np.float64)
 
 
 def _factor(gain: float, slope: float, apart: float) -> float:

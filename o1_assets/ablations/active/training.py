@@ -79,7 +79,7 @@ def train_prm(
     return model, Cost(flops_train(size, seen, config.tuning.lora is not None), tokens_trained=seen)
 
 
-def reading(model: RewardModel | PreTrainedModel, tokens: int) -> Cost:
+def reading(model: PreTrainedModel, tokens: int) -> Cost:
     """What it costs to score so many tokens."""
-    size = non_embedding_parameters(getattr(model, "backbone", model))
+    size = non_embedding_parameters(model)
     return Cost(flops_score(size, tokens), tokens_scored=tokens)
