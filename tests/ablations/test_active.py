@@ -256,7 +256,7 @@ def test_who_knows_the_answer_is_never_fooled_and_picks_right_ones(made: Made) -
 
 
 def test_the_pool_is_of_the_last_policy_there_is_and_held_out_problems_only_judge() -> None:
-    assert policy_key(load_profile("nano", "")) == "r05/policy"
+    assert policy_key(load_profile("nano", "")) == "r03/policy"
     assert policy_key(load_profile("nano", "rounds=2")) == "r02/policy"
     assert policy_key(load_profile("nano", "ablations.active.round=-1")) == "generator/model"
     graph = {a.key: a for a in artifacts(load_profile("nano", ""))}

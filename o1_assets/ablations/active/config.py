@@ -28,7 +28,10 @@ class ActiveConfig(StageConfig):
     """
 
     round: int = Field(
-        5, ge=-1, description="whose baby-o1 is chosen from (its last one where there are fewer); -1: GPT*"
+        3,
+        ge=-1,
+        description="whose baby-o1 is chosen from (the last one's where there are fewer); -1: GPT*. Later ones are "
+        "mostly right, and what they get wrong is rarer and more convincing",
     )
     pool_problems: int = Field(400, gt=0, description="train problems whose solutions are chosen from")
     pool_samples: int = Field(64, gt=0, description="solutions of each; the paper has 1,000")

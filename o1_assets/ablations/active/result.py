@@ -167,10 +167,8 @@ def _claims(found: Found) -> list[Claim]:
             ("active_slope_ratio", ratio, one.ratio, TARGET if claimed else None),
             ("active_label_efficiency", efficiency, one.efficiency, None),
         ):
-            if value is None:
-                claims.append(Claim(name + ending, says, None, target=target))
-            else:
-                claims.append(Claim(name + ending, says, value.mean, value.low, value.high, target))
+            mean, low, high = (value.mean, value.low, value.high) if value else (None, None, None)
+            claims.append(Claim(name + ending, says, mean, low, high, target, unit="number"))
     return claims
 
 
