@@ -97,7 +97,8 @@ def test_it_is_tuned_as_the_policy_is(
     """Low-rank updates, in pieces: what is stored is a plain checkpoint in which only the targets changed."""
     pytest.importorskip("peft", reason="LoRA needs peft: `uv sync --extra lora`")
     lora = LoraConfig(rank=2, alpha=4, targets=("q_proj", "down_proj"))
-    config = CONFIG.model_copy(update={"tuning": TuningConfig(lora=lora, micro_batch=2)})
+    tuning = TuningConfig(lora=lora, micro_batch=2)
+    config = CONFIG.model_copy(update={"iterations": 4, "tuning": tuning})
     whole = tmp_path / "whole"
     whole.mkdir()
     outcome = expert_arm(Task(inputs, whole, 5, lambda path: pytest.fail(str(path))), config)
