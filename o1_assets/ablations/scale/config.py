@@ -19,7 +19,9 @@ class Shape(StageConfig):
     hidden_size: int = Field(gt=0, multiple_of=HEAD, description="width of the residual stream")
     intermediate_size: int = Field(gt=0, description="width of the gated MLP")
     layers: int = Field(gt=0, description="decoder layers")
-    of_sizes: bool = Field(True, description="compared by its parameters: depth as in the others, width grows")
+    of_sizes: bool = Field(
+        True, description="compared by its parameters: depth as in the others, width grows"
+    )
     of_depths: bool = Field(False, description="compared by its layers: parameters as in the others")
     seeds: int | None = Field(None, gt=0, description="trainings of it; null: ablations.seeds")
 
@@ -39,9 +41,7 @@ SHAPES = (
     Shape(name="p700k", hidden_size=128, intermediate_size=288, layers=4, of_depths=True),
     Shape(name="p2m", hidden_size=224, intermediate_size=448, layers=4, seeds=2),
     Shape(name="p5m", hidden_size=352, intermediate_size=704, layers=4, seeds=1),
-    Shape(
-        name="shallow", hidden_size=192, intermediate_size=352, layers=2, of_sizes=False, of_depths=True
-    ),
+    Shape(name="shallow", hidden_size=192, intermediate_size=352, layers=2, of_sizes=False, of_depths=True),
     Shape(name="deep", hidden_size=96, intermediate_size=176, layers=8, of_sizes=False, of_depths=True),
 )
 

@@ -82,7 +82,9 @@ def judge_model(task: Task, config: JudgedConfig) -> Outcome:
     }
     own, judging = _judge(task, config, engine, problems, solutions, (scorer, plain, generator))
     measures |= own
-    shared = pl.read_parquet(task.inputs["shared"] / "solutions.parquet", columns=[*solutions.columns, "seed"])
+    shared = pl.read_parquet(
+        task.inputs["shared"] / "solutions.parquet", columns=[*solutions.columns, "seed"]
+    )
     shared = shared.filter((pl.col("seed") == 0) & (pl.col("sample") < config.sampling.step_samples))
     shared = shared.drop("seed").join(problems, on="problem_id", how="semi", maintain_order="left")
     same, reading = _judge(task, config, engine, problems, shared, (scorer, plain, generator))
@@ -148,7 +150,11 @@ def _without_feature(
         scores += [solution_score(s, "product") for s in steps]
         progress(f"scored {min(start + chunk, solutions.height)} of {solutions.height} without the feature")
     after = scorer.cost()
-    return chances, scores, Cost(after.flops - before.flops, tokens_scored=after.tokens_scored - before.tokens_scored)
+    return (
+        chances,
+        scores,
+        Cost(after.flops - before.flops, tokens_scored=after.tokens_scored - before.tokens_scored),
+    )
 
 
 def _accuracy(solutions: pl.DataFrame) -> Floats:

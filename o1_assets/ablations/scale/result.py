@@ -74,11 +74,17 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
         tables={
             "models": Table("Every model: trainings, compute, and what it reaches", models_table(models, n)),
             "with_size": Table("Change for each doubling of the parameters", trends_table(by_size)),
-            "with_compute": Table("Accuracy for each doubling of the training compute", trends_table(by_compute)),
-            "with_depth": Table("Change for each doubling of the layers, equal parameters", trends_table(by_depth)),
+            "with_compute": Table(
+                "Accuracy for each doubling of the training compute", trends_table(by_compute)
+            ),
+            "with_depth": Table(
+                "Change for each doubling of the layers, equal parameters", trends_table(by_depth)
+            ),
         },
         charts={
-            "accuracy": charts.accuracy(by_compute, {k: [m.compute(k) for m in sizes] for k in by_compute}, n),
+            "accuracy": charts.accuracy(
+                by_compute, {k: [m.compute(k) for m in sizes] for k in by_compute}, n
+            ),
             "advantages": charts.advantages(by_size, [m.shape.parameters for m in sizes], n),
             "feature_with_size": charts.feature(
                 by_size, [m.shape.parameters / 1e6 for m in sizes], "million parameters", n
@@ -88,7 +94,9 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
         notes=notes(models, config),
     )
     write_result(task.out, result)
-    shown = trends_table({k: v for k, v in by_size.items() if k in (f"prm_minus_orm@{n}", f"feature_gain@{n}")})
+    shown = trends_table(
+        {k: v for k, v in by_size.items() if k in (f"prm_minus_orm@{n}", f"feature_gain@{n}")}
+    )
     figures = {claim.name: claim.value for claim in result.claims}
     return Outcome(dict(figures), rows=len(models), sample=shown.to_dicts())
 
