@@ -61,7 +61,9 @@ def judged(artifact: Artifact, config: JudgedConfig, known: Known) -> Estimate:
     read = sum(sized.distinct(prompt, n, 0, judge.max_tokens) for n in (judge.samples, shared))
     cost += sized.score(problems * read * 5)
     measures = 2 * len(SELECTORS) + 3
-    return Estimate(problems, problems * judge.samples, cost=cost, stored=4_000 + measures * problems * MEASURE_BYTES)
+    return Estimate(
+        problems, problems * judge.samples, cost=cost, stored=4_000 + measures * problems * MEASURE_BYTES
+    )
 
 
 def result(artifact: Artifact, config: ScaleResultConfig, known: Known) -> Estimate:
