@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 EXPERIMENTS = (search_in_rl,)
+"""Whose arms are policies."""
+OTHERS = (scale_artifacts,)
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
     """Of all experiments, each result after the trainings that it compares."""
-    arms = [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
-    return [*arms, *scale_artifacts(profile)]
+    return [
+        *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
+        *(a for make in OTHERS for a in make(profile)),
+    ]

@@ -11,6 +11,7 @@ from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
 
+SCALE = ("base", "generator", "prm", "prm_plain", "orm", "judged")
 SEARCH_IN_RL = ("none", "some_groups", "every_group", "expert_sampled", "expert")
 
 
@@ -24,7 +25,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def definitions(settings: Settings) -> dg.Definitions:
-    from o1_assets.definitions import build_definitions
+    from o1_assets.ablations.scale.config import SHAPES
+from o1_assets.definitions import build_definitions
 
     return build_definitions(settings)
 
@@ -47,6 +49,8 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
         "ablations/search_in_rl/result",
         *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
+        "ablations/scale/result",
+        *(f"ablations/scale/{s.name}_{stage}_{seed}" for s in SHAPES for stage in SCALE for seed in range(s.seeds or 3)),
     }  # fmt: skip
     assert set(graph) == expected
 
@@ -107,7 +111,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
-    assert len(ablations) == 16 and all(key.startswith("ablations/") for key in ablations)
+    assert len(ablations) == 16 + 13 * 6 + 1 and all(key.startswith("ablations/") for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

@@ -15,7 +15,9 @@ def thinking(settings: str = "") -> Estimate:
 
 def arms(settings: str = "") -> dict[str, Estimate]:
     made = plan(settings, parts=("ablations",)).made
-    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/")}
+    return {
+        key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,14 @@ def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
     assert twice["expert_0"].cost.tokens_trained == pytest.approx(
         2 * three["expert_0"].cost.tokens_trained, abs=1
     )
+
+
+def test_a_model_of_another_size_costs_by_its_parameters() -> None:
+    made = plan(parts=("ablations",)).made
+    for stage in ("base", "generator", "prm", "prm_plain", "orm", "judged"):
+        small, large = (made[f"ablations/scale/{name}_{stage}_0"].cost for name in ("p200k", "p5m"))
+        assert large.flops == pytest.approx(4_959_328 / 201_280 * small.flops), stage
+        assert large.tokens_trained == small.tokens_trained
+    with_feature, without = (made[f"ablations/scale/p2m_{stage}_0"].cost for stage in ("prm", "prm_plain"))
+    assert with_feature.tokens_scored > without.tokens_scored
+    assert with_feature.tokens_trained == without.tokens_trained

@@ -51,7 +51,7 @@ class ScaleConfig(StageConfig):
 
     shapes: tuple[Shape, ...] = SHAPES
     corpus_solutions: int = Field(
-        12_000, gt=0, description="worked solutions that every model reads once, the same for all of a seed"
+        10_000, gt=0, description="worked solutions that every model reads once, the same for all of a seed"
     )
     batch_size: int = Field(32, gt=0, description="of pre-training, in solutions")
     adamw_width_power: float = Field(
@@ -60,12 +60,12 @@ class ScaleConfig(StageConfig):
         description="AdamW's learning rates of base and reward models are the profile's times (its width / a model's) "
         "to this; Muon's updates have the same spectral norm at every width and are left as they are",
     )
-    train_problems: int = Field(600, gt=0, description="train problems that a base is sampled on for its SFT")
+    train_problems: int = Field(500, gt=0, description="train problems that a base is sampled on for its SFT")
     per_problem: int = Field(8, gt=0, description="samples of each of them")
-    reward_updates: int = Field(150, gt=0, description="of every PRM and ORM")
-    problems: int = Field(120, gt=2, description="held-out problems that all are judged on")
+    reward_updates: int = Field(80, gt=0, description="of every PRM and ORM")
+    problems: int = Field(100, gt=2, description="held-out problems that all are judged on")
     samples: int = Field(64, gt=1, description="solutions of each by every GPT*; also the N of best-of-N")
-    base_samples: int = Field(16, gt=0, description="solutions of each by every base")
+    base_samples: int = Field(8, gt=0, description="solutions of each by every base")
     step_samples: int = Field(16, gt=0, description="solutions of each whose steps are rated")
     subsets: int = Field(50, gt=0, description="random subsets where N is less than all")
 

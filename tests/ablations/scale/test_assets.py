@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +16,16 @@ def made(settings: str = "") -> dict[str, Artifact]:
     return {a.key.removeprefix("ablations/scale/"): a for a in artifacts(load_profile("nano", settings))}
 
 
-def test_parameters_are_counted_as_flops_are(tmp_path: Path) -> None:
+def config(key: str) -> Any:
+    return made()[key].config
+
+
+def test_parameters_are_counted_as_flops_are() -> None:
     from o1_assets.base.pretrain import build_model
     from o1_assets.base.tokenizer import make_tokenizer
     from o1_assets.flops import non_embedding_parameters
 
-    base = made()["deep_base_0"].config.base  # type: ignore[attr-defined]
+    base = config("deep_base_0").base
     deep = next(shape for shape in SHAPES if shape.name == "deep")
     assert non_embedding_parameters(build_model(base, make_tokenizer(64), 0)) == deep.parameters
 
@@ -40,15 +44,11 @@ def test_equal_seeds_see_equal_data_and_only_the_shape_differs() -> None:
         one, other = graph[f"p200k_{stage}_1"], graph[f"p2m_{stage}_1"]
         assert one.seed == other.seed != graph[f"p200k_{stage}_0"].seed
         assert set(one.inputs) == set(other.inputs)
-    bases = [graph[f"{name}_base_0"].config.base for name in ("p200k", "p2m")]  # type: ignore[attr-defined]
+    bases = [config(f"{name}_base_0").base for name in ("p200k", "p2m")]
     assert bases[0].corpus == bases[1].corpus and bases[0].muon_lr == bases[1].muon_lr
-    feature, plain = (graph[f"p2m_{stage}_0"] for stage in ("prm", "prm_plain"))
-    changed = {
-        name
-        for name, value in feature.config.prm.model_dump().items()  # type: ignore[attr-defined]
-        if value != plain.config.prm.model_dump()[name]  # type: ignore[attr-defined]
-    }
-    assert changed == {"probability_feature"} and feature.seed == plain.seed
+    feature, plain = (config(f"p2m_{stage}_0").prm.model_dump() for stage in ("prm", "prm_plain"))
+    assert {name for name in feature if feature[name] != plain[name]} == {"probability_feature"}
+    assert graph["p2m_prm_0"].seed == graph["p2m_prm_plain_0"].seed
 
 
 def test_nothing_is_trained_on_what_it_is_judged_on() -> None:

@@ -26,7 +26,7 @@ def models(
 def test_a_line_is_found_with_what_it_gains_for_each_doubling() -> None:
     values = [np.full((2, 5), 0.1 * np.log2(size)) for size in SIZES]
     found = trend(SIZES, values, 50, 0)
-    assert found.gain == found.low == found.high == pytest.approx(0.1)
+    assert [found.gain, found.low, found.high] == pytest.approx([0.1] * 3)
     assert found.r2 == pytest.approx(1.0) and found.verdict == "stronger"
     assert trend(SIZES, [-one for one in values], 50, 0).verdict == "weaker"
 
