@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from o1_assets.ablations.scale.config import SHAPES
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
@@ -25,8 +26,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def definitions(settings: Settings) -> dg.Definitions:
-    from o1_assets.ablations.scale.config import SHAPES
-from o1_assets.definitions import build_definitions
+    from o1_assets.definitions import build_definitions
 
     return build_definitions(settings)
 
@@ -50,7 +50,10 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "ablations/search_in_rl/result",
         *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
         "ablations/scale/result",
-        *(f"ablations/scale/{s.name}_{stage}_{seed}" for s in SHAPES for stage in SCALE for seed in range(s.seeds or 3)),
+        *(
+            f"ablations/scale/{shape.name}_{stage}_{seed}"
+            for shape in SHAPES for stage in SCALE for seed in range(shape.seeds or 3)
+        ),
     }  # fmt: skip
     assert set(graph) == expected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log2
 
 from o1_assets.ablations.result import Chart
 from o1_assets.ablations.scale.trend import Trend
@@ -23,7 +24,7 @@ def accuracy(trends: Mapping[str, Trend], compute: Mapping[str, Sequence[float]]
         for name, (label, color) in shown.items()
         if name in trends
     ]
-    ticks = sorted({2.0 ** round(_log2(x)) for one in series for x in one.x})
+    ticks = sorted({2.0 ** round(log2(x)) for one in series for x in one.x})
     axis = Axis(
         "Accuracy against training compute, equal data", "training compute, TFLOP", "accuracy", log2=True,
         ticks=ticks, from_zero=True,
@@ -60,9 +61,3 @@ def feature(trends: Mapping[str, Trend], x: Sequence[float], unit: str, n: int) 
 def _line(label: str, x: Sequence[float], found: Trend, color: str) -> Series:
     spread = [(point.high - point.low) / 2 for point in found.points]
     return Series(label, list(x), [point.mean for point in found.points], color, spread=spread)
-
-
-def _log2(x: float) -> float:
-    from math import log2
-
-    return log2(x)

@@ -142,11 +142,11 @@ def claims(
         Claim(
             "pass@1_per_doubling_of_compute",
             "Sampled accuracy of GPT* grows by so much with each doubling of the training compute, on equal data.",
-            compute.gain, compute.low, compute.high,
+            compute.gain, compute.low, compute.high, unit="points",
         ),
         Claim(
             "pass@1_compute_r2",
-            "So well does a line against log2 of the training compute describe it (R²).", compute.r2,
+            "So well does a line against log2 of the training compute describe it (R²).", compute.r2, unit="number",
         ),
     ]  # fmt: skip
     for name, says, one in (
@@ -155,7 +155,9 @@ def claims(
         ("feature_gain", "What the probability feature gives the PRM", gain),
     ):
         says = f"{says}, best of {n}, changes so with each doubling of the parameters."
-        found.append(Claim(f"{name}@{n}_per_doubling_of_size", says, one.gain, one.low, one.high))
+        found.append(
+            Claim(f"{name}@{n}_per_doubling_of_size", says, one.gain, one.low, one.high, unit="points")
+        )
     for name, says, point in (
         ("smallest", "the smallest model", gain.points[0]),
         ("largest", "the largest model", gain.points[-1]),
@@ -163,12 +165,12 @@ def claims(
         ("deepest", "the model with the most layers", deep.points[-1]),
     ):
         says = f"The probability feature adds so much to best of {n} by the PRM of {says}."
-        found.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high))
+        found.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high, unit="points"))
     found.append(
         Claim(
             f"feature_gain@{n}_per_doubling_of_depth",
             f"What the feature gives, best of {n}, changes so with each doubling of the layers at equal parameters.",
-            deep.gain, deep.low, deep.high,
+            deep.gain, deep.low, deep.high, unit="points",
         )
     )  # fmt: skip
     return found
