@@ -16,7 +16,7 @@ from o1_assets.ablations.scale import charts
 from o1_assets.ablations.scale.config import Shape
 from o1_assets.ablations.scale.judge import SHARED
 from o1_assets.ablations.scale.trend import Trend, trend
-from o1_assets.artifact import Outcome, StageConfig, Task
+from o1_assets.artifact import Figures, Outcome, StageConfig, Task
 from o1_assets.seeds import derive_seed
 
 
@@ -97,8 +97,8 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
     shown = trends_table(
         {k: v for k, v in by_size.items() if k in (f"prm_minus_orm@{n}", f"feature_gain@{n}")}
     )
-    figures = {claim.name: claim.value for claim in result.claims}
-    return Outcome(dict(figures), rows=len(models), sample=shown.to_dicts())
+    figures: Figures = {claim.name: claim.value for claim in result.claims}
+    return Outcome(figures, rows=len(models), sample=shown.to_dicts())
 
 
 def read(task: Task, shape: Shape, config: ScaleResultConfig) -> Measured:
@@ -221,7 +221,7 @@ def notes(models: Sequence[Measured], config: ScaleResultConfig) -> list[str]:
     said = [
         f"Every base read the same {config.corpus_solutions} solutions once, the same number of updates, so the "
         "training compute differs by the parameters alone; a smaller model could use its compute better on more "
-        "data, so this is no compute-optimal frontier. The whole profile's base reads more, and is better.",
+        "data, so this is no compute-optimal frontier.",
         "FLOPs as everywhere: 6 P a token trained on, 2 P a token sampled; accuracies by a reward model count its "
         "training too.",
         "Reward models of all sizes are trained on the same labels and outcomes, those of the profile's own GPT* in "

@@ -40,10 +40,7 @@ def trend(x: Sequence[float], values: Sequence[Floats], resamples: int, seed: in
     means = np.array([one.mean() for one in values])
     drawn = resampled_means(values, resamples, seed)
     gains = np.polyfit(log2, drawn.T, 1)[0]
-    points = tuple(
-        Interval(float(mean), *(float(q) for q in np.quantile(own, [0.025, 0.975])), float(own.std()))
-        for mean, own in zip(means, drawn.T, strict=True)
-    )
+    points = tuple(_interval(mean, own) for mean, own in zip(means.tolist(), drawn.T, strict=True))
     low, high = np.quantile(gains, [0.025, 0.975])
     gain = np.polyfit(log2, means, 1)[0]
     return Trend(float(gain), float(low), float(high), float(r_squared(log2, means)), points)
@@ -72,3 +69,8 @@ def resampled_means(values: Sequence[Floats], resamples: int, seed: int) -> Floa
             else:
                 means[i, m] = one[0][chosen].mean() + rng.choice(differences)
     return means
+
+
+def _interval(mean: float, drawn: Floats) -> Interval:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(mean, float(low), float(high), float(drawn.std()))
