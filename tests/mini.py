@@ -25,4 +25,10 @@ MINI = (
     "ablations.active.held_out_problems=6 ablations.active.held_out_samples=4 ablations.active.sizes=[4,8] "
     "ablations.active.selector_solutions=6 ablations.active.updates=1 ablations.active.step_samples=2 "
     "ablations.active.resamples=20"
+    'ablations.scale.shapes=[{"name":"small","hidden_size":32,"intermediate_size":48,"layers":1,"seeds":1},'
+    '{"name":"large","hidden_size":32,"intermediate_size":48,"layers":2,"seeds":1,"of_depths":true},'
+    '{"name":"deep","hidden_size":32,"intermediate_size":16,"layers":3,"seeds":1,"of_sizes":false,"of_depths":true}] '
+    "ablations.scale.corpus_solutions=3000 ablations.scale.train_problems=40 ablations.scale.per_problem=4 "
+    "ablations.scale.reward_updates=2 ablations.scale.problems=6 ablations.scale.samples=4 "
+    "ablations.scale.base_samples=2 ablations.scale.step_samples=2 ablations.scale.subsets=5"
 )

@@ -1,5 +1,5 @@
-"""Every experiment of the optional part `ablations`: arms that are policies, each a file beside search_in_rl.py, and
-packages with artifacts of their own. A new one is a line here."""
+"""Every experiment of the optional part `ablations`. A new one is a file beside search_in_rl.py, where its arms are
+policies, or else a package, and a line here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.ablations.active.assets import artifacts as active
 from o1_assets.ablations.experiment import experiment_artifacts
+from o1_assets.ablations.scale.assets import artifacts as scale
 from o1_assets.ablations.search_in_rl import search_in_rl
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 EXPERIMENTS = (search_in_rl,)
-PACKAGES = (active,)
+PACKAGES = (active, scale)
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.ablations.active.config import ActiveConfig
+from o1_assets.ablations.scale.config import ScaleConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -45,3 +46,4 @@ class AblationsConfig(StageConfig):
     judge: JudgeConfig = JudgeConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
     active: ActiveConfig = ActiveConfig()
+    scale: ScaleConfig = ScaleConfig()

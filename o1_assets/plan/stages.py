@@ -8,6 +8,14 @@ from typing import Any
 from o1_assets.ablations.active.config import ActiveArmConfig, ActiveResultConfig, ActiveSelectorConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.scale.judge import JudgedConfig
+from o1_assets.ablations.scale.result import ScaleResultConfig
+from o1_assets.ablations.scale.stages import (
+    SizedBaseConfig,
+    SizedGeneratorConfig,
+    SizedORMConfig,
+    SizedPRMConfig,
+)
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -25,6 +33,7 @@ from o1_assets.plan import (
     problems,
     reward,
     sampling,
+    scale,
     thinking,
 )
 from o1_assets.plan.estimate import Estimate
@@ -62,6 +71,12 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ActiveSelectorConfig: active.scores,
     ActiveArmConfig: active.arm,
     ActiveResultConfig: active.result,
+    SizedBaseConfig: scale.sized_base,
+    SizedGeneratorConfig: scale.sized_generator,
+    SizedPRMConfig: scale.sized_prm,
+    SizedORMConfig: scale.sized_orm,
+    JudgedConfig: scale.judged,
+    ScaleResultConfig: scale.result,
 }
 
 

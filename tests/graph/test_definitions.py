@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from o1_assets.ablations.scale.config import SHAPES
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
 
+SCALE = ("base", "generator", "prm", "prm_plain", "orm", "judged")
 SEARCH_IN_RL = ("none", "some_groups", "every_group", "expert_sampled", "expert")
 ACTIVE = tuple(
     f"{setting}_{strategy}"
@@ -55,6 +57,11 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         *(f"ablations/active/{name}" for name in ("pool", "held_out", "result")),
         *(f"ablations/active/scores_{seed}" for seed in range(3)),
         *(f"ablations/active/{arm}_{seed}" for arm in ACTIVE for seed in range(3)),
+        "ablations/scale/result",
+        *(
+            f"ablations/scale/{shape.name}_{stage}_{seed}"
+            for shape in SHAPES for stage in SCALE for seed in range(shape.seeds or 3)
+        ),
     }  # fmt: skip
     assert set(graph) == expected
 
@@ -116,6 +123,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
     assert len(ablations) == 16 + 24 and all(key.startswith("ablations/") for key in ablations)
+    assert len(ablations) == 16 + 13 * 6 + 1 and all(key.startswith("ablations/") for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

@@ -98,3 +98,12 @@ def test_active_learning_trains_at_every_size_and_replays_only_where_labels_are_
     assert trained("scratch_uniform") == trained("scratch_uncertain") < trained("added_uncertain")
     alone = trained("added_uncertain", "ablations.active.newest_share=1")
     assert alone == trained("scratch_uncertain")
+def test_a_model_of_another_size_costs_by_its_parameters() -> None:
+    made = plan(parts=("ablations",)).made
+    for stage in ("base", "generator", "prm", "prm_plain", "orm", "judged"):
+        small, large = (made[f"ablations/scale/{name}_{stage}_0"].cost for name in ("p200k", "p5m"))
+        assert large.flops == pytest.approx(4_959_328 / 201_280 * small.flops), stage
+        assert large.tokens_trained == small.tokens_trained
+    with_feature, without = (made[f"ablations/scale/p2m_{stage}_0"].cost for stage in ("prm", "prm_plain"))
+    assert with_feature.tokens_scored > without.tokens_scored
+    assert with_feature.tokens_trained == without.tokens_trained

@@ -85,6 +85,8 @@ def test_every_artifact_of_the_graph_has_an_estimate() -> None:
     arms = {key for key in whole.made if key.startswith("ablations/")}
     assert len(arms) == (5 * 3 + 1) + (6 * 3 + 3 + 3)
     assert [key for key in arms if not whole.made[key].cost.flops] == ["ablations/active/result"]
+    assert len(arms) == (5 * 3 + 1) + (13 * 6 + 1)
+    assert [key for key in arms if not whole.made[key].cost.flops] == ["ablations/scale/result"]
     optional = arms | {key for key in whole.made if "q_value" in key or "thinking" in key}
     assert set(plan().made) == set(whole.made) - optional
 
@@ -196,6 +198,7 @@ def test_rounds_are_one_row_each_stage_and_phase() -> None:
     )
     assert stage_of("eval/summary") == "eval/summary"
     assert stage_of("ablations/search_in_rl/every_group_2") == "search_in_rl  every_group"
+    assert stage_of("ablations/scale/p5m_prm_plain_0") == "scale  p5m_prm_plain"
     assert stage_of("ablations/search_in_rl/result") == "search_in_rl  result"
     rows, made = plan().rows(), plan().made
     assert rows["phase 2  orm"].cost.flops == sum(made[f"r{k:02d}/orm"].cost.flops for k in range(1, 11))
