@@ -1,10 +1,12 @@
-"""Every experiment of the optional part `ablations`. A new one is a file beside search_in_rl.py and a line here."""
+"""Every experiment of the optional part `ablations`. A new one is a folder, or a file beside search_in_rl.py, and a
+line here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.experiment import experiment_artifacts
+from o1_assets.ablations.pools import assets as pools
 from o1_assets.ablations.search_in_rl import search_in_rl
 
 if TYPE_CHECKING:
@@ -12,8 +14,14 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 EXPERIMENTS = (search_in_rl,)
+"""Those whose arms are policies."""
+OTHERS = (pools.artifacts,)
+"""In an order in which each finds its inputs made."""
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
     """Of all experiments, each result after the trainings that it compares."""
-    return [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
+    return [
+        *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
+        *(a for artifacts in OTHERS for a in artifacts(profile)),
+    ]

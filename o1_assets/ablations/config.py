@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from o1_assets.ablations.pools.config import PoolsConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -42,4 +43,5 @@ class AblationsConfig(StageConfig):
 
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
+    pools: PoolsConfig = PoolsConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
