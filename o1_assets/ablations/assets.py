@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from o1_assets.ablations.experiment import experiment_artifacts
 from o1_assets.ablations.pools import assets as pools
 from o1_assets.ablations.search_in_rl import search_in_rl
+from o1_assets.ablations.verifiers import assets as verifiers
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = (search_in_rl,)
 """Those whose arms are policies."""
-OTHERS = (pools.artifacts,)
+OTHERS = (pools.artifacts, verifiers.artifacts)
 """In an order in which each finds its inputs made."""
 
 

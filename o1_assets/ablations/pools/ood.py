@@ -1,4 +1,4 @@
-"""problems/ood: held-out problems of a kind that neither the base's corpus nor any problem of training has."""
+"""problems/ood: held-out problems of kinds that neither the base's corpus nor any problem of training has."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import polars as pl
 from o1_assets.ablations.pools.config import EXPRESSION, OodConfig, OodKind
 from o1_assets.artifact import Outcome, Task
 from o1_assets.problems.canonical import flat_expression
-from o1_assets.problems.expression import Expression
+from o1_assets.problems.config import ArithmeticFilter
 from o1_assets.problems.sources import RawProblem, Source, open_source
-from o1_assets.problems.split import as_table, take
+from o1_assets.problems.split import allowed, as_table, take
 from o1_assets.seeds import derive_seed
 
 
 def make_ood(task: Task, config: OodConfig) -> Outcome:
     """Writes problems.parquet: as problems/test, and the column `kind`.
 
-    Only the test side of the content hash is taken, so no problem can be in any train table of these settings; and
-    only expressions beyond the corpus' limits, so none can be in the corpus. Raises ProblemError where a kind has not
-    enough problems.
+    Only the test side of the content hash is taken, so none of them is in any train table with the same
+    test_fraction. No question can be in the corpus either: its expression is outside of the corpus' limits, or its
+    wording is none of the corpus'. Raises ProblemError where a kind has not enough problems.
     """
     tables, seen = [], set[str]()
     for kind in config.kinds:
-        source = Beyond(open_source(kind.problems.source), config, seen)
+        source = Unseen(open_source(kind.problems.source), config.corpus if kind.beyond else None, seen)
         taken = take(source, kind.problems, "test", kind.problems.test, derive_seed(task.seed, kind.name))
         seen |= {problem.canonical for problem in taken.problems}
         asked = [_worded(problem, kind) for problem in taken.problems]
         tables.append(as_table(asked).with_columns(kind=pl.lit(kind.name)))
-        task.progress(f"{kind.name}: {len(asked)} problems out of {taken.counts['drawn']} that were beyond")
+        task.progress(f"{kind.name}: {len(asked)} problems out of {taken.counts['drawn']} that are new")
     table = pl.concat(tables).sort("problem_id")
     table.write_parquet(task.out / "problems.parquet")
     return Outcome(
@@ -43,25 +43,20 @@ def make_ood(task: Task, config: OodConfig) -> Outcome:
     )
 
 
-class Beyond:
-    """The problems of a source that the corpus cannot hold, without those taken before."""
+class Unseen:
+    """Problems of a source that are an expression, without those taken before and those within `limits`."""
 
-    def __init__(self, source: Source, config: OodConfig, seen: set[str]) -> None:
+    def __init__(self, source: Source, limits: ArithmeticFilter | None, seen: set[str]) -> None:
         self.endless = source.endless
-        self.source, self.config, self.seen = source, config, seen
+        self.source, self.limits, self.seen = source, limits, seen
 
     def problems(self, seed: int) -> Iterator[RawProblem]:
         for problem in self.source.problems(seed):
             expression = flat_expression(problem.canonical)
-            if problem.canonical in self.seen or expression is None:
+            if expression is None or problem.canonical in self.seen:
                 continue
-            if is_beyond(expression, self.config):
+            if self.limits is None or not allowed(expression, self.limits):
                 yield problem
-
-
-def is_beyond(expression: Expression, config: OodConfig) -> bool:
-    """Whether it is longer than all expressions of the corpus, or has a larger number."""
-    return len(expression.numbers) > config.beyond_terms or max(expression.numbers) > config.beyond_number
 
 
 def _worded(problem: RawProblem, kind: OodKind) -> RawProblem:
