@@ -7,6 +7,8 @@ from typing import Any
 
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.pools.config import OodConfig, PoolConfig
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -20,10 +22,12 @@ from o1_assets.plan import (
     generator,
     labels,
     policy,
+    pools,
     problems,
     reward,
     sampling,
     thinking,
+    verifiers,
 )
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
@@ -57,6 +61,11 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ThinkingConfig: thinking.thinking,
     ExpertConfig: ablations.expert,
     ResultConfig: ablations.result,
+    OodConfig: pools.ood,
+    PoolConfig: pools.pool,
+    TrainingConfig: verifiers.training,
+    ScoresConfig: verifiers.scores,
+    VerifiersResultConfig: verifiers.result,
 }
 
 

@@ -62,8 +62,8 @@ LONGER = OodKind(
         source=_basic((6, 7), ("+", "+", "+", "-", "*")),
         train=1,
         test=50,
-        arithmetic=ArithmeticFilter(min_terms=6, max_terms=7, max_value=60, max_factor=4),
-        shares={6: 0.7, 7: 0.3},
+        arithmetic=ArithmeticFilter(min_terms=6, max_terms=7, max_value=30, max_factor=4),
+        shares={6: 0.8, 7: 0.2},
     ),
 )
 """6 and 7 terms, where the corpus ends at 5; mostly sums, because GPT* gets few others right."""

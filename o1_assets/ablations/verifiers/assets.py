@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.ablations.pools.assets import OOD_POOL, TEST_POOL
 from o1_assets.ablations.verifiers import arms
-from o1_assets.ablations.verifiers.config import ScoresConfig, VerifiersResultConfig
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.ablations.verifiers.result import make_result
 from o1_assets.ablations.verifiers.score import score_pools
 from o1_assets.ablations.verifiers.train import train_verifier
@@ -41,7 +41,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                         "labels": "r00/labels",
                         **large,
                     },
-                    description=f"{_says(arm, training.supervision, training.solutions)}, training {seed + 1} of {seeds}.",
+                    description=f"{_says(arm, training)}, training {seed + 1} of {seeds}.",
                     group=GROUP,
                     # Equal for all arms: they draw the same solutions.
                     seed=profile.seed_of(f"{GROUP}/{seed}"),
@@ -95,14 +95,14 @@ def artifacts(profile: Profile) -> list[Artifact]:
     return [*made, result]
 
 
-def _says(arm: str, supervision: str, solutions: int | None) -> str:
+def _says(arm: str, training: TrainingConfig) -> str:
     told = {
         "labels": "their ratings",
         "answer": "whether the final answer is right",
         "large_steps": "the large PRM's judgement of each step",
         "large_outcome": "whether the large PRM calls all steps right",
-    }[supervision]
+    }[training.supervision]
     model = "ORM" if arm.startswith("orm") else "PRM"
     without = " without the probability feature" if "bare" in arm else ""
-    count = "all sampled" if solutions is None else str(solutions)
+    count = "all sampled" if training.solutions is None else str(training.solutions)
     return f"{'An' if model == 'ORM' else 'A'} {model}{without} on {count} solutions, told {told}"
