@@ -21,7 +21,7 @@ PRM_COLUMNS = 4
 def training(artifact: Artifact, config: TrainingConfig, known: Known) -> Estimate:
     """A PRM reads a solution up to its first wrong step, and the alternatives if they were rated; an ORM all of it."""
     typical, own = known.typical, config.training
-    available = known.of(artifact, "solutions" if config.solutions is None else "chosen").samples
+    available = known.of(artifact, "solutions" if config.solutions is None else "labelled").samples
     examples = min(config.solutions or available, available)
     prompt = typical.prompt_tokens(own.prompt_template)
     row = prompt + typical.solution_tokens

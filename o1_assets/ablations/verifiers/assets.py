@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from o1_assets.ablations.pools.assets import OOD_POOL, TEST_POOL
 from o1_assets.ablations.verifiers import arms
 from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.ablations.verifiers.labels import make_labelled
 from o1_assets.ablations.verifiers.result import make_result
 from o1_assets.ablations.verifiers.score import score_pools
 from o1_assets.ablations.verifiers.train import train_verifier
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 PART, GROUP = "ablations", "ablations/verifiers"
+LABELLED = f"{GROUP}/labels"
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
@@ -23,7 +25,22 @@ def artifacts(profile: Profile) -> list[Artifact]:
     config, seeds = profile.ablations.verifiers, profile.ablations.seeds
     trainings = arms.trainings(config, profile.first_prm, profile.first_orm)
     pools = {"test": TEST_POOL, "ood": OOD_POOL}
-    made = []
+    made = [
+        Artifact(
+            key=LABELLED,
+            compute=make_labelled,
+            config=profile.first_selection.model_copy(
+                update={"strategy": "uniform", "solutions": config.sizes[-1]}
+            ),
+            inputs={"solutions": "r00/solutions", "policy": "generator/model", "train": "problems/train"},
+            description="GPT*'s solutions drawn uniformly at random, all completions rated by the exact checker.",
+            group=GROUP,
+            seed=profile.seed_of(LABELLED),
+            kinds=("parquet", "polars"),
+            resource_class=profile.model_class,
+            part=PART,
+        )
+    ]
     for seed in range(seeds):
         for arm, training in trainings.items():
             by_large = training.supervision in ("large_steps", "large_outcome")
@@ -37,8 +54,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                         "generator": "generator/model",
                         "train": "problems/train",
                         "solutions": "r00/solutions",
-                        "chosen": "r00/selection",
-                        "labels": "r00/labels",
+                        "labelled": LABELLED,
                         **large,
                     },
                     description=f"{_says(arm, training)}, training {seed + 1} of {seeds}.",

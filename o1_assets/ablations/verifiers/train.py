@@ -20,12 +20,14 @@ from o1_assets.seeds import derive_seed
 
 
 def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
-    """Inputs: generator, train (problems), solutions (all sampled), chosen (those that were rated), labels, and
-    large (a PRM) where it supervises. Writes a reward model."""
-    every = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
-    chosen = pl.read_parquet(task.inputs["chosen"] / "solutions.parquet")
-    labels = pl.read_parquet(task.inputs["labels"] / "labels.parquet")
-    solutions = every if config.solutions is None else draw(chosen, labels, config.solutions, task.seed)
+    """Inputs: generator, train (problems), solutions (all sampled), labelled (those that were rated, see labels.py),
+    and large (a PRM) where it supervises. Writes a reward model."""
+    labels = pl.read_parquet(task.inputs["labelled"] / "labels.parquet")
+    if config.solutions is None:
+        solutions = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    else:
+        chosen = pl.read_parquet(task.inputs["labelled"] / "solutions.parquet")
+        solutions = draw(chosen, labels, config.solutions, task.seed)
     cost = Cost()
     if config.supervision in ("large_steps", "large_outcome"):
         judged, cost = judge(task, solutions, config)
