@@ -22,6 +22,6 @@ MINI = (
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
     "ablations.search_in_rl.problems_per_update=4 "
     "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=4 "
-    "ablations.verifiers.sizes=[4,8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
+    "ablations.verifiers.sizes=[8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
     "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5"
 )
