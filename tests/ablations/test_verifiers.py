@@ -215,6 +215,10 @@ def test_equal_models_do_not_differ_and_every_accuracy_can_be_traced(judged: dic
     assert set(result.charts) == {
         "best_of_n_test", "best_of_n_ood", "labels_test", "labels_ood", "controlled"
     }  # fmt: skip
+    kinds = result.tables["ood_kinds"].frame
+    assert kinds["problems"].sum() == 5 and kinds["PRM"][0] == pytest.approx(
+        values(table, "ood", ALL, arms.prm(8), 4).mean()
+    )
     assert result.tables["best_of_n_test"].frame.columns == ["choice", "N=1", "N=2", "N=4", "N=8"]
 
 

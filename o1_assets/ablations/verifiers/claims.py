@@ -99,6 +99,7 @@ def claims(table: pl.DataFrame, config: VerifiersResultConfig, seed: int) -> lis
                     low=measured.low,
                     high=measured.high,
                     target=difference.target,
+                    unit="points",
                 )
             )
     return found

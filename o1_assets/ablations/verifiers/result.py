@@ -34,7 +34,8 @@ NOTES = (
     "Reward models are told the log-probability of each step's least likely token under GPT*: models of this size "
     "cannot check sums by themselves. The PRM without it and that number alone are shown beside it.",
     "In the controlled comparison the last round's PRM is the large PRM: it calls a step wrong where P(negative) is "
-    "above 0.2, and labels end there. It is no larger than the models that it supervises, only better supplied.",
+    "above a threshold (0.2 in the paper), and labels end there. It is no larger than the models that it supervises, "
+    "only better supplied.",
     "Lightman et al. 2023 (arXiv:2305.20050): best of 1860 on MATH: PRM 78.2, ORM 72.4, majority 69.6; best of 100 out "
     "of distribution: 72.9, 63.8, 61.3.",
     "Out of distribution are longer expressions, larger factors and values, and another generator of reasoning_gym "
@@ -58,6 +59,9 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
             tables={
                 **{f"best_of_n_{pool}": _curve_table(table, config, pool) for pool in POOLS},
                 **{f"labels_{pool}": _label_table(table, config, pool, seed) for pool in POOLS},
+                "ood_kinds": _kinds_table(
+                    table, config, pl.read_parquet(task.inputs["ood"] / "problems.parquet")
+                ),
             },
             charts={
                 **{f"best_of_n_{pool}": _curve_chart(table, config, pool) for pool in POOLS},
@@ -65,6 +69,10 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
                 "controlled": _controlled_chart(table, config),
             },
             notes=NOTES,
+            panels={
+                "best_of_n": ["best_of_n_test", "best_of_n_ood"],
+                "labels": ["labels_test", "labels_ood"],
+            },
         ),
     )
     return Outcome(
@@ -106,6 +114,27 @@ def _curve_table(table: pl.DataFrame, config: VerifiersResultConfig, pool: str) 
         rows.append({"choice": looks[selector][0], **{f"N={n}": value for n, value in of.iter_rows()}})
     title = f"Accuracy of best of N {TITLES[pool]}, mean over trainings; at N=1 every choice is random."
     return Table(title, pl.DataFrame(rows))
+
+
+def _kinds_table(table: pl.DataFrame, config: VerifiersResultConfig, problems: pl.DataFrame) -> Table:
+    """A row a kind of problems/ood; accuracies are in the order of problem ids, as kinds are here."""
+    kinds = problems.sort("problem_id").with_columns(kind=problems_kind(problems))["kind"].to_numpy()
+    looks = _looks(config)
+    rows = []
+    for kind in sorted(set(kinds)):
+        of = kinds == kind
+        found = {
+            looks[selector][0]: float(values(table, "ood", ALL, selector, config.n)[:, of].mean())
+            for selector in _drawn(config)
+        }
+        once = float(values(table, "ood", ALL, MAJORITY, 1)[:, of].mean())
+        rows.append({"kind": kind, "problems": int(of.sum()), "one at random": once, **found})
+    return Table(f"Best of {config.n} on each kind of problem out of distribution.", pl.DataFrame(rows))
+
+
+def problems_kind(problems: pl.DataFrame) -> pl.Expr:
+    """The column `kind`, or the source of problems without one."""
+    return pl.col("kind" if "kind" in problems.columns else "source")
 
 
 def _curve_chart(table: pl.DataFrame, config: VerifiersResultConfig, pool: str) -> Chart:

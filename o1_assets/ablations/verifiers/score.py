@@ -46,8 +46,10 @@ def score_pools(task: Task, config: ScoresConfig) -> Outcome:
 
     generator = open_generator(task.inputs["generator"])
     device = generator.device
-    precision = "float32" if device.type == "cpu" else "auto"
-    models = {arm: load_reward_model(task.inputs[arm], precision).to(device) for arm in config.arms}
+    models = {
+        arm: load_reward_model(task.inputs[arm], "float32" if device.type == "cpu" else "auto").to(device)
+        for arm in config.arms
+    }
     tokenizer = load_tokenizer(task.inputs["generator"])
     cost, rows = Cost(), 0
     for pool in POOLS:
