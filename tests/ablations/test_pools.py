@@ -16,8 +16,11 @@ from o1_assets.base.corpus import WORDINGS
 from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
 from o1_assets.labels.arithmetic_judge import expression_of
 from o1_assets.problems.canonical import arithmetic, flat_expression, side
+from o1_assets.problems.config import ArithmeticFilter
+from o1_assets.problems.sources import ProblemError
 from o1_assets.problems.split import allowed
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.nano import BASE
 from tests.evaluation.conftest import Pupil
 
 OOD = load_profile("nano", "").ablations.pools.ood
@@ -57,8 +60,16 @@ def test_no_problem_out_of_distribution_is_on_the_train_side_or_in_the_corpus(oo
     assert set(longer) == {6, 7}
 
 
+def test_a_kind_that_the_corpus_holds_is_refused_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
+    (kind,) = [kind for kind in small(2).kinds if kind.name == "larger"]
+    patient = kind.model_copy(update={"problems": kind.problems.model_copy(update={"patience": 30})})
+    config = OodConfig(kinds=(patient,), corpus=ArithmeticFilter(max_terms=9, max_factor=10, max_value=10**6))
+    with pytest.raises(ProblemError, match="'larger' in a row were within the corpus' limits"):
+        make_ood(Task({}, tmp_path, 3, open_engine=Pupil), config)
+
+
 def test_the_limits_are_those_of_nano_s_corpus() -> None:
-    corpus = load_profile("nano", "").base.corpus  # type: ignore[union-attr]
+    corpus = BASE.corpus
     limits = OOD.corpus
     assert (limits.min_terms, limits.max_terms) == (corpus.min_terms, corpus.max_terms)
     assert (limits.max_value, limits.max_factor) == (corpus.max_value, corpus.max_factor)

@@ -86,7 +86,7 @@ def trained(world: dict[str, Path], folder: Path, config: TrainingConfig, seed: 
 
 def test_labels_are_the_checker_s_and_end_at_the_first_wrong_step(world: dict[str, Path]) -> None:
     labels = pl.read_parquet(world["labelled"] / "labels.parquet")
-    assert labels["solution_id"].n_unique() == 10 and set(labels["rating"]) >= {-1, 1}
+    assert labels["solution_id"].n_unique() >= 8 and set(labels["rating"]) >= {-1, 1}
     assert (labels.filter(pl.col("completion") > 0)["rating"] == -1).all()
     own = labels.filter(pl.col("completion") == 0).sort("solution_id", "step")
     for ratings in own.group_by("solution_id", maintain_order=True).agg("rating")["rating"]:
@@ -101,7 +101,7 @@ def test_equal_seeds_learn_from_equal_solutions_and_fewer_are_part_of_more(world
         return train.draw(chosen, labels, count, seed)["solution_id"].to_list()
 
     assert ids(8, 1)[:4] == ids(4, 1) != ids(4, 2)
-    assert len(ids(99, 1)) == 10
+    assert len(ids(99, 1)) == chosen.height >= 8
 
 
 @pytest.mark.parametrize("arm", [arms.prm(4), arms.orm(8), arms.EVERY, arms.bare(8)])
@@ -247,7 +247,8 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
     assert len(trainings) == 3 * 12 and len(own) == 3 * 12 + 3 + 2
     held_out = {"problems/test", "problems/ood", "ablations/pools/test", "ablations/pools/ood"}
     assert all(held_out.isdisjoint(a.inputs.values()) for a in trainings)
-    assert len({a.config.training.updates for a in trainings}) == 1  # type: ignore[attr-defined]
+    configs = [a.config for a in own.values() if isinstance(a.config, TrainingConfig)]
+    assert {config.training.updates for config in configs} == {240}
     assert len({a.seed for a in trainings}) == 3
     large = [a for a in trainings if "large" in a.inputs]
     assert len(large) == 12 and {a.inputs["large"] for a in large} == {"r10/prm"}

@@ -11,7 +11,7 @@ from o1_assets.ablations.pools.config import EXPRESSION, OodConfig, OodKind
 from o1_assets.artifact import Outcome, Task
 from o1_assets.problems.canonical import flat_expression
 from o1_assets.problems.config import ArithmeticFilter
-from o1_assets.problems.sources import RawProblem, Source, open_source
+from o1_assets.problems.sources import ProblemError, RawProblem, open_source
 from o1_assets.problems.split import allowed, as_table, take
 from o1_assets.seeds import derive_seed
 
@@ -25,7 +25,7 @@ def make_ood(task: Task, config: OodConfig) -> Outcome:
     """
     tables, seen = [], set[str]()
     for kind in config.kinds:
-        source = Unseen(open_source(kind.problems.source), config.corpus if kind.beyond else None, seen)
+        source = Unseen(kind, config.corpus if kind.beyond else None, seen)
         taken = take(source, kind.problems, "test", kind.problems.test, derive_seed(task.seed, kind.name))
         seen |= {problem.canonical for problem in taken.problems}
         asked = [_worded(problem, kind) for problem in taken.problems]
@@ -44,19 +44,31 @@ def make_ood(task: Task, config: OodConfig) -> Outcome:
 
 
 class Unseen:
-    """Problems of a source that are an expression, without those taken before and those within `limits`."""
+    """Problems of a kind that are an expression, without those taken before and those within `limits`.
 
-    def __init__(self, source: Source, limits: ArithmeticFilter | None, seen: set[str]) -> None:
-        self.endless = source.endless
-        self.source, self.limits, self.seen = source, limits, seen
+    Raises ProblemError when the source has brought none in as many draws as its patience.
+    """
+
+    def __init__(self, kind: OodKind, limits: ArithmeticFilter | None, seen: set[str]) -> None:
+        self.kind, self.limits, self.seen = kind, limits, seen
+        self.source = open_source(kind.problems.source)
+        self.endless = self.source.endless
 
     def problems(self, seed: int) -> Iterator[RawProblem]:
+        idle = 0
         for problem in self.source.problems(seed):
             expression = flat_expression(problem.canonical)
-            if expression is None or problem.canonical in self.seen:
-                continue
-            if self.limits is None or not allowed(expression, self.limits):
+            new = expression is not None and problem.canonical not in self.seen
+            if new and (self.limits is None or not allowed(expression, self.limits)):
+                idle = 0
                 yield problem
+                continue
+            idle += 1
+            if self.endless and idle >= self.kind.problems.patience:
+                raise ProblemError(
+                    f"ablations.pools.ood: {idle} problems of the kind {self.kind.name!r} in a row were within the "
+                    "corpus' limits; widen its source, or lower the limits in ablations.pools.ood.corpus."
+                )
 
 
 def _worded(problem: RawProblem, kind: OodKind) -> RawProblem:

@@ -92,7 +92,7 @@ def _accuracies(solutions: pl.DataFrame, problems: pl.DataFrame, samples: int, s
     kinds = {"": problems}
     if "kind" in problems.columns:
         kinds |= {f"_{name}": part for (name,), part in sorted(problems.group_by("kind"), key=lambda k: k[0])}
-    found = {}
+    found: dict[str, float] = {}
     for suffix, part in kinds.items():
         pool = Pool.from_frame(solutions.join(part.select("problem_id"), on="problem_id", how="semi"))
         at = curves(pool, (MAJORITY, PASS), (samples,), SUBSETS, derive_seed(seed, "subsets"))
