@@ -1,5 +1,7 @@
 """Every experiment of the optional part `ablations`. A new one is a file beside search_in_rl.py, where its arms are
 policies, or else a package, and a line here."""
+"""Every experiment of the optional part `ablations`. A new one is a folder, or a file beside search_in_rl.py, and a
+line here."""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from typing import TYPE_CHECKING
 from o1_assets.ablations.active.assets import artifacts as active
 from o1_assets.ablations.experiment import experiment_artifacts
 from o1_assets.ablations.scale.assets import artifacts as scale
+from o1_assets.ablations.pools import assets as pools
 from o1_assets.ablations.search_in_rl import search_in_rl
+from o1_assets.ablations.verifiers import assets as verifiers
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = (search_in_rl,)
 PACKAGES = (active, scale)
+"""Those whose arms are policies."""
+OTHERS = (pools.artifacts, verifiers.artifacts)
+"""In an order in which each finds its inputs made."""
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
@@ -23,4 +30,5 @@ def ablation_artifacts(profile: Profile) -> list[Artifact]:
     return [
         *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
         *(a for make in PACKAGES for a in make(profile)),
+        *(a for artifacts in OTHERS for a in artifacts(profile)),
     ]

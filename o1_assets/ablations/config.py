@@ -6,6 +6,8 @@ from pydantic import Field
 
 from o1_assets.ablations.active.config import ActiveConfig
 from o1_assets.ablations.scale.config import ScaleConfig
+from o1_assets.ablations.pools.config import PoolsConfig
+from o1_assets.ablations.verifiers.config import VerifiersConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -44,6 +46,8 @@ class AblationsConfig(StageConfig):
 
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
+    pools: PoolsConfig = PoolsConfig()
+    verifiers: VerifiersConfig = VerifiersConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
     active: ActiveConfig = ActiveConfig()
     scale: ScaleConfig = ScaleConfig()

@@ -16,6 +16,8 @@ from o1_assets.ablations.scale.stages import (
     SizedORMConfig,
     SizedPRMConfig,
 )
+from o1_assets.ablations.pools.config import OodConfig, PoolConfig
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -30,11 +32,13 @@ from o1_assets.plan import (
     generator,
     labels,
     policy,
+    pools,
     problems,
     reward,
     sampling,
     scale,
     thinking,
+    verifiers,
 )
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
@@ -77,6 +81,11 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     SizedORMConfig: scale.sized_orm,
     JudgedConfig: scale.judged,
     ScaleResultConfig: scale.result,
+    OodConfig: pools.ood,
+    PoolConfig: pools.pool,
+    TrainingConfig: verifiers.training,
+    ScoresConfig: verifiers.scores,
+    VerifiersResultConfig: verifiers.result,
 }
 
 

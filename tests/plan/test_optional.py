@@ -18,6 +18,7 @@ def arms(settings: str = "") -> dict[str, Estimate]:
     return {
         key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
     }
+    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")}
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,10 @@ def test_every_artifact_of_the_graph_has_an_estimate() -> None:
     assert len(arms) == (5 * 3 + 1) + (13 * 6 + 1)
     assert [key for key in arms if not whole.made[key].cost.flops] == ["ablations/scale/result"]
     optional = arms | {key for key in whole.made if "q_value" in key or "thinking" in key}
+    arms = {key for key in whole.made if key.startswith("ablations/search_in_rl/")}
+    assert len(arms) == 5 * 3 + 1 and all(whole.made[key].cost.flops > 0 for key in arms)
+    named = ("q_value", "thinking", "ablations/", "problems/ood")
+    optional = {key for key in whole.made if any(name in key for name in named)}
     assert set(plan().made) == set(whole.made) - optional
 
 
