@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.ablations.chains.assets import artifacts as chains_artifacts
 from o1_assets.ablations.experiment import experiment_artifacts
+from o1_assets.ablations.rl.assets import artifacts as rl_artifacts
 from o1_assets.ablations.search_in_rl import search_in_rl
 
 if TYPE_CHECKING:
@@ -16,4 +18,5 @@ EXPERIMENTS = (search_in_rl,)
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
     """Of all experiments, each result after the trainings that it compares."""
-    return [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
+    arms = [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
+    return [*arms, *rl_artifacts(profile), *chains_artifacts(profile)]

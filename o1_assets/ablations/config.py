@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from o1_assets.ablations.chains.config import ChainsConfig
+from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -43,3 +45,5 @@ class AblationsConfig(StageConfig):
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
+    rl: RLConfig = RLConfig()
+    chains: ChainsConfig = ChainsConfig()
