@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.ablations.chains.result import ChainsResultConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
+from o1_assets.ablations.rl.result import RLResultConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -22,6 +26,7 @@ from o1_assets.plan import (
     policy,
     problems,
     reward,
+    rl,
     sampling,
     thinking,
 )
@@ -57,6 +62,12 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ThinkingConfig: thinking.thinking,
     ExpertConfig: ablations.expert,
     ResultConfig: ablations.result,
+    UntrainedConfig: rl.untrained,
+    RLArmConfig: rl.arm,
+    RLResultConfig: rl.result,
+    ChainSetConfig: rl.chain_set,
+    ChainSftConfig: rl.chain_sft,
+    ChainsResultConfig: rl.result,
 }
 
 

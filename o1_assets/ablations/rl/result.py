@@ -41,6 +41,8 @@ PAIRS = (
     ("grader", "both_sum"),
 )
 """(arm, what it is compared with)."""
+CHARTS = 6
+"""Charts of the trainings, beside one a measure."""
 GUARDED = ("process", "process_prefix", "process_neutral", "process_repeats")
 
 
