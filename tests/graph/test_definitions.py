@@ -48,7 +48,8 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "ablations/search_in_rl/result",
         *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
     }  # fmt: skip
-    assert set(graph) == expected
+    other = ("ablations/rl/", "ablations/chains/")  # tests/ablations/test_rl.py, test_chains.py
+    assert {key for key in graph if not key.startswith(other)} == expected
 
 
 def test_dagster_sees_the_dependencies_of_the_graph(settings: Settings, definitions: dg.Definitions) -> None:
@@ -107,7 +108,9 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
-    assert len(ablations) == 16 and all(key.startswith("ablations/") for key in ablations)
+    assert {"ablations/search_in_rl/result", "ablations/rl/result"} < ablations and all(
+        key.startswith("ablations/") for key in ablations
+    )
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

@@ -15,7 +15,9 @@ def thinking(settings: str = "") -> Estimate:
 
 def arms(settings: str = "") -> dict[str, Estimate]:
     made = plan(settings, parts=("ablations",)).made
-    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/")}
+    return {
+        key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,17 @@ def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
     assert twice["expert_0"].cost.tokens_trained == pytest.approx(
         2 * three["expert_0"].cost.tokens_trained, abs=1
     )
+
+
+def test_an_arm_of_rl_is_read_by_both_reward_models_and_written_chains_cost_nothing() -> None:
+    made = plan(parts=("ablations",)).made
+    rl = {
+        arm: made[f"ablations/rl/{arm}_0"].cost for arm in ("outcome", "both_sum", "both_kl", "both_search")
+    }
+    assert rl["outcome"] == rl["both_sum"] and made["ablations/rl/start_0"].cost.flops == 0
+    assert rl["both_kl"].tokens_scored > rl["both_sum"].tokens_scored
+    assert rl["both_search"].tokens_generated > rl["both_sum"].tokens_generated
+    assert made["ablations/chains/written_set_0"].cost.flops == 0
+    assert made["ablations/chains/own_set_0"].cost.tokens_generated > 0
+    sft = made["ablations/chains/written_0"].cost
+    assert sft.tokens_trained == pytest.approx(rl["both_sum"].tokens_trained, rel=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.ablations.arms import ArmWords
@@ -106,12 +107,19 @@ def arm_config(arm: str, policy: PolicyConfig, config: RLConfig) -> RLArmConfig:
             update={
                 "reward": policy.reward.model_copy(update={"form": form, "outcome": outcome}),
                 "search": SEARCH if arm == "both_search" else NO_SEARCH,
+                "chunks": chunks_of(policy, config),
                 "kl_coefficient": config.kl_coefficient if arm == "both_kl" else 0.0,
                 "updates": config.updates,
                 "problems_per_update": config.problems_per_update,
                 "group_size": config.group_size,
-                "learning_rate": config.learning_rate,
+                "learning_rate": config.learning_rate or policy.learning_rate,
             }
         ),
         guards=guards.get(arm, Guards()),
     )
+
+
+def chunks_of(policy: PolicyConfig, config: RLConfig) -> int:
+    """Pieces of about the profile's size, at least two for two cores: more would cost more than they save."""
+    share = config.problems_per_update * config.group_size / (policy.problems_per_update * policy.group_size)
+    return max(2, ceil(policy.chunks * share))

@@ -55,9 +55,9 @@ class RLConfig(StageConfig):
     round: int = Field(0, ge=0, description="whose reward models reward; GPT* is always the start")
     arms: tuple[str, ...] = Field(EVERY_ARM, min_length=1, description="which of the forms are trained")
     updates: int = Field(300, gt=0, description="of every arm")
-    problems_per_update: int = Field(8, gt=0)
+    problems_per_update: int = Field(4, gt=0)
     group_size: int = Field(8, gt=1, description="solutions a problem")
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: float | None = Field(None, gt=0, description="null: the profile's policy's")
     kl_coefficient: float = Field(0.04, gt=0, description="of the arm with KL; DeepSeekMath's")
     windows: int = Field(15, gt=1, description="points of a learning curve: means over so many equal parts")
 
