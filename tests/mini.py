@@ -20,7 +20,10 @@ MINI = (
     "thinking.waits=[1] "
     "ablations.seeds=2 ablations.judge.problems=6 ablations.judge.samples=2 ablations.judge.subsets=5 "
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
-    "ablations.search_in_rl.problems_per_update=4 ablations.rl.updates=2 ablations.rl.problems_per_update=2 "
-    'ablations.rl.group_size=2 ablations.rl.arms=["both_sum","process_bare"] '
-    "ablations.chains.tries=4"
+    "ablations.search_in_rl.problems_per_update=4 "
+    "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=4 "
+    "ablations.verifiers.sizes=[4,8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
+    "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5 "
+    "ablations.rl.updates=2 ablations.rl.problems_per_update=2 ablations.rl.group_size=2 "
+    'ablations.rl.arms=["both_sum","process_bare"] ablations.chains.tries=4'
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.ablations.chains.config import ChainsConfig
+from o1_assets.ablations.pools.config import PoolsConfig
 from o1_assets.ablations.rl.config import RLConfig
+from o1_assets.ablations.verifiers.config import VerifiersConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -44,6 +46,8 @@ class AblationsConfig(StageConfig):
 
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
+    pools: PoolsConfig = PoolsConfig()
+    verifiers: VerifiersConfig = VerifiersConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
     rl: RLConfig = RLConfig()
     chains: ChainsConfig = ChainsConfig()

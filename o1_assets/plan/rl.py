@@ -32,15 +32,16 @@ def untrained(artifact: Artifact, config: UntrainedConfig, known: Known) -> Esti
 
 
 def result(artifact: Artifact, config: RLResultConfig | ChainsResultConfig, known: Known) -> Estimate:
-    """As every experiment whose arms are policies; ablations/rl keeps what was watched too."""
+    """As every experiment whose arms are policies. ablations/rl keeps what was watched too; ablations/chains judges a
+    second time, out of distribution."""
     judged = ResultConfig(
         name="", title="", question="", arms=config.arms, today="", seeds=config.seeds, judge=config.judge
     )
     whole = ablations.result(artifact, judged, known)
-    stored = whole.stored
-    if isinstance(config, RLResultConfig):
-        trained = [known.profile.ablations.rl.updates * POINT_BYTES] * (len(config.arms) - 1) * config.seeds
-        stored += CHARTS * PLOT + sum(trained)
+    if isinstance(config, ChainsResultConfig):
+        return whole + whole
+    points = known.profile.ablations.rl.updates * (len(config.arms) - 1) * config.seeds
+    stored = whole.stored + CHARTS * PLOT + points * POINT_BYTES
     return Estimate(whole.problems, whole.samples, cost=whole.cost, stored=stored)
 
 

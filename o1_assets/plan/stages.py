@@ -9,8 +9,10 @@ from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
 from o1_assets.ablations.chains.result import ChainsResultConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.pools.config import OodConfig, PoolConfig
 from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
 from o1_assets.ablations.rl.result import RLResultConfig
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -24,11 +26,13 @@ from o1_assets.plan import (
     generator,
     labels,
     policy,
+    pools,
     problems,
     reward,
     rl,
     sampling,
     thinking,
+    verifiers,
 )
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
@@ -68,6 +72,11 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ChainSetConfig: rl.chain_set,
     ChainSftConfig: rl.chain_sft,
     ChainsResultConfig: rl.result,
+    OodConfig: pools.ood,
+    PoolConfig: pools.pool,
+    TrainingConfig: verifiers.training,
+    ScoresConfig: verifiers.scores,
+    VerifiersResultConfig: verifiers.result,
 }
 
 

@@ -9,6 +9,7 @@ from o1_assets.ablations.chains.config import SOURCES, ChainSetConfig, ChainSftC
 from o1_assets.ablations.chains.result import ChainsResultConfig, make_chains_result
 from o1_assets.ablations.chains.sets import make_chain_set
 from o1_assets.ablations.chains.train import chain_sft
+from o1_assets.ablations.pools.assets import OOD
 from o1_assets.ablations.rl.assets import GROUP as RL
 from o1_assets.ablations.rl.assets import arm_config
 from o1_assets.ablations.rl.result import START
@@ -89,12 +90,14 @@ def artifacts(profile: Profile) -> list[Artifact]:
             arms=tuple(ArmWords(name=arm, says=says) for arm, says in SAYS.items()),
             seeds=seeds,
             judge=profile.ablations.judge,
+            longer=profile.ablations.pools.longer,
         ),
         inputs={
             "generator": "generator/model",
             "prm": f"r{rl.round:02d}/prm",
             "orm": f"r{rl.round:02d}/orm",
             "test": "problems/test",
+            "ood": OOD,
             **trained,
         },
         description="Whether chains that the machine finds teach it more than perfect ones that were written for it.",

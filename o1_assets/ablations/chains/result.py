@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
+from pydantic import Field
+
 from o1_assets.ablations.arms import DECIDES, ArmWords, arms_result, measured
 from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import interval
@@ -16,6 +19,8 @@ from o1_assets.seeds import derive_seed
 TITLE = "Machine-made chains against written ones"
 QUESTION = "Does a policy learn more from chains that it finds itself than from perfect ones written for it?"
 PAIRS = (("rl", "written"), ("rl", "written_few"), ("rl", "own"), ("written", "own"))
+OOD = "_ood"
+"""Ends the names of measures on problems out of distribution."""
 LIMITS = (
     "All arms start from GPT*, see the same problems, and make equal updates on equal numbers of solutions; RL's are "
     "of its own, rewarded by models that learnt from rated steps, and SFT's are all right.",
@@ -31,15 +36,25 @@ class ChainsResultConfig(StageConfig):
     arms: tuple[ArmWords, ...]
     seeds: int
     judge: JudgeConfig
+    longer: float = Field(
+        1.5, ge=1, description="out of distribution a solution may be longer by this factor"
+    )
 
 
 def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed> (policies with their cost), generator, prm, orm, test (problems).
+    """Inputs: <arm>_<seed> (policies with their cost), generator, prm, orm, test and ood (problems).
 
     Writes runs.parquet beside what `write_result` does.
     """
     arms = [arm.name for arm in config.arms]
     runs, cost = judge_arms(task, arms, config.seeds, config.judge)
+    further = replace(task, inputs={**task.inputs, "test": task.inputs["ood"]})
+    longer = round(config.judge.max_tokens * config.longer)
+    unlike, spent = judge_arms(
+        further, arms, config.seeds, config.judge.model_copy(update={"max_tokens": longer})
+    )
+    runs = pl.concat([runs, unlike.with_columns(pl.col("measure") + OOD)])
+    cost += spent
     runs.write_parquet(task.out / "runs.parquet")
     seed, resamples = derive_seed(task.seed, "bootstrap"), config.judge.resamples
     claims, sentences = [], []

@@ -40,8 +40,17 @@ def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
     watched = Watched(scorer, tokenizer, policy, config.guards, checker(problems, tokenizer, policy))
     checkpoints = WatchedCheckpoints.of(task)
     checkpoints.watched = watched
+
+    def progress(line: str) -> None:
+        """Without the line of a policy's training: its scores are what the reward was written as (guards.py)."""
+        now = watched.points[-1]
+        task.progress(
+            f"update {len(watched.points)}/{policy.updates}: right {now['true']:.2f}, PRM {now['prm']:.2f}, "
+            f"ORM {now['orm']:.2f}, {now['tokens']:.1f} tokens"
+        )
+
     _, collector, tokens_trained = train_policy(
-        model, tokenizer, watched, problems, policy, task.seed, task.progress, checkpoints, scorer.cost
+        model, tokenizer, watched, problems, policy, task.seed, progress, checkpoints, scorer.cost
     )
     finish(model, policy.tuning)
     model.save_pretrained(task.out)
