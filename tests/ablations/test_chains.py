@@ -8,8 +8,9 @@ from random import Random
 import polars as pl
 import pytest
 
-from o1_assets.ablations.chains.config import ChainSetConfig
+from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
 from o1_assets.ablations.chains.sets import make_chain_set, repeated_to
+from o1_assets.ablations.rl.config import RLArmConfig
 from o1_assets.ablations.spent import read_cost
 from o1_assets.artifact import Task
 from o1_assets.base.config import CorpusConfig
@@ -36,12 +37,8 @@ def config(source: str, **changes: object) -> ChainSetConfig:
 def made(source: str, checkpoints: dict[str, Path], train: Path, out: Path) -> pl.DataFrame:
     out.mkdir()
     inputs = {"policy": checkpoints["generator"], "train": train}
-    make_chain_set(Task(inputs, out, 5, open_engine=Engine), config(source))
+    make_chain_set(Task(inputs, out, 5, open_engine=Pupil), config(source))
     return pl.read_parquet(out / "sft_set.parquet")
-
-
-class Engine(Pupil):
-    def close(self) -> None: ...
 
 
 def test_written_solutions_are_perfect_and_of_the_problems_that_rl_drew(
@@ -106,11 +103,13 @@ def test_every_arm_makes_equal_updates_on_equal_numbers_of_solutions_of_equal_pr
     profile = load_profile("nano", "")
     graph = build_graph(profile, Settings("nano", Path("nowhere")))
     rl = graph["ablations/rl/both_sum_1"]
+    assert isinstance(rl.config, RLArmConfig)
+    policy = rl.config.policy
     for source in ("own", "written_few", "written"):
         chains, sft = (graph[f"ablations/chains/{source}{kind}_1"] for kind in ("_set", ""))
-        assert chains.seed == rl.seed and chains.config.policy == rl.config.policy
+        assert isinstance(chains.config, ChainSetConfig) and isinstance(sft.config, ChainSftConfig)
+        assert chains.seed == rl.seed and chains.config.policy == policy
         assert "problems/test" not in {*chains.inputs.values(), *sft.inputs.values()}
-        policy = rl.config.policy
         solutions = policy.updates * policy.problems_per_update * policy.group_size
         assert solutions / sft.config.sft.batch_size == policy.updates
     without = load_profile("nano", 'ablations.rl.arms=["outcome"]')

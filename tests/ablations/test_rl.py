@@ -127,7 +127,7 @@ def test_true_answers_change_the_curve_and_never_the_policy_unless_they_are_the_
     others = {**inputs, "train": tmp_path / "train"}
     learnt = POLICY.model_copy(update={"updates": 2, "warmup_updates": 0})
     for name, outcome, same in (("orm", "orm", True), ("grader", "grader", False)):
-        reward = RewardConfig(form="outcome", outcome=outcome)
+        reward = RewardConfig.model_validate({"form": "outcome", "outcome": outcome})
         config = RLArmConfig(policy=learnt.model_copy(update={"reward": reward}))
         folders = tmp_path / f"{name}_a", tmp_path / f"{name}_b"
         for folder, given in zip(folders, (inputs, others), strict=True):

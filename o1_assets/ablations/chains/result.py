@@ -57,7 +57,8 @@ def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
     cost += spent
     runs.write_parquet(task.out / "runs.parquet")
     seed, resamples = derive_seed(task.seed, "bootstrap"), config.judge.resamples
-    claims, sentences = [], []
+    claims: list[Claim] = []
+    sentences: list[str] = []
     for measure in runs["measure"].unique(maintain_order=True):
         values = measured(runs, arms, measure)
         for arm, other in PAIRS:

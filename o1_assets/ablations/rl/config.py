@@ -21,6 +21,8 @@ EVERY_ARM = (
     "grader",
 )
 """In the order in which they are shown, after GPT* itself."""
+USUAL = EVERY_ARM[:7]
+"""What is trained unless more is asked for: each guard alone and the true answer are four arms more."""
 
 
 class Guards(StageConfig):
@@ -53,10 +55,10 @@ class RLConfig(StageConfig):
     """ablations/rl. What is not said here is as in the profile's `policy`."""
 
     round: int = Field(0, ge=0, description="whose reward models reward; GPT* is always the start")
-    arms: tuple[str, ...] = Field(EVERY_ARM, min_length=1, description="which of the forms are trained")
+    arms: tuple[str, ...] = Field(USUAL, min_length=1, description="which of the forms are trained")
     updates: int = Field(300, gt=0, description="of every arm")
     problems_per_update: int = Field(4, gt=0)
-    group_size: int = Field(8, gt=1, description="solutions a problem")
+    group_size: int = Field(6, gt=1, description="solutions a problem")
     learning_rate: float | None = Field(None, gt=0, description="null: the profile's policy's")
     kl_coefficient: float = Field(0.04, gt=0, description="of the arm with KL; DeepSeekMath's")
     windows: int = Field(15, gt=1, description="points of a learning curve: means over so many equal parts")

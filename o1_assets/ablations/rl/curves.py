@@ -113,7 +113,7 @@ def _line(
 
 def curve_table(watched: pl.DataFrame, arms: Sequence[str]) -> Table:
     """A row an arm: means of the last quarter of the updates over all seeds, and of the first for what is right."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for arm in arms:
         values = {column: by_update(watched, arm, column) for column in SHOWN}
         ends = {SHOWN[column]: float(quarters(v)[1].mean()) for column, v in values.items()}

@@ -99,7 +99,8 @@ LIMITS = (
 
 def comparisons(values: dict[str, Floats], resamples: int, seed: int) -> tuple[list[Claim], list[str]]:
     """Of every pair that was trained the difference in DECIDES, and a sentence each."""
-    claims, sentences = [], []
+    claims: list[Claim] = []
+    sentences: list[str] = []
     for arm, other in PAIRS:
         if arm in values and other in values:
             found = interval(values[arm] - values[other], resamples, seed)

@@ -38,8 +38,7 @@ def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = draw_problems(pl.read_parquet(task.inputs["train"] / "problems.parquet"), policy, task.seed)
     watched = Watched(scorer, tokenizer, policy, config.guards, checker(problems, tokenizer, policy))
-    checkpoints = WatchedCheckpoints.of(task)
-    checkpoints.watched = watched
+    checkpoints = WatchedCheckpoints(watched, task.unfinished, task.progress)
 
     def progress(line: str) -> None:
         """Without the line of a policy's training: its scores are what the reward was written as (guards.py)."""
@@ -68,7 +67,7 @@ def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
     write_cost(task.out, cost, policy.updates)
     quarter = max(1, curve.height // 4)
     figures = {
-        f"{name}_{when}": float(part[name].mean())  # type: ignore[arg-type]
+        f"{name}_{when}": float(part[name].to_numpy().mean())
         for name in ("true", "prm", "orm", "tokens")
         for when, part in (("first", curve.head(quarter)), ("last", curve.tail(quarter)))
     }

@@ -5,8 +5,9 @@ The true answers are looked at for the curve alone: what the training is given n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,9 +132,11 @@ class Noting:
 class WatchedCheckpoints(Checkpoints):
     """Checkpoints of a training that hold what was written down so far too."""
 
-    watched: Watched
+    def __init__(self, watched: Watched, folder: Path | None, progress: Callable[[str], None]) -> None:
+        super().__init__(folder, progress)
+        self.watched = watched
 
-    def save(self, update: int, state: Any) -> None:
+    def save(self, update: int, state: Mapping[str, Any]) -> None:
         super().save(update, {**state, "watched": self.watched.points})
 
     def load(self) -> tuple[int, dict[str, Any]] | None:
