@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.active.assets import artifacts as active
+from o1_assets.ablations.chains import assets as chains
 from o1_assets.ablations.experiment import experiment_artifacts
 from o1_assets.ablations.scale.assets import artifacts as scale
 from o1_assets.ablations.pools import assets as pools
+from o1_assets.ablations.rl import assets as rl
 from o1_assets.ablations.search_in_rl import search_in_rl
 from o1_assets.ablations.verifiers import assets as verifiers
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 EXPERIMENTS = (search_in_rl,)
 PACKAGES = (active, scale)
 """Those whose arms are policies."""
-OTHERS = (pools.artifacts, verifiers.artifacts)
+OTHERS = (pools.artifacts, verifiers.artifacts, rl.artifacts, chains.artifacts)
 """In an order in which each finds its inputs made."""
 
 

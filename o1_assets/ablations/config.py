@@ -6,7 +6,9 @@ from pydantic import Field
 
 from o1_assets.ablations.active.config import ActiveConfig
 from o1_assets.ablations.scale.config import ScaleConfig
+from o1_assets.ablations.chains.config import ChainsConfig
 from o1_assets.ablations.pools.config import PoolsConfig
+from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.ablations.verifiers.config import VerifiersConfig
 from o1_assets.artifact import StageConfig
 
@@ -51,3 +53,5 @@ class AblationsConfig(StageConfig):
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
     active: ActiveConfig = ActiveConfig()
     scale: ScaleConfig = ScaleConfig()
+    rl: RLConfig = RLConfig()
+    chains: ChainsConfig = ChainsConfig()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from o1_assets.ablations.active.config import ActiveArmConfig, ActiveResultConfig, ActiveSelectorConfig
+from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.ablations.chains.result import ChainsResultConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
 from o1_assets.ablations.scale.judge import JudgedConfig
@@ -17,6 +19,8 @@ from o1_assets.ablations.scale.stages import (
     SizedPRMConfig,
 )
 from o1_assets.ablations.pools.config import OodConfig, PoolConfig
+from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
+from o1_assets.ablations.rl.result import RLResultConfig
 from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
@@ -35,6 +39,7 @@ from o1_assets.plan import (
     pools,
     problems,
     reward,
+    rl,
     sampling,
     scale,
     thinking,
@@ -81,6 +86,12 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     SizedORMConfig: scale.sized_orm,
     JudgedConfig: scale.judged,
     ScaleResultConfig: scale.result,
+    UntrainedConfig: rl.untrained,
+    RLArmConfig: rl.arm,
+    RLResultConfig: rl.result,
+    ChainSetConfig: rl.chain_set,
+    ChainSftConfig: rl.chain_sft,
+    ChainsResultConfig: rl.result,
     OodConfig: pools.ood,
     PoolConfig: pools.pool,
     TrainingConfig: verifiers.training,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from o1_assets.ablations.config import AblationsConfig, JudgeConfig
+from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
@@ -83,5 +84,5 @@ NANO = Profile(
     summary=SummaryConfig(),
     q_value=QValueConfig(max_tokens=MAX_TOKENS),
     thinking=ThinkingConfig(max_tokens=MAX_TOKENS),
-    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS)),
+    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS), rl=RLConfig(learning_rate=2e-4)),
 )

@@ -82,6 +82,11 @@ def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path)
     arms = ("some_groups", "every_group", "expert_sampled", "expert")
     assert {f"search_in_rl.{arm}" for arm in arms} < set(report["ablations"])
     assert {"prm_minus_orm@2", "prm_minus_majority@2_ood"} < set(report["ablations"])
+    assert json.loads(result.stdout)["computed"] == (5 * 2 + 1) + (3 * 2 + 1) + (3 * 2 * 2 + 1)
+    report = o1_json(home, "report")
+    arms = ("some_groups", "every_group", "expert_sampled", "expert")
+    assert {f"search_in_rl.{arm}" for arm in arms} < set(report["ablations"])
+    assert {"rl.process_bare_gap_growth", "chains.rl_minus_written"} < set(report["ablations"])
     assert "Tree search in RL" in Path(report["report"]).read_text()
     assert o1_json(home, "run")["computed"] == 0
 

@@ -108,3 +108,15 @@ def test_a_model_of_another_size_costs_by_its_parameters() -> None:
     with_feature, without = (made[f"ablations/scale/p2m_{stage}_0"].cost for stage in ("prm", "prm_plain"))
     assert with_feature.tokens_scored > without.tokens_scored
     assert with_feature.tokens_trained == without.tokens_trained
+def test_an_arm_of_rl_is_read_by_both_reward_models_and_written_chains_cost_nothing() -> None:
+    made = plan(parts=("ablations",)).made
+    rl = {
+        arm: made[f"ablations/rl/{arm}_0"].cost for arm in ("outcome", "both_sum", "both_kl", "both_search")
+    }
+    assert rl["outcome"] == rl["both_sum"] and made["ablations/rl/start_0"].cost.flops == 0
+    assert rl["both_kl"].tokens_scored > rl["both_sum"].tokens_scored
+    assert rl["both_search"].tokens_generated > rl["both_sum"].tokens_generated
+    assert made["ablations/chains/written_set_0"].cost.flops == 0
+    assert made["ablations/chains/own_set_0"].cost.tokens_generated > 0
+    sft = made["ablations/chains/written_0"].cost
+    assert sft.tokens_trained == pytest.approx(rl["both_sum"].tokens_trained, rel=0.05)
