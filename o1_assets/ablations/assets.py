@@ -1,4 +1,4 @@
-"""Every experiment of the optional part `ablations`. A new one is a file beside search_in_rl.py and a line here."""
+"""Every experiment of the optional part `ablations`. A new one is a package beside two_curves and a line here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.ablations.experiment import experiment_artifacts
 from o1_assets.ablations.search_in_rl import search_in_rl
+from o1_assets.ablations.two_curves import assets as two_curves
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
@@ -16,4 +17,7 @@ EXPERIMENTS = (search_in_rl,)
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
     """Of all experiments, each result after the trainings that it compares."""
-    return [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
+    return [
+        *two_curves.artifacts(profile),
+        *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
+    ]

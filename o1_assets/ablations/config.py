@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -43,3 +44,4 @@ class AblationsConfig(StageConfig):
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
+    two_curves: TwoCurvesConfig = TwoCurvesConfig()

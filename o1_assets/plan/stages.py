@@ -7,6 +7,7 @@ from typing import Any
 
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -57,6 +58,7 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ThinkingConfig: thinking.thinking,
     ExpertConfig: ablations.expert,
     ResultConfig: ablations.result,
+    TwoCurvesConfig: ablations.two_curves,
 }
 
 
