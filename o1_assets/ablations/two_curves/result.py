@@ -47,7 +47,7 @@ def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
         "two_curves",
         "Accuracy against training compute and against test-time compute",
         "Does accuracy grow with the logarithm of compute, spent on training as well as on thinking?",
-        _claims(config, training, trained, optimal, tested, majority, voted),
+        _claims(config, training, trained, optimal, tested, majority, voted, seed),
         {
             "training": Table("GPT*, then baby-o1 after every round", _frame(training)),
             "test_time": Table("baby-o1 thinking, the best way known for the compute", _frame(optimal)),
@@ -105,6 +105,7 @@ def _claims(
     tested: Line | None,
     majority: Curve,
     voted: Line | None,
+    seed: int,
 ) -> list[Claim]:
     def r2(name: str, says: str, found: Line | None, target: float | None = None) -> Claim:
         if found is None:
@@ -115,8 +116,7 @@ def _claims(
     return [
         r2(
             "test_time_r2",
-            f"R² of accuracy against log2 test-time compute, baby-o1, compute-optimal, {wide} (OpenAI's o1 post shows a "
-            "straight line)",
+            f"R² of accuracy against log2 test-time compute, baby-o1, compute-optimal, {wide}",
             tested,
             config.target,
         ),
@@ -124,6 +124,11 @@ def _claims(
             "training_r2",
             f"R² of pass@1 against log2 training compute, {len(training.flops)} versions",
             trained,
+        ),
+        r2(
+            "test_time_r2_before",
+            "the same up to saturation, however little compute that is",
+            line(optimal, optimal.saturated(), config.resamples, seed),
         ),
         r2("test_time_r2_gpt", f"the same as test_time_r2 for GPT* with majority voting, {wide}", voted),
         Claim(
@@ -151,8 +156,8 @@ def _frame(curve: Curve) -> pl.DataFrame:
 def _notes(config: TwoCurvesConfig, training: Curve, optimal: Curve, tested: Line | None) -> list[str]:
     saturated = optimal.factor(optimal.saturated())
     notes = [
-        f"Training: pass@1 on {training.right.shape[1]} held-out problems against the FLOPs of all that a version was made "
-        "from: pre-training, samples, labels' solutions, reward models and RL, without evaluations.",
+        f"Training: pass@1 on {training.right.shape[1]} held-out problems against the FLOPs of all that a version was "
+        "made from: pre-training, samples, labels' solutions, reward models and RL, without evaluations.",
         f"Thinking: {optimal.right.shape[1]} held-out problems; FLOPs of a problem with its reward models; the way of "
         "thinking for each compute was chosen on other problems than those it is measured on. The panels share their y "
         "axis but not their problems.",
@@ -166,7 +171,7 @@ def _notes(config: TwoCurvesConfig, training: Curve, optimal: Curve, tested: Lin
         ]
     if saturated < config.factor:
         notes.append(
-            f"The curve saturates at {saturated:.0f} times the compute of one sample (the first point that the best one "
+            f"The curve saturates at {saturated:.0f} times the compute of one sample (the first point that the best "
             f"does not beat by its standard error), so the dashed line goes on past that, to {tested.factor:.0f} times."
         )
     return notes
