@@ -20,5 +20,5 @@ MINI = (
     "thinking.waits=[1] "
     "ablations.seeds=2 ablations.judge.problems=6 ablations.judge.samples=2 ablations.judge.subsets=5 "
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
-    "ablations.search_in_rl.problems_per_update=4"
+    "ablations.search_in_rl.problems_per_update=4 ablations.two_curves.resamples=20"
 )

@@ -34,7 +34,9 @@ def result(name: str = "toy", title: str = "A toy, made up") -> Result:
         {
             "arms": Table(
                 "Every arm",
-                pl.DataFrame({"arm": ["a|b", "c"], "n": [64, 256], "pass@1": [0.5, None], "FLOPs": [1.5e12, 2e9]}),
+                pl.DataFrame(
+                    {"arm": ["a|b", "c"], "n": [64, 256], "pass@1": [0.5, None], "FLOPs": [1.5e12, 2e9]}
+                ),
             )
         },
         {"left": chart("The left one"), "right": chart("The right one"), "alone@64": chart("One alone")},
