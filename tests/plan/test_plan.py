@@ -83,7 +83,8 @@ def test_every_artifact_of_the_graph_has_an_estimate() -> None:
     assert whole.made["eval/thinking"].cost.tokens_generated > 0
     assert whole.made["r03/q_value"].cost.tokens_trained > 0
     arms = {key for key in whole.made if key.startswith("ablations/")}
-    assert len(arms) == 5 * 3 + 1 and all(whole.made[key].cost.flops > 0 for key in arms)
+    reads = {"ablations/two_curves/result"}  # tables that others made: it opens no model
+    assert len(arms) == 5 * 3 + 1 + 1 and all(whole.made[key].cost.flops > 0 for key in arms - reads)
     optional = arms | {key for key in whole.made if "q_value" in key or "thinking" in key}
     assert set(plan().made) == set(whole.made) - optional
 
