@@ -38,4 +38,5 @@ MINI = (
     "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5 "
     "ablations.rl.updates=2 ablations.rl.problems_per_update=2 ablations.rl.group_size=2 "
     'ablations.rl.arms=["both_sum","process_bare"] ablations.chains.tries=4'
+    "ablations.search_in_rl.problems_per_update=4 ablations.two_curves.resamples=20"
 )

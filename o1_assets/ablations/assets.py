@@ -2,6 +2,7 @@
 policies, or else a package, and a line here."""
 """Every experiment of the optional part `ablations`. A new one is a folder, or a file beside search_in_rl.py, and a
 line here."""
+"""Every experiment of the optional part `ablations`. A new one is a package beside two_curves and a line here."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from o1_assets.ablations.pools import assets as pools
 from o1_assets.ablations.rl import assets as rl
 from o1_assets.ablations.search_in_rl import search_in_rl
 from o1_assets.ablations.verifiers import assets as verifiers
+from o1_assets.ablations.two_curves import assets as two_curves
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
@@ -33,4 +35,6 @@ def ablation_artifacts(profile: Profile) -> list[Artifact]:
         *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
         *(a for make in PACKAGES for a in make(profile)),
         *(a for artifacts in OTHERS for a in artifacts(profile)),
+        *two_curves.artifacts(profile),
+        *(a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)),
     ]

@@ -10,6 +10,7 @@ from o1_assets.ablations.chains.config import ChainsConfig
 from o1_assets.ablations.pools.config import PoolsConfig
 from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.ablations.verifiers.config import VerifiersConfig
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -55,3 +56,4 @@ class AblationsConfig(StageConfig):
     scale: ScaleConfig = ScaleConfig()
     rl: RLConfig = RLConfig()
     chains: ChainsConfig = ChainsConfig()
+    two_curves: TwoCurvesConfig = TwoCurvesConfig()

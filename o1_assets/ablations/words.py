@@ -38,7 +38,8 @@ def claim_value(claim: Claim, value: float | None) -> str:
         return f"{100 * value:+.1f} points"
     if unit == "share":
         return f"{100 * value:.1f}%"
-    return number(value)
+    known = [abs(v) for v in (claim.value, claim.low, claim.high, claim.target) if v is not None]
+    return number(value) if max(known) >= 100 else f"{value:.{2 if max(known) >= 1.5 else 3}f}"
 
 
 def claim_interval(claim: Claim) -> str:

@@ -22,6 +22,7 @@ from o1_assets.ablations.pools.config import OodConfig, PoolConfig
 from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
 from o1_assets.ablations.rl.result import RLResultConfig
 from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -97,6 +98,7 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     TrainingConfig: verifiers.training,
     ScoresConfig: verifiers.scores,
     VerifiersResultConfig: verifiers.result,
+    TwoCurvesConfig: ablations.two_curves,
 }
 
 

@@ -87,7 +87,15 @@ def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path)
     arms = ("some_groups", "every_group", "expert_sampled", "expert")
     assert {f"search_in_rl.{arm}" for arm in arms} < set(report["ablations"])
     assert {"rl.process_bare_gap_growth", "chains.rl_minus_written"} < set(report["ablations"])
+    assert json.loads(result.stdout)["computed"] == 5 * 2 + 1 + 1
+    report = o1_json(home, "report")
+    arms = ("some_groups", "every_group", "expert_sampled", "expert")
+    assert {*(f"search_in_rl.{arm}" for arm in arms), "test_time_r2"} <= set(report["ablations"])
+    assert all(set(row) == {"value", "spread", "target", "better"} for row in report["ablations"].values())
     assert "Tree search in RL" in Path(report["report"]).read_text()
+    written = o1_json(home, "results", str(home / "docs"))
+    assert written["finished"] == ["two_curves", "search_in_rl"] and not written["stale"]
+    assert "(`test_time_r2`)" in Path(written["page"]).read_text()
     assert o1_json(home, "run")["computed"] == 0
 
 

@@ -52,7 +52,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
         "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
-        "ablations/search_in_rl/result",
+        "ablations/search_in_rl/result", "ablations/two_curves/result",
         *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
         *(f"ablations/active/{name}" for name in ("pool", "held_out", "result")),
         *(f"ablations/active/scores_{seed}" for seed in range(3)),
@@ -128,6 +128,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert {"ablations/search_in_rl/result", "ablations/rl/result"} < ablations and all(
         key.startswith("ablations/") for key in ablations
     )
+    assert len(ablations) == 17 and all(key.startswith("ablations/") for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

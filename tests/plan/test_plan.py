@@ -89,6 +89,8 @@ def test_every_artifact_of_the_graph_has_an_estimate() -> None:
     assert [key for key in arms if not whole.made[key].cost.flops] == ["ablations/scale/result"]
     searching = {key for key in arms if key.startswith("ablations/search_in_rl/")}
     assert len(searching) == 5 * 3 + 1 and all(whole.made[key].cost.flops > 0 for key in searching)
+    reads = {"ablations/two_curves/result"}  # tables that others made: it opens no model
+    assert len(arms) == 5 * 3 + 1 + 1 and all(whole.made[key].cost.flops > 0 for key in arms - reads)
     optional = arms | {key for key in whole.made if "q_value" in key or "thinking" in key}
     arms = {key for key in whole.made if key.startswith("ablations/search_in_rl/")}
     assert len(arms) == 5 * 3 + 1 and all(whole.made[key].cost.flops > 0 for key in arms)

@@ -124,7 +124,8 @@ def _alt(series: Sequence[Series], axis: Axis) -> str:
     def say(y: float | None) -> str:
         return "none" if y is None else f"{100 * y:.1f}%" if axis.percent else f"{y:g}"
 
-    lines = "; ".join(f"{one.label} from {say(one.y[0])} to {say(one.y[-1])}" for one in series if len(one.y))
+    named = [one for one in series if one.label and len(one.y)] or [one for one in series if len(one.y)]
+    lines = "; ".join(f"{one.label} from {say(one.y[0])} to {say(one.y[-1])}".strip() for one in named)
     return f"{axis.title}, against {axis.x}: {lines}."
 
 
