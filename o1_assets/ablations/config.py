@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from o1_assets.ablations.kinds.config import KindsConfig
+from o1_assets.ablations.rounds.config import RoundsConfig
+from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -43,3 +46,6 @@ class AblationsConfig(StageConfig):
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    versions: VersionsConfig = VersionsConfig()
+    kinds: KindsConfig = KindsConfig()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,33 @@ def interval(values: Floats, resamples: int, seed: int) -> Interval:
         means[i] = own[rng.integers(problems, size=problems - 1)].mean()
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high), float(means.std()))
+
+
+def interval_of(
+    parts: Floats, combine: Callable[[Floats], float], resamples: int, seed: int
+) -> Interval | None:
+    """Of a figure that is no mean over problems, a ratio of sums say.
+
+    parts: [seeds, problems, values], what each problem adds to the sums; combine: the sums [values] -> the figure,
+    NaN where it cannot be said. Drawn anew as in `interval`; of a single seed, only the problems are, because nothing
+    is known of another one. None where the figure cannot be said. Raises ValueError with fewer than two problems.
+    """
+    seeds, problems, _ = parts.shape
+    if problems < 2:
+        raise ValueError(f"an interval needs two problems, not {problems}")
+    value = combine(parts.sum((0, 1)))
+    if np.isnan(value):
+        return None
+    rng = np.random.default_rng(seed)
+    found = np.empty(resamples)
+    for i in range(resamples):
+        own = parts[rng.integers(seeds, size=max(1, seeds - 1))].sum(0)
+        found[i] = combine(own[rng.integers(problems, size=problems - 1)].sum(0))
+    known = found[~np.isnan(found)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Interval(float(value), float(low), float(high), float(known.std()))
 
 
 def simplest_unbeaten(values: dict[str, Floats], resamples: int, seed: int) -> str:
