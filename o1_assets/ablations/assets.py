@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.experiment import experiment_artifacts
+from o1_assets.ablations.kinds.assets import artifacts as kinds_artifacts
 from o1_assets.ablations.rounds.assets import artifacts as rounds_artifacts
 from o1_assets.ablations.search_in_rl import search_in_rl
+from o1_assets.ablations.versions.assets import artifacts as versions_artifacts
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = (search_in_rl,)
 """Whose arms are policies."""
-OTHERS = (rounds_artifacts,)
+OTHERS = (rounds_artifacts, versions_artifacts, kinds_artifacts)
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
