@@ -53,7 +53,7 @@ def fooled_on_pool_parts(
 
 
 def fooled_fresh_parts(pool: Pool, score: str, n: int, subsets: int, seed: int) -> Floats:
-    """Per problem: the share of its subsets of n that are mixed and whose best is wrong, and of those that are mixed."""
+    """Per problem: the share of subsets of n that are mixed and whose best is wrong, and of those that are mixed."""
     m = pool.samples
     rows = []
     for p in range(len(pool.problem_ids)):

@@ -7,6 +7,10 @@ from typing import Any
 
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.kinds.config import KindsResultConfig
+from o1_assets.ablations.rounds.config import ArmConfig
+from o1_assets.ablations.rounds.result import RoundsResultConfig
+from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -14,6 +18,7 @@ from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.source import ImportedConfig
 from o1_assets.plan import (
+    ablation_rounds,
     ablations,
     base,
     evaluation,
@@ -57,6 +62,10 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ThinkingConfig: thinking.thinking,
     ExpertConfig: ablations.expert,
     ResultConfig: ablations.result,
+    ArmConfig: ablation_rounds.arm,
+    RoundsResultConfig: ablation_rounds.result,
+    VersionsConfig: ablation_rounds.versions,
+    KindsResultConfig: ablation_rounds.kinds,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from o1_assets.ablations.rounds.arms import WAYS
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
@@ -47,6 +48,8 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
         "ablations/search_in_rl/result",
         *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
+        *(f"ablations/rounds/{arm}_{seed}" for arm in WAYS for seed in range(3)),
+        *(f"ablations/{experiment}/result" for experiment in ("rounds", "versions", "kinds")),
     }  # fmt: skip
     assert set(graph) == expected
 
@@ -107,7 +110,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
-    assert len(ablations) == 16 and all(key.startswith("ablations/") for key in ablations)
+    assert len(ablations) == 16 + 18 + 3 and all(key.startswith("ablations/") for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

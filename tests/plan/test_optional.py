@@ -15,7 +15,9 @@ def thinking(settings: str = "") -> Estimate:
 
 def arms(settings: str = "") -> dict[str, Estimate]:
     made = plan(settings, parts=("ablations",)).made
-    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/")}
+    return {
+        key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
+    }
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,9 @@ def _result(
             "orm_found",
             ORM,
             "found",
-            "Share of each kind's wrong answers that ORM v0, v1, .. find: P(correct) below 1/2.",
+            "Share of each kind that ORM v0, v1, .. find, of wrong answers: P(correct) below 1/2.",
         ),
-        ("orm_rank", ORM, "rank", "The same without a threshold: how often it ranks below a right answer."),
+        ("orm_rank", ORM, "rank", "The same without a threshold: how often it ranks below a right one."),
     )
     return Result(
         name="kinds",
@@ -158,8 +158,8 @@ def _result(
             "Where several misconceptions would have written a step, it counts as the one that most writers hold.",
             "The PRM's threshold is the one of the round's own evaluation, chosen on its problems for the best F1; the "
             "ORM's is one half.",
-            f"Kinds with fewer than {config.least} errors in the pool have no row; plots/found_prm.png and found_orm.png "
-            "are the same matrices as pictures, with the number of errors behind each kind.",
+            f"Kinds with fewer than {config.least} errors in the pool have no row; plots/found_prm.png and "
+            "found_orm.png show the same matrices, with the number of errors behind each kind.",
         ],
     )
 

@@ -170,8 +170,8 @@ def _result(table: pl.DataFrame, claims: list[Claim], pool: str, config: Version
         },
         notes=[
             f"The fixed pool is eval/summary's: {pool}. Intervals are over problems: the run is one training.",
-            "The median score that a wrong answer has to pass is that of the whole pool, in every bootstrap sample too.",
-            "pass@1 by round is from the rounds' small evaluations; the claim is from the large ones of GPT* and of the "
+            "The median score that a wrong answer has to pass is that of the whole pool in all bootstrap samples.",
+            "pass@1 by round is from the small evaluations; the claim is from the large ones of GPT* and of the "
             "last policy.",
         ],
     )
