@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from o1_assets.ablations.intervals import Floats
 from o1_assets.ablations.kinds.config import KindsResultConfig
@@ -19,12 +18,14 @@ from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.judge import area_under_curve
 
 PRM, ORM, ALL = "PRM", "ORM", "all"
+RIGHT = "false alarms"
+"""In place of a kind: the share of what is right that is taken for an error."""
 
 
 def what_is_found(
     task: Task, pool: pl.DataFrame, test: pl.DataFrame, rounds: Sequence[int], config: KindsResultConfig
 ) -> tuple[pl.DataFrame, Cost]:
-    """A row a kind (and "all"), model and version: errors, found (share), rank (AUC against what is right)."""
+    """A row a kind (and ALL and RIGHT), model and version: errors, found (share), rank (AUC against what is right)."""
     folders = [task.inputs[f"{model}_{k:02d}"] for model in ("prm", "orm") for k in rounds]
     scorer = load_many(folders, task.inputs["generator"])
     questions = dict(test.select("problem_id", "question").iter_rows())
@@ -51,21 +52,24 @@ def _of_prm(pool: pl.DataFrame, steps: Sequence[Floats], threshold: float, k: in
     own = np.array(
         [np.nan if w is None else p[w] if w < len(p) else 1.0 for p, w in zip(steps, wrong_at, strict=True)]
     )
-    return _rows(pool, PRM, k, own, right, own < threshold)
+    return _rows(pool, PRM, k, own, right, threshold)
 
 
 def _of_orm(pool: pl.DataFrame, outcomes: Floats, k: int) -> list[dict[str, Any]]:
     """Found: P(correct) of the solution is below 1/2, of wrong answers only. Rank: against right answers."""
     wrong = (~pool["correct"] & pool["kind"].is_not_null()).to_numpy()
     own = np.where(wrong, outcomes, np.nan)
-    return _rows(pool, ORM, k, own, outcomes[pool["correct"].to_numpy()], own < 0.5)
+    return _rows(pool, ORM, k, own, outcomes[pool["correct"].to_numpy()], 0.5)
 
 
 def _rows(
-    pool: pl.DataFrame, model: str, k: int, own: Floats, right: Floats, found: NDArray[np.bool_]
+    pool: pl.DataFrame, model: str, k: int, own: Floats, right: Floats, threshold: float
 ) -> list[dict[str, Any]]:
     kinds = pool["kind"].to_numpy()
-    rows = []
+    alarms = float((right < threshold).mean()) if len(right) else None
+    rows: list[dict[str, Any]] = [
+        {"kind": RIGHT, "model": model, "version": k, "errors": len(right), "found": alarms, "rank": None}
+    ]
     for kind in (ALL, *KINDS):
         of_kind = ~np.isnan(own) & ((kinds == kind) | (kind == ALL))
         errors = int(of_kind.sum())
@@ -77,7 +81,7 @@ def _rows(
                 "model": model,
                 "version": k,
                 "errors": errors,
-                "found": float(found[of_kind].mean()) if errors else None,
+                "found": float((own[of_kind] < threshold).mean()) if errors else None,
                 "rank": area_under_curve(scores, labels) if errors else None,
             }
         )

@@ -16,7 +16,7 @@ from o1_assets.ablations.intervals import Floats
 from o1_assets.ablations.kinds.config import KindsResultConfig
 from o1_assets.ablations.kinds.count import GENERATOR, expressions_of, how_often, in_corpus, pool_of
 from o1_assets.ablations.kinds.explain import EXAMPLES, KINDS, OTHERS, RATES
-from o1_assets.ablations.kinds.find import ALL, ORM, PRM, what_is_found
+from o1_assets.ablations.kinds.find import ALL, ORM, PRM, RIGHT, what_is_found
 from o1_assets.ablations.result import Chart, Result, Table, write_result
 from o1_assets.artifact import Figures, Outcome, Task
 from o1_assets.evaluation import plots
@@ -45,7 +45,7 @@ def make_kinds(task: Task, config: KindsResultConfig) -> Outcome:
         save_heat_map(
             task.out / "plots" / f"found_{model.lower()}.png",
             values,
-            ["all", *(f"{kind.replace('_', ' ')} ({errors[kind]})" for kind in shown)],
+            ["all", RIGHT, *(f"{kind.replace('_', ' ')} ({errors[kind]})" for kind in shown)],
             [f"v{k}" for k in rounds],
             f"Errors of each kind that the {model} finds, %",
             "round",
@@ -84,12 +84,12 @@ def kind_table(
 
 
 def matrix(found: pl.DataFrame, model: str, kinds: Sequence[str], rounds: Sequence[int]) -> Floats:
-    """[1 + kinds, rounds]: share found, of all errors together and of each kind; NaN where there is no error."""
+    """[2 + kinds, rounds]: share found, of all errors together, of what is right, and of each kind; NaN where there is no error."""
     shares = {
         (row["kind"], row["version"]): row["found"]
         for row in found.filter(pl.col("model") == model).iter_rows(named=True)
     }
-    cells = [[shares[kind, k] for k in rounds] for kind in (ALL, *kinds)]
+    cells = [[shares[kind, k] for k in rounds] for kind in (ALL, RIGHT, *kinds)]
     return np.array(
         [[np.nan if share is None else share for share in row] for row in cells], dtype=np.float64
     )
@@ -101,7 +101,7 @@ def wide(found: pl.DataFrame, model: str, value: str, errors: Mapping[str, int],
     across = own.with_columns(version=pl.format("v{}", "version")).pivot(
         "version", index=["kind", "errors"], values=value, maintain_order=True
     )
-    rank = {kind: -count for kind, count in errors.items()} | {ALL: -(10**9)}
+    rank = {kind: -count for kind, count in errors.items()} | {ALL: -(10**9), RIGHT: 1 - 10**9}
     return across.sort(pl.col("kind").replace_strict(rank, default=0, return_dtype=pl.Int64), "kind")
 
 

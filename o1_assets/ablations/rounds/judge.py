@@ -154,12 +154,13 @@ def best_of(
     seed: int,
 ) -> tuple[dict[str, Floats], Cost]:
     """Name of a PRM -> best-of-n of each problem on a pool of samples, the same subsets for all."""
-    scored, cost = score_with(list(prms.values()), samples, prompts, task)
+    different = list(dict.fromkeys(prms.values()))
+    scored, cost = score_with(different, samples, prompts, task)
     found = {}
-    for name, table in zip(prms, scored, strict=True):
+    for path, table in zip(different, scored, strict=True):
         pool = Pool.from_frame(table, (SCORE,))
-        found[name] = curves(pool, (SCORE,), (n,), subsets, seed)[SCORE].per_problem[0]
-    return found, cost
+        found[path] = curves(pool, (SCORE,), (n,), subsets, seed)[SCORE].per_problem[0]
+    return {name: found[path] for name, path in prms.items()}, cost
 
 
 def first_samples(folder: Path, samples: int, among: Sequence[str] | None = None) -> pl.DataFrame:
