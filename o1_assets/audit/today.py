@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from o1_assets.artifact import Artifact
 from o1_assets.code_version import code_version
+from o1_assets.libraries import libraries
 from o1_assets.store.manifest import Environment, Manifest
 
 
 @dataclass(frozen=True)
 class Today:
-    """Today's graph, and what this process would record as its environment."""
+    """Today's graph, and what this process would record as its environment of a computation that asks for no library
+    of its own."""
 
     graph: Mapping[str, Artifact]
     environment: Environment
@@ -36,7 +38,9 @@ def differences(manifest: Manifest, today: Today) -> Iterator[str]:
             yield f"the profile's {', '.join(names)} differ from today's"
         if manifest.seed != artifact.seed:
             yield f"the seed was {manifest.seed}, today it is {artifact.seed}"
-    yield from _environment(manifest.environment, today.environment)
+    asked_for = {**libraries(manifest.config), **today.environment.libraries}
+    now = today.environment.model_copy(update={"libraries": asked_for})
+    yield from _environment(manifest.environment, now)
 
 
 def commit(environment: Environment) -> str:

@@ -1,8 +1,8 @@
 """base/model of the nano profile: tokenizer, corpus, and a Llama pre-trained on it in one pass.
 
 Muon for the layers' matrices, AdamW for the rest, linear decay, loss on the solution only. Same seed and
-threads, same bytes. Deliberately left out: mixed precision, compilation, packing, several devices; at this
-size none of them pays for its start-up.
+threads, same bytes. On one GPU where there is one. Deliberately left out: compilation, packing, several devices; at
+this size none of them pays for its start-up.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     import json
 
     import polars as pl
+    import torch
 
     from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
@@ -46,6 +47,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     task.progress(f"corpus: {len(corpus)} solutions")
 
     model = build_model(config, tokenizer, task.seed)
+    torch.nn.Module.to(model, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     losses = train(model, pairs, config, task.seed, task.progress, Checkpoints.of(task))
     save(model, tokenizer, task.out)
     save_png(
@@ -174,10 +176,14 @@ def train(
     started = time.monotonic()
     model.train()
     parameters = list(model.parameters())
+    # Threads share a batch between cores, which a GPU has no use for.
+    cut = torch.get_num_threads() if model.device.type == "cpu" else 1
     with workers() as pool:
         for update, batch in enumerate(groups[len(losses) :], len(losses) + 1):
-            parts = [batch[i :: torch.get_num_threads()] for i in range(torch.get_num_threads())]
-            share = partial(solution_loss, model, total=sum(len(s) for _, s in batch))
+            parts = [batch[i::cut] for i in range(cut)]
+            share = partial(
+                solution_loss, model, total=sum(len(s) for _, s in batch), autocast=config.autocast
+            )
             losses.append(backward(pool, share, [part for part in parts if part], parameters))
             torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
             optimizer.step()
@@ -194,14 +200,18 @@ def train(
     return losses
 
 
-def solution_loss(model: LlamaForCausalLM, batch: list[Pair], total: int) -> torch.Tensor:
+def solution_loss(
+    model: LlamaForCausalLM, batch: list[Pair], total: int, autocast: bool = False
+) -> torch.Tensor:
     """A share of a batch's loss: summed over its solutions' tokens, divided by those of the whole batch."""
     import torch
 
     ids, labels = collate(batch, model.config.pad_token_id)  # type: ignore[arg-type]
     # No attention mask: padding is on the right, where a causal model never looks.
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1].flatten(0, 1)
-    return torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), reduction="sum") / total
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=autocast):
+        logits = model(input_ids=ids.to(model.device), use_cache=False).logits[:, :-1].flatten(0, 1)
+    targets = labels[:, 1:].flatten().to(model.device)
+    return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum") / total
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

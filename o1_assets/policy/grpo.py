@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ Groups = Callable[[list[str], int], list[list[Rollout]]]
 
 
 class ProcessGRPOTrainer(GRPOTrainer):
-    """groups makes and scores the solutions of an update; chunks: pieces that the pool's threads work on."""
+    """groups makes and scores the solutions of an update; chunks: pieces that a process's share of it is cut into."""
 
     def __init__(self, groups: Groups, pool: ThreadPoolExecutor, chunks: int = 1, **kwargs: Any) -> None:
         self._groups = groups
@@ -74,35 +75,35 @@ class ProcessGRPOTrainer(GRPOTrainer):
                     torch.cat([prompt_ids, completion_ids], dim=1),
                     torch.cat([prompt_mask, completion_mask], dim=1),
                     completion_ids.size(1),
+                    batch_size=-(-len(rollouts) // self._chunks),
                 )[0]
         return batch
 
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """In chunks of rows of similar length: on CPUs shared between the cores (see `parallel`), on a GPU one after
-        the other, so that only one chunk's activations and logits are held. Several processes do without chunks."""
-        if processes() > 1:
-            return super().training_step(model, inputs, num_items_in_batch)
+        """In chunks of rows of similar length: on a process's own CPUs shared between the cores (see `parallel`), on a
+        GPU and where several processes share an update one after the other, so that only one chunk's activations and
+        logits are held."""
         model.train()
-        batch = self._prepare_inputs(inputs)
-        if self.args.device.type != "cpu":
-            return self._one_by_one(model, cut(batch, self._chunks))
+        parts = cut(self._prepare_inputs(inputs), self._chunks)
+        if processes() > 1 or self.args.device.type != "cpu":
+            return self._one_by_one(model, parts)
         parameters = [p for p in model.parameters() if p.requires_grad]
         # The loss is a sum over tokens divided by a number of the whole batch, so chunks add up.
-        loss = backward(
-            self._pool, lambda part: self.compute_loss(model, part), cut(batch, self._chunks), parameters
-        )
+        loss = backward(self._pool, lambda part: self.compute_loss(model, part), parts, parameters)
         self._step += 1
         return torch.tensor(loss)
 
     def _one_by_one(self, model: Any, parts: list[dict[str, torch.Tensor]]) -> torch.Tensor:
-        """The loss is a sum over tokens divided by a number of the whole batch: gradients add up in place."""
+        """Gradients add up in place; processes exchange them once, with the last chunk. All have equally many rows and
+        so chunks, which TRL's gathered figures need."""
         total = torch.zeros((), device=self.args.device)
-        for part in parts:
-            with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part)
-            self.accelerator.backward(loss)
+        for i, part in enumerate(parts, 1):
+            with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):
+                with self.compute_loss_context_manager():
+                    loss = self.compute_loss(model, part)
+                self.accelerator.backward(loss)
             total += loss.detach()
         self._step += 1
         return total

@@ -159,7 +159,7 @@ def train_policy(
             processing_class=tokenizer,
             callbacks=[keep],
             groups=groups,
-            chunks=pieces(config.problems_per_update * config.group_size, config.tuning, config.chunks),
+            chunks=pieces(_problems_here(config) * config.group_size, config.tuning, config.chunks),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
@@ -174,19 +174,25 @@ def _spent(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
 
 
+def _problems_here(config: PolicyConfig) -> int:
+    """This process's share of an update."""
+    from o1_assets.training.processes import share
+
+    return share(config.problems_per_update, "policy.problems_per_update")
+
+
 def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
     """TRL's arguments: one on-policy update a batch, and nothing logged, saved or reported by TRL."""
     import torch
     from trl import GRPOConfig
 
-    from o1_assets.training.processes import share, shared_arguments
+    from o1_assets.training.processes import shared_arguments
     from o1_assets.training.tuning import trainer_arguments
 
-    problems = share(config.problems_per_update, "policy.problems_per_update")
     return GRPOConfig(
         output_dir=str(scratch),
         max_steps=config.updates,
-        per_device_train_batch_size=problems * config.group_size,
+        per_device_train_batch_size=_problems_here(config) * config.group_size,
         num_generations=config.group_size,
         num_iterations=1,
         steps_per_generation=1,

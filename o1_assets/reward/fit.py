@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -49,14 +50,15 @@ def fit(
         optimizer, lambda update: learning_rate_factor(update, updates, config.warmup)
     )
     keep = KeepState(checkpoints or Checkpoints(), after_log=True)
+    own = share(config.batch_size, "batch_size")
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = SharingTrainer(
             pool=pool,
-            cut=pieces(config.batch_size, config.tuning),
+            cut=pieces(own, config.tuning),
             model=model,
             args=TrainingArguments(
                 output_dir=str(scratch),
-                per_device_train_batch_size=share(config.batch_size, "batch_size"),
+                per_device_train_batch_size=own,
                 max_steps=updates,
                 train_sampling_strategy="sequential",
                 logging_steps=LOG_EVERY,
@@ -84,8 +86,8 @@ def fit(
 
 
 class SharingTrainer(Trainer):
-    """A batch's rows go through the model in `cut` pieces, on CPUs at least one for each core (see `parallel`); the
-    gradient is that of the whole. Several processes share a batch too; then each computes its rows in one piece.
+    """A batch's rows, of which each process has its share, go through the model in `cut` pieces, on CPUs at least one
+    for each core (see `parallel`); the gradient is that of the whole.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, cut: int = 1, **kwargs: Any) -> None:
@@ -98,57 +100,46 @@ class SharingTrainer(Trainer):
         inputs: dict[str, torch.Tensor | Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        if processes() > 1:
-            return super().training_step(model, inputs, num_items_in_batch)
-        assert isinstance(model, RewardModel)
+        plain = self.accelerator.unwrap_model(model)
+        assert isinstance(plain, RewardModel)
         model.train()
-        on_cpu = self.args.device.type == "cpu"
-        count = max(self.cut, torch.get_num_threads() if on_cpu else 1)
+        in_threads = processes() == 1 and self.args.device.type == "cpu"
+        count = max(self.cut, torch.get_num_threads() if in_threads else 1)
         parts = [{name: value[i::count] for name, value in inputs.items()} for i in range(count)]
-        parts = [part for part in parts if model.label_weight(part["labels"])]
-        weights = [model.label_weight(part["labels"]) for part in parts]
-        loss_of = [
-            partial(_share, model, part, w / sum(weights)) for part, w in zip(parts, weights, strict=True)
-        ]
-        if not on_cpu:
-            return self._one_by_one(model, parts, [w / sum(weights) for w in weights])
+        if processes() == 1:
+            parts = [part for part in parts if plain.label_weight(part["labels"])]
+        weights = [plain.label_weight(part["labels"]) for part in parts]
+        total = summed(sum(weights)) or 1.0
+        if not in_threads:
+            # Gradients are averaged over the processes, each of which weights its pieces by what all have labelled.
+            return self._one_by_one(model, parts, [weight * processes() / total for weight in weights])
+        loss_of = [partial(_share, plain, part, w / total) for part, w in zip(parts, weights, strict=True)]
         loss = backward(
             self.pool, lambda share: share(), loss_of, [p for p in model.parameters() if p.requires_grad]
         )
         return torch.tensor(loss)
 
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, torch.Tensor | Any],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Gradients are averaged over the processes: each one's mean is weighted by what it has labelled."""
-        if processes() == 1:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        outputs = model(**inputs)
-        weight = self.accelerator.unwrap_model(model).label_weight(inputs["labels"])
-        of_all = weight * processes() / summed(weight)
-        loss = outputs["loss"] * of_all if weight else outputs["logits"].sum() * 0.0
-        return (loss, outputs) if return_outputs else loss
-
     def _one_by_one(
-        self, model: RewardModel, parts: Sequence[dict[str, torch.Tensor]], weights: Sequence[float]
+        self, model: nn.Module, parts: Sequence[dict[str, torch.Tensor]], weights: Sequence[float]
     ) -> torch.Tensor:
-        """On a GPU: only one piece's activations are held at a time, and gradients add up in place."""
+        """Only one piece's activations are held at a time, and gradients add up in place; processes exchange them once,
+        with the last piece."""
         total = torch.zeros((), device=self.args.device)
-        for part, weight in zip(parts, weights, strict=True):
-            part = self._prepare_inputs(part)
-            with self.compute_loss_context_manager():
-                loss = _share(model, part, weight)
-            self.accelerator.backward(loss)
+        for i, (part, weight) in enumerate(zip(parts, weights, strict=True), 1):
+            with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):
+                part = self._prepare_inputs(part)
+                with self.compute_loss_context_manager():
+                    loss = _share(model, part, weight)
+                self.accelerator.backward(loss)
             total += loss.detach()
         return total
 
 
-def _share(model: RewardModel, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:
-    return model(**part)["loss"] * weight
+def _share(model: nn.Module, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:
+    """Without any label the mean of the losses is of nothing: 0, by way of every weight."""
+    outputs = model(**part)
+    loss: torch.Tensor = outputs["loss"] * weight if weight else outputs["logits"].sum() * 0.0
+    return loss
 
 
 def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:

@@ -8,13 +8,18 @@ from typing import Any
 
 import polars as pl
 import pytest
+from safetensors.torch import load_file
+from torch.linalg import matrix_rank
 
-from o1_assets.ablations.expert import ExpertConfig, choose, expert_arm, fine_tune, solve
+from o1_assets.ablations.expert import ExpertConfig, _batch, choose, expert_arm, fine_tune, solve
 from o1_assets.ablations.spent import read_cost
 from o1_assets.artifact import Task
+from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.transformers_engine import TransformersEngine
+from o1_assets.flops import non_embedding_parameters
 from o1_assets.generator.sft import encode
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
+from o1_assets.training.config import LoraConfig, TuningConfig
 from tests.policy.test_make_policy import digests
 from tests.policy.test_train import right_share
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
@@ -84,3 +89,42 @@ def test_a_killed_expert_goes_on_to_the_same_bytes_and_nobody_asks_for_the_answe
     cost = read_cost(folder)
     assert cost["updates"] == 4 and cost["tokens_generated"] == whole.cost.tokens_generated > 0
     assert cost["flops"] == whole.cost.flops > 6 * cost["tokens_trained"] > 0
+
+
+def test_it_is_tuned_as_the_policy_is(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Low-rank updates, in pieces: what is stored is a plain checkpoint in which only the targets changed."""
+    pytest.importorskip("peft", reason="LoRA needs peft: `uv sync --extra lora`")
+    lora = LoraConfig(rank=2, alpha=4, targets=("q_proj", "down_proj"))
+    tuning = TuningConfig(lora=lora, micro_batch=2)
+    config = CONFIG.model_copy(update={"iterations": 4, "tuning": tuning})
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    outcome = expert_arm(Task(inputs, whole, 5, lambda path: pytest.fail(str(path))), config)
+    before, after = (load_file(p / "model.safetensors") for p in (inputs["policy"], whole))
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed == {name for name in before if name.split(".")[-2] in lora.targets}
+    for name in changed:
+        assert matrix_rank(after[name] - before[name], atol=1e-6) <= lora.rank
+    plain = expert_arm(Task(inputs, tmp_path, 5, lambda path: pytest.fail(str(path))), CONFIG)
+    per_token = [
+        (o.cost.flops - 2 * P * (o.cost.tokens_generated + o.cost.tokens_scored)) / o.cost.tokens_trained
+        for P, o in ((parameters(inputs), outcome), (parameters(inputs), plain))
+    ]
+    # The heads of the reward models are parameters too.
+    assert per_token == pytest.approx([4 * parameters(inputs), 6 * parameters(inputs)], rel=0.1)
+    _, folder, _ = killed_then_resumed(expert_arm, config, inputs, tmp_path / "k", monkeypatch, saves=1)
+    assert digests(folder) == digests(whole)
+
+
+def parameters(inputs: dict[str, Path]) -> int:
+    """Of the model that is stored: neither its embeddings nor what trained it."""
+    return non_embedding_parameters(load_causal_lm(inputs["policy"]))
+
+
+def test_an_update_sees_equally_many_rows_in_every_piece() -> None:
+    ten = [None] * 10
+    assert _batch(ten, 1, TuningConfig()) == (10, 1)
+    assert _batch(ten, 1, TuningConfig(micro_batch=4)) == (4, 3)
+    assert _batch(ten, 3, TuningConfig(micro_batch=4)) == (4, 1)

@@ -132,6 +132,21 @@ def test_what_differs_from_today_is_said_and_is_not_broken(store: ArtifactStore)
     assert any(remark.startswith("Python was") for remark in remarks)
 
 
+def test_a_library_that_a_version_asked_for_is_compared_with_todays(store: ArtifactStore) -> None:
+    pytest.importorskip("peft")
+    make_all(store, toy_graph())
+    lora = {"count": 4, "tuning": {"lora": {"rank": 2}}}
+    there = environment(1, config=lora)
+    assert "peft" in there.libraries
+    forge(store, "toy/letters", config=lora, environment=there)
+    today = Today(toy_graph(), environment(1))
+    assert not any(remark.startswith("peft") for remark in audit(store, "toy/letters", today=today).remarks)
+    older = there.model_copy(update={"libraries": {**there.libraries, "peft": "0.1"}})
+    forge(store, "toy/letters", config=lora, environment=older)
+    remarks = audit(store, "toy/letters", today=today).remarks
+    assert [r for r in remarks if r.startswith("peft")] == [f"peft was 0.1, today {there.libraries['peft']}"]
+
+
 def test_other_code_is_named_by_its_commit(store: ArtifactStore) -> None:
     make_all(store, toy_graph())
     there = environment(1).model_copy(update={"git_commit": "c0ffee" * 7, "git_dirty": True})

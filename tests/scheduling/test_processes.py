@@ -12,6 +12,7 @@ import pytest
 
 from o1_assets.launch import command
 from o1_assets.settings import PROJECT
+from tests.scheduling.trainings import IN_PIECES
 
 
 def launch(folder: Path, processes: int) -> subprocess.Popen[str]:
@@ -60,10 +61,25 @@ def test_the_curve_of_a_policy_counts_what_all_of_them_sampled(both: Any) -> Non
 
 @pytest.mark.parametrize("training", ["sft", "prm", "policy"])
 def test_they_end_in_the_same_weights(both: Any, training: str) -> None:
+    one, _, two, _ = both
+    assert apart(one / f"{training}.safetensors", two / f"{training}.safetensors") < 2e-4
+
+
+@pytest.mark.parametrize("training", ["prm", "policy"])
+def test_a_share_that_goes_through_the_model_in_pieces_comes_to_the_same(both: Any, training: str) -> None:
+    one, alone, two, shared = both
+    most = IN_PIECES[training].micro_batch
+    assert most and shared[training]["most_rows"] > most
+    for folder, found in ((one, alone), (two, shared)):
+        assert found[f"{training}_in_pieces"]["most_rows"] == most
+        assert found[f"{training}_in_pieces"]["batches"] == alone[training]["batches"]
+        assert apart(one / f"{training}.safetensors", folder / f"{training}_in_pieces.safetensors") < 2e-4
+
+
+def apart(one: Path, two: Path) -> float:
+    """The largest difference between two of their weights."""
     from safetensors.numpy import load_file
 
-    one, _, two, _ = both
-    alone, shared = (load_file(folder / f"{training}.safetensors") for folder in (one, two))
+    alone, shared = load_file(one), load_file(two)
     assert set(alone) == set(shared)
-    apart = max(float(abs(alone[name] - shared[name]).max()) for name in alone)
-    assert apart < 2e-4
+    return max(float(abs(alone[name] - shared[name]).max()) for name in alone)

@@ -29,6 +29,7 @@ from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
 from o1_assets.policy.train import train_policy
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.train import make_prm
+from o1_assets.training.config import TuningConfig
 from o1_assets.training.processes import gathered, processes, rank
 from tests.policy.world import QUESTIONS, ExactRewards, tiny_policy
 from tests.reward.conftest import make_labels
@@ -43,6 +44,8 @@ POLICY = PolicyConfig(
 )
 SFT = SftConfig(batch_size=8, learning_rate=2e-3)
 PRM = PRMConfig(updates=6, batch_size=4, muon_lr=0.02)
+IN_PIECES = {"prm": TuningConfig(micro_batch=1), "policy": TuningConfig(micro_batch=2)}
+"""Each process's share, of 2 rows and of 12, in 2 pieces and in 6; a policy's share is always cut into 4."""
 
 
 def run(folder: Path) -> None:
@@ -66,25 +69,30 @@ def run(folder: Path) -> None:
     found["sft"] = _trained(folder / "sft", lambda task: make_generator(task, SFT), inputs)
     inputs = {"generator": base, "init": base, "labels_00": labels}
     found["prm"] = _trained(folder / "prm", lambda task: make_prm(task, PRM), inputs)
+    cut = PRM.model_copy(update={"tuning": IN_PIECES["prm"]})
+    found["prm_in_pieces"] = _trained(folder / "prm_in_pieces", lambda task: make_prm(task, cut), inputs)
 
     problems = [{"question": QUESTIONS[i % len(QUESTIONS)]} for i in range(12)]
-    own = copy.deepcopy(model)
-    with _watched() as seen:
-        curve, _, tokens = train_policy(own, tokenizer, ExactRewards(tokenizer), problems, POLICY, 5)
-    found["policy"] = {"batches": seen, "curve": curve, "tokens": tokens}
+    in_pieces = POLICY.model_copy(update={"tuning": IN_PIECES["policy"]})
+    for name, config in (("policy", POLICY), ("policy_in_pieces", in_pieces)):
+        own = copy.deepcopy(model)
+        with _watched() as seen, _most_rows() as most:
+            curve, _, tokens = train_policy(own, tokenizer, ExactRewards(tokenizer), problems, config, 5)
+        found[name] = {"batches": seen, "curve": curve, "tokens": tokens, "most_rows": max(most)}
+        if rank() == 0:
+            weights = {name: value.contiguous().clone() for name, value in own.state_dict().items()}
+            weights.pop("lm_head.weight", None)  # tied
+            save_file(weights, folder / f"{name}.safetensors")
     if rank() == 0:
-        weights = {name: value.contiguous().clone() for name, value in own.state_dict().items()}
-        weights.pop("lm_head.weight", None)  # tied
-        save_file(weights, folder / "policy.safetensors")
         (folder / "trainings.json").write_text(json.dumps(found))
 
 
 def _trained(to: Path, train: Callable[[Task], Any], inputs: dict[str, Path]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as out, _watched() as seen:
+    with tempfile.TemporaryDirectory() as out, _watched() as seen, _most_rows() as most:
         outcome = train(Task(inputs, Path(out), 5, _no_engine))
         if rank() == 0:
             Path(out, "model.safetensors").rename(to.with_suffix(".safetensors"))
-    return {"figures": outcome.figures, "batches": seen}
+    return {"figures": outcome.figures, "batches": seen, "most_rows": max(most)}
 
 
 @contextmanager
@@ -105,6 +113,22 @@ def _watched() -> Iterator[list[list[Any]]]:
         yield seen
     finally:
         Trainer.get_batch_samples = draw
+
+
+@contextmanager
+def _most_rows() -> Iterator[list[int]]:
+    """How many sequences went through a model at once, each time that it was trained on some."""
+    found: list[int] = []
+
+    def note(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
+        if isinstance(module, torch.nn.Embedding) and module.training and torch.is_grad_enabled():
+            found.append(len(arguments[0]))
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(note)
+    try:
+        yield found
+    finally:
+        hook.remove()
 
 
 def _rows(ids: torch.Tensor) -> list[str]:

@@ -66,6 +66,17 @@ def test_a_run_that_cannot_end_well_does_not_begin(tmp_path: Path) -> None:
     assert not lock.busy()
 
 
+def test_what_a_run_needs_is_asked_once(tmp_path: Path) -> None:
+    """`o1 run` has asked before it hands its steps out under its own lock."""
+    lock, asked = RunLock(tmp_path / "run.lock"), list[set[str]]()
+    outer = _Exclusive(Inner(lock), lock, check=asked.append)
+    with lock.hold("o1 run"), lock.lend():
+        assert list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), PLAN)) == [True]
+    assert asked == []
+    list(outer.execute(context(dg.DagsterRunStatus.STARTED, []), PLAN))
+    assert asked == [{"r00/prm"}]
+
+
 def test_what_is_tidied_before_a_run_is_tidied_under_the_lock(tmp_path: Path) -> None:
     lock, busy = RunLock(tmp_path / "run.lock"), list[bool]()
     outer = _Exclusive(Inner(lock), lock, lambda instance: busy.append(lock.busy()))

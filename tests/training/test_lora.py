@@ -111,7 +111,9 @@ def test_what_samples_a_model_in_training_reads_its_updates(inputs: dict[str, Pa
     engine = TransformersEngine(model, load_tokenizer(inputs["base"]))
     asked = ([[5, 6, 7]] * 8, SamplingParams(12), range(8))
     before = [sample.logprobs for sample in engine.sample(*asked)]
+    counted = engine.parameters
     finish(model, CONFIG.tuning)
+    assert counted == TransformersEngine(model, engine.tokenizer).parameters, "FLOPs are the merged model's"
     after = [sample.logprobs for sample in TransformersEngine(model, engine.tokenizer).sample(*asked)]
     for with_updates, merged in zip(before, after, strict=True):
         assert with_updates == pytest.approx(merged, abs=1e-3)
