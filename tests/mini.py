@@ -21,7 +21,8 @@ MINI = (
     "ablations.seeds=2 ablations.judge.problems=6 ablations.judge.samples=2 ablations.judge.subsets=5 "
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
     "ablations.search_in_rl.problems_per_update=4 "
-    "ablations.rounds.rounds=1 ablations.rounds.prm_updates=2 ablations.rounds.policy_updates=1 "
+    'ablations.rounds.arms=["rounds","fixed_selector"] ablations.rounds.rounds=1 '
+    "ablations.rounds.prm_updates=2 ablations.rounds.policy_updates=1 "
     "ablations.rounds.pool_solutions=8 ablations.rounds.best_of=4 ablations.versions.best_of=4 "
     "ablations.versions.subsets=5 ablations.versions.resamples=20 ablations.kinds.samples=4 "
     "ablations.kinds.corpus_solutions=200 ablations.kinds.least=1"

@@ -41,7 +41,7 @@ def arm(artifact: Artifact, config: ArmConfig, known: Known) -> Estimate:
     if config.reinforce:
         once = policies.policy(artifact, config.policy, known)
         cost = sum((once.cost for _ in range(rounds)), cost)
-        stored += rounds * known.checkpoint()
+        stored += known.checkpoint()
     return Estimate(cost=cost, stored=stored)
 
 

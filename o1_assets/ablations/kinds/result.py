@@ -84,7 +84,7 @@ def kind_table(
 
 
 def matrix(found: pl.DataFrame, model: str, kinds: Sequence[str], rounds: Sequence[int]) -> Floats:
-    """[2 + kinds, rounds]: share found, of all errors together, of what is right, and of each kind; NaN where there is no error."""
+    """[2 + kinds, rounds]: share found of all errors, of what is right, and of each kind; NaN where there is none."""
     shares = {
         (row["kind"], row["version"]): row["found"]
         for row in found.filter(pl.col("model") == model).iter_rows(named=True)

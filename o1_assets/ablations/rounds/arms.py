@@ -1,11 +1,11 @@
-"""The arms: rounds as the profile has them, and five controls that each leave one thing out."""
+"""The arms: rounds as the profile has them, and five ways that each leave one thing out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from o1_assets.ablations.rounds.config import ArmConfig
+from o1_assets.ablations.rounds.config import ArmConfig, ArmName
 from o1_assets.labels.config import LabelBatchesConfig
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ class Way:
     newest_selects: bool = True
 
 
-CONTROL = "rounds"
-WAYS: dict[str, Way] = {
-    CONTROL: Way("each round: the newest policy samples, the newest PRM selects, labels, PRM, RL"),
+WAYS: dict[ArmName, Way] = {
+    "rounds": Way("each round: the newest policy samples, the newest PRM selects, labels, PRM, RL"),
     "at_once": Way(
         "all labels at once, selected by PRM v0 from baby-o1 v0's samples; then as many PRM and RL updates",
         at_once=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.ablations.arms import ArmWords
 from o1_assets.ablations.experiment import PART
 from o1_assets.ablations.rounds.arms import WAYS, arm_config
 from o1_assets.ablations.rounds.loop import make_arm
@@ -21,6 +22,7 @@ POOL = "eval/generator"
 def artifacts(profile: Profile) -> list[Artifact]:
     """Each arm and seed, and the result. Equal seeds draw equal problems."""
     seeds = range(profile.ablations.seeds)
+    ways = {name: WAYS[name] for name in profile.ablations.rounds.arms}
     arms = {
         f"{name}_{seed}": Artifact(
             key=f"{GROUP}/{name}_{seed}",
@@ -41,14 +43,14 @@ def artifacts(profile: Profile) -> list[Artifact]:
             resource_class=profile.model_class,
             part=PART,
         )
-        for name, way in WAYS.items()
+        for name, way in ways.items()
         for seed in seeds
     }
     result = Artifact(
         key=f"{GROUP}/result",
         compute=make_rounds_result,
         config=RoundsResultConfig(
-            arms={name: way.says for name, way in WAYS.items()},
+            arms=tuple(ArmWords(name=name, says=way.says) for name, way in ways.items()),
             seeds=profile.ablations.seeds,
             rounds=profile.ablations.rounds,
             judge=profile.ablations.judge,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from pydantic import Field
 
 from o1_assets.artifact import StageConfig
@@ -10,10 +12,13 @@ from o1_assets.policy.config import PolicyConfig
 from o1_assets.reward.config import PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 
+ArmName = Literal["rounds", "at_once", "uniform", "labels_without_rl", "rl_without_labels", "fixed_selector"]
+
 
 class RoundsConfig(StageConfig):
     """What is not said here is as in the profile's own later rounds."""
 
+    arms: tuple[ArmName, ...] = Field(get_args(ArmName), min_length=1, description="the first is the control")
     rounds: int = Field(4, ge=1, le=10, description="rounds after the finished run's round 0, of every arm")
     prm_updates: int = Field(60, gt=0, description="of the PRM, a round; equal in all arms that label")
     policy_updates: int = Field(8, gt=0, description="of RL, a round; equal in all arms with RL")

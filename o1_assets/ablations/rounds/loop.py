@@ -3,8 +3,8 @@
 Every stage is the round's own compute function on a sub-folder. The ORM stays that of round 0 in all arms: outcomes
 cost no labels, so training it on would add to every arm alike what is not the question.
 
-Writes rNN/prm and rNN/policy (checkpoints, where the arm trains them), rounds.parquet (round, stage, figure, value)
-and cost.json.
+Writes rNN/prm of every round and the last rNN/policy (checkpoints, where the arm trains them), rounds.parquet (round,
+stage, figure, value) and cost.json.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def make_arm(task: Task, config: ArmConfig) -> Outcome:
                 if config.reinforce:
                     arm.reinforce(k)
         for stage in stages.figures:
-            if stage.endswith(("/prm", "/policy")):
+            if stage.endswith("/prm") or stage == f"r{config.rounds:02d}/policy":
                 ignored = shutil.ignore_patterns("plots", "curve.parquet")
                 shutil.copytree(stages.folder / "done" / stage / "out", task.out / stage, ignore=ignored)
         records = records_of(stages.figures)

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.charts import arms_chart
 from o1_assets.ablations.config import JudgeConfig
-from o1_assets.ablations.intervals import Floats, Interval
-from o1_assets.ablations.measures import mean_parts
+from o1_assets.ablations.intervals import Floats
+from o1_assets.ablations.measures import f1, mean_parts, share
 from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
-from o1_assets.ablations.rounds.arms import CONTROL
 from o1_assets.ablations.rounds.compare import arms_table, combine_of, stacked, steadiness
 from o1_assets.ablations.rounds.config import RoundsConfig
 from o1_assets.ablations.rounds.judge import (
@@ -38,17 +39,25 @@ from o1_assets.seeds import derive_seed
 
 TITLE = "Rounds of labels against controls"
 QUESTION = "What do the rounds do: new labels, their choice, their order, and RL between them?"
-FIXED = "fixed_selector"
+RETRAINED, FIXED = "rounds", "fixed_selector"
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED, plots.SKY, plots.GREY)
 
 
 class RoundsResultConfig(StageConfig):
-    """arms: name -> what it does; the first is what the others are compared with."""
+    """arms: the first is what the others are compared with."""
 
-    arms: dict[str, str]
+    arms: tuple[ArmWords, ...]
     seeds: int
     rounds: RoundsConfig
     judge: JudgeConfig
+
+    @property
+    def names(self) -> list[str]:
+        return [arm.name for arm in self.arms]
+
+    @property
+    def control(self) -> str:
+        return self.names[0]
 
 
 def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
@@ -57,7 +66,7 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
     problems = held_out(test, config.judge.problems)
     prompts = prompts_by(task, task.inputs["policy"], test, config.judge)
-    names = [f"{arm}_{seed}" for seed in range(config.seeds) for arm in config.arms]
+    names = [f"{arm}_{seed}" for seed in range(config.seeds) for arm in config.names]
     last = config.rounds.rounds
     parts: dict[str, dict[str, Floats]] = {name: {} for name in names}
     cost, fresh = Cost(), {}
@@ -86,13 +95,13 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
 
     measured = {
         measure: {
-            arm: stacked([parts[f"{arm}_{s}"][measure] for s in range(config.seeds)]) for arm in config.arms
+            arm: stacked([parts[f"{arm}_{s}"][measure] for s in range(config.seeds)]) for arm in config.names
         }
         for measure in parts[names[0]]
     }
     _raw(parts).write_parquet(task.out / "measured.parquet")
     seed = derive_seed(task.seed, "bootstrap")
-    table = arms_table(measured, CONTROL, config.judge.resamples, seed)
+    table = arms_table(measured, config.control, config.judge.resamples, seed)
     result = _result(task, config, table, by_round, seed)
     write_result(task.out, result)
     figures = {
@@ -134,39 +143,29 @@ def _of_every_round(
 def _result(
     task: Task, config: RoundsResultConfig, table: pl.DataFrame, by_round: ByRound, seed: int
 ) -> Result:
-    rounds = range(config.rounds.rounds + 1)
     curves = _curves(config, by_round)
-    steady = {
-        measure: steadiness(
-            *(
-                [np.stack([by_round[f"{arm}_{s}"][k][measure] for s in range(config.seeds)]) for k in rounds]
-                for arm in (CONTROL, FIXED)
-            ),
-            combine=combine_of(measure)
-            if measure == STEP_F1
-            else (lambda sums: 1 - combine_of(FOOLED_POOL)(sums)),
-            resamples=min(config.judge.resamples, 500),
-            seed=seed,
-        )
-        for measure in curves["measure"].unique(maintain_order=True)
-    }
+    best = f"best of {config.rounds.best_of}, GPT*'s samples"
+    shown = {"pass_at_1": "pass@1", "best_of": best}
     return Result(
         name="rounds",
         title=TITLE,
         question=QUESTION,
-        claims=[*_contrasts(config, table), *_steady_claims(steady)],
+        claims=[*_contrasts(config, table, list(shown.values())), *_steadiness(config, by_round, seed)],
         tables={
             "arms": Table("Every arm after its last round, and its difference to the rounds.", table),
             "curves": Table("Every round's PRM on one fixed pool, mean over seeds.", curves),
             "spent": Table("What an arm labelled, trained and spent, mean over seeds.", _spent(task, config)),
         },
         charts={
-            name: _chart(curves, measure, f"{title}, by round")
-            for name, measure, title in (
-                ("step_f1", STEP_F1, "Step F1 on a fixed pool"),
-                ("fooled", FOOLED_POOL, "Wrong answers that fool the PRM, fixed pool"),
-            )
-            if measure in curves["measure"]
+            **{name: _arms_chart(table, measure) for name, measure in shown.items()},
+            **{
+                name: _chart(curves, measure, f"{title}, by round")
+                for name, measure, title in (
+                    ("step_f1", STEP_F1, "Step F1 on a fixed pool"),
+                    ("fooled", FOOLED_POOL, "Wrong answers that fool the PRM, fixed pool"),
+                )
+                if measure in curves["measure"]
+            },
         },
         notes=[
             f"{config.rounds.rounds} rounds from the finished run's round 0, {config.seeds} seeds; the seeds vary the "
@@ -182,43 +181,71 @@ def _result(
     )
 
 
-def _contrasts(config: RoundsResultConfig, table: pl.DataFrame) -> list[Claim]:
-    """What the rounds gain on each control: minus the difference in the table."""
-    measures = {"pass@1": "pass@1", f"best of {config.rounds.best_of}, GPT*'s samples": "best_of"}
-    claims = []
-    for row in table.filter(pl.col("arm") != CONTROL).iter_rows(named=True):
-        if row["measure"] in measures:
-            value, low, high = (row[c] for c in (f"minus {CONTROL}", "difference, low", "difference, high"))
-            claims.append(
-                Claim(
-                    f"rounds_minus_{row['arm']}_{measures[row['measure']]}",
-                    f"Rounds against {row['arm']} ({config.arms[row['arm']]}): {row['measure']}.",
-                    None if value is None else -value,
-                    None if high is None else -high,
-                    None if low is None else -low,
-                )
+def _contrasts(config: RoundsResultConfig, table: pl.DataFrame, measures: list[str]) -> list[Claim]:
+    """What the control gains on each other arm: minus the difference in the table."""
+    claims, says = [], {arm.name: arm.says for arm in config.arms}
+    rows = table.filter((pl.col("arm") != config.control) & pl.col("measure").is_in(measures))
+    for row in rows.iter_rows(named=True):
+        value, low, high = (
+            row[c] for c in (f"minus {config.control}", "difference, low", "difference, high")
+        )
+        short = "pass@1" if row["measure"] == "pass@1" else "best_of"
+        claims.append(
+            Claim(
+                f"{config.control}_minus_{row['arm']}_{short}",
+                f"{config.control} minus {row['arm']} ({says[row['arm']]}): {row['measure']}.",
+                None if value is None else -value,
+                None if high is None else -high,
+                None if low is None else -low,
+                unit="points",
             )
+        )
     return claims
 
 
-def _steady_claims(steady: Mapping[str, Interval | None]) -> list[Claim]:
-    return [
-        Claim(
-            f"selector_falls_{'step_f1' if measure == STEP_F1 else 'fooled'}",
-            "Retraining the selector every round makes the rounds unsteady and gains nothing (Lightman et al. 2023, "
-            f"4.2): falls of the curve of {measure}, retrained minus fixed.",
-            found and found.mean,
-            found and found.low,
-            found and found.high,
-            better="lower",
+def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> list[Claim]:
+    """None where one of the two arms was not asked for."""
+    if not {RETRAINED, FIXED} <= set(config.names):
+        return []
+    claims = []
+    for measure in by_round[f"{FIXED}_0"][0]:
+        of_arms = (
+            [
+                np.stack([by_round[f"{arm}_{s}"][k][measure] for s in range(config.seeds)])
+                for k in range(config.rounds.rounds + 1)
+            ]
+            for arm in (RETRAINED, FIXED)
         )
-        for measure, found in steady.items()
-    ]
+        combine = f1 if measure == STEP_F1 else spared
+        found = steadiness(*of_arms, combine, min(config.judge.resamples, 500), seed)
+        claims.append(
+            Claim(
+                f"selector_falls_{'step_f1' if measure == STEP_F1 else 'fooled'}",
+                "Retraining the selector every round makes the rounds unsteady (Lightman et al. 2023, 4.2): falls of "
+                f"the curve of {measure}, retrained minus fixed; above 0 they were right.",
+                found and found.mean,
+                found and found.low,
+                found and found.high,
+                better="lower",
+                unit="points",
+            )
+        )
+    return claims
+
+
+def spared(sums: Floats) -> float:
+    """Of the wrong answers, those that do not fool: a curve that should rise."""
+    return 1 - share(sums)
+
+
+def _arms_chart(table: pl.DataFrame, measure: str) -> Chart:
+    rows = table.filter(pl.col("measure") == measure).with_columns(mean=pl.col("value")).to_dicts()
+    return Chart(*arms_chart(rows, TITLE))
 
 
 def _curves(config: RoundsResultConfig, by_round: ByRound) -> pl.DataFrame:
     rows = []
-    for arm in config.arms:
+    for arm in config.names:
         for k in range(config.rounds.rounds + 1):
             for measure in by_round[f"{arm}_0"][k]:
                 values = [
@@ -254,7 +281,7 @@ def _chart(curves: pl.DataFrame, measure: str, title: str) -> Chart:
 
 def _spent(task: Task, config: RoundsResultConfig) -> pl.DataFrame:
     rows = []
-    for arm in config.arms:
+    for arm in config.names:
         for s in range(config.seeds):
             folder = task.inputs[f"{arm}_{s}"]
             records = pl.read_parquet(folder / RECORDS)

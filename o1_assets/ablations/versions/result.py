@@ -109,6 +109,7 @@ def _fooled_claim(
         found and found.high,
         FOOLED_TARGET,
         "lower",
+        "number",
     )
 
 
@@ -124,6 +125,7 @@ def _error_claim(generator: Path, policy: Path, last: int, config: VersionsConfi
         found and found.high,
         ERROR_TARGET,
         "lower",
+        "number",
     )
 
 
