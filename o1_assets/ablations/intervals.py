@@ -68,6 +68,11 @@ def interval_of(
     return Interval(float(value), float(low), float(high), float(known.std()))
 
 
+def bounds(found: Interval | None) -> tuple[float | None, float | None, float | None]:
+    """mean, low and high; all None where there is none."""
+    return (None, None, None) if found is None else (found.mean, found.low, found.high)
+
+
 def simplest_unbeaten(values: dict[str, Floats], resamples: int, seed: int) -> str:
     """The first of the arms that no other is better than by more than noise: the interval of the difference is above
     0. Arms come from the simplest to the most complicated."""

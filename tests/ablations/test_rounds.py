@@ -16,6 +16,7 @@ from o1_assets.ablations.rounds.config import ArmConfig
 from o1_assets.ablations.rounds.loop import make_arm, newest, share_of_new
 from o1_assets.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.profiles.load import load_profile
+from o1_assets.reward.config import PRMConfig
 
 ROUNDS = 3
 PROFILE = load_profile("nano", f"ablations.rounds.rounds={ROUNDS}")
@@ -133,8 +134,9 @@ def test_a_control_leaves_out_what_it_says(
 def test_labels_at_once_are_trained_on_as_often_as_in_rounds(calls: list[Call], tmp_path: Path) -> None:
     config = configs()["at_once"]
     run(tmp_path / "out", config)
-    share = next(c for stage, c, _ in calls if stage == "prm").newest_share  # type: ignore[attr-defined]
-    assert share == share_of_new(config.prm.newest_share, 12, 1, ROUNDS)
+    (prm, *_) = (c for stage, c, _ in calls if stage == "prm")
+    assert isinstance(prm, PRMConfig)
+    assert prm.newest_share == share_of_new(config.prm.newest_share, 12, 1, ROUNDS)
     assert share_of_new(0.3, 100, 50, 1) == pytest.approx(0.3)
     assert share_of_new(0.3, 100, 50, 2) == pytest.approx((0.3 + 0.3 + 0.7 / 3) / 2)
 

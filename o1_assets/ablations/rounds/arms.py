@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.rounds.config import ArmConfig, ArmName
-from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -47,7 +47,7 @@ def arm_config(profile: Profile, way: Way) -> ArmConfig:
     if way.at_once:
         solutions = solutions.model_copy(update={"problems": solutions.problems * sizes.rounds})
         selection = selection.model_copy(update={"solutions": selection.solutions * sizes.rounds})
-    machine = "oracle" if profile.annotator == "human" else profile.annotator
+    machine: AnnotatorName = "oracle" if profile.annotator == "human" else profile.annotator
     return ArmConfig(
         label=way.label,
         reinforce=way.reinforce,

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from o1_assets.ablations.intervals import Floats, Interval, interval_of
+from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of
 from o1_assets.ablations.measures import f1, share
 from o1_assets.ablations.rounds.judge import STEP_F1
 
+Ints = NDArray[np.int64]
 Combine = Callable[[Floats], float]
 
 
@@ -45,25 +47,16 @@ def arms_table(
         for arm, parts in arms.items():
             found = interval_of(parts, combine, resamples, seed)
             against = difference(parts, arms[control], combine, resamples, seed) if arm != control else None
-            rows.append(
-                {
-                    "measure": measure,
-                    "arm": arm,
-                    "value": found and found.mean,
-                    "low": found and found.low,
-                    "high": found and found.high,
-                    f"minus {control}": against and against.mean,
-                    "difference, low": against and against.low,
-                    "difference, high": against and against.high,
-                }
-            )
+            names = ("value", "low", "high", f"minus {control}", "difference, low", "difference, high")
+            values = (*bounds(found), *bounds(against))
+            rows.append({"measure": measure, "arm": arm, **dict(zip(names, values, strict=True))})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def falls(values: Sequence[float]) -> float:
-    """How much a curve that should rise falls, all rounds together; 0 for one that never does."""
+    """How much a curve that should rise falls, all rounds together; 0 for one that never does, NaN where a value is."""
     steps = np.diff(np.asarray(values, dtype=np.float64))
-    return float(-steps[steps < 0].sum())
+    return float(np.maximum(-steps, 0.0).sum())
 
 
 def steadiness(
@@ -77,17 +70,16 @@ def steadiness(
     own, other = np.stack(retrained), np.stack(fixed)  # [rounds, seeds, problems, values]
     seeds, problems = own.shape[1:3]
 
-    def unsteadiness(parts: Floats, drawn: Floats) -> float:
-        curves = parts[:, :, drawn.astype(int)].sum(2)
+    def unsteadiness(parts: Floats, drawn: Ints) -> float:
+        curves = parts[:, :, drawn].sum(2)
         return float(
             np.mean(
                 [falls([combine(curves[k, s]) for k in range(len(parts))]) for s in range(parts.shape[1])]
             )
         )
 
-    def of(chosen: Floats, drawn: Floats) -> float:
-        which = chosen.astype(int)
-        return unsteadiness(own[:, which], drawn) - unsteadiness(other[:, which], drawn)
+    def of(chosen: Ints, drawn: Ints) -> float:
+        return unsteadiness(own[:, chosen], drawn) - unsteadiness(other[:, chosen], drawn)
 
     value = of(np.arange(seeds), np.arange(problems))
     if np.isnan(value):
@@ -100,5 +92,7 @@ def steadiness(
         ]
     )
     found = found[~np.isnan(found)]
+    if not len(found):
+        return None
     low, high = np.quantile(found, [0.025, 0.975])
     return Interval(value, float(low), float(high), float(found.std()))

@@ -14,7 +14,7 @@ import polars as pl
 from o1_assets.ablations.arms import ArmWords
 from o1_assets.ablations.charts import arms_chart
 from o1_assets.ablations.config import JudgeConfig
-from o1_assets.ablations.intervals import Floats
+from o1_assets.ablations.intervals import Floats, bounds
 from o1_assets.ablations.measures import f1, mean_parts, share
 from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
 from o1_assets.ablations.rounds.compare import arms_table, combine_of, stacked, steadiness
@@ -223,9 +223,7 @@ def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> lis
                 f"selector_falls_{'step_f1' if measure == STEP_F1 else 'fooled'}",
                 "Retraining the selector every round makes the rounds unsteady (Lightman et al. 2023, 4.2): falls of "
                 f"the curve of {measure}, retrained minus fixed; above 0 they were right.",
-                found and found.mean,
-                found and found.low,
-                found and found.high,
+                *bounds(found),
                 better="lower",
                 unit="points",
             )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.ablations.intervals import Floats, Interval, interval_of
+from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of
 from o1_assets.ablations.measures import f1, fooled_on_pool_parts, mean_parts, share, step_parts
 from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
 from o1_assets.ablations.rounds.judge import best_of, first_samples
@@ -58,11 +58,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
         }
         row: dict[str, Any] = {"round": k, "fooled, fresh samples": evaluation["fooled_fresh"]}
         for name, found in measured.items():
-            row |= {
-                name: found and found.mean,
-                f"{name}, low": found and found.low,
-                f"{name}, high": found and found.high,
-            }
+            row |= dict(zip((name, f"{name}, low", f"{name}, high"), bounds(found), strict=True))
         rows.append(row)
     table = pl.DataFrame(rows, infer_schema_length=None)
     first, last = rounds[0], rounds[-1]
@@ -104,9 +100,7 @@ def _fooled_claim(
     return Claim(
         "fooled_rate_ratio",
         f"Wrong answers of a fixed pool that fool PRM v{last}, divided by those that fool v{first}.",
-        found and found.mean,
-        found and found.low,
-        found and found.high,
+        *bounds(found),
         FOOLED_TARGET,
         "lower",
         "number",
@@ -120,9 +114,7 @@ def _error_claim(generator: Path, policy: Path, last: int, config: VersionsConfi
     return Claim(
         "pass@1_error_ratio",
         f"Sampled errors of baby-o1 v{last}, divided by those of GPT*.",
-        found and found.mean,
-        found and found.low,
-        found and found.high,
+        *bounds(found),
         ERROR_TARGET,
         "lower",
         "number",
