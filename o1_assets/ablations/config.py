@@ -5,12 +5,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.ablations.active.config import ActiveConfig
-from o1_assets.ablations.scale.config import ScaleConfig
 from o1_assets.ablations.chains.config import ChainsConfig
+from o1_assets.ablations.kinds.config import KindsConfig
 from o1_assets.ablations.pools.config import PoolsConfig
 from o1_assets.ablations.rl.config import RLConfig
-from o1_assets.ablations.verifiers.config import VerifiersConfig
+from o1_assets.ablations.rounds.config import RoundsConfig
+from o1_assets.ablations.scale.config import ScaleConfig
 from o1_assets.ablations.two_curves.config import TwoCurvesConfig
+from o1_assets.ablations.verifiers.config import VerifiersConfig
+from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -57,3 +60,6 @@ class AblationsConfig(StageConfig):
     rl: RLConfig = RLConfig()
     chains: ChainsConfig = ChainsConfig()
     two_curves: TwoCurvesConfig = TwoCurvesConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    versions: VersionsConfig = VersionsConfig()
+    kinds: KindsConfig = KindsConfig()

@@ -10,6 +10,12 @@ from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
 from o1_assets.ablations.chains.result import ChainsResultConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.kinds.config import KindsResultConfig
+from o1_assets.ablations.pools.config import OodConfig, PoolConfig
+from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
+from o1_assets.ablations.rl.result import RLResultConfig
+from o1_assets.ablations.rounds.config import ArmConfig
+from o1_assets.ablations.rounds.result import RoundsResultConfig
 from o1_assets.ablations.scale.judge import JudgedConfig
 from o1_assets.ablations.scale.result import ScaleResultConfig
 from o1_assets.ablations.scale.stages import (
@@ -18,11 +24,9 @@ from o1_assets.ablations.scale.stages import (
     SizedORMConfig,
     SizedPRMConfig,
 )
-from o1_assets.ablations.pools.config import OodConfig, PoolConfig
-from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
-from o1_assets.ablations.rl.result import RLResultConfig
-from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.ablations.two_curves.config import TwoCurvesConfig
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -30,6 +34,7 @@ from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.source import ImportedConfig
 from o1_assets.plan import (
+    ablation_rounds,
     ablations,
     active,
     base,
@@ -99,6 +104,10 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ScoresConfig: verifiers.scores,
     VerifiersResultConfig: verifiers.result,
     TwoCurvesConfig: ablations.two_curves,
+    ArmConfig: ablation_rounds.arm,
+    RoundsResultConfig: ablation_rounds.result,
+    VersionsConfig: ablation_rounds.versions,
+    KindsResultConfig: ablation_rounds.kinds,
 }
 
 

@@ -18,7 +18,6 @@ def arms(settings: str = "") -> dict[str, Estimate]:
     return {
         key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
     }
-    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +98,8 @@ def test_active_learning_trains_at_every_size_and_replays_only_where_labels_are_
     assert trained("scratch_uniform") == trained("scratch_uncertain") < trained("added_uncertain")
     alone = trained("added_uncertain", "ablations.active.newest_share=1")
     assert alone == trained("scratch_uncertain")
+
+
 def test_a_model_of_another_size_costs_by_its_parameters() -> None:
     made = plan(parts=("ablations",)).made
     for stage in ("base", "generator", "prm", "prm_plain", "orm", "judged"):
@@ -108,6 +109,8 @@ def test_a_model_of_another_size_costs_by_its_parameters() -> None:
     with_feature, without = (made[f"ablations/scale/p2m_{stage}_0"].cost for stage in ("prm", "prm_plain"))
     assert with_feature.tokens_scored > without.tokens_scored
     assert with_feature.tokens_trained == without.tokens_trained
+
+
 def test_an_arm_of_rl_is_read_by_both_reward_models_and_written_chains_cost_nothing() -> None:
     made = plan(parts=("ablations",)).made
     rl = {

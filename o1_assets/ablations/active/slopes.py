@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from o1_assets.ablations.intervals import Floats, Interval, interval, interval_of
+from o1_assets.ablations.intervals import Floats, Interval, interval, interval_of_means
 
 DOUBLINGS = 10.0
 """A label efficiency beyond a factor of 2**10 either way is not told from that factor."""
@@ -49,8 +49,8 @@ def compare(
     gained: Floats = np.asarray(own.mean(0) - uniform.mean(0), dtype=np.float64)
     return Compared(
         slope,
-        interval_of(lambda a, b: a / b if b else np.inf, (rises, uniform_rises), resamples, seed),
-        interval_of(lambda gain, b: _factor(gain, b, apart), (gained, uniform_rises), resamples, seed),
+        interval_of_means(lambda a, b: a / b if b else np.inf, (rises, uniform_rises), resamples, seed),
+        interval_of_means(lambda gain, b: _factor(gain, b, apart), (gained, uniform_rises), resamples, seed),
     )
 
 
