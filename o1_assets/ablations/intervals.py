@@ -41,7 +41,7 @@ def interval(values: Floats, resamples: int, seed: int) -> Interval:
     return Interval(float(values.mean()), float(low), float(high), float(means.std()))
 
 
-def interval_of(
+def interval_of_sums(
     parts: Floats, combine: Callable[[Floats], float], resamples: int, seed: int
 ) -> Interval | None:
     """Of a figure that is no mean over problems, a ratio of sums say.
