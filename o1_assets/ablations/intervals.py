@@ -49,7 +49,7 @@ def interval_of_means(
     return Interval(found, float(low), float(high), float(drawn.std()))
 
 
-def interval_of(
+def interval_of_sums(
     parts: Floats, combine: Callable[[Floats], float], resamples: int, seed: int
 ) -> Interval | None:
     """Of a figure that is no mean over problems, a ratio of sums say.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from o1_assets.ablations.heat_map import heat_map_png
-from o1_assets.ablations.intervals import interval, interval_of
+from o1_assets.ablations.intervals import interval, interval_of_sums
 from o1_assets.ablations.many import load_many, read_all
 from o1_assets.ablations.measures import (
     f1,
@@ -52,7 +52,7 @@ def test_step_f1_is_that_of_the_evaluations() -> None:
 def test_an_interval_of_a_mean_is_the_interval_of_the_mean() -> None:
     values = np.random.default_rng(0).random((3, 40))
     parts = np.stack([mean_parts(one) for one in values])
-    own, other = interval_of(parts, share, 400, 7), interval(values, 400, 7)
+    own, other = interval_of_sums(parts, share, 400, 7), interval(values, 400, 7)
     assert own is not None
     assert (own.mean, own.low, own.high) == pytest.approx((other.mean, other.low, other.high))
 
@@ -62,13 +62,13 @@ def test_a_ratios_interval_covers_it_over_problems_alone() -> None:
     for _ in range(100):
         size = rng.integers(1, 20, 60).astype(float)
         hits = rng.binomial(size.astype(int), 0.3)
-        found = interval_of(np.stack([hits, size], axis=1)[None], share, 200, 0)
+        found = interval_of_sums(np.stack([hits, size], axis=1)[None], share, 200, 0)
         assert found is not None
         inside += found.low <= 0.3 <= found.high
     assert 88 <= inside <= 100
-    assert interval_of(np.zeros((1, 5, 2)), share, 10, 0) is None
+    assert interval_of_sums(np.zeros((1, 5, 2)), share, 10, 0) is None
     with pytest.raises(ValueError, match="two problems, not 1"):
-        interval_of(np.zeros((3, 1, 2)), share, 10, 0)
+        interval_of_sums(np.zeros((3, 1, 2)), share, 10, 0)
 
 
 def test_a_worse_arm_is_shown_worse_and_the_control_has_no_difference() -> None:

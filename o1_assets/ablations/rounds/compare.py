@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of
+from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of_sums
 from o1_assets.ablations.measures import f1, share
 from o1_assets.ablations.rounds.judge import STEP_F1
 
@@ -28,7 +28,7 @@ def stacked(parts: Sequence[Floats]) -> Floats:
 def difference(own: Floats, other: Floats, combine: Combine, resamples: int, seed: int) -> Interval | None:
     """Of own minus other, on the same seeds and problems."""
     width = own.shape[2]
-    return interval_of(
+    return interval_of_sums(
         np.concatenate([own, other], axis=2),
         lambda sums: combine(sums[:width]) - combine(sums[width:]),
         resamples,
@@ -45,7 +45,7 @@ def arms_table(
     for measure, arms in measured.items():
         combine = combine_of(measure)
         for arm, parts in arms.items():
-            found = interval_of(parts, combine, resamples, seed)
+            found = interval_of_sums(parts, combine, resamples, seed)
             against = difference(parts, arms[control], combine, resamples, seed) if arm != control else None
             names = ("value", "low", "high", f"minus {control}", "difference, low", "difference, high")
             values = (*bounds(found), *bounds(against))

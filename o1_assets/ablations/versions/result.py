@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of
+from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of_sums
 from o1_assets.ablations.measures import f1, fooled_on_pool_parts, mean_parts, share, step_parts
 from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
 from o1_assets.ablations.rounds.judge import best_of, first_samples
@@ -53,7 +53,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
         measured = {
             "pass@1": _of(mean_parts(_right(task.inputs[f"eval_{k:02d}"])), config, seed),
             f"best of {config.best_of}, GPT*'s samples": _of(mean_parts(chosen[str(k)]), config, seed),
-            "step F1, fixed pool": interval_of(on_pool[k][1][None], f1, config.resamples, seed),
+            "step F1, fixed pool": interval_of_sums(on_pool[k][1][None], f1, config.resamples, seed),
             "fooled, fixed pool": _of(on_pool[k][0], config, seed),
         }
         row: dict[str, Any] = {"round": k, "fooled, fresh samples": evaluation["fooled_fresh"]}
@@ -122,7 +122,7 @@ def _error_claim(generator: Path, policy: Path, last: int, config: VersionsConfi
 
 
 def _of(parts: Floats, config: VersionsConfig, seed: int) -> Interval | None:
-    return interval_of(parts[None], share, config.resamples, seed)
+    return interval_of_sums(parts[None], share, config.resamples, seed)
 
 
 def _right(folder: Path) -> Floats:
