@@ -48,7 +48,7 @@ def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set
         if part not in known:
             raise ValueError(f"{part!r} is no optional part of the graph; there is {', '.join(known)}")
     wanted = {key for key, artifact in graph.items() if not artifact.part or artifact.part in parts}
-    for key in reversed(graph):  # each after what is made from it: one pass is enough
+    for key in reversed(list(graph)):  # each after what is made from it: one pass is enough
         if key in wanted:
             wanted.update(graph[key].inputs.values())
     return wanted

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from o1_assets.base.misconceptions import NAMES, ORDER, RESULT, explanations
+from o1_assets.base.misconceptions import (
+    NAMES,
+    ORDER,
+    RESULT,
+    OrderMisconception,
+    ResultMisconception,
+    explanations,
+)
 from o1_assets.labels.arithmetic_trace import start, take_step
 from o1_assets.problems.expression import OPERATION, Expression
 
@@ -29,8 +36,9 @@ OF_VERDICT = {
     "after_answer": UNREADABLE,
 }
 KINDS: tuple[str, ...] = (*NAMES, *OTHERS)
-RATES: dict[str, float] = {m.name: m.rate for m in (*ORDER, *RESULT)}
-EXAMPLES: dict[str, str] = {m.name: m.example for m in (*ORDER, *RESULT)}
+_HELD: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
+RATES: dict[str, float] = {m.name: m.rate for m in _HELD}
+EXAMPLES: dict[str, str] = {m.name: m.example for m in _HELD}
 _WORD = re.compile(r"(?:check|wait) ")
 
 

@@ -11,7 +11,8 @@ def distinct(solutions: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
     What is computed on the first, `values`, is for all rows `[values[i] for i in index]`.
     """
     place: dict[tuple[str, tuple[int, ...]], int] = {}
-    first, index = [], []
+    first: list[int] = []
+    index: list[int] = []
     for row, (problem, tokens) in enumerate(solutions.select("problem_id", "token_ids").iter_rows()):
         key = (problem, tuple(tokens))
         if key not in place:

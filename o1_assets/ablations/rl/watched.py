@@ -50,7 +50,12 @@ class Watched:
         steps, outcomes = self.models.score_both(prompts, completions)
         sampled = self._sampled(prompts)
         self.points.append(
-            self._point(*([values[i] for i in sampled] for values in (prompts, completions, steps, outcomes)))
+            self._point(
+                [prompts[i] for i in sampled],
+                [completions[i] for i in sampled],
+                [steps[i] for i in sampled],
+                [outcomes[i] for i in sampled],
+            )
         )
         self._searched.clear()
         return [self._rated(p) for p in steps], outcomes

@@ -165,8 +165,8 @@ def _figures(records: pl.DataFrame) -> Figures:
     labelled = records.filter(pl.col("stage") == "labels")
     last = records.filter(pl.col("round") == pl.col("round").max())
     figures: Figures = {
-        "labelled_solutions": labelled.filter(pl.col("figure") == "solutions")["value"].sum(),
-        "labels": labelled.filter(pl.col("figure") == "labels")["value"].sum(),
+        "labelled_solutions": float(labelled.filter(pl.col("figure") == "solutions")["value"].sum()),
+        "labels": float(labelled.filter(pl.col("figure") == "labels")["value"].sum()),
     }
     for stage, name in (("prm", "held_out_auc"), ("policy", "prm_score_last"), ("policy", "orm_score_last")):
         value = last.filter((pl.col("stage") == stage) & (pl.col("figure") == name))["value"]

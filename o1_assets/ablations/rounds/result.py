@@ -7,6 +7,7 @@ every figure follows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -209,7 +210,7 @@ def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> lis
         return []
     claims = []
     for measure in by_round[f"{FIXED}_0"][0]:
-        of_arms = (
+        retrained, fixed = (
             [
                 np.stack([by_round[f"{arm}_{s}"][k][measure] for s in range(config.seeds)])
                 for k in range(config.rounds.rounds + 1)
@@ -217,7 +218,7 @@ def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> lis
             for arm in (RETRAINED, FIXED)
         )
         combine = f1 if measure == STEP_F1 else spared
-        found = steadiness(*of_arms, combine, min(config.judge.resamples, 500), seed)
+        found = steadiness(retrained, fixed, combine, min(config.judge.resamples, 500), seed)
         claims.append(
             Claim(
                 f"selector_falls_{'step_f1' if measure == STEP_F1 else 'fooled'}",
@@ -312,7 +313,7 @@ def _raw(parts: Mapping[str, Mapping[str, Floats]]) -> pl.DataFrame:
         for name, found in parts.items()
         for measure, values in found.items()
     ]
-    schema = {
+    schema: dict[str, Any] = {
         "measure": pl.String,
         "arm": pl.String,
         "seed": pl.Int32,
