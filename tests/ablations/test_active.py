@@ -247,8 +247,8 @@ def test_who_knows_the_answer_is_never_fooled_and_picks_right_ones(made: Made) -
     right = dict(zip(held_out.which.tolist(), held_out.pool.correct.ravel().tolist(), strict=True))
     assert len(right) == len(held_out.packed.sequences) < samples.height
     best = f"best_of_{held_out.pool.samples}"
-    knowing = replace(held_out, packed=Knows(lambda i: 0.9 if right[i] else 0.1, len(right)), rated=())
-    misled = replace(held_out, packed=Knows(lambda i: 0.1 if right[i] else 0.9, len(right)), rated=())
+    knowing = replace(held_out, packed=Knows(lambda i: 0.9 if right[i] else 0.1, len(right)))
+    misled = replace(held_out, packed=Knows(lambda i: 0.1 if right[i] else 0.9, len(right)))
     nobody: Any = None
     good, bad = (one.judge(nobody) for one in (knowing, misled))
     assert good[best] == held_out.pool.correct.any(1).tolist() and good["fooled"] == 0.0

@@ -150,7 +150,16 @@ def _result(
             "found": Chart(
                 _lines(found, rounds), Axis("Errors that are found", "round", "share of all errors")
             ),
-            "made": Chart(_made(made, rounds), Axis("Errors that are made", "round", "solutions with one")),
+            "made": Chart(
+                _made(made, rounds),
+                Axis(
+                    "Errors that are made",
+                    "GPT*, then baby-o1 v0, v1, ..",
+                    "solutions with one",
+                    ticks=[-1, *rounds],
+                    tick_labels=[GENERATOR, *(f"v{k}" for k in rounds)],
+                ),
+            ),
         },
         notes=[
             f"The pool: {solutions} different held-out solutions of GPT* and of the last baby-o1; "
