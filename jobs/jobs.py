@@ -39,6 +39,6 @@ JOBS = [
     dg.define_asset_job(
         "ablations",
         selection='tag:"o1/part"="ablations"',
-        description="Experiments on the method: every arm's trainings, and their results.",
+        description="Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
     ),
 ]

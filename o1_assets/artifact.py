@@ -60,6 +60,8 @@ class Task:
     progress: reports one line of progress to whoever watches the run.
     unfinished: a folder, not made yet, that is still there when an equal computation is started again after this
     one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
+    spent: what an input took to make, by its short name, with all that it was made from: tokens and FLOPs, which equal
+    code and inputs spend equally.
     """
 
     inputs: Mapping[str, Path]
@@ -68,6 +70,7 @@ class Task:
     open_engine: Callable[[Path], Engine]
     progress: Callable[[str], None] = lambda line: None
     unfinished: Path | None = None
+    spent: Callable[[str], Cost] = lambda name: Cost()
 
 
 @dataclass

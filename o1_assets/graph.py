@@ -39,12 +39,19 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
 
 
 def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set[str]:
-    """Keys of what always belongs to a run, and of the optional parts named. Raises ValueError on an unknown part."""
+    """Keys of what always belongs to a run, of the optional parts named, and of what these need of other parts.
+
+    Raises ValueError on an unknown part.
+    """
     known = sorted({artifact.part for artifact in graph.values()} - {""})
     for part in parts:
         if part not in known:
             raise ValueError(f"{part!r} is no optional part of the graph; there is {', '.join(known)}")
-    return {key for key, artifact in graph.items() if not artifact.part or artifact.part in parts}
+    wanted = {key for key, artifact in graph.items() if not artifact.part or artifact.part in parts}
+    for key in reversed(graph):  # each after what is made from it: one pass is enough
+        if key in wanted:
+            wanted.update(graph[key].inputs.values())
+    return wanted
 
 
 def descendants(graph: Mapping[str, Artifact], keys: set[str]) -> set[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from o1_assets.artifact import Artifact, Outcome, Task, Waiting
+from o1_assets.artifact import Artifact, Cost, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
 from o1_assets.engine.interface import Engine
 from o1_assets.libraries import libraries
@@ -109,6 +109,7 @@ def materialize(
             open_engine=open_engine,
             progress=progress,
             unfinished=unfinished,
+            spent=lambda name: spent_on(store, inputs[name]),
         )
         begin(task)
         outcome: Outcome = artifact.compute(task, artifact.config)
@@ -160,6 +161,15 @@ def materialize(
     shutil.rmtree(unfinished, ignore_errors=True)
     _write_card(store, manifest, progress)
     return Made(manifest, cached=False)
+
+
+def spent_on(store: ArtifactStore, item: ManifestInput) -> Cost:
+    """What a version and all that it was made from took, each counted once. Raises StoreError."""
+    from o1_assets.audit.walk import ancestry
+
+    costs = [manifest.cost for manifest in ancestry(store, item.key, item.version)]
+    own = (Cost(c.flops, c.tokens_generated, c.tokens_scored, c.tokens_trained) for c in costs)
+    return sum(own, Cost())
 
 
 def known(artifact: Artifact, store: ArtifactStore) -> Made | None:

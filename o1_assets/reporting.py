@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from o1_assets.ablations.shown import ablation_headlines, read
+from o1_assets.ablations.result import headlines, is_result, read_result
 from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.report import ReportData, render
 from o1_assets.evaluation.report.collect import collect
@@ -90,8 +90,8 @@ def _data(
 
 
 def ablations_of(settings: Settings) -> dict[str, Headline]:
-    """What every arm of every experiment that was made gains on its control, named experiment.arm."""
-    return ablation_headlines([read(folder) for folder in _results(*_current(settings))])
+    """Every claim of every experiment that was made, by its name, in the shape of the headline."""
+    return headlines([read_result(folder) for folder in _results(*_current(settings)) if is_result(folder)])
 
 
 def _results(store: ArtifactStore, manifests: dict[str, Manifest]) -> list[Path]:

@@ -20,5 +20,25 @@ MINI = (
     "thinking.waits=[1] "
     "ablations.seeds=2 ablations.judge.problems=6 ablations.judge.samples=2 ablations.judge.subsets=5 "
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
-    "ablations.search_in_rl.problems_per_update=4"
+    "ablations.search_in_rl.problems_per_update=4 ablations.two_curves.resamples=20 "
+    "ablations.active.round=0 ablations.active.pool_problems=12 ablations.active.pool_samples=4 "
+    "ablations.active.held_out_problems=6 ablations.active.held_out_samples=4 ablations.active.sizes=[4,8] "
+    "ablations.active.selector_solutions=6 ablations.active.updates=1 ablations.active.step_samples=2 "
+    "ablations.active.resamples=20 "
+    'ablations.scale.shapes=[{"name":"small","hidden_size":32,"intermediate_size":48,"layers":1,"seeds":1},'
+    '{"name":"large","hidden_size":32,"intermediate_size":48,"layers":2,"seeds":1,"of_depths":true},'
+    '{"name":"deep","hidden_size":32,"intermediate_size":16,"layers":3,"seeds":1,"of_sizes":false,"of_depths":true}] '
+    "ablations.scale.corpus_solutions=3000 ablations.scale.train_problems=40 ablations.scale.per_problem=4 "
+    "ablations.scale.reward_updates=2 ablations.scale.problems=6 ablations.scale.samples=4 "
+    "ablations.scale.base_samples=2 ablations.scale.step_samples=2 ablations.scale.subsets=5 "
+    "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=4 "
+    "ablations.verifiers.sizes=[4,8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
+    "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5 "
+    "ablations.rl.updates=2 ablations.rl.problems_per_update=2 ablations.rl.group_size=2 "
+    'ablations.rl.arms=["both_sum","process_bare"] ablations.chains.tries=4 '
+    'ablations.rounds.arms=["rounds","fixed_selector"] ablations.rounds.rounds=1 '
+    "ablations.rounds.prm_updates=2 ablations.rounds.policy_updates=1 "
+    "ablations.rounds.pool_solutions=8 ablations.rounds.best_of=4 ablations.versions.best_of=4 "
+    "ablations.versions.subsets=5 ablations.versions.resamples=20 ablations.kinds.samples=4 "
+    "ablations.kinds.corpus_solutions=200 ablations.kinds.least=1"
 )

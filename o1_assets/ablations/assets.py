@@ -1,19 +1,34 @@
-"""Every experiment of the optional part `ablations`. A new one is a file beside search_in_rl.py and a line here."""
+"""Every experiment of the optional part `ablations`. A new one is a package beside this file, or a file like
+search_in_rl.py where its arms are policies, and a line here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.ablations.active import assets as active
+from o1_assets.ablations.chains import assets as chains
 from o1_assets.ablations.experiment import experiment_artifacts
+from o1_assets.ablations.kinds import assets as kinds
+from o1_assets.ablations.pools import assets as pools
+from o1_assets.ablations.rl import assets as rl
+from o1_assets.ablations.rounds import assets as rounds
+from o1_assets.ablations.scale import assets as scale
 from o1_assets.ablations.search_in_rl import search_in_rl
+from o1_assets.ablations.two_curves import assets as two_curves
+from o1_assets.ablations.verifiers import assets as verifiers
+from o1_assets.ablations.versions import assets as versions
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
     from o1_assets.profiles.profile import Profile
 
-EXPERIMENTS = (search_in_rl,)
+PACKAGES = (two_curves, pools, versions, kinds, verifiers, rounds, rl, chains, active, scale)
+"""In an order in which each finds its inputs made."""
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
     """Of all experiments, each result after the trainings that it compares."""
-    return [a for make in EXPERIMENTS for a in experiment_artifacts(make(profile), profile)]
+    return [
+        *(artifact for package in PACKAGES for artifact in package.artifacts(profile)),
+        *experiment_artifacts(search_in_rl(profile), profile),
+    ]

@@ -10,7 +10,7 @@ from o1_assets.evaluation.plots import Axis, Series
 
 
 def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series], Axis]:
-    """rows: of one measure, arms in order, as arms.parquet has them. The control is grey."""
+    """rows: of one measure, arms in order, as `arms.arm_differences` gives them. The control is grey."""
     series = []
     for i, row in enumerate(rows):
         color = plots.BLUE if i else plots.GREY

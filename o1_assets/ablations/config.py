@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from o1_assets.ablations.active.config import ActiveConfig
+from o1_assets.ablations.chains.config import ChainsConfig
+from o1_assets.ablations.kinds.config import KindsConfig
+from o1_assets.ablations.pools.config import PoolsConfig
+from o1_assets.ablations.rl.config import RLConfig
+from o1_assets.ablations.rounds.config import RoundsConfig
+from o1_assets.ablations.scale.config import ScaleConfig
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
+from o1_assets.ablations.verifiers.config import VerifiersConfig
+from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import StageConfig
 
 
@@ -42,4 +52,14 @@ class AblationsConfig(StageConfig):
 
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
     judge: JudgeConfig = JudgeConfig()
+    pools: PoolsConfig = PoolsConfig()
+    verifiers: VerifiersConfig = VerifiersConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
+    active: ActiveConfig = ActiveConfig()
+    scale: ScaleConfig = ScaleConfig()
+    rl: RLConfig = RLConfig()
+    chains: ChainsConfig = ChainsConfig()
+    two_curves: TwoCurvesConfig = TwoCurvesConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    versions: VersionsConfig = VersionsConfig()
+    kinds: KindsConfig = KindsConfig()

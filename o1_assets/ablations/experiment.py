@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from o1_assets.ablations.judge import ArmWords, ResultConfig, make_result
+from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.judge import ResultConfig, make_result
 from o1_assets.artifact import Artifact, Compute, StageConfig
 
 if TYPE_CHECKING:

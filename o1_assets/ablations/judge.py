@@ -1,27 +1,23 @@
-"""The result of an experiment: every trained policy on the same held-out problems.
+"""How an experiment whose arms are policies is judged: every trained policy on the same held-out problems.
 
-Writes runs.parquet (arm, seed, measure, value, per_problem), arms.parquet (arm, measure, mean and interval, the
-difference to the control with its interval, cost), result.json (what the report shows) and plots.
+Other experiments measure their policies with `judge_policy` too, and show them with `arms.py`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
-from o1_assets.ablations.charts import arms_chart
+from o1_assets.ablations.arms import DECIDES, ArmWords, arm_differences, arms_result, simplest
 from o1_assets.ablations.config import JudgeConfig
-from o1_assets.ablations.intervals import Floats, interval, simplest_unbeaten
-from o1_assets.ablations.shown import MEASURE as DECIDES
+from o1_assets.ablations.intervals import Floats
+from o1_assets.ablations.result import write_result
 from o1_assets.ablations.spent import read_cost
-from o1_assets.artifact import Cost, Figures, Outcome, StageConfig, Task
+from o1_assets.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.evaluation.best_of_n import MAJORITY, curves
 from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.evaluation.plots import save_png
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
 from o1_assets.seeds import derive_seed
@@ -32,13 +28,6 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
 
 PRM = "prm_product"
-
-COSTS = ("updates", "tokens_generated", "tokens_scored", "tokens_trained", "flops")
-
-
-class ArmWords(StageConfig):
-    name: str
-    says: str
 
 
 class ResultConfig(StageConfig):
@@ -53,55 +42,80 @@ class ResultConfig(StageConfig):
     judge: JudgeConfig
 
 
-def make_result(task: Task, config: ResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed> (trained policies with their cost), generator, prm, orm, test (problems)."""
-    from o1_assets.engine.checkpoint import load_causal_lm
-    from o1_assets.reward.score import load_scorer
+@dataclass(frozen=True)
+class Judges:
+    """problems: those held out that every policy is asked. generator: whose probabilities of a token count."""
 
-    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.judge.problems)
-    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-    generator = (scorer.generator or load_causal_lm(task.inputs["generator"])).train(False)
-    runs: list[dict[str, Any]] = []
-    cost = Cost()
-    for arm in config.arms:
-        for seed in range(config.seeds):
-            task.progress(f"{arm.name}, training {seed + 1} of {config.seeds}")
-            name = f"{arm.name}_{seed}"
-            measured, spent = _judge(task, name, seed, problems, config.judge, scorer, generator)
-            cost += spent
-            paid = read_cost(task.inputs[name])
-            runs += [
-                {"arm": arm.name, "seed": seed, "measure": measure, "value": float(values.mean()), **paid}
-                | {"per_problem": values.tolist()}
-                for measure, values in measured.items()
-            ]
-    table = pl.DataFrame(runs)
-    arms, verdict = compare(table, config, derive_seed(task.seed, "bootstrap"))
-    table.write_parquet(task.out / "runs.parquet")
-    arms.write_parquet(task.out / "arms.parquet")
-    result = {**config.model_dump(mode="json"), "simplest_unbeaten": verdict, "problems": problems.height}
-    (task.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    for measure in arms["measure"].unique(maintain_order=True):
-        own = arms.filter(pl.col("measure") == measure).to_dicts()
-        save_png(task.out / "plots" / f"{measure}.png", *arms_chart(own, config.title))
+    problems: pl.DataFrame
+    scorer: Scorer
+    generator: PreTrainedModel
+
+    @classmethod
+    def load(cls, task: Task, config: JudgeConfig) -> Judges:
+        """Inputs: generator, prm, orm, test (problems)."""
+        from o1_assets.engine.checkpoint import load_causal_lm
+        from o1_assets.reward.score import load_scorer
+
+        problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
+        scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+        generator = (scorer.generator or load_causal_lm(task.inputs["generator"])).train(False)
+        return cls(problems, scorer, generator)
+
+
+def make_result(task: Task, config: ResultConfig) -> Outcome:
+    """Inputs: <arm>_<seed> (trained policies with their cost), generator, prm, orm, test (problems).
+
+    Writes runs.parquet (arm, seed, measure, value, per_problem, costs) beside what `result.write_result` does.
+    """
+    names = [arm.name for arm in config.arms]
+    runs, cost = judge_arms(task, names, config.seeds, config.judge)
+    seed = derive_seed(task.seed, "bootstrap")
+    runs.write_parquet(task.out / "runs.parquet")
+    result = arms_result(config.name, config.title, config.question, config.arms, runs, config.judge, seed)
+    verdict = simplest(runs, names, config.judge.resamples, seed)
+    note = f"The simplest arm that no other beats in {DECIDES} by more than noise: {verdict}."
+    if verdict != config.today:
+        note += f" The profile has {config.today}."
+    write_result(task.out, result.with_notes(note))
+    means = arm_differences(runs, names, config.judge.resamples, seed).filter(pl.col("measure") == DECIDES)
+    figures = {f"{DECIDES} {row['arm']}": row["mean"] for row in means.iter_rows(named=True)}
+    sample_rows = means.to_dicts()
     return Outcome(
-        _figures(arms, verdict, config),
-        cost,
-        arms.height,
-        arms.filter(pl.col("measure") == DECIDES).to_dicts(),
+        {"simplest_unbeaten": verdict, "today": config.today, **figures}, cost, runs.height, sample_rows
     )
 
 
-def _judge(
-    task: Task,
-    name: str,
-    seed: int,
-    problems: pl.DataFrame,
-    config: JudgeConfig,
-    scorer: Scorer,
-    generator: PreTrainedModel,
+def judge_arms(task: Task, arms: list[str], seeds: int, config: JudgeConfig) -> tuple[pl.DataFrame, Cost]:
+    """Every input <arm>_<seed>, a policy's folder with its cost.json, measured: what `arms.py` reads.
+
+    Columns: arm, seed, measure, value, what it cost (spent.py), per_problem.
+    """
+    judges = Judges.load(task, config)
+    rows: list[dict[str, Any]] = []
+    cost = Cost()
+    for arm in arms:
+        for seed in range(seeds):
+            task.progress(f"{arm}, training {seed + 1} of {seeds}")
+            measured, spent = judge_policy(task, f"{arm}_{seed}", seed, judges, config)
+            cost += spent
+            paid = read_cost(task.inputs[f"{arm}_{seed}"])
+            rows += [
+                {"arm": arm, "seed": seed, "measure": measure, "value": float(values.mean()), **paid}
+                | {"per_problem": values.tolist()}
+                for measure, values in measured.items()
+            ]
+    return pl.DataFrame(rows), cost
+
+
+def judge_policy(
+    task: Task, name: str, seed: int, judges: Judges, config: JudgeConfig
 ) -> tuple[dict[str, Floats], Cost]:
-    """Measure -> accuracy of each problem. Arms of one seed are sampled with the same seeds."""
+    """name: of the input that is the policy. Measure -> accuracy on each problem.
+
+    seed: of the training; policies of one seed are sampled with the same seeds. Measures: pass@1 (sampled), greedy,
+    best_of_N by the PRM's product, majority@N, N = config.samples.
+    """
+    problems = judges.problems
     sampling = RoundEvalConfig(
         problems=config.problems,
         samples=config.samples,
@@ -115,7 +129,7 @@ def _judge(
     solutions, spent = sample(engine, problems, sampling, derive_seed(task.seed, "samples", seed))
     prompts = prompts_of(engine, problems, config.prompt_template)
     engine.close()
-    scored, judging = add_scores(solutions, prompts, scorer, generator)
+    scored, judging = add_scores(solutions, prompts, judges.scorer, judges.generator)
     pool = Pool.from_frame(scored, SCORES)
     n = config.samples
     chosen = curves(pool, (PRM, MAJORITY), (n,), config.subsets, derive_seed(task.seed, "subsets", seed))
@@ -125,47 +139,3 @@ def _judge(
         f"best_of_{n}": chosen[PRM].per_problem[0],
         f"majority@{n}": chosen[MAJORITY].per_problem[0],
     }, cost + spent + judging
-
-
-def compare(runs: pl.DataFrame, config: ResultConfig, seed: int) -> tuple[pl.DataFrame, str]:
-    """A row an arm and measure, and the simplest arm that no other beats at DECIDES."""
-    names, resamples = [arm.name for arm in config.arms], config.judge.resamples
-    rows: list[dict[str, Any]] = []
-    verdict = ""
-    for measure in runs["measure"].unique(maintain_order=True):
-        own = runs.filter(pl.col("measure") == measure).sort("seed")
-        values = {
-            arm: np.array(own.filter(pl.col("arm") == arm)["per_problem"].to_list(), dtype=np.float64)
-            for arm in names
-        }
-        if measure == DECIDES:
-            verdict = simplest_unbeaten(values, resamples, seed)
-        for arm in names:
-            found = interval(values[arm], resamples, seed)
-            against = interval(values[arm] - values[names[0]], resamples, seed)
-            paid = own.filter(pl.col("arm") == arm).select(pl.col(COSTS).mean()).row(0, named=True)
-            rows.append(
-                {
-                    "arm": arm,
-                    "measure": measure,
-                    "mean": found.mean,
-                    "low": found.low,
-                    "high": found.high,
-                    "difference": against.mean,
-                    "difference_low": against.low,
-                    "difference_high": against.high,
-                    "difference_error": against.error,
-                    **paid,
-                }
-            )
-    return pl.DataFrame(rows), verdict
-
-
-def _figures(arms: pl.DataFrame, verdict: str, config: ResultConfig) -> Figures:
-    rows: Sequence[dict[str, Any]] = arms.filter(pl.col("measure") == DECIDES).to_dicts()
-    return {
-        "simplest_unbeaten": verdict,
-        "today": config.today,
-        **{f"{DECIDES} {row['arm']}": row["mean"] for row in rows},
-        **{f"tokens_generated {row['arm']}": row["tokens_generated"] for row in rows},
-    }

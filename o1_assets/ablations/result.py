@@ -5,9 +5,10 @@ Written by each `ablations/<experiment>/result`; read by the report, by `o1 repo
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,10 @@ import numpy as np
 import polars as pl
 
 from o1_assets.evaluation.headline import Headline
-from o1_assets.evaluation.plots import Axis, Series, save_png
+from o1_assets.evaluation.plots import PALETTE, PAPER, STYLE, Axis, Series, draw, save_png
 
 FILE = "result.json"
+PANEL_SIZE, PANEL_DPI = (5.0, 3.9), 160
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Claim:
 
     name: as headline ("prm_minus_orm@64"). says: the claim in a sentence, with who makes it. low, high: 95%.
     value: None where it could not be measured. target: what it has to reach, None for a figure that is only shown.
+    unit: how it is written, points (a difference of shares) or share (percent) or number; else by its name (words.py).
     """
 
     name: str
@@ -35,6 +38,7 @@ class Claim:
     high: float | None = None
     target: float | None = None
     better: Literal["higher", "lower"] = "higher"
+    unit: Literal["", "points", "share", "number"] = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Result:
-    """name: as in the key. notes: how it was measured and what limits it, a sentence or two each."""
+    """name: as in the key. notes: how it was measured and what limits it, a sentence or two each.
+
+    panels: pictures of several charts side by side, name -> names of charts.
+    """
 
     name: str
     title: str
@@ -64,15 +71,22 @@ class Result:
     tables: Mapping[str, Table] = field(default_factory=dict)
     charts: Mapping[str, Chart] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    panels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def with_notes(self, *more: str) -> Result:
+        """These notes as well."""
+        return replace(self, notes=[*self.notes, *more])
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """result.json, tables/<name>.parquet and plots/<name>.png."""
+    """result.json, tables/<name>.parquet and plots/<name>.png, of each chart and each picture of several."""
     (folder / "tables").mkdir(exist_ok=True)
     for name, table in result.tables.items():
         table.frame.write_parquet(folder / "tables" / f"{name}.parquet")
     for name, chart in result.charts.items():
         save_png(folder / "plots" / f"{name}.png", chart.series, chart.axis)
+    for name, charts in result.panels.items():
+        save_panels(folder / "plots" / f"{name}.png", [result.charts[one] for one in charts])
     said = {
         "name": result.name,
         "title": result.title,
@@ -81,6 +95,7 @@ def write_result(folder: Path, result: Result) -> None:
         "tables": {name: table.title for name, table in result.tables.items()},
         "charts": {name: asdict(chart) for name, chart in result.charts.items()},
         "notes": list(result.notes),
+        "panels": {name: list(charts) for name, charts in result.panels.items()},
     }
     (folder / FILE).write_text(json.dumps(said, indent=1, default=_plain) + "\n")
 
@@ -97,7 +112,13 @@ def read_result(folder: Path) -> Result:
         for name, chart in said["charts"].items()
     }
     claims = [Claim(**claim) for claim in said["claims"]]
-    return Result(said["name"], said["title"], said["question"], claims, tables, charts, said["notes"])
+    notes, panels = said["notes"], said.get("panels", {})
+    return Result(said["name"], said["title"], said["question"], claims, tables, charts, notes, panels)
+
+
+def is_result(folder: Path) -> bool:
+    """Whether `write_result` wrote it; an earlier version of an experiment may have had a form of its own."""
+    return "claims" in json.loads((folder / FILE).read_text())
 
 
 def headlines(results: Sequence[Result]) -> dict[str, Headline]:
@@ -112,6 +133,26 @@ def headlines(results: Sequence[Result]) -> dict[str, Headline]:
         for result in results
         for claim in result.claims
     }
+
+
+def save_panels(path: Path, charts: Sequence[Chart]) -> None:
+    """One PNG of charts side by side, 800 pixels each, in letters that are read at half of that. Same charts, same
+    bytes."""
+    import matplotlib
+    from PIL import Image
+
+    drawn = []
+    for chart in charts:
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            figure = draw(chart.series, chart.axis, PANEL_SIZE)
+            figure.savefig(buffer, format="png", dpi=PANEL_DPI, metadata={"Software": None})
+        drawn.append(Image.open(buffer).convert("RGB"))
+    whole = Image.new("RGB", (sum(one.width for one in drawn), max(one.height for one in drawn)), PAPER)
+    for i, one in enumerate(drawn):
+        whole.paste(one, (sum(before.width for before in drawn[:i]), 0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole.quantize(PALETTE, dither=Image.Dither.NONE).save(path, format="png")
 
 
 def _plain(value: object) -> list[float]:

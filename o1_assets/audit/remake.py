@@ -18,10 +18,11 @@ from o1_assets.engine.available import EngineMissing
 from o1_assets.engine.interface import Engine
 from o1_assets.graph import build_graph
 from o1_assets.labels.source import LabelSource
-from o1_assets.materialize import prepare_compute
+from o1_assets.materialize import prepare_compute, spent_on
 from o1_assets.profiles.profile import Profile
 from o1_assets.settings import Settings
 from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
 
 _ROUND = re.compile(r"r(\d\d)/")
 
@@ -55,6 +56,7 @@ def remake(
     inputs: Mapping[str, Path],
     out: Path,
     progress: Callable[[str], None],
+    store: ArtifactStore,
 ) -> Outcome:
     """Fills `out`. Raises what the compute function raises, CannotRemake where it needs an engine that is not here."""
     from o1_assets.engine.open import open_engine
@@ -66,7 +68,14 @@ def remake(
             raise CannotRemake(f"{manifest.key} was sampled on another engine: {error}") from None
 
     prepare_compute(manifest.environment.threads, artifact.resource_class)
-    task = Task(inputs=inputs, out=out, seed=manifest.seed, open_engine=opened, progress=progress)
+    task = Task(
+        inputs=inputs,
+        out=out,
+        seed=manifest.seed,
+        open_engine=opened,
+        progress=progress,
+        spent=lambda name: spent_on(store, manifest.inputs[name]),
+    )
     return artifact.compute(task, artifact.config)
 
 

@@ -136,7 +136,7 @@ def _replay(
         artifact = recorded_artifact(manifest, profile, home)
         changed = changed_circumstances(manifest, code_version(artifact.compute))
         because = list(dict.fromkeys(changed + because))
-        outcome = remake(manifest, artifact, inputs, out, lambda line: watch.line(manifest.key, line))
+        outcome = remake(manifest, artifact, inputs, out, lambda line: watch.line(manifest.key, line), store)
     except (Gone, CannotRemake) as error:
         return Replayed(manifest, "differs", None, because=(str(error),), notes=tuple(notes))
     except Exception as error:

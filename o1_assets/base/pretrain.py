@@ -47,7 +47,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     task.progress(f"corpus: {len(corpus)} solutions")
 
     model = build_model(config, tokenizer, task.seed)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    torch.nn.Module.to(model, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     losses = train(model, pairs, config, task.seed, task.progress, Checkpoints.of(task))
     save(model, tokenizer, task.out)
     save_png(

@@ -6,6 +6,7 @@ from o1_assets.cli.ask import AskError
 from o1_assets.cli.audit import AuditFailed
 from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
+from o1_assets.cli.results import ResultsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
 from o1_assets.devices import DevicesMissing
@@ -27,6 +28,7 @@ from o1_assets.trouble import DiskFull
 
 EXPECTED: tuple[type[Exception], ...] = (
     RunFailed,
+    ResultsError,
     AskError,
     UnknownModel,
     UnreadableQuestion,

@@ -194,6 +194,37 @@ def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def results(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="where results.md and results/*.png go")
+    ] = Path("docs"),
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write DIR/results.md from the finished experiments: claims, tables, plots, and the versions they rest on."""
+    from o1_assets.cli.results import write_results
+
+    written = write_results(_settings(profile, set_), folder)
+    if as_json:
+        _print(
+            {
+                "page": str(written.page),
+                "pictures": [str(path) for path in written.pictures],
+                "finished": written.finished,
+                "stale": written.stale,
+                "missing": written.missing,
+            }
+        )
+        return
+    for name, why in written.stale.items():
+        print(f"stale: {name}: {why}", file=sys.stderr)
+    for key in written.missing:
+        print(f"not made: {key}", file=sys.stderr)
+    print(written.page)
+
+
+@app.command()
 def ask(
     questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="- reads stdin, one a line")],
     effort: Annotated[str, typer.Option(help="how hard to think: low, medium, high")] = "medium",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
 from o1_assets.artifact import Artifact
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known, rounds_of_rl
@@ -47,3 +48,8 @@ def result(artifact: Artifact, config: ResultConfig, known: Known) -> Estimate:
     cost += known.score(policies * problems * read * (known.passes(2) + 1))
     stored = MEASURES * PLOT + TABLES + policies * MEASURES * problems * VALUE_BYTES
     return Estimate(problems, policies * problems * judge.samples, cost=cost, stored=stored)
+
+
+def two_curves(artifact: Artifact, config: TwoCurvesConfig, known: Known) -> Estimate:
+    """It reads tables: four charts and two pictures of two."""
+    return Estimate(stored=8 * PLOT + TABLES)

@@ -15,10 +15,10 @@ def prm(artifact: Artifact, config: PRMConfig, known: Known) -> Estimate:
     """A rated solution is read up to its first error, with its rated alternatives."""
     rounds = known.all_of(artifact, "labels_")
     examples = sum(made.examples for made in rounds)
-    of_rounds = [_rated_tokens(config, k, known) for k in range(len(rounds))]
+    of_rounds = [rated_tokens(config, k, known) for k in range(len(rounds))]
     pooled = sum(n.examples * t for n, t in zip(rounds, of_rounds, strict=True)) / max(1.0, examples)
     drawn = pooled if len(rounds) == 1 else _mixed(config, of_rounds[-1], pooled)
-    return _trained(config, known, examples, drawn, pooled, heads=3)
+    return trained(config, known, examples, drawn, pooled, heads=3)
 
 
 def orm(artifact: Artifact, config: ORMConfig, known: Known) -> Estimate:
@@ -26,7 +26,7 @@ def orm(artifact: Artifact, config: ORMConfig, known: Known) -> Estimate:
     most = config.solutions or float("inf")
     examples = sum(min(made.samples, most) for made in known.all_of(artifact, "solutions_"))
     each = known.typical.prompt_tokens(config.prompt_template) + known.typical.solution_tokens
-    return _trained(config, known, examples, each, each, heads=2)
+    return trained(config, known, examples, each, each, heads=2)
 
 
 def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
@@ -51,7 +51,7 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
     return Estimate(problems, problems * config.chains, cost=cost, stored=known.checkpoint(heads=2))
 
 
-def _rated_tokens(config: RewardModelConfig, k: int, known: Known) -> float:
+def rated_tokens(config: RewardModelConfig, k: int, known: Known) -> float:
     own, alternatives = rated_of_one(k, known)
     return (
         known.typical.prompt_tokens(config.prompt_template) + (own + alternatives) * known.typical.step_tokens
@@ -63,7 +63,7 @@ def _mixed(config: RewardModelConfig, newest: float, pooled: float) -> float:
     return config.newest_share * newest + (1 - config.newest_share) * pooled
 
 
-def _trained(
+def trained(
     config: RewardModelConfig, known: Known, examples: float, drawn: float, pooled: float, heads: int
 ) -> Estimate:
     """Updates on drawn examples; one pass over the held-out ones; the generator's over all if it is read."""

@@ -5,8 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from o1_assets.ablations.active.config import ActiveArmConfig, ActiveResultConfig, ActiveSelectorConfig
+from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.ablations.chains.result import ChainsResultConfig
 from o1_assets.ablations.expert import ExpertConfig
 from o1_assets.ablations.judge import ResultConfig
+from o1_assets.ablations.kinds.config import KindsResultConfig
+from o1_assets.ablations.pools.config import OodConfig, PoolConfig
+from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
+from o1_assets.ablations.rl.result import RLResultConfig
+from o1_assets.ablations.rounds.config import ArmConfig
+from o1_assets.ablations.rounds.result import RoundsResultConfig
+from o1_assets.ablations.scale.judge import JudgedConfig
+from o1_assets.ablations.scale.result import ScaleResultConfig
+from o1_assets.ablations.scale.stages import (
+    SizedBaseConfig,
+    SizedGeneratorConfig,
+    SizedORMConfig,
+    SizedPRMConfig,
+)
+from o1_assets.ablations.two_curves.config import TwoCurvesConfig
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -14,16 +34,22 @@ from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.source import ImportedConfig
 from o1_assets.plan import (
+    ablation_rounds,
     ablations,
+    active,
     base,
     evaluation,
     generator,
     labels,
     policy,
+    pools,
     problems,
     reward,
+    rl,
     sampling,
+    scale,
     thinking,
+    verifiers,
 )
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
@@ -57,6 +83,31 @@ ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ThinkingConfig: thinking.thinking,
     ExpertConfig: ablations.expert,
     ResultConfig: ablations.result,
+    ActiveSelectorConfig: active.scores,
+    ActiveArmConfig: active.arm,
+    ActiveResultConfig: active.result,
+    SizedBaseConfig: scale.sized_base,
+    SizedGeneratorConfig: scale.sized_generator,
+    SizedPRMConfig: scale.sized_prm,
+    SizedORMConfig: scale.sized_orm,
+    JudgedConfig: scale.judged,
+    ScaleResultConfig: scale.result,
+    UntrainedConfig: rl.untrained,
+    RLArmConfig: rl.arm,
+    RLResultConfig: rl.result,
+    ChainSetConfig: rl.chain_set,
+    ChainSftConfig: rl.chain_sft,
+    ChainsResultConfig: rl.result,
+    OodConfig: pools.ood,
+    PoolConfig: pools.pool,
+    TrainingConfig: verifiers.training,
+    ScoresConfig: verifiers.scores,
+    VerifiersResultConfig: verifiers.result,
+    TwoCurvesConfig: ablations.two_curves,
+    ArmConfig: ablation_rounds.arm,
+    RoundsResultConfig: ablation_rounds.result,
+    VersionsConfig: ablation_rounds.versions,
+    KindsResultConfig: ablation_rounds.kinds,
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from o1_assets.ablations.config import AblationsConfig, JudgeConfig
+from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
-from o1_assets.policy.config import PolicyConfig
+from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
 from o1_assets.problems.config import (
     ArithmeticFilter,
     Generator,
@@ -66,20 +67,22 @@ NANO = Profile(
     first_solutions=SolutionsConfig(problems=800, samples=4, max_tokens=MAX_TOKENS),
     later_solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
     first_selection=SelectionConfig(
-        strategy="uniform", solutions=1000, per_problem=2, completions=4, max_step_tokens=16
+        strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
     ),
     later_selection=SelectionConfig(
-        strategy="convincing_wrong", solutions=150, per_problem=2, completions=4, max_step_tokens=16
+        strategy="convincing_wrong", solutions=200, per_problem=2, completions=4, max_step_tokens=16
     ),
-    first_prm=PRMConfig(updates=300),
+    first_prm=PRMConfig(updates=150),
     later_prm=PRMConfig(updates=80, newest_share=0.3),
     first_orm=ORMConfig(updates=300, solutions=2000),
     later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
-    policy=PolicyConfig(updates=14, max_tokens=MAX_TOKENS),
+    policy=PolicyConfig(
+        updates=24, learning_rate=4e-4, search=GroupSearchConfig(share=0.0), max_tokens=MAX_TOKENS
+    ),
     round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
     headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),
     q_value=QValueConfig(max_tokens=MAX_TOKENS),
     thinking=ThinkingConfig(max_tokens=MAX_TOKENS),
-    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS)),
+    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS), rl=RLConfig(learning_rate=2e-4)),
 )

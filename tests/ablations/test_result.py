@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from dataclasses import replace
@@ -12,12 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from o1_assets.ablations.arms import ArmWords, arm_differences, arms_result, simplest
 from o1_assets.ablations.config import JudgeConfig
-from o1_assets.ablations.judge import ArmWords, ResultConfig, compare, make_result
-from o1_assets.ablations.shown import ablation_headlines, read
+from o1_assets.ablations.judge import ResultConfig, make_result
+from o1_assets.ablations.result import headlines, read_result
 from o1_assets.ablations.spent import write_cost
 from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.evaluation.report import render
+from o1_assets.evaluation.report.ablations import Ablation
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.made_up import report
 
@@ -55,15 +56,21 @@ def test_equal_policies_sampled_alike_do_not_differ_and_the_simplest_is_named(
     made: tuple[Path, Outcome],
 ) -> None:
     folder, outcome = made
-    arms, table = pl.read_parquet(folder / "arms.parquet"), pl.read_parquet(folder / "runs.parquet")
-    assert arms["difference"].to_list() == [0.0] * arms.height == arms["difference_high"].to_list()
-    assert set(arms["measure"]) == {"pass@1", "greedy", "best_of_4", "majority@4"}
+    result, table = read_result(folder), pl.read_parquet(folder / "runs.parquet")
+    differences, arms = (result.tables[name].frame for name in ("differences", "arms"))
+    assert differences["difference"].to_list() == [0.0] * differences.height == differences["high"].to_list()
+    assert differences["measure"].to_list() == ["pass@1", "greedy", "best_of_4", "majority@4"]
     own = table.filter((pl.col("arm") == "plain") & (pl.col("measure") == "pass@1"))
-    assert arms.row(0, named=True)["mean"] == pytest.approx(own["value"].mean())
+    assert arms.row(0, named=True)["pass@1"] == pytest.approx(own["value"].mean())
+    assert arms["greedy"][0] == table.filter(pl.col("measure") == "greedy")["value"][0]
     assert all(len(values) == 5 for values in table["per_problem"])
-    assert arms["tokens_generated"].to_list() == [100.5] * arms.height
+    assert arms["tokens generated"].to_list() == [100.5, 100.5] and arms["arm"].to_list() == [
+        "plain",
+        "fancy",
+    ]
     assert outcome.figures["simplest_unbeaten"] == "plain" and outcome.figures["today"] == "fancy"
-    assert {p.name for p in (folder / "plots").iterdir()} == {f"{m}.png" for m in set(arms["measure"])}
+    assert result.notes[-1].endswith("by more than noise: plain. The profile has fancy.")
+    assert {p.stem for p in (folder / "plots").iterdir()} == set(result.charts) == set(table["measure"])
 
 
 def test_a_better_arm_is_shown_better_than_the_control_and_named() -> None:
@@ -77,29 +84,35 @@ def test_a_better_arm_is_shown_better_than_the_control_and_named() -> None:
         }
         for arm in ARMS for seed in range(2)
     ]  # fmt: skip
-    arms, verdict = compare(pl.DataFrame(rows), CONFIG, seed=1)
-    plain, fancy = arms.to_dicts()
-    assert verdict == "fancy" and plain["difference"] == 0
+    runs, names = pl.DataFrame(rows), [arm.name for arm in ARMS]
+    plain, fancy = arm_differences(runs, names, 200, seed=1).to_dicts()
+    assert simplest(runs, names, 200, seed=1) == "fancy" and plain["difference"] == 0
     assert 0.08 < fancy["difference_low"] < fancy["difference"] < fancy["difference_high"] < 0.12
     assert fancy["difference"] == pytest.approx(fancy["mean"] - plain["mean"])
     assert fancy["low"] < fancy["mean"] < fancy["high"]
+    (claim,) = arms_result("toy", "A toy", "Is it?", ARMS, runs, CONFIG.judge, seed=1).claims
+    assert claim.name == "toy.fancy" and claim.target is None
+    assert (claim.value, claim.low, claim.high) == (
+        fancy["difference"], fancy["difference_low"], fancy["difference_high"],
+    )  # fmt: skip
 
 
 def test_the_report_shows_each_experiment_with_its_arms_and_stands_without_any(
     made: tuple[Path, Outcome],
 ) -> None:
-    one = read(made[0])
+    one = Ablation.read(made[0])
+    assert one is not None
     page, without = render(replace(report(), ablations=[one])), render(report())
-    assert "Ablations" in page and "Is more better?" in page and "Ablations" not in without
-    assert page.count("<svg") == without.count("<svg") + 1
-    section = page[page.index("Ablations") :]
+    heading = "The method\u2019s own results"
+    assert heading in page and "Is more better?" in page and heading not in without
+    assert page.count("<svg") == without.count("<svg") + 4
+    section = page[page.index(heading) :]
     assert "nothing special" in section and "&lt;all&gt; of it" in section
-    mean = one.rows[0]["mean"]
+    mean = one.result.tables["arms"].frame["pass@1"][0]
     assert f"{mean:.3f}" in re.sub(r"<[^>]+>", " ", section)
-    assert json.loads((made[0] / "result.json").read_text())["simplest_unbeaten"] == "plain"
 
 
 def test_what_an_arm_gains_is_a_figure_and_the_control_is_none(made: tuple[Path, Outcome]) -> None:
-    one = read(made[0])
-    assert list(ablation_headlines([one])) == ["toy.fancy"]
-    assert ablation_headlines([one])["toy.fancy"]["value"] == one.rows[1]["difference"]
+    result = read_result(made[0])
+    assert list(headlines([result])) == ["toy.fancy"]
+    assert headlines([result])["toy.fancy"]["value"] == result.tables["differences"].frame["difference"][0]

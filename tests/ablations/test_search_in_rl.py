@@ -45,7 +45,9 @@ def test_a_training_depends_on_its_own_arm_alone_and_never_on_held_out_problems(
     changed = {key for key in graph if graph[key].config != other[key].config}
     kinds = ("expert_sampled", "expert")
     assert changed == {f"ablations/search_in_rl/{kind}_{seed}" for kind in kinds for seed in range(3)}
-    trainings = [a for k, a in graph.items() if k.startswith("ablations/") and not k.endswith("/result")]
+    trainings = [
+        a for k, a in graph.items() if k.startswith("ablations/search_in_rl/") and not k.endswith("/result")
+    ]
     assert len(trainings) == 15 and all(
         set(a.inputs.values()).isdisjoint({"problems/test"}) for a in trainings
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import dagster as dg
@@ -11,7 +12,9 @@ from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.settings import Settings
 
-SEARCH_IN_RL = ("none", "some_groups", "every_group", "expert_sampled", "expert")
+EXPERIMENTS = (
+    "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +48,27 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
         "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
-        "ablations/search_in_rl/result",
-        *(f"ablations/search_in_rl/{arm}_{seed}" for arm in SEARCH_IN_RL for seed in range(3)),
     }  # fmt: skip
-    assert set(graph) == expected
+    optional = {key for key, artifact in graph.items() if artifact.part == "ablations"}
+    assert set(graph) - optional == expected
+    results = [key.split("/")[1] for key in optional if key.endswith("/result")]
+    assert sorted(results) == sorted(EXPERIMENTS)
+    others = {key for key in optional if key.split("/")[1] not in EXPERIMENTS}
+    assert others == {"problems/ood", "ablations/pools/test", "ablations/pools/ood"}
+
+
+@pytest.mark.parametrize(
+    "experiment", ["verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl"]
+)
+def test_an_experiment_trains_every_arm_thrice_or_says_how_often(experiment: str, settings: Settings) -> None:
+    graph = build_graph(load_profile("nano", ""), settings)
+    trained = [key for key in graph if re.fullmatch(rf"ablations/{experiment}/\w+_\d", key)]
+    names = {key[:-2] for key in trained}
+    fewer = {"p2m": 2, "p5m": 1, "shallow": 2, "deep": 2}
+    for name in names:
+        times = fewer.get(name.rpartition("/")[2].split("_")[0], 3) if experiment == "scale" else 3
+        assert {f"{name}_{seed}" for seed in range(times)} == {k for k in trained if k[:-2] == name}, name
+    assert len(names) > 1
 
 
 def test_dagster_sees_the_dependencies_of_the_graph(settings: Settings, definitions: dg.Definitions) -> None:
@@ -107,7 +127,8 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     optional = {"eval/thinking", *(f"r{k:02d}/q_value" for k in range(11))}
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
-    assert len(ablations) == 16 and all(key.startswith("ablations/") for key in ablations)
+    assert {f"ablations/{name}/result" for name in EXPERIMENTS} <= ablations
+    assert all(key.startswith("ablations/") or key == "problems/ood" for key in ablations)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

@@ -15,7 +15,9 @@ def thinking(settings: str = "") -> Estimate:
 
 def arms(settings: str = "") -> dict[str, Estimate]:
     made = plan(settings, parts=("ablations",)).made
-    return {key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/")}
+    return {
+        key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,39 @@ def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
     assert twice["expert_0"].cost.tokens_trained == pytest.approx(
         2 * three["expert_0"].cost.tokens_trained, abs=1
     )
+
+
+def test_active_learning_trains_at_every_size_and_replays_only_where_labels_are_added() -> None:
+    def trained(name: str, settings: str = "") -> int:
+        made = plan(settings, parts=("ablations",)).made
+        return made[f"ablations/active/{name}_0"].cost.tokens_trained
+
+    assert trained("scratch_uniform", "ablations.active.sizes=[50,100]") == trained("scratch_uniform") / 2
+    assert trained("scratch_uniform") == trained("scratch_uncertain") < trained("added_uncertain")
+    alone = trained("added_uncertain", "ablations.active.newest_share=1")
+    assert alone == trained("scratch_uncertain")
+
+
+def test_a_model_of_another_size_costs_by_its_parameters() -> None:
+    made = plan(parts=("ablations",)).made
+    for stage in ("base", "generator", "prm", "prm_plain", "orm", "judged"):
+        small, large = (made[f"ablations/scale/{name}_{stage}_0"].cost for name in ("p200k", "p5m"))
+        assert large.flops == pytest.approx(4_959_328 / 201_280 * small.flops), stage
+        assert large.tokens_trained == small.tokens_trained
+    with_feature, without = (made[f"ablations/scale/p2m_{stage}_0"].cost for stage in ("prm", "prm_plain"))
+    assert with_feature.tokens_scored > without.tokens_scored
+    assert with_feature.tokens_trained == without.tokens_trained
+
+
+def test_an_arm_of_rl_is_read_by_both_reward_models_and_written_chains_cost_nothing() -> None:
+    made = plan(parts=("ablations",)).made
+    rl = {
+        arm: made[f"ablations/rl/{arm}_0"].cost for arm in ("outcome", "both_sum", "both_kl", "both_search")
+    }
+    assert rl["outcome"] == rl["both_sum"] and made["ablations/rl/start_0"].cost.flops == 0
+    assert rl["both_kl"].tokens_scored > rl["both_sum"].tokens_scored
+    assert rl["both_search"].tokens_generated > rl["both_sum"].tokens_generated
+    assert made["ablations/chains/written_set_0"].cost.flops == 0
+    assert made["ablations/chains/own_set_0"].cost.tokens_generated > 0
+    sft = made["ablations/chains/written_0"].cost
+    assert sft.tokens_trained == pytest.approx(rl["both_sum"].tokens_trained, rel=0.05)

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.ablations.shown import read
 from o1_assets.evaluation.headline import Headline
+from o1_assets.evaluation.report.ablations import Ablation
 from o1_assets.evaluation.report.data import ReportData
 from o1_assets.evaluation.report.thinking import Thinking
 from o1_assets.evaluation.report.training import training_points
@@ -47,6 +47,6 @@ def collect(
         training=training_points(pl.read_parquet(solved), costs) if solved.exists() else (),
         corrections=pl.read_parquet(doubts).to_dicts() if doubts.exists() else (),
         thinking=Thinking.read(thinking),
-        ablations=[read(folder) for folder in ablations],
+        ablations=[one for folder in ablations if (one := Ablation.read(folder))],
         facts=facts,
     )

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from o1_assets.ablations.shown import Shown
 from o1_assets.evaluation.headline import Headline
+from o1_assets.evaluation.report.ablations import Ablation
 from o1_assets.evaluation.report.thinking import Thinking
 
 
@@ -22,7 +22,7 @@ class ReportData:
     training: what each version of baby-o1 cost and solves, as `training.training_points` gives it.
     corrections: how each version doubts, one row each, as `versions.corrections` gives it.
     thinking: the tables of eval/thinking; empty if that optional part was not made.
-    ablations: experiments as `ablations.shown.read` gives them; empty if that optional part was not made.
+    ablations: the experiments' results; empty if that optional part was not made.
     facts: small print, name -> text (seeds, problems, commit).
     """
 
@@ -35,5 +35,5 @@ class ReportData:
     training: Sequence[Mapping[str, Any]] = ()
     corrections: Sequence[Mapping[str, Any]] = ()
     thinking: Thinking = field(default_factory=Thinking)
-    ablations: Sequence[Shown] = ()
+    ablations: Sequence[Ablation] = ()
     facts: Mapping[str, str] = field(default_factory=dict)

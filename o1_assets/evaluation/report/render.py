@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from o1_assets.ablations.charts import arms_chart
 from o1_assets.evaluation import charts, plots, words
 from o1_assets.evaluation.headline import met
 from o1_assets.evaluation.plots import Axis, Series
+from o1_assets.evaluation.report.ablations import section
 from o1_assets.evaluation.report.data import ReportData
 from o1_assets.evaluation.report.doubts import doubt_charts, doubt_table
 from o1_assets.evaluation.report.table import Table
@@ -51,10 +51,7 @@ def render(data: ReportData) -> str:
         curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
         thinking=[chart(*one) for one in _thinking_charts(data.thinking)],
         thinking_tables=_with_rows(thinking_tables(data.thinking)),
-        ablations=[
-            {**vars(one), "chart": Markup(plots.svg(*arms_chart(one.rows, one.title)))}
-            for one in data.ablations
-        ],
+        ablations=section(data.ablations, chart),
         examples=data.examples,
         stages=_stages(data.costs),
         costs=data.costs,
@@ -127,7 +124,8 @@ def _alt(series: Sequence[Series], axis: Axis) -> str:
     def say(y: float | None) -> str:
         return "none" if y is None else f"{100 * y:.1f}%" if axis.percent else f"{y:g}"
 
-    lines = "; ".join(f"{one.label} from {say(one.y[0])} to {say(one.y[-1])}" for one in series if len(one.y))
+    named = [one for one in series if one.label and len(one.y)] or [one for one in series if len(one.y)]
+    lines = "; ".join(f"{one.label} from {say(one.y[0])} to {say(one.y[-1])}".strip() for one in named)
     return f"{axis.title}, against {axis.x}: {lines}."
 
 

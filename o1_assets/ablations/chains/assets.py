@@ -1,0 +1,110 @@
+"""ablations/chains: for each source and training seed a set of solutions and an SFT on it, and the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.chains.config import SOURCES, ChainSetConfig, ChainSftConfig
+from o1_assets.ablations.chains.result import ChainsResultConfig, make_chains_result
+from o1_assets.ablations.chains.sets import make_chain_set
+from o1_assets.ablations.chains.train import chain_sft
+from o1_assets.ablations.pools.assets import OOD
+from o1_assets.ablations.rl.assets import GROUP as RL
+from o1_assets.ablations.rl.assets import arm_config
+from o1_assets.ablations.rl.result import START
+from o1_assets.artifact import Artifact
+from o1_assets.base.config import BaseConfig
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+GROUP = "ablations/chains"
+SAYS = {
+    START: "GPT* as it is",
+    "rl": "RL, rewarded by PRM and ORM",
+    "own": "SFT on GPT*'s own right solutions",
+    "written_few": "SFT on written solutions, as many as people had rated for RL's reward models",
+    "written": "SFT on written solutions, as many as RL made",
+}
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    """None where the profile's base is another's checkpoint, because nobody then writes solutions, and none where
+    ablations/rl leaves out the arm that stands for RL."""
+    config, rl = profile.ablations.chains, profile.ablations.rl
+    if not isinstance(profile.base, BaseConfig) or config.arm not in rl.chosen:
+        return []
+    seeds = profile.ablations.seeds
+    policy = arm_config(config.arm, profile.policy, rl).policy
+    made: list[Artifact] = []
+
+    def one(key: str, seed: int, compute: Any, own: Any, inputs: dict[str, str], says: str) -> str:
+        made.append(
+            Artifact(
+                key=f"{GROUP}/{key}_{seed}",
+                compute=compute,
+                config=own,
+                inputs=inputs,
+                description=f"{says}, training {seed + 1} of {seeds}.",
+                group=GROUP,
+                seed=profile.seed_of(f"{RL}/{seed}"),
+                kinds=("parquet", "polars") if key.endswith("_set") else ("pytorch", "huggingface"),
+                resource_class=profile.model_class,
+                part="ablations",
+            )
+        )
+        return made[-1].key
+
+    trained: dict[str, str] = {}
+    for seed in range(seeds):
+        trained |= {f"{START}_{seed}": f"{RL}/{START}_{seed}", f"rl_{seed}": f"{RL}/{config.arm}_{seed}"}
+        for source in SOURCES:
+            chains = ChainSetConfig(
+                source=source,
+                policy=policy,
+                teacher=profile.base.corpus,
+                few=profile.first_selection.solutions,
+                tries=config.tries,
+            )
+            inputs = {"policy": "generator/model", "train": "problems/train"}
+            solutions = one(
+                f"{source}_set", seed, make_chain_set, chains, inputs, f"{SAYS[source]}: the solutions"
+            )
+            trained[f"{source}_{seed}"] = one(
+                source,
+                seed,
+                chain_sft,
+                ChainSftConfig(
+                    sft=profile.sft.model_copy(
+                        update={"batch_size": policy.problems_per_update * policy.group_size}
+                    )
+                ),
+                {"policy": "generator/model", "sft_set": solutions},
+                SAYS[source],
+            )
+    result = Artifact(
+        key=f"{GROUP}/result",
+        compute=make_chains_result,
+        config=ChainsResultConfig(
+            arms=tuple(ArmWords(name=arm, says=says) for arm, says in SAYS.items()),
+            seeds=seeds,
+            judge=profile.ablations.judge,
+            longer=profile.ablations.pools.longer,
+        ),
+        inputs={
+            "generator": "generator/model",
+            "prm": f"r{rl.round:02d}/prm",
+            "orm": f"r{rl.round:02d}/orm",
+            "test": "problems/test",
+            "ood": OOD,
+            **trained,
+        },
+        description="Whether chains that the machine finds teach it more than perfect ones that were written for it.",
+        group=GROUP,
+        seed=profile.seed_of(f"{GROUP}/result"),
+        kinds=("parquet", "polars"),
+        resource_class=profile.model_class,
+        part="ablations",
+    )
+    return [*made, result]

@@ -1,0 +1,44 @@
+"""The artifact of ablations/kinds; only where the base grew up on the corpus whose kinds these are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.kinds.config import KindsResultConfig
+from o1_assets.ablations.kinds.result import QUESTION, make_kinds
+from o1_assets.artifact import Artifact
+from o1_assets.base.config import BaseConfig
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+KEY = f"{PART}/kinds/result"
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    if not isinstance(profile.base, BaseConfig):
+        return []
+    rounds = [f"{k:02d}" for k in range(profile.rounds + 1)]
+    return [
+        Artifact(
+            key=KEY,
+            compute=make_kinds,
+            config=KindsResultConfig(**profile.ablations.kinds.model_dump(), corpus=profile.base.corpus),
+            inputs={
+                **{f"prm_{k}": f"r{k}/prm" for k in rounds},
+                **{f"orm_{k}": f"r{k}/orm" for k in rounds},
+                **{f"eval_{k}": f"r{k}/eval" for k in rounds},
+                "generator_eval": "eval/generator",
+                "policy_eval": "eval/baby_o1",
+                "generator": "generator/model",
+                "test": "problems/test",
+            },
+            description=QUESTION,
+            group=f"{PART}/kinds",
+            seed=profile.seed_of(KEY),
+            kinds=("parquet", "polars"),
+            resource_class=profile.model_class,
+            part=PART,
+        )
+    ]

@@ -1,0 +1,159 @@
+"""ablations/rl/result: what each form of reward made of GPT*, and where the reward models came to believe too much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from o1_assets.ablations.arms import DECIDES, ArmWords, arms_result, measured
+from o1_assets.ablations.config import JudgeConfig
+from o1_assets.ablations.intervals import Floats, Interval, interval
+from o1_assets.ablations.judge import judge_arms
+from o1_assets.ablations.result import Claim, write_result
+from o1_assets.ablations.rl.curves import (
+    GAP,
+    by_update,
+    curve_charts,
+    curve_table,
+    growth,
+    quarters,
+    with_gap,
+)
+from o1_assets.ablations.rl.verdicts import compared, points, sign
+from o1_assets.artifact import Outcome, StageConfig, Task
+from o1_assets.seeds import derive_seed
+
+START, BARE = "start", "process_bare"
+TITLE = "What RL is rewarded for"
+QUESTION = "What should the policy be rewarded for, and what keeps a process reward from being hacked?"
+PAIRS = (
+    ("process", "outcome"),
+    ("both_sum", "outcome"),
+    ("both_sum", "process"),
+    ("both_minimum", "both_sum"),
+    ("both_kl", "both_sum"),
+    ("both_search", "both_sum"),
+    ("process", BARE),
+    ("process_prefix", BARE),
+    ("process_neutral", BARE),
+    ("process_repeats", BARE),
+    ("grader", "both_sum"),
+)
+"""(arm, what it is compared with)."""
+CHARTS = 6
+"""Charts of the trainings, beside one a measure."""
+GUARDED = ("process", "process_prefix", "process_neutral", "process_repeats")
+
+
+class RLResultConfig(StageConfig):
+    """arms: GPT* as it is first, then those that were trained."""
+
+    arms: tuple[ArmWords, ...]
+    seeds: int
+    windows: int
+    judge: JudgeConfig
+
+
+def make_rl_result(task: Task, config: RLResultConfig) -> Outcome:
+    """Inputs: <arm>_<seed> (policies with their cost and what was watched), generator, prm, orm, test (problems).
+
+    Writes runs.parquet and watched.parquet beside what `write_result` does.
+    """
+    arms = [arm.name for arm in config.arms]
+    runs, cost = judge_arms(task, arms, config.seeds, config.judge)
+    watched = with_gap(
+        pl.concat(
+            pl.read_parquet(task.inputs[f"{arm}_{seed}"] / "watched.parquet").with_columns(
+                arm=pl.lit(arm), seed=pl.lit(seed)
+            )
+            for arm in arms[1:]
+            for seed in range(config.seeds)
+        )
+    )
+    runs.write_parquet(task.out / "runs.parquet")
+    watched.write_parquet(task.out / "watched.parquet")
+    seed, resamples = derive_seed(task.seed, "bootstrap"), config.judge.resamples
+    whole = arms_result("rl", TITLE, QUESTION, config.arms, runs, config.judge, seed)
+    values = measured(runs, arms, DECIDES)
+    compare, sentences = comparisons(values, resamples, seed)
+    hacked, told = hacking(watched, values, resamples, seed)
+    result = replace(
+        whole,
+        claims=[*whole.claims, *compare, *hacked],
+        tables={**whole.tables, "training": curve_table(watched, arms[1:])},
+        charts={**whole.charts, **curve_charts(watched, arms[1:], config.windows)},
+    ).with_notes(*sentences, *told, *LIMITS)
+    write_result(task.out, result)
+    figures = {f"{DECIDES} {arm}": float(values[arm].mean()) for arm in arms}
+    return Outcome({**figures}, cost, runs.height, result.tables["training"].frame.to_dicts())
+
+
+LIMITS = (
+    "The beliefs and what is right along the training are of the policy's own samples of the training problems, whose "
+    "answers are looked at for these curves and by the arm `grader` alone.",
+    "The guards against a neutral step and for the prefix are switched off in the ratings that the training reads: a "
+    "neutral step then counts as a right one, as it does in a solution's score.",
+)
+
+
+def comparisons(values: dict[str, Floats], resamples: int, seed: int) -> tuple[list[Claim], list[str]]:
+    """Of every pair that was trained the difference in DECIDES, and a sentence each."""
+    claims: list[Claim] = []
+    sentences: list[str] = []
+    for arm, other in PAIRS:
+        if arm in values and other in values:
+            found = interval(values[arm] - values[other], resamples, seed)
+            says = f"{DECIDES} of {arm} minus that of {other}"
+            claims.append(Claim(f"rl.{arm}_minus_{other}", says, found.mean, found.low, found.high))
+            sentences.append(compared(f"{arm} against {other}, {DECIDES}", found))
+    return claims, sentences
+
+
+def hacking(
+    watched: pl.DataFrame, values: dict[str, Floats], resamples: int, seed: int
+) -> tuple[list[Claim], list[str]]:
+    """How far the PRM's belief outgrew the truth, from the first to the last quarter of the updates, in each arm.
+
+    The arm without guards was hacked if that interval is above 0. A guard stops it if with it the belief at the end
+    exceeds the truth by less, the difference at equal updates lying below 0 with its whole interval.
+    """
+    claims: list[Claim] = []
+    gaps = {arm: by_update(watched, arm, GAP) for arm in watched["arm"].unique(maintain_order=True).to_list()}
+    for arm, gap in gaps.items():
+        grown = growth(gap, resamples, seed)
+        says = f"{arm}: by how much the PRM's belief outgrew what is right along the training"
+        claims.append(
+            Claim(
+                f"rl.{arm}_gap_growth", says, grown.mean, grown.low, grown.high, better="lower", unit="points"
+            )
+        )
+    if BARE not in gaps:
+        return claims, []
+    sentences = [bare_says(growth(gaps[BARE], resamples, seed), values, resamples, seed)]
+    end = {arm: quarters(gap)[1] for arm, gap in gaps.items()}
+    for arm in GUARDED:
+        if arm in gaps:
+            less = interval(end[arm] - end[BARE], resamples, seed)
+            name = f"rl.{arm}_gap_minus_bare"
+            says = f"{arm}: belief minus truth in the last quarter, less that of {BARE}"
+            claims.append(Claim(name, says, less.mean, less.low, less.high, better="lower", unit="points"))
+            truth = interval(values[arm] - values[BARE], resamples, seed)
+            sentences.append(guard_says(arm, less, truth))
+    return claims, sentences
+
+
+def bare_says(grown: Interval, values: dict[str, Floats], resamples: int, seed: int) -> str:
+    """Whether the process reward without guards was hacked, and what became of the policy."""
+    lost = interval(values[BARE] - values[START], resamples, seed)
+    hacked = "was hacked" if sign(grown) > 0 else "was not hacked beyond noise"
+    return (
+        f"Without guards the process reward {hacked}: the PRM's belief outgrew what is right by {points(grown)} along "
+        f"the training, and {DECIDES} moved by {points(lost)}."
+    )
+
+
+def guard_says(arm: str, less: Interval, truth: Interval) -> str:
+    """less: the gap between belief and truth against that without guards; truth: DECIDES against it."""
+    closes = {-1: "narrows", 0: "does not change beyond noise", 1: "widens"}[sign(less)]
+    return f"{arm} {closes} the gap of {BARE} at the end, by {points(less)}, and moves {DECIDES} by {points(truth)}."

@@ -1,0 +1,73 @@
+"""The artifacts of ablations/rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.rounds.arms import WAYS, arm_config
+from o1_assets.ablations.rounds.loop import make_arm
+from o1_assets.ablations.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
+from o1_assets.artifact import Artifact
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+GROUP = f"{PART}/rounds"
+POOL = "eval/generator"
+"""GPT*'s samples of held-out problems."""
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    """Each arm and seed, and the result. Equal seeds draw equal problems."""
+    seeds = range(profile.ablations.seeds)
+    ways = {name: WAYS[name] for name in profile.ablations.rounds.arms}
+    arms = {
+        f"{name}_{seed}": Artifact(
+            key=f"{GROUP}/{name}_{seed}",
+            compute=make_arm,
+            config=arm_config(profile, way),
+            inputs={
+                "policy": "r00/policy",
+                "prm": "r00/prm",
+                "orm": "r00/orm",
+                "labels": "r00/labels",
+                "generator": "generator/model",
+                "train": "problems/train",
+            },
+            description=f"{way.says[0].upper()}{way.says[1:]}; training {seed + 1} of {len(seeds)}.",
+            group=GROUP,
+            seed=profile.seed_of(f"{GROUP}/{seed}"),
+            kinds=("pytorch", "huggingface"),
+            resource_class=profile.model_class,
+            part=PART,
+        )
+        for name, way in ways.items()
+        for seed in seeds
+    }
+    result = Artifact(
+        key=f"{GROUP}/result",
+        compute=make_rounds_result,
+        config=RoundsResultConfig(
+            arms=tuple(ArmWords(name=name, says=way.says) for name, way in ways.items()),
+            seeds=profile.ablations.seeds,
+            rounds=profile.ablations.rounds,
+            judge=profile.ablations.judge,
+        ),
+        inputs={
+            "policy": "r00/policy",
+            "prm": "r00/prm",
+            "generator": "generator/model",
+            "pool": POOL,
+            "test": "problems/test",
+            **{name: arm.key for name, arm in arms.items()},
+        },
+        description=QUESTION,
+        group=GROUP,
+        seed=profile.seed_of(f"{GROUP}/result"),
+        kinds=("parquet", "polars"),
+        resource_class=profile.model_class,
+        part=PART,
+    )
+    return [*arms.values(), result]

@@ -1,0 +1,180 @@
+"""An arm: some rounds of solutions, selection, labels, PRM and RL from the finished run's round 0 on, in one artifact.
+
+Every stage is the round's own compute function on a sub-folder. The ORM stays that of round 0 in all arms: outcomes
+cost no labels, so training it on would add to every arm alike what is not the question.
+
+Writes rNN/prm of every round and the last rNN/policy (checkpoints, where the arm trains them), rounds.parquet (round,
+stage, figure, value) and cost.json.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+
+from o1_assets.ablations.rounds.config import ArmConfig
+from o1_assets.ablations.rounds.stages import Stages
+from o1_assets.ablations.spent import write_cost
+from o1_assets.artifact import Figures, Outcome, Task
+from o1_assets.labels.batches import label_batches
+from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.table import make_labels
+from o1_assets.policy.train import make_policy
+from o1_assets.reward.config import PRMConfig
+from o1_assets.reward.train import make_prm
+from o1_assets.rounds.selection import make_selection
+from o1_assets.rounds.solutions import make_solutions
+
+RECORDS = "rounds.parquet"
+
+
+def make_arm(task: Task, config: ArmConfig) -> Outcome:
+    """Inputs: policy, prm, orm and labels of round 0, generator, train (problems)."""
+    with Stages.of(task) as stages:
+        arm = _Arm(task, config, stages)
+        if config.at_once:
+            for k in range(1, config.rounds + 1):
+                if k == 1:
+                    arm.label(k)
+                arm.teach(k)
+            for k in range(1, config.rounds + 1):
+                arm.reinforce(k)
+        else:
+            for k in range(1, config.rounds + 1):
+                if config.label:
+                    arm.label(k)
+                    arm.teach(k)
+                if config.reinforce:
+                    arm.reinforce(k)
+        for stage in stages.figures:
+            if stage.endswith("/prm") or stage == f"r{config.rounds:02d}/policy":
+                ignored = shutil.ignore_patterns("plots", "curve.parquet")
+                shutil.copytree(stages.folder / "done" / stage / "out", task.out / stage, ignore=ignored)
+        records = records_of(stages.figures)
+        cost = stages.cost
+    records.write_parquet(task.out / RECORDS)
+    updates = int(records.filter(pl.col("figure") == "updates")["value"].sum())
+    write_cost(task.out, cost, updates)
+    return Outcome(_figures(records), cost, records.height)
+
+
+class _Arm:
+    """What is newest so far."""
+
+    def __init__(self, task: Task, config: ArmConfig, stages: Stages) -> None:
+        self.config, self.stages, self.given = config, stages, task.inputs
+        self.policy, self.prm = task.inputs["policy"], task.inputs["prm"]
+        self.labels = [task.inputs["labels"]]
+
+    def label(self, k: int) -> None:
+        """Round k's solutions by the newest policy, what is chosen of them, and its ratings."""
+        name, config, given = f"r{k:02d}", self.config, self.given
+        solutions = self.stages.make(
+            f"{name}/solutions",
+            make_solutions,
+            config.solutions,
+            {"policy": self.policy, "train": given["train"]},
+        )
+        selection = self.stages.make(
+            f"{name}/selection",
+            make_selection,
+            config.selection,
+            {
+                "solutions": solutions,
+                "policy": self.policy,
+                "train": given["train"],
+                "prm": self.prm if config.newest_selects else given["prm"],
+                "generator": given["generator"],
+            },
+        )
+        inbox = Inbox(self.stages.folder / "inbox")  # the arm's own: what it has rated is nobody else's
+        batches = self.stages.make(
+            f"{name}/label_batches",
+            label_batches(inbox),
+            config.batches.model_copy(update={"round": name}),
+            {"selection": selection, "train": given["train"], "policy": self.policy},
+        )
+        labels = self.stages.make(
+            f"{name}/labels",
+            make_labels,
+            config.labels.model_copy(update={"round": name}),
+            {"selection": selection, "batches": batches},
+        )
+        self.labels.append(labels)
+
+    def teach(self, k: int) -> None:
+        """PRM v<k>, from the one before, on all labels so far."""
+        earlier = {f"labels_{i:02d}": folder for i, folder in enumerate(self.labels)}
+        prm = self._share_of_new() if self.config.at_once else self.config.prm
+        inputs = {"generator": self.given["generator"], "init": self.prm, **earlier}
+        self.prm = self.stages.make(f"r{k:02d}/prm", make_prm, prm, inputs)
+
+    def reinforce(self, k: int) -> None:
+        """Policy v<k>, from the one before, by the newest PRM."""
+        inputs = {
+            **{name: self.given[name] for name in ("generator", "orm", "train")},
+            "policy": self.policy,
+            "prm": self.prm,
+        }
+        self.policy = self.stages.make(f"r{k:02d}/policy", make_policy, self.config.policy, inputs)
+
+    def _share_of_new(self) -> PRMConfig:
+        """For labels at once: new ones are trained on as often as the rounds train on theirs, all rounds together."""
+        first, new = (_solutions(folder) for folder in self.labels)
+        share = share_of_new(
+            self.config.prm.newest_share, first, new / self.config.rounds, self.config.rounds
+        )
+        return self.config.prm.model_copy(update={"newest_share": share})
+
+
+def share_of_new(newest_share: float, first: float, a_round: float, rounds: int) -> float:
+    """Of all examples trained on in `rounds` rounds, the share that is not of round 0.
+
+    Round k's batches hold `newest_share` of the newest round and fill up uniformly from `first` solutions of round 0
+    and `a_round` of each round between.
+    """
+    shares = []
+    for k in range(1, rounds + 1):
+        between = (k - 1) * a_round
+        shares.append(newest_share + (1 - newest_share) * between / (first + between))
+    return sum(shares) / rounds
+
+
+def records_of(figures: dict[str, Figures]) -> pl.DataFrame:
+    """round, stage, figure, value: every number that a stage reported."""
+    rows = [
+        (int(stage[1:3]), stage.partition("/")[2], name, float(value))
+        for stage, found in figures.items()
+        for name, value in found.items()
+        if isinstance(value, int | float)
+    ]
+    schema = {"round": pl.Int32, "stage": pl.String, "figure": pl.String, "value": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def newest(folder: Path, stage: str, k: int, first: Path) -> Path:
+    """The checkpoint of a stage after round k of the arm in `folder`; `first`, round 0's, where it trained none."""
+    made = [folder / f"r{i:02d}" / stage for i in range(k, 0, -1)]
+    return next((path for path in made if path.is_dir()), first)
+
+
+def _figures(records: pl.DataFrame) -> Figures:
+    """What a person wants to see: what was labelled, and the rewards at the end."""
+    labelled = records.filter(pl.col("stage") == "labels")
+    last = records.filter(pl.col("round") == pl.col("round").max())
+    figures: Figures = {
+        "labelled_solutions": labelled.filter(pl.col("figure") == "solutions")["value"].sum(),
+        "labels": labelled.filter(pl.col("figure") == "labels")["value"].sum(),
+    }
+    for stage, name in (("prm", "held_out_auc"), ("policy", "prm_score_last"), ("policy", "orm_score_last")):
+        value = last.filter((pl.col("stage") == stage) & (pl.col("figure") == name))["value"]
+        figures[f"{stage}_{name}"] = value.item() if len(value) else None
+    return figures
+
+
+def _solutions(labels: Path) -> int:
+    return int(
+        pl.scan_parquet(labels / "labels.parquet").select(pl.col("solution_id").n_unique()).collect().item()
+    )

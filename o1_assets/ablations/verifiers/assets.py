@@ -1,0 +1,124 @@
+"""ablations/verifiers: reward models trained in different ways, and how well each chooses among GPT*'s solutions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from o1_assets.ablations.pools.assets import OOD_POOL, TEST_POOL
+from o1_assets.ablations.verifiers import arms
+from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.ablations.verifiers.labels import make_labelled
+from o1_assets.ablations.verifiers.result import make_result
+from o1_assets.ablations.verifiers.score import score_pools
+from o1_assets.ablations.verifiers.train import train_verifier
+from o1_assets.artifact import Artifact
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+PART, GROUP = "ablations", "ablations/verifiers"
+LABELLED = f"{GROUP}/labels"
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    """Every training, the scores of each training seed's models, and the result."""
+    config, seeds = profile.ablations.verifiers, profile.ablations.seeds
+    trainings = arms.trainings(config, profile.first_prm, profile.first_orm)
+    pools = {"test": TEST_POOL, "ood": OOD_POOL}
+    made = [
+        Artifact(
+            key=LABELLED,
+            compute=make_labelled,
+            config=profile.first_selection.model_copy(
+                update={"strategy": "uniform", "solutions": config.sizes[-1]}
+            ),
+            inputs={"solutions": "r00/solutions", "policy": "generator/model", "train": "problems/train"},
+            description="GPT*'s solutions drawn uniformly at random, all completions rated by the exact checker.",
+            group=GROUP,
+            seed=profile.seed_of(LABELLED),
+            kinds=("parquet", "polars"),
+            resource_class=profile.model_class,
+            part=PART,
+        )
+    ]
+    for seed in range(seeds):
+        for arm, training in trainings.items():
+            by_large = training.supervision in ("large_steps", "large_outcome")
+            large = {"large": f"r{profile.rounds:02d}/prm"} if by_large else {}
+            made.append(
+                Artifact(
+                    key=f"{GROUP}/{arm}_{seed}",
+                    compute=train_verifier,
+                    config=training,
+                    inputs={
+                        "generator": "generator/model",
+                        "train": "problems/train",
+                        "solutions": "r00/solutions",
+                        "labelled": LABELLED,
+                        **large,
+                    },
+                    description=f"{_says(arm, training)}, training {seed + 1} of {seeds}.",
+                    group=GROUP,
+                    # Equal for all arms: they draw the same solutions.
+                    seed=profile.seed_of(f"{GROUP}/{seed}"),
+                    kinds=("pytorch", "huggingface"),
+                    resource_class=profile.model_class,
+                    part=PART,
+                )
+            )
+        made.append(
+            Artifact(
+                key=f"{GROUP}/scores_{seed}",
+                compute=score_pools,
+                config=ScoresConfig(
+                    arms=tuple(trainings),
+                    main=(arms.prm(config.sizes[-1]), arms.EVERY),
+                    problems=config.problems,
+                    samples=config.n,
+                    prompt_template=profile.ablations.judge.prompt_template,
+                ),
+                inputs={
+                    "generator": "generator/model",
+                    **pools,
+                    **{arm: f"{GROUP}/{arm}_{seed}" for arm in trainings},
+                },
+                description=f"What the models of training {seed + 1} think of GPT*'s solutions of held-out problems.",
+                group=GROUP,
+                kinds=("parquet", "polars"),
+                resource_class=profile.model_class,
+                part=PART,
+            )
+        )
+    result = Artifact(
+        key=f"{GROUP}/result",
+        compute=make_result,
+        config=VerifiersResultConfig(
+            sizes=config.sizes,
+            compared=config.compared,
+            seeds=seeds,
+            n=config.n,
+            problems=config.problems,
+            subsets=config.subsets,
+            resamples=profile.ablations.judge.resamples,
+        ),
+        inputs={**pools, **{f"scores_{seed}": f"{GROUP}/scores_{seed}" for seed in range(seeds)}},
+        description="PRM, ORM and majority, in and out of distribution; process against outcome supervision.",
+        group=GROUP,
+        seed=profile.seed_of(f"{GROUP}/result"),
+        kinds=("parquet", "polars"),
+        part=PART,
+    )
+    return [*made, result]
+
+
+def _says(arm: str, training: TrainingConfig) -> str:
+    told = {
+        "labels": "their ratings",
+        "answer": "whether the final answer is right",
+        "large_steps": "the large PRM's judgement of each step",
+        "large_outcome": "whether the large PRM calls all steps right",
+    }[training.supervision]
+    model = "ORM" if arm.startswith("orm") else "PRM"
+    without = " without the probability feature" if "bare" in arm else ""
+    count = "all sampled" if training.solutions is None else str(training.solutions)
+    return f"{'An' if model == 'ORM' else 'A'} {model}{without} on {count} solutions, told {told}"

@@ -1,0 +1,72 @@
+"""The experiment's design: models that differ in their shape alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from o1_assets.ablations.scale.assets import artifacts
+from o1_assets.ablations.scale.config import SHAPES
+from o1_assets.artifact import Artifact
+from o1_assets.profiles.load import ProfileError, load_profile
+
+
+def made(settings: str = "") -> dict[str, Artifact]:
+    return {a.key.removeprefix("ablations/scale/"): a for a in artifacts(load_profile("nano", settings))}
+
+
+def config(key: str) -> Any:
+    return made()[key].config
+
+
+def test_parameters_are_counted_as_flops_are() -> None:
+    from o1_assets.base.pretrain import build_model
+    from o1_assets.base.tokenizer import make_tokenizer
+    from o1_assets.flops import non_embedding_parameters
+
+    base = config("deep_base_0").base
+    deep = next(shape for shape in SHAPES if shape.name == "deep")
+    assert non_embedding_parameters(build_model(base, make_tokenizer(64), 0)) == deep.parameters
+
+
+def test_sizes_have_equal_layers_and_depths_have_equal_parameters() -> None:
+    sizes, depths = [s for s in SHAPES if s.of_sizes], [s for s in SHAPES if s.of_depths]
+    assert len({shape.layers for shape in sizes}) == 1
+    assert [round(s.parameters / 1e6, 1) for s in sizes] == [0.2, 0.7, 2.0, 5.0]
+    assert sorted(shape.layers for shape in depths) == [2, 4, 8]
+    assert max(s.parameters for s in depths) < 1.02 * min(s.parameters for s in depths)
+
+
+def test_equal_seeds_see_equal_data_and_only_the_shape_differs() -> None:
+    graph = made()
+    for stage in ("base", "generator", "prm", "orm", "judged"):
+        one, other = graph[f"p200k_{stage}_1"], graph[f"p2m_{stage}_1"]
+        assert one.seed == other.seed != graph[f"p200k_{stage}_0"].seed
+        assert set(one.inputs) == set(other.inputs)
+    bases = [config(f"{name}_base_0").base for name in ("p200k", "p2m")]
+    assert bases[0].corpus == bases[1].corpus and bases[0].muon_lr == bases[1].muon_lr
+    feature, plain = (config(f"p2m_{stage}_0").prm.model_dump() for stage in ("prm", "prm_plain"))
+    assert {name for name in feature if feature[name] != plain[name]} == {"probability_feature"}
+    assert graph["p2m_prm_0"].seed == graph["p2m_prm_plain_0"].seed
+
+
+def test_nothing_is_trained_on_what_it_is_judged_on() -> None:
+    for key, artifact in made().items():
+        if "judged" not in key and "base" not in key:
+            assert not {"problems/test", "eval/generator"} & set(artifact.inputs.values()), key
+
+
+def test_a_shape_may_be_trained_less_often() -> None:
+    keys = set(made("ablations.seeds=4"))
+    assert {"p200k_base_3", "p5m_base_0"} <= keys and "p5m_base_1" not in keys
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    one = '{"name":"same","hidden_size":32,"intermediate_size":48,"layers":1,"of_depths":true}'
+    with pytest.raises(ProfileError, match="different names"):
+        load_profile("nano", f"ablations.scale.shapes=[{one},{one}]")
+
+
+def test_a_checkpoint_of_others_has_no_sizes() -> None:
+    assert artifacts(load_profile("smol", "")) == []

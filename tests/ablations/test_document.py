@@ -1,0 +1,187 @@
+"""docs/results.md: every claim as it was found, nothing left out, each figure with what it rests on."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from o1_assets.ablations import words
+from o1_assets.ablations.document import Finished, document, file_name, picture_files
+from o1_assets.ablations.result import Claim, is_result, read_result
+from o1_assets.cli.results import ResultsError, write_results
+from o1_assets.evaluation.report import render
+from o1_assets.evaluation.report.ablations import Ablation
+from o1_assets.settings import Settings
+from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
+from o1_assets.store.store import ArtifactStore
+from tests.ablations.made_up import PIXEL, write
+from tests.evaluation.made_up import report
+
+
+def record(
+    store: ArtifactStore, key: str, folder: Path, inputs: dict[str, Manifest], seconds: float = 60.0
+) -> Manifest:
+    """One version of `key`, as a run would have recorded it."""
+    named = {
+        name: ManifestInput(key=one.key, digest=one.digest, version=one.version)
+        for name, one in inputs.items()
+    }
+    return store.record(
+        Manifest(
+            key=key, digest=store.put(folder), cache_key=key.replace("/", "_"), inputs=named, external=None,
+            code_version="0" * 16, config={}, seed=17, profile="nano", finished="2026-01-01T00:00:00+00:00",
+            cost=ManifestCost(
+                seconds=seconds, peak_rss_gib=1, flops=1, tokens_generated=0, tokens_scored=0, tokens_trained=0
+            ),
+            figures={}, rows=None, sample=[],
+            environment=Environment(
+                git_commit="abcdef0123456789", git_dirty=False, python="3.11", libraries={},
+                hardware="a small machine", threads=2,
+            ),
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.load("nano", tmp_path / "home")
+
+
+@pytest.fixture
+def store(settings: Settings) -> ArtifactStore:
+    return ArtifactStore(settings.store, settings.work)
+
+
+@pytest.fixture
+def result(store: ArtifactStore, tmp_path: Path) -> Manifest:
+    """ablations/search_in_rl/result with one training of an arm and GPT*, in the store."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "file").write_text("something")
+    generator = record(store, "generator/model", tmp_path / "empty", {}, 1000)
+    arm = record(store, "ablations/search_in_rl/none_0", tmp_path / "empty", {"generator": generator}, 120)
+    folder = write(tmp_path / "made", "search_in_rl", "Tree search in RL")
+    return record(store, "ablations/search_in_rl/result", folder, {"none_0": arm, "generator": generator})
+
+
+def row(text: str, name: str) -> list[str]:
+    """The cells of the first row that names a claim."""
+    return next(re.split(r"(?<!\\)\|", line) for line in text.splitlines() if f"(`{name}`)" in line)[1:-1]
+
+
+def test_the_page_says_of_every_claim_what_was_found_and_whether_that_is_enough(
+    settings: Settings, result: Manifest, tmp_path: Path
+) -> None:
+    text = write_results(settings, tmp_path / "docs").page.read_text()
+    assert [c.strip() for c in row(text, "prm_minus_orm@64")][1:5] == [
+        "+6.1 points", "+2.1 to +10.1 points", "at least 5.0 points", "met",
+    ]  # fmt: skip
+    assert [c.strip() for c in row(text, "active_slope_ratio")][1:5] == [
+        "1.21", "0.90 to 1.60", "at least 1.50", "**missed**",
+    ]  # fmt: skip
+    assert row(text, "fooled_rate_ratio")[4].strip() == "met"  # lower is better
+    assert [c.strip() for c in row(text, "never_measured")][1:5] == [
+        "not measured", "–", "at least 50.0%", "not measured",
+    ]  # fmt: skip
+    top, _, body = text.partition("## Tree search in RL")
+    assert "toy.fancy" not in top and row(body, "toy.fancy")[1].strip() == "-1.2 points"
+    assert "Is a made-up thing better than <nothing>?" in body and "made-up problems" in body
+    assert "| a\\|b | 64 | 0.500 | 1.5 T |" in body and "| c | 256 | – | 2 G |" in body
+
+
+def test_every_number_is_traced_to_versions_and_seeds_and_the_time_is_that_of_the_experiments(
+    settings: Settings, result: Manifest, tmp_path: Path
+) -> None:
+    text = write_results(settings, tmp_path / "docs").page.read_text()
+    assert f"o1 audit {result.key} --version {result.digest[:12]}" in text
+    assert "`ablations/search_in_rl/none_0`" in text and f"`{result.digest[:12]}` | 17 |" in text
+    assert "Made from: `generator/model`" in text
+    assert "The 2 artifacts of the experiments took 3 min 00 s" in text
+    assert "a small machine, 2 threads" in text and "`abcdef012345`" in text
+
+
+def test_every_picture_named_is_written_and_those_side_by_side_stand_in_one(
+    settings: Settings, result: Manifest, tmp_path: Path
+) -> None:
+    docs = tmp_path / "docs"
+    (docs / "results").mkdir(parents=True)
+    old, other = docs / "results" / "search_in_rl-gone.png", docs / "results" / "mine.png"
+    old.write_bytes(PIXEL), other.write_bytes(PIXEL)
+    written = write_results(settings, docs)
+    named = re.findall(r"\((results/[^)]+)\)", written.page.read_text())
+    assert named == [f"results/search_in_rl-{name}.png" for name in ("both", "alone_64", "heat_map")]
+    assert {str(path.relative_to(docs)) for path in written.pictures} == set(named)
+    assert all((docs / name).read_bytes()[:4] == PIXEL[:4] for name in named)
+    assert other.exists() and not old.exists()
+
+
+def test_what_is_stale_or_not_made_is_named_and_the_same_store_gives_the_same_text(
+    settings: Settings, result: Manifest, tmp_path: Path
+) -> None:
+    first, second = (write_results(settings, tmp_path / name) for name in ("a", "b"))
+    assert first.page.read_text() == second.page.read_text()
+    assert str(tmp_path) not in first.page.read_text()
+    assert list(first.stale) == ["search_in_rl"] and "**Stale**: " in first.page.read_text()
+    assert "ablations/two_curves/result" in first.missing
+    assert "- `ablations/two_curves/result`: " in first.page.read_text()
+
+
+def test_with_nothing_made_or_nowhere_to_write_it_refuses_and_writes_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(ResultsError, match="o1 run --with ablations"):
+        write_results(settings, tmp_path / "docs")
+    assert not (tmp_path / "docs").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match="is a file"):
+        write_results(settings, tmp_path / "file")
+
+
+def test_a_result_in_an_earlier_form_is_named_and_left_out(
+    settings: Settings, store: ArtifactStore, result: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "result.json").write_text(json.dumps({"name": "two_curves"}))
+    record(store, "ablations/two_curves/result", tmp_path / "early", {})
+    assert not is_result(tmp_path / "early") and Ablation.read(tmp_path / "early") is None
+    assert "another form" in write_results(settings, tmp_path / "docs").missing["ablations/two_curves/result"]
+
+
+def test_a_fresh_result_is_not_called_stale(result: Manifest, tmp_path: Path) -> None:
+    one = Finished(read_result(tmp_path / "made"), result, [result], "", {"both": PIXEL})
+    text = document([one], {}, "nano")
+    assert "Stale" not in text and "Not made" not in text
+    assert "Stale**: its code changed" in document([replace(one, stale="its code changed")], {}, "nano")
+    assert list(picture_files([one])) == [file_name("search_in_rl", "both")]
+
+
+def test_units_follow_the_name_unless_the_claim_says_one() -> None:
+    assert words.claim_value(Claim("a_minus_b", "", 0.058), 0.058) == "+5.8 points"
+    assert words.claim_value(Claim("pass@1", "", 0.72), 0.72) == "72.0%"
+    assert words.claim_value(Claim("test_time_r2", "", 0.9512), 0.9512) == "0.951"
+    assert words.claim_value(Claim("updates", "", 140.0), 140.0) == "140"
+    assert words.claim_value(Claim("a_minus_b", "", 0.058, unit="number"), 0.058) == "0.058"
+
+
+def test_numbers_of_a_column_have_equal_digits_unless_they_are_orders_apart() -> None:
+    assert words.column(pl.Series([0.5, 0.25, None])) == ["0.500", "0.250", "–"]
+    assert words.column(pl.Series([0.0005, 3e12])) == ["0.0005", "3 T"]
+    assert words.column(pl.Series([12, 250_000])) == ["12", "250 k"]
+    assert words.column(pl.Series([True, False])) == ["yes", "no"]
+
+
+def test_the_report_shows_claims_pictures_and_notes_of_each_experiment(tmp_path: Path) -> None:
+    one, two = (Ablation.read(write(tmp_path / name, name, name.title())) for name in ("first", "second"))
+    assert one is not None and two is not None and list(one.pictures) == ["heat_map"]
+    page = render(replace(report(), ablations=[one, two]))
+    section = page[page.index('<section class="ablations">') :]
+    section = section[: section.index("</section>")]
+    assert section.count("<details") == 2 and section.count("<svg") == 6 and section.count("<img") == 2
+    assert section.count('<span class="chip bad">missed') == 2 * 2  # on top and in its experiment
+    assert section.count('href="#first"') == 4 and section.count('id="first"') == 1
+    assert '<data value="0.0612">+6.1 points</data>' in section
+    assert "&lt;nothing&gt;" in section and section.count("made-up problems") == 2

@@ -1,0 +1,113 @@
+"""What experiments judge on: problems unlike any that was learned from, and solutions scored once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from o1_assets.ablations.pools.config import OodConfig, PoolConfig
+from o1_assets.ablations.pools.distinct import distinct
+from o1_assets.ablations.pools.ood import make_ood
+from o1_assets.ablations.pools.sample import make_pool
+from o1_assets.artifact import Task
+from o1_assets.base.corpus import WORDINGS
+from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
+from o1_assets.labels.arithmetic_judge import expression_of
+from o1_assets.problems.canonical import arithmetic, flat_expression, side
+from o1_assets.problems.config import ArithmeticFilter
+from o1_assets.problems.sources import ProblemError
+from o1_assets.problems.split import allowed
+from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.nano import BASE
+from tests.evaluation.conftest import Pupil
+
+OOD = load_profile("nano", "").ablations.pools.ood
+
+
+def small(count: int) -> OodConfig:
+    kinds = tuple(
+        kind.model_copy(update={"problems": kind.problems.model_copy(update={"test": count})})
+        for kind in OOD.kinds
+    )
+    return OOD.model_copy(update={"kinds": kinds})
+
+
+@pytest.fixture(scope="module")
+def ood(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    folder = tmp_path_factory.mktemp("ood")
+    outcome = make_ood(Task({}, folder, 3, open_engine=Pupil), small(8))
+    assert outcome.figures == {"problems": 24, "longer": 8, "larger": 8, "chain_sum": 8}
+    return pl.read_parquet(folder / "problems.parquet")
+
+
+def test_no_problem_out_of_distribution_is_on_the_train_side_or_in_the_corpus(ood: pl.DataFrame) -> None:
+    assert ood["problem_id"].n_unique() == ood.height == 24
+    for row in ood.iter_rows(named=True):
+        content = arithmetic(row["question"]) or ""
+        expression = flat_expression(content)
+        assert expression is not None and expression == expression_of(row)
+        assert side(content, 0.2) == "test"
+        assert str(expression.value()) == row["answer"]
+        worded = {wording.format(expression) for wording in WORDINGS}
+        assert not allowed(expression, OOD.corpus) or row["question"] not in worded
+        if row["kind"] == "chain_sum":
+            assert row["question"] == f"{expression} =" and row["source"] == "reasoning_gym/chain_sum"
+        else:
+            assert not allowed(expression, OOD.corpus) and row["question"] in worded
+    longer = ood.filter(pl.col("kind") == "longer")["difficulty"]
+    assert set(longer) == {6, 7}
+
+
+def test_a_kind_that_the_corpus_holds_is_refused_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
+    (kind,) = [kind for kind in small(2).kinds if kind.name == "larger"]
+    patient = kind.model_copy(update={"problems": kind.problems.model_copy(update={"patience": 30})})
+    config = OodConfig(kinds=(patient,), corpus=ArithmeticFilter(max_terms=9, max_factor=10, max_value=10**6))
+    with pytest.raises(ProblemError, match="'larger' in a row were within the corpus' limits"):
+        make_ood(Task({}, tmp_path, 3, open_engine=Pupil), config)
+
+
+def test_the_limits_are_those_of_nano_s_corpus() -> None:
+    corpus = BASE.corpus
+    limits = OOD.corpus
+    assert (limits.min_terms, limits.max_terms) == (corpus.min_terms, corpus.max_terms)
+    assert (limits.max_value, limits.max_factor) == (corpus.max_value, corpus.max_factor)
+
+
+def test_every_solution_is_graded_and_has_its_own_least_likely_token(
+    tmp_path: Path, checkpoints: dict[str, Path], test_problems: Path
+) -> None:
+    from o1_assets.reward.score import open_generator
+
+    inputs = {"generator": checkpoints["generator"], "problems": test_problems}
+    outcome = make_pool(
+        Task(inputs, tmp_path, 5, open_engine=Pupil), PoolConfig(problems=4, samples=6, max_tokens=64)
+    )
+    table = pl.read_parquet(tmp_path / "solutions.parquet")
+    problems = pl.read_parquet(tmp_path / "problems.parquet")
+    assert table.height == 24 and problems.height == 4 and outcome.figures["solutions"] == 24
+    assert table.select("problem_id", "sample").n_unique() == 24
+    assert table["text"].n_unique() < 24, "equal solutions are what is looked at here"
+    engine = Pupil(checkpoints["generator"])
+    prompts = prompts_of(engine, problems, "{question}\n")
+    minima, _ = least_likely_tokens(
+        open_generator(checkpoints["generator"]),
+        engine.tokenizer,
+        [prompts[problem] for problem in table["problem_id"]],
+        table["token_ids"].to_list(),
+    )
+    assert table["min_logprob"].to_list() == pytest.approx(minima, abs=1e-4)
+    assert 0 < table["correct"].sum() < 24
+
+
+def test_equal_tokens_of_one_problem_are_one_solution_of_two_problems_two() -> None:
+    table = pl.DataFrame(
+        {
+            "problem_id": ["a", "a", "b", "a"],
+            "token_ids": [[1, 2], [1, 2], [1, 2], [1]],
+            "sample": [0, 1, 0, 2],
+        }
+    )
+    once, index = distinct(table)
+    assert once["problem_id"].to_list() == ["a", "b", "a"] and index == [0, 0, 1, 2]

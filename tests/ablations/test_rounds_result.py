@@ -1,0 +1,112 @@
+"""From arms of two rounds to the table, the curves and the claims, in a small world."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.config import JudgeConfig
+from o1_assets.ablations.result import Result, read_result
+from o1_assets.ablations.rounds.config import RoundsConfig
+from o1_assets.ablations.rounds.judge import FOOLED_POOL, STEP_F1, mixed_pool
+from o1_assets.ablations.rounds.loop import records_of
+from o1_assets.ablations.rounds.result import RoundsResultConfig, make_rounds_result
+from o1_assets.ablations.spent import write_cost
+from o1_assets.artifact import Cost, Task
+from tests.evaluation.conftest import Pupil
+from tests.evaluation.test_round_eval import evaluate
+
+ARMS = ("rounds", "labels_without_rl", "fixed_selector")
+CONFIG = RoundsResultConfig(
+    arms=tuple(ArmWords(name=name, says=f"what {name} does") for name in ARMS),
+    seeds=2,
+    rounds=RoundsConfig(rounds=2, best_of=4, pool_solutions=20),
+    judge=JudgeConfig(problems=6, samples=4, subsets=20, resamples=100),
+)
+
+
+@pytest.fixture(scope="module")
+def made(
+    tmp_path_factory: pytest.TempPathFactory, checkpoints: dict[str, Path], test_problems: Path
+) -> tuple[Path, Result]:
+    """The arms differ in their last PRM: `rounds` has another than round 0's from round 2 on, the others never."""
+    root = tmp_path_factory.mktemp("rounds")
+    inputs = {"policy": checkpoints["generator"], "generator": checkpoints["generator"]}
+    inputs |= {"prm": checkpoints["prm_00"], "test": test_problems, "pool": root / "pool"}
+    evaluate(root / "pool", checkpoints, test_problems)
+    for arm in ARMS:
+        for seed in range(CONFIG.seeds):
+            folder = inputs[f"{arm}_{seed}"] = root / f"{arm}_{seed}"
+            folder.mkdir()
+            if arm == "rounds":
+                shutil.copytree(checkpoints["prm_01"], folder / "r02" / "prm")
+            stages = {"r01/labels": {"labels": 9, "solutions": 3}, "r02/prm": {"updates": 7}}
+            records_of(stages).write_parquet(folder / "rounds.parquet")
+            write_cost(folder, Cost(flops=2.0, tokens_generated=10 + seed), updates=7)
+    (root / "out").mkdir()
+    make_rounds_result(Task(inputs, root / "out", 3, open_engine=Pupil), CONFIG)
+    return root / "out", read_result(root / "out")
+
+
+def test_arms_that_are_alike_do_not_differ_and_one_with_another_prm_does(made: tuple[Path, Result]) -> None:
+    table = made[1].tables["arms"].frame
+    pass_1 = table.filter(pl.col("measure") == "pass@1")
+    assert pass_1["arm"].to_list() == list(ARMS) and pass_1["minus rounds"].to_list()[1:] == [0.0, 0.0]
+    for measure in (STEP_F1, FOOLED_POOL, "best of 4, GPT*'s samples"):
+        own = table.filter(pl.col("measure") == measure)
+        first, second, third = own["value"].to_list()
+        assert second == third and own["minus rounds"][1] == pytest.approx(second - first)
+    assert table.filter(pl.col("measure") == STEP_F1)["minus rounds"][1] != 0
+
+
+def test_the_curves_begin_alike_and_part_where_the_prm_changed(made: tuple[Path, Result]) -> None:
+    curves = made[1].tables["curves"].frame.filter(pl.col("measure") == STEP_F1)
+    means = {arm: part["mean"].to_list() for (arm,), part in curves.group_by("arm", maintain_order=True)}
+    assert means["rounds"][0] == means["rounds"][1] == means["fixed_selector"][2] != means["rounds"][2]
+
+
+def test_every_claim_follows_from_the_table_and_steadiness_from_the_curves(made: tuple[Path, Result]) -> None:
+    folder, result = made
+    claims = {claim.name: claim for claim in result.claims}
+    assert set(claims) == {
+        *(f"rounds_minus_{arm}_{m}" for arm in ARMS[1:] for m in ("pass@1", "best_of")),
+        "selector_falls_step_f1",
+        "selector_falls_fooled",
+    }
+    row = result.tables["arms"].frame.filter(
+        (pl.col("arm") == "fixed_selector") & pl.col("measure").str.starts_with("best of 4, GPT")
+    )
+    own = claims["rounds_minus_fixed_selector_best_of"]
+    assert own.value == -row["minus rounds"].item() and own.low == -row["difference, high"].item()
+    means = result.tables["curves"].frame.filter(
+        (pl.col("measure") == STEP_F1) & (pl.col("arm") == "rounds")
+    )["mean"]
+    assert claims["selector_falls_step_f1"].value == pytest.approx(max(0.0, means[1] - means[2]))
+    assert {p.stem for p in (folder / "plots").iterdir()} == {"pass_at_1", "best_of", "step_f1", "fooled"}
+    spent = result.tables["spent"].frame.row(0, named=True)
+    assert spent["ratings"] == 9 and spent["prm updates"] == 7 and spent["tokens_generated"] == 10.5
+    assert json.loads((folder / "result.json").read_text())["name"] == "rounds"
+
+
+def test_the_fixed_pool_holds_as_much_of_every_policy_and_nothing_twice() -> None:
+    def solutions(author: str) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "solution_id": [f"{author}{i}" for i in range(40)], "problem_id": ["p"] * 40,
+                "text": [f"{author}{i % 30}" for i in range(40)], "steps": [["x"]] * 40, "token_ids": [[1]] * 40,
+                "correct": [i % 30 < 20 for i in range(40)],
+            }
+        )  # fmt: skip
+
+    pool = mixed_pool({"a": solutions("a"), "b": solutions("b")}, 16, seed=1)
+    assert pool.height == 32 and pool["text"].n_unique() == 32
+    assert pool.group_by(pl.col("text").str.slice(0, 1)).agg(pl.col("correct").sum())[
+        "correct"
+    ].to_list() == [8, 8]
+    again = mixed_pool({"a": solutions("a"), "b": solutions("a")}, 16, seed=1)
+    assert again["text"].n_unique() == again.height < 32
