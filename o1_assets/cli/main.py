@@ -20,7 +20,7 @@ app.add_typer(labels, name="labels")
 labels.add_typer(studio, name="studio")
 
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="nano, smol or qwen; else O1_PROFILE, else nano")
+    str | None, typer.Option("--profile", help="nano, micro, smol or qwen; else O1_PROFILE, else nano")
 ]
 VersionOption = Annotated[
     str | None, typer.Option("--version", help="digest or name of a version; today's without it")

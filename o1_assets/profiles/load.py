@@ -21,11 +21,17 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
 
     A profile's own settings, such as smol's `size`, decide many of its numbers; what else is given changes those.
     """
+    from o1_assets.profiles.micro import MICRO
     from o1_assets.profiles.nano import NANO
     from o1_assets.profiles.qwen import qwen
     from o1_assets.profiles.smol import smol
 
-    profiles: dict[str, Callable[..., Profile]] = {"nano": lambda: NANO, "qwen": qwen, "smol": smol}
+    profiles: dict[str, Callable[..., Profile]] = {
+        "micro": lambda: MICRO,
+        "nano": lambda: NANO,
+        "qwen": qwen,
+        "smol": smol,
+    }
     own: dict[str, tuple[str, ...]] = {"qwen": ("size", "tuning"), "smol": ("size", "weights")}
     if name not in profiles:
         raise ProfileError(f"there is no profile {name!r}; choose one of: {', '.join(sorted(profiles))}")

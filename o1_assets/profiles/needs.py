@@ -120,9 +120,13 @@ def _compute(profile: Profile) -> Iterator[str]:
 
         if not torch.cuda.is_available():
             yield (
-                f"Profile {profile.name} needs an NVIDIA GPU that torch can use (docs/qwen.md: how much memory), "
+                f"Profile {profile.name} needs an NVIDIA GPU that torch can use{_how_large(profile)}, "
                 "and there is none: nano and smol run without; `--set model_class=cpu` tries it on CPUs."
             )
+
+
+def _how_large(profile: Profile) -> str:
+    return f" (docs/{profile.name}.md: how much memory)" if profile.name in ("micro", "qwen") else ""
 
 
 def _at_hand(repo: str, revision: str, kind: str) -> bool:

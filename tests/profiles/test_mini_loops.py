@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from o1_assets.base.config import BaseConfig
 from o1_assets.engine.open import open_engine
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.materialize import materialize
@@ -66,6 +67,27 @@ def test_smol_loops(tmp_path: Path) -> None:
     before, after = weights(store, "generator/model"), weights(store, "r01/policy")
     assert before.keys() == after.keys()
     assert any(not before[name].equal(after[name]) for name in before)
+
+
+def test_micro_loops(tmp_path: Path) -> None:
+    """With two layers, on problems that so small a base learns: in bfloat16, as on a GPU."""
+    profile = load_profile(
+        "micro",
+        f"{SIZES} model_class=cpu problems.arithmetic.min_terms=2 problems.arithmetic.max_terms=3 "
+        "problems.shares=null problems.source.generators="
+        '[{"name":"basic_arithmetic","parameters":{"min_terms":2,"max_terms":3,"min_digits":1,"max_digits":1,'
+        '"operators":["+","-"],"allow_parentheses":false,"allow_negation":false,"format_style":"natural"}}] '
+        "base.corpus.solutions=4000 base.corpus.max_terms=3 base.corpus.max_number=9 base.hidden_size=64 "
+        "base.intermediate_size=128 base.layers=2 base.heads=2 base.batch_size=32 base.warmup=10 "
+        "sft_set.min_steps=1",
+    )
+    assert isinstance(profile.base, BaseConfig) and profile.base.autocast and profile.policy.tuning.autocast
+    store = whole_loop(profile, tmp_path / "home")
+    held = weights(store, "r01/policy")
+    assert {str(tensor.dtype) for tensor in held.values()} == {"torch.float32"}
+    assert table(store, "r01/solutions", "solutions.parquet")["correct"].any()
+    before = weights(store, "generator/model")
+    assert any(not before[name].equal(held[name]) for name in before)
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])

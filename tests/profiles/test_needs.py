@@ -59,6 +59,19 @@ def test_a_gpu_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert "GPU" in sentence and "nano and smol run without" in sentence
 
 
+def test_micro_needs_a_gpu_and_nothing_else(nothing_installed: None, tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    (sentence,) = missing("micro", "", tmp_path)
+    assert "micro needs an NVIDIA GPU" in sentence and "docs/micro.md" in sentence
+    assert missing("micro", "model_class=cpu", tmp_path) == []
+    graph = build_graph(load_profile("micro"), Settings("micro", tmp_path))
+    assert {graph[k].resource_class for k in ("base/model", "generator/model", "r10/policy")} == {"gpu1"}
+    assert {graph[k].resource_class for k in ("problems/train", "r03/labels")} == {"cpu"}
+
+
 @pytest.mark.parametrize("executor", ["ray", "k8s"])
 def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str

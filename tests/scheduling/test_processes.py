@@ -71,7 +71,7 @@ def test_a_share_that_goes_through_the_model_in_pieces_comes_to_the_same(both: A
     most = IN_PIECES[training].micro_batch
     assert most and shared[training]["most_rows"] > most
     for folder, found in ((one, alone), (two, shared)):
-        assert found[f"{training}_in_pieces"]["most_rows"] == most
+        assert 0 < found[f"{training}_in_pieces"]["most_rows"] <= most
         assert found[f"{training}_in_pieces"]["batches"] == alone[training]["batches"]
         assert apart(one / f"{training}.safetensors", folder / f"{training}_in_pieces.safetensors") < 2e-4
 

@@ -1,0 +1,124 @@
+"""micro: nano's world with longer problems and a model of about 20M parameters, for half an hour of one GPU.
+
+Planned and tested shrunk on CPUs, never run on a GPU: docs/micro.md says so, and why every number is what it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from o1_assets.ablations.config import AblationsConfig, JudgeConfig
+from o1_assets.base.config import BaseConfig, CorpusConfig
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.labels.config import MonteCarloConfig, QualityConfig
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
+from o1_assets.profiles.nano import ARITHMETIC
+from o1_assets.profiles.profile import Profile
+from o1_assets.qvalue.config import QValueConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.thinking.config import ThinkingConfig
+from o1_assets.training.config import TuningConfig
+
+MIN_TERMS, MAX_TERMS = 6, 10
+MAX_TOKENS = 160
+MAX_STEPS = 24
+STEP_TOKENS = 16
+BFLOAT16 = TuningConfig(autocast=True)
+BASE = BaseConfig(
+    corpus=CorpusConfig(
+        solutions=800_000, max_terms=MAX_TERMS, misconception_scale=1.0, max_factor=9, max_value=300
+    ),
+    hidden_size=512,
+    intermediate_size=1408,
+    layers=6,
+    heads=8,
+    batch_size=256,
+    muon_lr=0.01,
+    adamw_lr=1e-3,
+    warmup=100,
+    autocast=True,
+)
+REWARDS: dict[str, Any] = {
+    "probability_feature": False,
+    "batch_size": 32,
+    "muon_lr": 3e-3,
+    "adamw_lr": 1e-3,
+    "score_tokens": 16_384,
+    "tuning": BFLOAT16,
+}
+
+MICRO = Profile(
+    name="micro",
+    seed=0,
+    rounds=10,
+    threads=4,
+    executor="local",
+    engine="transformers",
+    model_class="gpu1",
+    annotator="oracle",
+    min_rated_share=1.0,
+    monte_carlo=MonteCarloConfig(max_tokens=MAX_TOKENS),
+    quality=QualityConfig(gold=15),
+    problems=ProblemsConfig(
+        source=ReasoningGymSource(
+            generators=(
+                Generator(
+                    name="basic_arithmetic",
+                    parameters=ARITHMETIC | {"min_terms": MIN_TERMS, "max_terms": MAX_TERMS},
+                ),
+            )
+        ),
+        train=20_000,
+        test=500,
+        arithmetic=ArithmeticFilter(
+            min_terms=MIN_TERMS,
+            max_terms=MAX_TERMS,
+            max_value=BASE.corpus.max_value,
+            max_factor=BASE.corpus.max_factor,
+        ),
+        shares=uniform(MIN_TERMS, MAX_TERMS),
+    ),
+    base=BASE,
+    samples=SamplesConfig(problems=4000, max_tokens=MAX_TOKENS),
+    sft_set=SftSetConfig(),
+    sft=SftConfig(learning_rate=3e-4, batch_size=64, tuning=BFLOAT16),
+    first_solutions=SolutionsConfig(problems=2000, samples=4, max_tokens=MAX_TOKENS),
+    later_solutions=SolutionsConfig(problems=400, samples=16, max_tokens=MAX_TOKENS),
+    first_selection=SelectionConfig(
+        strategy="uniform", solutions=2500, per_problem=2, completions=4, max_step_tokens=STEP_TOKENS
+    ),
+    later_selection=SelectionConfig(
+        strategy="convincing_wrong",
+        solutions=300,
+        per_problem=2,
+        completions=4,
+        max_step_tokens=STEP_TOKENS,
+    ),
+    first_prm=PRMConfig(updates=300, **REWARDS),
+    later_prm=PRMConfig(updates=80, newest_share=0.3, **REWARDS),
+    first_orm=ORMConfig(updates=300, solutions=6000, **REWARDS),
+    later_orm=ORMConfig(updates=80, solutions=1000, newest_share=0.3, **REWARDS),
+    policy=PolicyConfig(
+        updates=20,
+        problems_per_update=32,
+        group_size=16,
+        learning_rate=5e-5,
+        max_tokens=MAX_TOKENS,
+        max_steps=MAX_STEPS,
+        tuning=BFLOAT16,
+    ),
+    round_eval=RoundEvalConfig(problems=100, samples=64, max_tokens=MAX_TOKENS),
+    headline_eval=RoundEvalConfig(problems=200, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    summary=SummaryConfig(example_steps=14),
+    q_value=QValueConfig(
+        max_tokens=MAX_TOKENS,
+        tree_tokens=4 * MAX_TOKENS,
+        max_steps=MAX_STEPS,
+        **REWARDS,
+    ),
+    thinking=ThinkingConfig(max_tokens=MAX_TOKENS, max_steps=MAX_STEPS),
+    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS)),
+)
