@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,14 +27,16 @@ from tests.evaluation.made_up import report
 def record(
     store: ArtifactStore, key: str, folder: Path, inputs: dict[str, Manifest], seconds: float = 60.0
 ) -> Manifest:
-    """One version of `key`, as a run would have recorded it."""
+    """One version of `key`, as a run would have recorded it; the store takes what it is given, so `folder` is copied."""
+    given = folder.with_name(f"{folder.name} given")
+    shutil.copytree(folder, given)
     named = {
         name: ManifestInput(key=one.key, digest=one.digest, version=one.version)
         for name, one in inputs.items()
     }
     return store.record(
         Manifest(
-            key=key, digest=store.put(folder), cache_key=key.replace("/", "_"), inputs=named, external=None,
+            key=key, digest=store.put(given), cache_key=key.replace("/", "_"), inputs=named, external=None,
             code_version="0" * 16, config={}, seed=17, profile="nano", finished="2026-01-01T00:00:00+00:00",
             cost=ManifestCost(
                 seconds=seconds, peak_rss_gib=1, flops=1, tokens_generated=0, tokens_scored=0, tokens_trained=0
@@ -45,6 +48,13 @@ def record(
             ),
         )
     )  # fmt: skip
+
+
+def holding(folder: Path) -> Path:
+    """A folder with something in it."""
+    folder.mkdir()
+    (folder / "file").write_text(folder.name)
+    return folder
 
 
 @pytest.fixture
@@ -60,10 +70,10 @@ def store(settings: Settings) -> ArtifactStore:
 @pytest.fixture
 def result(store: ArtifactStore, tmp_path: Path) -> Manifest:
     """ablations/search_in_rl/result with one training of an arm and GPT*, in the store."""
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "file").write_text("something")
-    generator = record(store, "generator/model", tmp_path / "empty", {}, 1000)
-    arm = record(store, "ablations/search_in_rl/none_0", tmp_path / "empty", {"generator": generator}, 120)
+    generator = record(store, "generator/model", holding(tmp_path / "generator"), {}, 1000)
+    arm = record(
+        store, "ablations/search_in_rl/none_0", holding(tmp_path / "arm"), {"generator": generator}, 120
+    )
     folder = write(tmp_path / "made", "search_in_rl", "Tree search in RL")
     return record(store, "ablations/search_in_rl/result", folder, {"none_0": arm, "generator": generator})
 
