@@ -27,7 +27,7 @@ from tests.evaluation.made_up import report
 def record(
     store: ArtifactStore, key: str, folder: Path, inputs: dict[str, Manifest], seconds: float = 60.0
 ) -> Manifest:
-    """One version of `key`, as a run would have recorded it; the store takes what it is given, so `folder` is copied."""
+    """One version of `key`, as a run would record it. The store takes what it is given, so this is a copy."""
     given = folder.with_name(f"{folder.name} given")
     shutil.copytree(folder, given)
     named = {
