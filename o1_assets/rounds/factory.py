@@ -165,7 +165,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
                 "orm": f"{name}/orm",
                 "train": "problems/train",
             },
-            f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models and tree search.",
+            f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models.",
             MODEL,
             **training,
         ),
