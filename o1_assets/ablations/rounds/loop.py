@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from o1_assets.ablations.active.choose import draw
 from o1_assets.ablations.rounds.config import ArmConfig
 from o1_assets.ablations.rounds.stages import Stages
 from o1_assets.ablations.spent import write_cost
@@ -24,6 +25,7 @@ from o1_assets.labels.table import make_labels
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.train import make_prm
+from o1_assets.rounds.config import SelectionConfig
 from o1_assets.rounds.selection import make_selection
 from o1_assets.rounds.solutions import make_solutions
 
@@ -60,6 +62,18 @@ def make_arm(task: Task, config: ArmConfig) -> Outcome:
     return Outcome(_figures(records), cost, records.height)
 
 
+def draw_uniformly(task: Task, config: SelectionConfig) -> Outcome:
+    """Input: solutions. As many as are selected, drawn from all samples: what the policy writes often is drawn often.
+
+    The selection leaves equal texts out before it draws, so that of the whole pool it would take the rare ones, which
+    are wrong more often: no fair rival of a choice.
+    """
+    pool = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    drawn = draw(pool, config.per_problem, task.seed).head(config.solutions)
+    drawn.write_parquet(task.out / "solutions.parquet")
+    return Outcome({"solutions": drawn.height}, rows=drawn.height)
+
+
 class _Arm:
     """What is newest so far."""
 
@@ -77,6 +91,9 @@ class _Arm:
             config.solutions,
             {"policy": self.policy, "train": given["train"]},
         )
+        if config.selection.strategy == "uniform":
+            inputs = {"solutions": solutions}
+            solutions = self.stages.make(f"{name}/drawn", draw_uniformly, config.selection, inputs)
         selection = self.stages.make(
             f"{name}/selection",
             make_selection,
