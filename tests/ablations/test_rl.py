@@ -147,12 +147,13 @@ def test_the_start_is_gpt_star_at_no_cost(inputs: dict[str, Path], tmp_path: Pat
 
 
 def trainings(drift: dict[str, float], seeds: int = 3, updates: int = 40) -> pl.DataFrame:
-    """Of each arm the truth stays and the PRM's belief grows by `drift`."""
+    """Of each arm the truth stays; the PRM's belief and the reward grow by `drift`."""
     rng = np.random.default_rng(1)
-    columns = ("orm", "step", "neutral", "reward", "tokens", "steps", "finished", "check", "wait", "repeated")
+    columns = ("orm", "step", "neutral", "tokens", "steps", "finished", "check", "wait", "repeated")
     rows = [
         {"arm": name, "seed": seed, "update": float(u), "true": 0.5 + rng.normal(0, 0.05)}
-        | {"prm": 0.5 + grows * u / updates + rng.normal(0, 0.05)} | dict.fromkeys(columns, 0.1)
+        | {"prm": 0.5 + grows * u / updates + rng.normal(0, 0.05)}
+        | {"reward": 2.0 + grows * u / updates + rng.normal(0, 0.05)} | dict.fromkeys(columns, 0.1)
         for name, grows in drift.items() for seed in range(seeds) for u in range(updates)
     ]  # fmt: skip
     return with_gap(pl.DataFrame(rows))
@@ -172,7 +173,9 @@ def test_hacking_and_the_guard_that_stops_it_are_read_off_the_curves() -> None:
     assert "process_prefix narrows the gap" in sentences[1]
     assert "process_repeats does not change beyond noise the gap" in sentences[2]
     _, sentences = hacking(trainings({"process_bare": 0.0}), values, 300, 0)
-    assert "was not hacked beyond noise" in sentences[0] and len(sentences) == 1
+    assert "was not hacked: " in sentences[0] and len(sentences) == 1
+    learnt = watched.with_columns(true=pl.col("true") + 0.4 * pl.col("update") / 40)
+    assert "was not hacked: " in hacking(learnt, values, 300, 0)[1][0]
 
 
 def test_a_better_arm_is_said_to_be_better_and_an_equal_one_not() -> None:

@@ -187,6 +187,11 @@ def _notes(arms: Mapping[tuple[str, str], Arm], found: Found, config: ActiveResu
         f"The selector's own {config.selector_solutions} labelled solutions (from scratch) are not counted in the "
         "claims, as in the paper; the table of slopes counts them too.",
     ]
+    notes.append(
+        "Added to phase 1 the selector is PRM v0 in all trainings, so 80/20 and uncertain choose the same solutions in "
+        "each, while uniform draws anew: their intervals do not hold the noise of choosing. Pool, held-out samples and "
+        "policy are the same throughout."
+    )
     for setting in SETTINGS:
         if found[setting, CLAIMED[1], SOLUTIONS].ratio is None:
             notes.append(

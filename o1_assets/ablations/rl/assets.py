@@ -26,7 +26,7 @@ SAYS = {
     "both_minimum": "PRM and ORM, of the PRM's steps only the worst",
     "both_kl": "PRM and ORM, summed, held near GPT* by KL",
     "both_search": "PRM and ORM, summed; a quarter of every second update's groups hold searched solutions",
-    "process_bare": "the PRM alone, every guard off",
+    "process_bare": "the PRM alone, its three guards off",
     "process_prefix": "the PRM alone, the only guard: a step counts as far as those before it are right",
     "process_neutral": "the PRM alone, the only guard: a neutral step costs",
     "process_repeats": "the PRM alone, the only guard: repeated steps count as wrong",

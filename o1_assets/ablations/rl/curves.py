@@ -21,6 +21,7 @@ GAP = "gap"
 """prm - true: how much more the PRM believes in the policy's solutions than is right of them."""
 
 SHOWN = {
+    "reward": "reward of a solution",
     "true": "right",
     "prm": "PRM's belief",
     "orm": "ORM's belief",
@@ -36,7 +37,9 @@ SHOWN = {
 
 
 def with_gap(watched: pl.DataFrame) -> pl.DataFrame:
-    return watched.with_columns((pl.col("prm") - pl.col("true")).alias(GAP))
+    return watched.with_columns(
+        (pl.col("prm") - pl.col("true")).alias(GAP), (pl.col("orm") - pl.col("true")).alias("orm_gap")
+    )
 
 
 def by_update(watched: pl.DataFrame, arm: str, column: str) -> Floats:
@@ -95,6 +98,25 @@ def curve_charts(watched: pl.DataFrame, arms: Sequence[str], count: int) -> dict
             Axis("What the PRM believes, and what is right", "update", "share of solutions"),
         )
     return made
+
+
+GROWS = ("reward", "true", GAP, "orm_gap", "steps", "tokens", "check", "repeated", "wait")
+"""What growth_table shows."""
+
+
+def growth_table(watched: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int) -> Table:
+    """A row an arm and column: `growth` with its interval."""
+    rows = []
+    for arm in arms:
+        for column in GROWS:
+            found = growth(by_update(watched, arm, column), resamples, seed)
+            name = SHOWN.get(column, "ORM's belief - right")
+            rows.append(
+                {"arm": arm, "what": name, "growth": found.mean, "low": found.low, "high": found.high}
+            )
+    return Table(
+        "Growth from the first quarter of the updates to the last, with 95% intervals", pl.DataFrame(rows)
+    )
 
 
 def _line(

@@ -17,6 +17,7 @@ from o1_assets.ablations.rl.curves import (
     curve_charts,
     curve_table,
     growth,
+    growth_table,
     quarters,
     with_gap,
 )
@@ -81,7 +82,11 @@ def make_rl_result(task: Task, config: RLResultConfig) -> Outcome:
     result = replace(
         whole,
         claims=[*whole.claims, *compare, *hacked],
-        tables={**whole.tables, "training": curve_table(watched, arms[1:])},
+        tables={
+            **whole.tables,
+            "training": curve_table(watched, arms[1:]),
+            "growth": growth_table(watched, arms[1:], resamples, seed),
+        },
         charts={**whole.charts, **curve_charts(watched, arms[1:], config.windows)},
     ).with_notes(*sentences, *told, *LIMITS)
     write_result(task.out, result)
@@ -93,7 +98,11 @@ LIMITS = (
     "The beliefs and what is right along the training are of the policy's own samples of the training problems, whose "
     "answers are looked at for these curves and by the arm `grader` alone.",
     "The guards against a neutral step and for the prefix are switched off in the ratings that the training reads: a "
-    "neutral step then counts as a right one, as it does in a solution's score.",
+    "neutral step then counts as a right one, as it does in a solution's score. An empty step costs in all arms.",
+    "All arms make equal updates on equally many solutions; searched ones cost more tokens. What KL's reference model "
+    "reads is not in the costs. Growth is from the first quarter of the updates to the last: what is hacked within the "
+    "first shows less.",
+    "Best of N is chosen by the PRM that rewarded the training: pass@1 and greedy judge independently of it.",
 )
 
 
@@ -115,8 +124,8 @@ def hacking(
 ) -> tuple[list[Claim], list[str]]:
     """How far the PRM's belief outgrew the truth, from the first to the last quarter of the updates, in each arm.
 
-    The arm without guards was hacked if that interval is above 0. A guard stops it if with it the belief at the end
-    exceeds the truth by less, the difference at equal updates lying below 0 with its whole interval.
+    The arm without guards was hacked if what it is rewarded for grew and what is right did not, both beyond noise. A
+    guard narrows the gap if with it the belief at the end exceeds the truth by less.
     """
     claims: list[Claim] = []
     gaps = {arm: by_update(watched, arm, GAP) for arm in watched["arm"].unique(maintain_order=True).to_list()}
@@ -130,7 +139,10 @@ def hacking(
         )
     if BARE not in gaps:
         return claims, []
-    sentences = [bare_says(growth(gaps[BARE], resamples, seed), values, resamples, seed)]
+    reward, true, beyond = (
+        growth(by_update(watched, BARE, column), resamples, seed) for column in ("reward", "true", GAP)
+    )
+    sentences = [bare_says(reward, true, beyond, interval(values[BARE] - values[START], resamples, seed))]
     end = {arm: quarters(gap)[1] for arm, gap in gaps.items()}
     for arm in GUARDED:
         if arm in gaps:
@@ -143,13 +155,14 @@ def hacking(
     return claims, sentences
 
 
-def bare_says(grown: Interval, values: dict[str, Floats], resamples: int, seed: int) -> str:
-    """Whether the process reward without guards was hacked, and what became of the policy."""
-    lost = interval(values[BARE] - values[START], resamples, seed)
-    hacked = "was hacked" if sign(grown) > 0 else "was not hacked beyond noise"
+def bare_says(reward: Interval, true: Interval, gap: Interval, moved: Interval) -> str:
+    """Whether the process reward without guards was hacked, and what became of the policy. reward, true, gap: growth
+    along the training; moved: DECIDES against GPT*."""
+    hacked = "was hacked" if sign(reward) > 0 and sign(true) <= 0 else "was not hacked"
     return (
-        f"Without guards the process reward {hacked}: the PRM's belief outgrew what is right by {points(grown)} along "
-        f"the training, and {DECIDES} moved by {points(lost)}."
+        f"Without guards the process reward {hacked}: what a solution is rewarded with grew by {reward.mean:+.2f} "
+        f"(95%: {reward.low:+.2f} to {reward.high:+.2f}), what is right by {points(true)}, the PRM's belief beyond it "
+        f"by {points(gap)}; {DECIDES} on held-out problems moved by {points(moved)}."
     )
 
 

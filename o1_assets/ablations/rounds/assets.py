@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.ablations.arms import ArmWords
 from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.pools.assets import TEST_POOL
 from o1_assets.ablations.rounds.arms import WAYS, arm_config
 from o1_assets.ablations.rounds.loop import make_arm
 from o1_assets.ablations.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = f"{PART}/rounds"
 POOL = "eval/generator"
-"""GPT*'s samples of held-out problems."""
+"""GPT*'s samples of held-out problems: fewer than `ablations/pools` has."""
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
@@ -59,7 +60,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             "policy": "r00/policy",
             "prm": "r00/prm",
             "generator": "generator/model",
-            "pool": POOL,
+            "pool": TEST_POOL,
             "test": "problems/test",
             **{name: arm.key for name, arm in arms.items()},
         },

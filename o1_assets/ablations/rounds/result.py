@@ -44,6 +44,10 @@ RETRAINED, FIXED = "rounds", "fixed_selector"
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED, plots.SKY, plots.GREY)
 
 
+SUBSETS_OF = 2
+"""Best of N draws its subsets from so many times N samples of GPT*: of N there is one subset only."""
+
+
 class RoundsResultConfig(StageConfig):
     """arms: the first is what the others are compared with."""
 
@@ -85,7 +89,7 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
     for name in names:
         parts[name] |= by_round[name][last]
     n = config.rounds.best_of
-    samples = first_samples(task.inputs["pool"], n, test["problem_id"].to_list())
+    samples = first_samples(task.inputs["pool"], SUBSETS_OF * n, test["problem_id"].to_list())
     prms = {name: newest(task.inputs[name], "prm", last, task.inputs["prm"]) for name in names}
     chosen, spent = best_of(
         task, prms, samples, prompts, n, config.judge.subsets, derive_seed(task.seed, "pool")
@@ -147,11 +151,12 @@ def _result(
     curves = _curves(config, by_round)
     best = f"best of {config.rounds.best_of}, GPT*'s samples"
     shown = {"pass_at_1": "pass@1", "best_of": best}
+    claimed = ["pass@1", best, STEP_F1, FOOLED_POOL]
     return Result(
         name="rounds",
         title=TITLE,
         question=QUESTION,
-        claims=[*_contrasts(config, table, list(shown.values())), *_steadiness(config, by_round, seed)],
+        claims=[*_contrasts(config, table, claimed), *_steadiness(config, by_round, seed)],
         tables={
             "arms": Table("Every arm after its last round, and its difference to the rounds.", table),
             "curves": Table("Every round's PRM on one fixed pool, mean over seeds.", curves),
@@ -174,7 +179,9 @@ def _result(
             f"All arms that train a PRM make {config.rounds.prm_updates} updates a round, all with RL "
             f"{config.rounds.policy_updates}; all that label rate the same number of solutions.",
             "The ORM stays that of round 0 in every arm, so differences are those of policy and PRM alone.",
-            "The fixed pool holds as many solutions of every arm's last policy, right and wrong alike; best of "
+            f"The fixed pool holds up to {config.rounds.pool_solutions} solutions of every arm's last policy, right "
+            "and wrong alike, no solution twice. What an arm's policy learnt to write against that arm's own PRM is in "
+            "it: an arm without RL has no such part, which flatters its PRM in step F1 and fooled. Best of "
             f"{config.rounds.best_of} is on GPT*'s samples, the same for all.",
             "Steadiness: the sum of all falls of the curve from one round to the next, with the selector retrained "
             "minus with PRM v0 selecting throughout.",
@@ -190,7 +197,7 @@ def _contrasts(config: RoundsResultConfig, table: pl.DataFrame, measures: list[s
         value, low, high = (
             row[c] for c in (f"minus {config.control}", "difference, low", "difference, high")
         )
-        short = "pass@1" if row["measure"] == "pass@1" else "best_of"
+        short = {"pass@1": "pass@1", STEP_F1: "step_f1", FOOLED_POOL: "fooled"}.get(row["measure"], "best_of")
         claims.append(
             Claim(
                 f"{config.control}_minus_{row['arm']}_{short}",
@@ -198,6 +205,7 @@ def _contrasts(config: RoundsResultConfig, table: pl.DataFrame, measures: list[s
                 None if value is None else -value,
                 None if high is None else -high,
                 None if low is None else -low,
+                better="lower" if row["measure"] == FOOLED_POOL else "higher",
                 unit="points",
             )
         )
@@ -300,6 +308,9 @@ def _spent(task: Task, config: RoundsResultConfig) -> pl.DataFrame:
                     "arm": arm,
                     "labelled solutions": count["solutions"],
                     "ratings": count["labels"],
+                    "share right of the selected": records.filter(
+                        (pl.col("stage") == "selection") & (pl.col("figure") == "correct")
+                    )["value"].mean(),
                     **updates,
                     **paid,
                 }

@@ -73,6 +73,7 @@ def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Ar
             "adamw_lr": base.adamw_lr * slower,
         }
     )
+    sft = profile.sft.model_copy(update={"learning_rate": profile.sft.learning_rate * slower})
     key = {
         stage: f"{GROUP}/{shape.name}_{stage}_{seed}"
         for stage in ("base", "generator", "prm", "prm_plain", "orm", "judged")
@@ -123,7 +124,7 @@ def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Ar
         one("base", "pre-trained on the corpus that all sizes read", sized_base,
             SizedBaseConfig(shape=shape, base=pretraining), {"test": "problems/test"}),
         one("generator", "its GPT*", sized_generator,
-            SizedGeneratorConfig(shape=shape, samples=samples, sft_set=profile.sft_set, sft=profile.sft),
+            SizedGeneratorConfig(shape=shape, samples=samples, sft_set=profile.sft_set, sft=sft),
             {"base": key["base"], "train": "problems/train"}),
         one("prm", "its PRM on round 0's labels", sized_prm, feature, on_labels),
         one("prm_plain", "its PRM without the probability feature", sized_prm, plain, on_labels),

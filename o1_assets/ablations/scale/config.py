@@ -57,12 +57,12 @@ class ScaleConfig(StageConfig):
     adamw_width_power: float = Field(
         0.5,
         ge=0,
-        description="AdamW's learning rates of base and reward models are the profile's times (its width / a model's) "
-        "to this; Muon's updates have the same spectral norm at every width and are left as they are",
+        description="AdamW's learning rates of base, SFT and reward models are the profile's times (its width / a "
+        "model's) to this; Muon's updates have the same spectral norm at every width and are left as they are",
     )
     train_problems: int = Field(500, gt=0, description="train problems that a base is sampled on for its SFT")
     per_problem: int = Field(8, gt=0, description="samples of each of them")
-    reward_updates: int = Field(80, gt=0, description="of every PRM and ORM")
+    reward_updates: int = Field(150, gt=0, description="of every PRM and ORM")
     problems: int = Field(100, gt=2, description="held-out problems that all are judged on")
     samples: int = Field(64, gt=1, description="solutions of each by every GPT*; also the N of best-of-N")
     base_samples: int = Field(8, gt=0, description="solutions of each by every base")

@@ -70,7 +70,7 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
         title="Size and depth of the model",
         question="Which results get stronger with the model's size, and does a verifier need the probability feature "
         "less when it is larger or deeper?",
-        claims=claims(by_size, by_depth, by_compute, n),
+        claims=claims(by_size, by_depth, by_compute, n, config.shared_samples),
         tables={
             "models": Table("Every model: trainings, compute, and what it reaches", models_table(models, n)),
             "with_size": Table("Change for each doubling of the parameters", trends_table(by_size)),
@@ -133,11 +133,12 @@ def _measures(folder: Path) -> dict[str, Floats]:
 
 
 def claims(
-    by_size: dict[str, Trend], by_depth: dict[str, Trend], by_compute: dict[str, Trend], n: int
+    by_size: dict[str, Trend], by_depth: dict[str, Trend], by_compute: dict[str, Trend], n: int, m: int
 ) -> list[Claim]:
-    """Figures that are only shown: what they become at this scale was not known before."""
+    """Figures that are only shown: what they become at this scale was not known before. n: of best-of-N on a model's
+    own solutions; m: on those that are the same for all models, on which the feature is judged."""
     compute = by_compute["pass@1"]
-    gain, deep = by_size[f"feature_gain@{n}"], by_depth[f"feature_gain@{n}"]
+    gain, deep = by_size[f"{SHARED}feature_gain@{m}"], by_depth[f"{SHARED}feature_gain@{m}"]
     found = [
         Claim(
             "pass@1_per_doubling_of_compute",
@@ -152,24 +153,33 @@ def claims(
     for name, says, one in (
         ("prm_minus_orm", "The PRM's advantage over the ORM", by_size[f"prm_minus_orm@{n}"]),
         ("prm_minus_majority", "The PRM's advantage over majority", by_size[f"prm_minus_majority@{n}"]),
-        ("feature_gain", "What the probability feature gives the PRM", gain),
     ):
         says = f"{says}, best of {n}, changes so with each doubling of the parameters."
         found.append(
             Claim(f"{name}@{n}_per_doubling_of_size", says, one.gain, one.low, one.high, unit="points")
         )
+    found.append(
+        Claim(
+            f"feature_gain@{m}_per_doubling_of_size",
+            f"What the probability feature gives the PRM, best of {m} of the same solutions for all, changes so with "
+            "each doubling of the parameters.",
+            gain.gain, gain.low, gain.high, unit="points",
+        )
+    )  # fmt: skip
     for name, says, point in (
         ("smallest", "the smallest model", gain.points[0]),
         ("largest", "the largest model", gain.points[-1]),
         ("shallowest", "the model with the fewest layers", deep.points[0]),
         ("deepest", "the model with the most layers", deep.points[-1]),
     ):
-        says = f"The probability feature adds so much to best of {n} by the PRM of {says}."
+        says = (
+            f"The probability feature adds so much to best of {m} of the same solutions by the PRM of {says}."
+        )
         found.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high, unit="points"))
     found.append(
         Claim(
-            f"feature_gain@{n}_per_doubling_of_depth",
-            f"What the feature gives, best of {n}, changes so with each doubling of the layers at equal parameters.",
+            f"feature_gain@{m}_per_doubling_of_depth",
+            f"What the feature gives, best of {m}, changes so with each doubling of the layers at equal parameters.",
             deep.gain, deep.low, deep.high, unit="points",
         )
     )  # fmt: skip
