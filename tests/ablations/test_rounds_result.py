@@ -74,7 +74,7 @@ def test_every_claim_follows_from_the_table_and_steadiness_from_the_curves(made:
     folder, result = made
     claims = {claim.name: claim for claim in result.claims}
     assert set(claims) == {
-        *(f"rounds_minus_{arm}_{m}" for arm in ARMS[1:] for m in ("pass@1", "best_of")),
+        *(f"rounds_minus_{arm}_{m}" for arm in ARMS[1:] for m in ("pass@1", "best_of", "step_f1", "fooled")),
         "selector_falls_step_f1",
         "selector_falls_fooled",
     }

@@ -24,7 +24,7 @@ OOD = "_ood"
 LIMITS = (
     "All arms start from GPT* and make equal updates on equal numbers of solutions. RL's are of its own, rewarded by "
     "models that learnt from rated steps; SFT's are all right. `written` is of the problems that RL saw, `own` of "
-    "those among them that GPT* solved, filtered by true answers, which RL never sees, `written_few` of the first ones.",
+    "those among them that GPT* solved, filtered by true answers, which RL never sees, `written_few` of the first.",
     "SFT's learning rate is the generator's and RL's is the experiment's: neither was tuned here.",
     "The writer is the program that wrote the corpus, without its errors: its chains have the very form of GPT*'s own "
     "and no wrong step, which people's would not have. `written_few` has as many different ones as people had rated "
