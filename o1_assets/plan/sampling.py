@@ -40,5 +40,5 @@ def solutions_bytes(
     """Of a solutions table: what is sampled twice compresses well. scores: with four of them."""
     typical = known.typical
     new = samples ** (typical.novelty(rounds) - 1) if samples else 0.0
-    each = typical.solution_tokens * typical.bytes_a_token * (0.37 + 0.63 * new)
-    return problems * samples * (each + (40 * new**0.5 if scores else 0)) + 4_000
+    each = typical.solution_tokens * typical.bytes_a_token * (0.2 + 0.8 * new)
+    return problems * samples * (each + (60 * new**0.5 if scores else 0)) + 4_000

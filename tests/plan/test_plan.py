@@ -65,10 +65,10 @@ def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_eve
 @pytest.mark.parametrize(
     ("settings", "stage", "quantity"),
     [
-        ("policy.updates=28", "phase 2  policy", "tokens trained on"),
+        ("policy.updates=48", "phase 2  policy", "tokens trained on"),
         ("later_prm.updates=160", "phase 2  prm", "FLOPs"),
         ("base.layers=8", "base/model", "bytes"),
-        ("first_selection.solutions=400", "phase 1  labels", "labels"),
+        ("first_selection.solutions=1000", "phase 1  labels", "labels"),
         ("round_eval.samples=16", "phase 1  eval", "tokens scored"),
     ],
 )
@@ -177,10 +177,8 @@ def test_rollouts_cost_tokens_and_more_of_them_more() -> None:
 def test_without_the_generator_s_log_probabilities_less_is_scored() -> None:
     parts = ("first_prm", "later_prm", "first_orm", "later_orm")
     without = plan(" ".join(f"{part}.probability_feature=false" for part in parts))
-    assert (
-        without.made["r01/selection"].cost.tokens_scored
-        == plan().made["r01/selection"].cost.tokens_scored / 2
-    )
+    scored = plan().made["r01/selection"].cost.tokens_scored
+    assert without.made["r01/selection"].cost.tokens_scored == pytest.approx(scored / 2, abs=1)
 
 
 def test_an_assumption_is_replaced_and_a_bad_one_named() -> None:
