@@ -35,7 +35,7 @@ MINI = (
     "ablations.verifiers.sizes=[4,8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
     "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5 "
     "ablations.rl.updates=2 ablations.rl.problems_per_update=2 ablations.rl.group_size=2 "
-    'ablations.rl.arms=["both_sum","process_bare"] ablations.chains.tries=4 '
+    'ablations.rl.arms=["both_sum","process_bare"] ablations.chains.tries=32 '
     'ablations.rounds.arms=["rounds","fixed_selector"] ablations.rounds.rounds=1 '
     "ablations.rounds.prm_updates=2 ablations.rounds.policy_updates=1 "
     "ablations.rounds.pool_solutions=8 ablations.rounds.best_of=4 ablations.versions.best_of=4 "
