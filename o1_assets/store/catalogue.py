@@ -49,6 +49,8 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
                 continue  # of a remote store nothing is fetched that no view shows
             folder = store.verified(manifest.digest)
             for file in sorted(folder.glob("*.parquet")):
+                if not pl.read_parquet_schema(file):
+                    continue  # a table of nothing, which DuckDB cannot show
                 name = f"{key}.{file.stem}"
                 path = str(file).replace("'", "''")
                 connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")

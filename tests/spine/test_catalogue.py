@@ -30,3 +30,16 @@ def test_views_show_the_newest_version_and_the_catalogue_can_be_rebuilt_over_its
         with duckdb.connect(str(target), read_only=True) as connection:
             assert connection.execute('select count(*) from "toy/table.numbers"').fetchone() == (rows,)
             assert connection.execute("select rows from artifacts").fetchone() == (rows,)
+
+
+def without_columns(task: Task, config: StageConfig) -> Outcome:
+    pl.DataFrame([]).write_parquet(task.out / "nothing.parquet")
+    return Outcome(rows=0)
+
+
+def test_a_table_without_columns_has_no_view_and_hides_no_other(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    empty = make(store, Artifact("toy/empty", without_columns, StageConfig(), {}, "", "toy"))
+    full = make(store, Artifact("toy/table", table, RowsConfig(rows=1), {}, "", "toy"))
+    manifests = {"toy/empty": empty.manifest, "toy/table": full.manifest}
+    assert rebuild_catalogue(store, manifests, tmp_path / "catalogue.duckdb") == ["toy/table.numbers"]
