@@ -67,6 +67,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
     for stage in ("solutions", "selection", "labels", "prm", "policy"):
         monkeypatch.setattr(loop, f"make_{stage}", stand_in(stage))
+    monkeypatch.setattr(loop, "draw_uniformly", stand_in("drawn"))
     monkeypatch.setattr(loop, "label_batches", lambda inbox: stand_in("label_batches"))
     return made
 
@@ -122,6 +123,8 @@ def test_rounds_go_as_the_runs_own(calls: list[Call], tmp_path: Path) -> None:
         ("at_once", "prm", "init", ["prm", "r01/prm", "r02/prm"]),
         ("at_once", "policy", "prm", ["r03/prm"] * 3),
         ("uniform", "selection", "prm", ["prm", "r01/prm", "r02/prm"]),
+        ("uniform", "selection", "solutions", ["r01/drawn", "r02/drawn", "r03/drawn"]),
+        ("rounds", "drawn", "solutions", []),
     ],
 )
 def test_a_control_leaves_out_what_it_says(
@@ -129,6 +132,24 @@ def test_a_control_leaves_out_what_it_says(
 ) -> None:
     run(tmp_path / "out", configs()[arm])
     assert of(calls, stage, name) == expected
+
+
+def test_the_uniform_control_draws_often_what_the_policy_writes_often(tmp_path: Path) -> None:
+    often, seldom = ["common"] * 9, ["rare"]
+    (tmp_path / "solutions").mkdir()
+    pl.DataFrame(
+        {
+            "problem_id": [f"p{k}" for k in range(200) for _ in range(10)],
+            "sample": [i for _ in range(200) for i in range(10)],
+            "text": (often + seldom) * 200,
+        }
+    ).write_parquet(tmp_path / "solutions" / "solutions.parquet")
+    config = configs()["uniform"].selection.model_copy(update={"per_problem": 1, "solutions": 150})
+    task = Task({"solutions": tmp_path / "solutions"}, tmp_path, 3, lambda path: pytest.fail(str(path)))
+    loop.draw_uniformly(task, config)
+    drawn = pl.read_parquet(tmp_path / "solutions.parquet")
+    assert drawn.height == drawn["problem_id"].n_unique() == 150
+    assert 0.82 < (drawn["text"] == "common").mean() < 0.98
 
 
 def test_labels_at_once_are_trained_on_as_often_as_in_rounds(calls: list[Call], tmp_path: Path) -> None:

@@ -47,5 +47,4 @@ def test_what_is_added_to_the_instance_dagster_accepts() -> None:
     schema = dagster_instance_config_schema()
     added = VALUES["additionalInstanceConfig"]
     assert process_config(schema, added).success
-    added = {"concurrency": {"pools": {"granularity": "opp"}}}
-    assert not process_config(schema, added).success
+    assert not process_config(schema, {"concurrency": {"pool": added["concurrency"]["pools"]}}).success
