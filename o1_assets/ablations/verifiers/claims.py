@@ -34,12 +34,12 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
     prm = arms.prm(largest)
     return [
         Difference(
-            "prm_minus_orm", "Best of N by the PRM beats best of N by the ORM (Lightman et al. 2023: 78.2 and 72.4; out "
-            "of distribution 72.9 and 63.8).", prm, arms.EVERY, 0.05,
+            "prm_minus_orm", "Best of N by the PRM beats best of N by the ORM (Lightman et al. 2023: 78.2 and 72.4; "
+            "out of distribution 72.9 and 63.8).", prm, arms.EVERY, 0.05,
         ),
         Difference(
-            "prm_minus_majority", "Best of N by the PRM beats majority voting (Lightman et al. 2023: 78.2 and 69.6; out "
-            "of distribution 72.9 and 61.3).", prm, MAJORITY, 0.10,
+            "prm_minus_majority", "Best of N by the PRM beats majority voting (Lightman et al. 2023: 78.2 and 69.6; "
+            "out of distribution 72.9 and 61.3).", prm, MAJORITY, 0.10,
         ),
         Difference(
             "prm_minus_orm_same_solutions", "The same, the ORM being trained on the PRM's solutions only.",
