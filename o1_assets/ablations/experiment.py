@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.declare import PART, ablation
 from o1_assets.ablations.judge import ResultConfig, make_result
 from o1_assets.artifact import Artifact, Compute, StageConfig
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
-
-PART = "ablations"
 
 
 @dataclass(frozen=True)
@@ -50,26 +49,25 @@ def experiment_artifacts(experiment: Experiment, profile: Profile) -> list[Artif
     """The trainings and the result. Equal seeds of different arms draw the same problems in the same order."""
     settings, name = profile.ablations, experiment.name
     trained = {
-        f"{arm.name}_{seed}": Artifact(
-            key=f"{PART}/{name}/{arm.name}_{seed}",
-            compute=arm.train,
-            config=arm.config,
-            inputs=experiment.inputs,
-            description=f"{experiment.title}: {arm.says}, training {seed + 1} of {settings.seeds}.",
-            group=f"{PART}/{name}",
-            seed=profile.seed_of(f"{PART}/{name}/{seed}"),
-            kinds=("pytorch", "huggingface"),
-            resource_class=profile.model_class,
-            part=PART,
+        f"{arm.name}_{seed}": ablation(
+            profile,
+            f"{PART}/{name}/{arm.name}_{seed}",
+            arm.train,
+            arm.config,
+            experiment.inputs,
+            f"{experiment.title}: {arm.says}, training {seed + 1} of {settings.seeds}.",
+            seed_of=f"{PART}/{name}/{seed}",
+            trains=True,
         )
         for arm in experiment.arms
         for seed in range(settings.seeds)
     }
     judges = {role: experiment.inputs[role] for role in ("generator", "prm", "orm")}
-    result = Artifact(
-        key=f"{PART}/{name}/result",
-        compute=make_result,
-        config=ResultConfig(
+    result = ablation(
+        profile,
+        f"{PART}/{name}/result",
+        make_result,
+        ResultConfig(
             name=name,
             title=experiment.title,
             question=experiment.question,
@@ -78,12 +76,7 @@ def experiment_artifacts(experiment: Experiment, profile: Profile) -> list[Artif
             seeds=settings.seeds,
             judge=settings.judge,
         ),
-        inputs={**judges, "test": "problems/test", **{arm: a.key for arm, a in trained.items()}},
-        description=experiment.question,
-        group=f"{PART}/{name}",
-        seed=profile.seed_of(f"{PART}/{name}/result"),
-        kinds=("parquet", "polars"),
-        resource_class=profile.model_class,
-        part=PART,
+        {**judges, "test": "problems/test", **{arm: a.key for arm, a in trained.items()}},
+        experiment.question,
     )
     return [*trained.values(), result]

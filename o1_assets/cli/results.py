@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from o1_assets.ablations.declare import PART
 from o1_assets.ablations.document import Finished, document, picture_files
-from o1_assets.ablations.experiment import PART
 from o1_assets.ablations.result import is_result, read_result
 from o1_assets.artifact import Artifact
 from o1_assets.audit.walk import ancestry

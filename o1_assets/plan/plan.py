@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from string import digits
 
-from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.declare import PART
 from o1_assets.artifact import Artifact
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.plan.estimate import Estimate

@@ -24,7 +24,7 @@ from o1_assets.ablations.verifiers.config import (
 )
 from o1_assets.ablations.verifiers.labels import make_labelled
 from o1_assets.ablations.verifiers.result import make_result
-from o1_assets.ablations.verifiers.score import class_probabilities, score_pools
+from o1_assets.ablations.verifiers.score import score_pools
 from o1_assets.artifact import Task
 from o1_assets.evaluation.best_of_n import MAJORITY
 from o1_assets.graph import build_graph
@@ -193,8 +193,6 @@ def test_scores_are_those_of_the_scorer(
     assert scores[arms.EVERY].to_list() == pytest.approx(outcomes, abs=1e-4)
     part = pl.read_parquet(judged["scores_0"] / "test_part.parquet")
     assert part.height == 3 * 4 and arms.prm(8) not in part.columns and arms.prm(4) in part.columns
-    both = class_probabilities(scorer, prompts[:2], table["token_ids"].to_list()[:2])
-    assert [own[0].shape[1] for own in both] == [3, 2]
 
 
 def test_equal_models_do_not_differ_and_every_accuracy_can_be_traced(judged: dict[str, Path]) -> None:

@@ -17,6 +17,7 @@ from o1_assets.ablations.active.config import (
 from o1_assets.ablations.active.result import make_result
 from o1_assets.ablations.active.scores import make_scores
 from o1_assets.ablations.active.words import SAYS
+from o1_assets.ablations.declare import ablation
 from o1_assets.artifact import Artifact, Compute, StageConfig
 from o1_assets.rounds.solutions import make_solutions
 
@@ -40,18 +41,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
         description: str,
         seed: str = "",
     ) -> Artifact:
-        return Artifact(
-            key=f"{GROUP}/{name}",
-            compute=compute,
-            config=config,
-            inputs=inputs,
-            description=description,
-            group=GROUP,
-            seed=profile.seed_of(f"{GROUP}/{seed or name}"),
-            kinds=("parquet", "polars"),
-            resource_class=profile.model_class,
-            part="ablations",
-        )
+        seed_of = f"{GROUP}/{seed or name}"
+        return ablation(profile, f"{GROUP}/{name}", compute, config, inputs, description, seed_of=seed_of)
 
     def solutions(name: str, problems: str, count: int, samples: int) -> Artifact:
         sampled = profile.later_solutions.model_copy(update={"problems": count, "samples": samples})

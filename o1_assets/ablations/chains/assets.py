@@ -9,6 +9,7 @@ from o1_assets.ablations.chains.config import SOURCES, ChainSetConfig, ChainSftC
 from o1_assets.ablations.chains.result import ChainsResultConfig, make_chains_result
 from o1_assets.ablations.chains.sets import make_chain_set
 from o1_assets.ablations.chains.train import chain_sft
+from o1_assets.ablations.declare import ablation
 from o1_assets.ablations.pools.assets import OOD
 from o1_assets.ablations.rl.assets import GROUP as RL
 from o1_assets.ablations.rl.assets import arm_config
@@ -41,17 +42,15 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
     def one(key: str, seed: int, compute: Any, own: Any, inputs: dict[str, str], says: str) -> str:
         made.append(
-            Artifact(
-                key=f"{GROUP}/{key}_{seed}",
-                compute=compute,
-                config=own,
-                inputs=inputs,
-                description=f"{says}, training {seed + 1} of {seeds}.",
-                group=GROUP,
-                seed=profile.seed_of(f"{RL}/{seed}"),
-                kinds=("parquet", "polars") if key.endswith("_set") else ("pytorch", "huggingface"),
-                resource_class=profile.model_class,
-                part="ablations",
+            ablation(
+                profile,
+                f"{GROUP}/{key}_{seed}",
+                compute,
+                own,
+                inputs,
+                f"{says}, training {seed + 1} of {seeds}.",
+                seed_of=f"{RL}/{seed}",
+                trains=not key.endswith("_set"),
             )
         )
         return made[-1].key
@@ -83,16 +82,17 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 {"policy": "generator/model", "sft_set": solutions},
                 SAYS[source],
             )
-    result = Artifact(
-        key=f"{GROUP}/result",
-        compute=make_chains_result,
-        config=ChainsResultConfig(
+    result = ablation(
+        profile,
+        f"{GROUP}/result",
+        make_chains_result,
+        ChainsResultConfig(
             arms=tuple(ArmWords(name=arm, says=says) for arm, says in SAYS.items()),
             seeds=seeds,
             judge=profile.ablations.judge,
             longer=profile.ablations.pools.longer,
         ),
-        inputs={
+        {
             "generator": "generator/model",
             "prm": f"r{rl.round:02d}/prm",
             "orm": f"r{rl.round:02d}/orm",
@@ -100,11 +100,6 @@ def artifacts(profile: Profile) -> list[Artifact]:
             "ood": OOD,
             **trained,
         },
-        description="Whether chains that the machine finds teach it more than perfect ones that were written for it.",
-        group=GROUP,
-        seed=profile.seed_of(f"{GROUP}/result"),
-        kinds=("parquet", "polars"),
-        resource_class=profile.model_class,
-        part="ablations",
+        "Whether chains that the machine finds teach it more than perfect ones that were written for it.",
     )
     return [*made, result]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.declare import PART, ablation
 from o1_assets.ablations.kinds.config import KindsResultConfig
 from o1_assets.ablations.kinds.result import QUESTION, make_kinds
 from o1_assets.artifact import Artifact
@@ -21,11 +21,12 @@ def artifacts(profile: Profile) -> list[Artifact]:
         return []
     rounds = [f"{k:02d}" for k in range(profile.rounds + 1)]
     return [
-        Artifact(
-            key=KEY,
-            compute=make_kinds,
-            config=KindsResultConfig(**profile.ablations.kinds.model_dump(), corpus=profile.base.corpus),
-            inputs={
+        ablation(
+            profile,
+            KEY,
+            make_kinds,
+            KindsResultConfig(**profile.ablations.kinds.model_dump(), corpus=profile.base.corpus),
+            {
                 **{f"prm_{k}": f"r{k}/prm" for k in rounds},
                 **{f"orm_{k}": f"r{k}/orm" for k in rounds},
                 **{f"eval_{k}": f"r{k}/eval" for k in rounds},
@@ -34,11 +35,6 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 "generator": "generator/model",
                 "test": "problems/test",
             },
-            description=QUESTION,
-            group=f"{PART}/kinds",
-            seed=profile.seed_of(KEY),
-            kinds=("parquet", "polars"),
-            resource_class=profile.model_class,
-            part=PART,
+            QUESTION,
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.ablations.declare import ablation
 from o1_assets.ablations.pools.config import PoolConfig
 from o1_assets.ablations.pools.ood import make_ood
 from o1_assets.ablations.pools.sample import make_pool
@@ -12,30 +13,28 @@ from o1_assets.artifact import Artifact
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-PART = "ablations"
 OOD, TEST_POOL, OOD_POOL = "problems/ood", "ablations/pools/test", "ablations/pools/ood"
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
     """The problems out of distribution, and GPT*'s solutions of them and of problems/test."""
     config, judge = profile.ablations.pools, profile.ablations.judge
-    ood = Artifact(
-        key=OOD,
-        compute=make_ood,
-        config=config.ood,
-        inputs={},
-        description="Held-out problems that are longer, have larger numbers, or come from another generator.",
-        group="problems",
-        seed=profile.seed_of("problems/ood"),
-        kinds=("parquet", "polars"),
-        part=PART,
+    ood = ablation(
+        profile,
+        OOD,
+        make_ood,
+        config.ood,
+        {},
+        "Held-out problems that are longer, have larger numbers, or come from another generator.",
+        opens_models=False,
     )
 
     def pool(key: str, problems: str, count: int, longer: float) -> Artifact:
-        return Artifact(
-            key=key,
-            compute=make_pool,
-            config=PoolConfig(
+        return ablation(
+            profile,
+            key,
+            make_pool,
+            PoolConfig(
                 problems=count,
                 samples=config.samples,
                 max_tokens=round(judge.max_tokens * longer),
@@ -43,14 +42,9 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 prompt_template=judge.prompt_template,
                 answer_prefix=judge.answer_prefix,
             ),
-            inputs={"generator": "generator/model", "problems": problems},
-            description=f"{config.samples} solutions of GPT* for each of {count} problems of {problems}: what every "
+            {"generator": "generator/model", "problems": problems},
+            f"{config.samples} solutions of GPT* for each of {count} problems of {problems}: what every "
             "experiment with verifiers judges.",
-            group="ablations/pools",
-            seed=profile.seed_of(key),
-            kinds=("parquet", "polars"),
-            resource_class=profile.model_class,
-            part=PART,
         )
 
     return [

@@ -6,6 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.ablations.arms import ArmWords
+from o1_assets.ablations.declare import ablation
 from o1_assets.ablations.rl.config import BARE, Guards, RLArmConfig, RLConfig, UntrainedConfig
 from o1_assets.ablations.rl.result import START, RLResultConfig, make_rl_result
 from o1_assets.ablations.rl.train import rl_arm, untrained
@@ -46,18 +47,9 @@ def artifacts(profile: Profile) -> list[Artifact]:
     }
 
     def one(arm: str, seed: int, compute: Any, made: Any, inputs: dict[str, str]) -> Artifact:
-        return Artifact(
-            key=f"{GROUP}/{arm}_{seed}",
-            compute=compute,
-            config=made,
-            inputs=inputs,
-            description=f"RL rewarded by: {SAYS[arm]}. Training {seed + 1} of {profile.ablations.seeds}.",
-            group=GROUP,
-            seed=profile.seed_of(f"{GROUP}/{seed}"),
-            kinds=("pytorch", "huggingface"),
-            resource_class=profile.model_class,
-            part="ablations",
-        )
+        says = f"RL rewarded by: {SAYS[arm]}. Training {seed + 1} of {profile.ablations.seeds}."
+        key, seed_of = f"{GROUP}/{arm}_{seed}", f"{GROUP}/{seed}"
+        return ablation(profile, key, compute, made, inputs, says, seed_of=seed_of, trains=True)
 
     start = {"policy": "generator/model"}
     trained = [
@@ -69,26 +61,22 @@ def artifacts(profile: Profile) -> list[Artifact]:
         ),
     ]
     arms = (START, *config.chosen)
-    result = Artifact(
-        key=f"{GROUP}/result",
-        compute=make_rl_result,
-        config=RLResultConfig(
+    result = ablation(
+        profile,
+        f"{GROUP}/result",
+        make_rl_result,
+        RLResultConfig(
             arms=tuple(ArmWords(name=arm, says=SAYS[arm]) for arm in arms),
             seeds=profile.ablations.seeds,
             windows=config.windows,
             judge=profile.ablations.judge,
         ),
-        inputs={
+        {
             **{role: sources[role] for role in ("generator", "prm", "orm")},
             "test": "problems/test",
             **{a.key.rpartition("/")[2]: a.key for a in trained},
         },
-        description="What the policy should be rewarded for, and what keeps the reward from being hacked.",
-        group=GROUP,
-        seed=profile.seed_of(f"{GROUP}/result"),
-        kinds=("parquet", "polars"),
-        resource_class=profile.model_class,
-        part="ablations",
+        "What the policy should be rewarded for, and what keeps the reward from being hacked.",
     )
     return [*trained, result]
 

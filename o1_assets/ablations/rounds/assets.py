@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.arms import ArmWords
-from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.declare import PART, ablation
 from o1_assets.ablations.pools.assets import TEST_POOL
 from o1_assets.ablations.rounds.arms import WAYS, arm_config
 from o1_assets.ablations.rounds.loop import make_arm
@@ -25,11 +25,12 @@ def artifacts(profile: Profile) -> list[Artifact]:
     seeds = range(profile.ablations.seeds)
     ways = {name: WAYS[name] for name in profile.ablations.rounds.arms}
     arms = {
-        f"{name}_{seed}": Artifact(
-            key=f"{GROUP}/{name}_{seed}",
-            compute=make_arm,
-            config=arm_config(profile, way),
-            inputs={
+        f"{name}_{seed}": ablation(
+            profile,
+            f"{GROUP}/{name}_{seed}",
+            make_arm,
+            arm_config(profile, way),
+            {
                 "policy": "r00/policy",
                 "prm": "r00/prm",
                 "orm": "r00/orm",
@@ -37,26 +38,24 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 "generator": "generator/model",
                 "train": "problems/train",
             },
-            description=f"{way.says[0].upper()}{way.says[1:]}; training {seed + 1} of {len(seeds)}.",
-            group=GROUP,
-            seed=profile.seed_of(f"{GROUP}/{seed}"),
-            kinds=("pytorch", "huggingface"),
-            resource_class=profile.model_class,
-            part=PART,
+            f"{way.says[0].upper()}{way.says[1:]}; training {seed + 1} of {len(seeds)}.",
+            seed_of=f"{GROUP}/{seed}",
+            trains=True,
         )
         for name, way in ways.items()
         for seed in seeds
     }
-    result = Artifact(
-        key=f"{GROUP}/result",
-        compute=make_rounds_result,
-        config=RoundsResultConfig(
+    result = ablation(
+        profile,
+        f"{GROUP}/result",
+        make_rounds_result,
+        RoundsResultConfig(
             arms=tuple(ArmWords(name=name, says=way.says) for name, way in ways.items()),
             seeds=profile.ablations.seeds,
             rounds=profile.ablations.rounds,
             judge=profile.ablations.judge,
         ),
-        inputs={
+        {
             "policy": "r00/policy",
             "prm": "r00/prm",
             "generator": "generator/model",
@@ -64,11 +63,6 @@ def artifacts(profile: Profile) -> list[Artifact]:
             "test": "problems/test",
             **{name: arm.key for name, arm in arms.items()},
         },
-        description=QUESTION,
-        group=GROUP,
-        seed=profile.seed_of(f"{GROUP}/result"),
-        kinds=("parquet", "polars"),
-        resource_class=profile.model_class,
-        part=PART,
+        QUESTION,
     )
     return [*arms.values(), result]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.ablations.declare import ablation
 from o1_assets.ablations.scale.config import Shape
 from o1_assets.ablations.scale.judge import JudgedConfig, judge_model
 from o1_assets.ablations.scale.result import ScaleResultConfig, make_scale_result
@@ -38,22 +39,20 @@ def artifacts(profile: Profile) -> list[Artifact]:
     runs = [(shape, seed) for shape in shapes for seed in range(shape.seeds or 0)]
     trained = [a for shape, seed in runs for a in _run(profile, profile.base, shape, seed)]
     config = profile.ablations.scale
-    result = Artifact(
-        key=f"{GROUP}/result",
-        compute=make_scale_result,
-        config=ScaleResultConfig(
+    result = ablation(
+        profile,
+        f"{GROUP}/result",
+        make_scale_result,
+        ScaleResultConfig(
             shapes=tuple(shapes),
             samples=config.samples,
             shared_samples=min(config.step_samples, profile.headline_eval.samples),
             corpus_solutions=config.corpus_solutions,
             resamples=profile.ablations.judge.resamples,
         ),
-        inputs={f"{shape.name}_{seed}": f"{GROUP}/{shape.name}_judged_{seed}" for shape, seed in runs},
-        description="Which of the method's results get stronger with the size of the model, and with its depth.",
-        seed=profile.seed_of(f"{GROUP}/result"),
-        kinds=("parquet", "polars"),
-        group=GROUP,
-        part="ablations",
+        {f"{shape.name}_{seed}": f"{GROUP}/{shape.name}_judged_{seed}" for shape, seed in runs},
+        "Which of the method's results get stronger with the size of the model, and with its depth.",
+        opens_models=False,
     )
     return [*trained, result]
 
@@ -85,13 +84,10 @@ def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Ar
     )
 
     def one(stage: str, says: str, compute: Any, made: Any, inputs: dict[str, str]) -> Artifact:
-        own = profile.seed_of(f"{GROUP}/{'prm' if stage == 'prm_plain' else stage}/{seed}")
-        return Artifact(
-            key=key[stage], compute=compute, config=made, inputs=inputs, seed=own,
-            description=f"{shape.parameters / 1e6:.2g}M parameters in {shape.layers} layers: {says}.",
-            group=GROUP, part="ablations", resource_class=profile.model_class,
-            kinds=("parquet", "polars") if stage == "judged" else ("pytorch", "huggingface"),
-        )  # fmt: skip
+        own = f"{GROUP}/{'prm' if stage == 'prm_plain' else stage}/{seed}"
+        says = f"{shape.parameters / 1e6:.2g}M parameters in {shape.layers} layers: {says}."
+        trains = stage != "judged"
+        return ablation(profile, key[stage], compute, made, inputs, says, seed_of=own, trains=trains)
 
     samples = profile.samples.model_copy(
         update={"problems": config.train_problems, "per_problem": config.per_problem}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.ablations.declare import ablation
 from o1_assets.ablations.pools.assets import OOD_POOL, TEST_POOL
 from o1_assets.ablations.verifiers import arms
 from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
@@ -16,7 +17,7 @@ from o1_assets.artifact import Artifact
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-PART, GROUP = "ablations", "ablations/verifiers"
+GROUP = "ablations/verifiers"
 LABELLED = f"{GROUP}/labels"
 
 
@@ -26,19 +27,13 @@ def artifacts(profile: Profile) -> list[Artifact]:
     trainings = arms.trainings(config, profile.first_prm, profile.first_orm)
     pools = {"test": TEST_POOL, "ood": OOD_POOL}
     made = [
-        Artifact(
-            key=LABELLED,
-            compute=make_labelled,
-            config=profile.first_selection.model_copy(
-                update={"strategy": "uniform", "solutions": config.sizes[-1]}
-            ),
-            inputs={"solutions": "r00/solutions", "policy": "generator/model", "train": "problems/train"},
-            description="GPT*'s solutions drawn uniformly at random, all completions rated by the exact checker.",
-            group=GROUP,
-            seed=profile.seed_of(LABELLED),
-            kinds=("parquet", "polars"),
-            resource_class=profile.model_class,
-            part=PART,
+        ablation(
+            profile,
+            LABELLED,
+            make_labelled,
+            profile.first_selection.model_copy(update={"strategy": "uniform", "solutions": config.sizes[-1]}),
+            {"solutions": "r00/solutions", "policy": "generator/model", "train": "problems/train"},
+            "GPT*'s solutions drawn uniformly at random, all completions rated by the exact checker.",
         )
     ]
     for seed in range(seeds):
@@ -46,53 +41,49 @@ def artifacts(profile: Profile) -> list[Artifact]:
             by_large = training.supervision in ("large_steps", "large_outcome")
             large = {"large": f"r{profile.rounds:02d}/prm"} if by_large else {}
             made.append(
-                Artifact(
-                    key=f"{GROUP}/{arm}_{seed}",
-                    compute=train_verifier,
-                    config=training,
-                    inputs={
+                ablation(
+                    profile,
+                    f"{GROUP}/{arm}_{seed}",
+                    train_verifier,
+                    training,
+                    {
                         "generator": "generator/model",
                         "train": "problems/train",
                         "solutions": "r00/solutions",
                         "labelled": LABELLED,
                         **large,
                     },
-                    description=f"{_says(arm, training)}, training {seed + 1} of {seeds}.",
-                    group=GROUP,
+                    f"{_says(arm, training)}, training {seed + 1} of {seeds}.",
                     # Equal for all arms: they draw the same solutions.
-                    seed=profile.seed_of(f"{GROUP}/{seed}"),
-                    kinds=("pytorch", "huggingface"),
-                    resource_class=profile.model_class,
-                    part=PART,
+                    seed_of=f"{GROUP}/{seed}",
+                    trains=True,
                 )
             )
         made.append(
-            Artifact(
-                key=f"{GROUP}/scores_{seed}",
-                compute=score_pools,
-                config=ScoresConfig(
+            ablation(
+                profile,
+                f"{GROUP}/scores_{seed}",
+                score_pools,
+                ScoresConfig(
                     arms=tuple(trainings),
                     main=(arms.prm(config.sizes[-1]), arms.EVERY),
                     problems=config.problems,
                     samples=config.n,
                     prompt_template=profile.ablations.judge.prompt_template,
                 ),
-                inputs={
+                {
                     "generator": "generator/model",
                     **pools,
                     **{arm: f"{GROUP}/{arm}_{seed}" for arm in trainings},
                 },
-                description=f"What the models of training {seed + 1} think of GPT*'s solutions of held-out problems.",
-                group=GROUP,
-                kinds=("parquet", "polars"),
-                resource_class=profile.model_class,
-                part=PART,
+                f"What the models of training {seed + 1} think of GPT*'s solutions of held-out problems.",
             )
         )
-    result = Artifact(
-        key=f"{GROUP}/result",
-        compute=make_result,
-        config=VerifiersResultConfig(
+    result = ablation(
+        profile,
+        f"{GROUP}/result",
+        make_result,
+        VerifiersResultConfig(
             sizes=config.sizes,
             compared=config.compared,
             seeds=seeds,
@@ -101,12 +92,9 @@ def artifacts(profile: Profile) -> list[Artifact]:
             subsets=config.subsets,
             resamples=profile.ablations.judge.resamples,
         ),
-        inputs={**pools, **{f"scores_{seed}": f"{GROUP}/scores_{seed}" for seed in range(seeds)}},
-        description="PRM, ORM and majority, in and out of distribution; process against outcome supervision.",
-        group=GROUP,
-        seed=profile.seed_of(f"{GROUP}/result"),
-        kinds=("parquet", "polars"),
-        part=PART,
+        {**pools, **{f"scores_{seed}": f"{GROUP}/scores_{seed}" for seed in range(seeds)}},
+        "PRM, ORM and majority, in and out of distribution; process against outcome supervision.",
+        opens_models=False,
     )
     return [*made, result]
 

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from o1_assets.ablations.many import read_all
 from o1_assets.ablations.pools.distinct import distinct
 from o1_assets.ablations.verifiers.config import ScoresConfig
 from o1_assets.artifact import Cost, Outcome, Task
@@ -92,7 +93,7 @@ def _scored(
     for start in range(0, len(ids), AT_ONCE):
         part = solutions.filter(pl.col("problem_id").is_in(ids[start : start + AT_ONCE]))
         once, index = distinct(part)
-        found = class_probabilities(
+        found, _ = read_all(
             scorer, [prompts[problem] for problem in once["problem_id"]], once["token_ids"].to_list()
         )
         columns = _columns(found, arms)
@@ -120,31 +121,3 @@ def _columns(
                 [solution_score(steps, aggregation, neutral) for steps in own]
             )
     return columns
-
-
-def class_probabilities(
-    scorer: Scorer, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
-) -> list[list[NDArray[np.float64]]]:
-    """For each model of the scorer and each solution (steps, classes), with one pass of the generator for all."""
-    from o1_assets.flops import non_embedding_parameters
-    from o1_assets.reward.predict import place_features, predict
-    from o1_assets.reward.score import BATCH_TOKENS, row_tokens
-    from o1_assets.reward.tree import pack
-
-    sequences = [scorer.sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
-    rows = pack([sequence.tokens for sequence in sequences], row_tokens(sequences))
-    tokens = sum(len(row) for row in rows)
-    features = None
-    if scorer.generator is not None and any(model.feature is not None for model in scorer.models):
-        features = place_features(scorer.generator, rows, [sequences] * len(rows), BATCH_TOKENS)
-        scorer.count(non_embedding_parameters(scorer.generator), tokens)
-    found = predict(scorer.models, rows, features, BATCH_TOKENS)
-    scores: list[list[NDArray[np.float64]]] = []
-    for model, of_rows in zip(scorer.models, found, strict=True):
-        scorer.count(non_embedding_parameters(model.backbone), tokens)
-        own = [np.zeros((0, model.classes))] * len(sequences)
-        for row, probabilities in zip(rows, of_rows, strict=True):
-            for index, path in row.paths.items():
-                own[index] = probabilities[path[list(sequences[index].ends)]]
-        scores.append(own)
-    return scores

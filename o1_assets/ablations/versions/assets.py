@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.ablations.experiment import PART
+from o1_assets.ablations.declare import PART, ablation
 from o1_assets.ablations.rounds.assets import POOL
 from o1_assets.ablations.versions.result import QUESTION, make_versions
 from o1_assets.artifact import Artifact
@@ -18,11 +18,12 @@ KEY = f"{PART}/versions/result"
 def artifacts(profile: Profile) -> list[Artifact]:
     rounds = [f"{k:02d}" for k in range(profile.rounds + 1)]
     return [
-        Artifact(
-            key=KEY,
-            compute=make_versions,
-            config=profile.ablations.versions,
-            inputs={
+        ablation(
+            profile,
+            KEY,
+            make_versions,
+            profile.ablations.versions,
+            {
                 **{f"prm_{k}": f"r{k}/prm" for k in rounds},
                 **{f"eval_{k}": f"r{k}/eval" for k in rounds},
                 "summary": "eval/summary",
@@ -32,11 +33,6 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 "pool": POOL,
                 "test": "problems/test",
             },
-            description=QUESTION,
-            group=f"{PART}/versions",
-            seed=profile.seed_of(KEY),
-            kinds=("parquet", "polars"),
-            resource_class=profile.model_class,
-            part=PART,
+            QUESTION,
         )
     ]
