@@ -51,7 +51,7 @@ class ScaleConfig(StageConfig):
 
     shapes: tuple[Shape, ...] = SHAPES
     corpus_solutions: int = Field(
-        10_000, gt=0, description="worked solutions that every model reads once, the same for all of a seed"
+        20_000, gt=0, description="worked solutions that every model reads once, the same for all of a seed"
     )
     batch_size: int = Field(32, gt=0, description="of pre-training, in solutions")
     adamw_width_power: float = Field(
