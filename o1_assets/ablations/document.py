@@ -19,6 +19,8 @@ FIRST = "two_curves"
 """The experiment whose first picture stands at the top."""
 CHARACTERS = 12
 """Of a digest: as many as `o1 status` shows."""
+LONG = 14
+"""Rows of a table from which on it is folded."""
 HEAD = """\
 # Results
 
@@ -125,10 +127,16 @@ def _experiment(one: Finished) -> list[str]:
     for table in result.tables.values():
         numeric, rows_ = words.cells(table.frame)
         right = [i for i, is_number in enumerate(numeric) if is_number]
-        text += [f"{table.title}:", "", *_table(table.frame.columns, rows_, right), ""]
+        lines = _table(table.frame.columns, rows_, right)
+        shown = [f"{table.title.removesuffix('.')}:", "", *lines, ""]
+        text += shown if len(rows_) < LONG else _folded(table.title, lines)
     if result.notes:
         text += ["How it was measured:", "", *(f"- {note}" for note in result.notes), ""]
     return [*text, *_versions(one)]
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    return ["<details>", f"<summary>{_plain(title)}</summary>", "", *lines, "", "</details>", ""]
 
 
 def _versions(one: Finished) -> list[str]:
@@ -141,7 +149,7 @@ def _versions(one: Finished) -> list[str]:
     others = [f"`{key}` {_short(inputs[key])}" for key in sorted(inputs) if key not in keys]
     return [
         "<details>",
-        f"<summary>Versions and seeds of {one.result.name}: {len(own)} artifacts, "
+        f"<summary>Versions and seeds of {one.result.name}: {len(own)} {'artifact' if len(own) == 1 else 'artifacts'}, "
         f"{seconds(sum(m.cost.seconds for m in one.made_from))}</summary>",
         "",
         *_table(("artifact", "digest", "seed", "took"), own, right=(3,)),
