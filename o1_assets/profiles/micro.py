@@ -12,7 +12,7 @@ from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
-from o1_assets.policy.config import PolicyConfig
+from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.nano import ARITHMETIC
 from o1_assets.profiles.profile import Profile
@@ -88,7 +88,7 @@ MICRO = Profile(
     first_solutions=SolutionsConfig(problems=2000, samples=4, max_tokens=MAX_TOKENS),
     later_solutions=SolutionsConfig(problems=400, samples=16, max_tokens=MAX_TOKENS),
     first_selection=SelectionConfig(
-        strategy="uniform", solutions=2500, per_problem=2, completions=4, max_step_tokens=STEP_TOKENS
+        strategy="uniform", solutions=800, per_problem=2, completions=4, max_step_tokens=STEP_TOKENS
     ),
     later_selection=SelectionConfig(
         strategy="convincing_wrong",
@@ -97,15 +97,16 @@ MICRO = Profile(
         completions=4,
         max_step_tokens=STEP_TOKENS,
     ),
-    first_prm=PRMConfig(updates=300, **REWARDS),
+    first_prm=PRMConfig(updates=150, **REWARDS),
     later_prm=PRMConfig(updates=80, newest_share=0.3, **REWARDS),
-    first_orm=ORMConfig(updates=300, solutions=6000, **REWARDS),
+    first_orm=ORMConfig(updates=300, solutions=4000, **REWARDS),
     later_orm=ORMConfig(updates=80, solutions=1000, newest_share=0.3, **REWARDS),
     policy=PolicyConfig(
-        updates=20,
+        search=GroupSearchConfig(share=0.0),
+        updates=24,
         problems_per_update=32,
         group_size=16,
-        learning_rate=5e-5,
+        learning_rate=1e-4,
         max_tokens=MAX_TOKENS,
         max_steps=MAX_STEPS,
         tuning=BFLOAT16,

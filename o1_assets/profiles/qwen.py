@@ -111,7 +111,7 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
             group_size=8,
             learning_rate=1e-6 if full else 1e-5,
             warmup_updates=5,
-            search=GroupSearchConfig(per_group=1),
+            search=GroupSearchConfig(share=0.0),
             max_steps=24,
             tuning=held,
             **asked,

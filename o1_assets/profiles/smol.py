@@ -116,7 +116,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             group_size=4,
             learning_rate=1e-6,
             warmup_updates=0,
-            search=GroupSearchConfig(per_group=1, branch=2),
+            search=GroupSearchConfig(share=0.0),
             tuning=tuning,
             max_steps=8,
             **asked,
