@@ -31,7 +31,7 @@ MINI = (
     "ablations.scale.corpus_solutions=3000 ablations.scale.train_problems=40 ablations.scale.per_problem=4 "
     "ablations.scale.reward_updates=2 ablations.scale.problems=6 ablations.scale.samples=4 "
     "ablations.scale.base_samples=2 ablations.scale.step_samples=2 ablations.scale.subsets=5 "
-    "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=4 "
+    "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=8 "
     "ablations.verifiers.sizes=[4,8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
     "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5 "
     "ablations.rl.updates=2 ablations.rl.problems_per_update=2 ablations.rl.group_size=2 "

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from o1_assets.ablations.charts import arms_chart
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import Floats, interval, simplest_unbeaten
+from o1_assets.ablations.judge_config import JudgeConfig
 from o1_assets.ablations.result import Chart, Claim, Result, Table
 from o1_assets.artifact import StageConfig
 

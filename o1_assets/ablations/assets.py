@@ -17,6 +17,7 @@ from o1_assets.ablations.search_in_rl import search_in_rl
 from o1_assets.ablations.two_curves import assets as two_curves
 from o1_assets.ablations.verifiers import assets as verifiers
 from o1_assets.ablations.versions import assets as versions
+from o1_assets.base.config import BaseConfig
 
 if TYPE_CHECKING:
     from o1_assets.artifact import Artifact
@@ -27,7 +28,13 @@ PACKAGES = (two_curves, pools, versions, kinds, verifiers, rounds, rl, chains, a
 
 
 def ablation_artifacts(profile: Profile) -> list[Artifact]:
-    """Of all experiments, each result after the trainings that it compares."""
+    """Of all experiments, each result after the trainings that it compares.
+
+    None for a base that was pre-trained elsewhere: the experiments rate steps with the exact checker, need to know what
+    the corpus held, and judge with the prompt of the small models.
+    """
+    if not isinstance(profile.base, BaseConfig):
+        return []
     return [
         *(artifact for package in PACKAGES for artifact in package.artifacts(profile)),
         *experiment_artifacts(search_in_rl(profile), profile),

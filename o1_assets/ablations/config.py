@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from o1_assets.ablations.active.config import ActiveConfig
 from o1_assets.ablations.chains.config import ChainsConfig
+from o1_assets.ablations.judge_config import SUBSETS_OF, JudgeConfig
 from o1_assets.ablations.kinds.config import KindsConfig
 from o1_assets.ablations.pools.config import PoolsConfig
 from o1_assets.ablations.rl.config import RLConfig
@@ -15,21 +18,6 @@ from o1_assets.ablations.two_curves.config import TwoCurvesConfig
 from o1_assets.ablations.verifiers.config import VerifiersConfig
 from o1_assets.ablations.versions.config import VersionsConfig
 from o1_assets.artifact import StageConfig
-
-
-class JudgeConfig(StageConfig):
-    """How the policies of an experiment are measured, all on the same held-out problems."""
-
-    problems: int = Field(150, gt=2, description="held-out problems")
-    samples: int = Field(
-        16, gt=1, description="solutions a problem and training seed; also the N of best-of-N"
-    )
-    subsets: int = Field(100, gt=0, description="random subsets for each N")
-    resamples: int = Field(2000, gt=0, description="bootstrap samples of problems and seeds")
-    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
-    temperature: float = Field(1.0, gt=0)
-    prompt_template: str = "{question}\n"
-    answer_prefix: str = "answer"
 
 
 class SearchInRLConfig(StageConfig):
@@ -63,3 +51,26 @@ class AblationsConfig(StageConfig):
     rounds: RoundsConfig = RoundsConfig()
     versions: VersionsConfig = VersionsConfig()
     kinds: KindsConfig = KindsConfig()
+
+    @model_validator(mode="after")
+    def _results_can_be_measured(self) -> Self:
+        """Before anything is trained. `rl.chosen` raises for an arm that there is not."""
+        assert self.rl.chosen
+        verifiers, samples = self.verifiers, self.pools.samples
+        if unknown := sorted(set(verifiers.compared) - set(verifiers.sizes)):
+            raise ValueError(
+                f"verifiers.compared has {unknown[0]}, which is none of verifiers.sizes, {list(verifiers.sizes)}"
+            )
+        if verifiers.n & (verifiers.n - 1):
+            raise ValueError(
+                f"verifiers.n is {verifiers.n}; best of N is measured at powers of two, give one"
+            )
+        if verifiers.n > samples:
+            raise ValueError(f"verifiers.n is {verifiers.n}, but pools.samples only {samples}; raise that")
+        for name, n in (("rounds", self.rounds.best_of), ("versions", self.versions.best_of)):
+            if SUBSETS_OF * n > samples:
+                raise ValueError(
+                    f"{name}.best_of is {n}, whose subsets are drawn from {SUBSETS_OF * n} samples, but pools.samples "
+                    f"is only {samples}; raise that"
+                )
+        return self

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from o1_assets.artifact import Artifact, Compute, StageConfig
+from o1_assets.base.config import BaseConfig
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 PART = "ablations"
+
+
+def base_of(profile: Profile) -> BaseConfig:
+    """How the base was pre-trained. Raises TypeError where that is not known."""
+    if not isinstance(profile.base, BaseConfig):
+        raise TypeError(
+            f"the base of profile {profile.name} was pre-trained elsewhere, its corpus is not known"
+        )
+    return profile.base
 
 
 def ablation(

@@ -6,18 +6,19 @@ Other experiments measure their policies with `judge_policy` too, and show them 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from o1_assets.ablations.arms import DECIDES, ArmWords, arm_differences, arms_result, simplest
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import Floats
+from o1_assets.ablations.judge_config import JudgeConfig
+from o1_assets.ablations.kept import kept
 from o1_assets.ablations.result import write_result
 from o1_assets.ablations.spent import read_cost
 from o1_assets.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.evaluation.best_of_n import MAJORITY, curves
-from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
 from o1_assets.seeds import derive_seed
@@ -91,20 +92,29 @@ def judge_arms(task: Task, arms: list[str], seeds: int, config: JudgeConfig) -> 
     Columns: arm, seed, measure, value, what it cost (spent.py), per_problem.
     """
     judges = Judges.load(task, config)
-    rows: list[dict[str, Any]] = []
-    cost = Cost()
+    tables, cost = [], Cost()
     for arm in arms:
         for seed in range(seeds):
             task.progress(f"{arm}, training {seed + 1} of {seeds}")
-            measured, spent = judge_policy(task, f"{arm}_{seed}", seed, judges, config)
+            name = f"{arm}_{seed}"
+            measured, spent = kept(task, name, partial(_measured, task, name, seed, judges, config))
+            told = pl.DataFrame([{"arm": arm, "seed": seed, **read_cost(task.inputs[name])}])
+            tables.append(told.join(measured, how="cross"))
             cost += spent
-            paid = read_cost(task.inputs[f"{arm}_{seed}"])
-            rows += [
-                {"arm": arm, "seed": seed, "measure": measure, "value": float(values.mean()), **paid}
-                | {"per_problem": values.tolist()}
-                for measure, values in measured.items()
-            ]
-    return pl.DataFrame(rows), cost
+    return pl.concat(tables), cost
+
+
+def _measured(
+    task: Task, name: str, seed: int, judges: Judges, config: JudgeConfig
+) -> tuple[pl.DataFrame, Cost]:
+    measured, cost = judge_policy(task, name, seed, judges, config)
+    return pl.DataFrame(
+        {
+            "measure": list(measured),
+            "value": [float(values.mean()) for values in measured.values()],
+            "per_problem": [values.tolist() for values in measured.values()],
+        }
+    ), cost
 
 
 def judge_policy(
@@ -116,14 +126,7 @@ def judge_policy(
     best_of_N by the PRM's product, majority@N, N = config.samples.
     """
     problems = judges.problems
-    sampling = RoundEvalConfig(
-        problems=config.problems,
-        samples=config.samples,
-        max_tokens=config.max_tokens,
-        temperature=config.temperature,
-        prompt_template=config.prompt_template,
-        answer_prefix=config.answer_prefix,
-    )
+    sampling = config.sampling()
     engine = task.open_engine(task.inputs[name])
     greedy, cost = sample(engine, problems, sampling, derive_seed(task.seed, "greedy"), greedy=True)
     solutions, spent = sample(engine, problems, sampling, derive_seed(task.seed, "samples", seed))

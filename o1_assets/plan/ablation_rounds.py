@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o1_assets.ablations.judge_config import SUBSETS_OF
 from o1_assets.ablations.kinds.config import KindsResultConfig
 from o1_assets.ablations.rounds.config import ArmConfig
 from o1_assets.ablations.rounds.result import RoundsResultConfig
@@ -84,7 +85,7 @@ def versions(artifact: Artifact, config: VersionsConfig, known: Known) -> Estima
     prms = len(known.all_of(artifact, "prm_"))
     problems = min(known.of(artifact, "pool").problems, known.of(artifact, "test").problems)
     prompt = known.typical.prompt_tokens(config.prompt_template)
-    read = known.distinct(prompt, config.best_of, 0, known.profile.headline_eval.max_tokens)
+    read = known.distinct(prompt, SUBSETS_OF * config.best_of, 0, known.profile.headline_eval.max_tokens)
     cost = known.score(problems * read * (prms + known.reads_generator))
     return Estimate(problems, cost=cost, stored=2 * PLOT + TABLES)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from o1_assets.ablations.config import AblationsConfig, JudgeConfig
+from o1_assets.ablations.config import AblationsConfig
+from o1_assets.ablations.judge_config import JudgeConfig
+from o1_assets.ablations.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
@@ -121,5 +123,12 @@ MICRO = Profile(
         **REWARDS,
     ),
     thinking=ThinkingConfig(max_tokens=MAX_TOKENS, max_steps=MAX_STEPS),
-    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS)),
+    ablations=AblationsConfig(
+        judge=JudgeConfig(max_tokens=MAX_TOKENS),
+        pools=PoolsConfig(
+            ood=OodConfig(
+                kinds=(longer(11, 12, {11: 0.5, 12: 0.5}, 300, 9), larger(6, 8, 1000, 30), other(10))
+            )
+        ),
+    ),
 )

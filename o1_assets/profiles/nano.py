@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.config import AblationsConfig, JudgeConfig
+from o1_assets.ablations.config import AblationsConfig
+from o1_assets.ablations.judge_config import JudgeConfig
 from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig

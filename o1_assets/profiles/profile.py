@@ -93,6 +93,14 @@ class Profile(StageConfig):
         return self
 
     @model_validator(mode="after")
+    def _experiments_start_from_rounds(self) -> Self:
+        for name in ("rl", "search_in_rl"):
+            k = getattr(self.ablations, name).round
+            if k > self.rounds:
+                raise ValueError(f"ablations.{name}.round is {k}; the rounds are 0 to {self.rounds}")
+        return self
+
+    @model_validator(mode="after")
     def _trainings_can_be_shared(self) -> Self:
         """Before anything is computed: every process of a training takes an equal part of each batch."""
         name = self.class_of_training

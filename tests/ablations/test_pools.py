@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import polars as pl
 import pytest
 
+from o1_assets.ablations.assets import ablation_artifacts
 from o1_assets.ablations.pools.config import OodConfig, PoolConfig
 from o1_assets.ablations.pools.distinct import distinct
 from o1_assets.ablations.pools.ood import make_ood
 from o1_assets.ablations.pools.sample import make_pool
 from o1_assets.artifact import Task
-from o1_assets.base.corpus import WORDINGS
+from o1_assets.base.config import BaseConfig
+from o1_assets.base.corpus import WORDINGS, draw_expression
 from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
 from o1_assets.labels.arithmetic_judge import expression_of
 from o1_assets.problems.canonical import arithmetic, flat_expression, side
@@ -68,11 +72,28 @@ def test_a_kind_that_the_corpus_holds_is_refused_instead_of_looked_for_for_ever(
         make_ood(Task({}, tmp_path, 3, open_engine=Pupil), config)
 
 
-def test_the_limits_are_those_of_nano_s_corpus() -> None:
-    corpus = BASE.corpus
-    limits = OOD.corpus
+@pytest.mark.parametrize("name", ["nano", "micro"])
+def test_the_limits_are_those_of_the_corpus(name: str) -> None:
+    profile = load_profile(name, "")
+    graph = {artifact.key: artifact for artifact in ablation_artifacts(profile)}
+    config: Any = graph["problems/ood"].config
+    assert isinstance(profile.base, BaseConfig)
+    limits, corpus = config.corpus, profile.base.corpus
     assert (limits.min_terms, limits.max_terms) == (corpus.min_terms, corpus.max_terms)
     assert (limits.max_value, limits.max_factor) == (corpus.max_value, corpus.max_factor)
+
+
+def test_next_to_no_sum_of_the_other_generator_is_in_the_corpus(ood: pl.DataFrame) -> None:
+    rng = Random(0)
+    corpus = {str(draw_expression(BASE.corpus, rng)) for _ in range(BASE.corpus.solutions // 3)}
+    questions = ood.filter(pl.col("kind") == "chain_sum")["question"]
+    asked = {str(flat_expression(arithmetic(question) or "")) for question in questions}
+    assert len(asked) == 8 and "None" not in asked and not corpus & asked
+    assert any(len(expression.split()) == 9 for expression in corpus), "written in the same way"
+
+
+def test_a_base_that_others_pre_trained_has_no_experiments() -> None:
+    assert ablation_artifacts(load_profile("smol", "")) == []
 
 
 def test_every_solution_is_graded_and_has_its_own_least_likely_token(

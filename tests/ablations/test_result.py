@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from o1_assets.ablations.arms import ArmWords, arm_differences, arms_result, simplest
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.judge import ResultConfig, make_result
+from o1_assets.ablations.judge_config import JudgeConfig
 from o1_assets.ablations.result import headlines, read_result
 from o1_assets.ablations.spent import write_cost
 from o1_assets.artifact import Cost, Outcome, Task

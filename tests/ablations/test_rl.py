@@ -173,7 +173,9 @@ def test_hacking_and_the_guard_that_stops_it_are_read_off_the_curves() -> None:
     assert "process_prefix narrows the gap" in sentences[1]
     assert "process_repeats does not change beyond noise the gap" in sentences[2]
     _, sentences = hacking(trainings({"process_bare": 0.0}), values, 300, 0)
-    assert "was not hacked: " in sentences[0] and len(sentences) == 1
+    assert "was neither clearly hacked nor clearly not: " in sentences[0] and len(sentences) == 1
+    truthful = watched.with_columns(gap=pl.lit(0.0))
+    assert "was neither clearly hacked nor clearly not: " in hacking(truthful, values, 300, 0)[1][0]
     learnt = watched.with_columns(true=pl.col("true") + 0.4 * pl.col("update") / 40)
     assert "was not hacked: " in hacking(learnt, values, 300, 0)[1][0]
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from o1_assets.ablations.arms import ArmWords
-from o1_assets.ablations.config import JudgeConfig
+from o1_assets.ablations.judge_config import JudgeConfig
 from o1_assets.ablations.result import Result, read_result
 from o1_assets.ablations.rounds.config import RoundsConfig
 from o1_assets.ablations.rounds.judge import FOOLED_POOL, STEP_F1, mixed_pool

@@ -9,13 +9,12 @@ from o1_assets.ablations.chains.config import SOURCES, ChainSetConfig, ChainSftC
 from o1_assets.ablations.chains.result import ChainsResultConfig, make_chains_result
 from o1_assets.ablations.chains.sets import make_chain_set
 from o1_assets.ablations.chains.train import chain_sft
-from o1_assets.ablations.declare import ablation
+from o1_assets.ablations.declare import ablation, base_of
 from o1_assets.ablations.pools.assets import OOD
 from o1_assets.ablations.rl.assets import GROUP as RL
 from o1_assets.ablations.rl.assets import arm_config
 from o1_assets.ablations.rl.result import START
 from o1_assets.artifact import Artifact
-from o1_assets.base.config import BaseConfig
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -31,10 +30,9 @@ SAYS = {
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
-    """None where the profile's base is another's checkpoint, because nobody then writes solutions, and none where
-    ablations/rl leaves out the arm that stands for RL."""
+    """None where ablations/rl leaves out the arm that stands for RL."""
     config, rl = profile.ablations.chains, profile.ablations.rl
-    if not isinstance(profile.base, BaseConfig) or config.arm not in rl.chosen:
+    if config.arm not in rl.chosen:
         return []
     seeds = profile.ablations.seeds
     policy = arm_config(config.arm, profile.policy, rl).policy
@@ -62,7 +60,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             chains = ChainSetConfig(
                 source=source,
                 policy=policy,
-                teacher=profile.base.corpus,
+                teacher=base_of(profile).corpus,
                 few=profile.first_selection.solutions,
                 tries=config.tries,
             )

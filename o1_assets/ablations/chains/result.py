@@ -8,9 +8,9 @@ import polars as pl
 from pydantic import Field
 
 from o1_assets.ablations.arms import DECIDES, ArmWords, arms_result, measured
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import interval
 from o1_assets.ablations.judge import judge_arms
+from o1_assets.ablations.judge_config import JudgeConfig
 from o1_assets.ablations.result import Claim, write_result
 from o1_assets.ablations.rl.verdicts import compared
 from o1_assets.artifact import Outcome, StageConfig, Task
@@ -50,7 +50,11 @@ def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
     """
     arms = [arm.name for arm in config.arms]
     runs, cost = judge_arms(task, arms, config.seeds, config.judge)
-    further = replace(task, inputs={**task.inputs, "test": task.inputs["ood"]})
+    further = replace(
+        task,
+        inputs={**task.inputs, "test": task.inputs["ood"]},
+        unfinished=task.unfinished and task.unfinished / "ood",
+    )
     longer = round(config.judge.max_tokens * config.longer)
     unlike, spent = judge_arms(
         further, arms, config.seeds, config.judge.model_copy(update={"max_tokens": longer})

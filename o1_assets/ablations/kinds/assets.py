@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.ablations.declare import PART, ablation
+from o1_assets.ablations.declare import PART, ablation, base_of
 from o1_assets.ablations.kinds.config import KindsResultConfig
 from o1_assets.ablations.kinds.result import QUESTION, make_kinds
 from o1_assets.artifact import Artifact
-from o1_assets.base.config import BaseConfig
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -17,15 +16,13 @@ KEY = f"{PART}/kinds/result"
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
-    if not isinstance(profile.base, BaseConfig):
-        return []
     rounds = [f"{k:02d}" for k in range(profile.rounds + 1)]
     return [
         ablation(
             profile,
             KEY,
             make_kinds,
-            KindsResultConfig(**profile.ablations.kinds.model_dump(), corpus=profile.base.corpus),
+            KindsResultConfig(**profile.ablations.kinds.model_dump(), corpus=base_of(profile).corpus),
             {
                 **{f"prm_{k}": f"r{k}/prm" for k in rounds},
                 **{f"orm_{k}": f"r{k}/orm" for k in rounds},

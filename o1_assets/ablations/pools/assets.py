@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.ablations.declare import ablation
+from o1_assets.ablations.declare import ablation, base_of
 from o1_assets.ablations.pools.config import PoolConfig
 from o1_assets.ablations.pools.ood import make_ood
 from o1_assets.ablations.pools.sample import make_pool
 from o1_assets.artifact import Artifact
+from o1_assets.problems.config import ArithmeticFilter
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -19,11 +20,18 @@ OOD, TEST_POOL, OOD_POOL = "problems/ood", "ablations/pools/test", "ablations/po
 def artifacts(profile: Profile) -> list[Artifact]:
     """The problems out of distribution, and GPT*'s solutions of them and of problems/test."""
     config, judge = profile.ablations.pools, profile.ablations.judge
+    corpus = base_of(profile).corpus
+    limits = ArithmeticFilter(
+        min_terms=corpus.min_terms,
+        max_terms=corpus.max_terms,
+        max_value=corpus.max_value,
+        max_factor=corpus.max_factor,
+    )
     ood = ablation(
         profile,
         OOD,
         make_ood,
-        config.ood,
+        config.ood.model_copy(update={"corpus": limits}),
         {},
         "Held-out problems that are longer, have larger numbers, or come from another generator.",
         opens_models=False,

@@ -30,7 +30,7 @@ class OodKind(StageConfig):
 
 
 class OodConfig(StageConfig):
-    """problems/ood. corpus: limits that all expressions of the base's corpus keep."""
+    """problems/ood. corpus: limits that all expressions of the base's corpus keep, in the graph those of its base."""
 
     kinds: tuple[OodKind, ...] = Field(min_length=1)
     corpus: ArithmeticFilter = ArithmeticFilter(min_terms=2, max_terms=5, max_value=60, max_factor=4)
@@ -56,48 +56,65 @@ def _basic(terms: tuple[int, int], operators: tuple[str, ...]) -> ReasoningGymSo
     return ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=parameters),))
 
 
-LONGER = OodKind(
-    name="longer",
-    problems=ProblemsConfig(
-        source=_basic((6, 7), ("+", "+", "+", "-", "*")),
-        train=1,
-        test=50,
-        arithmetic=ArithmeticFilter(min_terms=6, max_terms=7, max_value=30, max_factor=4),
-        shares={6: 0.8, 7: 0.2},
-    ),
-)
-"""6 and 7 terms, where the corpus ends at 5; mostly sums, because GPT* gets few others right."""
-LARGER = OodKind(
-    name="larger",
-    problems=ProblemsConfig(
-        source=_basic((3, 4), ("+", "-", "*")),
-        train=1,
-        test=50,
-        arithmetic=ArithmeticFilter(min_terms=3, max_terms=4, max_value=100, max_factor=10),
-    ),
-)
-"""A factor above 4 or a value above 60 on the way, where the corpus ends. (Written numbers above 10 were tried: GPT*
-copies them wrongly, 2% of its solutions are right.)"""
-OTHER = OodKind(
-    name="chain_sum",
-    problems=ProblemsConfig(
-        source=ReasoningGymSource(
-            generators=(
-                Generator(
-                    name="chain_sum",
-                    parameters={"min_terms": 3, "max_terms": 5, "min_digits": 1, "max_digits": 1},
-                ),
-            )
+def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_factor: int) -> OodKind:
+    """More terms than the corpus has; mostly sums, because GPT* gets few others right."""
+    return OodKind(
+        name="longer",
+        problems=ProblemsConfig(
+            source=_basic((low, high), ("+", "+", "+", "-", "*")),
+            train=1,
+            test=50,
+            arithmetic=ArithmeticFilter(
+                min_terms=low, max_terms=high, max_value=max_value, max_factor=max_factor
+            ),
+            shares=shares,
         ),
-        train=1,
-        test=50,
-        arithmetic=ArithmeticFilter(min_terms=3, max_terms=5),
-    ),
-    wording=f"{EXPRESSION} =",
-    beyond=False,
-)
-"""Another generator. Of its own wording nano's tokenizer knows the expression and the sign of equality alone, and GPT*
-answers nothing to the rest; this is what it can read of it, and no question of its corpus is asked so."""
+    )
+
+
+def larger(low: int, high: int, max_value: int, max_factor: int) -> OodKind:
+    """A factor or a value on the way above the corpus' limits. (Written numbers above 10 were tried with nano: GPT*
+    copies them wrongly, 2% of its solutions are right.)"""
+    return OodKind(
+        name="larger",
+        problems=ProblemsConfig(
+            source=_basic((low, high), ("+", "-", "*")),
+            train=1,
+            test=50,
+            arithmetic=ArithmeticFilter(
+                min_terms=low, max_terms=high, max_value=max_value, max_factor=max_factor
+            ),
+        ),
+    )
+
+
+def other(terms: int) -> OodKind:
+    """Another generator. Of its own wording nano's tokenizer knows the expression and the sign of equality alone, and
+    GPT* answers nothing to the rest; this is what it can read of it, and no question of its corpus is asked so.
+
+    terms: so many that the corpus has next to none of these sums, whatever its wording.
+    """
+    return OodKind(
+        name="chain_sum",
+        problems=ProblemsConfig(
+            source=ReasoningGymSource(
+                generators=(
+                    Generator(
+                        name="chain_sum",
+                        parameters={"min_terms": terms, "max_terms": terms, "min_digits": 1, "max_digits": 1},
+                    ),
+                )
+            ),
+            train=1,
+            test=50,
+            arithmetic=ArithmeticFilter(min_terms=terms, max_terms=terms),
+        ),
+        wording=f"{EXPRESSION} =",
+        beyond=False,
+    )
+
+
+NANO_KINDS = (longer(6, 7, {6: 0.8, 7: 0.2}, 30, 4), larger(3, 4, 100, 10), other(5))
 
 
 class PoolsConfig(StageConfig):
@@ -106,7 +123,7 @@ class PoolsConfig(StageConfig):
     How solutions are prompted and read is as in `ablations.judge`.
     """
 
-    ood: OodConfig = OodConfig(kinds=(LONGER, LARGER, OTHER))
+    ood: OodConfig = OodConfig(kinds=NANO_KINDS)
     problems: int = Field(200, gt=1, description="of problems/test")
     ood_problems: int = Field(150, gt=1, description="of problems/ood")
     samples: int = Field(256, gt=0, description="solutions a problem: the largest N")

@@ -21,7 +21,7 @@ GAP = "gap"
 """prm - true: how much more the PRM believes in the policy's solutions than is right of them."""
 
 SHOWN = {
-    "reward": "reward of a solution",
+    "reward": "PRM's step values, summed",
     "true": "right",
     "prm": "PRM's belief",
     "orm": "ORM's belief",

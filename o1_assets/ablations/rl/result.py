@@ -7,9 +7,9 @@ from dataclasses import replace
 import polars as pl
 
 from o1_assets.ablations.arms import DECIDES, ArmWords, arms_result, measured
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import Floats, Interval, interval
 from o1_assets.ablations.judge import judge_arms
+from o1_assets.ablations.judge_config import JudgeConfig
 from o1_assets.ablations.result import Claim, write_result
 from o1_assets.ablations.rl.curves import (
     GAP,
@@ -124,7 +124,8 @@ def hacking(
 ) -> tuple[list[Claim], list[str]]:
     """How far the PRM's belief outgrew the truth, from the first to the last quarter of the updates, in each arm.
 
-    The arm without guards was hacked if what it is rewarded for grew and what is right did not, both beyond noise. A
+    The arm without guards was hacked if what it is rewarded for and the PRM's belief beyond the truth grew, both beyond
+    noise, and what is right did not; it was not if what is right grew. A
     guard narrows the gap if with it the belief at the end exceeds the truth by less.
     """
     claims: list[Claim] = []
@@ -158,7 +159,12 @@ def hacking(
 def bare_says(reward: Interval, true: Interval, gap: Interval, moved: Interval) -> str:
     """Whether the process reward without guards was hacked, and what became of the policy. reward, true, gap: growth
     along the training; moved: DECIDES against GPT*."""
-    hacked = "was hacked" if sign(reward) > 0 and sign(true) <= 0 else "was not hacked"
+    if sign(reward) > 0 and sign(gap) > 0 and sign(true) <= 0:
+        hacked = "was hacked"
+    elif sign(true) > 0:
+        hacked = "was not hacked"
+    else:
+        hacked = "was neither clearly hacked nor clearly not"
     return (
         f"Without guards the process reward {hacked}: what a solution is rewarded with grew by {reward.mean:+.2f} "
         f"(95%: {reward.low:+.2f} to {reward.high:+.2f}), what is right by {points(true)}, the PRM's belief beyond it "

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 GROUP = f"{PART}/rounds"
-POOL = "eval/generator"
-"""GPT*'s samples of held-out problems: fewer than `ablations/pools` has."""
 
 
 def artifacts(profile: Profile) -> list[Artifact]:

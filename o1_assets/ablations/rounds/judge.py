@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import Floats
+from o1_assets.ablations.judge_config import JudgeConfig
+from o1_assets.ablations.kept import kept
 from o1_assets.ablations.many import load_many, read_all
 from o1_assets.ablations.measures import (
     first_errors,
@@ -21,7 +22,6 @@ from o1_assets.ablations.measures import (
 )
 from o1_assets.artifact import Cost, Task
 from o1_assets.evaluation.best_of_n import curves
-from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import prompts_of, sample
 from o1_assets.reward.aggregate import right_probabilities, solution_score
@@ -41,6 +41,7 @@ class Fresh:
 
 def judge_policy(
     task: Task,
+    name: str,
     policy: Path,
     prm: Path,
     problems: pl.DataFrame,
@@ -48,12 +49,20 @@ def judge_policy(
     config: JudgeConfig,
     seed: int,
 ) -> tuple[Fresh, Cost]:
-    """Sampled pass@1, best-of-N by the arm's own PRM, and how often that is fooled then. Equal seeds sample alike."""
-    engine = task.open_engine(policy)
-    solutions, cost = sample(engine, problems, sampling(config), derive_seed(task.seed, "samples", seed))
-    engine.close()
-    scored, spent = score_with([prm], solutions, prompts, task)
-    pool = Pool.from_frame(scored[0], (SCORE,))
+    """Sampled pass@1, best-of-N by the arm's own PRM, and how often that is fooled then. Equal seeds sample alike.
+
+    name: under which the samples are kept while the computation goes on.
+    """
+
+    def solve() -> tuple[pl.DataFrame, Cost]:
+        engine = task.open_engine(policy)
+        found, cost = sample(engine, problems, config.sampling(), derive_seed(task.seed, "samples", seed))
+        engine.close()
+        (scored,), spent = score_with([prm], found, prompts, task)
+        return scored, cost + spent
+
+    solutions, cost = kept(task, name, solve)
+    pool = Pool.from_frame(solutions, (SCORE,))
     n = config.samples
     chosen = curves(pool, (SCORE,), (n,), config.subsets, derive_seed(task.seed, "subsets", seed))
     fooled = fooled_fresh_parts(pool, SCORE, n, config.subsets, derive_seed(task.seed, "fooled", seed))
@@ -62,18 +71,7 @@ def judge_policy(
         f"best of {n}, own samples": mean_parts(chosen[SCORE].per_problem[0]),
         "fooled, fresh samples": fooled,
     }
-    return Fresh(scored[0], parts), cost + spent
-
-
-def sampling(config: JudgeConfig) -> RoundEvalConfig:
-    return RoundEvalConfig(
-        problems=config.problems,
-        samples=config.samples,
-        max_tokens=config.max_tokens,
-        temperature=config.temperature,
-        prompt_template=config.prompt_template,
-        answer_prefix=config.answer_prefix,
-    )
+    return Fresh(solutions, parts), cost
 
 
 def prompts_by(

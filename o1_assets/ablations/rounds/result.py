@@ -14,8 +14,8 @@ import polars as pl
 
 from o1_assets.ablations.arms import ArmWords
 from o1_assets.ablations.charts import arms_chart
-from o1_assets.ablations.config import JudgeConfig
 from o1_assets.ablations.intervals import Floats, bounds
+from o1_assets.ablations.judge_config import SUBSETS_OF, JudgeConfig
 from o1_assets.ablations.measures import f1, mean_parts, share
 from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
 from o1_assets.ablations.rounds.compare import arms_table, combine_of, stacked, steadiness
@@ -42,10 +42,6 @@ TITLE = "Rounds of labels against controls"
 QUESTION = "What do the rounds do: new labels, their choice, their order, and RL between them?"
 RETRAINED, FIXED = "rounds", "fixed_selector"
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED, plots.SKY, plots.GREY)
-
-
-SUBSETS_OF = 2
-"""Best of N draws its subsets from so many times N samples of GPT*: of N there is one subset only."""
 
 
 class RoundsResultConfig(StageConfig):
@@ -80,7 +76,7 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
         folder, seed = task.inputs[name], int(name.rpartition("_")[2])
         policy = newest(folder, "policy", last, task.inputs["policy"])
         prm = newest(folder, "prm", last, task.inputs["prm"])
-        made, spent = judge_policy(task, policy, prm, problems, prompts, config.judge, seed)
+        made, spent = judge_policy(task, name, policy, prm, problems, prompts, config.judge, seed)
         fresh[name], cost = made.solutions, cost + spent
         parts[name] |= made.parts
 

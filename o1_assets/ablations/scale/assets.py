@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.ablations.declare import ablation
+from o1_assets.ablations.declare import ablation, base_of
 from o1_assets.ablations.scale.config import Shape
 from o1_assets.ablations.scale.judge import JudgedConfig, judge_model
 from o1_assets.ablations.scale.result import ScaleResultConfig, make_scale_result
@@ -29,15 +29,12 @@ GROUP = "ablations/scale"
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
-    """None where the profile's base is another's checkpoint: then there is no corpus to pre-train other sizes on."""
-    if not isinstance(profile.base, BaseConfig):
-        return []
     shapes = [
         shape.model_copy(update={"seeds": shape.seeds or profile.ablations.seeds})
         for shape in profile.ablations.scale.shapes
     ]
     runs = [(shape, seed) for shape in shapes for seed in range(shape.seeds or 0)]
-    trained = [a for shape, seed in runs for a in _run(profile, profile.base, shape, seed)]
+    trained = [a for shape, seed in runs for a in _run(profile, base_of(profile), shape, seed)]
     config = profile.ablations.scale
     result = ablation(
         profile,

@@ -35,7 +35,7 @@ NOTES = (
     "cannot check sums by themselves. The PRM without it and that number alone are shown beside it.",
     "In the controlled comparison the last round's PRM is the large PRM: it calls a step wrong where P(negative) is "
     "above a threshold (0.2 in the paper), and labels end there. It is no larger than the models that it supervises, "
-    "only better supplied, and some of the solutions it judges here (about one in seven) it was trained on.",
+    "only better supplied, and some of the solutions it judges here it was trained on.",
     "Lightman et al. 2023 (arXiv:2305.20050): best of 1860 on MATH: PRM 78.2, ORM 72.4, majority 69.6; best of 100 out "
     "of distribution: 72.9, 63.8, 61.3.",
     "Out of distribution are longer expressions, larger factors and values, and another generator of reasoning_gym "

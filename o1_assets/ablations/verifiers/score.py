@@ -8,12 +8,14 @@ right) and "<arm>:<aggregation>:<neutral>" for a PRM's other ways of adding up i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from o1_assets.ablations.kept import kept
 from o1_assets.ablations.many import read_all
 from o1_assets.ablations.pools.distinct import distinct
 from o1_assets.ablations.verifiers.config import ScoresConfig
@@ -61,9 +63,9 @@ def score_pools(task: Task, config: ScoresConfig) -> Outcome:
         for name, table, arms in ((pool, solutions, list(config.main)), (f"{pool}_part", part, rest)):
             scorer = Scorer([models[arm] for arm in arms], generator, tokenizer)
             prompts = _prompts(tokenizer, problems, config.prompt_template)
-            frame = _scored(task, name, table, prompts, scorer, arms)
+            frame, spent = kept(task, name, partial(_scored, task, name, table, prompts, scorer, arms))
             frame.write_parquet(task.out / f"{name}.parquet")
-            cost += scorer.cost()
+            cost += spent
             rows += frame.height
     return Outcome(figures={"models": len(models), "solutions": rows}, cost=cost, rows=rows)
 
@@ -87,15 +89,16 @@ def _scored(
     prompts: dict[str, list[int]],
     scorer: Scorer,
     arms: Sequence[str],
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, Cost]:
     ids = solutions["problem_id"].unique(maintain_order=True).to_list()
-    parts = []
+    parts, cost = [], Cost()
     for start in range(0, len(ids), AT_ONCE):
         part = solutions.filter(pl.col("problem_id").is_in(ids[start : start + AT_ONCE]))
         once, index = distinct(part)
-        found, _ = read_all(
+        found, spent = read_all(
             scorer, [prompts[problem] for problem in once["problem_id"]], once["token_ids"].to_list()
         )
+        cost += spent
         columns = _columns(found, arms)
         parts.append(
             part.select("problem_id", "sample").with_columns(
@@ -103,7 +106,7 @@ def _scored(
             )
         )
         task.progress(f"{name}: scored {min(start + AT_ONCE, len(ids))} of {len(ids)} problems")
-    return pl.concat(parts)
+    return pl.concat(parts), cost
 
 
 def _columns(

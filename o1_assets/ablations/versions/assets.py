@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.ablations.declare import PART, ablation
-from o1_assets.ablations.rounds.assets import POOL
+from o1_assets.ablations.pools.assets import TEST_POOL
 from o1_assets.ablations.versions.result import QUESTION, make_versions
 from o1_assets.artifact import Artifact
 
@@ -30,7 +30,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 "generator_eval": "eval/generator",
                 "policy_eval": "eval/baby_o1",
                 "generator": "generator/model",
-                "pool": POOL,
+                "pool": TEST_POOL,
                 "test": "problems/test",
             },
             QUESTION,

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from o1_assets.ablations.intervals import Floats, Interval, bounds, interval_of_sums
+from o1_assets.ablations.judge_config import SUBSETS_OF
 from o1_assets.ablations.measures import f1, fooled_on_pool_parts, mean_parts, share, step_parts
 from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
 from o1_assets.ablations.rounds.judge import best_of, first_samples
@@ -36,7 +37,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
     seed = derive_seed(task.seed, "bootstrap")
     on_pool, enough = _on_fixed_pool(task.inputs["summary"], rounds)
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
-    samples = first_samples(task.inputs["pool"], config.best_of, test["problem_id"].to_list())
+    samples = first_samples(task.inputs["pool"], SUBSETS_OF * config.best_of, test["problem_id"].to_list())
     prms = {str(k): task.inputs[f"prm_{k:02d}"] for k in rounds}
     chosen, cost = best_of(
         task,

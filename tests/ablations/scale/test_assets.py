@@ -68,5 +68,24 @@ def test_two_models_of_one_name_are_refused() -> None:
         load_profile("nano", f"ablations.scale.shapes=[{one},{one}]")
 
 
-def test_a_checkpoint_of_others_has_no_sizes() -> None:
-    assert artifacts(load_profile("smol", "")) == []
+def test_every_model_of_a_size_is_made_from_those_of_its_size_and_seed() -> None:
+    own, graph = "ablations/scale/p2m", made()
+    generator = f"{own}_generator_1"
+    made_from = {
+        "base": {"test": "problems/test"},
+        "generator": {"base": f"{own}_base_1", "train": "problems/train"},
+        "prm": {"generator": generator, "init": generator, "labels_00": "r00/labels"},
+        "prm_plain": {"generator": generator, "init": generator, "labels_00": "r00/labels"},
+        "orm": {
+            "generator": generator,
+            "init": generator,
+            "train": "problems/train",
+            "solutions_00": "r00/solutions",
+        },
+        "judged": {
+            **{stage: f"{own}_{stage}_1" for stage in ("base", "generator", "prm", "prm_plain", "orm")},
+            "test": "problems/test",
+            "shared": "eval/generator",
+        },
+    }
+    assert {stage: dict(graph[f"p2m_{stage}_1"].inputs) for stage in made_from} == made_from
