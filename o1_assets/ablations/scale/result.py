@@ -57,7 +57,10 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
     def against(chosen: Sequence[Measured], x: Sequence[float], measure: str) -> Trend:
         return trend(x, [m.values[measure] for m in chosen], config.resamples, seed)
 
-    names = [name for name in models[0].values if all(name in m.values for m in models)]
+    of_the_pool = {f"{SHARED}{name}@{config.shared_samples}" for name in ("any", "majority")}
+    names = [
+        name for name in models[0].values if name not in of_the_pool and all(name in m.values for m in models)
+    ]
     by_size = {name: against(sizes, [m.shape.parameters for m in sizes], name) for name in names}
     by_depth = {name: against(depths, [m.shape.layers for m in depths], name) for name in names}
     n = config.samples
@@ -227,7 +230,8 @@ def models_table(models: Sequence[Measured], n: int) -> pl.DataFrame:
 
 
 def notes(models: Sequence[Measured], config: ScaleResultConfig) -> list[str]:
-    few = [f"{m.shape.name} {m.shape.seeds}" for m in models if m.shape.seeds == 1]
+    most = max(m.shape.seeds or 0 for m in models)
+    few = [f"{m.shape.name} {m.shape.seeds}" for m in models if (m.shape.seeds or 0) < most]
     said = [
         f"Every base read the same {config.corpus_solutions} solutions once, the same number of updates, so the "
         "training compute differs by the parameters alone; a smaller model could use its compute better on more "
@@ -241,6 +245,7 @@ def notes(models: Sequence[Measured], config: ScaleResultConfig) -> list[str]:
     ]
     if few:
         said.append(
-            f"Trained once only, for time: {', '.join(few)}; its mean is given the spread of the others' trainings."
+            f"Trained less often than {most} times, for time: {', '.join(few)}. The mean of one that was trained once "
+            "is given the spread of the others' trainings."
         )
     return said

@@ -10,6 +10,9 @@ import numpy as np
 from o1_assets.ablations.intervals import Floats, Interval
 from o1_assets.thinking.fit import r_squared
 
+DIGITS = 12
+"""Of a slope: what is smaller is the arithmetic's own noise, and no trend."""
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -43,7 +46,8 @@ def trend(x: Sequence[float], values: Sequence[Floats], resamples: int, seed: in
     points = tuple(_interval(mean, own) for mean, own in zip(means.tolist(), drawn.T, strict=True))
     low, high = np.quantile(gains, [0.025, 0.975])
     gain = np.polyfit(log2, means, 1)[0]
-    return Trend(float(gain), float(low), float(high), float(r_squared(log2, means)), points)
+    gain, low, high = (round(float(one), DIGITS) + 0.0 for one in (gain, low, high))
+    return Trend(gain, low, high, float(r_squared(log2, means)), points)
 
 
 def resampled_means(values: Sequence[Floats], resamples: int, seed: int) -> Floats:

@@ -55,3 +55,9 @@ def test_a_model_trained_once_is_as_uncertain_as_the_others_were() -> None:
 def test_one_size_has_no_trend() -> None:
     with pytest.raises(ValueError, match="at least two sizes"):
         trend((1e6, 1e6), [np.zeros((2, 4))] * 2, 10, 0)
+
+
+def test_the_noise_of_arithmetic_is_no_trend() -> None:
+    equal = [np.full((3, 7), 0.9) for _ in SIZES]
+    found = trend(SIZES, equal, 50, 0)
+    assert (found.gain, found.low, found.high, found.verdict) == (0.0, 0.0, 0.0, "no trend beyond noise")
