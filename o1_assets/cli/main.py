@@ -112,10 +112,9 @@ def plan(
     from o1_assets.cli import plan as planning
 
     if check:
+        given = {"--gpu": gpu, "--utilisation": utilisation, "--with": with_}
         _exclusive(
-            "--check",
-            {"--gpu": gpu, "--utilisation": utilisation, "--with": with_},
-            "everything that was made is compared, with what it took there",
+            "--check", given, "everything that was made is compared with what it took where it was made"
         )
     settings = settings_of(profile, set_)
     if not check:
