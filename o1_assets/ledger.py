@@ -34,8 +34,10 @@ class RunRecord:
 
     def made(self, manifest: Manifest) -> None:
         self.computed[manifest.key] = manifest.cache_key
-        self.seconds_of[manifest.key] = manifest.cost.seconds
-        self.compute_seconds += manifest.cost.seconds
+        # Attempts that earlier, killed runs made count in a manifest's seconds, but took none of this run's.
+        seconds = min(manifest.cost.seconds, self.seconds)
+        self.seconds_of[manifest.key] = seconds
+        self.compute_seconds += seconds
         self.write()
 
     def write(self) -> None:

@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from typing import Any
 
 from o1_assets.artifact import Artifact, Cost, Outcome, Task, Waiting
 from o1_assets.code_version import code_version
+from o1_assets.elapsed import Elapsed
 from o1_assets.engine.interface import Engine
 from o1_assets.libraries import libraries
 from o1_assets.scratch import Scratch, ScratchLost
@@ -100,14 +100,19 @@ def materialize(
     prepare_compute(threads, artifact.resource_class)
     unfinished = store.work / "unfinished" / equal
     out = Scratch(store.scratch())
-    started = time.perf_counter()
+    elapsed = Elapsed(unfinished)
+
+    def said(line: str) -> None:
+        elapsed.keep()
+        progress(line)
+
     try:
         task = Task(
             inputs={name: store.verified(item.digest) for name, item in inputs.items()},
             out=out.folder,
             seed=artifact.seed,
             open_engine=open_engine,
-            progress=progress,
+            progress=said,
             unfinished=unfinished,
             spent=lambda name: spent_on(store, inputs[name]),
         )
@@ -115,7 +120,7 @@ def materialize(
         outcome: Outcome = artifact.compute(task, artifact.config)
         # What arrived outside while it computed is not in the result, so it must not be in its key either.
         external = outcome.external or external
-        seconds = time.perf_counter() - started
+        seconds = elapsed.seconds
         if out.lost():
             raise FileNotFoundError(f"{out.folder} is gone")
         digest = store.put(out.folder)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.cli import page
 from o1_assets.engine.available import require_engine
-from o1_assets.files import replace_file
 from o1_assets.profiles.load import load_profile
 from o1_assets.search.models import Chosen, choose_models, load_thinker
 from o1_assets.search.question import Question, check_readable, read_question
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from o1_assets.search.interface import Budget, Strategy
     from o1_assets.search.run import Thinker
     from o1_assets.search.trace import Trace
+
+
+TREE = "--tree"
 
 
 class AskError(Exception):
@@ -207,23 +210,12 @@ def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
     )
 
 
-def check_page(file: Path) -> None:
-    """Raises AskError, before anything is thought, where a page cannot be written."""
-    if file.is_dir():
-        raise AskError(f"{file} is a folder; name a file for --tree, such as tree.html")
-
-
 def write_page(asked: Asked, file: Path) -> None:
-    """Raises AskError where the file cannot be written."""
+    """Raises PageError where the file cannot be written."""
     from o1_assets.search.page import render
 
     trees = [(q.text, t) for q, t in zip(asked.questions, asked.traces, strict=True)]
-    try:
-        replace_file(file, render(trees, asked.title).encode())
-    except OSError as error:
-        raise AskError(
-            f"{file} was not written ({error.strerror or error}); name another file for --tree"
-        ) from error
+    page.write_page(file, render(trees, asked.title), TREE)
 
 
 def print_trees(asked: Asked) -> None:

@@ -9,13 +9,15 @@ from o1_assets.audit.audit import audit
 from o1_assets.audit.lines import Homes
 from o1_assets.audit.result import Audit
 from o1_assets.audit.today import Today
-from o1_assets.files import replace_file
+from o1_assets.cli.page import write_page
 from o1_assets.graph import build_graph
 from o1_assets.labels.inbox import Inbox
 from o1_assets.materialize import environment
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
+
+HTML = "--html"
 
 
 class AuditFailed(Exception):
@@ -32,11 +34,12 @@ def run_audit(settings: Settings, key: str, version: str | None = None) -> Audit
 
 
 def show(result: Audit, as_json: bool, html: Path | None) -> None:
-    """Prints the audit, and writes the page if asked to. Raises AuditFailed after that if anything is broken."""
+    """Prints the audit, and writes the page if asked to. Raises PageError; AuditFailed after that if anything is
+    broken."""
     if html is not None:
         from o1_assets.audit.page import page
 
-        replace_file(html, page(result).encode())
+        write_page(html, page(result), HTML)
     if as_json:
         from o1_assets.audit.document import document
 

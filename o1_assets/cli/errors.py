@@ -6,6 +6,7 @@ from o1_assets.cli.ask import AskError
 from o1_assets.cli.audit import AuditFailed
 from o1_assets.cli.depth import BadDepth
 from o1_assets.cli.labels import LabelsError
+from o1_assets.cli.page import PageError
 from o1_assets.cli.results import ResultsError
 from o1_assets.cli.run import RunFailed
 from o1_assets.dagster_instance import InstanceLost
@@ -33,6 +34,7 @@ EXPECTED: tuple[type[Exception], ...] = (
     UnknownModel,
     UnreadableQuestion,
     AuditFailed,
+    PageError,
     Busy,
     MissingInput,
     ProfileError,

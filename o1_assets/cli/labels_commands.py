@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from o1_assets.cli.options import JsonOption, ProfileOption, print_json, settings_of
+from o1_assets.cli.options import JsonOption, ProfileOption, SetOption, print_json, settings_of
 
 labels = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
 studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, labels out of it.")
@@ -32,18 +32,26 @@ def export_labels(
         ),
     ] = False,
     profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
     from o1_assets.cli.labels import LabelsError, export, nothing_to_rate
 
     if screening and missing:
         raise LabelsError("--screening and --missing exclude each other; give one of them")
+    if as_json and output is None:
+        raise typer.BadParameter(
+            "stdout is where the solutions go; name a file with --output", param_hint="--json"
+        )
     which: Literal["all", "screening", "missing"] = (
         "screening" if screening else "missing" if missing else "all"
     )
-    count = export(settings_of(profile), round_, output, which)
+    count = export(settings_of(profile, set_), round_, output, which)
     said = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
     print(said, file=sys.stderr)
+    if as_json:
+        print_json({"round": round_, "which": which, "solutions": count, "file": str(output)})
 
 
 @labels.command("submit")
@@ -51,12 +59,13 @@ def submit_labels(
     file: Annotated[Path, typer.Argument()],
     round_: Annotated[str, typer.Option("--round", help="r00, r01, ...")],
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Validate a label batch and file it; prints what was accepted and why the rest was not."""
     from o1_assets.cli.labels import submit, submit_lines
 
-    result = submit(settings_of(profile), file, round_)
+    result = submit(settings_of(profile, set_), file, round_)
     if as_json:
         print_json(result)
     else:
@@ -73,6 +82,7 @@ def push_studio(
         bool, typer.Option("--screening", help="a project of what new labellers are tried on")
     ] = False,
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make the round's Label Studio project; doing it again adds only what is missing."""
@@ -80,7 +90,7 @@ def push_studio(
 
     from o1_assets.cli.studio import push
 
-    result = push(settings_of(profile), round_, labelers, screening)
+    result = push(settings_of(profile, set_), round_, labelers, screening)
     if as_json:
         print_json(asdict(result))
         return
@@ -91,6 +101,7 @@ def push_studio(
 def pull_studio(
     round_: Annotated[str | None, typer.Argument(metavar="[ROUND]")] = None,
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """File what was labelled since the last pull, of one round or of all; `o1 run` then uses it."""
@@ -98,7 +109,7 @@ def pull_studio(
 
     from o1_assets.cli.studio import pull
 
-    result = pull(settings_of(profile), round_)
+    result = pull(settings_of(profile, set_), round_)
     if as_json:
         print_json(asdict(result))
         return
@@ -117,11 +128,12 @@ def serve_studio(
     executable: Annotated[Path, typer.Argument()],
     port: Annotated[int, typer.Option()] = 8080,
     profile: ProfileOption = None,
+    set_: SetOption = None,
 ) -> None:
     """Become the Label Studio server of this machine (`make labeling`)."""
     from o1_assets.labels.studio.server import serve
 
-    serve(settings_of(profile), executable, port)
+    serve(settings_of(profile, set_), executable, port)
 
 
 @labels.command("close")
@@ -129,21 +141,34 @@ def close_labels(
     round_: Annotated[str, typer.Argument(metavar="ROUND")],
     reason: Annotated[str, typer.Option(help="why; shown to whoever submits to it")] = "its labels are final",
     profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
     from o1_assets.cli.labels import close
 
-    close(settings_of(profile), round_, reason)
+    close(settings_of(profile, set_), round_, reason)
+    if as_json:
+        print_json({"round": round_, "closed": True, "reason": reason})
+    else:
+        print(f"{round_} takes no more batches: {reason}")
 
 
 @labels.command("reopen")
 def reopen_labels(
-    round_: Annotated[str, typer.Argument(metavar="ROUND")], profile: ProfileOption = None
+    round_: Annotated[str, typer.Argument(metavar="ROUND")],
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take batches for a closed round again."""
     from o1_assets.cli.labels import reopen
 
-    reopen(settings_of(profile), round_)
+    reopen(settings_of(profile, set_), round_)
+    if as_json:
+        print_json({"round": round_, "closed": False})
+    else:
+        print(f"{round_} takes batches again")
 
 
 @labels.command("import-prm800k")
@@ -153,12 +178,13 @@ def import_labels(
     ],
     name: Annotated[str, typer.Option(help="what the profile calls the source")] = "prm800k",
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a label source of the published PRM800K: phase 1 for r00, generation g for the round g + 1."""
     from o1_assets.cli.labels import import_lines, import_published
 
-    result = import_published(settings_of(profile), folder, name)
+    result = import_published(settings_of(profile, set_), folder, name)
     if as_json:
         print_json(result)
     else:
@@ -177,12 +203,13 @@ def trace_labels(
         str | None, typer.Option("--version", help="digest or name of an older version")
     ] = None,
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Which labels are in an artifact, by round, batch and labeller: as they were when it was made."""
     from o1_assets.cli.trace import trace_json, trace_labels, trace_lines
 
-    found = trace_labels(settings_of(profile), key, version, labeler, batch, lines)
+    found = trace_labels(settings_of(profile, set_), key, version, labeler, batch, lines)
     if as_json:
         print(trace_json(found))
     else:
@@ -198,12 +225,13 @@ def withdraw_labels(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made again")] = False,
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a batch out of its round; nothing is deleted. `o1 run` then makes again what was made of it."""
     from o1_assets.cli.withdrawal import withdraw, withdraw_lines
 
-    result = withdraw(settings_of(profile), batch, round_, reason, dry_run)
+    result = withdraw(settings_of(profile, set_), batch, round_, reason, dry_run)
     if as_json:
         print_json(result)
     else:
@@ -218,12 +246,13 @@ def restore_labels(
         str | None, typer.Option("--round", help="where it is, if the same batch is in two")
     ] = None,
     profile: ProfileOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a withdrawn batch back; `o1 run` then finds what was made of it."""
     from o1_assets.cli.withdrawal import restore
 
-    result = restore(settings_of(profile), batch, round_, reason)
+    result = restore(settings_of(profile, set_), batch, round_, reason)
     if as_json:
         print_json(result)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,9 +86,12 @@ def status(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonO
 @app.command()
 def plan(
     gpu: Annotated[
-        str, typer.Option(help="h100, a100, l40s, ...: an unknown name lists them; cpu: as measured")
-    ] = "cpu",
-    utilisation: Annotated[float, typer.Option(help="share of the GPU's peak that is reached")] = 0.3,
+        str | None,
+        typer.Option(help="h100, a100, l40s, ...: an unknown name lists them; cpu, as measured, without it"),
+    ] = None,
+    utilisation: Annotated[
+        float | None, typer.Option(help="share of the GPU's peak that is reached; 0.3 without it")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="compare the plan with what the store's versions really took")
     ] = False,
@@ -108,9 +111,15 @@ def plan(
     """
     from o1_assets.cli import plan as planning
 
+    if check:
+        given = {"--gpu": gpu, "--utilisation": utilisation, "--with": with_}
+        _exclusive(
+            "--check", given, "everything that was made is compared with what it took where it was made"
+        )
     settings = settings_of(profile, set_)
     if not check:
-        made, speed = planning.plan(settings, with_ or (), gpu, utilisation, assume or ())
+        speed_share = planning.UTILISATION if utilisation is None else utilisation
+        made, speed = planning.plan(settings, with_ or (), gpu or "cpu", speed_share, assume or ())
         if as_json:
             print_json(planning.plan_json(made, speed))
         else:
@@ -145,19 +154,23 @@ def audit(
 
     With --replay: make it again from its recorded inputs in a scratch folder, and say what differs.
     """
-    settings = settings_of(profile, set_)
     if replay:
-        _replay(settings, key, version, depth, as_json)
+        _exclusive("--replay", {"--html": html}, "the page is of an audit without it")
+        _replay(settings_of(profile, set_), key, version, depth, as_json)
         return
-    from o1_assets.cli.audit import run_audit, show
+    from o1_assets.cli.audit import HTML, run_audit, show
+    from o1_assets.cli.page import check_page
 
+    if html is not None:
+        check_page(html, HTML)
+    settings = settings_of(profile, set_)
     show(run_audit(settings, key, version), as_json, html)
 
 
 @app.command()
-def report(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+def report(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Rebuild the HTML report and name it; --json prints every headline figure."""
-    settings = settings_of(profile)
+    settings = settings_of(profile, set_)
     headline = _write_report(settings)
     if as_json:
         from o1_assets.reporting import ablations_of
@@ -223,9 +236,10 @@ def ask(
 ) -> None:
     """Let baby-o1 answer: its reasoning step by step, and the answer."""
     from o1_assets.cli import ask as thinking
+    from o1_assets.cli.page import check_page
 
     if tree is not None:
-        thinking.check_page(tree)
+        check_page(tree, thinking.TREE)
     settings = settings_of(profile, set_)
     asked = thinking.ask(
         settings,
@@ -252,8 +266,8 @@ def ask(
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="remove it; without, only say what would go")] = False,
     keep_days: Annotated[
-        float, typer.Option(min=0, help="keep every version and run younger than this")
-    ] = 30,
+        float | None, typer.Option(min=0, help="keep every version and run younger than this; 30 without it")
+    ] = None,
     pin: Annotated[str | None, typer.Option(metavar="KEY[@VERSION]", help="keep it for ever")] = None,
     unpin: Annotated[str | None, typer.Option(metavar="KEY[@VERSION]", help="no longer")] = None,
     reason: Annotated[str, typer.Option(help="of a pin, for those who come after you")] = "",
@@ -265,9 +279,14 @@ def gc(
     Kept are today's versions, pinned ones, those younger than --keep-days, and all that these were made from, so
     that their audit stays complete. Label batches are never touched.
     """
-    from o1_assets.cli.gc import add_pin, collect, list_pins, remove_pin
+    from o1_assets.cli.gc import KEEP_DAYS, add_pin, collect, list_pins, remove_pin
 
     settings = settings_of(profile)
+    if pin or unpin:
+        given = {"--unpin": pin and unpin, "--yes": yes or None, "--keep-days": keep_days}
+        _exclusive("--pin" if pin else "--unpin", given, "a pin is set or taken away in a call of its own")
+    if reason and not pin:
+        raise typer.BadParameter("it is the reason of a --pin", param_hint="--reason")
     if pin and not reason:
         raise typer.BadParameter("say why with --reason, for those who come after you", param_hint="--pin")
     if pin or unpin:
@@ -277,11 +296,18 @@ def gc(
         else:
             print(f"{'pinned' if pin else 'no longer pinned'}: {changed.key} {changed.version}")
         return
-    result = collect(settings, keep_days=keep_days, yes=yes)
+    result = collect(settings, keep_days=KEEP_DAYS if keep_days is None else keep_days, yes=yes)
     if as_json:
         print_json(result.document())
     else:
         print(*result.lines(), sep="\n")
+
+
+def _exclusive(option: str, others: Mapping[str, object], why: str) -> None:
+    """Refuses what would be dropped silently. others: option -> what was given for it, or None."""
+    given = [name for name, value in others.items() if value is not None and value != []]
+    if given:
+        raise typer.BadParameter(f"not together with {option}: {why}", param_hint=", ".join(given))
 
 
 def _replay(settings: Settings, key: str, version: str | None, depth: str, as_json: bool) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 132
+UTILISATION = 0.3
+"""Of a GPU's peak, where nothing else is said."""
 SMALL = 20_000_000
 """Parameters below which FLOPs say little about a GPU's time."""
 

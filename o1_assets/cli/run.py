@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from o1_assets.progress import watched_by
 from o1_assets.run_lock import RunLock
 from o1_assets.scratch import tidy
 from o1_assets.settings import PROJECT, Settings
-from o1_assets.status import graph_status
+from o1_assets.status import Status, graph_status
 from o1_assets.store.store import ArtifactStore
 from o1_assets.trouble import disk_full
 
@@ -90,16 +90,20 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(settings.runs)
     if not selected:
-        return RunResult(0, len(scope), {}, record.seconds, store.head("eval/summary") is not None)
+        return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
     check_needs(profile, settings, selected)
     console = Console(len(selected), record)
     failure = _execute(settings, store, graph, profile, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
-    cached = len(scope) - console.computed - (len(selected) - console.done)
+    cached = _fresh(status, scope - selected) + console.done - console.computed
     reportable = store.head("eval/summary") is not None
     return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
+
+
+def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:
+    return sum(status[key].state == "fresh" for key in keys)
 
 
 def _refuse(settings: Settings) -> None:

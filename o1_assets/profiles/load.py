@@ -1,23 +1,55 @@
-"""Finds a profile by name and applies the overrides of O1_SET ("rounds=2 prm.updates=100")."""
+"""Finds a profile by name and applies the overrides of O1_SET ('rounds=2 annotators={"r03": "human"}')."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
 from o1_assets.profiles.profile import Profile
 
+_NAME = re.compile(r"[^\W\d][\w.-]*")
+_NEXT = re.compile(rf"\s+(?={_NAME.pattern}=)")
+
 
 class ProfileError(Exception):
     """The profile does not exist or an override does not fit it."""
 
 
+def assignments(text: str) -> list[tuple[str, str]]:
+    """(path, value) of every assignment in O1_SET's text. Raises ProfileError on a text that begins with none.
+
+    An assignment ends where a word begins the next one, NAME.NAME=, or the text ends. So values may hold spaces;
+    one that holds such a word is written as JSON, in which nothing begins an assignment: "a b=c", {"r03": "human"}.
+    """
+    found, text = [], text.strip()
+    while text:
+        path, equals, rest = text.partition("=")
+        if not equals or not _NAME.fullmatch(path):
+            raise ProfileError(f"{text.split()[0]!r} sets nothing; write FIELD.FIELD=VALUE")
+        following = _NEXT.search(rest)
+        end = _json_end(rest) or (following.start() if following else len(rest))
+        found.append((path, rest[:end]))
+        text = rest[end:].strip()
+    return found
+
+
+def _json_end(text: str) -> int | None:
+    """Where the JSON object, list or string ends that a value is; None if it is none of them."""
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1] if text[:1] in ("{", "[", '"') else 0
+    except json.JSONDecodeError:
+        return None
+    whole = end and (not text[end:].strip() or _NEXT.match(text, end))
+    return end if whole else None
+
+
 def load_profile(name: str, overrides: str | None = None) -> Profile:
-    """overrides: space-separated path=value pairs, values as JSON; None takes O1_SET. Raises ProfileError.
+    """overrides: see `assignments`, values as JSON or as text; None takes O1_SET. Raises ProfileError.
 
     A profile's own settings, such as smol's `size`, decide many of its numbers; what else is given changes those.
     """
@@ -37,32 +69,33 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
         raise ProfileError(f"there is no profile {name!r}; choose one of: {', '.join(sorted(profiles))}")
     text = os.environ.get("O1_SET", "") if overrides is None else overrides
     settings, rest = {}, []
-    for pair in text.split():
-        path, equals, value = pair.partition("=")
-        if equals and path in own.get(name, ()):
+    for path, value in assignments(text):
+        if path in own.get(name, ()):
             settings[path] = _value(value)
         else:
-            rest.append(pair)
+            rest.append((path, value))
     try:
         profile = profiles[name](**settings)
     except ValidationError as error:
         raise _refused(name, error) from error
     except ValueError as error:
         raise ProfileError(f"profile {name}: {error}") from error
-    return override(profile, " ".join(rest))
+    return override(profile, rest)
 
 
-def override(profile: Profile, text: str) -> Profile:
-    """A copy of the profile with path=value pairs applied, validated as a whole."""
+def override(profile: Profile, pairs: Iterable[tuple[str, str]]) -> Profile:
+    """A copy of the profile with (path, value) pairs applied, validated as a whole."""
     content = profile.model_dump(mode="json")
-    for pair in text.split():
-        path, equals, value = pair.partition("=")
+    for path, value in pairs:
         names = path.split(".")
         target: Any = content
         for name in names[:-1]:
             target = target.get(name) if isinstance(target, dict) else None
-        if not equals or not isinstance(target, dict) or names[-1] not in target:
-            raise ProfileError(f"{pair!r} sets nothing in profile {profile.name}; write FIELD.FIELD=VALUE")
+        if not isinstance(target, dict) or names[-1] not in target:
+            raise ProfileError(
+                f"{f'{path}={value}'!r} sets nothing in profile {profile.name}; write FIELD.FIELD=VALUE, and text "
+                "that itself holds a word such as a=b in JSON's quotes"
+            )
         target[names[-1]] = _value(value)
     try:
         return Profile.model_validate(content)

@@ -1,0 +1,67 @@
+"""O1_SET and --set as people write them: several assignments in a line, values with spaces, values as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from o1_assets.cli.options import settings_of
+from o1_assets.profiles.load import ProfileError, assignments, load_profile
+
+SPACED = '{"r03": "human", "r04": "human"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("  rounds=2\n\tprm.updates=100 ", [("rounds", "2"), ("prm.updates", "100")]),
+        ('annotators={"r03":"human"} rounds=2', [("annotators", '{"r03":"human"}'), ("rounds", "2")]),
+        (f"annotators={SPACED} rounds=2", [("annotators", SPACED), ("rounds", "2")]),
+        ('a=[1, 2] b="x y=3" c.d=null', [("a", "[1, 2]"), ("b", '"x y=3"'), ("c.d", "null")]),
+        ("folder=/my data/a b rounds=2", [("folder", "/my data/a b"), ("rounds", "2")]),
+        ("folder= rounds=2", [("folder", ""), ("rounds", "2")]),
+        ("prompt={question} a=it's b=\"half", [("prompt", "{question}"), ("a", "it's"), ("b", '"half')]),
+        ('a="x" y b=z', [("a", '"x" y'), ("b", "z")]),
+        ("a=b=c d=/x/y=1", [("a", "b=c"), ("d", "/x/y=1")]),
+    ],
+)
+def test_an_assignment_ends_where_the_next_begins_outside_of_a_whole_json_value(
+    text: str, expected: list[tuple[str, str]]
+) -> None:
+    assert assignments(text) == expected
+
+
+def test_values_without_spaces_are_what_splitting_at_spaces_gives() -> None:
+    text = 'rounds=12 annotators={"r03":"human"} label_source=null problems.source.folder=/a-b/c policy.updates=3'
+    assert assignments(text) == [tuple(word.split("=", 1)) for word in text.split()]
+
+
+def test_values_with_spaces_reach_the_profile() -> None:
+    assert load_profile("nano", f"annotators={SPACED} rounds=4").annotators == json.loads(SPACED)
+    smol = load_profile("smol", "size=20 problems.source.folder=/my data")
+    assert smol.problems.source.model_dump()["folder"] == "/my data"
+
+
+def test_several_set_options_keep_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("O1_SET", "rounds=5")
+    settings_of(None, [f"annotators={SPACED}", "policy.updates=7"])
+    assert os.environ["O1_SET"] == f"rounds=5 annotators={SPACED} policy.updates=7"
+    profile = load_profile("nano")
+    assert (profile.rounds, profile.policy.updates) == (5, 7) and profile.annotators == json.loads(SPACED)
+
+
+def test_an_option_that_assigns_nothing_is_refused_and_not_taken_into_the_value_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("O1_SET", "")
+    with pytest.raises(ProfileError, match=r"'oops' sets nothing; write FIELD\.FIELD=VALUE"):
+        settings_of(None, ["annotator=human", "oops"])
+    assert os.environ["O1_SET"] == ""
+
+
+def test_text_that_looks_like_another_assignment_is_refused_with_what_to_write() -> None:
+    with pytest.raises(ProfileError, match=r"'b=c' sets nothing in profile nano; .* in JSON's quotes"):
+        load_profile("nano", "annotator=a b=c")
