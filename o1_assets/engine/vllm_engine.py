@@ -20,7 +20,7 @@ import torch
 from o1_assets.engine.available import computes_on_cpus
 from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
 from o1_assets.engine.interface import Sample, SamplingParams
-from o1_assets.engine.steps import ends_step
+from o1_assets.engine.vllm_steps import StepEnds
 from o1_assets.flops import non_embedding_parameters
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class VllmEngine:
             model = AutoModelForCausalLM.from_config(config)
         self.parameters = non_embedding_parameters(model)
         self._ends = _end_tokens(model, path, self.tokenizer)
-        self._newlines = [i for i in range(len(self.tokenizer)) if ends_step(self.tokenizer, i)]
+        self._steps = StepEnds(self.tokenizer)
         self.prompt_tokens = self.reused_tokens = 0
         self._llm: Any = _open(path, {**_options(config), **options})
         _OPEN.add(id(self))
@@ -89,7 +89,7 @@ class VllmEngine:
             raise ValueError("an empty prompt cannot be continued")
         from vllm import SamplingParams as VllmParams
 
-        stops = [*self._ends, *self._newlines] if params.stop_at_step else self._ends
+        stops = [*self._ends, *self._steps.single] if params.stop_at_step else self._ends
         requests = [
             VllmParams(
                 max_tokens=params.max_tokens,
@@ -107,7 +107,9 @@ class VllmEngine:
             completion = output.outputs[0]
             ids = list(completion.token_ids)
             logprobs = [step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)]
-            samples.append(Sample(ids, logprobs, completion.finish_reason == "stop"))
+            pair = self._steps.pair(ids) if params.stop_at_step else None
+            finished = pair is not None or completion.finish_reason == "stop"
+            samples.append(Sample(ids[:pair], logprobs[:pair], finished))
             self.prompt_tokens += len(output.prompt_token_ids)
             self.reused_tokens += output.num_cached_tokens or 0
         return samples

@@ -13,12 +13,15 @@ import torch
 from o1_assets.base.pretrain import build_model
 from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.checkpoint import load_causal_lm
+from o1_assets.engine.steps import PARAGRAPH, SETTING
 from o1_assets.problems.answers import extract_answer
 from o1_assets.profiles.nano import NANO
 from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from o1_assets.engine.interface import Sample
 
 TRAINED = bool(os.environ.get("O1_TEST_TRAINED"))
@@ -51,7 +54,18 @@ class Checkpoint:
 
 def random_checkpoint(folder: Path) -> Checkpoint:
     """nano's architecture and tokenizer, weights drawn."""
+    return _drawn(folder, make_tokenizer(NANO.base.max_positions))
+
+
+def paragraph_checkpoint(folder: Path) -> Checkpoint:
+    """As `random_checkpoint`, but a step is a paragraph, which ends in one token or in two of several kinds."""
     tokenizer = make_tokenizer(NANO.base.max_positions)
+    tokenizer.add_tokens([".\n", "\n3", "=\n", "\n\n"])
+    tokenizer.init_kwargs[SETTING] = PARAGRAPH
+    return _drawn(folder, tokenizer)
+
+
+def _drawn(folder: Path, tokenizer: PreTrainedTokenizerFast) -> Checkpoint:
     model = build_model(NANO.base, tokenizer, seed=1)
     with torch.no_grad():
         model.get_output_embeddings().weight.mul_(SHARPNESS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from o1_assets.engine.available import EngineMissing, require_engine
 from o1_assets.engine.interface import Engine
 from o1_assets.engine.open import open_engine
 from o1_assets.settings import Settings
-from tests.engine.checkpoints import TRAINED, Checkpoint, random_checkpoint, trained_checkpoint
+from tests.engine.checkpoints import (
+    TRAINED,
+    Checkpoint,
+    paragraph_checkpoint,
+    random_checkpoint,
+    trained_checkpoint,
+)
 
 Opened = Callable[[str], Engine]
 
@@ -28,6 +35,25 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def opened(checkpoint: Checkpoint) -> Iterator[Opened]:
     """Opens the checkpoint by an engine's name, once. Skips where the engine cannot be had."""
+    with _opening(checkpoint) as open_once:
+        yield open_once
+
+
+@pytest.fixture(scope="session")
+def paragraphs(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Random weights and a tokenizer by which a step is a paragraph."""
+    return paragraph_checkpoint(tmp_path_factory.mktemp("paragraphs"))
+
+
+@pytest.fixture(scope="session")
+def opened_paragraphs(paragraphs: Checkpoint) -> Iterator[Opened]:
+    """As `opened`, of `paragraphs`."""
+    with _opening(paragraphs) as open_once:
+        yield open_once
+
+
+@contextmanager
+def _opening(checkpoint: Checkpoint) -> Iterator[Opened]:
     engines: dict[str, Engine] = {}
     torch.set_num_threads(1)  # on operators this small more threads only wait for each other
 

@@ -26,6 +26,11 @@ def engine(request: pytest.FixtureRequest, opened: Callable[[str], Engine]) -> E
     return opened(request.param)
 
 
+@pytest.fixture(params=ENGINES)
+def paragraph_engine(request: pytest.FixtureRequest, opened_paragraphs: Callable[[str], Engine]) -> Engine:
+    return opened_paragraphs(request.param)
+
+
 @pytest.fixture
 def prompts(checkpoint: Checkpoint) -> list[list[int]]:
     return checkpoint.prompts()
@@ -130,6 +135,46 @@ def test_stopping_at_a_step_ends_after_its_newline(engine: Engine, prompts: list
         assert step.finished == (bool(newlines) or sample.finished)
         ended += bool(newlines)
     assert ended > len(prompts) // 2
+
+
+def blank_line(engine: Engine, sample: Sample) -> int | None:
+    """How many tokens a text has up to its first blank line, told by the text alone."""
+    ids = sample.token_ids
+    texts = (str(engine.tokenizer.decode(ids[:n], skip_special_tokens=False)) for n in range(1, len(ids) + 1))
+    return next((n for n, text in enumerate(texts, 1) if "\n\n" in text), None)
+
+
+def test_a_paragraph_ends_in_one_token_or_in_two(paragraph_engine: Engine, paragraphs: Checkpoint) -> None:
+    prompts = paragraphs.prompts() * 8
+    whole = paragraph_engine.sample(prompts, SamplingParams(64), range(len(prompts)))
+    steps = paragraph_engine.sample(prompts, SamplingParams(64, stop_at_step=True), range(len(prompts)))
+    in_one, in_two = 0, 0
+    for sample, step in zip(whole, steps, strict=True):
+        end = blank_line(paragraph_engine, sample)
+        assert step.token_ids == sample.token_ids[:end]
+        assert step.logprobs == pytest.approx(sample.logprobs[:end], abs=LOGPROB)
+        assert step.finished == (end is not None or sample.finished)
+        if end is not None:
+            alone = ends_step(paragraph_engine.tokenizer, step.token_ids[-1])
+            in_one, in_two = in_one + alone, in_two + (not alone)
+    assert in_one > 10 and in_two > 10
+
+
+def test_a_paragraph_is_whole_if_its_second_token_is_the_last_allowed(
+    paragraph_engine: Engine, paragraphs: Checkpoint
+) -> None:
+    prompts = paragraphs.prompts() * 8
+    steps = paragraph_engine.sample(prompts, SamplingParams(64, stop_at_step=True), range(len(prompts)))
+    tokenizer = paragraph_engine.tokenizer
+    seed = next(
+        i
+        for i, step in enumerate(steps)
+        if blank_line(paragraph_engine, step) and not ends_step(tokenizer, step.token_ids[-1])
+    )
+    ids = steps[seed].token_ids
+    for limit, finished in ((len(ids), True), (len(ids) - 1, False)):
+        [step] = paragraph_engine.sample([prompts[seed]], SamplingParams(limit, stop_at_step=True), [seed])
+        assert (step.token_ids, step.finished) == (ids[:limit], finished)
 
 
 def test_what_was_read_once_is_not_read_again(engine: Engine, prompts: list[list[int]]) -> None:

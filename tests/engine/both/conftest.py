@@ -19,3 +19,9 @@ class Both:
 def both(opened: Callable[[str], Engine]) -> Both:
     """One checkpoint on both engines."""
     return Both(vllm=opened("vllm"), transformers=opened("transformers"))
+
+
+@pytest.fixture
+def both_paragraphs(opened_paragraphs: Callable[[str], Engine]) -> Both:
+    """As `both`, of a checkpoint whose steps are paragraphs."""
+    return Both(vllm=opened_paragraphs("vllm"), transformers=opened_paragraphs("transformers"))

@@ -35,6 +35,19 @@ def test_a_seed_gives_the_same_sample(both: Both, checkpoint: Checkpoint, temper
         assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)
 
 
+def test_a_seed_gives_the_same_step_where_two_tokens_end_it(
+    both_paragraphs: Both, paragraphs: Checkpoint
+) -> None:
+    prompts, both = paragraphs.prompts() * 10, both_paragraphs
+    params = SamplingParams(64, stop_at_step=True)
+    ours, theirs = (e.sample(prompts, params, range(len(prompts))) for e in (both.vllm, both.transformers))
+    equal = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.token_ids == b.token_ids]
+    assert len(equal) >= len(prompts) - 2
+    for a, b in equal:
+        assert a.finished == b.finished
+        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)
+
+
 def drawn(engine: Engine, checkpoint: Checkpoint, temperature: float, first_seed: int) -> list[list[object]]:
     """Outcomes of each prompt's samples. Random weights say something else with every token: few prompts, often."""
     prompts = checkpoint.prompts() if checkpoint.store else checkpoint.prompts()[:4]
