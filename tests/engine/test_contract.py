@@ -163,18 +163,15 @@ def test_a_paragraph_ends_in_one_token_or_in_two(paragraph_engine: Engine, parag
 def test_a_paragraph_is_whole_if_its_second_token_is_the_last_allowed(
     paragraph_engine: Engine, paragraphs: Checkpoint
 ) -> None:
-    prompts = paragraphs.prompts() * 8
-    steps = paragraph_engine.sample(prompts, SamplingParams(64, stop_at_step=True), range(len(prompts)))
-    tokenizer = paragraph_engine.tokenizer
-    seed = next(
-        i
-        for i, step in enumerate(steps)
-        if blank_line(paragraph_engine, step) and not ends_step(tokenizer, step.token_ids[-1])
+    prompts, tokenizer = paragraphs.prompts() * 8, paragraph_engine.tokenizer
+    whole = paragraph_engine.sample(prompts, SamplingParams(64), range(len(prompts)))
+    ends = [(seed, blank_line(paragraph_engine, sample)) for seed, sample in enumerate(whole)]
+    seed, end = next(
+        (seed, end) for seed, end in ends if end and not ends_step(tokenizer, whole[seed].token_ids[end - 1])
     )
-    ids = steps[seed].token_ids
-    for limit, finished in ((len(ids), True), (len(ids) - 1, False)):
+    for limit, finished in ((end, True), (end - 1, False)):
         [step] = paragraph_engine.sample([prompts[seed]], SamplingParams(limit, stop_at_step=True), [seed])
-        assert (step.token_ids, step.finished) == (ids[:limit], finished)
+        assert (step.token_ids, step.finished) == (whole[seed].token_ids[:limit], finished)
 
 
 def test_what_was_read_once_is_not_read_again(engine: Engine, prompts: list[list[int]]) -> None:

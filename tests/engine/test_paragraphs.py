@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from o1_assets.engine.interface import SamplingParams
 from o1_assets.engine.steps import SETTING, close_last, ends_step, separator, split_steps, step_ends
 from o1_assets.engine.transformers_engine import TransformersEngine
+from o1_assets.engine.vllm_steps import StepEnds
 from tests.engine.models import PROMPTS, TOKENIZER, model
 
 
@@ -25,10 +27,14 @@ class Pieces:
     def decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
         return "".join(self.pieces[i] for i in ids)
 
+    def __len__(self) -> int:
+        return len(self.pieces)
+
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         return [self.pieces.index(text)]
 
 
+BLANK = re.compile(r"\n[ \t]*\n")
 PIECES = ["a", "b ", "\n", "\n\n", ".\n", ".\n\n", " \n", "\nc", "\n\nd", "x\n\ny\n\n", "\t"]
 
 
@@ -45,6 +51,17 @@ def test_tokens_end_as_many_steps_as_the_text_has(ids: list[int], between: str) 
     assert len(ends) == len(steps) and ends == sorted(ends)
     for end, step in zip(ends, steps, strict=True):
         assert step.strip()[:1] in words.decode(ids[: end + 1])
+
+
+@given(st.lists(st.integers(0, len(PIECES) - 1), max_size=12))
+def test_one_token_or_two_end_a_paragraph_where_they_make_a_blank_line(ids: list[int]) -> None:
+    words: Any = Pieces(PIECES)
+    ends = StepEnds(words)
+    expected = next((n for n in range(1, len(ids) + 1) if BLANK.search(words.decode(ids[:n][-2:]))), None)
+    single = next((n for n, token in enumerate(ids, 1) if token in ends.single), None)
+    assert (ends.pair(ids[:single]) or single) == expected
+    lines: Any = Pieces(PIECES, None)
+    assert StepEnds(lines).pair(ids) is None
 
 
 @pytest.mark.parametrize(
