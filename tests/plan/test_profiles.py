@@ -43,21 +43,30 @@ def test_every_artifact_has_an_estimate(name: str, settings: str) -> None:
     assert idle == set() and made.total().cost.flops > 1e14
 
 
-@pytest.mark.parametrize(("name", "settings", "gpu"), [("smol", "", "cpu"), ("qwen", "size=7B", "h100")])
+@pytest.mark.parametrize(
+    ("name", "settings", "gpu", "parts"),
+    [
+        ("smol", "", "cpu", ("thinking",)),
+        ("qwen", "size=7B", "h100", ("thinking",)),
+        ("micro", "", "h100", ("thinking", "ablations")),
+    ],
+)
 def test_the_table_shows_every_number_whole(
     name: str,
     settings: str,
     gpu: str,
+    parts: tuple[str, ...],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("O1_SET", settings)
-    made, speed = planning.plan(Settings.load(name, tmp_path), ("thinking", "ablations"), gpu, 0.3, ())
+    made, speed = planning.plan(Settings.load(name, tmp_path), parts, gpu, 0.3, ())
     planning.print_plan(made, speed)
     shown = capsys.readouterr().out
     assert "…" not in shown and f"Plan of profile {name}" in shown and "No estimate" not in shown
-    assert "search_in_rl  expert_sampled" in shown and "a model this small" not in shown.lower()
+    assert ("search_in_rl  expert_sampled" in shown) == ("ablations" in parts)
+    assert ("a model this small" in shown.lower()) == (name == "micro")
 
 
 def test_parameters_of_docs_qwen_are_the_plan_s() -> None:
