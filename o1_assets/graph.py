@@ -46,7 +46,9 @@ def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set
     known = sorted({artifact.part for artifact in graph.values()} - {""})
     for part in parts:
         if part not in known:
-            raise ValueError(f"{part!r} is no optional part of this profile's graph; there is {', '.join(known)}")
+            raise ValueError(
+                f"{part!r} is no optional part of this profile's graph; there is {', '.join(known)}"
+            )
     wanted = {key for key, artifact in graph.items() if not artifact.part or artifact.part in parts}
     for key in reversed(list(graph)):  # each after what is made from it: one pass is enough
         if key in wanted:
