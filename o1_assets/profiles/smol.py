@@ -22,6 +22,8 @@ from o1_assets.thinking.config import ThinkingConfig
 from o1_assets.training.config import TuningConfig
 
 SMALLEST = 20
+SMOKE = 100
+"""Below so many problems each gets few samples, because time is what counts then and no figure is sure anyway."""
 MAX_TOKENS = 128
 STEP_TOKENS = 60
 ANSWER = "####"
@@ -74,6 +76,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         raise ValueError(f"weights is {weights!r}; it is package or hub")
     tuning = TuningConfig(micro_batch=4)
     half = size // 2
+    samples = 2 if size < SMOKE else 4
     updates = max(2, size // 8)
     learning: dict[str, Any] = {
         "optimizer": "adamw",
@@ -84,7 +87,13 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
     rewards: dict[str, Any] = {**learning, "prompt_template": PROMPT, "tuning": tuning}
     asked: dict[str, Any] = {"prompt_template": PROMPT, "max_tokens": MAX_TOKENS, "answer_prefix": ANSWER}
     step: dict[str, Any] = {"prompt_template": PROMPT, "max_step_tokens": STEP_TOKENS, "completions": 1}
-    measured: dict[str, Any] = {**asked, "samples": 4, "step_samples": 4, "fooled_n": 4, "subsets": 200}
+    measured: dict[str, Any] = {
+        **asked,
+        "samples": samples,
+        "step_samples": samples,
+        "fooled_n": samples,
+        "subsets": 200,
+    }
     return Profile(
         name="smol",
         seed=0,
@@ -95,15 +104,19 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         model_class="cpu",
         annotator="monte_carlo",
         min_rated_share=1.0,
-        monte_carlo=MonteCarloConfig(rollouts=4, **asked),
+        monte_carlo=MonteCarloConfig(rollouts=samples, **asked),
         quality=QualityConfig(),
         problems=ProblemsConfig(source=Gsm8kSource(), train=size, test=size),
         base=PACKAGE if weights == "package" else HUB,
-        samples=SamplesConfig(problems=size, per_problem=8, **{**asked, "prompt_template": FEW_SHOT}),
+        samples=SamplesConfig(
+            problems=size,
+            per_problem=2 * samples if size >= SMOKE else samples,
+            **{**asked, "prompt_template": FEW_SHOT},
+        ),
         sft_set=SftSetConfig(references="{solution}\n#### {answer}"),
         sft=SftConfig(learning_rate=2e-5, batch_size=4, prompt_template=PROMPT, tuning=tuning),
-        first_solutions=SolutionsConfig(problems=half, samples=4, **asked),
-        later_solutions=SolutionsConfig(problems=half, samples=4, **asked),
+        first_solutions=SolutionsConfig(problems=half, samples=samples, **asked),
+        later_solutions=SolutionsConfig(problems=half, samples=samples, **asked),
         first_selection=SelectionConfig(strategy="uniform", solutions=half, per_problem=2, **step),
         later_selection=SelectionConfig(strategy="convincing_wrong", solutions=half, per_problem=2, **step),
         first_prm=PRMConfig(updates=updates, **rewards),
@@ -111,7 +124,7 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         first_orm=ORMConfig(updates=updates, **rewards),
         later_orm=ORMConfig(updates=updates, **rewards),
         policy=PolicyConfig(
-            updates=max(2, size // 20),
+            updates=size // 20,
             problems_per_update=2,
             group_size=4,
             learning_rate=1e-6,
@@ -121,7 +134,9 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             max_steps=8,
             **asked,
         ),
-        round_eval=RoundEvalConfig(problems=half, **{**measured, "samples": 2, "fooled_n": 2}),
+        round_eval=RoundEvalConfig(
+            problems=half // 2 if size < SMOKE else half, **{**measured, "samples": 2, "fooled_n": 2}
+        ),
         headline_eval=RoundEvalConfig(problems=size, **measured),
         summary=SummaryConfig(prompt_template=PROMPT),
         q_value=QValueConfig(
