@@ -80,7 +80,10 @@ import json, sys
 from vllm import LLM, SamplingParams
 
 if __name__ == "__main__":  # vLLM starts a process that reads this file again
-    llm = LLM(model=sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True)
+    # vLLM keeps to the export's own limit of tokens, whatever is asked for; the tiny one's is lower than ours here.
+    llm = LLM(
+        model=sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True, generation_config="vllm"
+    )
     asked = [{"prompt_token_ids": ids} for ids in json.load(open(sys.argv[2]))]
     found = llm.generate(asked, SamplingParams(max_tokens=int(sys.argv[4]), temperature=0), use_tqdm=False)
     json.dump([one.outputs[0].text for one in found], open(sys.argv[3], "w"))

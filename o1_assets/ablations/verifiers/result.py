@@ -227,7 +227,7 @@ def _controlled_chart(table: pl.DataFrame, config: VerifiersResultConfig) -> Cha
             _against_labels(table, "test", "final answer", sizes, answer, plots.ORANGE, n),
         ],
         Axis(
-            f"The same solutions, supervised in three ways: best of {n}",
+            f"Best of {n}: three ways of supervision",
             "solutions",
             "accuracy",
             log2=True,
