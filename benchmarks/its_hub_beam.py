@@ -55,7 +55,7 @@ def solve(
             return await scores([(prompt, response) for response in responses])
 
         def score(self, prompt: Any, responses: Any) -> Any:
-            raise NotImplementedError
+            raise NotImplementedError("its_hub's beam search asks asynchronously only")
 
     # Its solutions have one step more than it is told.
     generation = StepGeneration(

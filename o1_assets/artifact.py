@@ -58,8 +58,8 @@ class Task:
     seed: the only source of randomness allowed.
     open_engine: opens the checkpoint in a folder for sampling.
     progress: reports one line of progress to whoever watches the run.
-    unfinished: a folder, not made yet, that is still there when an equal computation is started again after this
-    one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
+    unfinished: a folder, perhaps not made yet, that is still there when an equal computation is started again after
+    this one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
     spent: what an input took to make, by its short name, with all that it was made from: tokens and FLOPs, which equal
     code and inputs spend equally.
     """

@@ -57,7 +57,10 @@ def _basic(terms: tuple[int, int], operators: tuple[str, ...]) -> ReasoningGymSo
 
 
 def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_factor: int) -> OodKind:
-    """More terms than the corpus has; mostly sums, because GPT* gets few others right."""
+    """Expressions of low to high terms, more than the corpus has; mostly sums, because GPT* gets few others right.
+
+    shares: number of terms -> share of the problems. max_value, max_factor: as of the corpus, not above its limits.
+    """
     return OodKind(
         name="longer",
         problems=ProblemsConfig(
@@ -73,8 +76,9 @@ def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_fa
 
 
 def larger(low: int, high: int, max_value: int, max_factor: int) -> OodKind:
-    """A factor or a value on the way above the corpus' limits. (Written numbers above 10 were tried with nano: GPT*
-    copies them wrongly, 2% of its solutions are right.)"""
+    """Expressions of low to high terms with a factor or a value on the way above the corpus' limits, at most max_value
+    and max_factor. (Written numbers above 10 were tried with nano: GPT* copies them wrongly, 2% of its solutions are
+    right.)"""
     return OodKind(
         name="larger",
         problems=ProblemsConfig(

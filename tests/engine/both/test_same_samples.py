@@ -24,22 +24,18 @@ def test_greedy_texts_are_the_same(both: Both, checkpoint: Checkpoint) -> None:
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
 def test_a_seed_gives_the_same_sample(both: Both, checkpoint: Checkpoint, temperature: float) -> None:
-    """A number that falls between two tokens' shares to the last bit may tip one sample in tens of thousands."""
-    prompts = checkpoint.prompts() * 10
-    params = SamplingParams(96, temperature)
-    ours, theirs = (e.sample(prompts, params, range(len(prompts))) for e in (both.vllm, both.transformers))
-    equal = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.token_ids == b.token_ids]
-    assert len(equal) >= len(prompts) - 2
-    for a, b in equal:
-        assert a.finished == b.finished
-        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)
+    draw_alike(both, checkpoint.prompts() * 10, SamplingParams(96, temperature))
 
 
 def test_a_seed_gives_the_same_step_where_two_tokens_end_it(
     both_paragraphs: Both, paragraphs: Checkpoint
 ) -> None:
-    prompts, both = paragraphs.prompts() * 10, both_paragraphs
-    params = SamplingParams(64, stop_at_step=True)
+    draw_alike(both_paragraphs, paragraphs.prompts() * 10, SamplingParams(64, stop_at_step=True))
+
+
+def draw_alike(both: Both, prompts: list[list[int]], params: SamplingParams) -> None:
+    """Both engines, of equal seeds. A number that falls between two tokens' shares to the last bit may tip one sample
+    in tens of thousands."""
     ours, theirs = (e.sample(prompts, params, range(len(prompts))) for e in (both.vllm, both.transformers))
     equal = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.token_ids == b.token_ids]
     assert len(equal) >= len(prompts) - 2
