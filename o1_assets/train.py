@@ -84,7 +84,7 @@ def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -
     def begin(task: Task) -> None:
         nonlocal called
         called = True
-        _hand_out(replace(task, open_engine=_nothing, progress=_nothing))
+        _hand_out(sendable(task))
 
     try:
         return materialize(
@@ -123,6 +123,11 @@ def _hand_out(task: Task | None) -> Task | None:
     from o1_assets.training.processes import gathered
 
     return gathered(task)[0]
+
+
+def sendable(task: Task) -> Task:
+    """What another process is given of a task: its functions hold what stays in this one."""
+    return replace(task, open_engine=_nothing, progress=_nothing, spent=_nothing)
 
 
 def _nothing(about: Any) -> Any:

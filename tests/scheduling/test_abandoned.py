@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from o1_assets import train
-from o1_assets.artifact import Task
+from o1_assets.artifact import Outcome, Task
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.settings import Settings
@@ -23,6 +24,32 @@ SENTENCE = "train.jsonl is not here"
 
 def fails(task: Task, config: Any) -> Any:
     raise FileNotFoundError(SENTENCE)
+
+
+def sent(task: Task | None) -> Any:
+    """As it arrives in another process."""
+    return pickle.loads(pickle.dumps(task))
+
+
+def test_a_task_arrives_with_everything_that_a_training_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[Task] = []
+    arrived: list[Task] = []
+
+    def computes(task: Task, config: Any) -> Outcome:
+        began.append(task)
+        (task.out / "letters.txt").write_text("a")
+        return Outcome()
+
+    artifact = replace(toy_graph()["toy/letters"], compute=computes)
+    monkeypatch.setattr(train, "prepare_compute", lambda *about: None)
+    monkeypatch.setattr(train, "_hand_out", lambda task: arrived.append(sent(task)))
+    train.make(
+        artifact, load_profile("nano", "threads=1"), ArtifactStore(str(tmp_path / "s"), tmp_path), print
+    )
+    for name in ("inputs", "seed", "unfinished"):
+        assert getattr(arrived[0], name) == getattr(began[0], name)
 
 
 def test_one_that_assists_does_not_leave_quietly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +67,7 @@ def test_process_0_abandons_only_who_computes_with_it(
     artifact = replace(toy_graph()["toy/letters"], compute=fails)
     monkeypatch.setattr(train, "prepare_compute", lambda *about: None)
     monkeypatch.setattr(processes, "processes", lambda: number)
-    monkeypatch.setattr(train, "_hand_out", lambda task: task)
+    monkeypatch.setattr(train, "_hand_out", sent)
     with pytest.raises(FileNotFoundError if number == 1 else train.Abandoned, match=SENTENCE):
         train.make(
             artifact, load_profile("nano", "threads=1"), ArtifactStore(str(tmp_path / "s"), tmp_path), print
