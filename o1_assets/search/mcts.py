@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Expand, Plan
+from o1_assets.search.interface import Budget, Expand, Plan, Request
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import CHOICES
 
@@ -15,7 +15,8 @@ from o1_assets.search.vote import CHOICES
 @dataclass(frozen=True)
 class PuctSearch:
     """simulations: descents from the root; None: as many as the budget lasts for, at most one a token of it: in a
-    tree that was seen to its ends a descent samples nothing, and the budget would never be spent.
+    tree that was seen to its ends a descent samples nothing, and the budget would never be spent. The first samples
+    one step after another until the solution ends, so that a budget too small for a deep tree has an answer too.
     branch: steps sampled at a leaf.
 
     exploration: PUCT's c. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after
@@ -31,7 +32,9 @@ class PuctSearch:
     reads: Literal["prm", "q"] = "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        done = 0
+        first = yield from self._walk(tree, tree.root, 1, budget)
+        back_up(first, self.worth(first))
+        done = 1
         most = budget.tokens if self.simulations is None else self.simulations
         while not budget.spent(tree) and done < most:
             leaf = self._descend(tree.root)
@@ -42,7 +45,7 @@ class PuctSearch:
             back_up(leaf, value)
             done += 1
         if not tree.ends:
-            yield from self._finish(tree, budget)
+            yield from self._walk(tree, tree.deepest(), self.branch, budget)
 
     def remembers(self, budget: Budget) -> int:
         return budget.tokens
@@ -53,13 +56,16 @@ class PuctSearch:
     def worth(self, node: Node) -> float:
         return node.q if self.reads == "q" and node.q is not None else node.score
 
-    def _finish(self, tree: Tree, budget: Budget) -> Plan:
-        node = tree.deepest()
+    def _walk(
+        self, tree: Tree, node: Node, samples: int, budget: Budget
+    ) -> Generator[list[Request], list[list[Node]], Node]:
+        """From `node` on, always the best of so many next steps. Returns where it ended, or could not go on."""
         while not node.ended and node.depth < budget.steps and not budget.spent(tree):
-            [children] = yield [Expand(node, self.branch)]
+            [children] = yield [Expand(node, samples)]
             if not children:
-                return
+                break
             node = max(children, key=lambda n: (self.worth(n), -n.index))
+        return node
 
     def _descend(self, node: Node) -> Node:
         while not self._widens(node) and (live := [child for child in node.children if _live(child)]):

@@ -102,6 +102,18 @@ def test_no_expansion_starts_once_the_budget_is_spent(strategy: Strategy) -> Non
     assert 40 <= found.tree.tokens_generated < 40 + 2 * 4 * 2
 
 
+def test_a_tree_that_cannot_grow_deep_has_a_whole_solution_all_the_same() -> None:
+    long = {"q\n" + "s\n" * n: {f"{end}\n": 0.5 for end in "st"} for n in range(9)}
+    long |= {"q\n" + "s\n" * n + "t\n": {"answer 7\n": 1.0} for n in range(9)}
+    for seed in range(20):
+        budget = Budget(tokens=30)
+        [found] = search(
+            PuctSearch(None, 4), ["q\n"], thinker(TablePolicy(long), PathScorer("")), budget, [seed]
+        )
+        assert found.finished and not found.answer.forced
+        assert found.answer.answer == "answer 7"
+
+
 def test_a_step_that_is_cut_off_is_counted_and_never_followed() -> None:
     table = {"q\n": {"a very long step indeed\n": 0.5, "ok\n": 0.5}, "q\nok\n": {"answer\n": 1.0}}
     budget = Budget(tokens=1000, step_tokens=8)
