@@ -103,15 +103,11 @@ def test_no_expansion_starts_once_the_budget_is_spent(strategy: Strategy) -> Non
 
 
 def test_a_tree_that_cannot_grow_deep_has_a_whole_solution_all_the_same() -> None:
-    long = {"q\n" + "s\n" * n: {f"{end}\n": 0.5 for end in "st"} for n in range(9)}
-    long |= {"q\n" + "s\n" * n + "t\n": {"answer 7\n": 1.0} for n in range(9)}
-    for seed in range(20):
-        budget = Budget(tokens=30)
-        [found] = search(
-            PuctSearch(None, 4), ["q\n"], thinker(TablePolicy(long), PathScorer("")), budget, [seed]
-        )
-        assert found.finished and not found.answer.forced
-        assert found.answer.answer == "answer 7"
+    table = {"q\n" + "sss\n" * n: {"sss\n": 1.0} for n in range(5)}
+    table |= {"q\n" + "sss\n" * 5: {"answer 7\n": 1.0}}
+    budget = Budget(tokens=60)  # a solution has 29, a level of the tree 16
+    [found] = search(PuctSearch(None, 4), ["q\n"], thinker(TablePolicy(table), PathScorer("")), budget, [0])
+    assert found.finished and found.completion.endswith("sss\nanswer 7\n")
 
 
 def test_a_step_that_is_cut_off_is_counted_and_never_followed() -> None:
