@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """temperature 0 is greedy. stop_at_step ends a sample after its first newline (one step)."""
+    """temperature 0 is greedy. stop_at_step ends a sample after its first step (`engine/steps.py`)."""
 
     max_tokens: int
     temperature: float = 1.0
@@ -26,7 +26,7 @@ class Sample:
 
     token_ids: the tokens generated, the end token included when it was generated.
     logprobs: log-probability of each at temperature 1 under the engine's model; same length.
-    finished: the end token (or, with stop_at_step, a newline) was generated within max_tokens.
+    finished: the end token (or, with stop_at_step, a step's end) was generated within max_tokens.
     """
 
     token_ids: list[int]

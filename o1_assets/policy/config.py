@@ -31,8 +31,9 @@ class RewardConfig(StageConfig):
 class GroupSearchConfig(StageConfig):
     """Which of a group's solutions are found by step-level tree search instead of sampled."""
 
-    share: float = Field(0.25, ge=0, le=1)
-    """Of the problems of an update, the share whose group holds searched solutions."""
+    share: float = Field(0.0, ge=0, le=1)
+    """Of the problems of an update, the share whose group holds searched solutions. None by default: it gained nothing
+    (docs/results.md, search_in_rl)."""
     per_group: int = Field(2, ge=0)
     every: int = Field(2, ge=1)
     """Updates from one with search to the next: few large searches cost less than many small ones."""

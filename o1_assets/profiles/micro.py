@@ -14,7 +14,7 @@ from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
-from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.nano import ARITHMETIC
 from o1_assets.profiles.profile import Profile
@@ -104,7 +104,6 @@ MICRO = Profile(
     first_orm=ORMConfig(updates=300, solutions=4000, **REWARDS),
     later_orm=ORMConfig(updates=80, solutions=1000, newest_share=0.3, **REWARDS),
     policy=PolicyConfig(
-        search=GroupSearchConfig(share=0.0),
         updates=24,
         problems_per_update=32,
         group_size=16,

@@ -9,7 +9,7 @@ from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
-from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import (
     ArithmeticFilter,
     Generator,
@@ -77,9 +77,7 @@ NANO = Profile(
     later_prm=PRMConfig(updates=80, newest_share=0.3),
     first_orm=ORMConfig(updates=300, solutions=2000),
     later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
-    policy=PolicyConfig(
-        updates=24, learning_rate=4e-4, search=GroupSearchConfig(share=0.0), max_tokens=MAX_TOKENS
-    ),
+    policy=PolicyConfig(updates=24, learning_rate=4e-4, max_tokens=MAX_TOKENS),
     round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
     headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3, max_tokens=MAX_TOKENS),
     summary=SummaryConfig(),

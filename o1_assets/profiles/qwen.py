@@ -12,7 +12,7 @@ from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
 from o1_assets.labels.source import LabelSource
-from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import MathSource, ProblemsConfig
 from o1_assets.profiles.profile import Profile
 from o1_assets.qvalue.config import QValueConfig
@@ -111,7 +111,6 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
             group_size=8,
             learning_rate=1e-6 if full else 1e-5,
             warmup_updates=5,
-            search=GroupSearchConfig(share=0.0),
             max_steps=24,
             tuning=held,
             **asked,

@@ -12,7 +12,7 @@ from o1_assets.base.pretrained_config import GgufBase, HubBase
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
-from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import Gsm8kSource, ProblemsConfig
 from o1_assets.profiles.profile import Profile
 from o1_assets.qvalue.config import QValueConfig
@@ -129,7 +129,6 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             group_size=4,
             learning_rate=1e-6,
             warmup_updates=0,
-            search=GroupSearchConfig(share=0.0),
             tuning=tuning,
             max_steps=8,
             **asked,
