@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ from o1_assets.thinking.charts import limits_chart, thinking_chart, waits_chart
 from o1_assets.thinking.config import ThinkingConfig
 from o1_assets.thinking.difficulty import ALL, EVERY, terciles
 from o1_assets.thinking.envelope import CANDIDATES, OPTIMAL, envelope
-from o1_assets.thinking.fit import fit
+from o1_assets.thinking.fit import ScalingFit, fit
 from o1_assets.thinking.limits import measure_extension, measure_limits
 from o1_assets.thinking.measure import TREES, Measured, measure_curves, measure_samples
 from o1_assets.thinking.points import mean_and_error
@@ -34,6 +34,9 @@ BASE = "base"
 MODELS = {BASE: "base", "generator": "GPT*", "policy": "baby-o1"}
 """Input -> what it is called. The base, which nothing taught to think, is compared by its prompting alone."""
 BEST_OF_N = "best-of-n"
+
+FITS = {"model": str, "strategy": str, "difficulty": str, **get_type_hints(ScalingFit)}
+"""Columns of fits.parquet, which has no row where every strategy has fewer than three points to fit."""
 
 Rows = list[dict[str, Any]]
 
@@ -73,7 +76,8 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
     save_png(task.out / "plots" / "limits.png", *limits_chart(tables["points"]))
     save_png(task.out / "plots" / "waits.png", *waits_chart(tables["waits"]))
     for name, rows in tables.items():
-        pl.DataFrame(rows, infer_schema_length=None).write_parquet(task.out / f"{name}.parquet")
+        schema = FITS if name == "fits" else None
+        pl.DataFrame(rows, schema, infer_schema_length=None).write_parquet(task.out / f"{name}.parquet")
     points = pl.DataFrame(tables["points"])
     return Outcome(_figures(points, tables["fits"]), cost, points.height, tables["prompting"])
 
