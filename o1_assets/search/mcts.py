@@ -7,16 +7,18 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Expand, Plan, Request
+from o1_assets.search.interface import Budget, Expand, Plan, Request, Rollout
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import CHOICES
+
+Steps = Generator[list[Request], list[list[Node]], Node]
 
 
 @dataclass(frozen=True)
 class PuctSearch:
     """simulations: descents from the root; None: as many as the budget lasts for, at most one a token of it: in a
-    tree that was seen to its ends a descent samples nothing, and the budget would never be spent. The first samples
-    one step after another until the solution ends, so that a budget too small for a deep tree has an answer too.
+    tree that was seen to its ends a descent samples nothing, and the budget would never be spent. The first is a
+    whole solution, so that a budget too small for a deep tree has an answer too.
     branch: steps sampled at a leaf.
 
     exploration: PUCT's c. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after
@@ -32,7 +34,7 @@ class PuctSearch:
     reads: Literal["prm", "q"] = "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        first = yield from self._walk(tree, tree.root, 1, budget)
+        first = yield from self._first(tree, budget)
         back_up(first, self.worth(first))
         done = 1
         most = budget.tokens if self.simulations is None else self.simulations
@@ -56,9 +58,14 @@ class PuctSearch:
     def worth(self, node: Node) -> float:
         return node.q if self.reads == "q" and node.q is not None else node.score
 
-    def _walk(
-        self, tree: Tree, node: Node, samples: int, budget: Budget
-    ) -> Generator[list[Request], list[list[Node]], Node]:
+    def _first(self, tree: Tree, budget: Budget) -> Steps:
+        """One solution, in one go where the budget surely lasts for it. Returns its last whole step."""
+        if budget.tokens < budget.solution_tokens:
+            return (yield from self._walk(tree, tree.root, 1, budget))
+        [[last]] = yield [Rollout(tree.root, 1)]
+        return last.parent if last.cut and last.parent else last
+
+    def _walk(self, tree: Tree, node: Node, samples: int, budget: Budget) -> Steps:
         """From `node` on, always the best of so many next steps. Returns where it ended, or could not go on."""
         while not node.ended and node.depth < budget.steps and not budget.spent(tree):
             [children] = yield [Expand(node, samples)]

@@ -104,10 +104,14 @@ def test_no_expansion_starts_once_the_budget_is_spent(strategy: Strategy) -> Non
 
 def test_a_tree_that_cannot_grow_deep_has_a_whole_solution_all_the_same() -> None:
     table = {"q\n" + "sss\n" * n: {"sss\n": 1.0} for n in range(5)}
-    table |= {"q\n" + "sss\n" * 5: {"answer 7\n": 1.0}}
-    budget = Budget(tokens=60)  # a solution has 29, a level of the tree 16
-    [found] = search(PuctSearch(None, 4), ["q\n"], thinker(TablePolicy(table), PathScorer("")), budget, [0])
-    assert found.finished and found.completion.endswith("sss\nanswer 7\n")
+    table |= {"q\n" + "sss\n" * 5: {"answer 7\n": 1.0}, "q\n" + "sss\n" * 5 + "answer 7\n": {"": 1.0}}
+    for longest in (60, 200):  # a solution has 29, a level of the tree 16
+        budget = Budget(tokens=60, solution_tokens=longest)
+        [found] = search(
+            PuctSearch(None, 4), ["q\n"], thinker(TablePolicy(table), PathScorer("")), budget, [0]
+        )
+        assert found.finished and found.completion.endswith("sss\nanswer 7\n")
+        assert found.tree.tokens_generated < 60 + 16
 
 
 def test_a_step_that_is_cut_off_is_counted_and_never_followed() -> None:
@@ -122,7 +126,7 @@ def test_a_step_that_is_cut_off_is_counted_and_never_followed() -> None:
 
 def test_a_search_without_any_whole_step_returns_an_unfinished_solution() -> None:
     policy = TablePolicy({"q\n": {"a very long step indeed\n": 1.0}})
-    budget = Budget(tokens=1000, step_tokens=8)
+    budget = Budget(tokens=1000, step_tokens=8, solution_tokens=8)
     for strategy in (StepBeam(1, 2), PuctSearch(simulations=3, branch=2)):
         [found] = search(strategy, ["q\n"], thinker(policy, PathScorer("x")), budget, [1])  # type: ignore[arg-type]
         assert not found.finished
