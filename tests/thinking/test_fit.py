@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
+import polars as pl
 import pytest
 
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import Thinker, search
 from o1_assets.search.vote import Chains
+from o1_assets.thinking.evaluate import FITS
 from o1_assets.thinking.fit import before_saturation, fit, r_squared
 from o1_assets.thinking.points import sampled_points, tree_points
 from tests.search.test_search import RIGHT, TABLE, answer_of
@@ -88,3 +92,11 @@ def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
     whole = len("answer 3\n") + 1
     assert by["consistency", 1].generated.mean() == pytest.approx(ended * whole + (1 - ended) * 20)
     assert by["best-of-n", 64].scored[0] == len("q\n") + whole + 20
+
+
+def test_the_table_of_lines_has_the_same_columns_with_and_without_a_line() -> None:
+    right = np.random.default_rng(0).random((3, 50)) < [[0.2], [0.4], [0.6]]
+    line = fit([1, 2, 4], list(right.astype(float)), resamples=50, seed=0, saturates=False)
+    assert line is not None
+    row = {"model": "GPT*", "strategy": "beam", "difficulty": "all", **asdict(line)}
+    assert pl.DataFrame([row], infer_schema_length=None).schema == pl.DataFrame([], FITS).schema
