@@ -23,7 +23,7 @@ from o1_assets.store.store import ArtifactStore
 from tests.export import world
 
 VLLM, LM_EVAL = os.environ.get("O1_TEST_VLLM"), os.environ.get("O1_TEST_LM_EVAL")
-TOKENS, PROBLEMS = 64, 24
+PROBLEMS = 24
 TASK = Path(__file__).with_name("lm_eval_arithmetic.yaml")
 
 pytestmark = pytest.mark.timeout(900)
@@ -55,11 +55,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def greedy(folder: Path, problems: list[dict[str, str]]) -> list[str]:
+def tokens(folder: Path) -> int:
+    """The export's own limit of new tokens, which vLLM and transformers keep to whatever else is asked for."""
+    return int(json.loads((folder / "generation_config.json").read_text())["max_new_tokens"])
+
+
+@pytest.fixture(scope="module")
+def greedy(folder: Path, problems: list[dict[str, str]], tokens: int) -> list[str]:
     """Of our engine."""
     engine = TransformersEngine.open(folder)
     samples = engine.sample(
-        prompts(engine, problems), SamplingParams(TOKENS, temperature=0), range(len(problems))
+        prompts(engine, problems), SamplingParams(tokens, temperature=0), range(len(problems))
     )
     return [str(engine.tokenizer.decode(s.token_ids, skip_special_tokens=True)) for s in samples]
 
@@ -80,10 +86,7 @@ import json, sys
 from vllm import LLM, SamplingParams
 
 if __name__ == "__main__":  # vLLM starts a process that reads this file again
-    # vLLM keeps to the export's own limit of tokens, whatever is asked for; the tiny one's is lower than ours here.
-    llm = LLM(
-        model=sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True, generation_config="vllm"
-    )
+    llm = LLM(model=sys.argv[1], dtype="float32", max_model_len=256, enforce_eager=True)
     asked = [{"prompt_token_ids": ids} for ids in json.load(open(sys.argv[2]))]
     found = llm.generate(asked, SamplingParams(max_tokens=int(sys.argv[4]), temperature=0), use_tqdm=False)
     json.dump([one.outputs[0].text for one in found], open(sys.argv[3], "w"))
@@ -92,24 +95,25 @@ if __name__ == "__main__":  # vLLM starts a process that reads this file again
 
 @pytest.mark.skipif(not VLLM, reason="set O1_TEST_VLLM to a Python that has vLLM")
 def test_vllm_writes_the_same_greedy_text(
-    folder: Path, problems: list[dict[str, str]], greedy: list[str], tmp_path: Path
+    folder: Path, problems: list[dict[str, str]], greedy: list[str], tokens: int, tmp_path: Path
 ) -> None:
     encoded = prompts(TransformersEngine.open(folder), problems)
     (tmp_path / "prompts.json").write_text(json.dumps(encoded))
     (tmp_path / "generate.py").write_text(GENERATE)
     files = [str(tmp_path / name) for name in ("prompts.json", "texts.json")]
-    elsewhere(str(VLLM), [str(tmp_path / "generate.py"), str(folder), *files, str(TOKENS)], tmp_path)
+    elsewhere(str(VLLM), [str(tmp_path / "generate.py"), str(folder), *files, str(tokens)], tmp_path)
     assert same(json.loads((tmp_path / "texts.json").read_text()), greedy) >= 0.95 * len(problems)
 
 
 @pytest.mark.skipif(not LM_EVAL, reason="set O1_TEST_LM_EVAL to a Python that has lm-eval")
 def test_lm_eval_s_hf_model_writes_the_same_greedy_text_and_counts_what_we_count(
-    folder: Path, problems: list[dict[str, str]], greedy: list[str], tmp_path: Path
+    folder: Path, problems: list[dict[str, str]], greedy: list[str], tokens: int, tmp_path: Path
 ) -> None:
     data = tmp_path / "problems.jsonl"
     data.write_text("".join(json.dumps(problem) + "\n" for problem in problems))
     (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / TASK.name).write_text(TASK.read_text().replace("DATA", str(data)))
+    task = TASK.read_text().replace("DATA", str(data)).replace("TOKENS", str(tokens))
+    (tmp_path / "tasks" / TASK.name).write_text(task)
     elsewhere(
         str(LM_EVAL),
         [
