@@ -30,6 +30,7 @@ from resources.exclusive import exclusive
 from resources.label_studio import LabelStudioResource
 from resources.store import StoreResource
 from sensors.label_batches import label_batches_sensor
+from sensors.recovery import fail_killed_runs
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -46,6 +47,7 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
 
     def before(instance: dg.DagsterInstance) -> None:
         store = open_store()
+        fail_killed_runs(instance, RunLock(settings.lock))
         tidy(store)
         report_unknown(instance, graph, store)
         set_pools(instance, profile)

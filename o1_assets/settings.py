@@ -12,7 +12,9 @@ from o1_assets.files import replace_file
 PROJECT = Path(__file__).resolve().parents[1]
 FORMER_YAML = {
     # The file as earlier versions of this project wrote it, by its SHA-256: replaced, because nobody changed it.
-    "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591"
+    "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591",
+    "7b11045f8660d6b19b4dacc583a9f68be0678517347b9b91ced3096030d5f9a3",
+    "89707a3651e3f4445e291a6d500ee109c6ca4df7d920fc28cd02e79477b74d8d",
 }
 DAGSTER_YAML = """\
 # The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
@@ -20,9 +22,10 @@ nux:
   enabled: false
 telemetry:
   enabled: false
-# A run whose process never came up fails instead of being waited for.
+# A run whose process never came up fails instead of being waited for; what an ended one still holds of a pool is freed.
 run_monitoring:
   enabled: true
+  free_slots_after_run_end_seconds: 60
 # What the sensor looked at and when, four times a minute. Runs and their events: `o1 gc`.
 retention:
   sensor:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Abandoned(Exception):
     """This process failed while others may wait for it; it has to end with a failure, so that all are ended."""
 
 
+PATIENCE = timedelta(hours=6)
+"""How long the others wait for process 0, which fetches and verifies the inputs; NCCL's own is ten minutes."""
 SAID: tuple[type[Exception], ...] = (*EXPECTED, NotShared)
 
 
@@ -75,7 +78,7 @@ def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -
         return open_engine(checkpoint, profile.engine)
 
     prepare_compute(profile.threads, artifact.resource_class)
-    PartialState(cpu=not cuda.is_available())
+    PartialState(cpu=not cuda.is_available(), timeout=PATIENCE)
     if rank():
         _assist(artifact, opened)
         return None

@@ -46,7 +46,8 @@ def placement(name: str, profile: Profile) -> Placement:
 
 
 def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
-    """Limits the pools on the instance to what the profile allows at once.
+    """Limits the pools on the instance to what the profile allows at once, and frees what ended runs still hold of
+    them: only a living process gives its slots back.
 
     To be called under the run lock: Dagster makes a pool's slots twice for two that set it at the same moment.
     """
@@ -56,6 +57,10 @@ def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
         limit = profile.classes.of(name).at_once
         if known.get(name) != limit or storage.get_concurrency_info(name).slot_count != limit:
             storage.set_concurrency_slots(name, limit)
+    for run_id in storage.get_concurrency_run_ids():
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            storage.free_concurrency_slots_for_run(run_id)
 
 
 def executor(profile: Profile) -> dg.ExecutorDefinition:

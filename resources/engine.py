@@ -7,18 +7,14 @@ from typing import Literal
 
 import dagster as dg
 
-from o1_assets.engine.available import require_engine
 from o1_assets.engine.interface import Engine
 
 
 class EngineResource(dg.ConfigurableResource):
-    """name: which engine opens checkpoints. A run that cannot have it fails before its first step."""
+    """name: which engine opens checkpoints. Whether it can be had is asked before a run on this machine
+    (`check_needs`), elsewhere by the step that opens one: steps without a GPU need none."""
 
     name: Literal["transformers", "vllm"] = "transformers"
-
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Raises EngineMissing."""
-        require_engine(self.name)
 
     def open(self, checkpoint: Path) -> Engine:
         from o1_assets.engine.open import open_engine

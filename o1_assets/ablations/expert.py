@@ -213,27 +213,31 @@ def fine_tune(
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
+    from o1_assets.training.processes import one_device
+
     at_once, parts = _batch(rows, updates, config.tuning)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
             model=model,
-            args=SFTConfig(
-                output_dir=str(Path(scratch)),
-                max_steps=updates,
-                per_device_train_batch_size=at_once,
-                gradient_accumulation_steps=parts,
-                learning_rate=config.learning_rate,
-                lr_scheduler_type="linear",
-                max_grad_norm=config.max_grad_norm,
-                completion_only_loss=True,
-                max_length=None,
-                seed=seed,
-                use_cpu=not torch.cuda.is_available(),
-                **trainer_arguments(config.tuning),
-                logging_strategy="no",
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
+            args=one_device(
+                SFTConfig(
+                    output_dir=str(Path(scratch)),
+                    max_steps=updates,
+                    per_device_train_batch_size=at_once,
+                    gradient_accumulation_steps=parts,
+                    learning_rate=config.learning_rate,
+                    lr_scheduler_type="linear",
+                    max_grad_norm=config.max_grad_norm,
+                    completion_only_loss=True,
+                    max_length=None,
+                    seed=seed,
+                    use_cpu=not torch.cuda.is_available(),
+                    **trainer_arguments(config.tuning),
+                    logging_strategy="no",
+                    save_strategy="no",
+                    report_to="none",
+                    disable_tqdm=True,
+                )
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,

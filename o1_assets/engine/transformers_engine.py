@@ -9,10 +9,10 @@ What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from o1_assets.parallel import map_batches, shares
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+T = TypeVar("T")
 
 CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**33
 """Keys and values of a batch take at most so much, on CPUs for each core."""
@@ -96,12 +97,19 @@ class TransformersEngine:
         if memory is not None:
             memory.read(prompts)
         longest = max(map(len, prompts), default=0) + params.max_tokens
-        for batch in map_batches(fill, shares(len(order), self._rows(longest))):
+        for batch in self._map(fill, len(order), self._rows(longest)):
             for written in batch:
                 assert memory is not None
                 memory.add(written)
         self.model.train(training)
         return samples
+
+    def _map(self, work: Callable[[slice], T], total: int, largest: int) -> list[T]:
+        """`work` on all of `total` rows, in batches of at most `largest`: at once on a CPU's cores, one after another
+        on a GPU, whose memory they would share."""
+        if self.model.device.type == "cpu":
+            return map_batches(work, shares(total, largest))
+        return [work(slice(start, start + largest)) for start in range(0, total, largest)]
 
     def _rows(self, tokens: int) -> int:
         """How many samples of so many tokens go through the model together: their cache has to fit."""

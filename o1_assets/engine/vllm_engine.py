@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 CPU_CACHE_BYTES = 2**30
 """Keys and values kept on a CPU, unless VLLM_CPU_KVCACHE_SPACE says how many GiB."""
 
+GPU_SHARE = 0.5
+"""Of a GPU's memory, for weights, keys and values: reward models score on the same one while it is open."""
+
 CPU_BLOCK = 32
 """Tokens of a block of the prefix cache on CPUs: the least that its attention has. Only whole blocks are reused."""
 
@@ -44,6 +47,8 @@ _ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     # Our sampler speaks to this model runner; the newer one has another interface for it.
     "VLLM_USE_V2_MODEL_RUNNER": "0",
+    # Its own process on GPUs: this one may have asked CUDA for devices, and then a fork of it cannot use them.
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
 _CPU_ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -178,7 +183,10 @@ def _open(path: Path, options: dict[str, Any]) -> Any:
 def _options(config: Any) -> dict[str, Any]:
     """As the transformers engine computes: in float32 on a CPU, in the checkpoint's own precision on a GPU."""
     if not computes_on_cpus():
-        return {"dtype": str(config.dtype or "float32").removeprefix("torch.")}
+        return {
+            "dtype": str(config.dtype or "float32").removeprefix("torch."),
+            "gpu_memory_utilization": GPU_SHARE,
+        }
     options = {"dtype": "float32", "block_size": CPU_BLOCK, "enforce_eager": True}
     if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
         options["kv_cache_memory_bytes"] = CPU_CACHE_BYTES

@@ -25,7 +25,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
 
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.evaluation.plots import Axis, Series, save_png
-    from o1_assets.training.processes import shared_arguments
+    from o1_assets.training.processes import one_device, processes, shared_arguments
     from o1_assets.training.trainer import KeepState
     from o1_assets.training.tuning import finish, pieces, prepare, trainer_arguments
 
@@ -41,24 +41,27 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     with keep.checkpoints.scratch() as scratch:
         trainer = SFTTrainer(
             model=model,
-            args=SFTConfig(
-                output_dir=str(scratch),
-                num_train_epochs=1,
-                per_device_train_batch_size=config.batch_size // cut,
-                gradient_accumulation_steps=cut,
-                learning_rate=config.learning_rate,
-                lr_scheduler_type="linear",
-                warmup_steps=config.warmup_ratio,
-                completion_only_loss=True,
-                max_length=config.max_length,
-                seed=task.seed % 2**32,
-                use_cpu=not gpu,
-                **trainer_arguments(config.tuning),
-                logging_steps=1,
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                **shared_arguments(split=True),
+            args=one_device(
+                SFTConfig(
+                    output_dir=str(scratch),
+                    num_train_epochs=1,
+                    per_device_train_batch_size=config.batch_size // cut,
+                    gradient_accumulation_steps=cut,
+                    learning_rate=config.learning_rate,
+                    lr_scheduler_type="linear",
+                    warmup_steps=config.warmup_ratio,
+                    completion_only_loss=True,
+                    max_length=config.max_length,
+                    seed=task.seed % 2**32,
+                    use_cpu=not gpu,
+                    **trainer_arguments(config.tuning),
+                    logging_steps=1,
+                    save_strategy="no",
+                    report_to="none",
+                    disable_tqdm=True,
+                    **shared_arguments(split=True),
+                    pad_to_multiple_of=_longest(rows, config) if processes() > 1 else None,
+                )
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
@@ -94,6 +97,11 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
         ),
         rows=len(rows),
     )
+
+
+def _longest(rows: list[dict[str, Any]], config: SftConfig) -> int:
+    """What processes that share a batch pad it to: the last one may be filled up with rows of the first."""
+    return min(config.max_length, max(len(row["input_ids"]) for row in rows))
 
 
 def encode(

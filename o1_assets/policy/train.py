@@ -98,7 +98,7 @@ def train_policy(
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.parallel import workers
     from o1_assets.policy.grpo import ProcessGRPOTrainer
-    from o1_assets.training.processes import flat, gathered, processes, rank
+    from o1_assets.training.processes import flat, gathered, one_device, processes, rank
     from o1_assets.training.trainer import KeepState
     from o1_assets.training.tuning import pieces
 
@@ -154,7 +154,7 @@ def train_policy(
         trainer = ProcessGRPOTrainer(
             pool=pool,
             model=model,
-            args=_arguments(config, seed, scratch),
+            args=one_device(_arguments(config, seed, scratch)),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
             callbacks=[keep],

@@ -21,7 +21,7 @@ from o1_assets.reward.optimizer import MuonAdamW
 from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
 from o1_assets.training.checkpoint import Checkpoints
-from o1_assets.training.processes import processes, share, shared_arguments, summed
+from o1_assets.training.processes import one_device, processes, share, shared_arguments, summed
 from o1_assets.training.trainer import KeepState
 from o1_assets.training.tuning import pieces, trainer_arguments
 
@@ -56,22 +56,24 @@ def fit(
             pool=pool,
             cut=pieces(own, config.tuning),
             model=model,
-            args=TrainingArguments(
-                output_dir=str(scratch),
-                per_device_train_batch_size=own,
-                max_steps=updates,
-                train_sampling_strategy="sequential",
-                logging_steps=LOG_EVERY,
-                logging_first_step=True,
-                logging_nan_inf_filter=False,
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                use_cpu=not torch.cuda.is_available(),
-                seed=seed,
-                **trainer_arguments(config.tuning),
-                **shared_arguments(),
+            args=one_device(
+                TrainingArguments(
+                    output_dir=str(scratch),
+                    per_device_train_batch_size=own,
+                    max_steps=updates,
+                    train_sampling_strategy="sequential",
+                    logging_steps=LOG_EVERY,
+                    logging_first_step=True,
+                    logging_nan_inf_filter=False,
+                    save_strategy="no",
+                    report_to="none",
+                    disable_tqdm=True,
+                    remove_unused_columns=False,
+                    use_cpu=not torch.cuda.is_available(),
+                    seed=seed,
+                    **trainer_arguments(config.tuning),
+                    **shared_arguments(),
+                )
             ),
             data_collator=collate_items,
             train_dataset=list(items),

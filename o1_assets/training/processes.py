@@ -7,8 +7,12 @@ the whole. Alone, every function here leaves things as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+A = TypeVar("A", bound="TrainingArguments")
 T = TypeVar("T")
 
 
@@ -61,6 +65,15 @@ def shared_arguments(split: bool = False) -> dict[str, Any]:
         return {}
     handed_out = {"accelerator_config": {"split_batches": True, "dispatch_batches": True}}
     return {"ddp_find_unused_parameters": False, **(handed_out if split else {})}
+
+
+def one_device(arguments: A) -> A:
+    """Keeps a Trainer from spreading each batch over all GPUs that it sees (nn.DataParallel), which would make another
+    batch of it: several GPUs are several processes here."""
+    alone: Any = arguments
+    _ = alone.device  # sets what is changed now
+    alone._n_gpu = min(1, alone._n_gpu)
+    return arguments
 
 
 def flat(parts: Sequence[Sequence[T]]) -> list[T]:

@@ -70,4 +70,5 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+        # As many as there are now: another machine, or another class of resources, may go on with it.
+        torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])

@@ -89,7 +89,7 @@ def test_a_run_says_so_before_it_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "nano" / "dagster").exists()
 
 
-def test_a_run_of_the_ui_fails_before_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_step_that_opens_an_engine_needs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started = []
 
     @dg.asset
@@ -97,12 +97,17 @@ def test_a_run_of_the_ui_fails_before_its_first_step(monkeypatch: pytest.MonkeyP
         started.append("first")
 
     @dg.asset(deps=[first])
+    def labels(engine: EngineResource) -> None:
+        started.append("labels")
+
+    @dg.asset(deps=[labels])
     def solutions(engine: EngineResource) -> None:
+        engine.open(tmp_path)
         started.append("solutions")
 
     installed(monkeypatch)
     result = dg.materialize(
-        [first, solutions], resources={"engine": EngineResource(name="vllm")}, raise_on_error=False
+        [first, labels, solutions], resources={"engine": EngineResource(name="vllm")}, raise_on_error=False
     )
     assert not result.success
-    assert started == []
+    assert started == ["first", "labels"]

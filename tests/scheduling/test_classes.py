@@ -122,6 +122,26 @@ def test_pools_are_limited_to_what_the_profile_allows_at_once() -> None:
             assert limits == {"cpu": 2, "gpu1": limit, "gpu8": 1}
 
 
+def test_what_an_ended_run_holds_of_a_pool_is_freed_and_what_a_living_one_holds_is_not() -> None:
+    with dg.instance_for_test() as instance:
+        profile, storage = load_profile("nano", "classes.gpu1.at_once=2"), instance.event_log_storage
+        job = dg.GraphDefinition(name="steps").to_job()
+        killed, alive, waits = (instance.create_run_for_job(job) for _ in range(3))
+
+        def claims(run: dg.DagsterRun) -> bool:
+            return storage.claim_concurrency_slot("gpu1", run.run_id, "step").is_claimed
+
+        set_pools(instance, profile)
+        assert claims(killed) and claims(alive) and not claims(waits)
+        set_pools(instance, profile)
+        assert not claims(waits)
+        instance.report_run_failed(killed)
+        assert not claims(waits)  # Dagster leaves it to the daemon
+        set_pools(instance, profile)
+        assert claims(waits)
+        assert storage.get_concurrency_run_ids() == {alive.run_id, waits.run_id}
+
+
 def test_postgres_is_one_setting_and_a_file_that_somebody_changed_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

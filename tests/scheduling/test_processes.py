@@ -46,6 +46,15 @@ def test_two_processes_read_the_same_rows_in_the_same_order(both: Any, training:
     assert shared[training]["batches"] == alone[training]["batches"]
 
 
+def test_a_last_batch_that_they_cannot_share_equally_is_filled_up_with_rows_of_the_first(both: Any) -> None:
+    """43 rows in batches of 8: three are left for two processes. Rows are not equally long, nor are batches."""
+    _, alone, _, shared = both
+    own, together = alone["uneven"]["batches"], shared["uneven"]["batches"]
+    assert [len(batch) for batch in own] == [8] * 5 + [3]
+    assert together[:-1] == own[:-1] and together[-1] == [*own[-1], own[0][0]]
+    assert shared["uneven"]["figures"]["updates"] == alone["uneven"]["figures"]["updates"] == 6
+
+
 @pytest.mark.parametrize("training", ["sft", "prm"])
 def test_their_losses_and_figures_are_those_of_one(both: Any, training: str) -> None:
     _, alone, _, shared = both
