@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         finally:
             import psutil
 
-            for process in psutil.process_iter(["cmdline"]):  # `ray stop` would end other clusters too
-                if any(folder in word for word in process.info["cmdline"] or ()):
+            own = [  # `ray stop` would end other clusters too
+                process
+                for process in psutil.process_iter(["cmdline"])
+                if any(folder in word for word in process.info["cmdline"] or ())
+            ]
+            for process in own:
+                with suppress(psutil.NoSuchProcess):
                     process.terminate()
+            for process in psutil.wait_procs(own, timeout=10)[1]:
+                process.kill()
 
 
 def test_a_round_on_a_ray_cluster_makes_the_same_bytes(
