@@ -1,6 +1,6 @@
 """The profile smol at its smoke size on the real model: `O1_TEST_SMOL=FOLDER` names GSM8K's train and test files.
 
-It takes some 25 minutes on two cores, so it is not part of `make test`.
+It takes some 24 minutes on two cores, so it is not part of `make test`.
 """
 
 from __future__ import annotations
