@@ -62,15 +62,16 @@ def run(folder: Path) -> None:
             {"question": f"Calculate {i} + {i % 3}.", "text": f"{i}+{i % 3}={i + i % 3}"} for i in range(44)
         ]
         pl.DataFrame(rows).write_parquet(sft_set / "sft_set.parquet")
-        long = [*rows[:8], *({**row, "text": row["text"] + "\n" + row["text"]} for row in rows[8:43])]
-        pl.DataFrame(long).write_parquet(uneven_set / "sft_set.parquet")
+        # No two are equally long, so that no two batches are.
+        uneven = [{**row, "text": row["text"] + "\n" + "1" * 4 * i} for i, row in enumerate(rows[:43])]
+        pl.DataFrame(uneven).write_parquet(uneven_set / "sft_set.parquet")
         make_labels(40).write_parquet(labels / "labels.parquet")
     gathered("process 0 has written them")
 
     inputs = {"base": base, "sft_set": sft_set}
     found["sft"] = _trained(folder / "sft", lambda task: make_generator(task, SFT), inputs)
-    uneven = {"base": base, "sft_set": uneven_set}
-    found["uneven"] = _trained(folder / "uneven_sft", lambda task: make_generator(task, SFT), uneven)
+    inputs = {"base": base, "sft_set": uneven_set}
+    found["uneven"] = _trained(folder / "uneven_sft", lambda task: make_generator(task, SFT), inputs)
     inputs = {"generator": base, "init": base, "labels_00": labels}
     found["prm"] = _trained(folder / "prm", lambda task: make_prm(task, PRM), inputs)
     cut = PRM.model_copy(update={"tuning": IN_PIECES["prm"]})
