@@ -2,7 +2,7 @@
 
 What it does that `generate` does not: the cache is written in place, rows that are finished are dropped from
 the batch, a prompt that occurs many times is read once, and every sample has its own counter-based random
-stream, so it is the same in any batch (up to the last bits of floating point). Small Llamas are computed by
+stream, so it is the same in any batch (up to the last bits of floating point). Llamas that fit it are computed by
 `LlamaStep`, everything else by the model itself.
 What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-window and recurrent caches.
 """

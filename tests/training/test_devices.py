@@ -23,7 +23,7 @@ def test_a_batch_goes_to_one_gpu_however_many_are_seen(seen: int, used: int) -> 
     assert one_device(Arguments())._n_gpu == used  # type: ignore[type-var]
 
 
-def test_transformers_still_counts_its_gpus_where_one_device_says_one(tmp_path: Any) -> None:
+def test_what_one_device_sets_is_what_transformers_multiplies_a_batch_by(tmp_path: Any) -> None:
     from transformers import TrainingArguments
 
     arguments = one_device(TrainingArguments(output_dir=str(tmp_path), use_cpu=True))
