@@ -20,13 +20,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     monkeypatch.setattr(cv, "PACKAGES", ("toypkg",))
 
     def write(name: str, source: str) -> None:
-        (tmp_path / "toypkg" / f"{name}.py").write_text(source)
+        file = tmp_path / "toypkg" / f"{name.replace('.', '/')}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(source)
 
     return write
 
 
 def version() -> str:
-    for cached in (cv._closure, cv._path, cv._imports, cv._source):
+    for cached in (cv._version, cv._targets, cv._path, cv._source):
         cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("toypkg")]:
         del sys.modules[name]
@@ -43,10 +45,81 @@ def test_it_follows_imports_inside_functions(package: Write) -> None:
     assert version() != before
 
 
+def test_where_a_function_stands_does_not_count(package: Write) -> None:
+    package("main", "from toypkg.helper import f\n\ndef run():\n    return f()\n")
+    package("helper", "from toypkg.deep import LIMIT\n\ndef f():\n    return LIMIT\n")
+    package("deep", "LIMIT = 1\n")
+    before = version()
+    package("main", "from toypkg.inner.all import f\n\ndef run():\n    return f()\n")
+    package("inner.all", "LIMIT = 1\n\ndef f():\n    return LIMIT\n")
+    assert version() == before
+    package("inner.all", "LIMIT = 2\n\ndef f():\n    return LIMIT\n")
+    assert version() != before
+
+
+def test_what_is_never_called_does_not_count(package: Write) -> None:
+    package("main", "from toypkg.helper import f\n\ndef run():\n    return f()\n")
+    package("helper", "def f():\n    return 1\n\ndef g():\n    return 1\n")
+    before = version()
+    package("helper", "def f():\n    return 1\n\ndef g():\n    return 2\n")
+    assert version() == before
+
+
+@pytest.mark.parametrize(
+    ("main", "helper"),
+    [
+        ("from toypkg import helper as h\n\ndef run():\n    return h.f()\n", "def f():\n    return {}\n"),
+        ("import toypkg.helper\n\ndef run():\n    return toypkg.helper.f()\n", "def f():\n    return {}\n"),
+        (
+            "TABLE = {}\nfrom toypkg.helper import f\nTABLE['f'] = f\n\ndef run():\n    return TABLE\n",
+            "def f():\n    return {}\n",
+        ),
+        ("def run():\n    return 'toypkg.helper'\n", "def f():\n    return {}\n"),
+        ("def run():\n    return 'toypkg.helper:f'\n", "def f():\n    return {}\n"),
+        (
+            "from toypkg.helper import C\n\ndef run(c: C):\n    return c.f()\n",
+            "class C:\n    def f(self):\n        return {}\n",
+        ),
+        ("from toypkg.helper import f\n\ndef run():\n    return f()\n", "from toypkg.other import f\n\nX = {}\n"),
+        ("from toypkg.helper import f\n\n@f\ndef run():\n    return 1\n", "def f(run):\n    run.x = {}\n    return run\n"),
+    ],
+    ids=["alias", "dotted", "loose", "module in a string", "name in a string", "parameter", "other", "decorator"],
+)  # fmt: skip
+def test_every_way_to_reach_a_definition_is_followed(package: Write, main: str, helper: str) -> None:
+    package("main", main)
+    package("other", "def f():\n    return 1\n")
+    package("helper", helper.replace("{}", "1"))
+    before = version()
+    if "other" in helper:
+        package("other", "def f():\n    return 2\n")
+    else:
+        package("helper", helper.replace("{}", "2"))
+    assert version() != before
+
+
+def test_two_helpers_of_one_name_cannot_change_places(package: Write) -> None:
+    package("main", "from toypkg import a, b\n\ndef run():\n    return a.f() + 2 * b.f()\n")
+    package("a", "def f():\n    return 1\n")
+    package("b", "def f():\n    return 2\n")
+    before = version()
+    package("a", "def f():\n    return 2\n")
+    package("b", "def f():\n    return 1\n")
+    assert version() != before
+
+
+def test_the_library_that_a_name_comes_from_counts(package: Write) -> None:
+    package("main", "from math import floor as f\n\ndef run():\n    return f(1)\n")
+    before = version()
+    package("main", "from math import ceil as f\n\ndef run():\n    return f(1)\n")
+    assert version() != before
+
+
 def test_comments_docstrings_and_formatting_do_not_count(package: Write) -> None:
     package("main", "def run(x=1):\n    return x+1\n")
     before = version()
-    package("main", '"""Head."""\n\n\ndef run(x = 1):\n    """Doc."""\n    # why\n    return x + 1\n')
+    package(
+        "main", '"""Head."""\n\n\ndef run(x: int = 1) -> int:\n    """Doc."""\n    # why\n    return x + 1\n'
+    )
     assert version() == before
 
 

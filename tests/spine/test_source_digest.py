@@ -8,8 +8,8 @@ import pytest
 from o1_assets import source_digest
 from o1_assets.source_digest import Sources
 
-ONE = b'"""Doc."""\n\nfrom o1_assets.files import sync\n\n\ndef f():\n    return 1\n'
-TWO = ONE.replace(b"return 1", b"return 2")
+ONE = b'"""Doc."""\n\nfrom o1_assets.files import sync\n\n\ndef f():\n    return sync(1)\n'
+TWO = ONE.replace(b"sync(1)", b"sync(2)")
 
 
 @pytest.fixture
@@ -19,49 +19,49 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forbid_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def parse(content: bytes) -> None:
+    def parse(content: bytes, packages: tuple[str, ...]) -> None:
         raise AssertionError("parsed again")
 
     monkeypatch.setattr(source_digest, "_parse", parse)
 
 
 def test_the_next_process_parses_only_what_is_new(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Sources(file)
-    known = first.look(ONE)
+    first = Sources(file, ("o1_assets",))
+    known = first.parsed(ONE)
     first.save()
-    second = Sources(file)
+    second = Sources(file, ("o1_assets",))
     with monkeypatch.context() as patched:
         forbid_parsing(patched)
-        assert second.look(ONE) == known
+        assert second.parsed(ONE) == known
         with pytest.raises(AssertionError):
-            second.look(TWO)
-    assert second.look(TWO).digest != known.digest
-    assert known.imports == ("o1_assets.files", "o1_assets.files.sync")
+            second.parsed(TWO)
+    assert second.parsed(TWO).definitions["f"].digest != known.definitions["f"].digest
+    assert known.definitions["f"].mentions == {"sync": "o1_assets.files:sync"} == known.imports
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": []}', b"\xff\xfe"])
 def test_a_damaged_file_is_not_believed(file: Path, damage: bytes) -> None:
-    known = Sources(file).look(ONE)
+    known = Sources(file, ("o1_assets",)).parsed(ONE)
     file.parent.mkdir()
     file.write_bytes(damage)
-    again = Sources(file)
-    assert again.look(ONE) == known
+    again = Sources(file, ("o1_assets",))
+    assert again.parsed(ONE) == known
     again.save()
-    assert Sources(file)._stored.keys() == again._used.keys()
+    assert Sources(file, ("o1_assets",))._stored.keys() == again._used.keys()
 
 
 def test_where_nothing_may_be_written_everything_is_parsed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.parent.write_text("no folder")
-    sources = Sources(file)
-    known = sources.look(ONE)
+    sources = Sources(file, ("o1_assets",))
+    known = sources.parsed(ONE)
     sources.save()
-    assert Sources(file).look(ONE) == known
+    assert Sources(file, ("o1_assets",)).parsed(ONE) == known
     file.parent.unlink()
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    again = Sources(file)
-    again.look(ONE)
+    again = Sources(file, ("o1_assets",))
+    again.parsed(ONE)
     again.save()
     assert not file.parent.exists()
 
@@ -69,7 +69,7 @@ def test_where_nothing_may_be_written_everything_is_parsed(
 def test_sources_of_long_ago_are_forgotten(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_digest, "_LIMIT", 3)
     for number in range(4):
-        sources = Sources(file)
-        sources.look(b"x = %d" % number)
+        sources = Sources(file, ("o1_assets",))
+        sources.parsed(b"x = %d" % number)
         sources.save()
-    assert len(Sources(file)._stored) == 1
+    assert len(Sources(file, ("o1_assets",))._stored) == 1
