@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.registry import by_name, load, load_comparison
-from o1_assets.files import json_bytes, replace_file
+from o1_assets.core.files import json_bytes, replace_file
 
 RESULTS = Path(__file__).with_name("results.json")
 

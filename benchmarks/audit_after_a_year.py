@@ -8,13 +8,19 @@ from pathlib import Path
 from benchmarks.command import o1
 
 NAME = "audit_seconds_after_a_year"
+
+
 AGAINST = "at most 5 s"
+
+
 REPETITIONS = 7
+
+
 PREPARED = "year"
 
 
 def prepare(folder: Path) -> None:
-    from benchmarks.year import prepare_home  # which imports more than the command does
+    from benchmarks.year import prepare_home
 
     prepare_home(folder)
 

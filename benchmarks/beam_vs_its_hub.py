@@ -8,7 +8,11 @@ from typing import Any
 from benchmarks.registry import Figure
 
 NAME = "beam_vs_its_hub"
+
+
 PROBLEMS, REPETITIONS = 60, 5
+
+
 WIDTH, BRANCH = 2, 4
 
 

@@ -22,11 +22,15 @@ from typing import Any
 
 import httpx
 
-from o1_assets.artifact import Artifact, Outcome, Task
-from o1_assets.settings import Settings
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.core.settings import Settings
 
 RUNS = 1031
+
+
 PORT = 3917
+
+
 QUESTIONS = {
     "assets": "{ assetNodes { id staleStatus assetMaterializations(limit: 1) { runId timestamp } } }",
     "runs": "{ runsOrError(limit: 25) { ... on Runs { results { id status tags { key value } } } } }",
@@ -56,9 +60,9 @@ def one_run(settings: Settings) -> str:
     """Materializes nano's graph with empty computations; the run's id."""
     import dagster as dg
 
-    from o1_assets.dagster_instance import open_instance
     from o1_assets.definitions import definitions_of
     from o1_assets.graph import asked_for, build_graph
+    from o1_assets.orchestration.instance import open_instance
     from o1_assets.profiles.load import load_profile
 
     profile = load_profile("nano", "")

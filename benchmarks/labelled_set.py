@@ -14,23 +14,31 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.cli.labels import submit
-from o1_assets.engine.interface import Engine
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.engine import Engine
+from o1_assets.core.settings import Settings
+from o1_assets.execution.materialize import materialize
 from o1_assets.graph import build_graph
-from o1_assets.materialize import materialize
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 ROUND = "r01"
+
+
 SOLUTIONS, PROBLEMS = 100_000, 12_000
+
+
 HUMAN = "annotator=human"
+
+
 TEXT = (
     "so we can see that the sum of both sides is equal to twice value which means subtract divide multiply by "
     "factor polynomial triangle angle integer prime number root equation first second $x^2+3x-4$ $\\frac{1}{2}$ "
     "$n\\equiv 3$ $12\\cdot 7=84$ therefore let us write simplify"
 )
+
+
 WORDS = TEXT.split()
 
 

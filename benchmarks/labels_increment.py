@@ -8,8 +8,14 @@ from pathlib import Path
 from benchmarks.labelled_set import HUMAN, SOLUTIONS, prepare_home, submit_and_label, write_records
 
 NAME = "labels_increment_seconds"
+
+
 AGAINST = "at most 5 s"
+
+
 REPETITIONS = 3
+
+
 BATCH = 1000
 
 

@@ -9,7 +9,11 @@ from pathlib import Path
 from benchmarks.labelled_set import HUMAN, SOLUTIONS, prepare_home, settings, submit_and_label, write_records
 
 NAME = "labels_ingest_seconds"
+
+
 AGAINST = "at most 60 s and 4 GiB on two cores"
+
+
 REPETITIONS = 3
 
 

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from benchmarks.models import Finished
     from benchmarks.rivals import Generate
 
+
 NAME = "mcts_vs_llm_reasoners"
+
+
 PROBLEMS, REPETITIONS = 60, 5
+
+
 WIDTH, BRANCH, ITERATIONS = 2, 4, 8
 
 

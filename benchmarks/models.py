@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
     from o1_assets.search.run import Thinker
 
+
 MISSING = (
     "{} has no {}; run `make run`, or name the folder of a finished run: O1_HOME=FOLDER or --home FOLDER"
 )
+
+
 POLICY, PRM = "r10/policy", "r10/prm"
 
 
@@ -57,10 +60,10 @@ def finished(problems: int) -> Iterator[Finished]:
     """
     import polars as pl
 
+    from o1_assets.core.settings import Settings
     from o1_assets.evaluation.scored import held_out
-    from o1_assets.materialize import prepare_compute
+    from o1_assets.execution.environment import prepare_compute
     from o1_assets.profiles.load import load_profile
-    from o1_assets.settings import Settings
     from o1_assets.store.store import ArtifactStore
 
     settings, profile = Settings.load("nano"), load_profile("nano")

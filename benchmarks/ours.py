@@ -13,8 +13,8 @@ UNLIMITED = 10**9
 
 def contender(given: Finished, strategy: Strategy, tokens: int = UNLIMITED) -> Callable[[int], Solved]:
     """tokens: what a problem may cost."""
+    from o1_assets.core.seeds import derive_seed
     from o1_assets.search.run import search
-    from o1_assets.seeds import derive_seed
 
     thinker = given.thinker()
     budget = Budget(tokens, STEPS, given.step_tokens, given.solution_tokens)

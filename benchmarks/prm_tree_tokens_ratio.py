@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
     from o1_assets.search.tree import Tree
 
+
 NAME = "prm_tree_tokens_ratio"
+
+
 PROBLEMS, TOKENS, SEEDS = 60, 1024, 3
 
 
 def compare() -> Mapping[str, Figure]:
     from benchmarks.models import finished
     from benchmarks.race import STEPS
+    from o1_assets.core.seeds import derive_seed
     from o1_assets.search.interface import Budget
     from o1_assets.search.run import search
     from o1_assets.search.strategies import STRATEGIES
-    from o1_assets.seeds import derive_seed
 
     ratios, anew = [], []
     with finished(PROBLEMS) as given:

@@ -18,6 +18,7 @@ from benchmarks.rivals import Generate, import_rivals
 STEPS = 16
 """Longest solution."""
 
+
 Rival = Callable[..., list[str]]
 """(models, prompts, **settings) -> a solution for each prompt."""
 

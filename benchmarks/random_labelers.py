@@ -25,25 +25,33 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.artifact import Task
-from o1_assets.labels.annotator import annotate
-from o1_assets.labels.batches import label_batches
+from o1_assets.core.artifact import Task
+from o1_assets.core.seeds import derive_seed
+from o1_assets.labels.annotators.annotator import annotate
+from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, QualityConfig
 from o1_assets.labels.gold import check_solutions
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck
-from o1_assets.labels.oracle import Oracle
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.validate import SelectionCheck
+from o1_assets.labels.label_batches import label_batches
+from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.table import make_labels
-from o1_assets.seeds import derive_seed
 
 LABELERS, SOLUTIONS = 5, 400
+
+
 CARELESS = 2 / 3
 """The error rate at which each of three ratings is equally likely."""
+
+
 ROUND = "r00"
+
+
 RATED_AGAIN = "random excluded, rated again"
+
+
 WORLDS = ("careful", "random kept", "random excluded", RATED_AGAIN)
 
 
@@ -60,7 +68,7 @@ class Home:
     @classmethod
     def load(cls, home: str | None, scratch: Path) -> Home:
         """The newest versions in a home; the selection cut down to SOLUTIONS. Raises SystemExit if one is missing."""
-        from o1_assets.settings import Settings
+        from o1_assets.core.settings import Settings
         from o1_assets.store.store import ArtifactStore
 
         settings = Settings.load("nano", home)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import POLICY
-from o1_assets.settings import PROJECT
+from o1_assets.core.settings import PROJECT
 
 if TYPE_CHECKING:
     from benchmarks.models import Finished

@@ -23,10 +23,10 @@ import polars as pl
 
 from o1_assets.engine.open import open_engine
 from o1_assets.evaluation.step_f1 import NO_ERROR, step_f1
-from o1_assets.labels.annotator import Annotator, Request, rate_selection
+from o1_assets.labels.annotators.annotator import Annotator, Request, rate_selection
+from o1_assets.labels.annotators.monte_carlo import MonteCarlo
+from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import MonteCarloConfig
-from o1_assets.labels.monte_carlo import MonteCarlo
-from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import PROTOCOLS, Protocol, Ratings, Slot
 from o1_assets.labels.selection import Selection
 
@@ -54,7 +54,7 @@ def measure(home: str | None = None, round_name: str = "r00", solutions: int = 4
     """Name of the setting -> its figures."""
     import torch
 
-    from o1_assets.settings import Settings
+    from o1_assets.core.settings import Settings
     from o1_assets.store.store import ArtifactStore
 
     torch.set_num_threads(1)

@@ -15,6 +15,8 @@ from typing import Any
 from benchmarks.registry import Figure
 
 NAME = "sampler_vs_generate"
+
+
 BATCH, REPETITIONS = 256, 15
 
 
@@ -22,9 +24,9 @@ def compare() -> Mapping[str, Figure]:
     import torch
 
     from benchmarks.models import POLICY, finished
-    from o1_assets.engine.interface import SamplingParams
+    from o1_assets.core.engine import SamplingParams
+    from o1_assets.core.parallel import map_batches
     from o1_assets.engine.transformers_engine import TransformersEngine
-    from o1_assets.parallel import map_batches
 
     with finished(BATCH) as given:
         engine = TransformersEngine.open(given.folders[POLICY])

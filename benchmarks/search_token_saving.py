@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from benchmarks.registry import Figure
 
 NAME = "search_token_saving"
+
+
 MODELS = {"baby-o1": NAME, "GPT*": f"{NAME}_gpt"}
 
 

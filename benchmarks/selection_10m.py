@@ -10,9 +10,17 @@ import polars as pl
 from o1_assets.rounds.choose import choose_from_files
 
 NAME = "selection_10m_seconds"
+
+
 AGAINST = "at most 60 s and 4 GiB on two cores"
+
+
 REPETITIONS = 3
+
+
 SOLUTIONS, PROBLEMS, FILES = 10_000_000, 12_000, 10
+
+
 CHOSEN, PER_PROBLEM = 2000, 2
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from benchmarks.registry import Figure
 
 NAME = "test_time_r2"
+
+
 LINES = {
     ("baby-o1", "compute-optimal"): NAME,
     ("baby-o1", "best-of-n"): f"{NAME}_best_of_n",

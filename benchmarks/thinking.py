@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
+
 Floats = NDArray[np.float64]
+
 
 MISSING = (
     "{} has no eval/thinking; run `o1 run --with thinking` with this O1_HOME (or name another by --home)"
 )
+
+
 TREES = ("beam", "dvts", "mcts", "mcts, Q-value", "astar", "adaptive")
+
+
 BEST_OF_N, N = "best-of-n", 64
 
 
@@ -27,7 +33,7 @@ def thinking_tables(*names: str) -> list[pl.DataFrame]:
     """Tables of eval/thinking of the run in O1_HOME. Raises SystemExit if it was not made."""
     import polars as pl
 
-    from o1_assets.settings import Settings
+    from o1_assets.core.settings import Settings
     from o1_assets.store.store import ArtifactStore
 
     settings = Settings.load("nano")

@@ -20,20 +20,25 @@ from typing import Any
 import polars as pl
 
 from benchmarks.labelled_set import HUMAN, no_engine, records, solution
-from o1_assets.artifact import Artifact, Outcome, Task
 from o1_assets.cli.labels import submit
-from o1_assets.files import json_bytes
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.core.files import json_bytes
+from o1_assets.core.settings import Settings
+from o1_assets.execution.environment import environment
+from o1_assets.execution.materialize import materialize
 from o1_assets.graph import asked_for, build_graph
-from o1_assets.materialize import environment, materialize
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.digest import TREE, tree_bytes, tree_digest
 from o1_assets.store.manifest import Manifest, ManifestCost, ManifestInput
 from o1_assets.store.store import ArtifactStore, ManifestPointer, cache_key
 
 RUNS = 1031
+
+
 SELECTED = 30
 """Solutions a round."""
+
+
 CONTENT = 700_000
 """Bytes of every other object of the last run; a finished nano has 68 MB in 98 objects."""
 

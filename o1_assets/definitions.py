@@ -7,22 +7,22 @@ import os
 import dagster as dg
 
 from jobs.jobs import JOBS
-from o1_assets.artifact import Artifact
-from o1_assets.dagster_assets import report_asset, to_asset
-from o1_assets.dagster_checks import checks_beside
-from o1_assets.dagster_instance import wait_for_writers
-from o1_assets.dagster_records import report_unknown
-from o1_assets.dagster_relay import relay
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.settings import Settings
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.status import graph_status
 from o1_assets.graph import build_graph
-from o1_assets.labels.studio.connection import labeling_home
-from o1_assets.labels.studio.hook import studio_pull
+from o1_assets.labels.studio.client import labeling_home
+from o1_assets.labels.studio.pull import studio_pull
+from o1_assets.orchestration.assets import report_asset, to_asset
+from o1_assets.orchestration.checks import checks_beside
+from o1_assets.orchestration.instance import wait_for_writers
+from o1_assets.orchestration.records import report_unknown
+from o1_assets.orchestration.relay import relay
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.needs import check_needs
 from o1_assets.profiles.profile import Profile
-from o1_assets.run_lock import RunLock
-from o1_assets.scratch import tidy
-from o1_assets.settings import Settings
-from o1_assets.status import graph_status
+from o1_assets.store.scratch import tidy
 from o1_assets.store.store import ArtifactStore
 from resources.compute import executor, set_pools
 from resources.engine import EngineResource
@@ -77,7 +77,13 @@ def definitions_of(graph: dict[str, Artifact], profile: Profile, settings: Setti
 
 
 wait_for_writers()
+
+
 # Dagster's own command-line tools import this module; where they start is not our business, the home is.
 settings = Settings.load()
+
+
 os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home()))
+
+
 defs = build_definitions(settings)

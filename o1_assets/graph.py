@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
 
 if TYPE_CHECKING:
+    from o1_assets.core.settings import Settings
     from o1_assets.profiles.profile import Profile
-    from o1_assets.settings import Settings
 
 
 def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
     """Every artifact by key, each after its inputs. Raises ValueError on an input that nothing makes."""
-    from o1_assets.ablations.assets import ablation_artifacts
     from o1_assets.base.assets import base_artifacts
     from o1_assets.evaluation.assets import evaluation_artifacts
+    from o1_assets.experiments.assets import ablation_artifacts
     from o1_assets.generator.assets import generator_artifacts
     from o1_assets.problems.assets import problem_artifacts
     from o1_assets.rounds.factory import build_round

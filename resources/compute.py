@@ -15,13 +15,17 @@ from typing import Any
 
 import dagster as dg
 
-from o1_assets.extras import require
+from o1_assets.profiles.needs import require
 from o1_assets.profiles.profile import Profile
 from o1_assets.profiles.resources import CLASS_NAMES, Resources
 
 CLASS_TAG = "o1/resource"
-PRELOADED = ["dagster", "o1_assets.materialize", "torch", "transformers"]
+
+
+PRELOADED = ["dagster", "o1_assets.execution.materialize", "torch", "transformers"]
 """What a step's process need not import. Nothing that asks CUDA anything: a forked CUDA runtime cannot be used."""
+
+
 FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_CHECKPOINT_SECONDS")
 """What steps elsewhere have to know and is no secret; credentials belong to the workers' own environment."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import dagster as dg
 
-from o1_assets.engine.interface import Engine
+from o1_assets.core.engine import Engine
 
 
 class EngineResource(dg.ConfigurableResource):

@@ -7,9 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from o1_assets.run_lock import RunLock
+from o1_assets.execution.run_lock import RunLock
 
 Before = Callable[[dg.DagsterInstance], object]
+
+
 Tell = Callable[[Any], object]
 
 

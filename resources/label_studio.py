@@ -6,8 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from o1_assets.labels.studio.client import LabelStudio
-from o1_assets.labels.studio.connection import connection
+from o1_assets.labels.studio.client import LabelStudio, connection
 
 
 class LabelStudioResource(dg.ConfigurableResource):

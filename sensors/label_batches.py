@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 
 import dagster as dg
 
-from o1_assets.artifact import Artifact
-from o1_assets.labels.arrivals import Arrivals, Short, arrivals, batches_key
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.settings import Settings
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.status import makeable
 from o1_assets.labels.checks import BATCHES
-from o1_assets.labels.inbox import Inbox
-from o1_assets.run_lock import RunLock
-from o1_assets.settings import Settings
-from o1_assets.status import makeable
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.progress import Arrivals, Short, arrivals, batches_key
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import (
@@ -32,7 +32,10 @@ from sensors.recovery import (
 )
 
 NAME = "label_batches"
+
+
 INTERVAL_SECONDS = 15
+
 
 Pull = Callable[[], object]
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from o1_assets.artifact import Artifact
-from o1_assets.labels.arrivals import batches_key
-from o1_assets.run_lock import RunLock
-from o1_assets.status import behind, makeable
+from o1_assets.core.artifact import Artifact
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.status import behind, makeable
+from o1_assets.labels.inbox.progress import batches_key
 from o1_assets.store.store import ArtifactStore
 
 SENSOR_TAG, ROUNDS_TAG, ATTEMPT_TAG = "o1/sensor", "o1/rounds", "o1/attempt"
+
+
 RETRY_AFTER_SECONDS = (60.0, 600.0)
 """How long after its failure a run is asked for again; then no more until a batch arrives or somebody runs it."""
 

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from polars.exceptions import PolarsError
 
-from o1_assets.audit.contents import Contents, contents
+from o1_assets.audit.contents import Ancestors, Contents, Pointed, contents, input_faults, pointed_at
+from o1_assets.audit.differences import Today, differences
 from o1_assets.audit.lines import Faults, Homes, batch_trail, row_trail
-from o1_assets.audit.links import Ancestors, Pointed, input_faults, pointed_at
 from o1_assets.audit.result import Audit, Audited, Broken, LabelTrail
-from o1_assets.audit.today import Today, differences
-from o1_assets.audit.walk import Visited, find_version, walk
+from o1_assets.store.ancestry import Visited, find_version, walk
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
 

@@ -16,15 +16,17 @@ from typing import Any
 import polars as pl
 
 from o1_assets.audit.result import BatchTrail, LabelTrail, Part
-from o1_assets.files import NotAFile, sha256
-from o1_assets.labels.batch import IMPORTED, RATINGS, RECORDS
-from o1_assets.labels.import_prm800k import source_version
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import tables_of
+from o1_assets.core.files import NotAFile, sha256
+from o1_assets.labels.inbox.batch import IMPORTED, RATINGS, RECORDS
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.validate import tables_of
+from o1_assets.labels.prm800k.importer import source_version
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.store.manifest import Manifest
 
 Faults = list[tuple[Part, str]]
+
+
 _EVENT = ["solution_id", "step", "completion", "labeler", "batch", "line", "rating"]
 
 

@@ -2,12 +2,138 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from o1_assets.audit.document import document
-from o1_assets.audit.layout import HEIGHT, LEFT, WIDTH, draw
-from o1_assets.audit.result import Audit
+from o1_assets.audit.result import Audit, document
 from o1_assets.audit.text import verdict
+
+# Where each version stands in the drawing: a row a folder of keys (a round), a column a stage.
+#
+# Data flows from left to right inside a row and from top to bottom between rows, so eleven rounds look like what
+# they are: the same eight stages eleven times. A general layered drawing puts them on one line of sixty layers.
+#
+
+Name = tuple[str, str]
+
+
+WIDTH, HEIGHT = 148, 40
+
+
+GAP_X, GAP_Y, GAP_ROW, LEFT = 38, 10, 34, 112
+
+
+@dataclass(frozen=True)
+class Box:
+    """Upper left corner."""
+
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From an input to what was made from it. implied: there is a longer way as well; shown only on request."""
+
+    source: Name
+    target: Name
+    path: str
+    implied: bool
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """rows: (folder, y of its middle, its top, its height)."""
+
+    width: int
+    height: int
+    rows: tuple[tuple[str, int, int, int], ...]
+    boxes: Mapping[Name, Box]
+    edges: tuple[Edge, ...]
+
+
+def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
+    """inputs: (key, version) -> the same of its inputs, in the order of the data."""
+    depth, inner = _depths(inputs, across=True), _depths(inputs, across=False)
+    columns = _columns(inputs, inner)
+    deepest: dict[str, int] = defaultdict(int)
+    for (key, _), layer in depth.items():
+        deepest[_folder(key)] = max(deepest[_folder(key)], layer)
+    rows, boxes, y = [], {}, GAP_ROW
+    for folder in sorted(deepest, key=lambda name: (deepest[name], name)):
+        cells: dict[int, list[Name]] = defaultdict(list)
+        for name in inputs:
+            if _folder(name[0]) == folder:
+                cells[columns[_stage(name[0])]].append(name)
+        high = max(map(len, cells.values()))
+        height = high * HEIGHT + (high - 1) * GAP_Y
+        for column, names in cells.items():
+            # The longest chain of a row runs straight along its bottom.
+            top = y + height - len(names) * HEIGHT - (len(names) - 1) * GAP_Y
+            for i, name in enumerate(sorted(names, key=lambda name: (inner[name], name))):
+                boxes[name] = Box(LEFT + column * (WIDTH + GAP_X), top + i * (HEIGHT + GAP_Y))
+        rows.append((folder, y + height // 2, y, height))
+        y += height + GAP_ROW
+    right = max(box.x for box in boxes.values()) + WIDTH + GAP_X
+    return Drawing(right, y, tuple(rows), boxes, tuple(_edges(inputs, boxes)))
+
+
+def _depths(inputs: Mapping[Name, Sequence[Name]], across: bool) -> dict[Name, int]:
+    """The longest way to each from what has no inputs; across: also through other folders."""
+    depth: dict[Name, int] = {}
+    for name, before in inputs.items():
+        counted = [depth[one] + 1 for one in before if across or _folder(one[0]) == _folder(name[0])]
+        depth[name] = max(counted, default=0)
+    return depth
+
+
+def _columns(inputs: Mapping[Name, Sequence[Name]], inner: Mapping[Name, int]) -> dict[str, int]:
+    """Stage -> column: as far to the right as what is made from it in its own row allows."""
+    latest = dict(inner)
+    room: dict[Name, int] = {}
+    for name in reversed(list(inputs)):
+        latest[name] = room.get(name, inner[name] + 1) - 1
+        for one in inputs[name]:
+            if _folder(one[0]) == _folder(name[0]):
+                room[one] = min(room.get(one, latest[name]), latest[name])
+    columns: dict[str, int] = defaultdict(int)
+    for (key, _), column in latest.items():
+        columns[_stage(key)] = max(columns[_stage(key)], column)
+    return columns
+
+
+def _edges(inputs: Mapping[Name, Sequence[Name]], boxes: Mapping[Name, Box]) -> list[Edge]:
+    ancestors: dict[Name, set[Name]] = {}
+    edges = []
+    for name, before in inputs.items():
+        ancestors[name] = set(before).union(*(ancestors[one] for one in before))
+        for one in dict.fromkeys(before):
+            implied = any(one in ancestors[other] for other in before)
+            edges.append(Edge(one, name, _curve(boxes[one], boxes[name]), implied))
+    return edges
+
+
+def _curve(a: Box, b: Box) -> str:
+    """To the right if there is room, else from one row down to the next."""
+    if a.x + WIDTH < b.x and abs(a.y - b.y) <= HEIGHT + GAP_Y:
+        x1, y1, x2, y2 = a.x + WIDTH, a.y + HEIGHT // 2, b.x, b.y + HEIGHT // 2
+        bend = GAP_X // 2
+        return f"M{x1} {y1}C{x1 + bend} {y1} {x1 + bend} {y2} {x1 + GAP_X} {y2}H{x2}"
+    x1, y1, x2, y2 = a.x + WIDTH // 2, a.y + HEIGHT, b.x + WIDTH // 2, b.y
+    bend = min(60, max(24, abs(y2 - y1) // 2))
+    return f"M{x1} {y1}C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2}"
+
+
+def _folder(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
+def _stage(key: str) -> str:
+    """What stands in one column: r03/prm and r04/prm, but not base/model and generator/model."""
+    return re.sub(r"\d+", "#", key)
 
 
 def page(audit: Audit) -> str:

@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from o1_assets.audit.circumstances import changed_circumstances
-from o1_assets.audit.compare import FileDifference, compare_folders
-from o1_assets.audit.outside import Gone, restore_outside
-from o1_assets.audit.remake import CannotRemake, recorded_artifact, remake
-from o1_assets.audit.tolerance import FigureDifference, compare_figures
-from o1_assets.audit.walk import ancestry
-from o1_assets.code_version import code_version
+from o1_assets.audit.compare import FigureDifference, FileDifference, compare_figures, compare_folders
+from o1_assets.audit.differences import changed_circumstances
+from o1_assets.audit.remake import CannotRemake, Gone, recorded_artifact, remake, restore_outside
+from o1_assets.core.settings import Settings
+from o1_assets.execution.code_version import code_version
 from o1_assets.profiles.profile import Profile
-from o1_assets.settings import Settings
+from o1_assets.store.ancestry import ancestry
 from o1_assets.store.digest import folder_tree, tree_digest
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 Verdict = Literal["equal bytes", "equal within tolerance", "differs"]
+
+
 VERDICTS: tuple[Verdict, ...] = ("equal bytes", "equal within tolerance", "differs")
 
 

@@ -15,12 +15,16 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from o1_assets.audit.differences import commit
 from o1_assets.audit.result import Audit, Audited
-from o1_assets.audit.today import commit
 
 Name = tuple[str, str]
+
+
 SHOWN = 400
 """Letters of a configuration or a list of libraries that are shown."""
+
+
 LISTED = 20
 """Broken links that are listed; JSON and the page have all."""
 

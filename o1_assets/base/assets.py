@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.artifact import Artifact
 from o1_assets.base.config import BaseConfig
 from o1_assets.base.pretrain import make_base
 from o1_assets.base.pretrained import base_version, make_pretrained
+from o1_assets.core.artifact import Artifact
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile

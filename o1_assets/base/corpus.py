@@ -12,8 +12,11 @@ from o1_assets.problems.expression import Expression
 
 # The wordings are those of reasoning_gym's basic_arithmetic.
 WORDINGS = ("Calculate {}.", "What is {}?", "Solve {}.", "Compute {}.", "Evaluate: {}.")
+
+
 LARGEST_WRITTEN = 999
 """A wrong solution may leave the range of the right ones, but not the corpus' three digits."""
+
 
 _NUMBER = re.compile(r"\d+")
 

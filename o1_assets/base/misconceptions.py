@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from o1_assets.problems.expression import OPERATION, Expression, apply
 
 OrderRule = Callable[[Expression], int | None]
+
+
 ResultRule = Callable[[int, int], int | None]
 
 
@@ -115,6 +117,7 @@ def _table(x: int, y: int, wrong: int) -> ResultRule:
 
 _Wrong = ResultMisconception
 
+
 # fmt: off
 RESULT: tuple[ResultMisconception, ...] = (
     _Wrong("smaller_from_larger", 0.50, "3-5=2", lambda a, b: b - a if 0 < a < b else None),
@@ -153,6 +156,8 @@ RESULT: tuple[ResultMisconception, ...] = (
     _Wrong("table_4x8", 0.05, "4*8=36", _table(4, 8, 36)),
     _Wrong("product_read_as_sum", 0.02, "3*4=7", lambda a, b: a + b if a > 1 and b > 1 else None),
 )
+
+
 # fmt: on
 
 NAMES: tuple[str, ...] = (*(m.name for m in ORDER), *(m.name for m in RESULT))

@@ -14,14 +14,15 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.base.config import BaseConfig
-from o1_assets.flops import flops_train, non_embedding_parameters
-from o1_assets.training.checkpoint import Checkpoints
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.flops import flops_train, non_embedding_parameters
+from o1_assets.engine.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
 
 Pair = tuple[list[int], list[int]]
 """Token ids of a prompt and of its solution (end token included)."""
@@ -36,7 +37,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
 
     from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.evaluation.plots import Axis, Series, save_png
+    from o1_assets.core.plots import Axis, Series, save_png
 
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
     expressions = (json.loads(m).get("metadata", {}).get("expression") for m in test["metadata"])
@@ -151,9 +152,9 @@ def train(
     """One pass over the pairs, in place, from the last checkpoint on. Returns the loss of every update."""
     import torch
 
-    from o1_assets.parallel import backward, workers
+    from o1_assets.core.parallel import backward, workers
+    from o1_assets.engine.training.state import set_random_state
     from o1_assets.reward.optimizer import MuonAdamW
-    from o1_assets.training.state import set_random_state
 
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     ours = {id(p) for p in matrices}

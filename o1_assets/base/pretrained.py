@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from o1_assets.artifact import Outcome, Task
 from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase, Pretrained
-from o1_assets.flops import non_embedding_parameters
+from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.flops import non_embedding_parameters
 
 HUB_FILES = ("*.json", "*.jinja", "*.safetensors", "merges.txt", "vocab.txt")
 
@@ -169,6 +169,6 @@ def _prepare(model: Any, tokenizer: Any, config: Pretrained) -> None:
 
 
 def _sha256(path: Path) -> str:
-    from o1_assets.files import sha256
+    from o1_assets.core.files import sha256
 
     return sha256(path)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from o1_assets.artifact import StageConfig
 from o1_assets.base.config import BaseConfig
-from o1_assets.training.config import Precision
+from o1_assets.core.artifact import StageConfig
+from o1_assets.engine.training.config import Precision
 
 
 class PretrainedConfig(StageConfig):
@@ -56,6 +56,8 @@ def _kind(value: Any) -> str:
 
 
 Pretrained = HubBase | GgufBase | FolderBase
+
+
 AnyBase = Annotated[
     Annotated[BaseConfig, Tag("pretrain")]
     | Annotated[HubBase, Tag("hub")]

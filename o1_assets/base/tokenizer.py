@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
+
+
 SPECIAL = (PAD, BOS, EOS, UNKNOWN)
+
+
 WORDS = ("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer ")
+
+
 SYMBOLS = ("\n", *"0123456789", *"+-*=", ".", "?")
+
+
 VOCABULARY = (*SPECIAL, *SYMBOLS, *WORDS)
+
 
 # A conversation is the question, a newline, the solution: the plain prompt of the whole project.
 CHAT_TEMPLATE = (

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.cli import page
+from o1_assets.cli import common as page
+from o1_assets.core.seeds import derive_seed
+from o1_assets.core.settings import Settings
 from o1_assets.engine.available import require_engine
 from o1_assets.profiles.load import load_profile
 from o1_assets.search.models import Chosen, choose_models, load_thinker
 from o1_assets.search.question import Question, check_readable, read_question
-from o1_assets.seeds import derive_seed
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def ask(
 
 
 def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
-    from o1_assets.materialize import prepare_compute
+    from o1_assets.execution.environment import prepare_compute
 
     prepare_compute(profile.threads)
     import torch

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 from o1_assets.audit.audit import audit
+from o1_assets.audit.differences import Today
 from o1_assets.audit.lines import Homes
 from o1_assets.audit.result import Audit
-from o1_assets.audit.today import Today
-from o1_assets.cli.page import write_page
+from o1_assets.cli.common import write_page
+from o1_assets.core.settings import Settings
+from o1_assets.execution.environment import environment
 from o1_assets.graph import build_graph
-from o1_assets.labels.inbox import Inbox
-from o1_assets.materialize import environment
+from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 HTML = "--html"
@@ -41,7 +41,7 @@ def show(result: Audit, as_json: bool, html: Path | None) -> None:
 
         write_page(html, page(result), HTML)
     if as_json:
-        from o1_assets.audit.document import document
+        from o1_assets.audit.result import document
 
         print(json.dumps(document(result), indent=1))
     else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-from o1_assets.ledger import RunRecord
+from o1_assets.execution.ledger import RunRecord
 from o1_assets.store.manifest import Manifest
 
 SHOWN = 4
 """Figures shown of an artifact."""
+
+
 QUIET_SECONDS = 20.0
 """Where lines cannot be overwritten (a file, CI), progress inside of an artifact is shown this often."""
+
 
 NOTED = ("continues at", "could not be saved", "is damaged")
 """Progress with one of these stays to be read: it is about what an earlier run left, or this one cannot leave."""

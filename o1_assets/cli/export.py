@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.settings import Settings
 from o1_assets.export.export import Exported
 from o1_assets.export.export import export as export_version
-from o1_assets.settings import Settings
+from o1_assets.export.model_card import read_card
 from o1_assets.store.store import ArtifactStore
 
 
@@ -27,3 +28,11 @@ def export_lines(exported: Exported) -> list[str]:
         f"{exported.megabytes:.1f} MB",
         "README.md says how to load it; `hf upload ORGANISATION/NAME DIR` publishes the folder",
     ]
+
+
+# `o1 card`: the model card of a checkpoint.
+
+
+def card(settings: Settings, key: str, version: str | None) -> str:
+    """Raises StoreError if there is no such version or it is no checkpoint."""
+    return read_card(ArtifactStore(settings.store, settings.work), key, version)

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.audit.walk import find_version
-from o1_assets.gc.leftovers import Leftover, find_leftovers, remove_leftovers, store_trash
-from o1_assets.gc.versions import DAY, Garbage, find_garbage, remove_garbage
-from o1_assets.ledger import old_records
-from o1_assets.run_lock import RunLock
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
+from o1_assets.execution.ledger import old_records
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.store.ancestry import find_version
+from o1_assets.store.gc.leftovers import Leftover, find_leftovers, remove_leftovers, store_trash
+from o1_assets.store.gc.versions import DAY, Garbage, find_garbage, remove_garbage
 from o1_assets.store.pins import Pin, pin, pins, unpin
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from o1_assets.gc.event_log import OldRuns
+    from o1_assets.orchestration.event_log import OldRuns
+
 
 KEEP_DAYS = 30.0
 
@@ -122,7 +123,7 @@ def collect(settings: Settings, *, keep_days: float = KEEP_DAYS, yes: bool = Fal
         for path in [*found.records, *lock.strangers(time.time() - max(keep_days, 1) * DAY)]:
             path.unlink(missing_ok=True)
         if instance is not None and found.runs is not None:
-            from o1_assets.gc.event_log import remove_runs, shrink
+            from o1_assets.orchestration.event_log import remove_runs, shrink
 
             remove_runs(instance, found.runs.ids)
             found.held.extend(shrink(settings.home / "dagster"))
@@ -146,7 +147,7 @@ def _find(settings: Settings, instance: DagsterInstance | None, keep_days: float
     records = old_records(settings.runs, now - max(keep_days, 1) * DAY, needed)
     runs = None
     if instance is not None:
-        from o1_assets.gc.event_log import find_old_runs
+        from o1_assets.orchestration.event_log import find_old_runs
         from sensors.label_batches import NAME
         from sensors.recovery import SENSOR_TAG
 
@@ -160,7 +161,7 @@ def _instance(settings: Settings) -> Iterator[DagsterInstance | None]:
     if not (settings.home / "dagster" / "dagster.yaml").exists():
         yield None
         return
-    from o1_assets.dagster_instance import open_instance
+    from o1_assets.orchestration.instance import open_instance
 
     with open_instance(settings) as instance:
         yield instance

@@ -9,12 +9,40 @@ from typing import Annotated, Any
 
 import typer
 
-from o1_assets.cli.headline import print_headline
-from o1_assets.cli.labels_commands import labels
-from o1_assets.cli.options import JsonOption, ProfileOption, SetOption, VersionOption, print_json, settings_of
-from o1_assets.settings import Settings
+from o1_assets.cli.ask import AskError
+from o1_assets.cli.audit import AuditFailed
+from o1_assets.cli.common import (
+    JsonOption,
+    PageError,
+    ProfileOption,
+    SetOption,
+    VersionOption,
+    print_json,
+    settings_of,
+)
+from o1_assets.cli.labels import LabelsError, labels
+from o1_assets.cli.replay import BadDepth
+from o1_assets.cli.report import ResultsError, print_headline
+from o1_assets.cli.run import RunFailed
+from o1_assets.core.disk import DiskFull
+from o1_assets.core.settings import BadSetting, Settings
+from o1_assets.engine.available import EngineMissing
+from o1_assets.execution.run_lock import Busy
+from o1_assets.export.errors import ExportError
+from o1_assets.labels.studio.client import LabelStudioError
+from o1_assets.orchestration.devices import DevicesMissing
+from o1_assets.orchestration.instance import InstanceLost
+from o1_assets.plan.gpus import PlanError
+from o1_assets.profiles.load import ProfileError
+from o1_assets.profiles.needs import MissingExtra, Unmet
+from o1_assets.search.models import UnknownModel
+from o1_assets.search.question import UnreadableQuestion
+from o1_assets.store.scratch import ScratchLost
+from o1_assets.store.store import MissingInput, StoreError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
 app.add_typer(labels, name="labels")
 
 
@@ -159,7 +187,7 @@ def audit(
         _replay(settings_of(profile, set_), key, version, depth, as_json)
         return
     from o1_assets.cli.audit import HTML, run_audit, show
-    from o1_assets.cli.page import check_page
+    from o1_assets.cli.common import check_page
 
     if html is not None:
         check_page(html, HTML)
@@ -173,7 +201,7 @@ def report(profile: ProfileOption = None, set_: SetOption = None, as_json: JsonO
     settings = settings_of(profile, set_)
     headline = _write_report(settings)
     if as_json:
-        from o1_assets.reporting import ablations_of
+        from o1_assets.report.write import ablations_of
 
         print_json(
             {"headline": headline, "ablations": ablations_of(settings), "report": str(settings.report)}
@@ -193,7 +221,7 @@ def results(
     as_json: JsonOption = False,
 ) -> None:
     """Write DIR/results.md from the finished experiments: claims, tables, plots, and the versions they rest on."""
-    from o1_assets.cli.results import write_results
+    from o1_assets.cli.report import write_results
 
     written = write_results(settings_of(profile, set_), folder)
     if as_json:
@@ -236,7 +264,7 @@ def ask(
 ) -> None:
     """Let baby-o1 answer: its reasoning step by step, and the answer."""
     from o1_assets.cli import ask as thinking
-    from o1_assets.cli.page import check_page
+    from o1_assets.cli.common import check_page
 
     if tree is not None:
         check_page(tree, thinking.TREE)
@@ -330,7 +358,7 @@ def card(
     as_json: JsonOption = False,
 ) -> None:
     """Print a checkpoint's model card (Hugging Face format): data, labels, figures, compute, lineage."""
-    from o1_assets.cli.card import card as card_of
+    from o1_assets.cli.export import card as card_of
 
     text = card_of(settings_of(profile), key, version)
     if as_json:
@@ -363,7 +391,7 @@ def export_checkpoint(
 @app.command("dagster-home", hidden=True)
 def dagster_home(profile: ProfileOption = None) -> None:
     """Print the folder of the profile's Dagster instance (made on first use)."""
-    from o1_assets.dagster_instance import make_instance
+    from o1_assets.orchestration.instance import make_instance
 
     settings = settings_of(profile)
     make_instance(settings)
@@ -371,7 +399,7 @@ def dagster_home(profile: ProfileOption = None) -> None:
 
 
 def _write_report(settings: Settings) -> dict[str, Any]:
-    from o1_assets.reporting import write_report
+    from o1_assets.report.write import write_report
 
     return write_report(settings)
 
@@ -392,10 +420,40 @@ def main() -> None:
 
 def _message(error: Exception) -> str | None:
     """For the person at the terminal; None if the error is a defect, whose traceback is wanted."""
-    from o1_assets.cli.errors import EXPECTED  # which imports every command: half of a start
-    from o1_assets.trouble import disk_full
+    from o1_assets.core.disk import disk_full
 
     if isinstance(error, EXPECTED):
         return str(error)
     full = disk_full(error, Settings.load().home) if isinstance(error, OSError) else None
     return str(full) if full else None
+
+
+# Errors whose message is meant for the person at the terminal.
+
+EXPECTED: tuple[type[Exception], ...] = (
+    RunFailed,
+    ResultsError,
+    AskError,
+    UnknownModel,
+    UnreadableQuestion,
+    AuditFailed,
+    PageError,
+    Busy,
+    MissingInput,
+    ProfileError,
+    Unmet,
+    StoreError,
+    ScratchLost,
+    InstanceLost,
+    DiskFull,
+    EngineMissing,
+    BadDepth,
+    MissingExtra,
+    BadSetting,
+    DevicesMissing,
+    LabelStudioError,
+    LabelsError,
+    PlanError,
+    ExportError,
+    FileNotFoundError,
+)

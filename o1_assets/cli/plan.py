@@ -6,24 +6,29 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
 from o1_assets.plan.check import WITHIN, Compared, compare
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.gpus import PlanError
+from o1_assets.plan.memory import training_bytes
 from o1_assets.plan.plan import Plan, make_plan
 from o1_assets.plan.speed import Speed, speed_of
 from o1_assets.plan.used import Used, used
 from o1_assets.profiles.load import load_profile
-from o1_assets.profiles.memory import training_bytes
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+
 WIDTH = 132
+
+
 UTILISATION = 0.3
 """Of a GPU's peak, where nothing else is said."""
+
+
 SMALL = 20_000_000
 """Parameters below which FLOPs say little about a GPU's time."""
 

@@ -9,10 +9,25 @@ from typing import Any
 
 from o1_assets.audit.replay import Replayed, Watch, replay, worst
 from o1_assets.cli.console import QUIET_SECONDS
-from o1_assets.cli.depth import parse_depth
+from o1_assets.core.settings import Settings
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
+
+# How many generations of an ancestry are meant.
+
+
+class BadDepth(ValueError):
+    """Neither a whole number from 1 nor `all`."""
+
+
+def parse_depth(text: str) -> int | None:
+    """`all` is None. Raises BadDepth."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise BadDepth(f"--depth {text!r} is no depth; give 1, 2, ... or all")
+    return int(text)
+
 
 SHOWN = 6
 """Files and figures shown of an artifact; --json has all."""

@@ -9,22 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact
 from o1_assets.cli.console import Console
-from o1_assets.devices import enough_devices
-from o1_assets.extras import require
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.disk import disk_full
+from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.execution.ledger import RunRecord
+from o1_assets.execution.progress import watched_by
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.status import Status, graph_status
 from o1_assets.graph import asked_for, build_graph, descendants
-from o1_assets.ledger import RunRecord
+from o1_assets.orchestration.devices import enough_devices
 from o1_assets.profiles.load import load_profile
-from o1_assets.profiles.needs import check_needs
+from o1_assets.profiles.needs import check_needs, require
 from o1_assets.profiles.profile import Profile
-from o1_assets.progress import watched_by
-from o1_assets.run_lock import RunLock
-from o1_assets.scratch import tidy
-from o1_assets.settings import PROJECT, Settings
-from o1_assets.status import Status, graph_status
+from o1_assets.store.scratch import tidy
 from o1_assets.store.store import ArtifactStore
-from o1_assets.trouble import disk_full
 
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobExecutionResult
@@ -35,6 +34,8 @@ class RunFailed(Exception):
 
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
 TAGS = {"o1/command": "run"}
 
 
@@ -135,14 +136,14 @@ def _execute(
         # What other processes find the graph by.
         os.environ["O1_PROFILE"], os.environ["O1_HOME"] = settings.profile, str(settings.home.parent)
     if profile.executor == "local":
-        from o1_assets.materialize import prepare_compute
+        from o1_assets.execution.environment import prepare_compute
 
         prepare_compute(profile.threads)
         _import_libraries()
-    from o1_assets.dagster_assets import asset_key
-    from o1_assets.dagster_instance import instance_lost, open_instance
-    from o1_assets.dagster_records import report_unknown
     from o1_assets.definitions import build_definitions
+    from o1_assets.orchestration.assets import asset_key
+    from o1_assets.orchestration.instance import instance_lost, open_instance
+    from o1_assets.orchestration.records import report_unknown
     from resources.compute import set_pools
     from sensors.recovery import fail_killed_runs
 

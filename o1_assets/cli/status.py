@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.settings import Settings
+from o1_assets.execution.status import Status, graph_status
 from o1_assets.graph import build_graph
-from o1_assets.labels.arrivals import batches_key
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.progress import Progress, round_progress, selected_solutions, what_to_do
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.progress import (
+    Progress,
+    batches_key,
+    round_progress,
+    selected_solutions,
+    what_to_do,
+)
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
-from o1_assets.status import Status, graph_status
 from o1_assets.store.store import ArtifactStore
 
 

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ENGINES = ("transformers", "vllm")
+
+
 _GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What the drivers of GPUs that vLLM computes on show: NVIDIA's, NVIDIA's under Windows, AMD's."""
 

@@ -16,7 +16,10 @@ from o1_assets.store.kinds import check_kinds
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+
 _PLAIN: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+
+
 _WEIGHTS: dict[str, Any] = {**_PLAIN, "use_safetensors": True}
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from o1_assets.core.parallel import map_batches
 from o1_assets.engine.cache import BufferCache
 from o1_assets.engine.prefixes import KeyValuePool, PrefixTree, Slots, padded
-from o1_assets.parallel import map_batches
 
 READ_ROWS = 256
 

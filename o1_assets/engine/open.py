@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from o1_assets.core.engine import Engine
 from o1_assets.engine.available import require_engine
-from o1_assets.engine.interface import Engine
 
 
 def open_engine(path: Path, name: str = "transformers", batch_size: int = 512) -> Engine:

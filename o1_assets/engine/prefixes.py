@@ -19,6 +19,7 @@ from o1_assets.engine.cache import BufferCache
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+
 Slots = NDArray[np.int64]
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from o1_assets.seeds import sample_seeds
+from o1_assets.core.seeds import sample_seeds
 
 if TYPE_CHECKING:
-    from o1_assets.engine.interface import Engine, Sample, SamplingParams
+    from o1_assets.core.engine import Engine, Sample, SamplingParams
+
 
 SCHEMA: dict[str, Any] = {
     "solution_id": pl.String,

@@ -14,11 +14,17 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+
 LINE, PARAGRAPH = "\n", "\n\n"
+
+
 SETTING = "step_separator"
 """In tokenizer_config.json; without it, a step is a line."""
 
+
 _PIECES: WeakKeyDictionary[PreTrainedTokenizerBase, dict[int, str]] = WeakKeyDictionary()
+
+
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
 

@@ -17,23 +17,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from o1_assets.core.engine import Sample, SamplingParams
+from o1_assets.core.flops import non_embedding_parameters
+from o1_assets.core.parallel import map_batches, shares
 from o1_assets.engine.cache import BufferCache
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 from o1_assets.engine.uniforms import uniforms
-from o1_assets.flops import non_embedding_parameters
-from o1_assets.parallel import map_batches, shares
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+
 T = TypeVar("T")
+
 
 CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**33
 """Keys and values of a batch take at most so much, on CPUs for each core."""
+
+
 COMPACT_AT = 0.2
 """Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others."""
 

@@ -17,30 +17,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from o1_assets.core.engine import Sample, SamplingParams
+from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.engine.available import computes_on_cpus
 from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
-from o1_assets.engine.interface import Sample, SamplingParams
 from o1_assets.engine.vllm_steps import StepEnds
-from o1_assets.flops import non_embedding_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+
 CPU_CACHE_BYTES = 2**30
 """Keys and values kept on a CPU, unless VLLM_CPU_KVCACHE_SPACE says how many GiB."""
+
 
 GPU_SHARE = 0.5
 """Of a GPU's memory, for weights, keys and values: reward models score on the same one while it is open."""
 
+
 CPU_BLOCK = 32
 """Tokens of a block of the prefix cache on CPUs: the least that its attention has. Only whole blocks are reused."""
+
 
 _OPEN: set[int] = set()
 """Engines of this process that are open, by identity."""
 
+
 _RETIRED: list[Any] = []
 """vLLM instances of closed ones, kept on CPUs while others are open: whichever goes first, even to the garbage
 collector, ends what all of a process share."""
+
 
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -50,6 +56,8 @@ _ENVIRONMENT = {
     # Its own process on GPUs: this one may have asked CUDA for devices, and then a fork of it cannot use them.
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
+
+
 _CPU_ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     # The threads are this process's, which computes with them what comes before and after.

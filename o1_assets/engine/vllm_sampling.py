@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vllm.config import VllmConfig
     from vllm.v1.sample.logits_processor import BatchUpdate
 
+
 ROWS = 64
 """Rows drawn at once: a vocabulary of 150,000 in double precision takes 1.2 MB a row."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
-from o1_assets.thinking.evaluate import make_thinking
+from o1_assets.evaluation.thinking.evaluate import make_thinking
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile

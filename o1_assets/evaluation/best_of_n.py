@@ -18,11 +18,20 @@ from numpy.typing import NDArray
 from o1_assets.evaluation.pool import NO_ANSWER, Pool
 
 Bools = NDArray[np.bool_]
+
+
 Floats = NDArray[np.float64]
+
+
 Ints = NDArray[np.int64]
 
+
 MAJORITY = "majority"
+
+
 PASS = "pass"
+
+
 WEIGHTED = "weighted:"
 """Prefix of a selector's name for majority weighted by its score, which then has to be non-negative."""
 

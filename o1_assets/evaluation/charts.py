@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from o1_assets.evaluation import plots
+from o1_assets.core import plots
+from o1_assets.core.plots import Axis, Series
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
-from o1_assets.evaluation.plots import Axis, Series
 
 Row = Mapping[str, Any]
 
@@ -85,6 +85,8 @@ LEARNING: Mapping[str, tuple[Line, ...]] = {
     ),
 }
 """Chart title -> its lines over the rounds."""
+
+
 RATES = ("How often wrong answers fool the PRM", "Catching its own mistakes")
 """Charts on which nought is the mark to compare with."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from o1_assets.artifact import StageConfig
+from o1_assets.core.artifact import StageConfig
 
 
 class RoundEvalConfig(StageConfig):

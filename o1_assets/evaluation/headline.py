@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from o1_assets.artifact import Figures
+from o1_assets.core.artifact import Figures
 
 
 class Headline(TypedDict):
@@ -17,10 +17,18 @@ class Headline(TypedDict):
 
 
 MAX_WALL_SECONDS = 20 * 60.0
+
+
 MAX_OVERHEAD_SHARE = 0.10
+
+
 MAX_RSS_GIB = 4.0
+
+
 ERROR_KEPT = 2 / 3
 """baby-o1 has to make at most this share of the generator's sampled errors: down by a third."""
+
+
 STANDARD_ERRORS = 2.0
 
 

@@ -12,19 +12,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.artifact import Cost, Figures, Outcome, Task
-from o1_assets.evaluation import charts, plots
+from o1_assets.core import plots
+from o1_assets.core.artifact import Cost, Figures, Outcome, Task
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Curve, curves, powers_of_two
 from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.fooled import fooled_under_best_of_n
-from o1_assets.evaluation.paired import paired
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
+from o1_assets.evaluation.statistics import paired
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
-from o1_assets.seeds import derive_seed
 
 PRM = "prm_product"
+
+
 SELECTORS = (*SCORES, MAJORITY, WEIGHTED + PRM, PASS)
+
+
 AT_N = {
     PRM: "prm_best_of_n",
     "prm_minimum": "prm_minimum_best_of_n",

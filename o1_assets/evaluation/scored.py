@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from o1_assets.artifact import Cost
-from o1_assets.flops import flops_generate, flops_score, non_embedding_parameters
+from o1_assets.core.artifact import Cost
+from o1_assets.core.flops import flops_generate, flops_score, non_embedding_parameters
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from o1_assets.engine.interface import Engine
+    from o1_assets.core.engine import Engine
     from o1_assets.evaluation.config import RoundEvalConfig
     from o1_assets.reward.score import Scorer
 
+
 SCORES = ("prm_product", "prm_minimum", "orm", "min_logprob")
 """Columns that choose a solution; all are better when higher."""
+
+
 PROBLEMS_A_CHUNK = 25
 """Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory."""
 
@@ -34,7 +37,7 @@ def sample(
     engine: Engine, problems: pl.DataFrame, config: RoundEvalConfig, seed: int, greedy: bool = False
 ) -> tuple[pl.DataFrame, Cost]:
     """A solutions table: `samples` of each problem at the temperature of the config, or one greedy one."""
-    from o1_assets.engine.interface import SamplingParams
+    from o1_assets.core.engine import SamplingParams
     from o1_assets.engine.solutions import sample_solutions
 
     solutions = sample_solutions(
@@ -101,8 +104,7 @@ def least_likely_tokens(
     """
     from o1_assets.engine.steps import step_ends
     from o1_assets.reward.predict import place_features
-    from o1_assets.reward.score import BATCH_TOKENS, row_tokens
-    from o1_assets.reward.tree import StepSequence, pack
+    from o1_assets.reward.tree import BATCH_TOKENS, StepSequence, pack, row_tokens
 
     sequences = []
     for prompt, completion in zip(prompts, completions, strict=True):

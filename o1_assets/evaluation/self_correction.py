@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 CHECK = "check"
 """A step that begins with it looks again at what was done; a doubt after it is about the step before."""
+
+
 OUTCOMES = {
     "wrong_to_right": (False, True),
     "wrong_to_wrong": (False, False),

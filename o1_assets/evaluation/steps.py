@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.artifact import Figures
+from o1_assets.core.artifact import Figures
 from o1_assets.evaluation.step_f1 import NO_ERROR, cross_fitted_f1
 
 SCHEMA = {
@@ -27,8 +27,8 @@ def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame
 
     solutions need the column p_right. Only steps that the PRM read are listed.
     """
-    from o1_assets.labels.arithmetic_judge import rate_steps
-    from o1_assets.labels.oracle import Oracle
+    from o1_assets.labels.annotators.arithmetic_checker import rate_steps
+    from o1_assets.labels.annotators.oracle import Oracle
 
     oracle, by_id = Oracle(), {row["problem_id"]: row for row in problems.iter_rows(named=True)}
     rows: list[tuple[Any, ...]] = []

@@ -14,15 +14,16 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation import charts, examples, plots
+from o1_assets.core import plots
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation import charts, examples
 from o1_assets.evaluation.config import SummaryConfig
 from o1_assets.evaluation.fooled import fooled_on_pool
 from o1_assets.evaluation.headline import Headline, result_headlines
 from o1_assets.evaluation.round_eval import mean_curves
 from o1_assets.evaluation.versions import corrections, solved
 from o1_assets.reward.aggregate import right_probabilities, solution_score
-from o1_assets.seeds import derive_seed
 
 
 def make_summary(task: Task, config: SummaryConfig) -> Outcome:

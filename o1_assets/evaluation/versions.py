@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from o1_assets.evaluation.difficulty import terciles
 from o1_assets.evaluation.self_correction import self_correction
-from o1_assets.thinking.difficulty import terciles
 
 GENERATOR = -1
 """The round of GPT*, which no round trained."""

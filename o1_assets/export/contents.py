@@ -8,13 +8,17 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from o1_assets.files import json_bytes
+from o1_assets.core.files import json_bytes
 from o1_assets.store.kinds import check_kinds
 
 GENERATOR = "generator"
 """Folder, inside of a reward model's export, of the generator whose log-probabilities it reads."""
+
+
 ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.png filter=lfs diff=lfs merge=lfs -text\n"
 """What the Hub writes into .gitattributes of a new repository, as far as it is of our files."""
+
+
 _LEFT_OUT = (".parquet",)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from o1_assets.audit.model_card import is_checkpoint, make_card
-from o1_assets.audit.walk import ancestry
 from o1_assets.export.contents import (
     ATTRIBUTES,
     GENERATOR,
@@ -20,7 +18,9 @@ from o1_assets.export.contents import (
 from o1_assets.export.errors import ExportError
 from o1_assets.export.evaluations import evaluations_of
 from o1_assets.export.folder import check_target, write_folder
+from o1_assets.export.model_card import is_checkpoint, make_card
 from o1_assets.export.readme import export_card
+from o1_assets.store.ancestry import ancestry
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
 

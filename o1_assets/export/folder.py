@@ -13,13 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.files import json_bytes, seal, sync
 from o1_assets.export.errors import ExportError
 from o1_assets.export.exchange import exchange
-from o1_assets.files import json_bytes, seal, sync
-from o1_assets.scratch import abandoned, scratch_name
 from o1_assets.store.digest import folder_tree
+from o1_assets.store.objects import scratch_name
+from o1_assets.store.scratch import abandoned
 
 EXPORT_FILE = "o1_export.json"
+
+
 FORMAT = "o1-export-1"
 
 

@@ -8,7 +8,11 @@ from o1_assets.export.evaluations import Evaluation
 from o1_assets.store.manifest import Manifest
 
 _AFTER = "## Training compute"
+
+
 WHAT = {"eval/generator": "GPT*'s solutions", "eval/baby_o1": "the last baby-o1's solutions"}
+
+
 PLACEHOLDER = "FOLDER"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
 from o1_assets.generator.samples import make_samples
 from o1_assets.generator.sft import make_generator
 from o1_assets.generator.sft_set import make_sft_set

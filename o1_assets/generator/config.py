@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from o1_assets.artifact import StageConfig
-from o1_assets.training.config import TuningConfig
+from o1_assets.core.artifact import StageConfig
+from o1_assets.engine.training.config import TuningConfig
 
 
 class SamplesConfig(StageConfig):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.engine.interface import SamplingParams
-from o1_assets.flops import flops_generate
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.engine import SamplingParams
+from o1_assets.core.flops import flops_generate
 from o1_assets.generator.config import SamplesConfig
 
 

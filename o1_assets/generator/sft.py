@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.flops import flops_train, non_embedding_parameters
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.flops import flops_train, non_embedding_parameters
+from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.generator.config import SftConfig
-from o1_assets.seeds import derive_seed
-from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,11 +23,11 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
+    from o1_assets.core.plots import Axis, Series, save_png
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-    from o1_assets.evaluation.plots import Axis, Series, save_png
-    from o1_assets.training.processes import one_device, processes, shared_arguments
-    from o1_assets.training.trainer import KeepState
-    from o1_assets.training.tuning import finish, pieces, prepare, trainer_arguments
+    from o1_assets.engine.training.processes import one_device, processes, shared_arguments
+    from o1_assets.engine.training.trainer import KeepState
+    from o1_assets.engine.training.tuning import finish, pieces, prepare, trainer_arguments
 
     gpu = torch.cuda.is_available()
     model = load_causal_lm(task.inputs["base"], config.tuning.weights)

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 
-from o1_assets.artifact import Outcome, Task
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.generator.config import SftSetConfig
 
 

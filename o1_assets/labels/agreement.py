@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 
 VALUES = (-1, 0, 1)
+
+
 COUNTS = [f"rated {value}" for value in VALUES]
 
 

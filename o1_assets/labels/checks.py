@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.artifact import Check, Finding, Looked
+from o1_assets.core.artifact import Check, Finding, Looked
 
 
 def _enough_rated(looked: Looked) -> Finding:
@@ -48,6 +48,8 @@ def broken_prefixes(labels: pl.DataFrame) -> int:
 
 
 BATCHES = (Check("enough_rated", "Enough of the selection has come back rated to go on.", _enough_rated),)
+
+
 LABELS = (
     Check("not_empty", "There is something to learn from.", _not_empty),
     Check(

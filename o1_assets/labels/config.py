@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from o1_assets.artifact import StageConfig
+from o1_assets.core.artifact import StageConfig
 
 AnnotatorName = Literal["oracle", "human", "monte_carlo"]
 

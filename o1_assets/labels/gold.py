@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from o1_assets.labels.annotator import rate_selection
-from o1_assets.labels.batch import PEOPLE
+from o1_assets.labels.annotators.annotator import rate_selection
+from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import QualityConfig
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.oracle import Oracle
+from o1_assets.labels.inbox.batch import PEOPLE
+from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.protocol import Protocol
-from o1_assets.labels.quality import GOLD
 from o1_assets.labels.selection import Selection
 
+GOLD: dict[str, Any] = {
+    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8,
+}  # fmt: skip
+
+
 GOLD_FILE = "gold.parquet"
+
+
 LARGEST_SHARE = 0.1
 """Of a round's solutions: gold is not to cost a small round its labels."""
 

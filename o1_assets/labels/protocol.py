@@ -15,11 +15,40 @@ Lightman et al. 2023, section 2.4 (phases 1 and 2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from o1_assets.labels.violation import Violation
+# What is wrong with a line of a batch, said so that a program can sort it and a person can mend it.
+
+
+@dataclass(frozen=True)
+class Violation:
+    """rule: a stable name for programs; message: one sentence for people; line counts from 1 (0: the whole file).
+
+    file: which one of a folder; line is then the line in it.
+    """
+
+    rule: str
+    message: str
+    line: int = 0
+    solution: str | None = None
+    step: int | None = None
+    completion: int | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        where = [self.file] if self.file else []
+        where += [f"line {self.line}"] if self.line else []
+        where += [
+            f"{name} {at}"
+            for name in ("solution", "step", "completion")
+            if (at := getattr(self, name)) is not None
+        ]
+        return f"{', '.join(where) or 'file'}: {self.message} [{self.rule}]"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 class Slot(NamedTuple):
@@ -41,6 +70,8 @@ def slots(step: int, start: int, stop: int) -> Sequence[Slot]:
 
 Shape = Sequence[int]
 """Completions of each step."""
+
+
 Ratings = Mapping[Slot, int | None]
 """A missing slot is not rated yet; None means that the labeller looked and was unsure."""
 
@@ -141,5 +172,9 @@ def _broken_rule(shape: Shape, ratings: Ratings, slot: Slot) -> tuple[str, str]:
 
 
 DENSE = Protocol("dense", first=Phase.EVERY, after_error=None)
+
+
 SPARSE = Protocol("sparse", first=Phase.OWN, after_error=Phase.ALTERNATIVES)
+
+
 PROTOCOLS: Mapping[str, Protocol] = {"dense": DENSE, "sparse": SPARSE}

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from o1_assets.core.settings import Settings
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.intake import SelectionCheck
+from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
-from o1_assets.materialize import MissingInput
 from o1_assets.profiles.load import ProfileError, load_profile
-from o1_assets.settings import Settings
-from o1_assets.store.store import ArtifactStore
+from o1_assets.store.store import ArtifactStore, MissingInput
 
 
 class RoundInputs(NamedTuple):

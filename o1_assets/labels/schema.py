@@ -18,9 +18,15 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 Rating = Literal[-1, 0, 1]
+
+
 FinishReason = Literal["solution", "found_error", "bad_problem", "give_up"]
+
+
 WITHDRAWN: tuple[FinishReason, ...] = ("bad_problem", "give_up")
 """How a labeller says that nothing of a solution's ratings counts."""
+
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from o1_assets.audit.walk import ancestry
-from o1_assets.labels.batch import RATINGS
-from o1_assets.labels.batch_tables import batch_sources
+from o1_assets.labels.inbox.batch import RATINGS
+from o1_assets.labels.inbox.round_tables import batch_sources
+from o1_assets.store.ancestry import ancestry
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 _LABELS = re.compile(r"(r\d\d)/labels", re.ASCII)
+
+
 _WHO = ["batch", "labeler"]
+
+
 COUNTS = {
     "round": pl.String, "version": pl.String, "batch": pl.String, "source": pl.String, "labeler": pl.String,
     "ratings": pl.Int64, "labels": pl.Int64, "positive": pl.Int64, "neutral": pl.Int64, "negative": pl.Int64,
@@ -26,6 +30,8 @@ COUNTS = {
 """A row for each labeller of a batch of a label table. version: of rNN/labels. ratings: what they rated in the
 batches that the table was made of. labels: rows of the table that name them; a rating that agrees with a newer one
 of somebody else's, was corrected, outvoted or left out is no label. A row of labels without a rating was written."""
+
+
 LINES = {
     "round": pl.String, "version": pl.String, "batch": pl.String, "line": pl.Int32, "labeler": pl.String,
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8, "text": pl.String,

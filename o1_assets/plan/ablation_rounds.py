@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.judge_config import SUBSETS_OF
-from o1_assets.ablations.kinds.config import KindsResultConfig
-from o1_assets.ablations.rounds.config import ArmConfig
-from o1_assets.ablations.rounds.result import RoundsResultConfig
-from o1_assets.ablations.versions.config import VersionsConfig
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.core.artifact import Artifact, Cost
+from o1_assets.experiments.error_kinds.config import KindsResultConfig
+from o1_assets.experiments.measure_config import SUBSETS_OF
+from o1_assets.experiments.rounds.config import ArmConfig
+from o1_assets.experiments.rounds.result import RoundsResultConfig
+from o1_assets.experiments.versions.config import VersionsConfig
 from o1_assets.plan import policy as policies
 from o1_assets.plan import reward
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known
 
 TABLES, VALUE_BYTES = 30_000.0, 2.0
+
+
 ALIKE = 0.55
 """Share of the sampled solutions that are left when none stands twice."""
 

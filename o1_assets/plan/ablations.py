@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.expert import ExpertConfig
-from o1_assets.ablations.judge import ResultConfig
-from o1_assets.ablations.two_curves.config import TwoCurvesConfig
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.experiments.compute_curves.config import TwoCurvesConfig
+from o1_assets.experiments.measure import ResultConfig
+from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known, rounds_of_rl
 
 BELIEVED = 0.3
 """Share of the different solutions of a problem that the reward models believe, which are kept (nano: 107 of 168
 problems' three searches each)."""
+
+
 MEASURES = 4
+
+
 TABLES, VALUE_BYTES = 16_000.0, 1.0
 
 

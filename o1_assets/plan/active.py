@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.active.config import ActiveArmConfig, ActiveResultConfig, ActiveSelectorConfig
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.core.artifact import Artifact, Cost
+from o1_assets.experiments.active_learning.config import (
+    ActiveArmConfig,
+    ActiveResultConfig,
+    ActiveSelectorConfig,
+)
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known
 from o1_assets.plan.labels import rated_of_one
@@ -11,8 +15,12 @@ from o1_assets.reward.config import PRMConfig
 
 SCORE_BYTES = 40.0
 """A row of scores: an id and four numbers."""
+
+
 MEASURES, VALUE_BYTES = 6, 1.0
 """Best of 2, 4, ... 64 of each problem."""
+
+
 TABLE = 16_000.0
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from o1_assets.artifact import Artifact, StageConfig
 from o1_assets.base.config import BaseConfig
+from o1_assets.core.artifact import Artifact, StageConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 

@@ -10,6 +10,8 @@ from o1_assets.plan.plan import stage_of
 
 WITHIN = 1.5
 """A stage's estimate is good if it is off by less than this factor, either way."""
+
+
 QUANTITIES = {
     "tokens generated": lambda one: one.cost.tokens_generated,
     "tokens scored": lambda one: one.cost.tokens_scored,

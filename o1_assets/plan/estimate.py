@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from o1_assets.artifact import Cost
+from o1_assets.core.artifact import Cost
 
 
 @dataclass(frozen=True)

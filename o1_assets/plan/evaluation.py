@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known, rounds_of_rl

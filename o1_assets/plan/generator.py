@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known

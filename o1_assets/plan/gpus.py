@@ -20,6 +20,8 @@ class Gpu:
 
 
 _T, _GB = 1e12, 1e9
+
+
 GPUS = {
     gpu.name: gpu
     for gpu in (

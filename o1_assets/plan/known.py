@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from o1_assets.artifact import Artifact, Cost, StageConfig
-from o1_assets.flops import flops_generate, flops_score, flops_train
+from o1_assets.core.artifact import Artifact, Cost, StageConfig
+from o1_assets.core.flops import flops_generate, flops_score, flops_train
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.shape import Shape
 from o1_assets.plan.typical import Typical
@@ -62,7 +62,7 @@ class Known:
 
         A row has room for two of the longest solutions; what begins another row repeats the prompt.
         """
-        from o1_assets.reward.score import ROW_TOKENS
+        from o1_assets.reward.tree import ROW_TOKENS
 
         each = min(self.typical.solution_tokens, longest)
         once = prompt + each * samples ** self.typical.novelty(rounds_of_rl)
@@ -87,6 +87,8 @@ class Known:
 
 NARROW = 0.35
 """Of what one sample holds, what is new in a tree of as many tokens; grows with the fourth root of the tokens."""
+
+
 PLOT = 12_000.0
 """Bytes of a PNG."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.core.artifact import Artifact, Cost
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig
-from o1_assets.labels.source import ImportedConfig
+from o1_assets.labels.prm800k.source import ImportedConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 
@@ -43,7 +43,11 @@ def published(artifact: Artifact, config: ImportedConfig, known: Known) -> Estim
 
 
 PUBLISHED_SOLUTIONS, PUBLISHED_LABELS = 75_000, 800_000
+
+
 PHASE_1_SHARE, PHASE_2_ROUNDS = 0.05, 10
+
+
 PUBLISHED_ALTERNATIVES = 0.25
 """Share of PRM800K's labels that are of alternatives. An assumption."""
 

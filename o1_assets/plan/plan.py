@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from string import digits
 
-from o1_assets.ablations.declare import PART
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.settings import Settings
+from o1_assets.experiments.experiment import PART
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.gpus import PlanError
@@ -16,7 +17,6 @@ from o1_assets.plan.shape import Shape, shape_from
 from o1_assets.plan.stages import estimator_of
 from o1_assets.plan.typical import Typical, typical_of
 from o1_assets.profiles.profile import Profile
-from o1_assets.settings import Settings
 
 
 @dataclass(frozen=True)

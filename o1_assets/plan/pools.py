@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.pools.config import OodConfig, PoolConfig
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.experiments.pools.config import OodConfig, PoolConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 from o1_assets.plan.problems import TABLE
@@ -11,6 +11,8 @@ from o1_assets.plan.sampling import solutions_bytes
 
 LONGER = 1.15
 """Tokens of a solution out of distribution, against others (nano's three kinds, measured)."""
+
+
 SCORE_BYTES = 2.0
 """Of a score in a pool's table; equal solutions have equal ones."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.core.artifact import Artifact, Cost
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import Known
 from o1_assets.plan.labels import rated_of_one
-from o1_assets.qvalue.config import QValueConfig
-from o1_assets.qvalue.material import ROW_TOKENS
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
+from o1_assets.search.q_value.config import QValueConfig
+from o1_assets.search.q_value.material import ROW_TOKENS
 
 
 def prm(artifact: Artifact, config: PRMConfig, known: Known) -> Estimate:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
-from o1_assets.ablations.chains.result import ChainsResultConfig
-from o1_assets.ablations.judge import ResultConfig
-from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
-from o1_assets.ablations.rl.result import CHARTS, RLResultConfig
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.experiments.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.experiments.chains.result import ChainsResultConfig
+from o1_assets.experiments.measure import ResultConfig
+from o1_assets.experiments.rewards.config import RLArmConfig, UntrainedConfig
+from o1_assets.experiments.rewards.result import CHARTS, RLResultConfig
 from o1_assets.plan import ablations, generator, policy
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known
@@ -15,6 +15,8 @@ from o1_assets.plan.problems import TABLE
 
 POINT_BYTES = 60.0
 """Of a row of watched.parquet."""
+
+
 WRITTEN_REPEATS = 0.1
 """Bytes that a solution takes in a column where it stands many times, as a share of those it has alone."""
 

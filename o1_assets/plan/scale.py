@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from o1_assets.ablations.scale.config import Shape as Sized
-from o1_assets.ablations.scale.judge import SELECTORS, JudgedConfig
-from o1_assets.ablations.scale.result import ScaleResultConfig
-from o1_assets.ablations.scale.stages import (
+from o1_assets.core.artifact import Artifact
+from o1_assets.experiments.model_size.config import Shape as Sized
+from o1_assets.experiments.model_size.measure import SELECTORS, JudgedConfig
+from o1_assets.experiments.model_size.result import ScaleResultConfig
+from o1_assets.experiments.variants import (
     SizedBaseConfig,
     SizedGeneratorConfig,
     SizedORMConfig,
     SizedPRMConfig,
 )
-from o1_assets.artifact import Artifact
 from o1_assets.plan import base, generator, reward
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known

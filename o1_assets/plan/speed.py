@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
 from o1_assets.plan.gpus import PlanError, gpu_of
 from o1_assets.plan.used import used
 from o1_assets.store.store import ArtifactStore

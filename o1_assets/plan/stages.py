@@ -5,34 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from o1_assets.ablations.active.config import ActiveArmConfig, ActiveResultConfig, ActiveSelectorConfig
-from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
-from o1_assets.ablations.chains.result import ChainsResultConfig
-from o1_assets.ablations.expert import ExpertConfig
-from o1_assets.ablations.judge import ResultConfig
-from o1_assets.ablations.kinds.config import KindsResultConfig
-from o1_assets.ablations.pools.config import OodConfig, PoolConfig
-from o1_assets.ablations.rl.config import RLArmConfig, UntrainedConfig
-from o1_assets.ablations.rl.result import RLResultConfig
-from o1_assets.ablations.rounds.config import ArmConfig
-from o1_assets.ablations.rounds.result import RoundsResultConfig
-from o1_assets.ablations.scale.judge import JudgedConfig
-from o1_assets.ablations.scale.result import ScaleResultConfig
-from o1_assets.ablations.scale.stages import (
+from o1_assets.base.config import BaseConfig
+from o1_assets.core.artifact import Artifact, StageConfig
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.experiments.active_learning.config import (
+    ActiveArmConfig,
+    ActiveResultConfig,
+    ActiveSelectorConfig,
+)
+from o1_assets.experiments.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.experiments.chains.result import ChainsResultConfig
+from o1_assets.experiments.compute_curves.config import TwoCurvesConfig
+from o1_assets.experiments.error_kinds.config import KindsResultConfig
+from o1_assets.experiments.measure import ResultConfig
+from o1_assets.experiments.model_size.measure import JudgedConfig
+from o1_assets.experiments.model_size.result import ScaleResultConfig
+from o1_assets.experiments.pools.config import OodConfig, PoolConfig
+from o1_assets.experiments.rewards.config import RLArmConfig, UntrainedConfig
+from o1_assets.experiments.rewards.result import RLResultConfig
+from o1_assets.experiments.rounds.config import ArmConfig
+from o1_assets.experiments.rounds.result import RoundsResultConfig
+from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig
+from o1_assets.experiments.variants import (
     SizedBaseConfig,
     SizedGeneratorConfig,
     SizedORMConfig,
     SizedPRMConfig,
 )
-from o1_assets.ablations.two_curves.config import TwoCurvesConfig
-from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
-from o1_assets.ablations.versions.config import VersionsConfig
-from o1_assets.artifact import Artifact, StageConfig
-from o1_assets.base.config import BaseConfig
-from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.experiments.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.experiments.versions.config import VersionsConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
-from o1_assets.labels.source import ImportedConfig
+from o1_assets.labels.prm800k.source import ImportedConfig
 from o1_assets.plan import (
     ablation_rounds,
     ablations,
@@ -56,12 +61,12 @@ from o1_assets.plan.known import Known
 from o1_assets.plan.shape import shape_from
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
-from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
-from o1_assets.thinking.config import ThinkingConfig
+from o1_assets.search.q_value.config import QValueConfig
 
 Estimator = Callable[[Artifact, Any, Known], Estimate]
+
 
 ESTIMATORS: dict[type[StageConfig], Estimator] = {
     ProblemsConfig: problems.problems,

@@ -5,23 +5,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.evaluation.thinking.measure import TREES
+from o1_assets.evaluation.thinking.points import FEWEST, SAMPLED
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known, rounds_of_rl
 from o1_assets.search.vote import Chains
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.thinking.measure import TREES
-from o1_assets.thinking.points import FEWEST, SAMPLED
 
 BASE, THINKERS = "base", ("generator", "policy")
+
+
 ANSWER = 0.5
 """Of a step's tokens: an answer that is asked for, its first word being given."""
+
+
 DOUBT = 0.5
 """Of a solution's tokens: what follows a "wait", on average (nano: 14 of 29 tokens of GPT*, 13 of 26 of baby-o1)."""
+
+
 OVERDRAWN = 2.5
 """Steps that a tree search is over its budget when it looks at it again."""
+
+
 SHARES = {"adaptive": 0.5}
 """Of the budget, where a strategy stops when it is sure (nano, 1,024 tokens: 527 of GPT*, 548 of baby-o1)."""
+
+
 TABLES, POINT_BYTES = 14_000.0, 3.0
 """Bytes of the five tables but for their rows' values by problem, and of one of these."""
 

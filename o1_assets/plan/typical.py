@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationError
 
-from o1_assets.artifact import StageConfig
 from o1_assets.base.config import BaseConfig, CorpusConfig
+from o1_assets.core.artifact import StageConfig
 from o1_assets.plan.gpus import PlanError
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.profiles.profile import Profile
@@ -94,6 +94,8 @@ GRADE_SCHOOL = Typical(
     seconds_a_rating=16,
     bytes_a_token=6,
 )
+
+
 COMPETITION = Typical(
     source="assumed for MATH: solutions of 450 tokens in 12 steps; " + _RATING_OF_MATH,
     question_tokens=75,

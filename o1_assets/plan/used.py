@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.core.artifact import Artifact, Cost
 from o1_assets.plan.estimate import Estimate
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
-from o1_assets.artifact import Artifact, Cost
+from o1_assets.core.artifact import Artifact, Cost
+from o1_assets.experiments.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.known import PLOT, Known
 from o1_assets.plan.labels import rated_of_one
@@ -11,10 +11,18 @@ from o1_assets.plan.pools import SCORE_BYTES
 from o1_assets.reward.config import PRMConfig
 
 CHARTS = 5
+
+
 TABLES = 40_000.0
+
+
 CURVES = 40
 """Selectors times N, on a pool and seed: each row has a value a problem."""
+
+
 VALUE_BYTES = 2.0
+
+
 PRM_COLUMNS = 4
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from o1_assets.evaluation.plots import BLUE, ORANGE, Axis, Series, save_png
+from o1_assets.core.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.policy.rollouts import Rollout
 from o1_assets.reward.aggregate import solution_score
 
 Curve = dict[str, float]
+
 
 PLOTS = {
     "reward": ("Reward models on the policy's samples", "mean score", ("prm_score", "orm_score")),

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from trl import GRPOTrainer
 
-from o1_assets.parallel import backward
+from o1_assets.core.parallel import backward
+from o1_assets.engine.training.processes import processes
 from o1_assets.policy.rollouts import Rollout
-from o1_assets.training.processes import processes
 
 Groups = Callable[[list[str], int], list[list[Rollout]]]
 """(prompts, number of the update) -> for each prompt its scored group."""

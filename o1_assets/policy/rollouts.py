@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from o1_assets.artifact import Cost
-from o1_assets.engine.interface import Engine, SamplingParams
+from o1_assets.core.artifact import Cost
+from o1_assets.core.engine import Engine, SamplingParams
+from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import step_ends
 from o1_assets.policy.advantages import Floats, minimum_advantages, outcome_advantages, process_advantages
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.policy.rewards import RewardModels, outcome_reward, process_rewards, step_rewards
+from o1_assets.policy.rewards import outcome_reward, process_rewards, step_rewards
+from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import Thinker, search
-from o1_assets.seeds import derive_seed
 
 
 @dataclass

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.flops import flops_generate, flops_train
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.flops import flops_generate, flops_train
+from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout
 from o1_assets.problems.answers import extract_answer
-from o1_assets.seeds import derive_seed
-from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from o1_assets.policy.rewards import RewardModels
+    from o1_assets.reward.interface import RewardModels
 
 
 def make_policy(task: Task, config: PolicyConfig) -> Outcome:
@@ -32,8 +32,8 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
     """
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+    from o1_assets.engine.training.tuning import finish, prepare
     from o1_assets.reward.score import load_scorer
-    from o1_assets.training.tuning import finish, prepare
 
     model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
     prepare(model, config.tuning, derive_seed(task.seed, "lora"))
@@ -95,12 +95,12 @@ def train_policy(
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
 
+    from o1_assets.core.parallel import workers
+    from o1_assets.engine.training.processes import flat, gathered, one_device, processes, rank
+    from o1_assets.engine.training.trainer import KeepState
+    from o1_assets.engine.training.tuning import pieces
     from o1_assets.engine.transformers_engine import TransformersEngine
-    from o1_assets.parallel import workers
     from o1_assets.policy.grpo import ProcessGRPOTrainer
-    from o1_assets.training.processes import flat, gathered, one_device, processes, rank
-    from o1_assets.training.trainer import KeepState
-    from o1_assets.training.tuning import pieces
 
     rows = [
         {"prompt": config.prompt_template.replace("{question}", problem["question"])} for problem in problems
@@ -168,7 +168,7 @@ def train_policy(
 
 def _spent(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     """Tokens generated, and what scoring cost, by all processes of the training together."""
-    from o1_assets.training.processes import gathered
+    from o1_assets.engine.training.processes import gathered
 
     parts = gathered((collector.tokens_generated, collector.scored_before + scored))
     return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
@@ -176,7 +176,7 @@ def _spent(collector: Collector, scored: Cost) -> tuple[int, Cost]:
 
 def _problems_here(config: PolicyConfig) -> int:
     """This process's share of an update."""
-    from o1_assets.training.processes import share
+    from o1_assets.engine.training.processes import share
 
     return share(config.problems_per_update, "policy.problems_per_update")
 
@@ -186,8 +186,8 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
     import torch
     from trl import GRPOConfig
 
-    from o1_assets.training.processes import shared_arguments
-    from o1_assets.training.tuning import trainer_arguments
+    from o1_assets.engine.training.processes import shared_arguments
+    from o1_assets.engine.training.tuning import trainer_arguments
 
     return GRPOConfig(
         output_dir=str(scratch),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.artifact import Artifact, Check, Compute
+from o1_assets.core.artifact import Artifact, Check, Compute
 from o1_assets.problems import checks as expected
 from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import make_test, make_train

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.artifact import Check, Finding, Looked
+from o1_assets.core.artifact import Check, Finding, Looked
 
 TRAIN = "problems/train"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from o1_assets.problems.canonical import canonical, flat_expression
-from o1_assets.problems.sources import ProblemError, RawProblem, in_seeded_order
+from o1_assets.problems.problem import ProblemError, RawProblem, in_seeded_order
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from o1_assets.problems.numbers import same_number
 LONGEST_ANSWER = 2_000
 """Characters. No problem's answer is longer; what is longer is not graded but wrong."""
 
+
 _EXACT = """
     acre aiw arc_1d base_conversion basic_arithmetic bf binary_alternation caesar_cipher count_bits
     count_primes course_schedule gcd isomorphic_strings largest_island lcm leg_counting letter_counting
@@ -26,10 +27,14 @@ _EXACT = """
     rotate_matrix rotten_oranges simple_equations simple_geometry string_manipulation string_splitting
     string_synthesis syllogism word_sequence_reversal
 """
+
+
 EXACT_GENERATORS = frozenset(_EXACT.split())
 """Generators whose scorer gives full marks to the stored answer's very text and to nothing else."""
 
+
 _WORD = re.compile(r"(?<![\\A-Za-z])(?!(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|frac|text|inf)\b)[A-Za-z]{3,}")
+
 
 _NO_FORMULA = re.compile(r'boxed|\$|__|["`;]|\\$|[0-9]\s+[0-9]+(?![0-9]|\s*/)')
 

@@ -17,8 +17,10 @@ from typing import Any
 SECONDS = 3.0
 """CPU time for one answer; the common ones take a few milliseconds."""
 
+
 PATIENCE = 60.0
 """Seconds on the wall clock until a process that says nothing, though it is out of CPU time, is given up."""
+
 
 START_PATIENCE = 300.0
 """The same while it starts, which on a loaded machine takes long."""
@@ -109,6 +111,8 @@ def _line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
 
 
 _readers = {kind: Reader(kind) for kind in ("math", "reasoning_gym")}
+
+
 for _reader in _readers.values():
     atexit.register(_reader.close)
 

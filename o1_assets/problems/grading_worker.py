@@ -20,13 +20,16 @@ from o1_assets.problems.plain_expression import is_plain_expression
 if TYPE_CHECKING:
     from reasoning_gym.dataset import ProceduralDataset
 
+
 MEMORY = 3 * 2**30
 """Bytes of address space: 9**9**9**9 has to fail here, not take the machine down."""
+
 
 PARSED = frozenset(
     {"countdown", "intermediate_integration", "polynomial_multiplication", "puzzle24", "simple_integration"}
 )
 """Generators whose scorer hands the answer to sympy.parse_expr, which evaluates it as Python."""
+
 
 EVALUATED = frozenset({"binary_matrix", "n_queens", "spiral_matrix", "string_insertion"})
 """Generators whose scorer evaluates the answer as Python, only to give part of the marks for a list."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from o1_assets.problems.canonical import canonical
 from o1_assets.problems.config import Gsm8kSource
 from o1_assets.problems.file_source import Row, read_rows
-from o1_assets.problems.sources import ProblemError, RawProblem, in_seeded_order
+from o1_assets.problems.problem import ProblemError, RawProblem, in_seeded_order
 
 
 class Gsm8kProblems:

@@ -10,9 +10,11 @@ from o1_assets.problems.answers import BOXED, extract_answer
 from o1_assets.problems.canonical import canonical
 from o1_assets.problems.config import MathSource
 from o1_assets.problems.file_source import Row, read_rows
-from o1_assets.problems.sources import ProblemError, RawProblem, in_seeded_order
+from o1_assets.problems.problem import ProblemError, RawProblem, in_seeded_order
 
 ALL, TEST = "EleutherAI/hendrycks_math", "HuggingFaceH4/MATH-500"
+
+
 SUBJECTS = (
     "algebra", "counting_and_probability", "geometry", "intermediate_algebra", "number_theory", "prealgebra",
     "precalculus",

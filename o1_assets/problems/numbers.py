@@ -6,7 +6,11 @@ import re
 from fractions import Fraction
 
 _DECIMAL = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
+
+
 _NUMBER = re.compile(rf"(?P<decimal>{_DECIMAL})|(?P<ratio>[+-]?[0-9]+)\s*/\s*(?P<below>[0-9]+)")
+
+
 _LONGEST = 100
 
 

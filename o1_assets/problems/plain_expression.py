@@ -5,9 +5,17 @@ from __future__ import annotations
 import ast
 
 _NAMES = "sin cos tan cot sec csc asin acos atan sinh cosh tanh exp log ln sqrt Abs"
+
+
 _CALLS = frozenset(_NAMES.split())
+
+
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub)
+
+
 _LONGEST = 500
+
+
 _LARGEST_EXPONENT = 1_000
 
 

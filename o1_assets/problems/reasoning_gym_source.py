@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.problems.canonical import arithmetic, canonical, flat_expression
 from o1_assets.problems.config import Generator, ReasoningGymSource
 from o1_assets.problems.draw_worker import draw
-from o1_assets.problems.sources import ProblemError, RawProblem
+from o1_assets.problems.problem import ProblemError, RawProblem
 
 if TYPE_CHECKING:
     from reasoning_gym.dataset import ProceduralDataset
 
+
 CHUNK = 500
 """Draws from one dataset object. Some generators prepare all their items at once, so it cannot be endless."""
+
+
 ELSEWHERE = 50
 """Draws from one process that is started for them; it draws all of them before the first is used."""
+
 
 _BOOKKEEPING = {"source_dataset", "source_index", "difficulty"}
 
@@ -47,12 +51,18 @@ _CONTENT: dict[str, Callable[[dict[str, Any]], str]] = {
     "simple_equations": _fields("equation"),
     "simple_integration": _fields("integrand", "variable"),
 }
+
+
 _ARITHMETIC = {"basic_arithmetic", "chain_sum", "decimal_chain_sum", "products"}
+
+
 _HASHED = {
     "codeio", "composite", "intermediate_integration", "isomorphic_strings", "knight_swap",
     "polynomial_multiplication", "ransom_note", "word_ladder",
 }  # fmt: skip
 """Their problems depend on Python's hash seed, so they are drawn in a process where it is fixed."""
+
+
 _REFUSED = {"time_intervals": "its problems depend on the present date"}
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from o1_assets.artifact import Outcome, Task
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.problems.canonical import flat_expression, problem_id, side
 from o1_assets.problems.config import ArithmeticFilter, ProblemsConfig
 from o1_assets.problems.expression import Expression
 from o1_assets.problems.grading import grade
-from o1_assets.problems.sources import ProblemError, RawProblem, Source, open_source
+from o1_assets.problems.problem import ProblemError, RawProblem, Source
+from o1_assets.problems.sources import open_source
 
 SCHEMA = {
     "problem_id": pl.String,

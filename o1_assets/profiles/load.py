@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from o1_assets.profiles.profile import Profile
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
+
+
 _NEXT = re.compile(rf"\s+(?={_NAME.pattern}=)")
 
 

@@ -7,28 +7,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from o1_assets.ablations.config import AblationsConfig
-from o1_assets.ablations.judge_config import JudgeConfig
-from o1_assets.ablations.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.base.config import BaseConfig, CorpusConfig
+from o1_assets.engine.training.config import TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.experiments.config import AblationsConfig
+from o1_assets.experiments.measure_config import JudgeConfig
+from o1_assets.experiments.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.nano import ARITHMETIC
 from o1_assets.profiles.profile import Profile
-from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.training.config import TuningConfig
+from o1_assets.search.q_value.config import QValueConfig
 
 MIN_TERMS, MAX_TERMS = 6, 10
+
+
 MAX_TOKENS = 160
+
+
 MAX_STEPS = 24
+
+
 STEP_TOKENS = 16
+
+
 BFLOAT16 = TuningConfig(autocast=True)
+
+
 BASE = BaseConfig(
     corpus=CorpusConfig(
         solutions=800_000, max_terms=MAX_TERMS, misconception_scale=1.0, max_factor=9, max_value=300
@@ -43,6 +53,8 @@ BASE = BaseConfig(
     warmup=100,
     autocast=True,
 )
+
+
 REWARDS: dict[str, Any] = {
     "probability_feature": False,
     "batch_size": 32,
@@ -51,6 +63,7 @@ REWARDS: dict[str, Any] = {
     "score_tokens": 16_384,
     "tuning": BFLOAT16,
 }
+
 
 MICRO = Profile(
     name="micro",

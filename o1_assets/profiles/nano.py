@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from o1_assets.ablations.config import AblationsConfig
-from o1_assets.ablations.judge_config import JudgeConfig
-from o1_assets.ablations.rl.config import RLConfig
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.experiments.config import AblationsConfig
+from o1_assets.experiments.measure_config import JudgeConfig
+from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.problems.config import (
-    ArithmeticFilter,
-    Generator,
-    ProblemsConfig,
-    ReasoningGymSource,
-    uniform,
-)
+from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.profile import Profile
-from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
-from o1_assets.thinking.config import ThinkingConfig
+from o1_assets.search.q_value.config import QValueConfig
 
 MAX_TOKENS = 64
+
+
 MIN_TERMS, MAX_TERMS = 3, 5
+
+
 BASE = BaseConfig(corpus=CorpusConfig(misconception_scale=1.5, max_factor=4, max_value=60))
+
+
 ARITHMETIC = {
     "min_terms": MIN_TERMS,
     "max_terms": MAX_TERMS,
@@ -36,6 +36,7 @@ ARITHMETIC = {
     "allow_negation": False,
     "format_style": "natural",
 }
+
 
 NANO = Profile(
     name="nano",

@@ -15,8 +15,9 @@ from o1_assets.engine.available import EngineMissing, require_engine
 from o1_assets.problems.config import Gsm8kSource, MathSource
 
 if TYPE_CHECKING:
+    from o1_assets.core.settings import Settings
     from o1_assets.profiles.profile import Profile
-    from o1_assets.settings import Settings
+
 
 HUB_SECONDS = 5.0
 
@@ -142,3 +143,23 @@ def _at_hand(repo: str, revision: str, kind: str) -> bool:
     except Exception:  # whatever the network or the Hub's client comes up with: it cannot be had
         return False
     return True
+
+
+# Packages that only some settings need: a missing one is said in one sentence before any work starts.
+
+EXTRAS = {"ray": ("dagster_ray", "ray"), "k8s": ("dagster_k8s",), "postgres": ("dagster_postgres",)}
+"""Extra of this project -> modules that it brings."""
+
+
+class MissingExtra(Exception):
+    """A setting needs a package that is not installed."""
+
+
+def require(name: str, setting: str = "") -> None:
+    """name: of an extra; anything else needs none. setting: what asks for it. Raises MissingExtra."""
+    missing = [module for module in EXTRAS.get(name, ()) if find_spec(module) is None]
+    if missing:
+        raise MissingExtra(
+            f"{setting or f'executor={name}'} needs the package {missing[0].replace('_', '-')}, which is not "
+            f'installed: pip install "o1-assets[{name}]"; executor=local and SQLite work without it'
+        )

@@ -7,10 +7,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from o1_assets.ablations.config import AblationsConfig
-from o1_assets.artifact import StageConfig
 from o1_assets.base.pretrained_config import AnyBase
+from o1_assets.core.artifact import StageConfig
+from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.experiments.config import AblationsConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import (
     AnnotatorName,
@@ -20,16 +23,13 @@ from o1_assets.labels.config import (
     OracleConfig,
     QualityConfig,
 )
-from o1_assets.labels.source import LabelSource
+from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.profiles.resources import Classes, ClassName, ExecutorName
-from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
-from o1_assets.seeds import derive_seed
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.training.tuning import pieces
+from o1_assets.search.q_value.config import QValueConfig
 
 
 class Profile(StageConfig):

@@ -8,33 +8,46 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from o1_assets.base.pretrained_config import HubBase
+from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
-from o1_assets.labels.source import LabelSource
+from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import MathSource, ProblemsConfig
 from o1_assets.profiles.profile import Profile
-from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.training.config import LoraConfig, TuningConfig
+from o1_assets.search.q_value.config import QValueConfig
 
 Size = Literal["1.5B", "7B"]
+
+
 Tuning = Literal["lora", "full"]
 
+
 MAX_TOKENS = 1024
+
+
 STEP_TOKENS = 256
+
+
 ANSWER = "\\boxed"
+
+
 PROMPT = (
     "<|im_start|>system\nPlease reason step by step, with a blank line between steps, and put your final answer "
     "within \\boxed{}.<|im_end|>\n<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
 )
+
+
 REVISIONS = {
     "1.5B": "4a83ca6e4526a4f2da3aa259ec36c259f66b2ab2",
     "7B": "b101308fe89651ea5ce025f25317fea6fc07e96e",
 }
+
+
 MICRO_BATCH = {"1.5B": 8, "7B": 2}
 
 

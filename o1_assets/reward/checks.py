@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from o1_assets.artifact import Check, Finding, Looked
+from o1_assets.core.artifact import Check, Finding, Looked
 
 CHANCE = 0.5
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from o1_assets.artifact import StageConfig
-from o1_assets.training.config import TuningConfig
+from o1_assets.core.artifact import StageConfig
+from o1_assets.engine.training.config import TuningConfig
 
 
 class RewardModelConfig(StageConfig):

@@ -22,6 +22,7 @@ from o1_assets.reward.tree import Row, StepSequence, pack
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+
 IGNORED = -100
 
 

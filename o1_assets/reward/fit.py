@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from o1_assets.parallel import backward, workers
+from o1_assets.core.parallel import backward, workers
+from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.processes import one_device, processes, share, shared_arguments, summed
+from o1_assets.engine.training.trainer import KeepState
+from o1_assets.engine.training.tuning import pieces, trainer_arguments
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.model import RewardModel
 from o1_assets.reward.optimizer import MuonAdamW
 from o1_assets.reward.predict import stack
 from o1_assets.reward.tree import Row, collate
-from o1_assets.training.checkpoint import Checkpoints
-from o1_assets.training.processes import one_device, processes, share, shared_arguments, summed
-from o1_assets.training.trainer import KeepState
-from o1_assets.training.tuning import pieces, trainer_arguments
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
 """A row, the class of each of its tokens (-100: none) or the chance of the second of two classes (NaN: none), the
 probability feature of each."""
+
 
 LOG_EVERY = 10
 

@@ -16,10 +16,14 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
-from o1_assets.training.config import Precision
+from o1_assets.engine.training.config import Precision
 
 FEATURE_FILE = "probability_feature.safetensors"
+
+
 PRM_CLASSES = ("negative", "neutral", "positive")
+
+
 ORM_CLASSES = ("wrong", "right")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from o1_assets.parallel import map_batches
+from o1_assets.core.parallel import map_batches
 from o1_assets.reward.features import place, token_logprobs
 from o1_assets.reward.tree import Row, StepSequence, batches, collate, on_device_of
 

@@ -6,34 +6,28 @@ prompt and common steps, equal completions are computed once, and the PRM and th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.artifact import Cost
-from o1_assets.flops import flops_score, non_embedding_parameters
+from o1_assets.core.artifact import Cost
+from o1_assets.core.flops import flops_score, non_embedding_parameters
+from o1_assets.reward.aggregate import right_probabilities
+from o1_assets.reward.config import RewardModelConfig
+from o1_assets.reward.dataset import step_sequence
 from o1_assets.reward.predict import place_features, predict
-from o1_assets.reward.tree import StepSequence, pack
+from o1_assets.reward.tree import BATCH_TOKENS, Row, StepSequence, Tokens, pack, row_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from o1_assets.reward.incremental import TreeScorer
     from o1_assets.reward.model import RewardModel
-
-BATCH_TOKENS = 2048
-ROW_TOKENS = 192
-"""Length of a row of short sequences: attention is quadratic in it, sharing grows with it."""
-
-Tokens = Sequence[Sequence[int]]
-
-
-def row_tokens(sequences: Sequence[StepSequence]) -> int:
-    """Room for two of the longest, so that long solutions share their prompt too."""
-    return max(ROW_TOKENS, 2 * max((len(s.tokens) for s in sequences), default=0))
 
 
 class Scorer:
@@ -171,3 +165,98 @@ def open_generator(path: Path) -> PreTrainedModel:
 
 def _outcomes(classes: Sequence[NDArray[np.float64]]) -> list[float]:
     return [float(c[-1, 1]) if len(c) else 0.0 for c in classes]
+
+
+# Many solutions read at once: packed by shared prefixes, with the generator's log-probabilities, for any PRM.
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Made once, read by every PRM of an experiment. tokens: of all rows, what one reading costs."""
+
+    sequences: Sequence[StepSequence]
+    rows: Sequence[Row]
+    features: Sequence[NDArray[np.float32]] | None
+    batch_tokens: int
+
+    @classmethod
+    def of(
+        cls,
+        solutions: pl.DataFrame,
+        questions: Mapping[str, str],
+        tokenizer: PreTrainedTokenizerBase,
+        generator: PreTrainedModel,
+        config: RewardModelConfig,
+    ) -> Packed:
+        """solutions: problem_id, steps."""
+        sequences = [
+            step_sequence(tokenizer, config.prompt_template.replace("{question}", questions[problem]), steps)
+            for problem, steps in solutions.select("problem_id", "steps").iter_rows()
+        ]
+        rows = pack([s.tokens for s in sequences], row_tokens(sequences))
+        features = None
+        if config.probability_feature:
+            features = place_features(generator, rows, [sequences] * len(rows), config.score_tokens)
+        return cls(sequences, rows, features, config.score_tokens)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row) for row in self.rows)
+
+    def p_right(self, model: RewardModel) -> list[NDArray[np.float64]]:
+        """For each solution (steps,): P(step is right)."""
+        (found,) = predict([model], self.rows, self.features, self.batch_tokens)
+        values = [np.zeros(0)] * len(self.sequences)
+        for row, classes in zip(self.rows, found, strict=True):
+            for index, path in row.paths.items():
+                values[index] = right_probabilities(classes[path[list(self.sequences[index].ends)]])
+        return values
+
+
+# Many reward models read the same solutions: packed once, and the generator's log-probabilities computed once.
+
+CHUNK = 2000
+"""Solutions at a time, for memory; in the order of problems, so that samples share their prefixes."""
+
+
+def load_many(folders: Sequence[Path], generator: Path) -> Scorer:
+    """A scorer that holds them all; it counts, and `read_all` reads with it."""
+    first, *others = (load_scorer(folder, generator) for folder in folders)
+    models = [first.models[0], *(scorer.models[0] for scorer in others)]
+    reading = next((s.generator for s in (first, *others) if s.generator is not None), None)
+    return Scorer(models, reading, first.tokenizer)
+
+
+def read_all(
+    scorer: Scorer, prompts: Tokens, completions: Tokens, progress: Callable[[str], None] = lambda line: None
+) -> tuple[list[list[NDArray[np.float64]]], Cost]:
+    """Of each model, for each completion (steps, classes); and what it cost."""
+    before = scorer.cost()
+    found: list[list[NDArray[np.float64]]] = [[] for _ in scorer.models]
+    for start in range(0, len(prompts), CHUNK):
+        part = slice(start, start + CHUNK)
+        for of_model, read in zip(found, _read(scorer, prompts[part], completions[part]), strict=True):
+            of_model += read
+        progress(f"{len(scorer.models)} reward models have read {len(found[0])} of {len(prompts)} solutions")
+    after = scorer.cost()
+    return found, Cost(after.flops - before.flops, tokens_scored=after.tokens_scored - before.tokens_scored)
+
+
+def _read(scorer: Scorer, prompts: Tokens, completions: Tokens) -> list[list[NDArray[np.float64]]]:
+    sequences = [scorer.sequence(p, c) for p, c in zip(prompts, completions, strict=True)]
+    rows = pack([s.tokens for s in sequences], row_tokens(sequences))
+    tokens = sum(len(row) for row in rows)
+    features = None
+    if scorer.generator is not None and any(model.feature is not None for model in scorer.models):
+        features = place_features(scorer.generator, rows, [sequences] * len(rows), BATCH_TOKENS)
+        scorer.count(non_embedding_parameters(scorer.generator), tokens)
+    found = []
+    for model in scorer.models:
+        (of_rows,) = predict([model], rows, features, BATCH_TOKENS)
+        scorer.count(non_embedding_parameters(model.backbone), tokens)
+        of_solutions = [np.zeros((0, model.classes))] * len(sequences)
+        for row, classes in zip(rows, of_rows, strict=True):
+            for index, path in row.paths.items():
+                of_solutions[index] = classes[path[list(sequences[index].ends)]]
+        found.append(of_solutions)
+    return found

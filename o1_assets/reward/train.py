@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +11,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.flops import flops_score, flops_train, non_embedding_parameters
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.flops import flops_score, flops_train, non_embedding_parameters
+from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import IGNORED, Example, held_out, orm_examples, prm_examples, round_folders
 from o1_assets.reward.judge import classification_figures
+from o1_assets.reward.predict import place_features
 from o1_assets.reward.sampler import draw_order
 from o1_assets.reward.tree import Row
-from o1_assets.seeds import derive_seed
-from o1_assets.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from o1_assets.reward.model import RewardModel
 
 
@@ -75,9 +78,9 @@ def _train(
 ) -> Outcome:
     import torch
 
+    from o1_assets.engine.training.tuning import finish, prepare
     from o1_assets.reward.fit import fit
     from o1_assets.reward.model import save_reward_model, start_reward_model
-    from o1_assets.training.tuning import finish, prepare
 
     material, cost = _prepare(task, config, examples)
     judged = [i for i, e in enumerate(examples) if held_out(e.problem_id, config.holdout)]
@@ -176,7 +179,7 @@ def class_weights(counts: Sequence[int], balance: float) -> list[float]:
 
 
 def _plot(folder: Path, history: Sequence[tuple[int, float]]) -> None:
-    from o1_assets.evaluation.plots import Axis, Series, save_png
+    from o1_assets.core.plots import Axis, Series, save_png
 
     updates, losses = zip(*history, strict=True)
     save_png(
@@ -184,3 +187,69 @@ def _plot(folder: Path, history: Sequence[tuple[int, float]]) -> None:
         [Series("loss", updates, losses)],
         Axis("Reward model on its labels", "update", "loss on labelled steps", percent=False),
     )
+
+
+# One training of a PRM that is judged and then forgotten.
+
+
+def material(examples: list[Example], generator: PreTrainedModel, config: PRMConfig) -> Material:
+    """Examples as rows, with what the generator thought of their steps if the PRM reads that."""
+    trees = [example.row() for example in examples]
+    made = Material(examples, [row for row, _ in trees], [labels for _, labels in trees], None)
+    if config.probability_feature:
+        sequences = [example.sequences for example in examples]
+        made.features = place_features(generator, made.rows, sequences, config.score_tokens)
+    return made
+
+
+def together(parts: Sequence[Material]) -> Material:
+    """All examples, those of the first part first."""
+    features = [f for part in parts for f in part.features or ()]
+    return Material(
+        [e for part in parts for e in part.examples],
+        [r for part in parts for r in part.rows],
+        [own for part in parts for own in part.labels],
+        features or None,
+    )
+
+
+def train_prm(
+    init: Path,
+    learnt: Material,
+    config: PRMConfig,
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
+    unfinished: Path | None = None,
+) -> tuple[RewardModel, Cost]:
+    """As `reward.train.make_prm`, on all examples: what judges here are other problems altogether.
+
+    unfinished: where the state of a killed training is kept.
+    """
+    import torch
+
+    from o1_assets.engine.training.tuning import finish, prepare
+    from o1_assets.reward.fit import fit
+    from o1_assets.reward.model import PRM_CLASSES, start_reward_model
+
+    torch.manual_seed(derive_seed(seed, "head"))
+    edges = config.probability_edges if config.probability_feature else None
+    model = start_reward_model(init, PRM_CLASSES, edges, config.tuning.weights)
+    prepare(model.backbone, config.tuning, derive_seed(seed, "lora"), also=model.new_modules())
+    counts = class_counts(learnt.labels, len(PRM_CLASSES))
+    model.class_weights = torch.tensor(class_weights(counts, config.class_balance), dtype=torch.float32)
+    order = draw_order(
+        [example.round for example in learnt.examples], [len(row) for row in learnt.rows],
+        config.updates, config.batch_size, config.newest_share, derive_seed(seed, "order"),
+    )  # fmt: skip
+    features = learnt.features
+    items = [(learnt.rows[i], learnt.labels[i], features[i] if features else None) for i in order]
+    fit(model, items, config, derive_seed(seed, "fit"), progress, Checkpoints(unfinished, progress))
+    finish(model.backbone, config.tuning)
+    size, seen = non_embedding_parameters(model.backbone), learnt.tokens(order)
+    return model, Cost(flops_train(size, seen, config.tuning.lora is not None), tokens_trained=seen)
+
+
+def reading(model: PreTrainedModel, tokens: int) -> Cost:
+    """What it costs to score so many tokens."""
+    size = non_embedding_parameters(model)
+    return Cost(flops_score(size, tokens), tokens_scored=tokens)

@@ -123,3 +123,18 @@ def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[int]]:
         batch.append(index)
     if batch:
         yield batch
+
+
+BATCH_TOKENS = 2048
+
+
+ROW_TOKENS = 192
+"""Length of a row of short sequences: attention is quadratic in it, sharing grows with it."""
+
+
+Tokens = Sequence[Sequence[int]]
+
+
+def row_tokens(sequences: Sequence[StepSequence]) -> int:
+    """Room for two of the longest, so that long solutions share their prompt too."""
+    return max(ROW_TOKENS, 2 * max((len(s.tokens) for s in sequences), default=0))

@@ -12,6 +12,8 @@ from pathlib import Path
 import polars as pl
 
 UNIFORM, WRONG, REST = "uniform", "convincing_wrong", "convincing_rest"
+
+
 MEMORY_LIMIT = "2GB"
 """DuckDB spills to disk beyond it."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from o1_assets.artifact import StageConfig
+from o1_assets.core.artifact import StageConfig
 
 
 class SolutionsConfig(StageConfig):

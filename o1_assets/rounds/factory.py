@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.artifact import Artifact, Compute, StageConfig
+from o1_assets.core.artifact import Artifact, Compute, StageConfig
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels import checks as label_checks
-from o1_assets.labels.batches import batches_version, label_batches
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.source import ImportedConfig, imported_round, imported_selection
-from o1_assets.labels.table import make_labels
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import batches_version, label_batches
+from o1_assets.labels.label_table import make_labels
+from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.policy.train import make_policy
-from o1_assets.qvalue.train import make_q_value
 from o1_assets.reward import checks as reward_checks
 from o1_assets.reward.train import make_orm, make_prm
 from o1_assets.rounds.selection import make_selection
 from o1_assets.rounds.solutions import make_solutions
+from o1_assets.search.q_value.train import make_q_value
 
 if TYPE_CHECKING:
+    from o1_assets.core.settings import Settings
     from o1_assets.profiles.profile import Profile
-    from o1_assets.settings import Settings
+
 
 TABLE, MODEL = ("parquet", "polars"), ("pytorch", "huggingface")
 

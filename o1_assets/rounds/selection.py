@@ -13,14 +13,14 @@ from pathlib import Path
 
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.engine.interface import Engine, SamplingParams
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.engine import Engine, SamplingParams
+from o1_assets.core.flops import flops_generate
+from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.solutions import prompt_ids
 from o1_assets.engine.steps import step_ends
-from o1_assets.flops import flops_generate
 from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
-from o1_assets.seeds import derive_seed
 
 
 def make_selection(task: Task, config: SelectionConfig) -> Outcome:

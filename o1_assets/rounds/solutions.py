@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.engine import SamplingParams
+from o1_assets.core.flops import flops_generate
+from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
-from o1_assets.flops import flops_generate
 from o1_assets.rounds.config import SolutionsConfig
-from o1_assets.seeds import derive_seed
 
 
 def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:

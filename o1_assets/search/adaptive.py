@@ -13,6 +13,8 @@ from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import Chains
 
 MORE = Chains("best", samples=4)
+
+
 TREE = StepBeam(width=2, branch=4)
 
 

@@ -69,6 +69,8 @@ class Rollout:
 
 
 Request = Expand | Rollout
+
+
 Plan = Generator[list[Request], list[list[Node]], None]
 
 

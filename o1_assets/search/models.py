@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from o1_assets.materialize import MissingInput
+from o1_assets.store.store import MissingInput
 
 if TYPE_CHECKING:
-    from o1_assets.engine.interface import Engine
+    from o1_assets.core.engine import Engine
     from o1_assets.profiles.profile import Profile
     from o1_assets.search.run import Thinker
     from o1_assets.store.manifest import Manifest
     from o1_assets.store.store import ArtifactStore
+
 
 Reads = Literal["nothing", "prm", "q"]
 

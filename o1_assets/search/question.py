@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from o1_assets.base.config import CorpusConfig
     from o1_assets.profiles.profile import Profile
 
+
 USUAL = "What is 3 * 4 - 5?"
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from o1_assets.engine.interface import Engine, Sample, SamplingParams
+from o1_assets.core.engine import Engine, Sample, SamplingParams
+from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import step_ends
-from o1_assets.policy.rewards import PrefixScorer, StepScorer, Tokens
 from o1_assets.reward.aggregate import solution_score
+from o1_assets.reward.interface import PrefixScorer, StepScorer, Tokens
 from o1_assets.search.choice import best
 from o1_assets.search.interface import Budget, Expand, Found, Request, Rollout, Strategy
 from o1_assets.search.tree import Node, Tree
-from o1_assets.seeds import derive_seed
 
 REMEMBERED_TOKENS = 100_000
 """Problems are searched together as long as their trees, which the models remember, are no larger than this: some

@@ -12,7 +12,10 @@ from o1_assets.search.trace import Seen, Trace
 LINES = 50
 """Most steps shown of a tree; what is less interesting is counted instead."""
 
+
 MARKS = {"followed": " ", "gave up": "✗", "open": "·", "ended": "=", "cut": "…"}
+
+
 LEGEND = (
     "* of the answer   = a solution ends   · looked ahead, not followed   ✗ gave up   … cut off   "
     "<- went back to it"

@@ -11,15 +11,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import uuid
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from o1_assets.files import publish
-from o1_assets.scratch import scratch_name
+from o1_assets.core.files import publish
 from o1_assets.store.backend import Backend, StoreError
 from o1_assets.store.digest import TREE, folder_tree, tree_bytes, tree_digest
 from o1_assets.store.kinds import check_kinds
+
+if TYPE_CHECKING:
+    pass
+
+
+def scratch_name() -> str:
+    """A new name that says which process of which machine uses it."""
+    return f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}"
+
 
 _HEX = set("0123456789abcdef")
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from o1_assets.files import json_bytes
+from o1_assets.core.files import json_bytes
 from o1_assets.store.backend import StoreError
 from o1_assets.store.store import ArtifactStore
 

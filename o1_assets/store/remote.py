@@ -9,6 +9,8 @@ from typing import Any
 import fsspec
 
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az"})
+
+
 _CLIENTS = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "adlfs", "azure"})
 
 

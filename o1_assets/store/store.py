@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from o1_assets.files import json_bytes
+from o1_assets.core.files import json_bytes
 from o1_assets.store.backend import StoreError
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
@@ -29,7 +29,10 @@ from o1_assets.store.objects import Objects
 
 __all__ = ["ArtifactStore", "StoreError", "cache_key", "manifest_cache_key"]
 
+
 _KEY_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
+
+
 _VERSION_LETTERS = set("0123456789abcdefTZ.-")
 
 
@@ -229,3 +232,7 @@ def _checked(key: str) -> str:
             f"{key!r} is not an artifact key: lower-case letters, digits, _ - . in parts joined by /"
         )
     return key
+
+
+class MissingInput(Exception):
+    """An input has no version yet."""

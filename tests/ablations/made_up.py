@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from o1_assets.ablations.result import Chart, Claim, Result, Table, write_result
-from o1_assets.evaluation.plots import Axis, Series
+from o1_assets.core.plots import Axis, Series
+from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="

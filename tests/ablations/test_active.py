@@ -11,15 +11,21 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.active.arm import make_arm
-from o1_assets.ablations.active.assets import artifacts, policy_key
-from o1_assets.ablations.active.choose import choose, doubt, draw
-from o1_assets.ablations.active.judge import HeldOut
-from o1_assets.ablations.active.labels import examples, problems_of, sparse
-from o1_assets.ablations.active.result import make_result
-from o1_assets.ablations.active.slopes import compare, slope_weights
-from o1_assets.ablations.result import read_result
-from o1_assets.artifact import Artifact, Outcome, Task
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.evaluation.statistics import compare, slope_weights
+from o1_assets.experiments.active_learning.assets import artifacts, policy_key
+from o1_assets.experiments.active_learning.measure import (
+    HeldOut,
+    choose,
+    doubt,
+    draw,
+    examples,
+    make_arm,
+    problems_of,
+    sparse,
+)
+from o1_assets.experiments.active_learning.result import make_result
+from o1_assets.experiments.result import read_result
 from o1_assets.profiles.load import load_profile
 from tests.evaluation.conftest import Pupil
 

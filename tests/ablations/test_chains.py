@@ -8,23 +8,25 @@ from random import Random
 import polars as pl
 import pytest
 
-from o1_assets.ablations.chains.config import ChainSetConfig, ChainSftConfig
-from o1_assets.ablations.chains.sets import make_chain_set, repeated_to
-from o1_assets.ablations.rl.config import RLArmConfig
-from o1_assets.ablations.spent import read_cost
-from o1_assets.artifact import Task
 from o1_assets.base.config import CorpusConfig
+from o1_assets.core.artifact import Task
+from o1_assets.core.settings import Settings
+from o1_assets.experiments.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.experiments.chains.measure import make_chain_set, repeated_to
+from o1_assets.experiments.rewards.config import RLArmConfig
+from o1_assets.experiments.variants import read_cost
 from o1_assets.graph import build_graph
-from o1_assets.labels.arithmetic_judge import expression_of
+from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.train import draw_problems
 from o1_assets.problems.answers import extract_answer
 from o1_assets.problems.expression import OPERATION, apply
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from tests.evaluation.conftest import Pupil
 
 POLICY = PolicyConfig(updates=3, problems_per_update=2, group_size=4, max_tokens=64)
+
+
 BAD_TEACHER = CorpusConfig(misconception_scale=2.0, slip_rate=0.5, direct_rate=0.5, check_rate=0.3)
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.ablations import words
-from o1_assets.ablations.document import Finished, document, file_name, picture_files
-from o1_assets.ablations.result import Claim, is_result, read_result
-from o1_assets.cli.results import ResultsError, write_results
-from o1_assets.evaluation.report import render
-from o1_assets.evaluation.report.ablations import Ablation
-from o1_assets.settings import Settings
+from o1_assets.cli.report import ResultsError, write_results
+from o1_assets.core.settings import Settings
+from o1_assets.experiments import words
+from o1_assets.experiments.document import Finished, document, file_name, picture_files
+from o1_assets.experiments.result import Claim, is_result, read_result
+from o1_assets.report import render
+from o1_assets.report.experiments import Ablation
 from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
 from o1_assets.store.store import ArtifactStore
 from tests.ablations.made_up import PIXEL, write

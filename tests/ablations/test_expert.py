@@ -11,15 +11,22 @@ import pytest
 from safetensors.torch import load_file
 from torch.linalg import matrix_rank
 
-from o1_assets.ablations.expert import ExpertConfig, _batch, choose, expert_arm, fine_tune, solve
-from o1_assets.ablations.spent import read_cost
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
+from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.engine.checkpoint import load_causal_lm
+from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.engine.transformers_engine import TransformersEngine
-from o1_assets.flops import non_embedding_parameters
+from o1_assets.experiments.search_in_rl.expert_iteration import (
+    ExpertConfig,
+    _batch,
+    choose,
+    expert_arm,
+    fine_tune,
+    solve,
+)
+from o1_assets.experiments.variants import read_cost
 from o1_assets.generator.sft import encode
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
-from o1_assets.training.config import LoraConfig, TuningConfig
 from tests.policy.test_make_policy import digests
 from tests.policy.test_train import right_share
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from o1_assets.ablations.intervals import interval, simplest_unbeaten
+from o1_assets.evaluation.statistics import interval, simplest_unbeaten
 
 
 def runs(rng: np.random.Generator, seeds: int = 3, problems: int = 40, shift: float = 0.0) -> np.ndarray:

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.ablations.kept import kept
-from o1_assets.artifact import Cost, Task
+from o1_assets.core.artifact import Cost, Task
+from o1_assets.experiments.variants import kept
 from tests.evaluation.conftest import Pupil
 
 

@@ -9,28 +9,31 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.kinds.config import KindsResultConfig
-from o1_assets.ablations.kinds.count import expressions_of, in_corpus, with_kinds
-from o1_assets.ablations.kinds.explain import (
+from o1_assets.base.config import CorpusConfig
+from o1_assets.base.misconceptions import ORDER, RESULT, OrderMisconception, ResultMisconception
+from o1_assets.core.artifact import Task
+from o1_assets.evaluation.config import SummaryConfig
+from o1_assets.evaluation.summary import make_summary
+from o1_assets.experiments.error_kinds.config import KindsResultConfig
+from o1_assets.experiments.error_kinds.measure import (
+    ALL,
     COPY,
     GUESS,
     NO_CORRECTION,
     ORDER_OTHER,
     OTHERS,
     RATES,
+    RIGHT,
     SLIP,
+    expressions_of,
     first_wrong,
+    in_corpus,
+    with_kinds,
 )
-from o1_assets.ablations.kinds.find import ALL, RIGHT
-from o1_assets.ablations.kinds.result import make_kinds
-from o1_assets.ablations.result import read_result
-from o1_assets.ablations.versions.config import VersionsConfig
-from o1_assets.ablations.versions.result import make_versions
-from o1_assets.artifact import Task
-from o1_assets.base.config import CorpusConfig
-from o1_assets.base.misconceptions import ORDER, RESULT, OrderMisconception, ResultMisconception
-from o1_assets.evaluation.config import SummaryConfig
-from o1_assets.evaluation.summary import make_summary
+from o1_assets.experiments.error_kinds.result import make_kinds
+from o1_assets.experiments.result import read_result
+from o1_assets.experiments.versions.config import VersionsConfig
+from o1_assets.experiments.versions.result import make_versions
 from o1_assets.problems.expression import Expression, apply
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.test_round_eval import evaluate

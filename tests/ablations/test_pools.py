@@ -9,19 +9,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from o1_assets.ablations.assets import ablation_artifacts
-from o1_assets.ablations.pools.config import OodConfig, PoolConfig
-from o1_assets.ablations.pools.distinct import distinct
-from o1_assets.ablations.pools.ood import make_ood
-from o1_assets.ablations.pools.sample import make_pool
-from o1_assets.artifact import Task
 from o1_assets.base.config import BaseConfig
 from o1_assets.base.corpus import WORDINGS, draw_expression
+from o1_assets.core.artifact import Task
 from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
-from o1_assets.labels.arithmetic_judge import expression_of
+from o1_assets.experiments.assets import ablation_artifacts
+from o1_assets.experiments.pools.config import OodConfig, PoolConfig
+from o1_assets.experiments.pools.measure import distinct, make_ood, make_pool
+from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.problems.canonical import arithmetic, flat_expression, side
 from o1_assets.problems.config import ArithmeticFilter
-from o1_assets.problems.sources import ProblemError
+from o1_assets.problems.problem import ProblemError
 from o1_assets.problems.split import allowed
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.nano import BASE

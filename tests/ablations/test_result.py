@@ -11,18 +11,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.arms import ArmWords, arm_differences, arms_result, simplest
-from o1_assets.ablations.judge import ResultConfig, make_result
-from o1_assets.ablations.judge_config import JudgeConfig
-from o1_assets.ablations.result import headlines, read_result
-from o1_assets.ablations.spent import write_cost
-from o1_assets.artifact import Cost, Outcome, Task
-from o1_assets.evaluation.report import render
-from o1_assets.evaluation.report.ablations import Ablation
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.experiments.arms import ArmWords, arm_differences, arms_result, simplest
+from o1_assets.experiments.measure import ResultConfig, make_result
+from o1_assets.experiments.measure_config import JudgeConfig
+from o1_assets.experiments.result import headlines, read_result
+from o1_assets.experiments.variants import write_cost
+from o1_assets.report import render
+from o1_assets.report.experiments import Ablation
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.made_up import report
 
 ARMS = (ArmWords(name="plain", says="nothing special"), ArmWords(name="fancy", says="<all> of it"))
+
+
 CONFIG = ResultConfig(
     name="toy",
     title="A toy",

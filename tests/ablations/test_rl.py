@@ -9,25 +9,40 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.rl.assets import arm_config
-from o1_assets.ablations.rl.config import BARE, EVERY_ARM, Guards, RLArmConfig, RLConfig, UntrainedConfig
-from o1_assets.ablations.rl.curves import by_update, curve_charts, curve_table, windows, with_gap
-from o1_assets.ablations.rl.guards import as_ratings, step_values, without
-from o1_assets.ablations.rl.result import comparisons, hacking
-from o1_assets.ablations.rl.train import rl_arm, untrained
-from o1_assets.ablations.rl.watched import Watched
-from o1_assets.ablations.spent import read_cost
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
+from o1_assets.experiments.rewards.assets import arm_config
+from o1_assets.experiments.rewards.config import (
+    BARE,
+    EVERY_ARM,
+    Guards,
+    RLArmConfig,
+    RLConfig,
+    UntrainedConfig,
+)
+from o1_assets.experiments.rewards.measure import Watched, rl_arm, untrained
+from o1_assets.experiments.rewards.result import (
+    by_update,
+    comparisons,
+    curve_charts,
+    curve_table,
+    hacking,
+    windows,
+    with_gap,
+)
+from o1_assets.experiments.variants import read_cost
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
-from o1_assets.policy.rewards import process_rewards
+from o1_assets.policy.rewards import as_ratings, process_rewards, step_values, without
 from o1_assets.profiles.load import load_profile
 from tests.policy.test_make_policy import digests
-from tests.policy.test_make_policy import inputs as inputs
 from tests.policy.world import QUESTIONS, RIGHT, WRONG, ExactRewards, tiny_policy
 from tests.training.interrupted import killed_then_resumed
 
 RATINGS = np.random.default_rng(0).dirichlet([1, 1, 3], size=6)
+
+
 STEPS = [f"{i}+1={i + 1}" for i in range(6)]
+
+
 POLICY = PolicyConfig(
     updates=4, problems_per_update=2, group_size=4, max_tokens=24, chunks=2, search=GroupSearchConfig(share=0)
 )

@@ -9,17 +9,20 @@ from typing import Any
 import polars as pl
 import pytest
 
-from o1_assets.ablations.rounds import loop
-from o1_assets.ablations.rounds.arms import WAYS, arm_config
-from o1_assets.ablations.rounds.assets import artifacts
-from o1_assets.ablations.rounds.config import ArmConfig
-from o1_assets.ablations.rounds.loop import make_arm, newest, share_of_new
-from o1_assets.artifact import Cost, Outcome, StageConfig, Task
+from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
+from o1_assets.experiments import variants as loop
+from o1_assets.experiments.rounds.assets import WAYS, arm_config, artifacts
+from o1_assets.experiments.rounds.config import ArmConfig
+from o1_assets.experiments.variants import make_arm, newest, share_of_new
 from o1_assets.profiles.load import load_profile
 from o1_assets.reward.config import PRMConfig
 
 ROUNDS = 3
+
+
 PROFILE = load_profile("nano", f"ablations.rounds.rounds={ROUNDS}")
+
+
 Call = tuple[str, StageConfig, Mapping[str, str]]
 
 

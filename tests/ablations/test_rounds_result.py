@@ -9,19 +9,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.ablations.arms import ArmWords
-from o1_assets.ablations.judge_config import JudgeConfig
-from o1_assets.ablations.result import Result, read_result
-from o1_assets.ablations.rounds.config import RoundsConfig
-from o1_assets.ablations.rounds.judge import FOOLED_POOL, STEP_F1, mixed_pool
-from o1_assets.ablations.rounds.loop import records_of
-from o1_assets.ablations.rounds.result import RoundsResultConfig, make_rounds_result
-from o1_assets.ablations.spent import write_cost
-from o1_assets.artifact import Cost, Task
+from o1_assets.core.artifact import Cost, Task
+from o1_assets.experiments.arms import ArmWords
+from o1_assets.experiments.measure_config import JudgeConfig
+from o1_assets.experiments.result import Result, read_result
+from o1_assets.experiments.rounds.config import RoundsConfig
+from o1_assets.experiments.rounds.measure import FOOLED_POOL, STEP_F1, mixed_pool
+from o1_assets.experiments.rounds.result import RoundsResultConfig, make_rounds_result
+from o1_assets.experiments.variants import records_of, write_cost
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.test_round_eval import evaluate
 
 ARMS = ("rounds", "labels_without_rl", "fixed_selector")
+
+
 CONFIG = RoundsResultConfig(
     arms=tuple(ArmWords(name=name, says=f"what {name} does") for name in ARMS),
     seeds=2,

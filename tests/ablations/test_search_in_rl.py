@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from o1_assets.ablations.expert import ExpertConfig
-from o1_assets.ablations.search_in_rl import search_in_rl, solutions_a_group
+from o1_assets.core.settings import Settings
+from o1_assets.experiments.search_in_rl.arms import search_in_rl, solutions_a_group
+from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 
 
 def test_every_arm_makes_the_same_updates_at_the_cost_of_the_same_solutions() -> None:

@@ -8,15 +8,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.two_curves.charts import alike, chart
-from o1_assets.ablations.two_curves.curve import Curve, line
-from o1_assets.ablations.two_curves.read import best_tree, thinking_curve, training_curve
-from o1_assets.ablations.two_curves.result import line_over
-from o1_assets.artifact import Cost
-from o1_assets.evaluation import plots
+from o1_assets.core import plots
+from o1_assets.core.artifact import Cost
+from o1_assets.core.settings import Settings
+from o1_assets.experiments.compute_curves.measure import (
+    Curve,
+    best_tree,
+    line,
+    thinking_curve,
+    training_curve,
+)
+from o1_assets.experiments.compute_curves.result import alike, chart, line_over
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 
 PROBLEMS = 200
 

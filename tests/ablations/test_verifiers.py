@@ -10,32 +10,34 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.pools.config import PoolConfig
-from o1_assets.ablations.pools.sample import make_pool
-from o1_assets.ablations.result import read_result
-from o1_assets.ablations.verifiers import arms, train
-from o1_assets.ablations.verifiers.accuracy import ALL, PART, SCHEMA, values
-from o1_assets.ablations.verifiers.claims import claims, differences
-from o1_assets.ablations.verifiers.config import (
+from o1_assets.core.artifact import Task
+from o1_assets.core.settings import Settings
+from o1_assets.evaluation.best_of_n import MAJORITY
+from o1_assets.experiments.pools.config import PoolConfig
+from o1_assets.experiments.pools.measure import make_pool
+from o1_assets.experiments.result import read_result
+from o1_assets.experiments.verifiers import config as arms
+from o1_assets.experiments.verifiers import measure as train
+from o1_assets.experiments.verifiers.config import (
     ScoresConfig,
     TrainingConfig,
     VerifiersConfig,
     VerifiersResultConfig,
 )
-from o1_assets.ablations.verifiers.labels import make_labelled
-from o1_assets.ablations.verifiers.result import make_result
-from o1_assets.ablations.verifiers.score import score_pools
-from o1_assets.artifact import Task
-from o1_assets.evaluation.best_of_n import MAJORITY
+from o1_assets.experiments.verifiers.measure import ALL, PART, SCHEMA, make_labelled, score_pools, values
+from o1_assets.experiments.verifiers.result import claims, differences, make_result
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig
-from o1_assets.settings import Settings
 from tests.evaluation.conftest import Pupil
 
 CONFIG = VerifiersConfig(sizes=(4, 8), compared=(8,), updates=2, n=4, problems=3, subsets=10)
+
+
 TRAININGS = arms.trainings(CONFIG, PRMConfig(batch_size=2), ORMConfig(batch_size=2))
+
+
 RESULT = VerifiersResultConfig(
     sizes=(4, 8), compared=(8,), seeds=2, n=4, problems=3, subsets=10, resamples=50
 )
@@ -72,7 +74,7 @@ class Steps(Pupil):
     """Alternatives of a step: a sum that is wrong."""
 
     def sample(self, prompts: Any, params: Any, seeds: Any) -> list[Any]:
-        from o1_assets.engine.interface import Sample
+        from o1_assets.core.engine import Sample
 
         tokens = self.tokenizer("1+1=3\n")["input_ids"]
         return [Sample(list(tokens), [0.0] * len(tokens), True) for _ in prompts]

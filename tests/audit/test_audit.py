@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from o1_assets.audit.audit import audit
-from o1_assets.audit.document import document
+from o1_assets.audit.differences import Today
+from o1_assets.audit.result import document
 from o1_assets.audit.text import console, render
-from o1_assets.audit.today import Today
-from o1_assets.materialize import environment
+from o1_assets.execution.environment import environment
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
 from tests.audit.world import audited

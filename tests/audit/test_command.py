@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make_all, toy_graph
 

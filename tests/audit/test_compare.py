@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 from safetensors.numpy import save_file
 
-from o1_assets.audit.compare import FileDifference, compare_folders
+from o1_assets.audit.compare import FileDifference, compare_figures, compare_folders
 from o1_assets.audit.replay import judge
-from o1_assets.audit.tolerance import compare_figures
 
 WEIGHTS = {"a": np.linspace(1, 2, 12, dtype=np.float32).reshape(3, 4), "b": np.ones(5, dtype=np.float32)}
+
+
 TABLE = pl.DataFrame({"x": [1, 2, 3], "y": [0.5, None, 0.7], "z": [["a"], [], ["b", "c"]]})
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from o1_assets.artifact import Artifact
-from o1_assets.dagster_records import asset_key, disagreement, report_unknown
+from o1_assets.core.artifact import Artifact
+from o1_assets.orchestration.records import asset_key, disagreement, report_unknown
 from tests.audit.toy_dagster import run_toy, toy_store
 from tests.spine.toy import make, toy_graph
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.audit import lines
-from o1_assets.audit.document import document
+from o1_assets.audit.result import document
 from o1_assets.audit.text import console, render
-from o1_assets.files import sha256
-from o1_assets.labels.batches import batches_version, label_batches
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.files import sha256
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
-from o1_assets.labels.import_prm800k import import_prm800k
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.source import ImportedConfig, ImportedRound, imported_selection
-from o1_assets.labels.table import make_labels
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import batches_version, label_batches
+from o1_assets.labels.label_table import make_labels
+from o1_assets.labels.prm800k.importer import import_prm800k
+from o1_assets.labels.prm800k.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.store.store import ArtifactStore, manifest_cache_key
 from tests.audit.world import audited, files, flips, make_labelled
 from tests.labels.test_prm800k import WRITTEN

@@ -7,11 +7,10 @@ import re
 from itertools import combinations
 from pathlib import Path
 
-from o1_assets.audit.layout import HEIGHT, WIDTH, draw
-from o1_assets.audit.page import page
+from o1_assets.audit.page import HEIGHT, WIDTH, draw, page
+from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 from tests.audit.world import audited
 from tests.spine.toy import make_all, toy_graph

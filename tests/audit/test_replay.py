@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.audit import remake as remake_module
 from o1_assets.audit.replay import Replayed, replay, within_depth, worst
-from o1_assets.audit.walk import ancestry
-from o1_assets.labels.batches import batches_version, label_batches
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.settings import Settings
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import batches_version, label_batches
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
+from o1_assets.store.ancestry import ancestry
 from o1_assets.store.digest import folder_tree
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.labels import world

@@ -9,8 +9,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.status import graph_status
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.execution.status import graph_status
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.audit.world import audited, files, flips
@@ -132,7 +132,7 @@ def test_the_catalogue_shows_no_damaged_table(tmp_path: Path) -> None:
 
 
 def test_dagster_does_not_materialize_from_a_damaged_input(tmp_path: Path) -> None:
-    from o1_assets.dagster_assets import to_asset
+    from o1_assets.orchestration.assets import to_asset
     from o1_assets.profiles.load import load_profile
     from resources.engine import EngineResource
     from resources.store import StoreResource

@@ -184,6 +184,8 @@ FORBIDDEN = {
     "from_pretrained": ("o1_assets/engine/checkpoint.py",),
     "torch.load": (), "numpy.load": (), "np.load": (), "pd.read_pickle": (), "yaml.load": (), "eval": (), "exec": (),
 }  # fmt: skip
+
+
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 

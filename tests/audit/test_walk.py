@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.audit.walk import ancestry, find_version
+from o1_assets.store.ancestry import ancestry, find_version
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.spine.toy import UpperConfig, make_all, toy_graph
 

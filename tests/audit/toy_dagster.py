@@ -7,11 +7,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from o1_assets.artifact import Artifact
-from o1_assets.dagster_records import asset_key
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.settings import Settings
 from o1_assets.definitions import definitions_of
+from o1_assets.orchestration.records import asset_key
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 
@@ -32,7 +32,7 @@ def run_toy(
     told: bool = True,
 ) -> dg.ExecuteInProcessResult:
     """only: the keys to make, all without it. told: whether Dagster is first told of what it does not know."""
-    from o1_assets.dagster_records import report_unknown
+    from o1_assets.orchestration.records import report_unknown
 
     settings = toy_settings(home)
     if told:

@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.audit.audit import audit
 from o1_assets.audit.lines import Homes
 from o1_assets.audit.result import Audit
-from o1_assets.labels.batches import batches_version, label_batches
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, QualityConfig
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.table import make_labels
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import batches_version, label_batches
+from o1_assets.labels.label_table import make_labels
 from o1_assets.store.store import ArtifactStore
 from tests.labels import world
 from tests.labels.world import ROUND

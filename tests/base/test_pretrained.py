@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from o1_assets.artifact import Task
 from o1_assets.base.pretrained import BaseUnavailable, base_version, make_pretrained
 from o1_assets.base.pretrained_config import FolderBase, GgufBase
+from o1_assets.core.artifact import Task
 from o1_assets.engine.open import open_engine
 from o1_assets.engine.steps import separator
 from tests.profiles import tiny

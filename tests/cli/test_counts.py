@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from o1_assets.cli import run as running
-from o1_assets.cli.headline import print_headline
 from o1_assets.cli.main import app
+from o1_assets.cli.report import print_headline
+from o1_assets.core.settings import Settings
 from o1_assets.evaluation.headline import headline
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make, toy_graph
 

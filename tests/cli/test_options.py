@@ -11,11 +11,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from o1_assets.cli.common import PageError
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
-from o1_assets.cli.page import PageError
+from o1_assets.core.settings import Settings
 from o1_assets.profiles.load import ProfileError
-from o1_assets.settings import Settings
 
 
 @pytest.fixture(autouse=True)

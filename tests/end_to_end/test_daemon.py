@@ -16,8 +16,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from o1_assets.run_lock import RunLock
-from o1_assets.settings import PROJECT, Settings
+from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.execution.run_lock import RunLock
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import SENSOR_TAG
 from tests.end_to_end.test_whole_loop import graph_keys, o1, o1_json

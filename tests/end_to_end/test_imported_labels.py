@@ -13,16 +13,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from o1_assets.core.settings import Settings
 from o1_assets.engine.open import open_engine
+from o1_assets.execution.materialize import materialize
 from o1_assets.graph import build_graph
-from o1_assets.materialize import materialize
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 from tests.mini import MINI
 
 OVERRIDES = f'{MINI} rounds=0 label_source={{"name":"prm800k","last":0}}'
+
+
 O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
 
 

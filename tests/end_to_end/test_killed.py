@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
 from o1_assets.store.store import ArtifactStore
 from tests.end_to_end.test_whole_loop import O1, graph_keys
 from tests.mini import MINI
@@ -32,7 +32,11 @@ pytestmark = [
     ),
     pytest.mark.timeout(7200),
 ]
+
+
 KILLS = 20
+
+
 RUN = """
 import atexit, os, signal, sys
 left = int(sys.argv.pop(1))

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from o1_assets.audit.model_card import read_card
-from o1_assets.audit.walk import ancestry
+from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.export.model_card import read_card
 from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import PROJECT, Settings
+from o1_assets.store.ancestry import ancestry
 from o1_assets.store.store import ArtifactStore
 from tests.mini import MINI
 
@@ -285,7 +285,7 @@ def test_dagster_says_of_every_artifact_what_the_store_does(home: Path, store: A
     """After all of the above: cached runs, a refresh, going back, labels from people."""
     import dagster as dg
 
-    from o1_assets.dagster_records import asset_key, disagreement
+    from o1_assets.orchestration.records import asset_key, disagreement
 
     with dg.DagsterInstance.from_config(str(Settings.load("nano", home).dagster_home())) as instance:
         for key in graph_keys(home):

@@ -12,23 +12,26 @@ import torch
 
 from o1_assets.base.pretrain import build_model
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.core.settings import Settings
 from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.steps import PARAGRAPH, SETTING
 from o1_assets.problems.answers import extract_answer
 from o1_assets.profiles.nano import NANO
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from o1_assets.engine.interface import Sample
+    from o1_assets.core.engine import Sample
+
 
 TRAINED = bool(os.environ.get("O1_TEST_TRAINED"))
 """Whether to look for a trained checkpoint in O1_HOME: what it holds is no business of the ordinary tests."""
 
+
 SHARPNESS = 5.0
 """Random weights say nearly the same of every token; times this, they have something to say."""
+
 
 QUESTIONS = [f"Calculate {a} * {b} - {c} + {a}." for a in range(2, 6) for b in range(1, 4) for c in (3, 10)]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from o1_assets.core.engine import Engine
+from o1_assets.core.settings import Settings
 from o1_assets.engine.available import EngineMissing, require_engine
-from o1_assets.engine.interface import Engine
 from o1_assets.engine.open import open_engine
-from o1_assets.settings import Settings
 from tests.engine.checkpoints import (
     TRAINED,
     Checkpoint,

@@ -16,6 +16,8 @@ from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.transformers_engine import TransformersEngine
 
 TOKENIZER = make_tokenizer(256)
+
+
 PROMPTS = [
     TOKENIZER(text)["input_ids"]
     for text in (

@@ -8,6 +8,8 @@ from collections.abc import Hashable, Mapping, Sequence
 import torch
 
 ALARM = 1e-3
+
+
 RARE = 5.0
 """Outcomes expected less often than this are counted as one."""
 

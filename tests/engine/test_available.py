@@ -12,9 +12,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from o1_assets.core.settings import PROJECT
 from o1_assets.engine import available
 from o1_assets.engine.available import EngineMissing, require_engine
-from o1_assets.settings import PROJECT
 from resources.engine import EngineResource
 
 

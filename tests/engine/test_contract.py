@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from o1_assets.core.engine import Engine, Sample, SamplingParams
+from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.engine.available import ENGINES
-from o1_assets.engine.interface import Engine, Sample, SamplingParams
 from o1_assets.engine.steps import ends_step
-from o1_assets.flops import non_embedding_parameters
 from tests.engine.checkpoints import Checkpoint
 from tests.engine.statistics import ALARM, fit_p
 

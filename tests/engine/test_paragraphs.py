@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.engine import SamplingParams
 from o1_assets.engine.steps import SETTING, close_last, ends_step, separator, split_steps, step_ends
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.engine.vllm_steps import StepEnds
@@ -35,6 +35,8 @@ class Pieces:
 
 
 BLANK = re.compile(r"\n[ \t]*\n")
+
+
 PIECES = ["a", "b ", "\n", "\n\n", ".\n", ".\n\n", " \n", "\nc", "\n\nd", "x\n\ny\n\n", "\t"]
 
 

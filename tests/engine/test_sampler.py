@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.engine import SamplingParams
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.transformers_engine import COMPACT_AT, TransformersEngine
 from tests.engine.models import PROMPTS, TOKENIZER, engine

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from o1_assets.engine.interface import Sample, SamplingParams
+from o1_assets.core.engine import Sample, SamplingParams
 from o1_assets.problems.expression import Expression
 
 EXPRESSIONS = ("3 * 4 - 5", "7 - 2 - 1", "2 + 3 * 3", "9 - 4 + 1", "6 * 2 + 2", "5 - 8 + 4")

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, curves, expected_best_of_n, powers_of_two
-from o1_assets.evaluation.paired import paired
 from o1_assets.evaluation.pool import NO_ANSWER, Pool
+from o1_assets.evaluation.statistics import paired
 
 
 def pool(correct: list[list[int]], answers: list[list[int]], scores: list[list[float]]) -> Pool:

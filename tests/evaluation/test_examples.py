@@ -8,9 +8,16 @@ from o1_assets.evaluation.examples import choose
 
 PROBLEMS = pl.DataFrame({"problem_id": ["p"], "question": ["Calculate 2 * 3 - 5 + 1."], "answer": ["2"]})
 
+
 RIGHT = ("a", ["2*3=6", "6-5=1", "1+1=2", "answer 2"], [1, 1, 1, 1], True, 0.6, 0.9)
+
+
 CAUGHT = ("b", ["2*3=6", "5+1=6", "6-6=0", "answer 0"], [1, -1, -1, -1], False, 0.8, 0.1)
+
+
 OBVIOUS = ("c", ["2*3=5", "5-5=0", "0+1=1", "answer 1"], [-1, -1, -1, -1], False, 0.1, 0.1)
+
+
 CORRECTED = ("d", ["2*3=5", "wait 2*3=6", "6-5=1", "1+1=2", "answer 2"], [-1, 1, 1, 1, 1], True, 0.3, 0.5)
 
 

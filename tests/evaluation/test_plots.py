@@ -7,14 +7,18 @@ from itertools import pairwise
 
 import pytest
 
-from o1_assets.evaluation.plots import BLUE, GREY, ORANGE, Axis, Series, png, spread_apart, svg
+from o1_assets.core.plots import BLUE, GREY, ORANGE, Axis, Series, png, spread_apart, svg
 
 N = [1, 2, 4, 8, 16, 32, 64]
+
+
 CHART = [
     Series("PRM", N, [0.5, 0.6, 0.7, 0.8, 0.9, 0.93, 0.95], BLUE, [0.02] * 7),
     Series("ORM", N, [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94], ORANGE, [0.02] * 7),
     Series("any right", N, [0.5, 0.7, 0.8, None, 0.97, 0.98, 0.99], GREY, style="dashed"),
 ]
+
+
 AXIS = Axis("Best of N", "samples a problem", "accuracy", log2=True)
 
 

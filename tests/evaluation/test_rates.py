@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from o1_assets.core.flops import flops_generate, flops_score, flops_train
 from o1_assets.evaluation.fooled import fooled_on_pool, fooled_under_best_of_n
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.step_f1 import (
@@ -14,7 +15,6 @@ from o1_assets.evaluation.step_f1 import (
     predict_first_error,
     step_f1,
 )
-from o1_assets.flops import flops_generate, flops_score, flops_train
 
 
 def test_flops_are_two_a_parameter_forward_and_six_in_training() -> None:

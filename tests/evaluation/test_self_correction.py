@@ -11,9 +11,17 @@ from o1_assets.evaluation.self_correction import OUTCOMES, self_correction
 from tests.evaluation.test_round_eval import steps_table
 
 RIGHT = ("1+1=2", 1, 0.9)
+
+
 WRONG = ("1+1=3", -1, 0.1)
+
+
 REPAIR = ("wait 1+1=2", 1, 0.9)
+
+
 SPOIL = ("wait 1+1=3", -1, 0.1)
+
+
 NEEDLESS = ("wait 1+1=2", 0, 0.5)
 
 

@@ -14,17 +14,22 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.engine import SamplingParams
+from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.export.export import export
 from o1_assets.problems.answers import extract_answer
-from o1_assets.settings import PROJECT, Settings
 from o1_assets.store.store import ArtifactStore
 from tests.export import world
 
 VLLM, LM_EVAL = os.environ.get("O1_TEST_VLLM"), os.environ.get("O1_TEST_LM_EVAL")
+
+
 PROBLEMS = 24
+
+
 TASK = Path(__file__).with_name("lm_eval_arithmetic.yaml")
+
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.engine import SamplingParams
+from o1_assets.core.settings import Settings
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.export.export import export
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.engine.models import PROMPTS
 from tests.export import world

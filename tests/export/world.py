@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.base.config import BaseConfig
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make
 

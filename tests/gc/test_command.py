@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from o1_assets.cli.gc import collect
 from o1_assets.cli.main import app
-from o1_assets.gc.versions import DAY
-from o1_assets.run_lock import Busy, RunLock
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
+from o1_assets.execution.run_lock import Busy, RunLock
+from o1_assets.store.gc.versions import DAY
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make_all, toy_graph
 

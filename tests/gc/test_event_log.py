@@ -13,13 +13,15 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
-from o1_assets.gc.event_log import find_old_runs, remove_runs, shrink
-from o1_assets.gc.versions import DAY
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
+from o1_assets.orchestration.event_log import find_old_runs, remove_runs, shrink
+from o1_assets.store.gc.versions import DAY
 from sensors.label_batches import NAME
 from sensors.recovery import SENSOR_TAG
 
 LATER = time.time() + 100 * DAY
+
+
 _VERSIONS = itertools.count()
 
 

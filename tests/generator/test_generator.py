@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Task
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.base.pretrain import make_base
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.artifact import Task
+from o1_assets.core.engine import SamplingParams
 from o1_assets.engine.open import open_engine
 from o1_assets.engine.solutions import sample_solutions
 from o1_assets.engine.steps import split_steps
@@ -26,6 +26,8 @@ BASE = BaseConfig(
     layers=2,
     heads=2,
 )
+
+
 SFT = SftConfig(batch_size=8)
 
 

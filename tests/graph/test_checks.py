@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Check, Finding, Looked
+from o1_assets.core.artifact import Check, Finding, Looked
 from o1_assets.labels import checks as labels
 from o1_assets.problems import checks as problems
 from o1_assets.reward import checks as reward

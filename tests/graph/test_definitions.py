@@ -8,14 +8,16 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
-from o1_assets.settings import Settings
 
 JUDGES = re.compile(
     r"ablations/(pools/test|active/(held_out|(scratch|added)_\w+_\d)|scale/\w+_(base|judged)_\d)"
 ).fullmatch
 """Of the ablations, what reads held-out problems without being a result: bases leave them out, the others judge."""
+
+
 EXPERIMENTS = (
     "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl",
 )  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.settings import PROJECT
+from o1_assets.core.settings import PROJECT
 
 
 @pytest.mark.parametrize(

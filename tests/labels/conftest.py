@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.materialize import materialize
-from o1_assets.settings import Settings
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.settings import Settings
+from o1_assets.execution.materialize import materialize
 from o1_assets.store.store import ArtifactStore
 from tests.labels import world
 from tests.labels.world import ROUND

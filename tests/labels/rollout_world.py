@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from o1_assets.engine.interface import Sample, SamplingParams
+from o1_assets.core.engine import Sample, SamplingParams
 from tests.labels import world
 from tests.search.toy import END, ToyTokenizer
 

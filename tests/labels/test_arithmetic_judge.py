@@ -8,7 +8,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from o1_assets.labels.arithmetic_judge import error_kind, expression_of, first_error, rate, rate_steps
+from o1_assets.labels.annotators.arithmetic_checker import (
+    error_kind,
+    expression_of,
+    first_error,
+    rate,
+    rate_steps,
+)
 from o1_assets.problems.expression import Expression, apply
 from tests.labels.world import problem
 

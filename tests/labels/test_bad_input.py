@@ -14,16 +14,18 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.files import NotAFile
-from o1_assets.labels import intake
-from o1_assets.labels.batch import SubmitReport
-from o1_assets.labels.inbox import ABANDONED_SECONDS, Inbox
+from o1_assets.core.files import NotAFile
+from o1_assets.labels.inbox import validate as intake
+from o1_assets.labels.inbox.batch import SubmitReport
+from o1_assets.labels.inbox.inbox import ABANDONED_SECONDS, Inbox
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
 from tests.labels.world import ROUND
 
 GOOD = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
+
+
 SUBMIT = """
 import re, sys
 from pathlib import Path

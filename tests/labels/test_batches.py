@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Outcome, Waiting
-from o1_assets.labels.batches import label_batches
+from o1_assets.core.artifact import Outcome, Waiting
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, OracleConfig
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.table import make_labels
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import label_batches
+from o1_assets.labels.label_table import make_labels
 from tests.labels import world
 from tests.labels.rollout_world import ChanceEngine
 from tests.labels.world import ROUND

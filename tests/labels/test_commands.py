@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
-from o1_assets.labels.inbox import Inbox
+from o1_assets.core.settings import Settings
+from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.protocol import SPARSE
 from o1_assets.profiles.load import ProfileError
-from o1_assets.settings import Settings
 from tests.labels import world
 from tests.labels.world import ROUND
 

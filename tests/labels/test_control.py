@@ -10,23 +10,25 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Outcome, Waiting
-from o1_assets.labels.annotator import annotate
-from o1_assets.labels.batches import label_batches
+from o1_assets.core.artifact import Outcome, Waiting
+from o1_assets.labels.annotators.annotator import annotate
+from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig, LabelsConfig, QualityConfig
-from o1_assets.labels.export_file import export_to_file
+from o1_assets.labels.export_missing import export_to_file
 from o1_assets.labels.gold import check_solutions
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.oracle import Oracle
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import label_batches
+from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.table import make_labels
 from tests.labels import world
 from tests.labels.world import ROUND
 
 SOLUTIONS = {f"{name} {i}": world.SOLUTIONS[name] for i in range(30) for name in ("right", "wrong")}
+
+
 QUALITY = QualityConfig(gold=6, screening=4, min_ratings=10)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from o1_assets.labels import inbox as inbox_module
-from o1_assets.labels import intake
-from o1_assets.labels.batch import PEOPLE, SubmitReport
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.export_file import export_to_file
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.export_missing import export_to_file
+from o1_assets.labels.inbox import inbox as inbox_module
+from o1_assets.labels.inbox import validate as intake
+from o1_assets.labels.inbox.batch import PEOPLE, SubmitReport
+from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.schema import Origin, Record

@@ -11,18 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from o1_assets.labels.annotator import Path, PathAnnotator, Request, annotate
+from o1_assets.labels.annotators.annotator import Path, PathAnnotator, Request, annotate
+from o1_assets.labels.annotators.monte_carlo import Estimate, FirstErrorSearch, MonteCarlo
+from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import MonteCarloConfig
-from o1_assets.labels.monte_carlo import FirstErrorSearch, MonteCarlo
-from o1_assets.labels.oracle import Oracle
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.ratings import ratings_of
-from o1_assets.labels.rollouts import Estimate
 from tests.labels import world
 from tests.labels.rollout_world import ChanceEngine
 
 EXPRESSION = "6 - 2"
+
+
 PROBLEM = world.problem(EXPRESSION)
+
+
 Kind = Literal["hard", "soft", "first_error"]
 
 

@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from o1_assets.labels.annotator import Request
-from o1_assets.labels.oracle import Oracle
+from o1_assets.labels.annotators.annotator import Request
+from o1_assets.labels.annotators.oracle import Oracle
 from tests.labels import world
 
 PROBLEM = world.problem("3 * 4 - 5")
+
+
 REQUESTS = [Request(PROBLEM, (), "3*4=12", f"s{i}", 0, 0) for i in range(6000)]
 
 

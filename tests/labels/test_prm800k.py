@@ -9,13 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Outcome, Waiting
-from o1_assets.labels.batches import label_batches
+from o1_assets.core.artifact import Outcome, Waiting
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
-from o1_assets.labels.import_prm800k import import_prm800k
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.source import ImportedConfig, ImportedRound, imported_selection
-from o1_assets.labels.table import make_labels
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import label_batches
+from o1_assets.labels.label_table import make_labels
+from o1_assets.labels.prm800k.importer import import_prm800k
+from o1_assets.labels.prm800k.source import ImportedConfig, ImportedRound, imported_selection
 from tests.labels import world
 
 REAL = Path(__file__).parents[2] / "../shared/data/prm800k"

@@ -9,26 +9,25 @@ from typing import Any
 import polars as pl
 import pytest
 
-from o1_assets.evaluation.plots import png
-from o1_assets.labels import agreement, quality
+from o1_assets.core.plots import png
+from o1_assets.labels import agreement
+from o1_assets.labels import quality_control as quality
 from o1_assets.labels.agreement import counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
-from o1_assets.labels.events import EVENT
 from o1_assets.labels.export import export_screening, export_selection
-from o1_assets.labels.gold import check_solutions, exact_ratings, lead_solutions
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.gold import GOLD, check_solutions, exact_ratings, lead_solutions
+from o1_assets.labels.inbox.columns import EVENT
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_table import quality_chart
 from o1_assets.labels.protocol import DENSE, SPARSE
-from o1_assets.labels.quality import (
-    GOLD,
+from o1_assets.labels.quality_control import (
     QUALITY,
     agreement_figures,
     label_figures,
     lead_gold,
     without_excluded,
 )
-from o1_assets.labels.quality_chart import quality_chart
-from o1_assets.labels.selection import Selection
-from o1_assets.labels.slots import with_slot
+from o1_assets.labels.selection import Selection, with_slot
 from tests.labels import world
 
 CONFIG = QualityConfig(gold=10, min_agreement=0.75, min_ratings=4)
@@ -80,6 +79,8 @@ def known(ratings: dict[str, int]) -> pl.DataFrame:
 
 
 TRUTH = {f"g{i}": (-1, 0, 1, 1)[i % 4] for i in range(8)}
+
+
 GOLD_TABLE = known(TRUTH)
 
 

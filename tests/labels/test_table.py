@@ -14,19 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o1_assets.labels.batch import PEOPLE
-from o1_assets.labels.batch_tables import write_tables
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.control import digests_from_people
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.inbox.batch import PEOPLE
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.round_tables import write_tables
+from o1_assets.labels.label_table import COLUMNS, labels_of, make_labels
 from o1_assets.labels.protocol import DENSE, Slot
+from o1_assets.labels.quality_control import digests_from_people
 from o1_assets.labels.schema import HumanCompletion, Record
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.table import COLUMNS, labels_of, make_labels
 from tests.labels import world
 from tests.labels.world import ROUND, rated
 
 Blank = dict[str, Record]
+
+
 CONFIG = LabelsConfig(round=ROUND, protocol="dense")
 
 

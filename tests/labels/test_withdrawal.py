@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.labels import inbox as inbox_module
-from o1_assets.labels.inbox import Inbox
+from o1_assets.labels.inbox import inbox as inbox_module
+from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
 from tests.labels.world import ROUND
 
 GOOD = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
+
+
 DIE = """
 import os, signal, sys
 from o1_assets.labels import inbox

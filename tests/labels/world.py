@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.intake import Check, SelectionCheck
+from o1_assets.labels.inbox.validate import Check, SelectionCheck
 from o1_assets.labels.protocol import DENSE, Protocol, Slot
 from o1_assets.labels.ratings import fill
 from o1_assets.labels.schema import Record
@@ -25,6 +25,8 @@ SOLUTIONS: dict[str, tuple[str, list[list[str]]]] = {
     "wrong": ("2 + 3 * 4", [["2+3=5", "3*4=12", "3*4=13"], ["5*4=20", "2+12=14"], ["answer 20"]]),
     "direct": ("6 - 2", [["answer 5", "6-2=4", "answer 4"]]),
 }
+
+
 ROUND = "r03"
 
 

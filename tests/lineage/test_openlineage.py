@@ -15,8 +15,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o1_assets.artifact import Outcome, Task, Waiting
-from o1_assets.lineage.emitter import emitter
+from o1_assets.core.artifact import Outcome, Task, Waiting
+from o1_assets.orchestration.lineage.emitter import emitter
 from tests.audit.toy_dagster import run_toy, toy_store
 from tests.spine.toy import LettersConfig, toy_graph
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.artifact import Cost, Outcome, Task
 from o1_assets.base.config import BaseConfig
 from o1_assets.cli import plan as planning
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
 from o1_assets.plan.gpus import PlanError
 from o1_assets.profiles.nano import NANO
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from o1_assets.artifact import Cost, StageConfig
+from o1_assets.core.artifact import Cost, StageConfig
+from o1_assets.core.settings import Settings
 from o1_assets.plan.check import WITHIN, compare
 from o1_assets.plan.estimate import Estimate
 from o1_assets.plan.gpus import GPUS, PlanError, gpu_of
@@ -17,7 +18,6 @@ from o1_assets.plan.known import Known
 from o1_assets.plan.plan import Plan, make_plan, stage_of
 from o1_assets.plan.shape import SHAPES, named_shape, shape_from
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 
 HERE = Path(__file__).parent
 

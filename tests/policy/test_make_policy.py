@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from transformers import AutoModelForCausalLM
 
-from o1_assets.artifact import Outcome, Task
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.policy.config import PolicyConfig, RewardConfig
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model

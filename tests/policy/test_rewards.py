@@ -7,6 +7,8 @@ from o1_assets.policy.config import RewardConfig
 from o1_assets.policy.rewards import minimum_credit, outcome_reward, process_rewards, repeated, step_rewards
 
 RIGHT, NEUTRAL, WRONG = [0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]
+
+
 CONFIG = RewardConfig()
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from o1_assets.artifact import Cost
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.artifact import Cost
+from o1_assets.core.engine import SamplingParams
+from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
 from o1_assets.policy.rollouts import Collector
 from o1_assets.policy.train import draw_problems, train_policy
-from o1_assets.training.checkpoint import Checkpoints
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
 from tests.training.interrupted import killed_after
 

@@ -13,6 +13,8 @@ from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.steps import step_ends
 
 QUESTIONS = [f"Calculate {a} * {b}." for a in (2, 3, 4) for b in (5, 6)]
+
+
 WRONG, RIGHT = ("1+1=2\nanswer 1\n", 0.75), ("2+2=4\nanswer 2\n", 0.25)
 
 

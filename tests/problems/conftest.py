@@ -6,10 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Compute, Outcome, Task
+from o1_assets.core.artifact import Compute, Outcome, Task
 from o1_assets.problems.config import ProblemsConfig
 
 GSM8K = Path(__file__).parents[2] / ".." / "shared" / "data" / "gsm8k"
+
+
 Make = Callable[..., tuple[Outcome, pl.DataFrame, bytes]]
 
 

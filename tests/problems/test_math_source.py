@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from o1_assets.problems.config import MathSource, ProblemsConfig
-from o1_assets.problems.sources import ProblemError, external_version, open_source
+from o1_assets.problems.problem import ProblemError
+from o1_assets.problems.sources import external_version, open_source
 from o1_assets.problems.split import take
 
 

@@ -22,7 +22,8 @@ from o1_assets.problems.config import (
     uniform,
 )
 from o1_assets.problems.expression import Expression
-from o1_assets.problems.sources import ProblemError, RawProblem, external_version
+from o1_assets.problems.problem import ProblemError, RawProblem
+from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import allowed, make_test, make_train, quotas, take
 from tests.problems.conftest import Make
 

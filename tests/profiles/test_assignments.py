@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from o1_assets.cli.options import settings_of
+from o1_assets.cli.common import settings_of
 from o1_assets.profiles.load import ProfileError, assignments, load_profile
 
 SPACED = '{"r03": "human", "r04": "human"}'

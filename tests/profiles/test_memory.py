@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from o1_assets.engine.transformers_engine import GPU_CACHE_BYTES
+from o1_assets.plan.memory import SHAPES, gib, policy_bytes, training_bytes
 from o1_assets.plan.shape import Shape
-from o1_assets.profiles.memory import SHAPES, gib, policy_bytes, training_bytes
 from o1_assets.profiles.qwen import qwen
 
 COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "reward models", "kv cache")
+
+
 DOC = Path(__file__).parents[2] / "docs" / "qwen.md"
+
+
 LONGEST, IN_RL = 2048, 1280
 
 

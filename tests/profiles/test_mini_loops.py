@@ -10,17 +10,19 @@ import polars as pl
 import pytest
 
 from o1_assets.base.config import BaseConfig
+from o1_assets.core.settings import Settings
 from o1_assets.engine.open import open_engine
+from o1_assets.execution.materialize import materialize
 from o1_assets.graph import asked_for, build_graph
-from o1_assets.materialize import materialize
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
 from tests.profiles import tiny
 from tests.profiles.shrunk import SIZES
 
 LORA = json.dumps({"rank": 2, "alpha": 4.0, "targets": ["q_proj", "down_proj"]}, separators=(",", ":"))
+
+
 STAGES = ("sft", "first_prm", "later_prm", "first_orm", "later_orm", "policy", "q_value")
 
 

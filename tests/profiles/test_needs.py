@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
 from o1_assets.profiles import needs
 from o1_assets.profiles.load import ProfileError, load_profile
-from o1_assets.settings import Settings
 from tests.profiles import tiny
 
 

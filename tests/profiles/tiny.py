@@ -22,6 +22,8 @@ from transformers import (
 )
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
 WORDS = (
     "system",
     "user",
@@ -36,6 +38,8 @@ WORDS = (
     "=",
     "+",
 )
+
+
 ENDINGS = (".", "?", "!", "so", "then", "now", "good", "thus")
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from o1_assets.qvalue.calibration import brier_score, calibration, calibration_error
-from o1_assets.qvalue.collect import Solved
-from o1_assets.qvalue.targets import Return, bootstrapped, returns
+from o1_assets.search.q_value.collect import Solved
+from o1_assets.search.q_value.targets import Return, bootstrapped, returns
+from o1_assets.search.q_value.temperature import brier_score, calibration, calibration_error
 from o1_assets.search.tree import Node, Tree
 
 

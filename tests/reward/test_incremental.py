@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from o1_assets.reward.incremental import TreeScorer
-from o1_assets.reward.score import ROW_TOKENS, Scorer, load_scorer
+from o1_assets.reward.score import Scorer, load_scorer
+from o1_assets.reward.tree import ROW_TOKENS
 from tests.reward.conftest import random_step
 
 PROMPTS = ["Calculate 3 * 4 - 5.\n", "Calculate 1 + 2.\n"]

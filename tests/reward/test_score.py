@@ -6,6 +6,8 @@ import pytest
 from o1_assets.reward.score import Scorer, load_scorer
 
 PROMPTS = ["Calculate 3 * 4 - 5.\n", "Calculate 1 + 2.\n"]
+
+
 COMPLETIONS = [
     (0, "3*4=12\n12-5=7\nanswer 7\n"),
     (0, "3*4=12\n12-5=8\nanswer 8\n"),

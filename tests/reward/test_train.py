@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.reward.train import class_weights, make_orm, make_prm
 from tests.reward.conftest import make_labels, rule

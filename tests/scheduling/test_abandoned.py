@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from o1_assets import train
-from o1_assets.artifact import Outcome, Task
+from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.settings import Settings
+from o1_assets.engine.training import processes
 from o1_assets.graph import build_graph
+from o1_assets.orchestration import train
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.store import ArtifactStore
-from o1_assets.training import processes
 from tests.spine.toy import toy_graph
 
 SENTENCE = "train.jsonl is not here"

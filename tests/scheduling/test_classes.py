@@ -9,13 +9,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o1_assets import extras
 from o1_assets.cli.run import RunFailed, run
-from o1_assets.extras import MissingExtra, require
+from o1_assets.core.settings import DAGSTER_YAML, BadSetting, Settings
+from o1_assets.execution.run_lock import RunLock
 from o1_assets.graph import build_graph
+from o1_assets.profiles import needs as extras
 from o1_assets.profiles.load import ProfileError, load_profile
-from o1_assets.run_lock import RunLock
-from o1_assets.settings import DAGSTER_YAML, BadSetting, Settings
+from o1_assets.profiles.needs import MissingExtra, require
 from resources.compute import executor, placement, set_pools
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets import devices
-from o1_assets.devices import VISIBLE, DevicesMissing, enough_devices, leased, machine_devices
+from o1_assets.orchestration import devices
+from o1_assets.orchestration.devices import VISIBLE, DevicesMissing, enough_devices, leased, machine_devices
 from o1_assets.profiles.load import load_profile
 
 HOLD = """

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import PROJECT, Settings
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 from tests.mini import MINI
@@ -27,7 +27,11 @@ pytestmark = [
     ),
     pytest.mark.timeout(3600),
 ]
+
+
 O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
+
+
 ROUND = f"{MINI} rounds=0"
 
 

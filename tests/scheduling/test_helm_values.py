@@ -12,9 +12,11 @@ import jsonschema
 import pytest
 import yaml
 
-from o1_assets.settings import PROJECT
+from o1_assets.core.settings import PROJECT
 
 SCHEMA = json.loads(Path(__file__).with_name("values.schema.json").read_text())
+
+
 VALUES = yaml.safe_load((PROJECT / "deploy" / "values.yaml").read_text())
 
 

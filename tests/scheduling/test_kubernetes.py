@@ -12,14 +12,19 @@ import dagster as dg
 import pytest
 import yaml
 
+from o1_assets.core.settings import PROJECT
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import PROJECT
 from resources.compute import executor, placement
 
 pytest.importorskip("dagster_k8s", reason="needs dagster-k8s: extra k8s")
+
+
 kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
 
+
 DEPLOY = PROJECT / "deploy"
+
+
 VERSION = "1.33"
 
 

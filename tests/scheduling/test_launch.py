@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from o1_assets.launch import command, guarded
-from o1_assets.settings import PROJECT
+from o1_assets.core.settings import PROJECT
+from o1_assets.orchestration.launch import command, guarded
 
 STEP = """
 import signal, subprocess
@@ -21,6 +21,8 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 from o1_assets.launch import guarded
 subprocess.run(guarded("r00/prm", 2))
 """
+
+
 SLOW = """
 import os, sys, time
 from pathlib import Path
@@ -32,7 +34,7 @@ time.sleep(600)
 def test_what_is_started_is_the_command_of_the_documentation() -> None:
     words = command("r03/policy", 4)
     assert words[1:6] == ["-m", "accelerate.commands.launch", "--num_processes", "4", "--multi_gpu"]
-    assert words[-3:] == ["-m", "o1_assets.train", "r03/policy"]
+    assert words[-3:] == ["-m", "o1_assets.orchestration.train", "r03/policy"]
     assert "--multi_gpu" not in command("r03/policy", 1)
 
 
@@ -51,7 +53,7 @@ def test_a_training_ends_with_the_step_that_asked_for_it_however_that_ends(tmp_p
         assert time.monotonic() < deadline and step.poll() is None
         time.sleep(0.05)
     training = psutil.Process(int(started.read_text().split()[0]))
-    assert started.read_text().endswith("-m o1_assets.train r00/prm")
+    assert started.read_text().endswith("-m o1_assets.orchestration.train r00/prm")
     step.kill()
     step.wait()
     while training.is_running() and training.status() != psutil.STATUS_ZOMBIE:

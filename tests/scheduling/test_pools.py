@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.dagster_instance import make_instance
-from o1_assets.settings import PROJECT, Settings
+from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.orchestration.instance import make_instance
 
 RUN = """
 import sys, time

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from o1_assets.launch import command
-from o1_assets.settings import PROJECT
+from o1_assets.core.settings import PROJECT
+from o1_assets.orchestration.launch import command
 from tests.scheduling.trainings import IN_PIECES
 
 

@@ -22,15 +22,15 @@ import torch
 from safetensors.torch import save_file
 from transformers import Trainer
 
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
+from o1_assets.engine.training.config import TuningConfig
+from o1_assets.engine.training.processes import gathered, processes, rank
 from o1_assets.generator.config import SftConfig
 from o1_assets.generator.sft import make_generator
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
 from o1_assets.policy.train import train_policy
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.train import make_prm
-from o1_assets.training.config import TuningConfig
-from o1_assets.training.processes import gathered, processes, rank
 from tests.policy.world import QUESTIONS, ExactRewards, tiny_policy
 from tests.reward.conftest import make_labels
 
@@ -42,8 +42,14 @@ POLICY = PolicyConfig(
     max_tokens=24,
     search=GroupSearchConfig(share=0.5),
 )
+
+
 SFT = SftConfig(batch_size=8, learning_rate=2e-3)
+
+
 PRM = PRMConfig(updates=6, batch_size=4, muon_lr=0.02)
+
+
 IN_PIECES = {"prm": TuningConfig(micro_batch=1), "policy": TuningConfig(micro_batch=2)}
 """Each process's share, of 2 rows and of 12, in 2 pieces and in 6; a policy's share is always cut into 4."""
 

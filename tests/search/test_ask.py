@@ -10,19 +10,22 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from o1_assets.cli.errors import EXPECTED
-from o1_assets.cli.main import app
-from o1_assets.materialize import environment
+from o1_assets.cli.main import EXPECTED, app
+from o1_assets.core.settings import Settings
+from o1_assets.execution.environment import environment
 from o1_assets.search.effort import EFFORTS, strategy_for
 from o1_assets.search.interface import Budget
 from o1_assets.search.strategies import STRATEGIES
-from o1_assets.settings import Settings
 from o1_assets.store.manifest import Manifest, ManifestCost
 from o1_assets.store.store import ArtifactStore
 from tests.search.wide import think
 
 QUESTION = "What is 3 * 4 - 5?"
+
+
 READS_Q = [name for name in STRATEGIES if STRATEGIES[name].make(Budget(1)).reads == "q"]
+
+
 WITHOUT_Q = [name for name in STRATEGIES if name not in READS_Q]
 
 

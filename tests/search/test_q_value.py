@@ -15,11 +15,15 @@ from tests.search.test_search import answer_of
 from tests.search.toy import PathScorer, TablePolicy
 
 STEPS = ("left\n", "right\n", "ahead\n")
+
+
 FORK = {
     "q\n": dict.fromkeys(STEPS, 1 / 3),
     **{f"q\n{step}": {f"answer {i}\n": 1.0} for i, step in enumerate(STEPS)},
     **{f"q\n{step}answer {i}\n": {"": 1.0} for i, step in enumerate(STEPS)},
 }
+
+
 TWO_ANSWERS = {
     "q\n": {"answer 1\n": 0.5, "answer 2\n": 0.5},
     **{f"q\nanswer {i}\n": {"": 1.0} for i in (1, 2)},

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from o1_assets.engine.interface import SamplingParams
+from o1_assets.core.engine import SamplingParams
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch, prior, puct
@@ -24,7 +24,11 @@ TABLE = {
     "q\ngood\nslip\nanswer 2\n": {"": 1.0},
     "q\ngood\nfine\nanswer 3\n": {"": 1.0},
 }
+
+
 RIGHT = "good\nfine\nanswer 3\n"
+
+
 BUDGET = Budget(tokens=2000)
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
-from o1_assets.engine.interface import Sample, SamplingParams
+from o1_assets.core.engine import Sample, SamplingParams
 
 END = 0
 

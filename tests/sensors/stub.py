@@ -11,22 +11,24 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, Task
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.core.settings import Settings
 from o1_assets.definitions import definitions_of
 from o1_assets.graph import asked_for, build_graph
-from o1_assets.labels.batch import SubmitReport
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck
+from o1_assets.labels.inbox.batch import SubmitReport
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 from o1_assets.store.digest import TREE
 from o1_assets.store.store import ArtifactStore
 from tests.labels import world
 
 ROUNDS = 3
+
+
 REPORT = "eval/report"
 
 
@@ -144,4 +146,4 @@ def asked(request: dg.RunRequest | str) -> set[str]:
 
 def quiet_report(patch: pytest.MonkeyPatch) -> None:
     """Nothing here is worth a report."""
-    patch.setattr("o1_assets.dagster_assets.write_report", lambda settings: {})
+    patch.setattr("o1_assets.orchestration.assets.write_report", lambda settings: {})

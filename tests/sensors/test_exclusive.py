@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o1_assets import run_lock
+from o1_assets.execution import run_lock
+from o1_assets.execution.run_lock import RunLock
 from o1_assets.profiles.load import load_profile
-from o1_assets.run_lock import RunLock
 from resources.compute import executor
 from resources.exclusive import _Exclusive, exclusive
 

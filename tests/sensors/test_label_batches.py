@@ -10,11 +10,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from o1_assets.labels import batches
-from o1_assets.labels.batch import PEOPLE
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.progress import Listing
-from o1_assets.run_lock import RunLock
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.labels import label_batches as batches
+from o1_assets.labels.inbox.batch import PEOPLE
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.progress import Listing
 from sensors import recovery
 from sensors.label_batches import label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report

@@ -12,6 +12,7 @@ import httpx
 
 _NUMBERS = itertools.count()
 
+
 NewBucket = Callable[[], str]
 
 

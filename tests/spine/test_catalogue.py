@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make

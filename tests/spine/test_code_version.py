@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets import code_version as cv
+from o1_assets.execution import code_version as cv
 
 Write = Callable[[str, str], None]
 
@@ -81,7 +81,10 @@ def test_what_is_never_called_does_not_count(package: Write) -> None:
             "class C:\n    def f(self):\n        return {}\n",
         ),
         ("from toypkg.helper import f\n\ndef run():\n    return f()\n", "from toypkg.other import f\n\nX = {}\n"),
-        ("from toypkg.helper import f\n\n@f\ndef run():\n    return 1\n", "def f(run):\n    run.x = {}\n    return run\n"),
+        (
+            "from toypkg.helper import f\n\n@f\ndef run():\n    return 1\n",
+            "def f(run):\n    run.x = {}\n    return run\n",
+        ),
     ],
     ids=["alias", "dotted", "loose", "module in a string", "name in a string", "parameter", "other", "decorator"],
 )  # fmt: skip

@@ -16,7 +16,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from o1_assets.dagster_instance import (
+from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.orchestration.instance import (
     PARTS,
     InstanceLost,
     instance_lost,
@@ -24,13 +25,14 @@ from o1_assets.dagster_instance import (
     open_instance,
     wait_for_writers,
 )
-from o1_assets.settings import PROJECT, Settings
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make_all, toy_graph
 
 HELD_SECONDS = 5.5
 """Longer than the 5 s that sqlite3 waits by itself."""
+
+
 HAMMER = """
 import json, sys, time
 from pathlib import Path

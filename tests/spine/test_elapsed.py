@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets import elapsed
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.ledger import RunRecord
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.execution import materialize as elapsed
+from o1_assets.execution.ledger import RunRecord
 from o1_assets.store.store import ArtifactStore
 from tests.spine.toy import make
 
 FIRST = 0.5
+
+
 ATTEMPTS: list[int] = []
 
 

@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 import torch
 
-from o1_assets.artifact import Artifact, Outcome, Task
-from o1_assets.scratch import scratch_name, tidy
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.state import set_random_state
+from o1_assets.store.objects import scratch_name
+from o1_assets.store.scratch import tidy
 from o1_assets.store.store import ArtifactStore
-from o1_assets.training.checkpoint import Checkpoints
-from o1_assets.training.state import set_random_state
 from tests.spine.toy import LettersConfig, UpperConfig, make, make_all, toy_graph
 
 KILLS = 12
+
+
 UPDATES = 25
 
 

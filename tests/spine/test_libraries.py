@@ -6,11 +6,11 @@ from importlib import metadata
 
 import pytest
 
-from o1_assets import libraries as recorded
+from o1_assets.core.settings import Settings
+from o1_assets.execution import environment as recorded
+from o1_assets.execution.environment import LIBRARIES, libraries
 from o1_assets.graph import build_graph
-from o1_assets.libraries import LIBRARIES, libraries
 from o1_assets.profiles.load import load_profile
-from o1_assets.settings import Settings
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ import os
 
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, Task
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.execution.status import graph_status
 from o1_assets.graph import descendants
-from o1_assets.materialize import MissingInput
-from o1_assets.status import graph_status
 from o1_assets.store.digest import TREE
 from o1_assets.store.objects import object_name
-from o1_assets.store.store import ArtifactStore
+from o1_assets.store.store import ArtifactStore, MissingInput
 from tests.spine.toy import LettersConfig, make, make_all, toy_graph
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets import run_lock
-from o1_assets.run_lock import RunLock
+from o1_assets.execution import run_lock
+from o1_assets.execution.run_lock import RunLock
 
 HOLD = """
 import sys, time

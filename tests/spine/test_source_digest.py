@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets import source_digest
-from o1_assets.source_digest import Sources
+from o1_assets.execution import source_digest
+from o1_assets.execution.source_digest import Sources
 
-ONE = b'"""Doc."""\n\nfrom o1_assets.files import sync\n\n\ndef f():\n    return sync(1)\n'
+ONE = b'"""Doc."""\n\nfrom o1_assets.core.files import sync\n\n\ndef f():\n    return sync(1)\n'
+
+
 TWO = ONE.replace(b"sync(1)", b"sync(2)")
 
 
@@ -36,7 +38,7 @@ def test_the_next_process_parses_only_what_is_new(file: Path, monkeypatch: pytes
         with pytest.raises(AssertionError):
             second.parsed(TWO)
     assert second.parsed(TWO).definitions["f"].digest != known.definitions["f"].digest
-    assert known.definitions["f"].mentions == {"sync": "o1_assets.files:sync"} == known.imports
+    assert known.definitions["f"].mentions == {"sync": "o1_assets.core.files:sync"} == known.imports
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": []}', b"\xff\xfe"])

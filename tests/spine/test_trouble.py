@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.artifact import Artifact, Outcome, Task
-from o1_assets.scratch import ScratchLost
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.core.disk import DiskFull, disk_full
+from o1_assets.store.scratch import ScratchLost
 from o1_assets.store.store import ArtifactStore
-from o1_assets.trouble import DiskFull, disk_full
 from tests.spine.toy import LettersConfig, make, make_all, toy_graph
 
 
@@ -72,7 +72,7 @@ def test_the_texts_that_libraries_make_of_a_full_disk_are_known(
     assert disk_full(ValueError("no space in this sentence"), tmp_path) is None
     io_error = RuntimeError("(sqlite3.OperationalError) disk I/O error")
     assert disk_full(io_error, tmp_path) is None
-    monkeypatch.setattr("o1_assets.trouble._NO_ROOM", 1 << 62)
+    monkeypatch.setattr("o1_assets.core.disk._NO_ROOM", 1 << 62)
     assert disk_full(io_error, tmp_path)
 
 

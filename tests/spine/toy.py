@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.engine.interface import Engine
-from o1_assets.materialize import Made, materialize
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.engine import Engine
+from o1_assets.execution.materialize import Made, materialize
 from o1_assets.store.store import ArtifactStore
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from o1_assets.evaluation.statistics import before_saturation, fit, r_squared
+from o1_assets.evaluation.thinking.evaluate import FITS
+from o1_assets.evaluation.thinking.points import sampled_points, tree_points
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import Thinker, search
 from o1_assets.search.vote import Chains
-from o1_assets.thinking.evaluate import FITS
-from o1_assets.thinking.fit import before_saturation, fit, r_squared
-from o1_assets.thinking.points import sampled_points, tree_points
 from tests.search.test_search import RIGHT, TABLE, answer_of
 from tests.search.toy import PathScorer, TablePolicy
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from o1_assets.artifact import Task
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.thinking.limits import CUT, FORCED, measure_extension, measure_limits
-from o1_assets.thinking.measure import measure_samples
-from o1_assets.thinking.prompting import compare_prompting
+from o1_assets.core.artifact import Task
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.evaluation.thinking.limits import CUT, FORCED, measure_extension, measure_limits
+from o1_assets.evaluation.thinking.measure import measure_samples
+from o1_assets.evaluation.thinking.prompting import compare_prompting
 from tests.search.test_search import RIGHT, TABLE
 from tests.search.test_strategies import FORCED as ASKED
 from tests.search.toy import TablePolicy
@@ -30,6 +30,8 @@ DOUBTING = {
     "q\nbad\nwait no\nwait yes\n": {"answer 3\n": 1.0},
     "q\nbad\nwait no\nwait yes\nanswer 3\n": {"": 1.0},
 }
+
+
 WHOLE = len("bad\nanswer 3\n") + 1
 
 

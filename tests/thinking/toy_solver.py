@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.evaluation.thinking.solver import Solver
 from o1_assets.search.run import Thinker
-from o1_assets.thinking.config import ThinkingConfig
-from o1_assets.thinking.solver import Solver
 from tests.search.test_strategies import Judge
 from tests.search.toy import TablePolicy
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from o1_assets.artifact import Outcome, Task
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.engine.open import open_engine
-from o1_assets.training.checkpoint import Checkpoints
+from o1_assets.engine.training.checkpoint import Checkpoints
 
 
 class Killed(BaseException):

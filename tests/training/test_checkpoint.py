@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from o1_assets.training import checkpoint
-from o1_assets.training.checkpoint import Checkpoints
-from o1_assets.training.state import pack, set_random_state, unpack
+from o1_assets.engine.training import checkpoint
+from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.state import pack, set_random_state, unpack
 
 
 def optimizer_after(updates: int) -> torch.optim.Optimizer:

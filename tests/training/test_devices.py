@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from o1_assets.training.processes import one_device
-from o1_assets.training.state import random_state, set_random_state
+from o1_assets.engine.training.processes import one_device
+from o1_assets.engine.training.state import random_state, set_random_state
 
 
 @pytest.mark.parametrize(("seen", "used"), [(0, 0), (1, 1), (8, 1)])

@@ -11,17 +11,20 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
 from o1_assets.engine.open import open_engine
+from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.generator.config import SftConfig
 from o1_assets.generator.sft import make_generator
-from o1_assets.training.config import LoraConfig, TuningConfig
 from tests.profiles import tiny
 from tests.training.interrupted import killed_then_resumed
 
 pytest.importorskip("peft", reason="LoRA needs peft: `uv sync --extra lora`")
 
+
 LORA = LoraConfig(rank=2, alpha=4, targets=("q_proj", "down_proj"))
+
+
 CONFIG = SftConfig(learning_rate=1e-2, batch_size=2, tuning=TuningConfig(lora=LORA))
 
 
@@ -57,7 +60,7 @@ def test_what_is_stored_is_a_plain_checkpoint_in_which_only_the_targets_changed(
 def test_a_killed_one_ends_in_the_same_bytes_and_saves_no_frozen_weight(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from o1_assets.training.checkpoint import Checkpoints
+    from o1_assets.engine.training.checkpoint import Checkpoints
 
     saved: list[Any] = []
     write = Checkpoints._write
@@ -97,10 +100,10 @@ def test_small_updates_of_all_weights_are_not_rounded_away() -> None:
 
 def test_what_samples_a_model_in_training_reads_its_updates(inputs: dict[str, Path]) -> None:
     """The sampler has a faster way through small Llamas, which knows plain weights only."""
+    from o1_assets.core.engine import SamplingParams
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-    from o1_assets.engine.interface import SamplingParams
+    from o1_assets.engine.training.tuning import finish, prepare
     from o1_assets.engine.transformers_engine import TransformersEngine
-    from o1_assets.training.tuning import finish, prepare
 
     model = load_causal_lm(inputs["base"])
     prepare(model, CONFIG.tuning, seed=1)

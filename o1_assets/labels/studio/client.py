@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from o1_assets.labels.studio.errors import LabelStudioError
+from o1_assets.core.files import json_bytes, replace_file
+from o1_assets.core.settings import Settings
+
+# Apart from the client, so that a command that prints errors does not import an HTTP library.
+
+
+class LabelStudioError(Exception):
+    """What is wrong with the server, its address or the token, in one sentence."""
+
 
 START = "start one with `make labeling`, or set O1_LABEL_STUDIO_URL"
+
+
 PAGE = 100
 
 
@@ -158,3 +171,51 @@ def _detail(content: Any) -> str:
     if isinstance(content, dict):
         content = content.get("validation_errors") or content.get("detail") or content
     return json.dumps(content)[:300]
+
+
+# Which Label Studio is ours: the one named by environment variables, else the one `make labeling` started.
+
+
+@dataclass(frozen=True)
+class Connection:
+    url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """The server that `make labeling` starts, with the account it makes."""
+
+    url: str
+    token: str
+    user: str
+    password: str
+
+
+def labeling_home(settings: Settings) -> Path:
+    """Data of the local server: one for all profiles."""
+    return settings.home.parent / "labeling"
+
+
+def connection(home: Path) -> Connection | None:
+    """O1_LABEL_STUDIO_URL and O1_LABEL_STUDIO_TOKEN, else the local server if it was ever started, else None.
+
+    home: labeling_home().
+    """
+    url, token = os.environ.get("O1_LABEL_STUDIO_URL"), os.environ.get("O1_LABEL_STUDIO_TOKEN")
+    local = read_local(home)
+    if url or token:
+        return Connection(url or (local.url if local else ""), token or (local.token if local else ""))
+    return Connection(local.url, local.token) if local else None
+
+
+def read_local(home: Path) -> LocalServer | None:
+    try:
+        return LocalServer(**json.loads((home / "server.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def write_local(home: Path, server: LocalServer) -> None:
+    """Readable by its owner only: it holds a password and a token."""
+    replace_file(home / "server.json", json_bytes(asdict(server)), mode=0o600)

@@ -14,8 +14,12 @@ from o1_assets.labels.studio.keys import title_of
 from o1_assets.labels.studio.tasks import RATINGS, Size, choice_value, control_name
 
 ENDING = "ending"
+
+
 ENDINGS = (("Bad problem", "bad_problem", "-"), ("Give up", "give_up", "="))
 """Shown, finish_reason, key."""
+
+
 STYLE = (Path(__file__).parent / "style.css").read_text()
 
 

@@ -10,8 +10,12 @@ from o1_assets.labels.protocol import Slot
 
 ROWS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 """Right, neutral, wrong, unsure."""
+
+
 MODIFIERS = ("", "shift+", "alt+", "alt+shift+")
 """The step itself, its first alternative, its second, its third."""
+
+
 NO_KEY = " "
 """A key that nothing sends: a choice without any would be given one by Label Studio."""
 

@@ -11,8 +11,7 @@ from o1_assets.labels.protocol import DENSE, PROTOCOLS, Protocol
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.interface import label_config
-from o1_assets.labels.studio.projects import find_projects, mark, title
-from o1_assets.labels.studio.tasks import size_of, task_data
+from o1_assets.labels.studio.tasks import find_projects, mark, size_of, task_data, title
 
 BATCH = 500
 """Tasks a request: each is one transaction of the server, so a push that is killed goes on where it stopped."""

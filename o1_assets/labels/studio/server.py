@@ -7,8 +7,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from o1_assets.labels.studio.connection import LocalServer, labeling_home, read_local, write_local
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
+from o1_assets.labels.studio.client import LocalServer, labeling_home, read_local, write_local
 
 HOST = "127.0.0.1"
 

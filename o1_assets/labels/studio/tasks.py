@@ -14,11 +14,14 @@ Where a task has less than the configuration, its data holds a part without choi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from o1_assets.labels.protocol import Slot
 from o1_assets.labels.schema import Record
+from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.keys import key_of
 
 
@@ -104,3 +107,36 @@ def _part(slot: Slot, texts: list[str], last: bool) -> dict[str, Any]:
             for row, rating in enumerate(RATINGS)
         ],
     }
+
+
+# Which Label Studio projects are ours: the last line of the description names profile, round and selection.
+
+_MARK = re.compile(
+    r"o1-assets:(?P<profile>[^:\s]+):(?P<round>r\d\d):(?P<selection>[0-9a-f]+(-screening)?)\s*\Z", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of ours. selection: digest of what it was made from; with -screening, what labellers begin with."""
+
+    id: int
+    profile: str
+    round: str
+    selection: str
+
+
+def title(profile: str, round_name: str) -> str:
+    return f"o1 {round_name} · {profile}"
+
+
+def mark(profile: str, round_name: str, selection: str) -> str:
+    return f"o1-assets:{profile}:{round_name}:{selection}"
+
+
+def find_projects(studio: LabelStudio, profile: str) -> Iterator[Project]:
+    """All projects of a profile, whatever selection they were made from. Raises LabelStudioError."""
+    for row in studio.projects():
+        found = _MARK.search(row.get("description") or "")
+        if found and found["profile"] == profile:
+            yield Project(int(row["id"]), profile, found["round"], found["selection"])

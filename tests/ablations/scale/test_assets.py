@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from o1_assets.ablations.scale.assets import artifacts
-from o1_assets.ablations.scale.config import SHAPES
-from o1_assets.artifact import Artifact
+from o1_assets.core.artifact import Artifact
+from o1_assets.experiments.model_size.assets import artifacts
+from o1_assets.experiments.model_size.config import SHAPES
 from o1_assets.profiles.load import ProfileError, load_profile
 
 
@@ -23,7 +23,7 @@ def config(key: str) -> Any:
 def test_parameters_are_counted_as_flops_are() -> None:
     from o1_assets.base.pretrain import build_model
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.flops import non_embedding_parameters
+    from o1_assets.core.flops import non_embedding_parameters
 
     base = config("deep_base_0").base
     deep = next(shape for shape in SHAPES if shape.name == "deep")

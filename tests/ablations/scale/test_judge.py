@@ -10,12 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from o1_assets.ablations.scale.config import Shape
-from o1_assets.ablations.scale.judge import STAGES, JudgedConfig, judge_model
-from o1_assets.ablations.spent import write_cost
-from o1_assets.artifact import Cost, Task
+from o1_assets.core.artifact import Cost, Task
 from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.scored import held_out, sample
+from o1_assets.experiments.model_size.config import Shape
+from o1_assets.experiments.model_size.measure import STAGES, JudgedConfig, judge_model
+from o1_assets.experiments.variants import write_cost
 from o1_assets.reward.model import PRM_CLASSES, save_reward_model, start_reward_model
 from tests.evaluation.conftest import Pupil
 

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.ablations.result import Result, read_result
-from o1_assets.ablations.scale.config import Shape
-from o1_assets.ablations.scale.result import ScaleResultConfig, make_scale_result
-from o1_assets.artifact import Task
+from o1_assets.core.artifact import Task
+from o1_assets.experiments.model_size.config import Shape
+from o1_assets.experiments.model_size.result import ScaleResultConfig, make_scale_result
+from o1_assets.experiments.result import Result, read_result
 
 SHAPES = (
     Shape(name="small", hidden_size=64, intermediate_size=128, layers=2, seeds=3),
@@ -23,8 +23,14 @@ SHAPES = (
         name="deep", hidden_size=64, intermediate_size=128, layers=8, of_sizes=False, of_depths=True, seeds=2
     ),
 )
+
+
 CONFIG = ScaleResultConfig(shapes=SHAPES, samples=64, shared_samples=16, corpus_solutions=100, resamples=100)
+
+
 SOLVED = {"small": 0.3, "middle": 0.4, "large": 0.5, "deep": 0.4}
+
+
 GAIN = {"small": 0.2, "middle": 0.1, "large": 0.0, "deep": 0.1}
 """What the feature adds to the PRM."""
 

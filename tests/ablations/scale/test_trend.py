@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from o1_assets.ablations.scale.trend import resampled_means, trend
+from o1_assets.evaluation.statistics import resampled_means, trend
 
 SIZES = (0.2e6, 0.7e6, 2e6, 5e6)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from o1_assets.engine.interface import Engine
+from o1_assets.core.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from o1_assets.engine.interface import Engine, SamplingParams
+from o1_assets.core.engine import Engine, SamplingParams
 from tests.engine.both.conftest import Both
 from tests.engine.checkpoints import Checkpoint, outcome
 from tests.engine.statistics import ALARM, same_p

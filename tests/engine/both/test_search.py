@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from o1_assets.engine.interface import Engine
+from o1_assets.core.engine import Engine
 from o1_assets.engine.steps import step_ends
 from o1_assets.profiles.nano import NANO
 from o1_assets.search.beam import StepBeam
@@ -21,6 +21,8 @@ from tests.engine.both.conftest import Both
 from tests.engine.checkpoints import Checkpoint
 
 BUDGET = Budget(tokens=300, steps=16, step_tokens=32, solution_tokens=96)
+
+
 WAYS: dict[str, Strategy] = {"chain": Chain(), "beam": StepBeam(2, 4), "mcts": PuctSearch(16)}
 
 

@@ -9,20 +9,22 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from o1_assets.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.settings import Settings
 from o1_assets.definitions import definitions_of
 from o1_assets.engine.open import open_engine
+from o1_assets.execution.materialize import materialize
 from o1_assets.graph import build_graph
-from o1_assets.materialize import materialize
 from o1_assets.problems.answers import extract_answer
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
-from o1_assets.settings import Settings
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 from tests.engine.checkpoints import Checkpoint
 
 KEY = "r01/solutions"
+
+
 SET = "problems.train=200 later_solutions.problems=40 later_solutions.samples=8 engine=vllm"
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 
 from o1_assets.labels.studio.client import LabelStudio
-from o1_assets.labels.studio.projects import mark
+from o1_assets.labels.studio.tasks import mark
 
 RECORDED = Path(__file__).parent / "recorded"
+
+
 TOKEN = "0123456789"
 
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from o1_assets.labels.intake import SelectionCheck
+from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.schema import Record
-from o1_assets.labels.studio.annotations import rated_record
+from o1_assets.labels.studio.pull import rated_record
 from tests.labels import world
 from tests.labels.studio.fake import recorded
 
 USERS = {1: "lead@example.com"}
+
+
 N = None
 
 

@@ -18,6 +18,8 @@ from o1_assets.labels.studio.tasks import RATINGS, Size, control_name, size_of, 
 from tests.labels import world
 
 ROOM = Size(steps=6, alternatives=3)
+
+
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=6)
 
 

@@ -18,23 +18,33 @@ from typing import Any
 import httpx
 import pytest
 
+from o1_assets.core.settings import Settings
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.studio.client import LabelStudio
-from o1_assets.labels.studio.connection import LocalServer, labeling_home, read_local
-from o1_assets.labels.studio.errors import LabelStudioError
+from o1_assets.labels.studio.client import (
+    LabelStudio,
+    LabelStudioError,
+    LocalServer,
+    labeling_home,
+    read_local,
+)
 from o1_assets.labels.studio.pull import pull_labels
 from o1_assets.labels.studio.push import push_records
-from o1_assets.settings import Settings
 from tests.labels import world
 
 EXECUTABLE = os.environ.get("O1_TEST_LABEL_STUDIO")
+
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 START_SECONDS = 400
+
+
 pytestmark = [
     pytest.mark.skipif(EXECUTABLE is None, reason="set O1_TEST_LABEL_STUDIO, or use `make test-labeling`"),
     pytest.mark.timeout(START_SECONDS + 200),

@@ -9,20 +9,24 @@ from pathlib import Path
 import httpx
 import pytest
 
+from o1_assets.core.settings import Settings
 from o1_assets.labels import export
-from o1_assets.labels.inbox import Inbox
-from o1_assets.labels.intake import SelectionCheck
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
-from o1_assets.labels.studio import client, hook, pull
-from o1_assets.labels.studio.client import LabelStudio
-from o1_assets.labels.studio.connection import LocalServer, connection, labeling_home, write_local
-from o1_assets.labels.studio.errors import LabelStudioError
-from o1_assets.labels.studio.hook import studio_pull
-from o1_assets.labels.studio.progress import read_progress
-from o1_assets.labels.studio.pull import PullReport, pull_labels
+from o1_assets.labels.studio import client, pull
+from o1_assets.labels.studio import pull as hook
+from o1_assets.labels.studio.client import (
+    LabelStudio,
+    LabelStudioError,
+    LocalServer,
+    connection,
+    labeling_home,
+    write_local,
+)
+from o1_assets.labels.studio.pull import PullReport, pull_labels, read_progress, studio_pull
 from o1_assets.labels.studio.push import push_records
-from o1_assets.settings import Settings
 from tests.labels import world
 from tests.labels.studio.fake import TOKEN, FakeStudio
 

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from o1_assets.cli import studio as cli_studio
+from o1_assets.cli import labels as cli_studio
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
-from o1_assets.labels.inbox import Inbox
-from o1_assets.settings import Settings
+from o1_assets.core.settings import Settings
+from o1_assets.labels.inbox.inbox import Inbox
 from tests.labels.studio.fake import FakeStudio, recorded
 from tests.labels.world import ROUND
 

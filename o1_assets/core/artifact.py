@@ -1,0 +1,161 @@
+"""What one artifact of the graph is: its key, inputs, configuration, and the function that makes it.
+
+Nothing here knows Dagster. A stage declares `Artifact`s; `materialize.py` makes them; `dagster_assets.py`
+shows them to Dagster. A compute function fills one folder and returns the figures a person wants to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from o1_assets.core.engine import Engine
+
+
+Figures = dict[str, float | int | str | None]
+"""What a person wants to see of an artifact, by name."""
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's configuration: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Tokens a computation generated, scored and trained on, and the FLOPs of all of them.
+
+    FLOPs are counted by `flops.py`: 2P a token generated or scored, 6P a token trained on,
+    P the non-embedding parameters of the model that did it.
+    """
+
+    flops: float = 0.0
+    tokens_generated: int = 0
+    tokens_scored: int = 0
+    tokens_trained: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.flops + other.flops,
+            self.tokens_generated + other.tokens_generated,
+            self.tokens_scored + other.tokens_scored,
+            self.tokens_trained + other.tokens_trained,
+        )
+
+
+@dataclass
+class Task:
+    """What a compute function is given.
+
+    inputs: short name -> folder of that input's content, read only.
+    out: an empty folder; its content when the function returns becomes the artifact.
+    seed: the only source of randomness allowed.
+    open_engine: opens the checkpoint in a folder for sampling.
+    progress: reports one line of progress to whoever watches the run.
+    unfinished: a folder, perhaps not made yet, that is still there when an equal computation is started again after
+    this one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
+    spent: what an input took to make, by its short name, with all that it was made from: tokens and FLOPs, which equal
+    code and inputs spend equally.
+    """
+
+    inputs: Mapping[str, Path]
+    out: Path
+    seed: int
+    open_engine: Callable[[Path], Engine]
+    progress: Callable[[str], None] = lambda line: None
+    unfinished: Path | None = None
+    spent: Callable[[str], Cost] = lambda name: Cost()
+
+
+@dataclass
+class Outcome:
+    """What a compute function reports besides the files it wrote. PNGs under out/plots are shown in the UI.
+
+    external: the version of what lies outside of the graph as the function read it; without it, as it was
+    before the function started.
+    """
+
+    figures: Figures = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    rows: int | None = None
+    sample: list[dict[str, Any]] = field(default_factory=list)
+    external: str | None = None
+
+
+Compute = Callable[[Task, Any], Outcome]
+
+
+class Waiting(Exception):
+    """Raised by a compute function whose input has to come from people first; the message says what to do.
+
+    figures: how far it is, for those who watch.
+    """
+
+    def __init__(self, message: str, figures: Mapping[str, int] | None = None):
+        super().__init__(message)
+        self.figures = dict(figures or {})
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a check looks at: the artifact's folder and figures, and the folders of the artifacts beside it by key."""
+
+    folder: Path
+    figures: Mapping[str, float | int | str | None]
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; the message says it in a sentence, figures in numbers."""
+
+    passed: bool
+    message: str
+    figures: Mapping[str, float | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What people expect of every version of an artifact. It stops nothing: it is shown where it fails.
+
+    It runs in a moment after its artifact was made or found, or, if it needs others beside it, after those too.
+    serious: shown as an error, else as a warning.
+    """
+
+    name: str
+    description: str
+    look: Callable[[Looked], Finding]
+    serious: bool = True
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One node of the graph.
+
+    key: "r03/prm"; inputs: short name -> key; config: what of the profile the result depends on;
+    external: a version of what lies outside the graph (the label inbox), part of the cache key.
+    part: of the graph that is made only when it is asked for (`o1 run --with thinking`); "" for the rest.
+    launches: the compute function may run as several processes at once, one a GPU (`training/processes.py`).
+    """
+
+    key: str
+    compute: Compute
+    config: StageConfig
+    inputs: Mapping[str, str]
+    description: str
+    group: str
+    seed: int = 0
+    kinds: tuple[str, ...] = ()
+    resource_class: str = "cpu"
+    external: Callable[[], str] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    part: str = ""
+    launches: bool = False

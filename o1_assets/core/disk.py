@@ -1,0 +1,59 @@
+"""What went wrong outside of the program, in one sentence with the remedy: a full disk."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_FULL = ("No space left on device", "disk is full", "Disk quota exceeded")
+
+
+_PERHAPS_FULL = ("disk I/O error", "unable to open database file")
+"""What SQLite says where it finds no room for its journal, and of other troubles: believed if no room is left."""
+
+
+_NO_ROOM = 1 << 20
+
+
+class DiskFull(Exception):
+    """Nothing more can be written; the message names the folder and says what to do."""
+
+
+def disk_full(error: BaseException, *folders: Path) -> DiskFull | None:
+    """What to raise if `error` comes from a full disk, else None. folders: those that might lie on it.
+
+    Libraries wrap the system's error in their own, often keeping its text only.
+    """
+    free = {folder: _free(folder) for folder in (*folders, Path(tempfile.gettempdir()))}
+    folder = min(free, key=lambda folder: free[folder])
+    perhaps = free[folder] < _NO_ROOM and any(text in str(error) for text in _PERHAPS_FULL)
+    if not perhaps and not any(_says_full(cause) for cause in _chain(error)):
+        return None
+    return DiskFull(
+        f"the disk that holds {folder} is full ({free[folder] / 2**20:.1f} MiB free): make room there and "
+        "`o1 run` again; what was finished is kept, and it goes on from there"
+    )
+
+
+def _says_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(text in str(error) for text in _FULL)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _free(folder: Path) -> int:
+    """Bytes left where the folder lies, or would lie."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,153 @@
+"""Where a profile's run keeps everything it writes: one folder, O1_HOME/<profile>."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from o1_assets.core.files import replace_file
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+FORMER_YAML = {
+    # The file as earlier versions of this project wrote it, by its SHA-256: replaced, because nobody changed it.
+    "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591",
+    "7b11045f8660d6b19b4dacc583a9f68be0678517347b9b91ced3096030d5f9a3",
+    "89707a3651e3f4445e291a6d500ee109c6ca4df7d920fc28cd02e79477b74d8d",
+}
+
+
+DAGSTER_YAML = """\
+# The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
+nux:
+  enabled: false
+telemetry:
+  enabled: false
+# A run whose process never came up fails instead of being waited for; what an ended one still holds of a pool is freed.
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 60
+# What the sensor looked at and when, four times a minute. Runs and their events: `o1 gc`.
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 2
+      started: 7
+      failure: 30
+      success: 90
+# A pool limits steps of all runs together; how many, the profile says (resources/compute.py).
+concurrency:
+  pools:
+    granularity: op
+"""
+
+
+POSTGRES_YAML = """\
+# Runs, events and schedules of every machine that has this address.
+storage:
+  postgres:
+    postgres_url:
+      env: O1_DAGSTER_POSTGRES
+"""
+
+
+class BadSetting(Exception):
+    """A setting from the environment cannot be what it is."""
+
+
+def checkpoint_seconds() -> float:
+    """The least time between two saves of a training that is under way: O1_CHECKPOINT_SECONDS, else 10.
+
+    No part of any profile: it changes what a kill costs, never what comes out. Raises ValueError.
+    """
+    text = os.environ.get("O1_CHECKPOINT_SECONDS") or "10"
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        raise ValueError(f"O1_CHECKPOINT_SECONDS is {text!r}; set it to a number of seconds") from None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The folders of one profile. Everything under `home` can be copied, moved or deleted as a whole."""
+
+    profile: str
+    home: Path
+
+    @classmethod
+    def load(cls, profile: str | None = None, home: Path | str | None = None) -> Settings:
+        """profile: argument, else O1_PROFILE, else nano. home: argument, else O1_HOME, else .o1 in the project."""
+        name = profile or os.environ.get("O1_PROFILE") or "nano"
+        root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
+        return cls(profile=name, home=root / name)
+
+    @property
+    def store(self) -> str:
+        """URL of the artifact store: O1_STORE (any fsspec URL, the profile is appended) or a folder under home."""
+        base = os.environ.get("O1_STORE")
+        return f"{base.rstrip('/')}/{self.profile}" if base else str(self.home / "store")
+
+    @property
+    def work(self) -> Path:
+        """Scratch: half-made artifacts and local copies of a remote store. May be deleted at any time."""
+        return self.home / "work"
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def imported(self) -> Path:
+        """Label sources that were imported, one folder each."""
+        return self.home / "imported"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.home / "catalogue.duckdb"
+
+    @property
+    def report(self) -> Path:
+        return self.home / "report.html"
+
+    @property
+    def runs(self) -> Path:
+        """One JSON file a run: how long, how much of it was computing, what it made."""
+        return self.home / "runs"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "run.lock"
+
+    @property
+    def postgres(self) -> str | None:
+        """O1_DAGSTER_POSTGRES: where Dagster keeps runs and events instead of SQLite. Raises BadSetting."""
+        url = os.environ.get("O1_DAGSTER_POSTGRES") or None
+        if url and not url.startswith(("postgresql://", "postgresql+psycopg2://")):
+            raise BadSetting(
+                "O1_DAGSTER_POSTGRES is no address of a Postgres database; write "
+                "postgresql://USER:PASSWORD@HOST:5432/DATABASE, or unset it to use SQLite"
+            )
+        return url
+
+    def dagster_home(self) -> Path:
+        """The Dagster instance's folder, with the dagster.yaml that the settings ask for. Raises BadSetting.
+
+        A file that somebody changed stays as it is.
+        """
+        folder = self.home / "dagster"
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "dagster.yaml"
+        wanted = (DAGSTER_YAML + (POSTGRES_YAML if self.postgres else "")).encode()
+        found = config.read_bytes() if config.exists() else b""
+        ours = {b"", DAGSTER_YAML.encode(), (DAGSTER_YAML + POSTGRES_YAML).encode()}
+        if found != wanted and (found in ours or hashlib.sha256(found).hexdigest() in FORMER_YAML):
+            replace_file(config, wanted)
+        elif self.postgres and b"O1_DAGSTER_POSTGRES" not in found and found != wanted:
+            raise BadSetting(
+                f"O1_DAGSTER_POSTGRES is set, but {config} was changed by hand and does not name it; add:\n"
+                f"{POSTGRES_YAML}"
+            )
+        return folder

@@ -1,0 +1,85 @@
+"""Lets a transformers.Trainer, and TRL's, go on from a `Checkpoints` to the same bytes as if never interrupted.
+
+The Trainer's own checkpoints are pickles (optimizer.pt, rng_state.pth), so of its machinery only what counts
+updates and skips batches is used. The order of the data depends on the seed and the number of the update alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from transformers import TrainerCallback
+
+from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.state import set_random_state
+
+
+class KeepState(TrainerCallback):
+    """Added to a Trainer, saves its state when due, and brings back the saved one.
+
+    after_log: saves only where a loss was just logged, because the losses since then are held by nobody else.
+    figures: what is counted along; saved with the state, and found again in `figures_before`.
+    """
+
+    def __init__(
+        self, checkpoints: Checkpoints, *, after_log: bool, figures: Callable[[], Any] = lambda: None
+    ) -> None:
+        self.checkpoints, self.after_log, self.figures = checkpoints, after_log, figures
+        self.update = 0
+        self.saved: dict[str, Any] | None = None
+        if found := checkpoints.load():
+            self.update, self.saved = found
+        self.figures_before = self.saved["figures"] if self.saved else None
+
+    def resume_from(self, folder: Path) -> str | None:
+        """What Trainer.train(resume_from_checkpoint=...) takes; fills `folder` with what it reads there."""
+        if self.saved is None:
+            return None
+        save_file(self.saved["model"], folder / "model.safetensors")
+        (folder / "trainer_state.json").write_text(self.saved["trainer"])
+        return str(folder)
+
+    def on_train_begin(self, args, state, control, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        if self.saved is not None:
+            kwargs["optimizer"].load_state_dict(self.saved["optimizer"])
+            kwargs["lr_scheduler"].load_state_dict(self.saved["schedule"])
+            self.checkpoints.progress(f"continues at update {self.update} of {state.max_steps}")
+
+    def on_step_begin(self, args, state, control, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        if self.saved is not None:  # only now: opening the data loader drew from the generators
+            set_random_state(self.saved["random"])
+            self.saved = None
+
+    def on_step_end(self, args, state, control, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        if not self.after_log:
+            self._save(state, kwargs)
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        if self.after_log and "loss" in (logs or {}):
+            self._save(state, kwargs)
+
+    def _save(self, state: Any, training: dict[str, Any]) -> None:
+        if not self.checkpoints.due():
+            return
+        self.checkpoints.save(
+            state.global_step,
+            {
+                "model": _trained(training["model"]),
+                "optimizer": training["optimizer"].state_dict(),
+                "schedule": training["lr_scheduler"].state_dict(),
+                "trainer": json.dumps(asdict(state)),
+                "figures": self.figures(),
+            },
+        )
+
+
+def _trained(model: Any) -> dict[str, Any]:
+    """The state of a model without its frozen weights, which are those of the checkpoint it began as."""
+    named = model.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in named if not parameter.requires_grad}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}

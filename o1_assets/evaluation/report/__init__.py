@@ -1,6 +1,0 @@
-"""One self-contained HTML page that tells what the graph achieved, why to believe it, and what it cost."""
-
-from o1_assets.evaluation.report.data import ReportData
-from o1_assets.evaluation.report.render import render
-
-__all__ = ["ReportData", "render"]

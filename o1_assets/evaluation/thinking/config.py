@@ -1,0 +1,48 @@
+"""How much is measured of what thinking longer buys."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from o1_assets.core.artifact import StageConfig
+
+
+class ThinkingConfig(StageConfig):
+    """eval/thinking: held-out problems, solved by every strategy with every budget."""
+
+    problems: int = Field(100, gt=1, description="held-out problems, the same for every strategy and model")
+    samples: int = Field(
+        256, gt=0, description="solutions a problem for the strategies that sample whole ones"
+    )
+    subsets: int = Field(200, gt=0, description="random subsets of them for each N")
+    tree_tokens: int = Field(2048, gt=0, description="largest budget of the strategies that search a tree")
+    tree_seeds: int = Field(1, gt=0, description="independent searches of each problem and strategy")
+    limits: tuple[int, ...] = Field(
+        (4, 8, 12, 16, 24, 32, 48), description="token limits of a chain, with and without forcing its answer"
+    )
+    waits: tuple[int, ...] = Field((1, 2, 4), description="how often a chain is made to doubt its answer")
+    chains: int = Field(4, gt=0, description="chains a problem for the limits and the waits")
+    votes: int = Field(16, gt=0, description="chains that vote where four ways of prompting are compared")
+    tree: Literal["beam", "dvts", "mcts", "astar", "adaptive"] = Field(
+        "beam", description="the tree search of that comparison, at the vote's tokens"
+    )
+    folds: int = Field(
+        10, gt=1, description="parts of the problems, for choosing on others than are measured on"
+    )
+    resamples: int = Field(1000, gt=0, description="bootstrap samples of the problems, for the 95% intervals")
+    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
+    max_steps: int = Field(16, gt=0)
+    step_tokens: int = Field(32, gt=0)
+    temperature: float = Field(1.0, gt=0)
+    prompt_template: str = "{question}\n"
+    answer_prefix: str = "answer"
+
+    @model_validator(mode="after")
+    def _votes_are_measured(self) -> Self:
+        if self.votes > self.samples or self.votes & (self.votes - 1) or self.votes < 1:
+            raise ValueError(
+                f"votes={self.votes} has to be one of 1, 2, 4, 8, ... and at most samples={self.samples}"
+            )
+        return self

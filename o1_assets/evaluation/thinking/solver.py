@@ -1,0 +1,119 @@
+"""One policy with the newest judges, set on the same held-out problems again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from o1_assets.core.artifact import Cost, Task
+from o1_assets.core.flops import flops_generate, flops_score, non_embedding_parameters
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.problems.grading import grade
+from o1_assets.search.interface import Budget, Found, Strategy
+from o1_assets.search.run import Thinker, search
+from o1_assets.search.tree import Node
+
+if TYPE_CHECKING:
+    from o1_assets.core.engine import Engine
+    from o1_assets.reward.score import Scorer
+
+
+Reads = Literal["nothing", "prm", "q"]
+
+
+@dataclass
+class Solver:
+    """name: the input that the policy was opened from; it and a purpose make a search's seeds.
+
+    generated: tokens of all searches so far.
+    """
+
+    name: str
+    problems: Sequence[dict[str, Any]]
+    config: ThinkingConfig
+    seed: int
+    engine: Engine
+    scorer: Scorer
+    thinker: Thinker
+    generated: int = 0
+    _right: dict[tuple[int, str], bool] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls, task: Task, name: str, problems: Sequence[dict[str, Any]], config: ThinkingConfig
+    ) -> Solver:
+        """Inputs of the task: `name`, prm, q_value, generator."""
+        from o1_assets.problems.answers import extract_answer
+        from o1_assets.reward.score import load_scorer
+
+        engine = task.open_engine(task.inputs[name])
+        scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], orm=task.inputs["q_value"])
+        thinker = Thinker(
+            engine,
+            scorer,
+            scorer,
+            answer_of=lambda step: extract_answer(step, config.answer_prefix),
+            answer_start=config.answer_prefix + " ",
+            temperature=config.temperature,
+        )
+        return cls(name, problems, config, task.seed, engine, scorer, thinker)
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def think(
+        self, strategy: Strategy, tokens: int, *purpose: object, tries: int = 1, longest: int | None = None
+    ) -> list[list[Found]]:
+        """[tries][problems], each try with a seed of its own. longest: tokens of a solution, else as configured."""
+        config = self.config
+        budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.max_tokens)
+        prompts = [
+            config.prompt_template.replace("{question}", problem["question"]) for problem in self.problems
+        ]
+        seeds = [
+            derive_seed(self.seed, self.name, *purpose, t, problem["problem_id"])
+            for t in range(tries)
+            for problem in self.problems
+        ]
+        found = search(strategy, prompts * tries, self.thinker, budget, seeds)
+        self.generated += sum(one.tree.tokens_generated for one in found)
+        each = len(self.problems)
+        return [found[t * each : (t + 1) * each] for t in range(tries)]
+
+    def right(self, problem: int, node: Node | None) -> bool:
+        """Whether the answer that the solution ends with is the problem's; without one it is not."""
+        if node is None or node.answer is None:
+            return False
+        key = (problem, node.answer)
+        if key not in self._right:
+            row = self.problems[problem]
+            self._right[key] = grade(row["grader"], node.answer, row)
+        return self._right[key]
+
+    def verdicts(self, tries: Sequence[Sequence[Found]]) -> list[dict[str, bool]]:
+        """For each problem: every answer that any of its searches found -> whether it is right."""
+        return [
+            {
+                end.node.answer: self.right(i, end.node)
+                for found in tries
+                for end in found[i].tree.ends
+                if end.node.answer is not None
+            }
+            for i in range(len(self.problems))
+        ]
+
+    def flops(self, generated: float, scored: float, reads: Reads) -> float:
+        """FLOPs of so many tokens sampled, and read by the models that the strategy reads."""
+        readers = [self.scorer.model(3).backbone] if reads != "nothing" else []
+        if reads == "q":
+            readers.append(self.scorer.model(2).backbone)
+        if readers and self.scorer.generator is not None:
+            readers.append(self.scorer.generator)
+        parameters = sum(non_embedding_parameters(reader) for reader in readers)
+        return flops_generate(self.engine.parameters, generated) + flops_score(parameters, scored)
+
+    def cost(self) -> Cost:
+        sampled = flops_generate(self.engine.parameters, self.generated)
+        return self.scorer.cost() + Cost(sampled, tokens_generated=self.generated)

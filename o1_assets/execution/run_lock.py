@@ -1,0 +1,132 @@
+"""One run at a time on a store: `o1 run`, the UI and the sensor all compute under the same lock.
+
+Each run also holds a lock named by its id. The system releases both when the process ends, however it ends,
+so a run whose own lock is free while its file is still there was killed.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+POLL_SECONDS = 1.0
+
+
+SETTLED_SECONDS = 10.0
+"""A file younger than this may belong to a run that is just about to lock it."""
+
+
+class Busy(Exception):
+    """A run is at work on the store."""
+
+
+_lent: set[Path] = set()
+"""Locks that this process holds and lends to the runs that it starts."""
+
+
+class RunLock:
+    """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host.
+
+    A run's steps may compute in other processes and on other machines: the process that hands them out holds it.
+    """
+
+    def __init__(self, lock: Path) -> None:
+        self.lock = lock
+        self.alive = lock.with_name("alive")
+
+    @contextmanager
+    def hold(self, run_id: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Waits for the lock, calling `waiting` about once a second; what it raises ends the wait."""
+        self.alive.mkdir(parents=True, exist_ok=True)
+        own = self._own(run_id)
+        shared = FileLock(self.lock)
+        with FileLock(own):
+            try:
+                if self.lent:
+                    yield
+                    return
+                while True:
+                    try:
+                        shared.acquire(timeout=POLL_SECONDS)
+                        break
+                    except Timeout:
+                        waiting()
+                try:
+                    yield
+                finally:
+                    shared.release()
+            finally:
+                own.unlink(missing_ok=True)
+
+    @property
+    def lent(self) -> bool:
+        """Whether this process holds it for the runs that it starts, and has looked whether they can begin."""
+        return self.lock in _lent
+
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """To be called by who holds it and has asked for what its runs need: those that this process starts compute
+        under it, without waiting for it and without asking again."""
+        _lent.add(self.lock)
+        try:
+            yield
+        finally:
+            _lent.remove(self.lock)
+
+    @contextmanager
+    def hold_now(self, what: str) -> Iterator[None]:
+        """Keeps runs waiting, for what is no run itself. Raises Busy when one is at work."""
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        shared = FileLock(self.lock)
+        try:
+            shared.acquire(timeout=0)
+        except Timeout:
+            raise Busy(
+                f"a run is at work ({self.lock} is held), so {what}; try again when it has ended"
+            ) from None
+        try:
+            yield
+        finally:
+            shared.release()
+
+    def busy(self) -> bool:
+        """Whether a run holds the lock at this moment."""
+        return self.lock.exists() and not _free(self.lock)
+
+    def killed(self) -> list[str]:
+        """Ids of runs of this host whose process ended without saying so, until `forget` is called."""
+        files = sorted(self.alive.glob(f"*@{socket.gethostname()}")) if self.alive.is_dir() else []
+        return [path.name.partition("@")[0] for path in files if _settled(path) and _free(path)]
+
+    def forget(self, run_id: str) -> None:
+        self._own(run_id).unlink(missing_ok=True)
+
+    def strangers(self, older_than: float) -> list[Path]:
+        """Files of runs of other hosts that were there before a time (seconds since 1970); they cannot be asked."""
+        own, files = f"@{socket.gethostname()}", sorted(self.alive.glob("*@*")) if self.alive.is_dir() else []
+        return [path for path in files if not path.name.endswith(own) and path.stat().st_mtime < older_than]
+
+    def _own(self, run_id: str) -> Path:
+        return self.alive / f"{run_id}@{socket.gethostname()}"
+
+
+def _settled(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > SETTLED_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _free(path: Path) -> bool:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True

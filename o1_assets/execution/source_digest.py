@@ -1,0 +1,299 @@
+"""What a Python source defines: the text of each definition, and the names that it mentions.
+
+Text means the syntax tree without comments, docstrings, formatting and the annotations of functions. Names of this
+project's modules are not part of it, so a definition keeps its digest when it moves to another file.
+
+Parsing the project takes longer than all the rest of `o1 status`. So the answer is kept in a file beside the
+compiled sources, under the digest of the source's bytes: it cannot be out of date, and whoever could write it
+could as well write the compiled files.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TypeGuard
+
+_LIMIT = 2000
+"""Sources remembered; then those of today only."""
+
+
+LOOSE = ""
+"""The name under which a module keeps its statements that define nothing: they run whenever it is imported."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One function, class or constant of a module.
+
+    digest: of its text. mentions: the name as written -> where it comes from: "" for the module itself,
+    "package.module" for an imported module, "package.module:name" for what is imported from one. An attribute of an
+    imported module is written with its dot: "checks.enough" -> "package:checks.enough".
+    """
+
+    digest: str
+    mentions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """definitions: by name; LOOSE is one of them where there are such statements.
+
+    imports: names that the module imports for itself -> where they come from, for those who import them from here.
+    """
+
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    imports: dict[str, str] = field(default_factory=dict)
+
+
+class Sources:
+    """The parsed form of sources, by the digest of their bytes."""
+
+    def __init__(self, file: Path, packages: tuple[str, ...]) -> None:
+        self.file = file
+        self.packages = packages
+        self._stored = _load(file)
+        self._used: dict[str, Source] = {}
+        self._new = False
+
+    def parsed(self, content: bytes) -> Source:
+        name = hashlib.sha256(content).hexdigest()
+        if name not in self._used:
+            if name not in self._stored:
+                self._new = True
+                self._stored[name] = _parse(content, self.packages)
+            self._used[name] = self._stored[name]
+        return self._used[name]
+
+    def save(self) -> None:
+        """Writes what is new, where Python may write its compiled files too."""
+        if not self._new or sys.dont_write_bytecode:
+            return
+        self._new = False
+        kept = self._stored if len(self._stored) <= _LIMIT else self._used
+        content = {name: _to_json(source) for name, source in kept.items()}
+        temporary = self.file.with_name(f".{self.file.name}.{uuid.uuid4().hex}")
+        try:
+            self.file.parent.mkdir(exist_ok=True)
+            temporary.write_text(json.dumps(content))
+            os.replace(temporary, self.file)
+        except OSError:  # a read-only installation parses every time
+            with suppress(OSError):
+                temporary.unlink()
+
+
+@cache
+def sources(packages: tuple[str, ...]) -> Sources:
+    """Named by the interpreter, whose syntax tree the digests are of, and by this module, which makes them."""
+    this_module = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    return Sources(
+        Path(importlib.util.cache_from_source(__file__)).with_suffix(f".{this_module}.json"), packages
+    )
+
+
+def _to_json(source: Source) -> list[object]:
+    return [{name: [d.digest, d.mentions] for name, d in source.definitions.items()}, source.imports]
+
+
+def _load(file: Path) -> dict[str, Source]:
+    try:
+        content = json.loads(file.read_bytes())
+        return {
+            name: Source(
+                {key: Definition(digest, dict(mentions)) for key, (digest, mentions) in parts.items()},
+                dict(imports),
+            )
+            for name, (parts, imports) in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _parse(content: bytes, packages: tuple[str, ...]) -> Source:
+    tree = ast.parse(content)
+    imports = _imported(_at_runtime(tree.body))
+    statements: dict[str, list[ast.stmt]] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement):
+            continue
+        for name in _defined(statement):
+            statements.setdefault(name, []).append(statement)
+    names = frozenset(statements) - {LOOSE}
+    ours = re.compile(rf"(?:{'|'.join(map(re.escape, packages))})(?:\.\w+)+(?::\w+)?")
+    return Source(
+        {name: _definition(found, names, imports, packages, ours) for name, found in statements.items()},
+        imports,
+    )
+
+
+def _defined(statement: ast.stmt) -> list[str]:
+    """The names that a statement of a module defines; LOOSE if it does something else."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        flat = [
+            t
+            for target in targets
+            for t in (target.elts if isinstance(target, ast.Tuple | ast.List) else [target])
+        ]
+        if all(isinstance(target, ast.Name) for target in flat):
+            return [target.id for target in flat if isinstance(target, ast.Name)]
+    if _for_type_checking(statement) and not statement.orelse:
+        return []
+    return [LOOSE]
+
+
+def _definition(
+    statements: list[ast.stmt],
+    names: frozenset[str],
+    module_imports: dict[str, str],
+    packages: tuple[str, ...],
+    ours: re.Pattern[str],
+) -> Definition:
+    """Changes the trees."""
+    imports = {**module_imports, **_imported(node for s in statements for node in _at_runtime([s]))}
+    mentions: dict[str, str] = {}
+    text = []
+    for statement in statements:
+        # A parameter's annotation leads to the methods called on it: it counts here, and not in the text.
+        for node in ast.walk(statement):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in imports
+            ):
+                # Which attribute of a module is used decides what is reached; of a class it is all the same.
+                mentions[f"{node.value.id}.{node.attr}"] = f"{imports[node.value.id]}.{node.attr}"
+            elif isinstance(node, ast.Name):
+                if node.id in imports:
+                    mentions[node.id] = imports[node.id]
+                elif node.id in names:
+                    mentions[node.id] = ""
+    # A name of which only attributes are used leads to those and not to the whole module.
+    for whole in {name.partition(".")[0] for name in mentions if "." in name}:
+        if not _used_whole(statements, whole):
+            mentions.pop(whole, None)
+    for statement in statements:
+        stripped = _Stripped(packages, ours, mentions).visit(statement)
+        text.append(ast.dump(stripped))
+    return Definition(hashlib.sha256("\n".join(text).encode()).hexdigest(), dict(sorted(mentions.items())))
+
+
+def _used_whole(statements: list[ast.stmt], name: str) -> bool:
+    within = {id(n.value) for s in statements for n in ast.walk(s) if isinstance(n, ast.Attribute)}
+    return any(
+        isinstance(n, ast.Name) and n.id == name and id(n) not in within
+        for s in statements
+        for n in ast.walk(s)
+    )
+
+
+class _Stripped(ast.NodeTransformer):
+    """Takes out of a definition what does not change what it computes, and notes the modules that its strings name."""
+
+    def __init__(self, packages: tuple[str, ...], ours: re.Pattern[str], mentions: dict[str, str]) -> None:
+        self.packages, self.ours, self.mentions = packages, ours, mentions
+        self.inside_function = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        outer, self.inside_function = self.inside_function, True
+        arguments = node.args
+        for argument in (
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            arguments.vararg,
+            arguments.kwarg,
+        ):
+            if argument is not None:
+                argument.annotation = None
+        node.returns = None
+        node.body = _without_text(node.body)
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        self.inside_function = outer
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        outer, self.inside_function = (
+            self.inside_function,
+            False,
+        )  # fields' annotations say what a dataclass holds
+        node.body = _without_text(node.body)
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        self.inside_function = outer
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        self.generic_visit(node)
+        if not self.inside_function:
+            return node
+        return ast.Assign([node.target], node.value) if node.value else None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if node.module and node.module.split(".")[0] in self.packages else node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, str) and self.ours.fullmatch(node.value):
+            # A module named in a string is started or imported by that name: all of it is reached.
+            self.mentions[f"'{node.value.rpartition('.')[2]}'"] = node.value
+            return ast.Constant(node.value.rpartition(".")[2])
+        return node
+
+
+def _imported(nodes: Iterator[ast.AST]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{node.module}:{alias.name}"
+    return found
+
+
+def _at_runtime(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Every node but those that only a type checker sees."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(node.orelse if _for_type_checking(node) else ast.iter_child_nodes(node))
+
+
+def _for_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _without_text(body: list[ast.stmt]) -> list[ast.stmt]:
+    return [statement for statement in body if not _is_text(statement)]

@@ -1,0 +1,182 @@
+"""From the runs of an experiment's arms to what people see: differences to the control, tables, charts, claims.
+
+Runs are a frame with a row for each arm, training seed and measure: arm, seed, measure, per_problem (a list, the
+problems in the same order everywhere), and what the training cost (`spent.read_cost`). Every seed of every arm has
+every measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from o1_assets.core import plots
+from o1_assets.core.artifact import StageConfig
+from o1_assets.core.plots import Axis, Series
+from o1_assets.evaluation.statistics import Floats, interval, simplest_unbeaten
+from o1_assets.experiments.measure_config import JudgeConfig
+from o1_assets.experiments.result import Chart, Claim, Result, Table
+
+# The chart of an experiment: each arm's mean with its interval, side by side.
+
+
+def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series], Axis]:
+    """rows: of one measure, arms in order, as `arms.arm_differences` gives them. The control is grey."""
+    series = []
+    for i, row in enumerate(rows):
+        color = plots.BLUE if i else plots.GREY
+        series.append(Series("", [i, i], [row["low"], row["high"]], color))
+        series.append(Series("", [i], [row["mean"]], color, style="points"))
+    names = [str(row["arm"]).replace("_", "\n") for row in rows]
+    measure = str(rows[0]["measure"]).replace("_", " ") if rows else ""
+    return series, Axis(f"{title}: {measure}", "", "accuracy", ticks=range(len(rows)), tick_labels=names)
+
+
+DECIDES = "pass@1"
+"""The measure that arms are ranked by."""
+
+
+COSTS = ("updates", "tokens_generated", "tokens_scored", "tokens_trained", "flops")
+
+
+class ArmWords(StageConfig):
+    """name: as in the artifacts' keys. says: what the arm does, in a few words."""
+
+    name: str
+    says: str
+
+
+def arms_result(
+    name: str,
+    title: str,
+    question: str,
+    arms: Sequence[ArmWords],
+    runs: pl.DataFrame,
+    judge: JudgeConfig,
+    seed: int,
+) -> Result:
+    """The whole result of an experiment that trains the arms and judges the policies alike. arms: the first is the
+    control, and each other's difference to it in DECIDES is a claim without a target, `<name>.<arm>`."""
+    found = arm_differences(runs, [arm.name for arm in arms], judge.resamples, seed)
+    problems, seeds = len(runs["per_problem"][0]), runs["seed"].n_unique()
+    return Result(
+        name,
+        title,
+        question,
+        difference_claims(name, arms, found),
+        {"arms": arms_table(arms, found), "differences": differences_table(arms, found)},
+        arm_charts(title, found),
+        [
+            f"Each arm was trained {seeds} times and judged on {problems} held-out problems, {judge.samples} "
+            "solutions each; intervals are 95%, over trainings and problems."
+        ],
+    )
+
+
+def arm_differences(runs: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int) -> pl.DataFrame:
+    """A row a measure and arm: the mean with its interval, the difference to the first arm with its own, the costs."""
+    rows: list[dict[str, Any]] = []
+    for measure in runs["measure"].unique(maintain_order=True):
+        values = measured(runs, arms, measure)
+        for arm in arms:
+            found = interval(values[arm], resamples, seed)
+            against = interval(values[arm] - values[arms[0]], resamples, seed)
+            own = runs.filter((pl.col("measure") == measure) & (pl.col("arm") == arm))
+            rows.append(
+                {
+                    "arm": arm,
+                    "measure": measure,
+                    "mean": found.mean,
+                    "low": found.low,
+                    "high": found.high,
+                    "difference": against.mean,
+                    "difference_low": against.low,
+                    "difference_high": against.high,
+                    **own.select(pl.col(COSTS).mean()).row(0, named=True),
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def measured(runs: pl.DataFrame, arms: Sequence[str], measure: str) -> dict[str, Floats]:
+    """Arm -> [seeds, problems]."""
+    own = runs.filter(pl.col("measure") == measure).sort("seed")
+    return {
+        arm: np.array(own.filter(pl.col("arm") == arm)["per_problem"].to_list(), dtype=np.float64)
+        for arm in arms
+    }
+
+
+def simplest(runs: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int) -> str:
+    """Of arms from the simplest on, the first that no other beats in DECIDES by more than noise."""
+    return simplest_unbeaten(measured(runs, arms, DECIDES), resamples, seed)
+
+
+def difference_claims(name: str, arms: Sequence[ArmWords], found: pl.DataFrame) -> list[Claim]:
+    """found: as `arm_differences` gives it."""
+    control, *others = arms
+    rows = {row["arm"]: row for row in found.filter(pl.col("measure") == DECIDES).iter_rows(named=True)}
+    return [
+        Claim(
+            f"{name}.{arm.name}",
+            f"{DECIDES}, {arm.says}, minus: {control.says}",
+            rows[arm.name]["difference"],
+            rows[arm.name]["difference_low"],
+            rows[arm.name]["difference_high"],
+        )
+        for arm in others
+    ]
+
+
+def arms_table(arms: Sequence[ArmWords], found: pl.DataFrame) -> Table:
+    """found: as `arm_differences` gives it. A row an arm: DECIDES with its interval, the means of other measures, what
+    a training cost."""
+    means = found.pivot("measure", index="arm", values="mean", maintain_order=True)
+    decides = found.filter(pl.col("measure") == DECIDES)
+    says = pl.DataFrame({"arm": [arm.name for arm in arms], "what it does": [arm.says for arm in arms]})
+    frame = (
+        says.join(
+            decides.select("arm", pl.col("mean").alias(DECIDES), "low", "high"),
+            on="arm",
+            how="left",
+            maintain_order="left",
+        )
+        .join(means.drop(DECIDES), on="arm", how="left", maintain_order="left")
+        .join(
+            decides.select(
+                "arm",
+                "updates",
+                pl.col("tokens_generated").alias("tokens generated"),
+                pl.col("flops").alias("FLOPs"),
+            ),
+            on="arm",
+            how="left",
+            maintain_order="left",
+        )
+    )
+    return Table("Every arm; costs are those of one training", frame)
+
+
+def differences_table(arms: Sequence[ArmWords], found: pl.DataFrame) -> Table:
+    own = found.filter(pl.col("arm") != arms[0].name)
+    return Table(
+        f"Differences to the control, {arms[0].name}, in every measure",
+        own.select(
+            "measure",
+            "arm",
+            pl.col("difference"),
+            pl.col("difference_low").alias("low"),
+            pl.col("difference_high").alias("high"),
+        ),
+    )
+
+
+def arm_charts(title: str, found: pl.DataFrame) -> dict[str, Chart]:
+    """A chart a measure, by the measure's name."""
+    return {
+        str(measure): Chart(*arms_chart(own.to_dicts(), title))
+        for (measure,), own in found.group_by("measure", maintain_order=True)
+    }

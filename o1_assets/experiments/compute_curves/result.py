@@ -1,0 +1,254 @@
+"""ablations/two_curves/result: accuracy against training compute and against test-time compute, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from o1_assets.core import plots
+from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.formatting import count
+from o1_assets.core.plots import Axis, Series
+from o1_assets.core.seeds import derive_seed
+from o1_assets.experiments.compute_curves.config import TwoCurvesConfig
+from o1_assets.experiments.compute_curves.measure import (
+    BEST_OF_N,
+    MAJORITY,
+    OPTIMAL,
+    Curve,
+    Line,
+    base_and_generator,
+    best_tree,
+    line,
+    thinking_curve,
+    training_curve,
+)
+from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
+
+# The two curves as charts with one y axis, to be set side by side.
+
+INVISIBLE = "none"
+
+
+TRAINING_AXIS = "FLOPs of training so far (log scale)"
+
+
+TEST_AXIS = "FLOPs a problem (log scale)"
+
+
+def chart(
+    title: str,
+    x: str,
+    curves: Mapping[str, tuple[Curve, str]],
+    fitted: Line | None,
+    points: Mapping[str, tuple[float, float]] | None = None,
+) -> Chart:
+    """curves: label -> the curve and its colour; the first has its intervals as a band, and `fitted` goes through it.
+
+    points: label -> where (FLOPs, accuracy), drawn over the curves.
+    """
+    series = []
+    for i, (label, (curve, color)) in enumerate(curves.items()):
+        banded = i == 0 and curve.right.shape[1] > 1
+        series.append(
+            Series(
+                label,
+                curve.flops.tolist(),
+                curve.accuracy().tolist(),
+                color,
+                curve.margin().tolist() if banded else None,
+            )
+        )
+    if fitted is not None:
+        own = next(iter(curves.values()))[0].flops
+        ends = [float(own[0]), float(own[fitted.points - 1])]
+        series.append(
+            Series(f"R² {fitted.r2:.2f}", ends, [fitted.at(v) for v in ends], plots.GREY, None, "dashed")
+        )
+    for label, (flops, accuracy) in (points or {}).items():
+        series.append(Series(label, [flops], [accuracy], plots.ORANGE, None, "points"))
+    shown = [v for one in series for v in one.x]
+    ticks = np.geomspace(min(shown), max(shown), 4).tolist()
+    labels = [count(tick) for tick in ticks]
+    return Chart(series, Axis(title, x, "accuracy", log2=True, ticks=ticks, tick_labels=labels))
+
+
+def alike(charts: Sequence[Chart]) -> list[Chart]:
+    """The same charts with equal y axes: each gets invisible points at the lowest and the highest of them all."""
+    ends = [end for one in charts for series in one.series for end in _ends(series)]
+    low, high = min(ends), max(ends)
+    return [
+        replace(
+            one,
+            series=[
+                *one.series,
+                Series("", [one.series[0].x[0]] * 2, [low, high], INVISIBLE, None, "points"),
+            ],
+        )
+        for one in charts
+    ]
+
+
+def _ends(series: Series) -> list[float]:
+    spread = series.spread or [0.0] * len(series.y)
+    seen = [(y, s) for y, s in zip(series.y, spread, strict=True) if y is not None]
+    return [min(y - s for y, s in seen), max(y + s for y, s in seen)]
+
+
+PUPIL, GENERATOR = "baby-o1", "GPT*"
+
+
+def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
+    """Inputs: summary (eval/summary), thinking (eval/thinking), base, generator, version_NN (the rounds' policies)."""
+    points = pl.read_parquet(task.inputs["thinking"] / "points.parquet")
+    prompting = pl.read_parquet(task.inputs["thinking"] / "prompting.parquet")
+    seed = derive_seed(task.seed, "bootstrap")
+    training = training_curve(task.inputs["summary"], task.inputs, task.spent)
+    optimal = thinking_curve(points, PUPIL, OPTIMAL)
+    majority = thinking_curve(points, GENERATOR, MAJORITY)
+    if optimal is None or majority is None:
+        raise ValueError(
+            "eval/thinking holds no curve of baby-o1 and GPT*: make it again with `o1 run --with thinking`"
+        )
+    trained = line(training, len(training.flops), config.resamples, seed)
+    tested = line_over(optimal, config.factor, config.resamples, seed)
+    voted = line_over(majority, config.factor, config.resamples, seed)
+    charts = {
+        **_pupil(points, training, optimal, trained, tested),
+        **_generator(task, prompting, points, majority, voted),
+    }
+    result = Result(
+        "two_curves",
+        "Accuracy against training compute and against test-time compute",
+        "Does accuracy grow with the logarithm of compute, spent on training as well as on thinking?",
+        _claims(config, training, trained, optimal, tested, majority, voted, seed),
+        {
+            "training": Table("GPT*, then baby-o1 after every round", _frame(training)),
+            "test_time": Table("baby-o1 thinking, the best way known for the compute", _frame(optimal)),
+            "majority": Table("GPT* with majority voting", _frame(majority)),
+        },
+        charts,
+        _notes(config, training, optimal, tested),
+        {"two_curves": ["training", "test_time"], "gpt": ["gpt_training", "gpt_test_time"]},
+    )
+    write_result(task.out, result)
+    return Outcome({claim.name: claim.value for claim in result.claims}, rows=len(optimal.flops))
+
+
+def line_over(curve: Curve, factor: float, resamples: int, seed: int) -> Line | None:
+    """Through all that comes before saturation, and on to `factor` times the least compute where that is earlier; None
+    where the curve does not reach that far."""
+    reaching = curve.reaching(factor)
+    if reaching is None:
+        return None
+    return line(curve, max(reaching, curve.saturated()), resamples, seed)
+
+
+def _pupil(
+    points: pl.DataFrame, training: Curve, optimal: Curve, trained: Line | None, tested: Line | None
+) -> dict[str, Chart]:
+    thinking = {"compute-optimal": (optimal, plots.BLUE)}
+    ways = {"best of N": (BEST_OF_N, plots.SKY), "majority": (MAJORITY, plots.PURPLE)}
+    for label, (strategy, color) in ways.items():
+        if (curve := thinking_curve(points, PUPIL, strategy)) is not None:
+            thinking[label] = (curve, color)
+    if (tree := best_tree(points, PUPIL)) is not None:
+        thinking[tree[0]] = (tree[1], plots.GREEN)
+    start = {GENERATOR: (float(training.flops[0]), float(training.accuracy()[0]))}
+    left = chart("baby-o1: training", TRAINING_AXIS, {PUPIL: (training, plots.BLUE)}, trained, start)
+    right = chart("baby-o1: thinking", TEST_AXIS, thinking, tested)
+    return dict(zip(("training", "test_time"), alike([left, right]), strict=True))
+
+
+def _generator(
+    task: Task, prompting: pl.DataFrame, points: pl.DataFrame, majority: Curve, voted: Line | None
+) -> dict[str, Chart]:
+    names = {"chain": ("one sample", plots.GREY), "vote": ("majority", plots.PURPLE)}
+    ways = base_and_generator(prompting, task.spent)
+    curves = {names[way][0]: (curve, names[way][1]) for way, curve in ways.items()}
+    left = chart("GPT*: from base to GPT*", TRAINING_AXIS, curves, None)
+    right = chart("GPT*: majority voting", TEST_AXIS, {"majority": (majority, plots.PURPLE)}, voted)
+    return dict(zip(("gpt_training", "gpt_test_time"), alike([left, right]), strict=True))
+
+
+def _claims(
+    config: TwoCurvesConfig,
+    training: Curve,
+    trained: Line | None,
+    optimal: Curve,
+    tested: Line | None,
+    majority: Curve,
+    voted: Line | None,
+    seed: int,
+) -> list[Claim]:
+    def r2(name: str, says: str, found: Line | None, target: float | None = None) -> Claim:
+        if found is None:
+            return Claim(name, says, None, target=target, unit="number")
+        return Claim(name, says, found.r2, found.r2_low, found.r2_high, target, unit="number")
+
+    wide = f"over at least a factor of {config.factor:g} in compute"
+    return [
+        r2(
+            "test_time_r2",
+            f"R² of accuracy against log2 test-time compute, baby-o1, compute-optimal, {wide}",
+            tested,
+            config.target,
+        ),
+        r2(
+            "training_r2",
+            f"R² of pass@1 against log2 training compute, {len(training.flops)} versions",
+            trained,
+        ),
+        r2(
+            "test_time_r2_before",
+            "the same up to saturation, however little compute that is",
+            line(optimal, optimal.saturated(), config.resamples, seed),
+        ),
+        r2("test_time_r2_gpt", f"the same as test_time_r2 for GPT* with majority voting, {wide}", voted),
+        Claim(
+            "test_time_factor",
+            "compute at which baby-o1's compute-optimal curve saturates, as a multiple of one sample's",
+            optimal.factor(optimal.saturated()),
+            unit="number",
+        ),
+        Claim(
+            "test_time_factor_gpt",
+            "the same for GPT* with majority voting",
+            majority.factor(majority.saturated()),
+            unit="number",
+        ),
+    ]
+
+
+def _frame(curve: Curve) -> pl.DataFrame:
+    accuracy, margin = curve.accuracy(), curve.margin()
+    return pl.DataFrame(
+        {"FLOPs": curve.flops, "accuracy": accuracy, "low": accuracy - margin, "high": accuracy + margin}
+    )
+
+
+def _notes(config: TwoCurvesConfig, training: Curve, optimal: Curve, tested: Line | None) -> list[str]:
+    saturated = optimal.factor(optimal.saturated())
+    notes = [
+        f"Training: pass@1 on {training.right.shape[1]} held-out problems against the FLOPs of all that a version was "
+        "made from: pre-training, samples, labels' solutions, reward models and RL, without evaluations.",
+        f"Thinking: {optimal.right.shape[1]} held-out problems; FLOPs of a problem with its reward models; the way of "
+        "thinking for each compute was chosen on other problems than those it is measured on. The panels share their y "
+        "axis but not their problems.",
+        "Bands are 95% intervals over problems; the policies were trained once. The tree search shown is the one that "
+        "reaches the highest accuracy, from the budget on at which it is as good as one sample.",
+    ]
+    if tested is None:
+        return [
+            *notes,
+            f"The curve does not span a factor of {config.factor:g} in compute: its R² is not measured.",
+        ]
+    if saturated < config.factor:
+        notes.append(
+            f"The curve saturates at {saturated:.0f} times the compute of one sample (the first point that the best "
+            f"does not beat by its standard error), so the dashed line goes on past that, to {tested.factor:.0f} times."
+        )
+    return notes

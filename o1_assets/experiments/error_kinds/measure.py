@@ -1,0 +1,246 @@
+"""What each PRM and ORM finds of each kind of error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from o1_assets.base.corpus import draw_corpus
+from o1_assets.base.misconceptions import (
+    NAMES,
+    ORDER,
+    RESULT,
+    OrderMisconception,
+    ResultMisconception,
+    explanations,
+)
+from o1_assets.core.artifact import Cost, Task
+from o1_assets.evaluation.statistics import Floats
+from o1_assets.experiments.error_kinds.config import KindsResultConfig
+from o1_assets.experiments.rounds.measure import first_samples
+from o1_assets.labels.annotators.arithmetic_checker import expression_of
+from o1_assets.labels.annotators.arithmetic_trace import start, take_step
+from o1_assets.problems.expression import OPERATION, Expression
+from o1_assets.reward.aggregate import right_probabilities
+from o1_assets.reward.judge import area_under_curve
+from o1_assets.reward.score import load_many, read_all
+
+# Which kind of error a solution's first wrong step is: a misconception by name, a slip, or what else is wrong.
+
+SLIP, ORDER_OTHER, GUESS = "slip", "order_unexplained", "wrong_answer"
+
+
+FALSE_CHECK, NO_CORRECTION, COPY, UNREADABLE = "false_check", "false_correction", "not_there", "unreadable"
+
+
+OTHERS: dict[str, str] = {
+    SLIP: "a false result that no misconception gives",
+    ORDER_OTHER: "an order of working that no misconception gives",
+    GUESS: "a wrong final answer after right steps, or without any",
+    COPY: "an operation on numbers that are not left of the expression",
+    FALSE_CHECK: "a check of what was not done",
+    NO_CORRECTION: "a correction of nothing",
+    UNREADABLE: "no step of this world, or one after the answer",
+}
+
+
+OF_VERDICT = {
+    "answer": GUESS,
+    "check": FALSE_CHECK,
+    "correction": NO_CORRECTION,
+    "absent": COPY,
+    "unreadable": UNREADABLE,
+    "after_answer": UNREADABLE,
+}
+
+
+KINDS: tuple[str, ...] = (*NAMES, *OTHERS)
+
+
+_HELD: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
+
+
+RATES: dict[str, float] = {m.name: m.rate for m in _HELD}
+
+
+EXAMPLES: dict[str, str] = {m.name: m.example for m in _HELD}
+
+
+_WORD = re.compile(r"(?:check|wait) ")
+
+
+def first_wrong(expression: Expression, steps: Sequence[str]) -> tuple[int, str] | None:
+    """Index and kind of the first wrong step; None if there is none.
+
+    Where several misconceptions would have written it, the one that most writers hold.
+    """
+    trace = start(expression)
+    for index, text in enumerate(steps):
+        after, verdict = take_step(trace, text)
+        if verdict.rating < 0:
+            return index, OF_VERDICT.get(verdict.kind) or _kind(trace.states, trace.before, text)
+        trace = after
+    return None
+
+
+def _kind(states: Sequence[Expression], before: Sequence[Expression] | None, text: str) -> str:
+    """Of an operation that could be read but is wrong. before: the states that a correction goes back to."""
+    corrects = text.startswith("wait ")
+    match = OPERATION.fullmatch(_WORD.sub("", text, count=1))
+    assert match is not None, f"{text} was read as an operation"
+    a, op, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
+    where = [s for s in (before or () if corrects else states) if s.match(a, op, b)]
+    named = {name for state in where for name in explanations(state, a, op, b, result)}
+    if named:
+        return max(named, key=lambda name: (RATES[name], name))
+    legal = any(i in state.legal_indices() for state in where for i in state.match(a, op, b))
+    return SLIP if legal else ORDER_OTHER
+
+
+PRM, ORM, ALL = "PRM", "ORM", "all"
+
+
+RIGHT = "false alarms"
+"""In place of a kind: the share of what is right that is taken for an error."""
+
+
+def what_is_found(
+    task: Task, pool: pl.DataFrame, test: pl.DataFrame, rounds: Sequence[int], config: KindsResultConfig
+) -> tuple[pl.DataFrame, Cost]:
+    """A row a kind (and ALL and RIGHT), model and version: errors, found (share), rank (AUC against what is right)."""
+    folders = [task.inputs[f"{model}_{k:02d}"] for model in ("prm", "orm") for k in rounds]
+    scorer = load_many(folders, task.inputs["generator"])
+    questions = dict(test.select("problem_id", "question").iter_rows())
+    texts = [config.prompt_template.replace("{question}", questions[p]) for p in pool["problem_id"]]
+    read, cost = read_all(
+        scorer, scorer.tokenizer(texts)["input_ids"], pool["token_ids"].to_list(), task.progress
+    )
+    rows = []
+    for i, k in enumerate(rounds):
+        threshold = json.loads((task.inputs[f"eval_{k:02d}"] / "figures.json").read_text())["step_threshold"]
+        steps = [right_probabilities(one) for one in read[i]]
+        rows += _of_prm(pool, steps, threshold, k)
+        outcomes = np.array([one[-1, 1] if len(one) else 0.0 for one in read[len(rounds) + i]])
+        rows += _of_orm(pool, outcomes, k)
+    return pl.DataFrame(rows), cost
+
+
+def _of_prm(pool: pl.DataFrame, steps: Sequence[Floats], threshold: float, k: int) -> list[dict[str, Any]]:
+    """Found: P(right) of the first wrong step is below the threshold. Rank: against all steps before first errors and
+    in solutions without one."""
+    wrong_at = pool["wrong_step"].to_list()
+    right = np.concatenate([p[:w] for p, w in zip(steps, wrong_at, strict=True)])
+    # A step beyond what the PRM read was not found.
+    own = np.array(
+        [np.nan if w is None else p[w] if w < len(p) else 1.0 for p, w in zip(steps, wrong_at, strict=True)]
+    )
+    return _rows(pool, PRM, k, own, right, threshold)
+
+
+def _of_orm(pool: pl.DataFrame, outcomes: Floats, k: int) -> list[dict[str, Any]]:
+    """Found: P(correct) of the solution is below 1/2, of wrong answers only. Rank: against right answers."""
+    wrong = (~pool["correct"] & pool["kind"].is_not_null()).to_numpy()
+    own = np.where(wrong, outcomes, np.nan)
+    return _rows(pool, ORM, k, own, outcomes[pool["correct"].to_numpy()], 0.5)
+
+
+def _rows(
+    pool: pl.DataFrame, model: str, k: int, own: Floats, right: Floats, threshold: float
+) -> list[dict[str, Any]]:
+    kinds = pool["kind"].to_numpy()
+    alarms = float((right < threshold).mean()) if len(right) else None
+    rows: list[dict[str, Any]] = [
+        {"kind": RIGHT, "model": model, "version": k, "errors": len(right), "found": alarms, "rank": None}
+    ]
+    for kind in (ALL, *KINDS):
+        of_kind = ~np.isnan(own) & ((kinds == kind) | (kind == ALL))
+        errors = int(of_kind.sum())
+        scores = np.concatenate([right, own[of_kind]])
+        labels = np.arange(len(scores)) < len(right)
+        rows.append(
+            {
+                "kind": kind,
+                "model": model,
+                "version": k,
+                "errors": errors,
+                "found": float((own[of_kind] < threshold).mean()) if errors else None,
+                "rank": area_under_curve(scores, labels) if errors else None,
+            }
+        )
+    return rows
+
+
+# How often each kind of error is made: by GPT*, by each baby-o1, and in the corpus that the base grew up on.
+
+GENERATOR, LAST = "GPT*", "last baby-o1"
+
+
+_EXPRESSION = re.compile(r"[-+*\d ]*\d")
+
+
+def expressions_of(problems: pl.DataFrame) -> dict[str, Expression]:
+    found = {row["problem_id"]: expression_of(row) for row in problems.iter_rows(named=True)}
+    return {problem: expression for problem, expression in found.items() if expression is not None}
+
+
+def with_kinds(solutions: pl.DataFrame, expressions: dict[str, Expression]) -> pl.DataFrame:
+    """With wrong_step and kind of each solution's first wrong step, null where there is none; solutions of problems
+    without an expression are left out."""
+    solutions = solutions.filter(pl.col("problem_id").is_in(list(expressions)))
+    found = [
+        first_wrong(expressions[problem], steps)
+        for problem, steps in solutions.select("problem_id", "steps").iter_rows()
+    ]
+    return solutions.with_columns(
+        pl.Series("wrong_step", [f and f[0] for f in found], dtype=pl.Int32),
+        pl.Series("kind", [f and f[1] for f in found], dtype=pl.String),
+    )
+
+
+def pool_of(task: Task, config: KindsResultConfig, expressions: dict[str, Expression]) -> pl.DataFrame:
+    """Held-out solutions of GPT* and of the last policy, none twice. author: whose."""
+    parts = []
+    for author, name in ((GENERATOR, "generator_eval"), (LAST, "policy_eval")):
+        table = first_samples(task.inputs[name], config.samples)
+        parts.append(
+            table.select("problem_id", "text", "steps", "token_ids", "correct").with_columns(
+                author=pl.lit(author)
+            )
+        )
+    together = pl.concat(parts).unique(["problem_id", "text"], keep="first", maintain_order=True)
+    return with_kinds(together.sort("problem_id", "text"), expressions)
+
+
+def how_often(
+    task: Task, rounds: Sequence[int], expressions: dict[str, Expression], config: KindsResultConfig
+) -> dict[str, dict[str, float]]:
+    """GPT* and v0, v1, .. -> first errors of each kind in a thousand solutions, on the rounds' problems."""
+    evals = {f"v{k}": first_samples(task.inputs[f"eval_{k:02d}"], config.samples) for k in rounds}
+    problems = evals[f"v{rounds[0]}"]["problem_id"].unique().to_list()
+    evals = {GENERATOR: first_samples(task.inputs["generator_eval"], config.samples, problems), **evals}
+    return {
+        name: _a_thousand(with_kinds(table, expressions)["kind"].to_list()) for name, table in evals.items()
+    }
+
+
+def _a_thousand(kinds: Sequence[str | None]) -> dict[str, float]:
+    counts = Counter(kind for kind in kinds if kind is not None)
+    return {kind: 1000 * count / len(kinds) for kind, count in counts.items()}
+
+
+def in_corpus(config: KindsResultConfig, seed: int) -> dict[str, float]:
+    """First errors of each kind in a thousand solutions of the corpus that the base grew up on, at full length."""
+    drawn = config.corpus.model_copy(update={"solutions": config.corpus_solutions, "curriculum": 0.0})
+    found: list[str | None] = []
+    for question, steps in draw_corpus(drawn, seed, ()):
+        match = _EXPRESSION.search(question)
+        assert match is not None, question
+        wrong = first_wrong(Expression.parse(match[0].strip()), steps)
+        found.append(None if wrong is None else wrong[1])
+    return _a_thousand(found)

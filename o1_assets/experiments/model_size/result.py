@@ -1,0 +1,250 @@
+"""ablations/scale/result: what gets stronger with the size of a model, and what with its depth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from o1_assets.core.artifact import Figures, Outcome, StageConfig, Task
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.statistics import Floats, Trend, trend
+from o1_assets.experiments.model_size import charts
+from o1_assets.experiments.model_size.config import Shape
+from o1_assets.experiments.model_size.measure import SHARED
+from o1_assets.experiments.result import Claim, Result, Table, write_result
+
+
+class ScaleResultConfig(StageConfig):
+    """shapes: with their number of trainings. shared_samples: the N on solutions of the profile's GPT*."""
+
+    shapes: tuple[Shape, ...]
+    samples: int
+    shared_samples: int
+    corpus_solutions: int
+    resamples: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """values: measure -> [seeds, problems]; a measure of a whole set of problems has one column. spent: stage ->
+    FLOPs, means over seeds."""
+
+    shape: Shape
+    values: dict[str, Floats]
+    spent: dict[str, float]
+
+    def compute(self, measure: str) -> float:
+        """FLOPs of the trainings that a measure rests on: the base, GPT*, and the reward model that chooses."""
+        stages = ["base"] if measure.startswith("base_") else ["base", "generator"]
+        chooser = measure.partition("@")[0]
+        stages += [chooser] if chooser in self.spent and chooser not in stages else []
+        return sum(self.spent[stage] for stage in stages)
+
+
+def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
+    """Inputs: <shape>_<seed>, the judgements."""
+    models = [read(task, shape, config) for shape in config.shapes]
+    sizes = sorted((m for m in models if m.shape.of_sizes), key=lambda m: m.shape.parameters)
+    depths = sorted((m for m in models if m.shape.of_depths), key=lambda m: m.shape.layers)
+    seed = derive_seed(task.seed, "bootstrap")
+
+    def against(chosen: Sequence[Measured], x: Sequence[float], measure: str) -> Trend:
+        return trend(x, [m.values[measure] for m in chosen], config.resamples, seed)
+
+    of_the_pool = {f"{SHARED}{name}@{config.shared_samples}" for name in ("any", "majority")}
+    names = [
+        name for name in models[0].values if name not in of_the_pool and all(name in m.values for m in models)
+    ]
+    by_size = {name: against(sizes, [m.shape.parameters for m in sizes], name) for name in names}
+    by_depth = {name: against(depths, [m.shape.layers for m in depths], name) for name in names}
+    n = config.samples
+    accuracies = ("base_pass@1", "pass@1", "greedy", f"majority@{n}", f"orm@{n}", f"prm@{n}")
+    by_compute = {
+        name: against(sizes, [m.compute(name) for m in sizes], name) for name in accuracies if name in names
+    }
+    result = Result(
+        name="scale",
+        title="Size and depth of the model",
+        question="Which results get stronger with the model's size, and does a verifier need the probability feature "
+        "less when it is larger or deeper?",
+        claims=claims(by_size, by_depth, by_compute, n, config.shared_samples),
+        tables={
+            "models": Table("Every model: trainings, compute, and what it reaches", models_table(models, n)),
+            "with_size": Table("Change for each doubling of the parameters", trends_table(by_size)),
+            "with_compute": Table(
+                "Accuracy for each doubling of the training compute", trends_table(by_compute)
+            ),
+            "with_depth": Table(
+                "Change for each doubling of the layers, equal parameters", trends_table(by_depth)
+            ),
+        },
+        charts={
+            "accuracy": charts.accuracy(
+                by_compute, {k: [m.compute(k) for m in sizes] for k in by_compute}, n
+            ),
+            "advantages": charts.advantages(by_size, [m.shape.parameters for m in sizes], n),
+            "feature_with_size": charts.feature(
+                by_size, [m.shape.parameters / 1e6 for m in sizes], "million parameters", n
+            ),
+            "feature_with_depth": charts.feature(by_depth, [m.shape.layers for m in depths], "layers", n),
+        },
+        notes=notes(models, config),
+    )
+    write_result(task.out, result)
+    shown = trends_table(
+        {k: v for k, v in by_size.items() if k in (f"prm_minus_orm@{n}", f"feature_gain@{n}")}
+    )
+    figures: Figures = {claim.name: claim.value for claim in result.claims}
+    return Outcome(figures, rows=len(models), sample=shown.to_dicts())
+
+
+def read(task: Task, shape: Shape, config: ScaleResultConfig) -> Measured:
+    """All trainings of a shape, with the differences that the question is about."""
+    folders = [task.inputs[f"{shape.name}_{seed}"] for seed in range(shape.seeds or 0)]
+    tables = [_measures(folder) for folder in folders]
+    values = {name: np.stack([table[name] for table in tables]) for name in tables[0]}
+    n, m = f"@{config.samples}", f"@{config.shared_samples}"
+    wanted = {
+        "generator_minus_base": ("pass@1", "base_pass@1"),
+        f"prm_minus_orm{n}": (f"prm{n}", f"orm{n}"),
+        f"prm_minus_majority{n}": (f"prm{n}", f"majority{n}"),
+        f"prm_minus_min_logprob{n}": (f"prm{n}", f"min_logprob{n}"),
+        f"feature_gain{n}": (f"prm{n}", f"prm_plain{n}"),
+        "feature_gain_step_f1": ("step_f1", "step_f1_plain"),
+        f"{SHARED}prm_minus_orm{m}": (f"{SHARED}prm{m}", f"{SHARED}orm{m}"),
+        f"{SHARED}feature_gain{m}": (f"{SHARED}prm{m}", f"{SHARED}prm_plain{m}"),
+        f"{SHARED}feature_gain_step_f1": (f"{SHARED}step_f1", f"{SHARED}step_f1_plain"),
+    }
+    values |= {
+        name: values[one] - values[other]
+        for name, (one, other) in wanted.items()
+        if one in values and other in values
+    }
+    spent = [json.loads((folder / "spent.json").read_text()) for folder in folders]
+    return Measured(shape, values, {stage: float(np.mean([s[stage] for s in spent])) for stage in spent[0]})
+
+
+def _measures(folder: Path) -> dict[str, Floats]:
+    table = pl.read_parquet(folder / "measures.parquet")
+    return {name: np.asarray(values) for name, values in table.select("measure", "per_problem").iter_rows()}
+
+
+def claims(
+    by_size: dict[str, Trend], by_depth: dict[str, Trend], by_compute: dict[str, Trend], n: int, m: int
+) -> list[Claim]:
+    """Figures that are only shown: what they become at this scale was not known before. n: of best-of-N on a model's
+    own solutions; m: on those that are the same for all models, on which the feature is judged."""
+    compute = by_compute["pass@1"]
+    gain, deep = by_size[f"{SHARED}feature_gain@{m}"], by_depth[f"{SHARED}feature_gain@{m}"]
+    found = [
+        Claim(
+            "pass@1_per_doubling_of_compute",
+            "Sampled accuracy of GPT* grows by so much with each doubling of the training compute, on equal data.",
+            compute.gain, compute.low, compute.high, unit="points",
+        ),
+        Claim(
+            "pass@1_compute_r2",
+            "So well does a line against log2 of the training compute describe it (R²).", compute.r2, unit="number",
+        ),
+    ]  # fmt: skip
+    for name, says, one in (
+        ("prm_minus_orm", "The PRM's advantage over the ORM", by_size[f"prm_minus_orm@{n}"]),
+        ("prm_minus_majority", "The PRM's advantage over majority", by_size[f"prm_minus_majority@{n}"]),
+    ):
+        says = f"{says}, best of {n}, changes so with each doubling of the parameters."
+        found.append(
+            Claim(f"{name}@{n}_per_doubling_of_size", says, one.gain, one.low, one.high, unit="points")
+        )
+    found.append(
+        Claim(
+            f"feature_gain@{m}_per_doubling_of_size",
+            f"What the probability feature gives the PRM, best of {m} of the same solutions for all, changes so with "
+            "each doubling of the parameters.",
+            gain.gain, gain.low, gain.high, unit="points",
+        )
+    )  # fmt: skip
+    for name, says, point in (
+        ("smallest", "the smallest model", gain.points[0]),
+        ("largest", "the largest model", gain.points[-1]),
+        ("shallowest", "the model with the fewest layers", deep.points[0]),
+        ("deepest", "the model with the most layers", deep.points[-1]),
+    ):
+        says = (
+            f"The probability feature adds so much to best of {m} of the same solutions by the PRM of {says}."
+        )
+        found.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high, unit="points"))
+    found.append(
+        Claim(
+            f"feature_gain@{m}_per_doubling_of_depth",
+            f"What the feature gives, best of {m}, changes so with each doubling of the layers at equal parameters.",
+            deep.gain, deep.low, deep.high, unit="points",
+        )
+    )  # fmt: skip
+    return found
+
+
+def trends_table(trends: dict[str, Trend]) -> pl.DataFrame:
+    """A row a measure: ends of the series, change for each doubling with its interval, the verdict that follows."""
+    return pl.DataFrame(
+        [
+            {
+                "measure": name,
+                "smallest": one.points[0].mean,
+                "largest": one.points[-1].mean,
+                "per doubling": one.gain,
+                "low": one.low,
+                "high": one.high,
+                "R²": one.r2,
+                "verdict": one.verdict,
+            }
+            for name, one in trends.items()
+        ]
+    )
+
+
+def models_table(models: Sequence[Measured], n: int) -> pl.DataFrame:
+    """A row a model; accuracies are means over trainings and problems."""
+    shown = ("base_pass@1", "pass@1", "greedy", f"majority@{n}", f"min_logprob@{n}", f"orm@{n}", f"prm_plain@{n}",
+             f"prm@{n}", f"any@{n}", "step_f1_plain", "step_f1")  # fmt: skip
+    return pl.DataFrame(
+        [
+            {
+                "model": m.shape.name,
+                "parameters": m.shape.parameters,
+                "layers": m.shape.layers,
+                "width": m.shape.hidden_size,
+                "trainings": m.shape.seeds,
+                "TFLOP of base": m.spent["base"] / 1e12,
+                "TFLOP of GPT*": (m.spent["base"] + m.spent["generator"]) / 1e12,
+                **{name: float(m.values[name].mean()) for name in shown if name in m.values},
+            }
+            for m in models
+        ]
+    )
+
+
+def notes(models: Sequence[Measured], config: ScaleResultConfig) -> list[str]:
+    most = max(m.shape.seeds or 0 for m in models)
+    few = [f"{m.shape.name} {m.shape.seeds}" for m in models if (m.shape.seeds or 0) < most]
+    said = [
+        f"Every base read the same {config.corpus_solutions} solutions once, the same number of updates, so the "
+        "training compute differs by the parameters alone; a smaller model could use its compute better on more "
+        "data, so this is no compute-optimal frontier.",
+        "FLOPs as everywhere: 6 P a token trained on, 2 P a token sampled; accuracies by a reward model count its "
+        "training too.",
+        "Reward models of all sizes are trained on the same labels and outcomes, those of the profile's own GPT* in "
+        "round 0, with equal updates. Measures that begin with shared_ are on solutions of that GPT*, the same for "
+        "all; the others on each model's own.",
+        "Intervals are over trainings and problems; those of step F1 over trainings alone.",
+    ]
+    if few:
+        said.append(
+            f"Trained less often than {most} times, for time: {', '.join(few)}. The mean of one that was trained once "
+            "is given the spread of the others' trainings."
+        )
+    return said

@@ -1,0 +1,246 @@
+"""The trainings of ablations/rl: GRPO from GPT* with one form of reward, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.flops import flops_generate, flops_train
+from o1_assets.engine.steps import step_ends
+from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.experiments.rewards.config import Guards, RLArmConfig, UntrainedConfig
+from o1_assets.experiments.variants import write_cost
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.policy.rewards import Floats, as_ratings, repeated, step_values, without
+from o1_assets.policy.train import draw_problems, train_policy
+from o1_assets.problems.answers import extract_answer
+from o1_assets.problems.grading import grade
+from o1_assets.reward.aggregate import NEUTRAL, right_probabilities, solution_score
+from o1_assets.reward.interface import PrefixScorer, RewardModels, Tokens
+
+# Reward models that write down, update after update, what they believe of the policy's samples and what is true.
+#
+# The true answers are looked at for the curve alone: what the training is given never depends on them.
+#
+
+Point = dict[str, float]
+
+
+@dataclass
+class Watched:
+    """RewardModels (policy/rewards.py). One call scores the solutions of one update, group after group.
+
+    right: (prompt's token ids, the solution's text) -> is its answer the right one. points: a row of means an update
+    over the sampled solutions; those found by search are left out.
+    """
+
+    models: RewardModels
+    tokenizer: Any
+    config: PolicyConfig
+    guards: Guards
+    right: Callable[[tuple[int, ...], str], bool]
+    points: list[Point] = field(default_factory=list)
+    _searched: set[tuple[int, ...]] = field(default_factory=set)
+
+    def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[Floats]:
+        return self.score_both(prompts, completions)[0]
+
+    def outcome_probabilities(self, prompts: Tokens, completions: Tokens) -> list[float]:
+        return self.score_both(prompts, completions)[1]
+
+    def score_both(self, prompts: Tokens, completions: Tokens) -> tuple[list[Floats], list[float]]:
+        """Always both, so that the curves of all arms show the same."""
+        steps, outcomes = self.models.score_both(prompts, completions)
+        sampled = self._sampled(prompts)
+        self.points.append(
+            self._point(
+                [prompts[i] for i in sampled],
+                [completions[i] for i in sampled],
+                [steps[i] for i in sampled],
+                [outcomes[i] for i in sampled],
+            )
+        )
+        self._searched.clear()
+        return [self._rated(p) for p in steps], outcomes
+
+    def remembering(self) -> PrefixScorer:
+        """For a search; the problems that it is asked about are remembered for this update."""
+        return Noting(self.models.remembering(), self._searched)
+
+    def _rated(self, probabilities: Floats) -> Floats:
+        """What the training is told: the ratings themselves as long as no guard is off."""
+        if self.guards.all_on:
+            return probabilities
+        return as_ratings(step_values(probabilities, self.guards, self.config.reward.neutral_cost))
+
+    def _sampled(self, prompts: Tokens) -> list[int]:
+        """Places of the sampled solutions: a group's last `per_group` are searched where its problem was."""
+        size, found = self.config.group_size, self.config.search.per_group
+        return [
+            i
+            for i, prompt in enumerate(prompts)
+            if i % size < size - found or tuple(prompt) not in self._searched
+        ]
+
+    def _point(
+        self,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        ratings: Sequence[Floats],
+        outcomes: Sequence[float],
+    ) -> Point:
+        end = self.tokenizer.eos_token_id
+        finished = [bool(ids) and ids[-1] == end for ids in completions]
+        steps = [self._steps(ids) for ids in completions]
+        right = [
+            done and self.right(tuple(prompt), "\n".join(own))
+            for prompt, done, own in zip(prompts, finished, steps, strict=True)
+        ]
+        of_steps = [step for own in steps for step in own]
+        again = [flag for own in steps for flag in repeated(own, 1)]
+        p = np.concatenate([np.zeros((0, 3)), *ratings])
+        values = [step_values(r, self.guards, self.config.reward.neutral_cost).sum() for r in ratings]
+        return {
+            "update": float(len(self.points)),
+            "true": _mean(right),
+            "prm": _mean([solution_score(r) if len(r) else 0.0 for r in ratings]),
+            "orm": _mean(outcomes),
+            "step": _mean(right_probabilities(p)),
+            "neutral": _mean(p[:, NEUTRAL]),
+            "reward": _mean(values),
+            "tokens": _mean([len(ids) for ids in completions]),
+            "steps": _mean([len(own) for own in steps]),
+            "finished": _mean(finished),
+            "check": _mean([step.startswith("check") for step in of_steps]),
+            "wait": _mean([step.startswith("wait") for step in of_steps]),
+            "repeated": _mean(again),
+        }
+
+    def _steps(self, token_ids: Sequence[int]) -> list[str]:
+        ends = step_ends(token_ids, self.tokenizer)
+        starts = [0, *(end + 1 for end in ends)]
+        return [
+            str(self.tokenizer.decode(token_ids[a : b + 1], skip_special_tokens=True)).strip()
+            for a, b in zip(starts, ends, strict=False)
+        ]
+
+
+@dataclass
+class Noting:
+    """A PrefixScorer that notes what it is asked about."""
+
+    scorer: PrefixScorer
+    asked: set[tuple[int, ...]]
+
+    def step_probabilities(self, prompts: Tokens, completions: Tokens) -> list[Floats]:
+        self.asked.update(tuple(prompt) for prompt in prompts)
+        return self.scorer.step_probabilities(prompts, completions)
+
+
+class WatchedCheckpoints(Checkpoints):
+    """Checkpoints of a training that hold what was written down so far too."""
+
+    def __init__(self, watched: Watched, folder: Path | None, progress: Callable[[str], None]) -> None:
+        super().__init__(folder, progress)
+        self.watched = watched
+
+    def save(self, update: int, state: Mapping[str, Any]) -> None:
+        super().save(update, {**state, "watched": self.watched.points})
+
+    def load(self) -> tuple[int, dict[str, Any]] | None:
+        found = super().load()
+        if found is not None:
+            self.watched.points = found[1]["watched"]
+        return found
+
+
+def _mean(values: Sequence[Any] | Floats) -> float:
+    return float(np.mean(values)) if len(values) else 0.0
+
+
+def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
+    """Inputs: policy (to start from), generator, prm, orm, train (problems). Writes a checkpoint, its cost, and
+    watched.parquet, a row an update (watched.py).
+
+    The curve needs both reward models everywhere: an arm that is trained with one of them scores a few tokens more
+    than its training needs, and its cost counts them.
+    """
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+    from o1_assets.engine.training.tuning import finish, prepare
+    from o1_assets.reward.score import load_scorer
+
+    policy = config.policy
+    policy = policy.model_copy(update={"reward": without(policy.reward, config.guards)})
+    model = load_causal_lm(task.inputs["policy"], policy.tuning.weights)
+    prepare(model, policy.tuning, task.seed)
+    tokenizer = load_tokenizer(task.inputs["policy"])
+    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+    problems = draw_problems(pl.read_parquet(task.inputs["train"] / "problems.parquet"), policy, task.seed)
+    watched = Watched(scorer, tokenizer, policy, config.guards, checker(problems, tokenizer, policy))
+    checkpoints = WatchedCheckpoints(watched, task.unfinished, task.progress)
+
+    def progress(line: str) -> None:
+        """Without the line of a policy's training: its scores are what the reward was written as (guards.py)."""
+        now = watched.points[-1]
+        task.progress(
+            f"update {len(watched.points)}/{policy.updates}: right {now['true']:.2f}, PRM {now['prm']:.2f}, "
+            f"ORM {now['orm']:.2f}, {now['tokens']:.1f} tokens"
+        )
+
+    _, collector, tokens_trained = train_policy(
+        model, tokenizer, watched, problems, policy, task.seed, progress, checkpoints, scorer.cost
+    )
+    finish(model, policy.tuning)
+    model.save_pretrained(task.out)
+    tokenizer.save_pretrained(task.out)
+    curve = pl.DataFrame(watched.points)
+    curve.write_parquet(task.out / "watched.parquet")
+    parameters, generated = collector.engine.parameters, collector.tokens_generated
+    cost = collector.scored_before + scorer.cost()
+    cost += Cost(
+        flops_generate(parameters, generated)
+        + flops_train(parameters, tokens_trained, policy.tuning.lora is not None),
+        tokens_generated=generated,
+        tokens_trained=tokens_trained,
+    )
+    write_cost(task.out, cost, policy.updates)
+    quarter = max(1, curve.height // 4)
+    figures = {
+        f"{name}_{when}": float(part[name].to_numpy().mean())
+        for name in ("true", "prm", "orm", "tokens")
+        for when, part in (("first", curve.head(quarter)), ("last", curve.tail(quarter)))
+    }
+    return Outcome({"updates": curve.height, **figures}, cost, curve.height, curve.tail(5).to_dicts())
+
+
+def untrained(task: Task, config: UntrainedConfig) -> Outcome:
+    """Input: policy. Writes it as it is, at no cost: what the arms began as, judged like them."""
+    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+
+    load_causal_lm(task.inputs["policy"]).save_pretrained(task.out)
+    load_tokenizer(task.inputs["policy"]).save_pretrained(task.out)
+    write_cost(task.out, Cost(), 0)
+    return Outcome()
+
+
+def checker(
+    problems: list[dict[str, Any]], tokenizer: Any, config: PolicyConfig
+) -> Callable[[tuple[int, ...], str], bool]:
+    """(prompt's token ids, solution) -> is its final answer right."""
+    prompts = (config.prompt_template.replace("{question}", problem["question"]) for problem in problems)
+    of_prompt = {
+        tuple(tokenizer.encode(prompt, add_special_tokens=False)): problem
+        for prompt, problem in zip(prompts, problems, strict=True)
+    }
+
+    def right(prompt: tuple[int, ...], solution: str) -> bool:
+        problem = of_prompt[prompt]
+        return grade(problem["grader"], extract_answer(solution, config.answer_prefix), problem)
+
+    return right

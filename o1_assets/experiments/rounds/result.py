@@ -1,0 +1,422 @@
+"""ablations/rounds/result: what the rounds of labels do, held against five controls.
+
+Writes result.json, tables and plots (`ablations.result`), and measured.parquet (measure, arm, seed, parts), from which
+every figure follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from o1_assets.core import plots
+from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
+from o1_assets.core.plots import Axis, Series
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
+from o1_assets.experiments.arms import ArmWords, arms_chart
+from o1_assets.experiments.measure_config import SUBSETS_OF, JudgeConfig
+from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
+from o1_assets.experiments.rounds.config import RoundsConfig
+from o1_assets.experiments.rounds.measure import (
+    FOOLED_POOL,
+    STEP_F1,
+    best_of,
+    first_samples,
+    judge_policy,
+    judge_prms,
+    mixed_pool,
+    prompts_by,
+)
+from o1_assets.experiments.variants import RECORDS, newest, read_cost
+
+# From the parts of every arm and seed to what people read: means with intervals, differences to the control.
+
+Ints = NDArray[np.int64]
+
+
+Combine = Callable[[Floats], float]
+
+
+def combine_of(measure: str) -> Combine:
+    return f1 if measure == STEP_F1 else share
+
+
+def stacked(parts: Sequence[Floats]) -> Floats:
+    """Of one arm's seeds: [seeds, problems, values]."""
+    return np.stack(parts)
+
+
+def difference(own: Floats, other: Floats, combine: Combine, resamples: int, seed: int) -> Interval | None:
+    """Of own minus other, on the same seeds and problems."""
+    width = own.shape[2]
+    return interval_of_sums(
+        np.concatenate([own, other], axis=2),
+        lambda sums: combine(sums[:width]) - combine(sums[width:]),
+        resamples,
+        seed,
+    )
+
+
+def arms_table(
+    measured: Mapping[str, Mapping[str, Floats]], control: str, resamples: int, seed: int
+) -> pl.DataFrame:
+    """measured: measure -> arm -> [seeds, problems, values]. One row a measure and arm: value, low, high, and the
+    difference to the control with its own."""
+    rows = []
+    for measure, arms in measured.items():
+        combine = combine_of(measure)
+        for arm, parts in arms.items():
+            found = interval_of_sums(parts, combine, resamples, seed)
+            against = difference(parts, arms[control], combine, resamples, seed) if arm != control else None
+            names = ("value", "low", "high", f"minus {control}", "difference, low", "difference, high")
+            values = (*bounds(found), *bounds(against))
+            rows.append({"measure": measure, "arm": arm, **dict(zip(names, values, strict=True))})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def falls(values: Sequence[float]) -> float:
+    """How much a curve that should rise falls, all rounds together; 0 for one that never does, NaN where a value is."""
+    steps = np.diff(np.asarray(values, dtype=np.float64))
+    return float(np.maximum(-steps, 0.0).sum())
+
+
+def steadiness(
+    retrained: Sequence[Floats], fixed: Sequence[Floats], combine: Combine, resamples: int, seed: int
+) -> Interval | None:
+    """`falls` with a retrained selector minus `falls` with a fixed one, mean over seeds.
+
+    retrained, fixed: of each round the parts [seeds, problems, values]. A curve is that of one seed: seeds whose falls
+    cancel would look steady together. Drawn anew as in `intervals.interval`.
+    """
+    own, other = np.stack(retrained), np.stack(fixed)  # [rounds, seeds, problems, values]
+    seeds, problems = own.shape[1:3]
+
+    def unsteadiness(parts: Floats, drawn: Ints) -> float:
+        curves = parts[:, :, drawn].sum(2)
+        return float(
+            np.mean(
+                [falls([combine(curves[k, s]) for k in range(len(parts))]) for s in range(parts.shape[1])]
+            )
+        )
+
+    def of(chosen: Ints, drawn: Ints) -> float:
+        return unsteadiness(own[:, chosen], drawn) - unsteadiness(other[:, chosen], drawn)
+
+    value = of(np.arange(seeds), np.arange(problems))
+    if np.isnan(value):
+        return None
+    rng = np.random.default_rng(seed)
+    found = np.array(
+        [
+            of(rng.integers(seeds, size=max(1, seeds - 1)), rng.integers(problems, size=problems - 1))
+            for _ in range(resamples)
+        ]
+    )
+    found = found[~np.isnan(found)]
+    if not len(found):
+        return None
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Interval(value, float(low), float(high), float(found.std()))
+
+
+TITLE = "Rounds of labels against controls"
+
+
+QUESTION = "What do the rounds do: new labels, their choice, their order, and RL between them?"
+
+
+RETRAINED, FIXED = "rounds", "fixed_selector"
+
+
+COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED, plots.SKY, plots.GREY)
+
+
+class RoundsResultConfig(StageConfig):
+    """arms: the first is what the others are compared with."""
+
+    arms: tuple[ArmWords, ...]
+    seeds: int
+    rounds: RoundsConfig
+    judge: JudgeConfig
+
+    @property
+    def names(self) -> list[str]:
+        return [arm.name for arm in self.arms]
+
+    @property
+    def control(self) -> str:
+        return self.names[0]
+
+
+def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
+    """Inputs: <arm>_<seed> of every arm, prm and policy (of round 0), generator, pool (GPT*'s samples of held-out
+    problems), test (problems)."""
+    test = pl.read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
+    problems = held_out(test, config.judge.problems)
+    prompts = prompts_by(task, task.inputs["policy"], test, config.judge)
+    names = [f"{arm}_{seed}" for seed in range(config.seeds) for arm in config.names]
+    last = config.rounds.rounds
+    parts: dict[str, dict[str, Floats]] = {name: {} for name in names}
+    cost, fresh = Cost(), {}
+    for name in names:
+        task.progress(f"{name} solves {problems.height} problems {config.judge.samples} times")
+        folder, seed = task.inputs[name], int(name.rpartition("_")[2])
+        policy = newest(folder, "policy", last, task.inputs["policy"])
+        prm = newest(folder, "prm", last, task.inputs["prm"])
+        made, spent = judge_policy(task, name, policy, prm, problems, prompts, config.judge, seed)
+        fresh[name], cost = made.solutions, cost + spent
+        parts[name] |= made.parts
+
+    by_round, spent = _of_every_round(task, config, fresh, problems, prompts)
+    cost += spent
+    for name in names:
+        parts[name] |= by_round[name][last]
+    n = config.rounds.best_of
+    samples = first_samples(task.inputs["pool"], SUBSETS_OF * n, test["problem_id"].to_list())
+    prms = {name: newest(task.inputs[name], "prm", last, task.inputs["prm"]) for name in names}
+    chosen, spent = best_of(
+        task, prms, samples, prompts, n, config.judge.subsets, derive_seed(task.seed, "pool")
+    )
+    cost += spent
+    for name in names:
+        parts[name] |= {f"best of {n}, GPT*'s samples": mean_parts(chosen[name])}
+
+    measured = {
+        measure: {
+            arm: stacked([parts[f"{arm}_{s}"][measure] for s in range(config.seeds)]) for arm in config.names
+        }
+        for measure in parts[names[0]]
+    }
+    _raw(parts).write_parquet(task.out / "measured.parquet")
+    seed = derive_seed(task.seed, "bootstrap")
+    table = arms_table(measured, config.control, config.judge.resamples, seed)
+    result = _result(task, config, table, by_round, seed)
+    write_result(task.out, result)
+    figures = {
+        f"{arm} {measure}": value
+        for measure, arm, value in table.select("measure", "arm", "value").iter_rows()
+    }
+    return Outcome(figures, cost, table.height, table.filter(pl.col("measure") == "pass@1").to_dicts())
+
+
+ByRound = Mapping[str, Mapping[int, Mapping[str, Floats]]]
+"""<arm>_<seed> -> round -> measure -> parts [problems, values]."""
+
+
+def _of_every_round(
+    task: Task,
+    config: RoundsResultConfig,
+    fresh: dict[str, pl.DataFrame],
+    problems: pl.DataFrame,
+    prompts: dict[str, list[int]],
+) -> tuple[dict[str, dict[int, dict[str, Floats]]], Cost]:
+    """Each PRM of each arm on one fixed pool, made of what all arms' last policies write."""
+    pool = mixed_pool(fresh, config.rounds.pool_solutions, derive_seed(task.seed, "mixed"))
+    pool.write_parquet(task.out / "pool.parquet")
+    which = {
+        name: {
+            k: newest(task.inputs[name], "prm", k, task.inputs["prm"])
+            for k in range(config.rounds.rounds + 1)
+        }
+        for name in fresh
+    }
+    different = {str(path): path for of_round in which.values() for path in of_round.values()}
+    task.progress(f"{len(different)} PRMs judge the steps of {pool.height} solutions")
+    judged, cost = judge_prms(task, different, pool, problems, prompts)
+    return {
+        name: {k: judged[str(path)] for k, path in of_round.items()} for name, of_round in which.items()
+    }, cost
+
+
+def _result(
+    task: Task, config: RoundsResultConfig, table: pl.DataFrame, by_round: ByRound, seed: int
+) -> Result:
+    curves = _curves(config, by_round)
+    best = f"best of {config.rounds.best_of}, GPT*'s samples"
+    shown = {"pass_at_1": "pass@1", "best_of": best}
+    claimed = ["pass@1", best, STEP_F1, FOOLED_POOL]
+    return Result(
+        name="rounds",
+        title=TITLE,
+        question=QUESTION,
+        claims=[*_contrasts(config, table, claimed), *_steadiness(config, by_round, seed)],
+        tables={
+            "arms": Table("Every arm after its last round, and its difference to the rounds.", table),
+            "curves": Table("Every round's PRM on one fixed pool, mean over seeds.", curves),
+            "spent": Table("What an arm labelled, trained and spent, mean over seeds.", _spent(task, config)),
+        },
+        charts={
+            **{name: _arms_chart(table, measure) for name, measure in shown.items()},
+            **{
+                name: _chart(curves, measure, f"{title}, by round")
+                for name, measure, title in (
+                    ("step_f1", STEP_F1, "Step F1 on a fixed pool"),
+                    ("fooled", FOOLED_POOL, "Wrong answers that fool the PRM, fixed pool"),
+                )
+                if measure in curves["measure"]
+            },
+        },
+        notes=[
+            f"{config.rounds.rounds} rounds from the finished run's round 0, {config.seeds} seeds; the seeds vary the "
+            "rounds, not what they start from.",
+            f"All arms that train a PRM make {config.rounds.prm_updates} updates a round, all with RL "
+            f"{config.rounds.policy_updates}; all that label rate the same number of solutions.",
+            "The ORM stays that of round 0 in every arm, so differences are those of policy and PRM alone.",
+            f"The fixed pool holds up to {config.rounds.pool_solutions} solutions of every arm's last policy, right "
+            "and wrong alike, no solution twice. What an arm's policy learnt to write against that arm's own PRM is in "
+            "it: an arm without RL has no such part, which flatters its PRM in step F1 and fooled. Best of "
+            f"{config.rounds.best_of} is on GPT*'s samples, the same for all.",
+            "Steadiness: the sum of all falls of the curve from one round to the next, with the selector retrained "
+            "minus with PRM v0 selecting throughout.",
+        ],
+    )
+
+
+def _contrasts(config: RoundsResultConfig, table: pl.DataFrame, measures: list[str]) -> list[Claim]:
+    """What the control gains on each other arm: minus the difference in the table."""
+    claims, says = [], {arm.name: arm.says for arm in config.arms}
+    rows = table.filter((pl.col("arm") != config.control) & pl.col("measure").is_in(measures))
+    for row in rows.iter_rows(named=True):
+        value, low, high = (
+            row[c] for c in (f"minus {config.control}", "difference, low", "difference, high")
+        )
+        short = {"pass@1": "pass@1", STEP_F1: "step_f1", FOOLED_POOL: "fooled"}.get(row["measure"], "best_of")
+        claims.append(
+            Claim(
+                f"{config.control}_minus_{row['arm']}_{short}",
+                f"{config.control} minus {row['arm']} ({says[row['arm']]}): {row['measure']}.",
+                None if value is None else -value,
+                None if high is None else -high,
+                None if low is None else -low,
+                better="lower" if row["measure"] == FOOLED_POOL else "higher",
+                unit="points",
+            )
+        )
+    return claims
+
+
+def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> list[Claim]:
+    """None where one of the two arms was not asked for."""
+    if not {RETRAINED, FIXED} <= set(config.names):
+        return []
+    claims = []
+    for measure in by_round[f"{FIXED}_0"][0]:
+        retrained, fixed = (
+            [
+                np.stack([by_round[f"{arm}_{s}"][k][measure] for s in range(config.seeds)])
+                for k in range(config.rounds.rounds + 1)
+            ]
+            for arm in (RETRAINED, FIXED)
+        )
+        combine = f1 if measure == STEP_F1 else spared
+        found = steadiness(retrained, fixed, combine, min(config.judge.resamples, 500), seed)
+        claims.append(
+            Claim(
+                f"selector_falls_{'step_f1' if measure == STEP_F1 else 'fooled'}",
+                "Retraining the selector every round makes the rounds unsteady (Lightman et al. 2023, 4.2): falls of "
+                f"the curve of {measure}, retrained minus fixed; above 0 they were right.",
+                *bounds(found),
+                better="lower",
+                unit="points",
+            )
+        )
+    return claims
+
+
+def spared(sums: Floats) -> float:
+    """Of the wrong answers, those that do not fool: a curve that should rise."""
+    return 1 - share(sums)
+
+
+def _arms_chart(table: pl.DataFrame, measure: str) -> Chart:
+    rows = table.filter(pl.col("measure") == measure).with_columns(mean=pl.col("value")).to_dicts()
+    return Chart(*arms_chart(rows, TITLE))
+
+
+def _curves(config: RoundsResultConfig, by_round: ByRound) -> pl.DataFrame:
+    rows = []
+    for arm in config.names:
+        for k in range(config.rounds.rounds + 1):
+            for measure in by_round[f"{arm}_0"][k]:
+                values = [
+                    combine_of(measure)(by_round[f"{arm}_{s}"][k][measure].sum(0))
+                    for s in range(config.seeds)
+                ]
+                rows.append(
+                    {
+                        "measure": measure,
+                        "arm": arm,
+                        "round": k,
+                        "mean": float(np.mean(values)),
+                        "std over seeds": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+                    }
+                )
+    return pl.DataFrame(rows, infer_schema_length=None).sort("measure", maintain_order=True)
+
+
+def _chart(curves: pl.DataFrame, measure: str, title: str) -> Chart:
+    own = curves.filter((pl.col("measure") == measure) & (pl.col("arm") != "rl_without_labels"))
+    series = [
+        Series(
+            str(arm).replace("_", " "),
+            part["round"].to_list(),
+            part["mean"].to_list(),
+            color,
+            part["std over seeds"].fill_null(0.0).to_list(),
+        )
+        for color, ((arm,), part) in zip(COLORS, own.group_by("arm", maintain_order=True), strict=False)
+    ]
+    return Chart(series, Axis(title, "round", measure))
+
+
+def _spent(task: Task, config: RoundsResultConfig) -> pl.DataFrame:
+    rows = []
+    for arm in config.names:
+        for s in range(config.seeds):
+            folder = task.inputs[f"{arm}_{s}"]
+            records = pl.read_parquet(folder / RECORDS)
+            count = {
+                name: records.filter((pl.col("stage") == stage) & (pl.col("figure") == name))["value"].sum()
+                for stage, name in (("labels", "solutions"), ("labels", "labels"))
+            }
+            updates = {
+                f"{stage} updates": records.filter(
+                    (pl.col("stage") == stage) & (pl.col("figure") == "updates")
+                )["value"].sum()
+                for stage in ("prm", "policy")
+            }
+            paid = {k: v for k, v in read_cost(folder).items() if k != "updates"}
+            rows.append(
+                {
+                    "arm": arm,
+                    "labelled solutions": count["solutions"],
+                    "ratings": count["labels"],
+                    "share right of the selected": records.filter(
+                        (pl.col("stage") == "selection") & (pl.col("figure") == "correct")
+                    )["value"].mean(),
+                    **updates,
+                    **paid,
+                }
+            )
+    return pl.DataFrame(rows).group_by("arm", maintain_order=True).mean()
+
+
+def _raw(parts: Mapping[str, Mapping[str, Floats]]) -> pl.DataFrame:
+    rows = [
+        (measure, name.rpartition("_")[0], int(name.rpartition("_")[2]), values.tolist())
+        for name, found in parts.items()
+        for measure, values in found.items()
+    ]
+    schema: dict[str, Any] = {
+        "measure": pl.String,
+        "arm": pl.String,
+        "seed": pl.Int32,
+        "parts": pl.List(pl.List(pl.Float64)),
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

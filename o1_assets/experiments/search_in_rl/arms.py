@@ -1,0 +1,111 @@
+"""How should tree search enter the policy's training: in GRPO's groups, as expert iteration, or not at all?
+
+All arms make the same number of updates and are given the same number of generated tokens, those of searches
+included: where solutions cost more, there are fewer of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from o1_assets.experiments.experiment import Arm, Experiment
+from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig, expert_arm
+from o1_assets.experiments.variants import grpo_arm
+from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+
+NONE = GroupSearchConfig(share=0.0)
+
+
+SOME = GroupSearchConfig(share=0.25, per_group=2, every=2, branch=4)
+
+
+ALL = GroupSearchConfig(share=1.0, per_group=2, every=1, branch=4)
+
+
+def search_in_rl(profile: Profile) -> Experiment:
+    """The experiment for a profile's policy, from the round that the configuration says."""
+    config = profile.ablations.search_in_rl
+    policy = profile.policy.model_copy(
+        update={"updates": config.updates, "problems_per_update": config.problems_per_update}
+    )
+    ways = {"none": NONE, "some_groups": SOME, "every_group": ALL}
+    own = next((name for name, way in ways.items() if _same(way, profile.policy.search)), "as_today")
+    if own == "as_today":
+        ways["as_today"] = profile.policy.search
+    says = {
+        "none": "GRPO on sampled solutions only",
+        "some_groups": "every second update, a quarter of the groups hold two solutions found by search",
+        "every_group": "every group holds two solutions found by search",
+        "as_today": "searched solutions in groups as the profile has it",
+    }
+    r, before = config.round, config.round - 1
+    return Experiment(
+        name="search_in_rl",
+        title="Tree search in RL",
+        question="How should tree search enter the policy's training? Equal updates, equal generated tokens.",
+        arms=(
+            *(Arm(name, says[name], grpo_arm, with_search(policy, way)) for name, way in ways.items()),
+            Arm(
+                "expert_sampled",
+                "expert iteration on sampled solutions",
+                expert_arm,
+                expert(profile, branch=1),
+            ),
+            Arm(
+                "expert",
+                "expert iteration on solutions found by search",
+                expert_arm,
+                expert(profile, branch=4),
+            ),
+        ),
+        inputs={
+            "policy": "generator/model" if r == 0 else f"r{before:02d}/policy",
+            "generator": "generator/model",
+            "prm": f"r{r:02d}/prm",
+            "orm": f"r{r:02d}/orm",
+            "train": "problems/train",
+        },
+        today=own,
+    )
+
+
+def with_search(policy: PolicyConfig, way: GroupSearchConfig) -> PolicyConfig:
+    """`policy` with this search, and as many problems an update as cost the tokens of its own without search."""
+    problems = round(policy.problems_per_update * policy.group_size / solutions_a_group(policy, way))
+    return policy.model_copy(update={"search": way, "problems_per_update": max(1, problems)})
+
+
+def solutions_a_group(policy: PolicyConfig, way: GroupSearchConfig) -> float:
+    """What a group costs on average, in sampled solutions; a solution found with `branch` steps at each node costs
+    `branch`."""
+    searched = way.share / way.every * way.per_group
+    return policy.group_size + searched * (way.branch - 1)
+
+
+def expert(profile: Profile, branch: int) -> ExpertConfig:
+    """Sees the problems that GRPO without search sees, and generates as many tokens."""
+    config, policy = profile.ablations.search_in_rl, profile.policy
+    return ExpertConfig(
+        iterations=min(config.iterations, config.updates),
+        updates=config.updates,
+        problems_per_update=config.problems_per_update,
+        searches=max(1, policy.group_size // branch),
+        branch=branch,
+        learning_rate=config.learning_rate,
+        max_grad_norm=policy.max_grad_norm,
+        temperature=policy.temperature,
+        max_tokens=policy.max_tokens,
+        max_steps=policy.max_steps,
+        answer_prefix=policy.answer_prefix,
+        prompt_template=policy.prompt_template,
+        tuning=policy.tuning,
+    )
+
+
+def _same(way: GroupSearchConfig, other: GroupSearchConfig) -> bool:
+    """Equal in effect: without a share nothing else matters."""
+    return way == other or (way.share * way.per_group == 0 == other.share * other.per_group)

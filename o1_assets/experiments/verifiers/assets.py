@@ -1,0 +1,113 @@
+"""ablations/verifiers: reward models trained in different ways, and how well each chooses among GPT*'s solutions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from o1_assets.core.artifact import Artifact
+from o1_assets.experiments.experiment import ablation
+from o1_assets.experiments.pools.assets import OOD_POOL, TEST_POOL
+from o1_assets.experiments.verifiers import config as arms
+from o1_assets.experiments.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
+from o1_assets.experiments.verifiers.measure import make_labelled, score_pools, train_verifier
+from o1_assets.experiments.verifiers.result import make_result
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+
+GROUP = "ablations/verifiers"
+
+
+LABELLED = f"{GROUP}/labels"
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    """Every training, the scores of each training seed's models, and the result."""
+    config, seeds = profile.ablations.verifiers, profile.ablations.seeds
+    trainings = arms.trainings(config, profile.first_prm, profile.first_orm)
+    pools = {"test": TEST_POOL, "ood": OOD_POOL}
+    made = [
+        ablation(
+            profile,
+            LABELLED,
+            make_labelled,
+            profile.first_selection.model_copy(update={"strategy": "uniform", "solutions": config.sizes[-1]}),
+            {"solutions": "r00/solutions", "policy": "generator/model", "train": "problems/train"},
+            "GPT*'s solutions drawn uniformly at random, all completions rated by the exact checker.",
+        )
+    ]
+    for seed in range(seeds):
+        for arm, training in trainings.items():
+            by_large = training.supervision in ("large_steps", "large_outcome")
+            large = {"large": f"r{profile.rounds:02d}/prm"} if by_large else {}
+            made.append(
+                ablation(
+                    profile,
+                    f"{GROUP}/{arm}_{seed}",
+                    train_verifier,
+                    training,
+                    {
+                        "generator": "generator/model",
+                        "train": "problems/train",
+                        "solutions": "r00/solutions",
+                        "labelled": LABELLED,
+                        **large,
+                    },
+                    f"{_says(arm, training)}, training {seed + 1} of {seeds}.",
+                    # Equal for all arms: they draw the same solutions.
+                    seed_of=f"{GROUP}/{seed}",
+                    trains=True,
+                )
+            )
+        made.append(
+            ablation(
+                profile,
+                f"{GROUP}/scores_{seed}",
+                score_pools,
+                ScoresConfig(
+                    arms=tuple(trainings),
+                    main=(arms.prm(config.sizes[-1]), arms.EVERY),
+                    problems=config.problems,
+                    samples=config.n,
+                    prompt_template=profile.ablations.judge.prompt_template,
+                ),
+                {
+                    "generator": "generator/model",
+                    **pools,
+                    **{arm: f"{GROUP}/{arm}_{seed}" for arm in trainings},
+                },
+                f"What the models of training {seed + 1} think of GPT*'s solutions of held-out problems.",
+            )
+        )
+    result = ablation(
+        profile,
+        f"{GROUP}/result",
+        make_result,
+        VerifiersResultConfig(
+            sizes=config.sizes,
+            compared=config.compared,
+            seeds=seeds,
+            n=config.n,
+            problems=config.problems,
+            subsets=config.subsets,
+            resamples=profile.ablations.judge.resamples,
+        ),
+        {**pools, **{f"scores_{seed}": f"{GROUP}/scores_{seed}" for seed in range(seeds)}},
+        "PRM, ORM and majority, in and out of distribution; process against outcome supervision.",
+        opens_models=False,
+    )
+    return [*made, result]
+
+
+def _says(arm: str, training: TrainingConfig) -> str:
+    told = {
+        "labels": "their ratings",
+        "answer": "whether the final answer is right",
+        "large_steps": "the large PRM's judgement of each step",
+        "large_outcome": "whether the large PRM calls all steps right",
+    }[training.supervision]
+    model = "ORM" if arm.startswith("orm") else "PRM"
+    without = " without the probability feature" if "bare" in arm else ""
+    count = "all sampled" if training.solutions is None else str(training.solutions)
+    return f"{'An' if model == 'ORM' else 'A'} {model}{without} on {count} solutions, told {told}"

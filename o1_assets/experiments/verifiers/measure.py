@@ -1,0 +1,369 @@
+"""Trains one reward model on labelled solutions drawn at random, each with one of four kinds of supervision.
+
+Equal seeds draw equal solutions, and fewer of them are a part of more: models of equal size and seed differ in what
+they were told of the same solutions, and in nothing else.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, curves, powers_of_two
+from o1_assets.evaluation.pool import Pool
+from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.statistics import Floats
+from o1_assets.experiments.pools.measure import distinct
+from o1_assets.experiments.variants import kept
+from o1_assets.experiments.verifiers.config import (
+    EVERY,
+    ScoresConfig,
+    TrainingConfig,
+    VerifiersResultConfig,
+    prm,
+)
+from o1_assets.labels.annotators.annotator import rate_selection
+from o1_assets.labels.annotators.oracle import Oracle
+from o1_assets.labels.protocol import DENSE
+from o1_assets.labels.selection import Selection
+from o1_assets.reward.aggregate import Aggregation, Neutral, solution_score
+from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.reward.score import read_all
+from o1_assets.reward.train import make_orm, make_prm
+from o1_assets.rounds.config import SelectionConfig
+from o1_assets.rounds.selection import make_selection
+
+if TYPE_CHECKING:
+    from o1_assets.reward.score import Scorer
+
+
+def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
+    """Inputs: generator, train (problems), solutions (all sampled), labelled (those that were rated, see labels.py),
+    and large (a PRM) where it supervises. Writes a reward model."""
+    labels = pl.read_parquet(task.inputs["labelled"] / "labels.parquet")
+    if config.solutions is None:
+        solutions = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    else:
+        chosen = pl.read_parquet(task.inputs["labelled"] / "solutions.parquet")
+        solutions = draw(chosen, labels, config.solutions, task.seed)
+    cost = Cost()
+    if config.supervision in ("large_steps", "large_outcome"):
+        judged, cost = judge(task, solutions, config)
+        labels, solutions = judged, solutions.with_columns(correct=all_right(solutions, judged))
+    with tempfile.TemporaryDirectory() as laid_out:
+        folder = Path(laid_out)
+        labels.join(solutions.select("solution_id"), on="solution_id", how="semi").write_parquet(
+            folder / "labels.parquet"
+        )
+        solutions.write_parquet(folder / "solutions.parquet")
+        inputs = {name: task.inputs[name] for name in ("generator", "train")}
+        inputs |= {"init": task.inputs["generator"], "labels_00": folder, "solutions_00": folder}
+        own = replace(task, inputs=inputs, seed=derive_seed(task.seed, "training"))
+        if isinstance(config.training, PRMConfig):
+            made = make_prm(own, config.training)
+        else:
+            assert isinstance(config.training, ORMConfig)
+            made = make_orm(own, config.training)
+    return replace(made, cost=made.cost + cost)
+
+
+def draw(chosen: pl.DataFrame, labels: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
+    """`count` of the rated solutions, or all where there are fewer; the first of one random order."""
+    rated = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi").sort(
+        "solution_id"
+    )
+    return rated.sample(fraction=1.0, shuffle=True, seed=derive_seed(seed, "draw")).head(count)
+
+
+def judge(task: Task, solutions: pl.DataFrame, config: TrainingConfig) -> tuple[pl.DataFrame, Cost]:
+    """The large PRM's ratings, shaped as labels: own steps up to the first that it calls wrong.
+
+    A step is -1 where P(negative) is above the threshold, else +1 (Lightman et al. 2023, appendix H).
+    """
+    from o1_assets.engine.checkpoint import load_tokenizer
+    from o1_assets.reward.aggregate import NEGATIVE
+    from o1_assets.reward.score import load_scorer
+
+    questions = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
+    known = solutions.join(questions, on="problem_id", how="inner", maintain_order="left")
+    tokenizer = load_tokenizer(task.inputs["generator"])
+    template = config.training.prompt_template
+    prompts = [
+        list(tokenizer(template.replace("{question}", question))["input_ids"])
+        for question in known["question"]
+    ]
+    scorer = load_scorer(task.inputs["large"], task.inputs["generator"])
+    found = scorer.step_probabilities(prompts, known["token_ids"].to_list())
+    rows = []
+    for solution, probabilities in zip(known.iter_rows(named=True), found, strict=True):
+        for step, text in enumerate(solution["steps"]):
+            rating = -1 if probabilities[step, NEGATIVE] > config.threshold else 1
+            rows.append(
+                {
+                    "solution_id": solution["solution_id"],
+                    "problem_id": solution["problem_id"],
+                    "question": solution["question"],
+                    "step": step,
+                    "completion": 0,
+                    "text": text,
+                    "rating": rating,
+                }
+            )
+            if rating < 0:
+                break
+    return pl.DataFrame(rows), scorer.cost()
+
+
+def all_right(solutions: pl.DataFrame, judged: pl.DataFrame) -> pl.Series:
+    """For each solution whether it has steps and none of them is called wrong."""
+    fine = judged.group_by("solution_id").agg(fine=pl.col("rating").min() > 0)
+    found = solutions.select("solution_id").join(fine, on="solution_id", how="left", maintain_order="left")
+    return found["fine"].fill_null(False)
+
+
+# The scores that all models of one training seed give to the pools: one pass of the generator for all of them.
+#
+# Writes <pool>.parquet (whole pools, main models) and <pool>_part.parquet (the first problems and samples, all models):
+# problem_id, sample, and a column a selector, "<arm>" for a model's own score (a PRM's product with neutral steps as
+# right) and "<arm>:<aggregation>:<neutral>" for a PRM's other ways of adding up its steps.
+#
+
+POOLS = ("test", "ood")
+
+
+AT_ONCE = 25
+"""Problems that are scored together, for memory."""
+
+
+OTHER_WAYS: tuple[tuple[Aggregation, Neutral], ...] = (
+    ("product", "wrong"),
+    ("minimum", "right"),
+    ("minimum", "wrong"),
+)
+
+
+def way(arm: str, aggregation: Aggregation, neutral: Neutral) -> str:
+    """Name of a PRM's column."""
+    return arm if (aggregation, neutral) == ("product", "right") else f"{arm}:{aggregation}:{neutral}"
+
+
+def score_pools(task: Task, config: ScoresConfig) -> Outcome:
+    """Inputs: generator, test, ood (pools), and each arm's reward model by its name."""
+    from o1_assets.engine.checkpoint import load_tokenizer
+    from o1_assets.reward.model import load_reward_model
+    from o1_assets.reward.score import Scorer, open_generator
+
+    generator = open_generator(task.inputs["generator"])
+    device = generator.device
+    models = {
+        arm: load_reward_model(task.inputs[arm], "float32" if device.type == "cpu" else "auto").to(device)
+        for arm in config.arms
+    }
+    tokenizer = load_tokenizer(task.inputs["generator"])
+    cost, rows = Cost(), 0
+    for pool in POOLS:
+        solutions = pl.read_parquet(task.inputs[pool] / "solutions.parquet")
+        problems = pl.read_parquet(task.inputs[pool] / "problems.parquet")
+        part = part_of(solutions, held_out(problems, config.problems)["problem_id"].to_list(), config.samples)
+        rest = [arm for arm in config.arms if arm not in config.main]
+        for name, table, arms in ((pool, solutions, list(config.main)), (f"{pool}_part", part, rest)):
+            scorer = Scorer([models[arm] for arm in arms], generator, tokenizer)
+            prompts = _prompts(tokenizer, problems, config.prompt_template)
+            frame, spent = kept(task, name, partial(_scored, task, name, table, prompts, scorer, arms))
+            frame.write_parquet(task.out / f"{name}.parquet")
+            cost += spent
+            rows += frame.height
+    return Outcome(figures={"models": len(models), "solutions": rows}, cost=cost, rows=rows)
+
+
+def part_of(solutions: pl.DataFrame, problem_ids: Sequence[str], samples: int) -> pl.DataFrame:
+    """The first samples of these problems."""
+    return solutions.filter((pl.col("sample") < samples) & pl.col("problem_id").is_in(list(problem_ids)))
+
+
+def _prompts(tokenizer: Any, problems: pl.DataFrame, template: str) -> dict[str, list[int]]:
+    return {
+        problem: list(tokenizer(template.replace("{question}", question))["input_ids"])
+        for problem, question in problems.select("problem_id", "question").iter_rows()
+    }
+
+
+def _scored(
+    task: Task,
+    name: str,
+    solutions: pl.DataFrame,
+    prompts: dict[str, list[int]],
+    scorer: Scorer,
+    arms: Sequence[str],
+) -> tuple[pl.DataFrame, Cost]:
+    ids = solutions["problem_id"].unique(maintain_order=True).to_list()
+    parts, cost = [], Cost()
+    for start in range(0, len(ids), AT_ONCE):
+        part = solutions.filter(pl.col("problem_id").is_in(ids[start : start + AT_ONCE]))
+        once, index = distinct(part)
+        found, spent = read_all(
+            scorer, [prompts[problem] for problem in once["problem_id"]], once["token_ids"].to_list()
+        )
+        cost += spent
+        columns = _columns(found, arms)
+        parts.append(
+            part.select("problem_id", "sample").with_columns(
+                pl.Series(column, values[index], dtype=pl.Float64) for column, values in columns.items()
+            )
+        )
+        task.progress(f"{name}: scored {min(start + AT_ONCE, len(ids))} of {len(ids)} problems")
+    return pl.concat(parts), cost
+
+
+def _columns(
+    found: Sequence[Sequence[NDArray[np.float64]]], arms: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Selector -> score of each solution; an ORM's is P(right) at the last step, 0 without any."""
+    columns = {}
+    for arm, own in zip(arms, found, strict=True):
+        if own and own[0].shape[1] == 2:
+            columns[arm] = np.array([float(steps[-1, 1]) if len(steps) else 0.0 for steps in own])
+            continue
+        columns[arm] = np.array([solution_score(steps) for steps in own])
+        for aggregation, neutral in OTHER_WAYS:
+            columns[way(arm, aggregation, neutral)] = np.array(
+                [solution_score(steps, aggregation, neutral) for steps in own]
+            )
+    return columns
+
+
+# Best of N of every selector, on every pool, for every training seed: the table that all claims are read from.
+
+LEAST_LIKELY = "min_logprob"
+
+
+SCHEMA: dict[str, Any] = {
+    "pool": pl.String, "problems": pl.String, "selector": pl.String, "seed": pl.Int32, "n": pl.Int32,
+    "accuracy": pl.Float64, "per_problem": pl.List(pl.Float64),
+}  # fmt: skip
+"""problems: "all" of the pool with all samples, or the "part" that every model scored. per_problem: mean over random
+subsets, in the order of problem ids."""
+
+
+ALL, PART = "all", "part"
+
+
+def main_selectors(size: int) -> list[str]:
+    """What is drawn against N, from scores of whole pools."""
+    best = prm(size)
+    ways = [way(best, *other) for other in OTHER_WAYS]
+    return [best, EVERY, LEAST_LIKELY, MAJORITY, WEIGHTED + best, WEIGHTED + EVERY, PASS, *ways]
+
+
+def accuracies(task: Task, config: VerifiersResultConfig) -> pl.DataFrame:
+    """Inputs: test, ood (pools), scores_<seed>. A row a pool, selector, seed and N."""
+    rows: list[tuple[Any, ...]] = []
+    for name in POOLS:
+        solutions = pl.read_parquet(task.inputs[name] / "solutions.parquet")
+        problems = pl.read_parquet(task.inputs[name] / "problems.parquet")
+        first = held_out(problems, config.problems)["problem_id"].to_list()
+        for seed in range(config.seeds):
+            folder = task.inputs[f"scores_{seed}"]
+            whole = solutions.join(
+                pl.read_parquet(folder / f"{name}.parquet"),
+                on=["problem_id", "sample"],
+                how="inner",
+                maintain_order="left",
+            )
+            part = part_of(whole, first, config.n).join(
+                pl.read_parquet(folder / f"{name}_part.parquet"),
+                on=["problem_id", "sample"],
+                how="inner",
+                maintain_order="left",
+            )
+            subsets = derive_seed(task.seed, name, seed)
+            main = main_selectors(config.sizes[-1])
+            every = [arm for arm in part.columns if arm.startswith(("prm_", "orm_")) and ":" not in arm]
+            for which, table, selectors in ((ALL, whole, main), (PART, part, [*every, MAJORITY])):
+                rows += _rows(name, which, table, selectors, seed, config.subsets, subsets)
+            task.progress(f"{name}: chose among the solutions with the models of training {seed + 1}")
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _rows(
+    name: str, which: str, table: pl.DataFrame, selectors: Sequence[str], seed: int, subsets: int, draw: int
+) -> list[tuple[Any, ...]]:
+    scores = [s.removeprefix(WEIGHTED) for s in selectors if s not in (MAJORITY, PASS)]
+    pool = Pool.from_frame(table, sorted(set(scores)))
+    found = curves(pool, selectors, powers_of_two(pool.samples), subsets, draw)
+    return [
+        (name, which, selector, seed, n, curve.mean[k], curve.per_problem[k].tolist())
+        for selector, curve in found.items()
+        for k, n in enumerate(curve.ns)
+    ]
+
+
+def values(table: pl.DataFrame, pool: str, problems: str, selector: str, n: int) -> Floats:
+    """[seeds, problems]. Raises KeyError where nothing like it was measured."""
+    own = table.filter(
+        (pl.col("pool") == pool)
+        & (pl.col("problems") == problems)
+        & (pl.col("selector") == selector)
+        & (pl.col("n") == n)
+    ).sort("seed")
+    if own.is_empty():
+        raise KeyError(f"{selector} at {n} was not measured on {problems} of {pool}")
+    return np.array(own["per_problem"].to_list(), dtype=np.float64)
+
+
+# ablations/verifiers/labels: GPT*'s solutions drawn at random, rated by the exact checker as phase 1 is.
+#
+# More of them than round 0 has, because accuracy is wanted against their number. Writes solutions.parquet and
+# completions.parquet as rNN/selection does, and labels.parquet: solution_id, problem_id, question, step, completion,
+# text, rating, one row a rated completion.
+#
+
+LABELS_SCHEMA: dict[str, Any] = {
+    "solution_id": pl.String, "problem_id": pl.String, "question": pl.String, "step": pl.Int32,
+    "completion": pl.Int32, "text": pl.String, "rating": pl.Int8,
+}  # fmt: skip
+
+
+def make_labelled(task: Task, config: SelectionConfig) -> Outcome:
+    """Inputs: solutions, policy, train. Raises ValueError where the exact checker cannot rate a problem."""
+    made = make_selection(task, config)
+    selection = Selection.load(task.out, task.inputs["train"])
+    ids = list(selection.solution_ids)
+    ratings = rate_selection(selection, DENSE, Oracle(), set(ids))
+    unrated = next((solution for solution in ids if solution not in ratings), None)
+    if unrated is not None:
+        problem = selection.problem_of[unrated]["problem_id"]
+        raise ValueError(
+            f"ablations/verifiers needs problems with an exact checker, and {problem} has none; use a source of "
+            "arithmetic problems (problems.source) or leave this experiment out"
+        )
+    rows = [
+        {
+            "solution_id": solution,
+            "problem_id": selection.problem_of[solution]["problem_id"],
+            "question": selection.problem_of[solution]["question"],
+            "step": slot.step,
+            "completion": slot.completion,
+            "text": selection.texts(solution)[slot.step][slot.completion],
+            "rating": rating,
+        }
+        for solution in ids
+        for slot, rating in sorted(ratings[solution].items())
+    ]
+    labels = pl.DataFrame(rows, schema=LABELS_SCHEMA)
+    labels.write_parquet(task.out / "labels.parquet")
+    counts = dict(labels.group_by("rating").len().iter_rows())
+    figures = {
+        name: counts.get(rating, 0) for name, rating in (("negative", -1), ("neutral", 0), ("positive", 1))
+    }
+    return replace(made, figures={**made.figures, "labels": labels.height, **figures})

@@ -1,0 +1,202 @@
+"""Annotators that need no checker of steps: a step is as good as the rollouts of the policy that follow it.
+
+They need only the grader of final answers, and they are wrong in known ways: a step that the policy can
+recover from is rated positive, one that it cannot finish from is rated negative although it may be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from o1_assets.core.artifact import Cost
+from o1_assets.core.engine import Engine, Sample, SamplingParams
+from o1_assets.core.flops import flops_generate
+from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.solutions import prompt_ids
+from o1_assets.engine.steps import separator
+from o1_assets.labels.annotators.annotator import Path, Request
+from o1_assets.labels.config import MonteCarloConfig
+from o1_assets.labels.selection import Selection
+from o1_assets.problems.answers import extract_answer
+from o1_assets.problems.grading import grade
+
+# How often the policy reaches the right answer from some steps on: what Monte Carlo labels are made of.
+
+Steps = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """right of `rollouts` reached the right answer. rollouts 0: the steps end in an answer, which was graded."""
+
+    rollouts: int
+    right: int
+
+    @property
+    def share(self) -> float:
+        """In [0, 1]: Math-Shepherd's soft estimate (arXiv:2312.08935, section 3.3, equation 4)."""
+        return self.right / max(1, self.rollouts)
+
+
+class Rollouts:
+    """Estimates after given steps of given problems, each computed once.
+
+    Seeds follow from the problem and the steps, so an estimate does not depend on what else is asked for, and
+    solutions that share steps share it.
+    """
+
+    def __init__(self, engine: Engine, config: MonteCarloConfig, seed: int) -> None:
+        self.engine, self.config, self.seed = engine, config, seed
+        self.known: dict[tuple[str, Steps], Estimate] = {}
+        self.rollouts = 0
+        self.tokens = 0
+        self._verdicts: dict[tuple[str, str], bool] = {}
+
+    def estimate(self, asked: Sequence[tuple[Mapping[str, Any], Steps]]) -> list[Estimate]:
+        """One estimate for each problem row and the steps taken so far; all rollouts in one call of the engine."""
+        keys = [(str(problem["problem_id"]), steps) for problem, steps in asked]
+        new = {key: problem for key, (problem, _) in zip(keys, asked, strict=True) if key not in self.known}
+        open_ended = []
+        for key, problem in new.items():
+            if key[1] and extract_answer(key[1][-1], self.config.answer_prefix) is not None:
+                self.known[key] = Estimate(0, int(self._is_right(problem, "\n".join(key[1]))))
+            else:
+                open_ended.append((key, problem))
+        for (key, problem), samples in zip(open_ended, self._sample(open_ended), strict=True):
+            taken = "".join(step + separator(self.engine.tokenizer) for step in key[1])
+            right = sum(
+                sample.finished and self._is_right(problem, taken + self._text(sample)) for sample in samples
+            )
+            self.known[key] = Estimate(len(samples), right)
+        return [self.known[key] for key in keys]
+
+    def cost(self) -> Cost:
+        """Of all rollouts so far."""
+        return Cost(flops_generate(self.engine.parameters, self.tokens), tokens_generated=self.tokens)
+
+    def _sample(self, states: Sequence[tuple[tuple[str, Steps], Mapping[str, Any]]]) -> list[list[Sample]]:
+        """config.rollouts samples after each state."""
+        if not states:
+            return []
+        k, encode = self.config.rollouts, self.engine.tokenizer.encode
+        end = separator(self.engine.tokenizer)
+        questions = [str(problem["question"]) for _, problem in states]
+        prompts, seeds = [], []
+        for ((problem_id, steps), _), prompt in zip(
+            states, prompt_ids(self.engine, questions, self.config.prompt_template), strict=True
+        ):
+            tokens = list(prompt)
+            for step in steps:
+                tokens += encode(step + end, add_special_tokens=False)
+            prompts += [tokens] * k
+            seeds += [derive_seed(self.seed, "rollout", problem_id, *steps, i) for i in range(k)]
+        params = SamplingParams(max_tokens=self.config.max_tokens, temperature=self.config.temperature)
+        samples = self.engine.sample(prompts, params, seeds)
+        self.rollouts += len(samples)
+        self.tokens += sum(len(sample.token_ids) for sample in samples)
+        return [samples[i : i + k] for i in range(0, len(samples), k)]
+
+    def _text(self, sample: Sample) -> str:
+        return str(self.engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
+
+    def _is_right(self, problem: Mapping[str, Any], text: str) -> bool:
+        answer = extract_answer(text, self.config.answer_prefix)
+        if answer is None:
+            return False
+        key = (str(problem["problem_id"]), answer)
+        if key not in self._verdicts:
+            self._verdicts[key] = grade(problem["grader"], answer, problem)
+        return self._verdicts[key]
+
+
+ESTIMATES = {
+    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32,
+    "rollouts": pl.Int32, "right": pl.Int32, "share": pl.Float64,
+}  # fmt: skip
+
+
+class MonteCarlo:
+    """An Annotator by Math-Shepherd's estimates (arXiv:2312.08935, section 3.3)."""
+
+    labeler = "monte_carlo"
+
+    def __init__(self, rollouts: Rollouts) -> None:
+        self.rollouts = rollouts
+
+    @classmethod
+    def open(cls, engine: Engine, config: MonteCarloConfig, seed: int) -> MonteCarlo:
+        """The one that config.estimate names."""
+        kind = FirstErrorSearch if config.estimate == "first_error" else MonteCarlo
+        return kind(Rollouts(engine, config, seed))
+
+    def covers(self, problem: Mapping[str, Any]) -> bool:
+        return True
+
+    def rate(self, requests: Sequence[Request]) -> list[int | None]:
+        estimates = self.rollouts.estimate([(r.problem, (*r.prefix, r.text)) for r in requests])
+        return [rating_of(estimate, self.rollouts.config) for estimate in estimates]
+
+    def estimates(self, selection: Selection) -> pl.DataFrame:
+        """One row for each completion of the selection whose rollouts are known (columns of ESTIMATES)."""
+        rows = []
+        for solution in selection.solution_ids:
+            problem = str(selection.problem_of[solution]["problem_id"])
+            steps = selection.texts(solution)
+            for step, texts in enumerate(steps):
+                prefix = tuple(before[0] for before in steps[:step])
+                for completion, text in enumerate(texts):
+                    found = self.rollouts.known.get((problem, (*prefix, text)))
+                    if found is not None:
+                        rows.append((solution, step, completion, found.rollouts, found.right, found.share))
+        return pl.DataFrame(rows, schema=ESTIMATES, orient="row")
+
+
+class FirstErrorSearch(MonteCarlo):
+    """A PathAnnotator: OmegaPRM's binary search for the first error (arXiv:2406.06592, section 3.2).
+
+    Takes for granted that once the policy cannot reach the answer any more, it cannot later either. A step is
+    then judged with about log2(steps) estimates a solution; alternatives are rated by hard estimates.
+    """
+
+    def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
+        """+1 for every step before the first error, -1 for it. All paths advance together.
+
+        The first error of path i lies in [low[i], high[i]]; high[i] = its number of steps: it may have none.
+        A path that ends in an answer is graded first, which costs no rollout, and a right one has no error.
+        """
+        low = [0] * len(paths)
+        high = [len(path.steps) for path in paths]
+        first = [i for i in range(len(paths)) if high[i]]
+        self._probe(paths, first, [high[i] - 1 for i in first], low, high)
+        while searching := [i for i in range(len(paths)) if low[i] < high[i]]:
+            self._probe(paths, searching, [(low[i] + high[i]) // 2 for i in searching], low, high)
+        return [
+            [1] * error + [-1] * (error < len(path.steps)) for error, path in zip(low, paths, strict=True)
+        ]
+
+    def _probe(
+        self, paths: Sequence[Path], which: Sequence[int], at: Sequence[int], low: list[int], high: list[int]
+    ) -> None:
+        """Narrows the ranges of the paths `which` by an estimate after step at[i] of each."""
+        asked = [(paths[i].problem, paths[i].steps[: step + 1]) for i, step in zip(which, at, strict=True)]
+        for i, step, estimate in zip(which, at, self.rollouts.estimate(asked), strict=True):
+            if estimate.right:
+                low[i] = step + 1
+            else:
+                high[i] = step
+
+
+def rating_of(estimate: Estimate, config: MonteCarloConfig) -> int:
+    """Hard (and for the search): +1 if any rollout is right, else -1 (arXiv:2312.08935, equation 3).
+
+    Soft: the share of right ones against two thresholds, neutral between them.
+    """
+    if config.estimate != "soft":
+        return 1 if estimate.right else -1
+    if estimate.share <= config.negative_to:
+        return -1
+    return 1 if estimate.share >= config.positive_from else 0

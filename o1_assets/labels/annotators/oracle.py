@@ -1,0 +1,42 @@
+"""The oracle: rates with the exact checker of the nano world; never unsure, and wrong only when told to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from o1_assets.core.seeds import derive_seed
+from o1_assets.labels.annotators.annotator import Request
+from o1_assets.labels.annotators.arithmetic_checker import expression_of, rate
+
+RATINGS = (-1, 0, 1)
+
+
+class Oracle:
+    """An Annotator for problems that have an exact checker; today those whose metadata holds an expression.
+
+    error_rate: probability that a rating is replaced by one of the two others, drawn from the seed and what
+    is rated, so the order of rating does not matter. At 2/3 every rating is equally likely: a labeller who
+    does not look.
+    """
+
+    def __init__(self, error_rate: float = 0.0, seed: int = 0, labeler: str = "oracle") -> None:
+        self.error_rate, self.seed, self.labeler = error_rate, seed, labeler
+
+    def covers(self, problem: Mapping[str, Any]) -> bool:
+        return expression_of(problem) is not None
+
+    def rate(self, requests: Sequence[Request]) -> list[int | None]:
+        return [
+            self._replaced(request, rate(request.problem, request.prefix, request.text))
+            for request in requests
+        ]
+
+    def _replaced(self, request: Request, rating: int) -> int:
+        if self.error_rate == 0:
+            return rating
+        slot = (request.solution_id, request.step, request.completion)
+        if derive_seed(self.seed, "errs", *slot) >= self.error_rate * 2**31:
+            return rating
+        others = [other for other in RATINGS if other != rating]
+        return others[derive_seed(self.seed, "as", *slot) % 2]

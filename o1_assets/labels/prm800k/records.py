@@ -1,0 +1,105 @@
+"""How one published PRM800K record is read: the path that was labelled, and what was rated along it.
+
+Our tables call the labelled step completion 0. In the published files it is the chosen one: another
+completion than the first, or one that the labeller wrote (`human_completion`, never rated). Every other
+completion is an alternative after the same chosen prefix; no path leads through one.
+
+Phase 1 (generation null) is round 0. Phase 2 has ten generations, 0 to 9, each collected with the PRM of the
+one before: generation g is round g + 1. Generation -1 is the screening of labellers before phase 2: its
+records go with r01, as screening. (Lightman et al. 2023, section 2.4 and appendix D; the released README.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from o1_assets.labels.export import SCREENING, round_of
+from o1_assets.labels.protocol import Violation
+from o1_assets.labels.schema import Completion, Record, Step
+from o1_assets.problems.canonical import canonical, problem_id
+
+
+class Unusable(ValueError):
+    """A record of the right shape that makes no sense; `violation` says where."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(violation.message)
+        self.violation = violation
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """own: the text that the labeller went on from, or judged last. shown: the model's completions, rated."""
+
+    own: str
+    written: bool
+    shown: tuple[Completion, ...]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A record as our tables see it. steps: own texts; in phase 2 those after the labelled ones too."""
+
+    solution_id: str
+    problem_id: str
+    round: str
+    steps: tuple[str, ...]
+    path: tuple[PathStep, ...]
+    unreachable: int
+    """Ratings after a step from which nothing was chosen."""
+
+
+def read(record: Record) -> Labelled:
+    """Raises Unusable on a generation or a chosen completion that cannot be."""
+    generation = record.generation
+    screening = generation == SCREENING or record.is_initial_screening_question
+    try:
+        round_name = round_of(0 if screening and (generation or 0) < 0 else generation)
+    except ValueError as error:
+        raise Unusable(Violation("wrong_generation", str(error))) from error
+    path, unreachable = labelled_path(record)
+    own = tuple(step.own for step in path)
+    sampled = tuple(record.question.pre_generated_steps or ())
+    # Labellers of one phase 2 solution stop at different steps; it is still one solution.
+    steps = sampled if sampled[: len(own)] == own else own
+    written = [i for i, step in enumerate(path) if step.written]
+    identity = msgspec.json.encode([record.question.problem, steps, written])
+    return Labelled(
+        solution_id=hashlib.sha256(identity).hexdigest()[:16],
+        problem_id=problem_id(canonical(record.question.problem)),
+        round=round_name,
+        steps=steps,
+        path=path,
+        unreachable=unreachable,
+    )
+
+
+def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int]:
+    """The steps on the chosen path, up to the first from which nothing was chosen; and the ratings after it."""
+    sampled = record.question.pre_generated_steps or []
+    path: list[PathStep] = []
+    steps = record.label.steps
+    for number, step in enumerate(steps):
+        shown = tuple(step.completions or ())
+        chosen = step.chosen_completion
+        if chosen is not None:
+            if not 0 <= chosen < len(shown):
+                message = f"chosen_completion {chosen} of {len(shown)} completions"
+                raise Unusable(Violation("no_such_completion", message, step=number))
+            path.append(PathStep(shown[chosen].text, False, shown))
+        elif step.human_completion is not None and step.human_completion.text:
+            path.append(PathStep(step.human_completion.text, True, shown))
+        else:
+            if shown:
+                texts = [item.text for item in shown]
+                own = sampled[number] if number < len(sampled) and sampled[number] in texts else texts[0]
+                path.append(PathStep(own, False, shown))
+            return tuple(path), sum(_ratings(later) for later in steps[number + 1 :])
+    return tuple(path), 0
+
+
+def _ratings(step: Step) -> int:
+    return sum(item.rating is not None for item in step.completions or ())

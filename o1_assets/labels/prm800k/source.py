@@ -1,0 +1,101 @@
+"""A round whose solutions and labels were published by others: its selection comes from an imported label source."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import Field
+
+from o1_assets.core.artifact import Compute, Outcome, StageConfig, Task, Waiting
+from o1_assets.labels.inbox.inbox import Inbox
+
+
+class LabelSource(StageConfig):
+    """Rounds `first` to `last` take selection and labels from what `o1 labels import-prm800k` made."""
+
+    name: str = Field(default="prm800k", pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    first: int = Field(default=0, ge=0)
+    last: int = Field(default=10, ge=0)
+
+    def drives(self, k: int) -> bool:
+        return self.first <= k <= self.last
+
+
+class ImportedConfig(StageConfig):
+    """rNN/selection: which imported source, and which of its rounds."""
+
+    source: str
+    round: str
+
+
+@dataclass(frozen=True)
+class ImportedRound:
+    """One round of one source under `root` (<home>/imported)."""
+
+    root: Path
+    source: str
+    round: str
+
+    @property
+    def folder(self) -> Path | None:
+        """Today's version of the source; None: it was not imported yet."""
+        try:
+            version = json.loads((self.root / self.source / "current.json").read_text())["version"]
+        except FileNotFoundError:
+            return None
+        return self.root / self.source / str(version)
+
+    def version(self) -> str:
+        """What the source holds today, for the cache key."""
+        return self.folder.name if self.folder else "none"
+
+    def inbox(self) -> Inbox:
+        """The source's batches. Raises Waiting."""
+        return Inbox(self._there().parent)
+
+    def selection(self) -> Path:
+        """Folder of the source's selection. Raises Waiting."""
+        return self._there() / "selection"
+
+    def _there(self) -> Path:
+        folder = self.folder
+        if folder is None or not (folder / self.round).is_dir():
+            what = "was not imported yet" if folder is None else "holds nothing for it"
+            raise Waiting(
+                f"{self.round} takes its labels from the source {self.source!r}, which {what}: "
+                f"`o1 labels import-prm800k FOLDER --name {self.source}` imports it"
+            )
+        return folder / self.round
+
+
+def imported_round(root: Path, source: LabelSource | None, k: int) -> ImportedRound | None:
+    """Round k of the profile's label source under `root`; None if its labels are not imported."""
+    return ImportedRound(root, source.name, f"r{k:02d}") if source and source.drives(k) else None
+
+
+def imported_selection(imported: ImportedRound) -> Compute:
+    """The compute function of rNN/selection for a round that was imported."""
+
+    def make_imported_selection(task: Task, config: ImportedConfig) -> Outcome:
+        """Input: test (problems). Writes solutions, completions and problems .parquet; raises Waiting.
+
+        Problems that are held out here are left out, so that no label of one is ever trained on.
+        """
+        folder = imported.selection()
+        held_out = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["problem_id"])
+        solutions = 0
+        for name in ("solutions", "completions", "problems"):
+            table = pl.read_parquet(folder / f"{name}.parquet")
+            kept = table.join(held_out, on="problem_id", how="anti", maintain_order="left")
+            kept.write_parquet(task.out / f"{name}.parquet")
+            solutions = kept.height if name == "solutions" else solutions
+            left_out = table.height - kept.height if name == "problems" else 0
+        return Outcome(
+            figures={"solutions": solutions, "source": config.source, "held_out_problems": left_out},
+            rows=solutions,
+        )
+
+    return make_imported_selection

@@ -1,0 +1,194 @@
+"""Shows the graph's artifacts to Dagster: one software-defined asset each, with what people want to see of it."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from o1_assets.core.artifact import Artifact, Waiting
+from o1_assets.core.settings import Settings
+from o1_assets.execution.code_links import head_commit, place_of, source_url
+from o1_assets.execution.code_version import code_version
+from o1_assets.execution.materialize import materialize
+from o1_assets.execution.progress import watcher
+from o1_assets.export.model_card import is_checkpoint, read_card, without_lineage
+from o1_assets.orchestration.checks import check_specs, findings, waits
+from o1_assets.orchestration.devices import leased
+from o1_assets.orchestration.launch import make_in_processes
+from o1_assets.orchestration.lineage.events import Parent
+from o1_assets.orchestration.lineage.observer import Lineage
+from o1_assets.orchestration.records import asset_key, dagster_code_version
+from o1_assets.profiles.profile import Profile
+from o1_assets.report.write import write_report
+from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
+from resources.compute import placement
+from resources.engine import EngineResource
+from resources.store import StoreResource
+
+OWNERS = ["team:research"]
+
+
+def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
+    """The asset's body looks the computation up in the store first; on a hit it returns the known digest at once.
+
+    A body that waits for people yields warnings and no asset: Dagster then skips what depends on it, the run
+    succeeds, and the asset says in the UI what it waits for.
+    """
+    place, resources = (
+        placement(artifact.resource_class, profile),
+        profile.classes.of(artifact.resource_class),
+    )
+    spec = dg.AssetSpec(
+        key=asset_key(artifact.key),
+        deps=[asset_key(key) for key in dict.fromkeys(artifact.inputs.values())],
+        description=artifact.description,
+        group_name=artifact.group,
+        kinds=set(artifact.kinds),
+        owners=OWNERS,
+        tags={**artifact.tags, "o1/profile": profile.name, "o1/part": artifact.part or "loop"},
+        code_version=dagster_code_version(
+            code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed
+        ),
+        skippable=True,
+        metadata=_code_reference(artifact),
+    )
+
+    @dg.multi_asset(
+        specs=[spec],
+        check_specs=check_specs(artifact, spec.key),
+        name=artifact.key.replace("/", "__"),
+        op_tags=dict(place.op_tags),
+        pool=place.pool,
+    )
+    def body(
+        context: dg.AssetExecutionContext, store: StoreResource, engine: EngineResource
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        opened, watch = store.open(), watcher()
+
+        def progress(line: str) -> None:
+            context.log.info(line)
+            if watch:
+                watch.line(artifact.key, line)
+
+        if watch:
+            watch.started(artifact.key)
+        lease = leased(
+            resources.gpus if profile.executor == "local-gpu" else 0,
+            waiting=lambda: progress("waits for a GPU"),
+        )
+        lineage = Lineage.start(artifact, profile.name, Parent(context.run_id, context.job_name), opened)
+        try:
+            with lease:
+                made = (
+                    make_in_processes(context, artifact, opened, resources.processes)
+                    if artifact.launches and resources.processes > 1
+                    else materialize(
+                        artifact,
+                        opened,
+                        profile=profile.name,
+                        open_engine=engine.open,
+                        threads=profile.threads,
+                        engine=engine.name,
+                        progress=progress,
+                    )
+                )
+        except Waiting as waiting:
+            context.log.warning(str(waiting))
+            if watch:
+                watch.waits(artifact.key, str(waiting))
+            lineage.waits(str(waiting))
+            yield from waits(artifact, spec.key, waiting)
+            return
+        except BaseException as error:
+            lineage.failed(error)
+            raise
+        lineage.completed(made.manifest, made.cached)
+        if watch:
+            watch.made(artifact.key, made.manifest, made.cached)
+        manifest, folder = made.manifest, opened.path(made.manifest.digest)
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(manifest.digest),
+            metadata=_metadata(artifact, opened, manifest, made.cached),
+        )
+        yield from findings(artifact, spec.key, manifest, folder)
+
+    return body
+
+
+def report_asset(settings: Settings) -> dg.AssetsDefinition:
+    """eval/report: the HTML page. Not in the store: it says how long things took, so no two are alike."""
+
+    @dg.asset(
+        key=asset_key("eval/report"),
+        deps=[asset_key("eval/summary")],
+        group_name="eval",
+        kinds={"html"},
+        owners=OWNERS,
+        tags={"o1/part": "loop"},
+        description="One self-contained page: headline, curves, solutions to read, and what everything cost.",
+    )
+    def report() -> dg.MaterializeResult[Any]:
+        headline = write_report(settings)
+        figures = {name: row["value"] for name, row in headline.items() if row["value"] is not None}
+        return dg.MaterializeResult(
+            metadata={"report": dg.MetadataValue.path(str(settings.report)), **figures}
+        )
+
+    return report
+
+
+def _code_reference(artifact: Artifact) -> dict[str, Any]:
+    """Where the UI's "open in editor" leads: to what computes, not to the body that all assets share."""
+    place, name = place_of(artifact.compute), artifact.compute.__name__
+    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
+        dg.LocalFileCodeReference(file_path=place.file, line_number=place.line, label=name)
+    ]
+    if url := source_url(place, head_commit()):
+        references.append(dg.UrlCodeReference(url=url, label=f"{name} on the git host"))
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
+
+
+def _metadata(artifact: Artifact, store: ArtifactStore, manifest: Manifest, cached: bool) -> dict[str, Any]:
+    folder = store.path(manifest.digest)
+    metadata: dict[str, Any] = {
+        "cache": "hit" if cached else "miss",
+        "digest": manifest.digest,
+        "manifest": manifest.version,
+        "code_version": manifest.code_version,
+        "seed": manifest.seed,
+        "seconds": manifest.cost.seconds,
+        "dagster/uri": str(folder),
+    }
+    if manifest.inputs:
+        rows = [
+            dg.TableRecord({"input": name, "key": item.key, "digest": item.digest, "version": item.version})
+            for name, item in manifest.inputs.items()
+        ]
+        metadata["inputs"] = dg.MetadataValue.table(rows)
+    commit, dirty = manifest.environment.git_commit, manifest.environment.git_dirty
+    if commit:
+        metadata["commit"] = f"{commit}{' with local changes' if dirty else ''}"
+        if url := source_url(place_of(artifact.compute), commit):
+            metadata["code"] = dg.MetadataValue.url(url)
+    if is_checkpoint(store, manifest):
+        card = without_lineage(read_card(store, manifest.key, manifest.version))
+        metadata["model_card"] = dg.MetadataValue.md(card)
+    if manifest.cost.flops:
+        metadata["flops"] = manifest.cost.flops
+    if manifest.rows is not None:
+        metadata["dagster/row_count"] = manifest.rows
+    metadata.update({name: value for name, value in manifest.figures.items() if value is not None})
+    if manifest.sample:
+        columns = dict.fromkeys(name for row in manifest.sample for name in row)
+        records = [{name: _cell(row.get(name)) for name in columns} for row in manifest.sample]
+        metadata["sample"] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
+    for plot in sorted((folder / "plots").glob("*.png")):
+        image = base64.b64encode(plot.read_bytes()).decode()
+        metadata[plot.stem] = dg.MetadataValue.md(f"![{plot.stem}](data:image/png;base64,{image})")
+    return metadata
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

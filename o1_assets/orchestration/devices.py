@@ -1,0 +1,117 @@
+"""GPUs of this machine, leased: a step has its devices for itself, whoever else computes here.
+
+Dagster's pools count steps, not devices. Each device is a file lock in a folder of the machine; a step holds as many
+as its class says and sees no others, through CUDA_VISIBLE_DEVICES. The system releases them when its process ends,
+however it ends. On Ray and Kubernetes the cluster does this.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+POLL_SECONDS = 0.5
+
+
+PROC = Path("/proc/driver/nvidia/gpus")
+
+
+class DevicesMissing(Exception):
+    """A step needs more GPUs than this machine lends."""
+
+
+def machine_devices() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES of this process names, else a number for each GPU that the driver lists."""
+    named = os.environ.get(VISIBLE)
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip() and name.strip() != "-1"]
+    return [str(i) for i in range(len(list(PROC.iterdir())))] if PROC.is_dir() else []
+
+
+def lease_folder() -> Path:
+    """O1_DEVICE_LEASES, else a folder of this user's on this machine: profiles and homes share its GPUs."""
+    named = os.environ.get("O1_DEVICE_LEASES")
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"o1-devices-{os.getuid()}"
+
+
+def enough_devices(profile: Profile) -> None:
+    """Raises DevicesMissing when a class that the profile uses needs more GPUs than there are."""
+    present = len(machine_devices())
+    for name in sorted({profile.model_class, profile.class_of_training}):
+        wanted = profile.classes.of(name).gpus
+        if wanted > present:
+            raise DevicesMissing(
+                f"class {name} of profile {profile.name} needs {wanted} GPUs and this machine has {present}: lower "
+                f"classes.{name}.gpus, name another class, or take profile nano, which needs none"
+            )
+
+
+@contextmanager
+def leased(
+    count: int,
+    devices: Sequence[str] | None = None,
+    folder: Path | None = None,
+    waiting: Callable[[], None] = lambda: None,
+) -> Iterator[list[str]]:
+    """Holds `count` devices and shows this process, and what it starts, no others; waits until they are free.
+
+    devices: names of those there are; None asks the machine. waiting: called once if it has to wait.
+    One who waits for several keeps what it has got, and nobody is served before it: a step that wants all GPUs is
+    not passed over for ever, and two such steps cannot wait for each other. Raises DevicesMissing.
+    """
+    if not count:
+        yield []
+        return
+    there = list(machine_devices() if devices is None else devices)
+    if count > len(there):
+        raise DevicesMissing(f"a step needs {count} GPU(s), this machine has {len(there)}")
+    where = folder or lease_folder()
+    where.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before = os.environ.get(VISIBLE)
+    with ExitStack() as held:
+        with FileLock(where / "turn"):
+            got = _collect(count, there, where, held, waiting)
+        os.environ[VISIBLE] = ",".join(got)
+        try:
+            yield got
+        finally:
+            if before is None:
+                del os.environ[VISIBLE]
+            else:
+                os.environ[VISIBLE] = before
+
+
+def _collect(
+    count: int, there: Sequence[str], where: Path, held: ExitStack, waiting: Callable[[], None]
+) -> list[str]:
+    got: list[str] = []
+    said = False
+    while True:
+        for name in there:
+            if name not in got and len(got) < count:
+                lock = FileLock(where / f"device-{name.replace('/', '_')}")
+                try:
+                    held.enter_context(lock.acquire(timeout=0))
+                except Timeout:
+                    continue
+                got.append(name)
+        if len(got) == count:
+            return sorted(got, key=list(there).index)
+        if not said:
+            waiting()
+            said = True
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,119 @@
+"""Dagster's instance of a profile, made so that no kill leaves half of it, and opened so that waiting is no failure.
+
+Dagster 1.13 keeps runs, events and schedules in SQLite. Its event log waits 30 s for another writer; its run
+and schedule storages have sqlite3's default of 5 s, after which a run fails with "database is locked". Their
+tables are made one by one, by whoever comes first, without protection from a second that comes at the same time.
+With O1_DAGSTER_POSTGRES all of them are in one Postgres database, and several machines may share it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from o1_assets.core.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+BUSY_SECONDS = 120
+"""How long a connection of this process waits for other writers. A transaction of Dagster's takes milliseconds."""
+
+
+PARTS = ("history", "schedules")
+"""The folders of an instance that hold its databases."""
+
+
+class InstanceLost(Exception):
+    """Dagster's databases are gone or damaged; the artifacts do not depend on them."""
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """The instance, made if it is not there, with this process waiting for others as `wait_for_writers` says."""
+    import dagster as dg
+
+    wait_for_writers()
+    make_instance(settings)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home())
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
+    """What to raise if `error` came because the instance is not there any more, or is damaged, else None."""
+    if settings.postgres:
+        return _postgres_lost(error)
+    home = settings.home / "dagster"
+    if not all((home / part).exists() for part in PARTS) or "unable to open database file" in str(error):
+        return InstanceLost(
+            f"{home} was removed during the run; what was finished is kept: `o1 run` again goes on from there"
+        )
+    if "database disk image is malformed" in str(error) or "file is not a database" in str(error):
+        return InstanceLost(
+            f"a database in {home} is damaged: remove that folder, which loses the runs' history only"
+        )
+    return None
+
+
+def _postgres_lost(error: Exception) -> InstanceLost | None:
+    from sqlalchemy.exc import OperationalError
+
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OperationalError):
+            why = str(seen.orig).strip().splitlines()[0]
+            return InstanceLost(
+                f"the database of O1_DAGSTER_POSTGRES does not answer ({why}); what was finished is kept: start it, "
+                "correct the address, or unset O1_DAGSTER_POSTGRES to use SQLite"
+            )
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def make_instance(settings: Settings) -> None:
+    """Makes the databases that are missing, elsewhere, and moves them in; one process at a time does.
+
+    Postgres makes its tables when it is first opened, inside of transactions.
+    """
+    home = settings.dagster_home()
+    if settings.postgres:
+        return
+    with FileLock(settings.home / ".dagster.lock"):
+        missing = [part for part in PARTS if not (home / part).exists()]
+        if not missing:
+            return
+        import dagster as dg
+
+        made = settings.home / f".dagster.{uuid.uuid4().hex}"
+        try:
+            shutil.copytree(home, made, ignore=lambda folder, names: set(names) - {"dagster.yaml"})
+            with dg.DagsterInstance.from_config(str(made)) as instance:
+                instance.get_runs(limit=1)
+                instance.all_instigator_state()
+            for part in missing:
+                (made / part).rename(home / part)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def wait_for_writers() -> None:
+    """Every SQLite connection that SQLAlchemy opens in this process from now on waits BUSY_SECONDS."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    if not event.contains(Engine, "connect", _wait):
+        event.listen(Engine, "connect", _wait)
+
+
+def _wait(connection: Any, record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")

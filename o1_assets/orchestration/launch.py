@@ -1,0 +1,90 @@
+"""A training of several processes as a Dagster step: `accelerate launch` through Pipes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+import dagster as dg
+from dagster._core.errors import DagsterPipesExecutionError
+
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.settings import PROJECT
+from o1_assets.execution.materialize import Made, known
+from o1_assets.store.store import ArtifactStore
+
+# Starts `o1_assets.orchestration.train` with `accelerate launch`; no process outlives the one that asked for it.
+#
+# python -m o1_assets.orchestration.launch r03/policy 8
+#
+
+
+def command(key: str, processes: int) -> list[str]:
+    """`accelerate launch` for the processes of one training on this machine: NCCL on GPUs, gloo without any."""
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(processes)]
+    if processes > 1:
+        launch.append("--multi_gpu")  # its launcher serves processes without GPUs as well
+    fixed = [
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--main_process_port",
+        "0",
+    ]
+    return [*launch, *fixed, "-m", "o1_assets.orchestration.train", key]
+
+
+def guarded(key: str, processes: int) -> list[str]:
+    """The same by way of this module."""
+    return [sys.executable, "-m", "o1_assets.orchestration.launch", key, str(processes), str(os.getpid())]
+
+
+def main() -> None:
+    key, processes, *asked = sys.argv[1:]
+    if sys.platform == "linux":
+        # A killed step must not leave a training on devices that the next one is given.
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG; kept by exec
+        # Whoever asked may ignore or block it, and exec keeps that as well.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    if asked and os.getppid() != int(asked[0]):
+        sys.exit("o1: what asked for this training is gone")
+    os.dup2(2, 1)  # stdout belongs to the command that the person typed
+    words = command(key, int(processes))
+    os.execv(words[0], words)
+
+
+if __name__ == "__main__":
+    main()
+
+
+class TrainingFailed(Exception):
+    """The processes of a training did not finish it; the message says why, or where it can be read."""
+
+
+def make_in_processes(
+    context: dg.AssetExecutionContext, artifact: Artifact, store: ArtifactStore, processes: int
+) -> Made:
+    """As `materialize`, by that many processes; none is started where an equal computation was done.
+
+    Raises MissingInput, StoreError, TrainingFailed.
+    """
+    found = known(artifact, store)
+    if found is not None:
+        return found
+    client = dg.PipesSubprocessClient(cwd=str(PROJECT))
+    try:
+        done = client.run(context=context, command=guarded(artifact.key, processes))
+    except DagsterPipesExecutionError as error:
+        raise TrainingFailed(
+            f"{processes} processes of {artifact.key} failed: {error}; what they printed is in the step's stderr"
+        ) from error
+    (said,) = done.get_custom_messages()
+    if "error" in said:
+        raise TrainingFailed(str(said["error"]))
+    return Made(store.manifest(artifact.key, str(said["version"])), bool(said["cached"]))

@@ -1,0 +1,177 @@
+"""One training as several processes, one a GPU: what Dagster starts through Pipes, and what runs by hand as well.
+
+    accelerate launch --multi_gpu --num_processes 8 -m o1_assets.orchestration.train r03/policy
+
+O1_HOME, O1_PROFILE and O1_SET say which. Process 0 finds the inputs, stores the artifact and writes its manifest, as
+`o1 run` would; the others compute their share of each batch and write nothing that stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from o1_assets.cli.main import EXPECTED
+from o1_assets.core.artifact import Artifact, Task
+from o1_assets.core.engine import Engine
+from o1_assets.core.settings import Settings
+from o1_assets.execution.environment import prepare_compute
+from o1_assets.execution.materialize import Made, materialize
+from o1_assets.graph import build_graph
+from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.profile import Profile
+from o1_assets.store.store import ArtifactStore
+
+Say = Callable[[str], None]
+
+
+class NotShared(Exception):
+    """The key is none of a training that several processes can share."""
+
+
+class Abandoned(Exception):
+    """This process failed while others may wait for it; it has to end with a failure, so that all are ended."""
+
+
+PATIENCE = timedelta(hours=6)
+"""How long the others wait for process 0, which fetches and verifies the inputs; NCCL's own is ten minutes."""
+
+
+SAID: tuple[type[Exception], ...] = (*EXPECTED, NotShared)
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(
+            "usage: accelerate launch ... -m o1_assets.orchestration.train KEY; got "
+            f"{' '.join(sys.argv[1:]) or 'no key'}"
+        )
+    with _listener() as (say, report):
+        try:
+            settings = Settings.load()
+            profile = load_profile(settings.profile)
+            artifact = _wanted(sys.argv[1], profile, settings)
+            made = make(artifact, profile, ArtifactStore(settings.store, settings.work), say)
+        except Abandoned as error:
+            say(str(error))
+            sys.exit(f"o1: {error}")
+        except SAID as error:
+            report({"error": str(error)})
+            return
+        if made is not None:
+            report({"version": made.manifest.version, "cached": made.cached})
+
+
+def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -> Made | None:
+    """What process 0 made, or found; None in the others. Raises what `materialize` does; Abandoned for what is
+    SAID once several processes compute."""
+    from accelerate import PartialState
+    from torch import cuda
+
+    from o1_assets.engine.open import open_engine
+    from o1_assets.engine.training.processes import processes, rank
+
+    def opened(checkpoint: Path) -> Engine:
+        return open_engine(checkpoint, profile.engine)
+
+    prepare_compute(profile.threads, artifact.resource_class)
+    PartialState(cpu=not cuda.is_available(), timeout=PATIENCE)
+    if rank():
+        _assist(artifact, opened)
+        return None
+    called = False
+
+    def begin(task: Task) -> None:
+        nonlocal called
+        called = True
+        _hand_out(sendable(task))
+
+    try:
+        return materialize(
+            artifact,
+            store,
+            profile=profile.name,
+            open_engine=opened,
+            threads=profile.threads,
+            engine=profile.engine,
+            progress=say,
+            begin=begin,
+        )
+    except SAID as error:
+        if called and processes() > 1:
+            raise Abandoned(str(error)) from error
+        raise
+    finally:
+        if not called:
+            _hand_out(None)
+
+
+def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
+    """Computes with process 0, on the same inputs, into a folder that goes."""
+    task = _hand_out(None)
+    if task is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            own = replace(task, out=Path(folder), open_engine=opened)
+            try:
+                artifact.compute(own, artifact.config)
+            except SAID as error:
+                raise Abandoned(str(error)) from error
+
+
+def _hand_out(task: Task | None) -> Task | None:
+    """Process 0's task, in every process; None when there is nothing to compute."""
+    from o1_assets.engine.training.processes import gathered
+
+    return gathered(task)[0]
+
+
+def sendable(task: Task) -> Task:
+    """What another process is given of a task: its functions hold what stays in this one."""
+    return replace(task, open_engine=_nothing, progress=_nothing, spent=_nothing)
+
+
+def _nothing(about: Any) -> Any:
+    """Stands in a task for what cannot be sent to another process."""
+
+
+def _wanted(key: str, profile: Profile, settings: Settings) -> Artifact:
+    graph = build_graph(profile, settings)
+    able = [key for key, artifact in graph.items() if artifact.launches]
+    if key not in able:
+        raise NotShared(f"{key!r} is not trained by several processes here; {', '.join(able)} are")
+    return graph[key]
+
+
+@contextmanager
+def _listener() -> Iterator[tuple[Say, Callable[[dict[str, Any]], None]]]:
+    """Where lines and the result go: to Dagster where Pipes is there, else to the terminal. Process 0 alone speaks."""
+    if os.environ.get("RANK", "0") != "0":
+        yield _nothing, _nothing
+    elif "DAGSTER_PIPES_CONTEXT" in os.environ:
+        from dagster_pipes import open_dagster_pipes
+
+        with open_dagster_pipes() as pipes:
+            yield pipes.log.info, pipes.report_custom_message
+    else:
+        yield _print, _finish
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _finish(result: dict[str, Any]) -> None:
+    if "error" in result:
+        sys.exit(f"o1: {result['error']}")
+    print(result["version"])
+
+
+if __name__ == "__main__":
+    main()

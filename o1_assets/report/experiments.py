@@ -1,0 +1,87 @@
+"""The report's section on the ablations: each experiment's question, claims, tables and charts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from o1_assets.core.plots import Axis, Series
+from o1_assets.experiments import words
+from o1_assets.experiments.result import Claim, Result, is_result, read_result
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """pictures: PNGs that are no chart of `evaluation.plots`, by name."""
+
+    result: Result
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Ablation | None:
+        """From the folder of `ablations/<experiment>/result`; None where an earlier version wrote it."""
+        if not is_result(folder):
+            return None
+        result = read_result(folder)
+        drawn = {*result.charts, *result.panels}
+        found = {file.stem: file.read_bytes() for file in sorted((folder / "plots").glob("*.png"))}
+        return cls(result, {name: png for name, png in found.items() if name not in drawn})
+
+
+def section(
+    ablations: Sequence[Ablation], chart: Callable[[Sequence[Series], Axis], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """For the template: `targets`, every claim that has one, and `experiments`. chart: as `render.chart`."""
+    targets = [
+        {**_claim(claim), "of": one.result.name}
+        for one in ablations
+        for claim in one.result.claims
+        if claim.target is not None
+    ]
+    return {"targets": targets, "experiments": [_experiment(one, chart) for one in ablations]}
+
+
+def _experiment(
+    ablation: Ablation, chart: Callable[[Sequence[Series], Axis], Mapping[str, Any]]
+) -> dict[str, Any]:
+    result = ablation.result
+    verdicts = [words.verdict(claim) for claim in result.claims]
+    return {
+        "name": result.name,
+        "title": result.title,
+        "question": result.question,
+        "count": {word: verdicts.count(word) for word in ("met", "missed", "not measured")},
+        "open": bool(result.panels),
+        "claims": [_claim(claim) for claim in result.claims],
+        "charts": [chart(one.series, one.axis) for one in result.charts.values()],
+        "pictures": [
+            {"name": name.replace("_", " "), "data": base64.b64encode(png).decode()}
+            for name, png in ablation.pictures.items()
+        ],
+        "tables": [_table(one.title, one.frame) for one in result.tables.values()],
+        "notes": result.notes,
+    }
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {
+        "name": claim.name,
+        "says": claim.says,
+        "value": claim.value,
+        "text": words.claim_value(claim, claim.value),
+        "interval": words.claim_interval(claim),
+        "target": words.claim_target(claim),
+        "verdict": words.verdict(claim),
+    }
+
+
+def _table(title: str, frame: Any) -> dict[str, Any]:
+    numeric, rows = words.cells(frame)
+    return {
+        "title": title,
+        "head": list(zip(frame.columns, numeric, strict=True)),
+        "rows": [list(zip(row, numeric, strict=True)) for row in rows],
+    }

@@ -1,0 +1,156 @@
+"""From ReportData to one HTML page without scripts and without anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from o1_assets.core import formatting as words
+from o1_assets.core import plots
+from o1_assets.core.plots import Axis, Series
+from o1_assets.evaluation import charts
+from o1_assets.evaluation.headline import met
+from o1_assets.evaluation.thinking.charts import limits_chart, thinking_charts, waits_chart
+from o1_assets.report.data import ReportData
+from o1_assets.report.doubts import doubt_charts, doubt_table
+from o1_assets.report.experiments import section
+from o1_assets.report.table import Table
+from o1_assets.report.thinking import Thinking, thinking_tables
+from o1_assets.report.training import training_charts, training_table
+
+Row = Mapping[str, Any]
+
+
+DRAWN_ELSEWHERE = ("Catching its own mistakes",)
+"""Charts of the rounds' table that the report has a section of its own about."""
+
+
+def render(data: ReportData) -> str:
+    """The page. Same data, same text; headline numbers stand in <data value="..."> at full precision."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("o1_assets.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(seconds=words.seconds, count=words.count)
+
+    def chart(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
+        return {"title": axis.title, "alt": _alt(series, axis), "svg": Markup(plots.svg(series, axis))}
+
+    return environment.get_template("page.html.j2").render(
+        profile=data.profile,
+        figures=_figures(data),
+        claims=_claims(data),
+        problems=data.rounds[0].get("problems") if data.rounds else None,
+        learning=[chart(*one) for one in charts.learning(data.rounds) if one[1].title not in DRAWN_ELSEWHERE],
+        training=[chart(*one) for one in training_charts(data.training)],
+        training_tables=_with_rows([training_table(data.training)]),
+        doubts=[chart(*one) for one in doubt_charts(data.corrections)],
+        doubt_tables=_with_rows([doubt_table(data.corrections)]),
+        curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
+        thinking=[chart(*one) for one in _thinking_charts(data.thinking)],
+        thinking_tables=_with_rows(thinking_tables(data.thinking)),
+        ablations=section(data.ablations, chart),
+        examples=data.examples,
+        stages=_stages(data.costs),
+        costs=data.costs,
+        total=_total(data.costs),
+        facts=data.facts,
+    )
+
+
+def _with_rows(tables: Sequence[Table]) -> list[Table]:
+    return [table for table in tables if table.rows]
+
+
+def _thinking_charts(thinking: Thinking) -> list[tuple[list[Series], Axis]]:
+    made = [*thinking_charts(thinking.points, thinking.fits)]
+    made += [limits_chart(thinking.points), waits_chart(thinking.waits)]
+    return [(series, axis) for series, axis in made if series]
+
+
+def _figures(data: ReportData) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "words": words.figure_name(name),
+            "value": figure["value"],
+            "text": words.figure_value(name, figure["value"]),
+            "spread": figure["spread"],
+            "spread_text": words.figure_value(name, figure["spread"]) if figure["spread"] is not None else "",
+            "target": figure["target"],
+            "target_text": words.figure_value(name, figure["target"]) if figure["target"] is not None else "",
+            "bound": "at least" if figure["better"] == "higher" else "at most",
+            "met": met(figure),
+        }
+        for name, figure in data.headline.items()
+    ]
+
+
+def _claims(data: ReportData) -> list[dict[str, str]]:
+    """The three results in one line each, as far as they were measured."""
+    found = []
+    value = {name: figure["value"] for name, figure in data.headline.items()}
+
+    def add(before: str, after: str, label: str, note: str) -> None:
+        first, last = value.get(before), value.get(after)
+        if first is not None and last is not None:
+            found.append(
+                {
+                    "label": label,
+                    "before": words.figure_value(before, first),
+                    "after": words.figure_value(after, last),
+                    "note": note,
+                }
+            )
+
+    add("generator_pass@1", "baby_o1_pass@1", "Right in one sample", "GPT*, then baby-o1 after all rounds")
+    majority = next((name for name in data.headline if name.startswith("majority@")), "")
+    best = next((name for name in data.headline if name.startswith("prm_best_of_")), "")
+    add(
+        majority,
+        best,
+        "Choosing among samples",
+        f"{words.figure_name(majority)}, then the newest PRM's choice",
+    )
+    add("fooled_rate_first", "fooled_rate_last", "Fooled by wrong answers", "first PRM, then the newest one")
+    return found
+
+
+def _alt(series: Sequence[Series], axis: Axis) -> str:
+    """The chart in words: where every line starts and ends."""
+
+    def say(y: float | None) -> str:
+        return "none" if y is None else f"{100 * y:.1f}%" if axis.percent else f"{y:g}"
+
+    named = [one for one in series if one.label and len(one.y)] or [one for one in series if len(one.y)]
+    lines = "; ".join(f"{one.label} from {say(one.y[0])} to {say(one.y[-1])}".strip() for one in named)
+    return f"{axis.title}, against {axis.x}: {lines}."
+
+
+def _stages(costs: Sequence[Row]) -> list[dict[str, Any]]:
+    """The costs by stage (the key's last part in rounds, its first elsewhere), dearest first."""
+    stages: dict[str, dict[str, Any]] = {}
+    for row in costs:
+        first, _, last = str(row["asset"]).partition("/")
+        in_round = first[:1] == "r" and first[1:].isdigit()
+        name = f"{last}, every round" if in_round else "ablations" if first == "ablations" else row["asset"]
+        stage = stages.setdefault(
+            name, {"name": name, "assets": 0, "seconds": 0.0, "flops": 0.0, "tokens": 0}
+        )
+        stage["assets"] += 1
+        for column in ("seconds", "flops", "tokens"):
+            stage[column] += row[column] or 0
+    longest = max((stage["seconds"] for stage in stages.values()), default=0.0)
+    for stage in stages.values():
+        stage["bar"] = round(100 * stage["seconds"] / longest, 1) if longest else 0
+    return sorted(stages.values(), key=lambda stage: (-stage["seconds"], stage["name"]))
+
+
+def _total(costs: Sequence[Row]) -> dict[str, float]:
+    return {column: sum(row[column] or 0 for row in costs) for column in ("seconds", "flops", "tokens")}

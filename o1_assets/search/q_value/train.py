@@ -1,0 +1,127 @@
+"""rNN/q_value: the chance of a right end from here on, learned from the newest policy's own solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import polars as pl
+
+from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.flops import flops_generate, flops_score, flops_train, non_embedding_parameters
+from o1_assets.core.seeds import derive_seed
+from o1_assets.reward.dataset import held_out
+from o1_assets.search.q_value.collect import Solved, collect
+from o1_assets.search.q_value.config import QValueConfig
+from o1_assets.search.q_value.judge import calibrate, judge
+from o1_assets.search.q_value.material import Material, material_of, values_of
+from o1_assets.search.q_value.targets import bootstrapped, returns
+from o1_assets.search.run import Thinker
+
+if TYPE_CHECKING:
+    from o1_assets.reward.model import RewardModel
+
+
+def make_q_value(task: Task, config: QValueConfig) -> Outcome:
+    """Inputs: policy, generator, prm, init (an ORM, or a Q-value model before), train (problems).
+
+    Writes a reward model of two classes, which is asked at the end of any step; calibration.parquet.
+    """
+    import torch
+
+    from o1_assets.engine.training.tuning import finish, prepare
+    from o1_assets.problems.answers import extract_answer
+    from o1_assets.reward.model import ORM_CLASSES, save_reward_model, start_reward_model
+    from o1_assets.reward.score import load_scorer
+
+    torch.manual_seed(derive_seed(task.seed, "head"))
+    edges = config.probability_edges if config.probability_feature else None
+    model = start_reward_model(task.inputs["init"], ORM_CLASSES, edges, config.tuning.weights)
+    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), also=model.new_modules())
+    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
+    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
+    problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
+    policy = task.open_engine(task.inputs["policy"])
+    thinker = Thinker(
+        policy,
+        scorer,
+        answer_of=lambda step: extract_answer(step, config.answer_prefix),
+        temperature=config.temperature,
+    )
+    task.progress(
+        f"{problems.height} problems, {config.chains} chains and a tree of {config.tree_tokens} tokens each"
+    )
+    solved = collect(problems.to_dicts(), thinker, config, task.seed)
+    generated = sum(s.tree.tokens_generated for s in solved)
+    material, cost = material_of(solved, scorer.tokenizer, scorer.generator if edges else None, config)
+    cost += scorer.cost() + Cost(flops_generate(policy.parameters, generated), tokens_generated=generated)
+    policy.close()
+
+    parts: dict[str, list[int]] = {"train": [], "scale": [], "judge": []}
+    for i, one in enumerate(solved):
+        parts[_part(one.problem_id, config.holdout)].append(i)
+    history, tokens = _learn(model, material, solved, parts["train"], config, task)
+    finish(model.backbone, config.tuning)
+    values = values_of(model, material, config)
+    scaling = calibrate(model, values, solved, parts["scale"], config)
+    save_reward_model(model, task.inputs["init"], task.out)
+    size = non_embedding_parameters(model.backbone)
+    looked = sum(len(row) for row in material.rows) * (config.iterations + 1)
+    cost += Cost(flops_train(size, tokens, config.tuning.lora is not None), tokens_trained=tokens)
+    cost += Cost(flops_score(size, looked), tokens_scored=looked)
+    return Outcome(
+        figures={
+            "problems": problems.height,
+            "solutions": sum(len(s.tree.ends) for s in solved),
+            "steps": sum(len(places) for places in material.where),
+            "loss_first": history[0][1],
+            "loss_last": history[-1][1],
+            **judge(scaling, values, solved, parts["judge"], config, task),
+        },
+        cost=cost,
+        rows=len(solved),
+    )
+
+
+def _part(problem_id: str, holdout: float) -> Literal["train", "scale", "judge"]:
+    """By the problem's id alone; what is kept is halved."""
+    if not held_out(problem_id, holdout):
+        return "train"
+    return "judge" if held_out(problem_id, holdout / 2) else "scale"
+
+
+def _learn(
+    model: RewardModel,
+    material: Material,
+    solved: Sequence[Solved],
+    trained: Sequence[int],
+    config: QValueConfig,
+    task: Task,
+) -> tuple[list[tuple[int, float]], int]:
+    """Fits returns, then again and again the targets that the model itself sets. Returns the losses and the tokens."""
+    from o1_assets.reward.fit import fit
+
+    own = set(trained)
+    targets = [
+        {node: found.mean for node, found in returns(s).items()} if i in own else {}
+        for i, s in enumerate(solved)
+    ]
+    history: list[tuple[int, float]] = []
+    tokens = 0
+    for iteration in range(config.iterations + 1):
+        if iteration:
+            found = values_of(model, material, config)
+            targets = [bootstrapped(s, found[i]) if i in own else {} for i, s in enumerate(solved)]
+        labels = material.labels(targets)
+        rows = [r for r, row in enumerate(labels) if not np.isnan(row).all()]
+        updates = config.iteration_updates if iteration else config.updates
+        order = np.random.default_rng(derive_seed(task.seed, "order", iteration))
+        wanted = updates * config.batch_size
+        drawn = np.concatenate([order.permutation(rows) for _ in range(-(-wanted // len(rows)))])[:wanted]
+        features = material.features
+        items = [(material.rows[r], labels[r], features[r] if features else None) for r in drawn.tolist()]
+        losses = fit(model, items, config, derive_seed(task.seed, "fit", iteration), task.progress)
+        history += [(update + (history[-1][0] if iteration else 0), loss) for update, loss in losses]
+        tokens += sum(len(material.rows[r]) for r in drawn.tolist())
+    return history, tokens

@@ -1,0 +1,113 @@
+"""The ancestry of one version of an artifact: every manifest it rests on, once each, inputs first.
+
+Only the manifests on the way are read, so it takes the same time however much else the store holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from o1_assets.core.artifact import Cost
+from o1_assets.store.manifest import Manifest, ManifestInput
+from o1_assets.store.store import ArtifactStore, StoreError
+
+
+@dataclass(frozen=True)
+class Visited:
+    """One version on the way. manifest: None if it cannot be read; `error` then says why in a sentence."""
+
+    key: str
+    version: str
+    manifest: Manifest | None
+    error: str = ""
+
+
+def ancestry(store: ArtifactStore, key: str, version: str | None = None) -> list[Manifest]:
+    """The manifest of `version` of `key` (last) and all that it was made from, each after its inputs.
+
+    version: as `find_version` takes it. Raises StoreError when a manifest is missing or damaged.
+    """
+    manifests = []
+    for visited in walk(store, key, find_version(store, key, version)):
+        if visited.manifest is None:
+            raise StoreError(visited.error)
+        manifests.append(visited.manifest)
+    return manifests
+
+
+def walk(store: ArtifactStore, key: str, version: str) -> Iterator[Visited]:
+    """As `ancestry`, but goes on past what cannot be read. version: a full name."""
+    seen: set[tuple[str, str]] = set()
+    todo: list[tuple[tuple[str, str], Visited | None]] = [((key, version), None)]
+    while todo:
+        name, visited = todo.pop()
+        if visited is not None:  # all that it was made from has been said
+            yield visited
+        elif name not in seen:
+            seen.add(name)
+            visited = _visit(store, *name)
+            todo.append((name, visited))
+            inputs = visited.manifest.inputs.values() if visited.manifest else ()
+            todo += [((item.key, item.version), None) for item in reversed(list(inputs))]
+
+
+def find_version(store: ArtifactStore, key: str, wanted: str | None = None) -> str:
+    """The name of a version of `key`: today's, or the one that `wanted` says.
+
+    wanted: a content digest, a version's name, or as much of either as is unique. Of several versions with one
+    digest it is the newest. Raises StoreError when there is none or more than one.
+    """
+    if wanted is None:
+        head = store.head(key)
+        if head is None:
+            raise StoreError(
+                f"{key} has no version in {store.url}; `o1 status` lists the keys, `o1 run` makes them"
+            )
+        return head.version
+    names = store.versions(key)
+    by_name = [
+        name for name in names if name.startswith(wanted) or name.rpartition("-")[2].startswith(wanted)
+    ]
+    if wanted in by_name:
+        return wanted
+    by_digest: dict[str, str] = {}
+    for name in names:  # oldest first
+        digest = _digest(store, key, name)
+        if digest.startswith(wanted):
+            by_digest[digest] = name
+    found = {*by_name, *by_digest.values()} if wanted else set()
+    if len(found) == 1:
+        return found.pop()
+    if not found:
+        raise StoreError(
+            f"{key} has no version {wanted!r}: neither a digest nor a name of its {len(names)} begins so"
+        )
+    some = ", ".join(sorted([*by_digest, *by_name])[:4])
+    raise StoreError(f"{wanted!r} begins {len(found)} versions of {key} ({some}); give more of one")
+
+
+def _visit(store: ArtifactStore, key: str, version: str) -> Visited:
+    try:
+        return Visited(key, version, store.manifest(key, version))
+    except StoreError as error:
+        return Visited(key, version, None, str(error))
+
+
+def _digest(store: ArtifactStore, key: str, version: str) -> str:
+    """What a version's manifest says its content is; nothing if it cannot be read."""
+    content = store.backend.read(f"manifests/{key}/{version}.json")
+    try:
+        digest = json.loads(content or b"")["digest"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return digest if isinstance(digest, str) else ""
+
+
+def spent_on(store: ArtifactStore, item: ManifestInput) -> Cost:
+    """What a version and all that it was made from took, each counted once. Raises StoreError."""
+
+    costs = [manifest.cost for manifest in ancestry(store, item.key, item.version)]
+    own = (Cost(c.flops, c.tokens_generated, c.tokens_scored, c.tokens_trained) for c in costs)
+    return sum(own, Cost())
