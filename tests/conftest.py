@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from o1_assets.store.store import ArtifactStore
-from tests.spine.s3 import NewBucket, s3_server
+from tests.store.s3 import NewBucket, s3_server
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from o1_assets.execution.environment import environment
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
 from tests.audit.world import audited
-from tests.spine.toy import make, make_all, toy_graph, upper
+from tests.execution.toy import make, make_all, toy_graph, upper
 
 
 @pytest.fixture(params=["folder", "memory"])

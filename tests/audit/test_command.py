@@ -12,7 +12,7 @@ import pytest
 
 from o1_assets.core.settings import Settings
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make_all, toy_graph
+from tests.execution.toy import make_all, toy_graph
 
 COMMAND = """
 import sys

@@ -11,7 +11,7 @@ import pytest
 from o1_assets.core.artifact import Artifact
 from o1_assets.orchestration.records import asset_key, disagreement, report_unknown
 from tests.audit.toy_dagster import run_toy, toy_store
-from tests.spine.toy import make, toy_graph
+from tests.execution.toy import make, toy_graph
 
 
 @pytest.fixture

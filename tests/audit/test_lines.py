@@ -23,9 +23,9 @@ from o1_assets.labels.prm800k.importer import import_prm800k
 from o1_assets.labels.prm800k.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.store.store import ArtifactStore, manifest_cache_key
 from tests.audit.world import audited, files, flips, make_labelled
+from tests.execution.toy import make_all
 from tests.labels.test_prm800k import WRITTEN
 from tests.labels.world import ROUND
-from tests.spine.toy import make_all
 
 LABELS = f"{ROUND}/labels"
 

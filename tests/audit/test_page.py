@@ -13,7 +13,7 @@ from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
 from tests.audit.world import audited
-from tests.spine.toy import make_all, toy_graph
+from tests.execution.toy import make_all, toy_graph
 
 
 def test_every_version_is_a_node_with_all_that_is_recorded_of_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from o1_assets.store.digest import tree_bytes
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.audit.world import audited
-from tests.spine.toy import make, make_all, toy_graph
+from tests.execution.toy import make, make_all, toy_graph
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_manifests_and_heads_that_are_links_are_not_followed(
 
 
 def make_manifest(store: ArtifactStore):  # type: ignore[no-untyped-def]
-    from tests.spine.toy import toy_graph
+    from tests.execution.toy import toy_graph
 
     other = ArtifactStore(store.url + "-other", store.work)
     return make(other, toy_graph(count=7)["toy/letters"]).manifest

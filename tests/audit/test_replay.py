@@ -22,9 +22,9 @@ from o1_assets.profiles.load import load_profile
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.digest import folder_tree
 from o1_assets.store.store import ArtifactStore, StoreError
+from tests.execution.toy import LettersConfig, make, make_all, toy_graph
 from tests.labels import world
 from tests.labels.world import ROUND
-from tests.spine.toy import LettersConfig, make, make_all, toy_graph
 
 NANO = load_profile("nano", "")
 

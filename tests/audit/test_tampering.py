@@ -14,7 +14,7 @@ from o1_assets.execution.status import graph_status
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.audit.world import audited, files, flips
-from tests.spine.toy import make, make_all, toy_graph
+from tests.execution.toy import make, make_all, toy_graph
 
 SEED = 4
 

@@ -18,7 +18,7 @@ from o1_assets.store.digest import folder_tree, tree_bytes, tree_digest
 from o1_assets.store.kinds import refusal
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.audit.world import audited
-from tests.spine.toy import make, make_all, toy_graph
+from tests.execution.toy import make, make_all, toy_graph
 
 SOURCES = Path(o1_assets.__file__).parents[1]
 

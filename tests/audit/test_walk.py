@@ -7,7 +7,7 @@ import pytest
 
 from o1_assets.store.ancestry import ancestry, find_version
 from o1_assets.store.store import ArtifactStore, StoreError
-from tests.spine.toy import UpperConfig, make_all, toy_graph
+from tests.execution.toy import UpperConfig, make_all, toy_graph
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import batches_version, label_batches
 from o1_assets.labels.label_table import make_labels
 from o1_assets.store.store import ArtifactStore
+from tests.execution.toy import make_all
 from tests.labels import world
 from tests.labels.world import ROUND
-from tests.spine.toy import make_all
 
 
 class FolderConfig(StageConfig):

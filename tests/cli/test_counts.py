@@ -14,7 +14,7 @@ from o1_assets.cli.report import print_headline
 from o1_assets.core.settings import Settings
 from o1_assets.evaluation.headline import headline
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make, toy_graph
+from tests.execution.toy import make, toy_graph
 
 
 @pytest.fixture

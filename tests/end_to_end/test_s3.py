@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.end_to_end.test_whole_loop import o1, o1_json
-from tests.spine.s3 import NewBucket
+from tests.store.s3 import NewBucket
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("O1_TEST_S3"), reason="takes minutes: O1_TEST_S3=1 runs it"),

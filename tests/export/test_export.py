@@ -20,8 +20,8 @@ from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.export.export import export
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.engine.models import PROMPTS
+from tests.execution.toy import make
 from tests.export import world
-from tests.spine.toy import make
 
 STEPS = "3*4=12\n12-5=7\nanswer 7\n"
 

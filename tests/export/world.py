@@ -7,7 +7,7 @@ from pathlib import Path
 from o1_assets.base.config import BaseConfig
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make
+from tests.execution.toy import make
 
 
 class ModelConfig(StageConfig):

@@ -16,7 +16,7 @@ from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples
 from o1_assets.generator.sft import encode, make_generator
 from o1_assets.generator.sft_set import make_sft_set, select
-from tests.training.interrupted import killed_then_resumed
+from tests.engine.training.interrupted import killed_then_resumed
 
 BASE = BaseConfig(
     corpus=CorpusConfig(solutions=1_200, max_terms=2, max_number=3, misconception_scale=0.3, check_rate=0.0),

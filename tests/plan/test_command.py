@@ -19,7 +19,7 @@ from o1_assets.graph import build_graph
 from o1_assets.plan.gpus import PlanError
 from o1_assets.profiles.nano import NANO
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make
+from tests.execution.toy import make
 
 COMMAND = """
 import sys

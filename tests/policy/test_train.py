@@ -16,8 +16,8 @@ from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
 from o1_assets.policy.rollouts import Collector
 from o1_assets.policy.train import draw_problems, train_policy
+from tests.engine.training.interrupted import killed_after
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
-from tests.training.interrupted import killed_after
 
 CONFIG = PolicyConfig(
     updates=8,

@@ -9,8 +9,8 @@ import pytest
 from o1_assets.core.artifact import Task
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.reward.train import class_weights, make_orm, make_prm
+from tests.engine.training.interrupted import killed_then_resumed
 from tests.reward.conftest import make_labels, rule
-from tests.training.interrupted import killed_then_resumed
 
 
 def no_engine(path):

@@ -11,7 +11,7 @@ from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.execution import materialize as elapsed
 from o1_assets.execution.ledger import RunRecord
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make
+from tests.execution.toy import make
 
 FIRST = 0.5
 

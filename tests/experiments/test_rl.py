@@ -33,9 +33,9 @@ from o1_assets.experiments.variants import read_cost
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
 from o1_assets.policy.rewards import as_ratings, process_rewards, step_values, without
 from o1_assets.profiles.load import load_profile
+from tests.engine.training.interrupted import killed_then_resumed
 from tests.policy.test_make_policy import digests
 from tests.policy.world import QUESTIONS, RIGHT, WRONG, ExactRewards, tiny_policy
-from tests.training.interrupted import killed_then_resumed
 
 RATINGS = np.random.default_rng(0).dirichlet([1, 1, 3], size=6)
 

@@ -20,8 +20,8 @@ from o1_assets.report import render
 from o1_assets.report.experiments import Ablation
 from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
 from o1_assets.store.store import ArtifactStore
-from tests.ablations.made_up import PIXEL, write
 from tests.evaluation.made_up import report
+from tests.experiments.made_up import PIXEL, write
 
 
 def record(

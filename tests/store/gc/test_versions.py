@@ -15,7 +15,7 @@ from o1_assets.store.gc.versions import DAY, Garbage, find_garbage, remove_garba
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pin, pins, unpin
 from o1_assets.store.store import ArtifactStore, StoreError
-from tests.spine.toy import make, make_all, toy_graph
+from tests.execution.toy import make, make_all, toy_graph
 
 LATER = time.time() + 100 * DAY
 

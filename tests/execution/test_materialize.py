@@ -10,7 +10,7 @@ from o1_assets.graph import descendants
 from o1_assets.store.digest import TREE
 from o1_assets.store.objects import object_name
 from o1_assets.store.store import ArtifactStore, MissingInput
-from tests.spine.toy import LettersConfig, make, make_all, toy_graph
+from tests.execution.toy import LettersConfig, make, make_all, toy_graph
 
 
 def states(store: ArtifactStore, graph: dict[str, Artifact]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The three trainings that several GPUs can share, tiny, in as many processes as it is started in.
 
-    accelerate launch --multi_gpu --num_processes 2 -m tests.scheduling.trainings FOLDER
+    accelerate launch --multi_gpu --num_processes 2 -m tests.orchestration.trainings FOLDER
 
 Process 0 writes what they came to: FOLDER/<training>.safetensors and FOLDER/trainings.json.
 """

@@ -12,10 +12,10 @@ from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.limits import CUT, FORCED, measure_extension, measure_limits
 from o1_assets.evaluation.thinking.measure import measure_samples
 from o1_assets.evaluation.thinking.prompting import compare_prompting
+from tests.evaluation.thinking.toy_solver import toy_solver
 from tests.search.test_search import RIGHT, TABLE
 from tests.search.test_strategies import FORCED as ASKED
 from tests.search.toy import TablePolicy
-from tests.thinking.toy_solver import toy_solver
 
 DOUBTING = {
     "q\n": {"bad\n": 1.0},

@@ -13,7 +13,7 @@ from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.disk import DiskFull, disk_full
 from o1_assets.store.scratch import ScratchLost
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import LettersConfig, make, make_all, toy_graph
+from tests.execution.toy import LettersConfig, make, make_all, toy_graph
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from o1_assets.engine.open import open_engine
 from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.generator.config import SftConfig
 from o1_assets.generator.sft import make_generator
+from tests.engine.training.interrupted import killed_then_resumed
 from tests.profiles import tiny
-from tests.training.interrupted import killed_then_resumed
 
 pytest.importorskip("peft", reason="LoRA needs peft: `uv sync --extra lora`")
 

@@ -12,14 +12,14 @@ import pytest
 
 from o1_assets.core.settings import PROJECT
 from o1_assets.orchestration.launch import command
-from tests.scheduling.trainings import IN_PIECES
+from tests.orchestration.trainings import IN_PIECES
 
 
 def launch(folder: Path, processes: int) -> subprocess.Popen[str]:
     """The trainings in that many processes of `accelerate launch`, as the graph's own are started."""
     words = command("", processes)
     return subprocess.Popen(
-        [*words[: words.index("-m", 3)], "-m", "tests.scheduling.trainings", str(folder)],
+        [*words[: words.index("-m", 3)], "-m", "tests.orchestration.trainings", str(folder)],
         cwd=PROJECT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(PROJECT)},
         stderr=subprocess.PIPE,

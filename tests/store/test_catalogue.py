@@ -8,7 +8,7 @@ import polars as pl
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make
+from tests.execution.toy import make
 
 
 class RowsConfig(StageConfig):

@@ -18,7 +18,7 @@ from o1_assets.engine.training.state import set_random_state
 from o1_assets.store.objects import scratch_name
 from o1_assets.store.scratch import tidy
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import LettersConfig, UpperConfig, make, make_all, toy_graph
+from tests.execution.toy import LettersConfig, UpperConfig, make, make_all, toy_graph
 
 KILLS = 12
 

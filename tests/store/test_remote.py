@@ -20,9 +20,9 @@ from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.gc.versions import DAY, find_garbage, remove_garbage
 from o1_assets.store.objects import object_name
 from o1_assets.store.store import ArtifactStore, StoreError
-from tests.spine.s3 import NewBucket
-from tests.spine.test_catalogue import RowsConfig, table
-from tests.spine.toy import make, make_all, toy_graph
+from tests.execution.toy import make, make_all, toy_graph
+from tests.store.s3 import NewBucket
+from tests.store.test_catalogue import RowsConfig, table
 
 LATER = time.time() + 100 * DAY
 

@@ -17,7 +17,7 @@ from o1_assets.graph import build_graph
 from o1_assets.orchestration import train
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import toy_graph
+from tests.execution.toy import toy_graph
 
 SENTENCE = "train.jsonl is not here"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from o1_assets.store.store import ArtifactStore, StoreError
-from tests.spine.toy import make, make_all, toy_graph
+from tests.execution.toy import make, make_all, toy_graph
 
 
 def folder_with(store: ArtifactStore, files: dict[str, str]) -> Path:

@@ -27,10 +27,10 @@ from o1_assets.experiments.search_in_rl.expert_iteration import (
 from o1_assets.experiments.variants import read_cost
 from o1_assets.generator.sft import encode
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
+from tests.engine.training.interrupted import killed_then_resumed
 from tests.policy.test_make_policy import digests
 from tests.policy.test_train import right_share
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
-from tests.training.interrupted import killed_then_resumed
 
 CONFIG = ExpertConfig(
     iterations=2, updates=4, problems_per_update=3, searches=2, branch=4, learning_rate=3e-3, max_tokens=24

@@ -15,7 +15,7 @@ from o1_assets.core.settings import Settings
 from o1_assets.execution.run_lock import Busy, RunLock
 from o1_assets.store.gc.versions import DAY
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make_all, toy_graph
+from tests.execution.toy import make_all, toy_graph
 
 AGO = time.time() - 100 * DAY
 

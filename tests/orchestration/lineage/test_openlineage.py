@@ -18,7 +18,7 @@ import pytest
 from o1_assets.core.artifact import Outcome, Task, Waiting
 from o1_assets.orchestration.lineage.emitter import emitter
 from tests.audit.toy_dagster import run_toy, toy_store
-from tests.spine.toy import LettersConfig, toy_graph
+from tests.execution.toy import LettersConfig, toy_graph
 
 client = pytest.importorskip("openlineage.client", reason="needs the extra `lineage`")
 

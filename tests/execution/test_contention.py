@@ -27,7 +27,7 @@ from o1_assets.orchestration.instance import (
 )
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore
-from tests.spine.toy import make_all, toy_graph
+from tests.execution.toy import make_all, toy_graph
 
 HELD_SECONDS = 5.5
 """Longer than the 5 s that sqlite3 waits by itself."""
