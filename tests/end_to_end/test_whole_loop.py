@@ -18,6 +18,7 @@ from o1_assets.graph import asked_for, build_graph, descendants
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.store import ArtifactStore
+from tests import same_bytes
 from tests.mini import MINI
 
 O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
@@ -92,6 +93,13 @@ def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path)
     assert set(written["finished"]) == EXPERIMENTS and not written["stale"] and not written["missing"]
     assert "(`test_time_r2`)" in Path(written["page"]).read_text()
     assert o1_json(home, "run")["computed"] == 0
+
+
+def test_no_change_of_the_code_changed_a_result(home: Path) -> None:
+    """After the tests above `home` holds the loop, thinking and the experiments."""
+    if same_bytes.circumstances() != same_bytes.recorded()[0]:
+        pytest.skip(f"the bytes were recorded with {same_bytes.recorded()[0]}")
+    assert same_bytes.different(home) == []
 
 
 @pytest.fixture
