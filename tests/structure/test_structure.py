@@ -1,0 +1,52 @@
+"""Rules of the package's structure. `python -m tests.structure` prints the figures behind them."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.structure import source_tree as tree
+
+
+def test_nothing_imports_upwards() -> None:
+    assert tree.upward_imports() == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert tree.circles() == []
+
+
+def test_the_root_tells_the_story() -> None:
+    known = {
+        f"{room}.py" if room in ("graph", "definitions") else room for rooms in tree.LAYERS for room in rooms
+    }
+    assert set(tree.root_entries()) == known | {"__init__.py"}
+    assert len(tree.root_entries()) <= 24
+
+
+def test_a_stage_has_its_assets_and_its_numbers() -> None:
+    for stage in ("problems", "base", "generator", "evaluation"):
+        assert f"o1_assets.{stage}.assets" in tree.modules() and f"o1_assets.{stage}.config" in tree.modules()
+
+
+def test_only_the_orchestration_knows_dagster() -> None:
+    allowed = ("orchestration", "definitions")
+    for module in tree.modules().values():
+        if module.room in allowed:
+            continue
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(module.path.read_text()))
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert "dagster" not in imported, module.name
+
+
+def test_what_each_command_needs_is_opened_once() -> None:
+    assert len(tree.calls("load_profile")) <= 3
+    assert len(tree.calls("ArtifactStore")) <= 3
