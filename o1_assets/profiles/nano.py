@@ -1,4 +1,4 @@
-"""nano: the whole loop on two CPU cores. How its numbers were found: ARCHITECTURE.md, "The nano world"."""
+"""nano: the whole loop on two CPU cores. How its numbers were found: docs/decisions/nano.md."""
 
 from __future__ import annotations
 
