@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from o1_assets.audit.differences import checkout
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.engine import Engine
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import sha256
 from o1_assets.core.settings import Settings
 from o1_assets.engine.available import EngineMissing
@@ -35,7 +36,7 @@ from o1_assets.store.store import ArtifactStore
 _ROUND = re.compile(r"r(\d\d)/")
 
 
-class CannotRemake(Exception):
+class CannotRemake(O1Error):
     """Today's code has no computation for this version, or this machine no engine; the message says what has."""
 
 
@@ -110,7 +111,7 @@ BATCHES = "label_batches"
 FORMER_PLACES = ("accepted", "withdrawn")
 
 
-class Gone(Exception):
+class Gone(O1Error):
     """What the version was made from outside of the graph is no longer there; the message names it."""
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase, Pretrained
 from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.errors import O1Error
 from o1_assets.core.flops import non_embedding_parameters
 
 HUB_FILES = ("*.json", "*.jinja", "*.safetensors", "merges.txt", "vocab.txt")
 
 
-class BaseUnavailable(Exception):
+class BaseUnavailable(O1Error):
     """The checkpoint cannot be had; the message says what is missing and what to do."""
 
 

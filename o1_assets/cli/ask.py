@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.cli import common as page
+from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.settings import Settings
 from o1_assets.engine.available import require_engine
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 TREE = "--tree"
 
 
-class AskError(Exception):
+class AskError(O1Error):
     """An option of `o1 ask` that cannot be; the message says what can."""
 
 

@@ -10,6 +10,7 @@ from o1_assets.audit.differences import Today
 from o1_assets.audit.lines import Homes
 from o1_assets.audit.result import Audit
 from o1_assets.cli.common import write_page
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import environment
 from o1_assets.graph import build_graph
@@ -20,7 +21,7 @@ from o1_assets.store.store import ArtifactStore
 HTML = "--html"
 
 
-class AuditFailed(Exception):
+class AuditFailed(O1Error):
     """Something in the ancestry is not as it was recorded; the message names the first broken link."""
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 from o1_assets.core.settings import Settings
 
@@ -57,7 +58,7 @@ def print_json(value: Any) -> None:
 # HTML pages that a command writes beside what it prints.
 
 
-class PageError(Exception):
+class PageError(O1Error):
     """A page cannot be written where it was asked for; the message says what to do."""
 
 

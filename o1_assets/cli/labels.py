@@ -15,6 +15,7 @@ import polars as pl
 import typer
 
 from o1_assets.cli.common import JsonOption, ProfileOption, SetOption, print_json, settings_of
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
@@ -32,7 +33,7 @@ from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
 
 
-class LabelsError(Exception):
+class LabelsError(O1Error):
     """Labels could not be taken or imported; the message says what to do."""
 
 

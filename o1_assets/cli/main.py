@@ -9,36 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from o1_assets.cli.ask import AskError
-from o1_assets.cli.audit import AuditFailed
 from o1_assets.cli.common import (
     JsonOption,
-    PageError,
     ProfileOption,
     SetOption,
     VersionOption,
     print_json,
     settings_of,
 )
-from o1_assets.cli.labels import LabelsError, labels
-from o1_assets.cli.replay import BadDepth
-from o1_assets.cli.report import ResultsError, print_headline
-from o1_assets.cli.run import RunFailed
-from o1_assets.core.disk import DiskFull
-from o1_assets.core.settings import BadSetting, Settings
-from o1_assets.engine.available import EngineMissing
-from o1_assets.execution.run_lock import Busy
-from o1_assets.export.errors import ExportError
-from o1_assets.labels.studio.client import LabelStudioError
-from o1_assets.orchestration.devices import DevicesMissing
-from o1_assets.orchestration.instance import InstanceLost
-from o1_assets.plan.gpus import PlanError
-from o1_assets.profiles.load import ProfileError
-from o1_assets.profiles.needs import MissingExtra, Unmet
-from o1_assets.search.models import UnknownModel
-from o1_assets.search.question import UnreadableQuestion
-from o1_assets.store.scratch import ScratchLost
-from o1_assets.store.store import MissingInput, StoreError
+from o1_assets.cli.labels import labels
+from o1_assets.cli.report import print_headline
+from o1_assets.core.errors import O1Error
+from o1_assets.core.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -422,38 +404,8 @@ def _message(error: Exception) -> str | None:
     """For the person at the terminal; None if the error is a defect, whose traceback is wanted."""
     from o1_assets.core.disk import disk_full
 
-    if isinstance(error, EXPECTED):
+    # A file that the user named and that is not there: the system's own sentence already names it.
+    if isinstance(error, O1Error | FileNotFoundError):
         return str(error)
     full = disk_full(error, Settings.load().home) if isinstance(error, OSError) else None
     return str(full) if full else None
-
-
-# Errors whose message is meant for the person at the terminal.
-
-EXPECTED: tuple[type[Exception], ...] = (
-    RunFailed,
-    ResultsError,
-    AskError,
-    UnknownModel,
-    UnreadableQuestion,
-    AuditFailed,
-    PageError,
-    Busy,
-    MissingInput,
-    ProfileError,
-    Unmet,
-    StoreError,
-    ScratchLost,
-    InstanceLost,
-    DiskFull,
-    EngineMissing,
-    BadDepth,
-    MissingExtra,
-    BadSetting,
-    DevicesMissing,
-    LabelStudioError,
-    LabelsError,
-    PlanError,
-    ExportError,
-    FileNotFoundError,
-)

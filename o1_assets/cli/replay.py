@@ -9,6 +9,7 @@ from typing import Any
 
 from o1_assets.audit.replay import Replayed, Watch, replay, worst
 from o1_assets.cli.console import QUIET_SECONDS
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
@@ -16,7 +17,7 @@ from o1_assets.store.store import ArtifactStore
 # How many generations of an ancestry are meant.
 
 
-class BadDepth(ValueError):
+class BadDepth(O1Error, ValueError):
     """Neither a whole number from 1 nor `all`."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 from o1_assets.core.settings import Settings
 from o1_assets.execution.status import Status, graph_status
@@ -30,7 +31,7 @@ EARLIER = (
 )
 
 
-class ResultsError(Exception):
+class ResultsError(O1Error):
     """There is nothing to write, or nowhere to write it; the message says what to do."""
 
 

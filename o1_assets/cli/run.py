@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from o1_assets.cli.console import Console
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.disk import disk_full
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.execution.ledger import RunRecord
 from o1_assets.execution.progress import watched_by
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobExecutionResult
 
 
-class RunFailed(Exception):
+class RunFailed(O1Error):
     """The run stopped at an artifact; the message says which and why."""
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from o1_assets.core.errors import O1Error
+
 if TYPE_CHECKING:
     from o1_assets.core.engine import Engine
 
@@ -91,7 +93,7 @@ class Outcome:
 Compute = Callable[[Task, Any], Outcome]
 
 
-class Waiting(Exception):
+class Waiting(O1Error):
     """Raised by a compute function whose input has to come from people first; the message says what to do.
 
     figures: how far it is, for those who watch.

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from o1_assets.core.errors import O1Error
+
 _FULL = ("No space left on device", "disk is full", "Disk quota exceeded")
 
 
@@ -18,7 +20,7 @@ _PERHAPS_FULL = ("disk I/O error", "unable to open database file")
 _NO_ROOM = 1 << 20
 
 
-class DiskFull(Exception):
+class DiskFull(O1Error):
     """Nothing more can be written; the message names the folder and says what to do."""
 
 

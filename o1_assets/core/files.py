@@ -14,10 +14,12 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from o1_assets.core.errors import O1Error
+
 _CHUNK = 1 << 20
 
 
-class NotAFile(ValueError):
+class NotAFile(O1Error, ValueError):
     """A link, a device, a pipe: whatever is not plainly a file (or a folder of files)."""
 
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ storage:
 """
 
 
-class BadSetting(Exception):
+class BadSetting(O1Error):
     """A setting from the environment cannot be what it is."""
 
 

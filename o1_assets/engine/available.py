@@ -7,6 +7,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from o1_assets.core.errors import O1Error
+
 ENGINES = ("transformers", "vllm")
 
 
@@ -14,7 +16,7 @@ _GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What the drivers of GPUs that vLLM computes on show: NVIDIA's, NVIDIA's under Windows, AMD's."""
 
 
-class EngineMissing(Exception):
+class EngineMissing(O1Error):
     """The engine needs a package or a device that this machine lacks; the message says which, and what goes without."""
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from o1_assets.core.errors import O1Error
+
 POLL_SECONDS = 1.0
 
 
@@ -21,7 +23,7 @@ SETTLED_SECONDS = 10.0
 """A file younger than this may belong to a run that is just about to lock it."""
 
 
-class Busy(Exception):
+class Busy(O1Error):
     """A run is at work on the store."""
 
 

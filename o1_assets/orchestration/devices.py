@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from o1_assets.core.errors import O1Error
+
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
@@ -30,7 +32,7 @@ POLL_SECONDS = 0.5
 PROC = Path("/proc/driver/nvidia/gpus")
 
 
-class DevicesMissing(Exception):
+class DevicesMissing(O1Error):
     """A step needs more GPUs than this machine lends."""
 
 

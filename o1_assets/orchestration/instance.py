@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ PARTS = ("history", "schedules")
 """The folders of an instance that hold its databases."""
 
 
-class InstanceLost(Exception):
+class InstanceLost(O1Error):
     """Dagster's databases are gone or damaged; the artifacts do not depend on them."""
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster._core.errors import DagsterPipesExecutionError
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import PROJECT
 from o1_assets.execution.materialize import Made, known
 from o1_assets.store.store import ArtifactStore
@@ -63,7 +64,7 @@ if __name__ == "__main__":
     main()
 
 
-class TrainingFailed(Exception):
+class TrainingFailed(O1Error):
     """The processes of a training did not finish it; the message says why, or where it can be read."""
 
 

@@ -18,9 +18,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from o1_assets.cli.main import EXPECTED
 from o1_assets.core.artifact import Artifact, Task
 from o1_assets.core.engine import Engine
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import prepare_compute
 from o1_assets.execution.materialize import Made, materialize
@@ -32,19 +32,16 @@ from o1_assets.store.store import ArtifactStore
 Say = Callable[[str], None]
 
 
-class NotShared(Exception):
+class NotShared(O1Error):
     """The key is none of a training that several processes can share."""
 
 
-class Abandoned(Exception):
+class Abandoned(O1Error):
     """This process failed while others may wait for it; it has to end with a failure, so that all are ended."""
 
 
 PATIENCE = timedelta(hours=6)
 """How long the others wait for process 0, which fetches and verifies the inputs; NCCL's own is ten minutes."""
-
-
-SAID: tuple[type[Exception], ...] = (*EXPECTED, NotShared)
 
 
 def main() -> None:
@@ -62,7 +59,7 @@ def main() -> None:
         except Abandoned as error:
             say(str(error))
             sys.exit(f"o1: {error}")
-        except SAID as error:
+        except (O1Error, FileNotFoundError) as error:
             report({"error": str(error)})
             return
         if made is not None:
@@ -71,7 +68,7 @@ def main() -> None:
 
 def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -> Made | None:
     """What process 0 made, or found; None in the others. Raises what `materialize` does; Abandoned for what is
-    SAID once several processes compute."""
+    expected once several processes compute."""
     from accelerate import PartialState
     from torch import cuda
 
@@ -104,7 +101,7 @@ def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -
             progress=say,
             begin=begin,
         )
-    except SAID as error:
+    except (O1Error, FileNotFoundError) as error:
         if called and processes() > 1:
             raise Abandoned(str(error)) from error
         raise
@@ -121,7 +118,7 @@ def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
             own = replace(task, out=Path(folder), open_engine=opened)
             try:
                 artifact.compute(own, artifact.config)
-            except SAID as error:
+            except (O1Error, FileNotFoundError) as error:
                 raise Abandoned(str(error)) from error
 
 

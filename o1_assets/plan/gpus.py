@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from o1_assets.core.errors import O1Error
 
-class PlanError(Exception):
+
+class PlanError(O1Error):
     """Says in one sentence what cannot be planned and what to give instead."""
 
 

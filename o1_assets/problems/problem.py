@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from o1_assets.core.errors import O1Error
 
-class ProblemError(ValueError):
+
+class ProblemError(O1Error, ValueError):
     """What is wrong with a source and what to do about it, in one sentence."""
 
 

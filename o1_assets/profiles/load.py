@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from o1_assets.core.errors import O1Error
 from o1_assets.profiles.profile import Profile
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
@@ -18,7 +19,7 @@ _NAME = re.compile(r"[^\W\d][\w.-]*")
 _NEXT = re.compile(rf"\s+(?={_NAME.pattern}=)")
 
 
-class ProfileError(Exception):
+class ProfileError(O1Error):
     """The profile does not exist or an override does not fit it."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase
+from o1_assets.core.errors import O1Error
 from o1_assets.engine.available import EngineMissing, require_engine
 from o1_assets.problems.config import Gsm8kSource, MathSource
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 HUB_SECONDS = 5.0
 
 
-class Unmet(Exception):
+class Unmet(O1Error):
     """The machine lacks something; the message has a sentence for each thing."""
 
 
@@ -151,7 +152,7 @@ EXTRAS = {"ray": ("dagster_ray", "ray"), "k8s": ("dagster_k8s",), "postgres": ("
 """Extra of this project -> modules that it brings."""
 
 
-class MissingExtra(Exception):
+class MissingExtra(O1Error):
     """A setting needs a package that is not installed."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from o1_assets.core.errors import O1Error
 from o1_assets.store.store import MissingInput
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Reads = Literal["nothing", "prm", "q"]
 
 
-class UnknownModel(Exception):
+class UnknownModel(O1Error):
     """The key is not that of a model that answers questions."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.base.config import BaseConfig
 from o1_assets.base.corpus import WORDINGS
+from o1_assets.core.errors import O1Error
 from o1_assets.problems.canonical import arithmetic, flat_expression
 from o1_assets.problems.expression import Expression
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 USUAL = "What is 3 * 4 - 5?"
 
 
-class UnreadableQuestion(Exception):
+class UnreadableQuestion(O1Error):
     """The model has no tokens for it, or no room; the message says which and why."""
 
 

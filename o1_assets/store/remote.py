@@ -8,13 +8,15 @@ from typing import Any
 
 import fsspec
 
+from o1_assets.core.errors import O1Error
+
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az"})
 
 
 _CLIENTS = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "adlfs", "azure"})
 
 
-class StoreError(Exception):
+class StoreError(O1Error):
     """Something in the store is missing or is not what its digest says, or the store cannot be reached."""
 
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from o1_assets.core.errors import O1Error
+
 if TYPE_CHECKING:
     from o1_assets.store.store import ArtifactStore
 
@@ -17,7 +19,7 @@ FORGOTTEN_SECONDS = 30 * 86_400.0
 """A training that nobody took up again for so long is given up; so is scratch of other machines."""
 
 
-class ScratchLost(Exception):
+class ScratchLost(O1Error):
     """The folder that an artifact was being made in was removed; nothing of it was stored."""
 
 

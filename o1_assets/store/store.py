@@ -21,6 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes
 from o1_assets.store.backend import StoreError
 from o1_assets.store.digest import sha256_json
@@ -234,5 +235,5 @@ def _checked(key: str) -> str:
     return key
 
 
-class MissingInput(Exception):
+class MissingInput(O1Error):
     """An input has no version yet."""

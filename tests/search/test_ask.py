@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from o1_assets.cli.main import EXPECTED, app
+from o1_assets.cli.main import app
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import environment
 from o1_assets.search.effort import EFFORTS, strategy_for
@@ -103,7 +104,7 @@ def answered(home: Path, *arguments: str, stdin: str = "") -> Any:
 def refused(home: Path, *arguments: str) -> str:
     """The one sentence that `main` prints."""
     error = o1(home, *arguments).exception
-    assert isinstance(error, EXPECTED), repr(error)
+    assert isinstance(error, O1Error), repr(error)
     assert "\n" not in str(error)
     return str(error)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, publish, replace_file, sha256
 from o1_assets.labels.inbox.validate import read_lines
 from o1_assets.labels.prm800k.records import Unusable, read
@@ -115,7 +116,7 @@ FILES = ("phase1_train.jsonl", "phase2_train.jsonl")
 """About 1 GB. The test files hold ratings of problems that MATH's test set is made of."""
 
 
-class HubUnreachable(ValueError):
+class HubUnreachable(O1Error, ValueError):
     """PRM800K could not be fetched; the message says what to do."""
 
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 import msgspec
 
+from o1_assets.core.errors import O1Error
 from o1_assets.labels.export import SCREENING, round_of
 from o1_assets.labels.protocol import Violation
 from o1_assets.labels.schema import Completion, Record, Step
 from o1_assets.problems.canonical import canonical, problem_id
 
 
-class Unusable(ValueError):
+class Unusable(O1Error, ValueError):
     """A record of the right shape that makes no sense; `violation` says where."""
 
     def __init__(self, violation: Violation) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import httpx
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.settings import Settings
 
 # Apart from the client, so that a command that prints errors does not import an HTTP library.
 
 
-class LabelStudioError(Exception):
+class LabelStudioError(O1Error):
     """What is wrong with the server, its address or the token, in one sentence."""
 
 
