@@ -7,24 +7,49 @@ from pydantic import Field
 from o1_assets.core.artifact import StageConfig
 
 
-class RoundEvalConfig(StageConfig):
-    """rNN/eval, and the same for GPT* itself: held-out problems solved many times, scored, and judged."""
+class SamplingConfig(StageConfig):
+    """How held-out problems are solved, in every evaluation of a policy."""
 
-    problems: int = Field(gt=1, description="held-out problems, the same in every round")
+    problems: int = Field(gt=1, description="held-out problems, the same for every policy")
     samples: int = Field(default=64, gt=0, description="solutions a problem and seed; also the largest N")
-    seeds: int = Field(default=1, gt=0, description="independent sampling seeds; 3 for the headline figures")
     subsets: int = Field(default=400, gt=0, description="random subsets for each N")
-    fooled_n: int = Field(default=16, gt=1, description="subset size of the fresh fooled rate")
-    step_samples: int = Field(
-        default=16, gt=0, description="solutions a problem whose steps the oracle rates"
-    )
     max_tokens: int = Field(gt=0, description="longest solution, in tokens")
     temperature: float = Field(default=1.0, gt=0)
     prompt_template: str = "{question}\n"
     answer_prefix: str = "answer"
+
+
+class RoundEvalConfig(SamplingConfig):
+    """rNN/eval, and the same for GPT* itself."""
+
+    seeds: int = Field(default=1, gt=0, description="independent sampling seeds; 3 for the headline figures")
+    fooled_n: int = Field(default=16, gt=1, description="subset size of the fresh fooled rate")
+    step_samples: int = Field(
+        default=16, gt=0, description="solutions a problem whose steps the oracle rates"
+    )
     correction_word: str = Field(
         default="wait", description="a step that begins with it corrects the one before"
     )
+
+
+class EvalConfig(SamplingConfig):
+    """How the policies of an experiment are evaluated: the same held-out problems for all of them."""
+
+    problems: int = Field(default=150, gt=2, description="held-out problems")
+    samples: int = Field(
+        default=16, gt=1, description="solutions a problem and training seed; also the N of best-of-N"
+    )
+    subsets: int = Field(
+        default=100,
+        gt=0,
+        description="random subsets for each N; of N samples there is one, and they only break ties",
+    )
+    max_tokens: int = Field(default=64, gt=0, description="longest solution, in tokens")
+    resamples: int = Field(default=2000, gt=0, description="bootstrap samples of problems and seeds")
+
+
+SUBSETS_OF = 2
+"""Best of N on GPT*'s samples draws its subsets from so many times N of them: of N there is one subset only."""
 
 
 class SummaryConfig(StageConfig):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from o1_assets.core.engine import Engine
-    from o1_assets.evaluation.config import RoundEvalConfig
+    from o1_assets.evaluation.config import SamplingConfig
     from o1_assets.reward.score import Scorer
 
 
@@ -34,7 +34,7 @@ def held_out(test: pl.DataFrame, count: int) -> pl.DataFrame:
 
 
 def sample(
-    engine: Engine, problems: pl.DataFrame, config: RoundEvalConfig, seed: int, greedy: bool = False
+    engine: Engine, problems: pl.DataFrame, config: SamplingConfig, seed: int, greedy: bool = False
 ) -> tuple[pl.DataFrame, Cost]:
     """A solutions table: `samples` of each problem at the temperature of the config, or one greedy one."""
     from o1_assets.core.engine import SamplingParams

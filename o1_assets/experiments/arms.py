@@ -16,8 +16,8 @@ import polars as pl
 from o1_assets.core import plots
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.plots import Axis, Series
+from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import Floats, interval, simplest_unbeaten
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table
 
 # The chart of an experiment: each arm's mean with its interval, side by side.
@@ -55,7 +55,7 @@ def arms_result(
     question: str,
     arms: Sequence[ArmWords],
     runs: pl.DataFrame,
-    judge: JudgeConfig,
+    judge: EvalConfig,
     seed: int,
 ) -> Result:
     """The whole result of an experiment that trains the arms and judges the policies alike. arms: the first is the

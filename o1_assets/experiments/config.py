@@ -7,11 +7,11 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
 from o1_assets.experiments.active_learning.config import ActiveConfig
 from o1_assets.experiments.chains.config import ChainsConfig
 from o1_assets.experiments.compute_curves.config import TwoCurvesConfig
 from o1_assets.experiments.error_kinds.config import KindsConfig
-from o1_assets.experiments.measure_config import SUBSETS_OF, JudgeConfig
 from o1_assets.experiments.model_size.config import ScaleConfig
 from o1_assets.experiments.pools.config import PoolsConfig
 from o1_assets.experiments.rewards.config import RLConfig
@@ -39,7 +39,7 @@ class AblationsConfig(StageConfig):
     """The optional part `ablations`."""
 
     seeds: int = Field(3, gt=1, description="trainings of each arm; equal numbers see equal problems")
-    judge: JudgeConfig = JudgeConfig()
+    judge: EvalConfig = EvalConfig()
     pools: PoolsConfig = PoolsConfig()
     verifiers: VerifiersConfig = VerifiersConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()

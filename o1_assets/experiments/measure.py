@@ -6,7 +6,6 @@ Other experiments measure their policies with `judge_policy` too, and show them 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import comb
 from typing import TYPE_CHECKING
@@ -17,26 +16,21 @@ from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import MAJORITY, curves
+from o1_assets.evaluation.config import EvalConfig
+from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy
 from o1_assets.evaluation.fooled import fooled_under_best_of_n
 from o1_assets.evaluation.pool import Pool
-from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
+from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.step_f1 import NO_ERROR, choose_threshold, predict_first_error
 from o1_assets.experiments.arms import DECIDES, ArmWords, arm_differences, arms_result, simplest
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.result import write_result
 from o1_assets.experiments.variants import kept, read_cost
 from o1_assets.labels.annotators.arithmetic_checker import first_error
 from o1_assets.labels.annotators.oracle import Oracle
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from o1_assets.reward.score import Scorer
-
-
-PRM = "prm_product"
+    pass
 
 
 class ResultConfig(StageConfig):
@@ -48,27 +42,7 @@ class ResultConfig(StageConfig):
     arms: tuple[ArmWords, ...]
     today: str
     seeds: int
-    judge: JudgeConfig
-
-
-@dataclass(frozen=True)
-class Judges:
-    """problems: those held out that every policy is asked. generator: whose probabilities of a token count."""
-
-    problems: pl.DataFrame
-    scorer: Scorer
-    generator: PreTrainedModel
-
-    @classmethod
-    def load(cls, task: Task, config: JudgeConfig) -> Judges:
-        """Inputs: generator, prm, orm, test (problems)."""
-        from o1_assets.engine.checkpoint import load_causal_lm
-        from o1_assets.reward.score import load_scorer
-
-        problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
-        scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-        generator = (scorer.generator or load_causal_lm(task.inputs["generator"])).train(False)
-        return cls(problems, scorer, generator)
+    judge: EvalConfig
 
 
 def make_result(task: Task, config: ResultConfig) -> Outcome:
@@ -94,18 +68,19 @@ def make_result(task: Task, config: ResultConfig) -> Outcome:
     )
 
 
-def judge_arms(task: Task, arms: list[str], seeds: int, config: JudgeConfig) -> tuple[pl.DataFrame, Cost]:
+def judge_arms(task: Task, arms: list[str], seeds: int, config: EvalConfig) -> tuple[pl.DataFrame, Cost]:
     """Every input <arm>_<seed>, a policy's folder with its cost.json, measured: what `arms.py` reads.
 
     Columns: arm, seed, measure, value, what it cost (spent.py), per_problem.
     """
-    judges = Judges.load(task, config)
+    models = EvalModels.of(task.inputs)
+    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
     tables, cost = [], Cost()
     for arm in arms:
         for seed in range(seeds):
             task.progress(f"{arm}, training {seed + 1} of {seeds}")
             name = f"{arm}_{seed}"
-            measured, spent = kept(task, name, partial(_measured, task, name, seed, judges, config))
+            measured, spent = kept(task, name, partial(_measured, task, name, seed, models, problems, config))
             told = pl.DataFrame([{"arm": arm, "seed": seed, **read_cost(task.inputs[name])}])
             tables.append(told.join(measured, how="cross"))
             cost += spent
@@ -113,9 +88,9 @@ def judge_arms(task: Task, arms: list[str], seeds: int, config: JudgeConfig) -> 
 
 
 def _measured(
-    task: Task, name: str, seed: int, judges: Judges, config: JudgeConfig
+    task: Task, name: str, seed: int, models: EvalModels, problems: pl.DataFrame, config: EvalConfig
 ) -> tuple[pl.DataFrame, Cost]:
-    measured, cost = judge_policy(task, name, seed, judges, config)
+    measured, cost = measured_policy(task, name, seed, models, problems, config)
     return pl.DataFrame(
         {
             "measure": list(measured),
@@ -125,31 +100,25 @@ def _measured(
     ), cost
 
 
-def judge_policy(
-    task: Task, name: str, seed: int, judges: Judges, config: JudgeConfig
+def measured_policy(
+    task: Task, name: str, seed: int, models: EvalModels, problems: pl.DataFrame, config: EvalConfig
 ) -> tuple[dict[str, Floats], Cost]:
     """name: of the input that is the policy. Measure -> accuracy on each problem.
 
     seed: of the training; policies of one seed are sampled with the same seeds. Measures: pass@1 (sampled), greedy,
     best_of_N by the PRM's product, majority@N, N = config.samples.
     """
-    problems = judges.problems
-    sampling = config.sampling()
-    engine = task.open_engine(task.inputs[name])
-    greedy, cost = sample(engine, problems, sampling, derive_seed(task.seed, "greedy"), greedy=True)
-    solutions, spent = sample(engine, problems, sampling, derive_seed(task.seed, "samples", seed))
-    prompts = prompts_of(engine, problems, config.prompt_template)
-    engine.close()
-    scored, judging = add_scores(solutions, prompts, judges.scorer, judges.generator)
-    pool = Pool.from_frame(scored, SCORES)
+    evaluation = evaluate_policy(
+        task.open_engine(task.inputs[name]),
+        models,
+        problems,
+        config,
+        [Draw.of(task.seed, seed)],
+        greedy=derive_seed(task.seed, "greedy"),
+    )
     n = config.samples
-    chosen = curves(pool, (PRM, MAJORITY), (n,), config.subsets, derive_seed(task.seed, "subsets", seed))
-    return {
-        DECIDES: pool.correct.mean(1),
-        "greedy": greedy.sort("problem_id")["correct"].cast(pl.Float64).to_numpy(),
-        f"best_of_{n}": chosen[PRM].per_problem[0],
-        f"majority@{n}": chosen[MAJORITY].per_problem[0],
-    }, cost + spent + judging
+    names = {f"{PRM}@{n}": f"best_of_{n}"}
+    return {names.get(m, m): values for m, values in evaluation.measures(seed).items()}, evaluation.cost
 
 
 # Measures of policies and PRMs as sums over problems, so that problems and seeds can be drawn anew.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from o1_assets.core.artifact import Artifact, Cost
+from o1_assets.evaluation.config import SUBSETS_OF
 from o1_assets.experiments.error_kinds.config import KindsResultConfig
-from o1_assets.experiments.measure_config import SUBSETS_OF
 from o1_assets.experiments.rounds.config import ArmConfig
 from o1_assets.experiments.rounds.result import RoundsResultConfig
 from o1_assets.experiments.versions.config import VersionsConfig

@@ -9,10 +9,9 @@ from typing import Any
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.engine.training.config import TuningConfig
-from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.config import EvalConfig, RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
@@ -136,7 +135,7 @@ MICRO = Profile(
     ),
     thinking=ThinkingConfig(max_tokens=MAX_TOKENS, max_steps=MAX_STEPS),
     ablations=AblationsConfig(
-        judge=JudgeConfig(max_tokens=MAX_TOKENS),
+        judge=EvalConfig(max_tokens=MAX_TOKENS),
         pools=PoolsConfig(
             ood=OodConfig(
                 kinds=(longer(11, 12, {11: 0.5, 12: 0.5}, 300, 9), larger(6, 8, 1000, 30), other(10))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
-from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.config import EvalConfig, RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import MonteCarloConfig, QualityConfig
@@ -84,5 +83,5 @@ NANO = Profile(
     summary=SummaryConfig(),
     q_value=QValueConfig(max_tokens=MAX_TOKENS),
     thinking=ThinkingConfig(max_tokens=MAX_TOKENS),
-    ablations=AblationsConfig(judge=JudgeConfig(max_tokens=MAX_TOKENS), rl=RLConfig(learning_rate=2e-4)),
+    ablations=AblationsConfig(judge=EvalConfig(max_tokens=MAX_TOKENS), rl=RLConfig(learning_rate=2e-4)),
 )

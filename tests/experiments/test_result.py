@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.evaluation.config import EvalConfig
 from o1_assets.experiments.arms import ArmWords, arm_differences, arms_result, simplest
 from o1_assets.experiments.measure import ResultConfig, make_result
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.result import headlines, read_result
 from o1_assets.experiments.variants import write_cost
 from o1_assets.report import render
@@ -32,7 +32,7 @@ CONFIG = ResultConfig(
     arms=ARMS,
     today="fancy",
     seeds=2,
-    judge=JudgeConfig(problems=5, samples=4, subsets=20, resamples=200),
+    judge=EvalConfig(problems=5, samples=4, subsets=20, resamples=200),
 )
 
 

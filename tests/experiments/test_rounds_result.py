@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Cost, Task
+from o1_assets.evaluation.config import EvalConfig
 from o1_assets.experiments.arms import ArmWords
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.result import Result, read_result
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.rounds.measure import FOOLED_POOL, STEP_F1, mixed_pool
@@ -27,7 +27,7 @@ CONFIG = RoundsResultConfig(
     arms=tuple(ArmWords(name=name, says=f"what {name} does") for name in ARMS),
     seeds=2,
     rounds=RoundsConfig(rounds=2, best_of=4, pool_solutions=20),
-    judge=JudgeConfig(problems=6, samples=4, subsets=20, resamples=100),
+    judge=EvalConfig(problems=6, samples=4, subsets=20, resamples=100),
 )
 
 

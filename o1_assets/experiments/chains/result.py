@@ -9,10 +9,10 @@ from pydantic import Field
 
 from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
 from o1_assets.experiments.measure import judge_arms
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.result import Claim, write_result
 from o1_assets.experiments.rewards.result import compared
 
@@ -45,7 +45,7 @@ class ChainsResultConfig(StageConfig):
 
     arms: tuple[ArmWords, ...]
     seeds: int
-    judge: JudgeConfig
+    judge: EvalConfig
     longer: float = Field(
         1.5, ge=1, description="out of distribution a solution may be longer by this factor"
     )

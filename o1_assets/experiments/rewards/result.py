@@ -12,10 +12,10 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import Floats, Interval, interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
 from o1_assets.experiments.measure import judge_arms
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.result import Chart, Claim, Table, write_result
 
 # What was watched along the trainings: curves of belief against truth, and how far they drift apart.
@@ -217,7 +217,7 @@ class RLResultConfig(StageConfig):
     arms: tuple[ArmWords, ...]
     seeds: int
     windows: int
-    judge: JudgeConfig
+    judge: EvalConfig
 
 
 def make_rl_result(task: Task, config: RLResultConfig) -> Outcome:

@@ -12,11 +12,11 @@ import polars as pl
 from o1_assets.core.artifact import Cost, Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import curves
+from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import prompts_of, sample
 from o1_assets.evaluation.statistics import Floats, mean_parts
 from o1_assets.experiments.measure import first_errors, fooled_fresh_parts, fooled_on_pool_parts, step_parts
-from o1_assets.experiments.measure_config import JudgeConfig
 from o1_assets.experiments.variants import kept
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 from o1_assets.reward.score import load_many, read_all
@@ -42,7 +42,7 @@ def judge_policy(
     prm: Path,
     problems: pl.DataFrame,
     prompts: dict[str, list[int]],
-    config: JudgeConfig,
+    config: EvalConfig,
     seed: int,
 ) -> tuple[Fresh, Cost]:
     """Sampled pass@1, best-of-N by the arm's own PRM, and how often that is fooled then. Equal seeds sample alike.
@@ -52,7 +52,7 @@ def judge_policy(
 
     def solve() -> tuple[pl.DataFrame, Cost]:
         engine = task.open_engine(policy)
-        found, cost = sample(engine, problems, config.sampling(), derive_seed(task.seed, "samples", seed))
+        found, cost = sample(engine, problems, config, derive_seed(task.seed, "samples", seed))
         engine.close()
         (scored,), spent = score_with([prm], found, prompts, task)
         return scored, cost + spent
@@ -71,7 +71,7 @@ def judge_policy(
 
 
 def prompts_by(
-    task: Task, checkpoint: Path, problems: pl.DataFrame, config: JudgeConfig
+    task: Task, checkpoint: Path, problems: pl.DataFrame, config: EvalConfig
 ) -> dict[str, list[int]]:
     """problem_id -> token ids of its prompt."""
     engine = task.open_engine(checkpoint)

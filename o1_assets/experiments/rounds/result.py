@@ -17,10 +17,10 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
 from o1_assets.experiments.arms import ArmWords, arms_chart
-from o1_assets.experiments.measure_config import SUBSETS_OF, JudgeConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.rounds.measure import (
@@ -143,7 +143,7 @@ class RoundsResultConfig(StageConfig):
     arms: tuple[ArmWords, ...]
     seeds: int
     rounds: RoundsConfig
-    judge: JudgeConfig
+    judge: EvalConfig
 
     @property
     def names(self) -> list[str]:
