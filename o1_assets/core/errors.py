@@ -1,6 +1,11 @@
-"""The base class of every error that a user, a machine or a file can cause."""
+"""The base class of every error that a user, a machine or a file can cause; and names that are given by a prefix."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class O1Error(Exception):
@@ -9,3 +14,23 @@ class O1Error(Exception):
     A command prints the message and exits with code 1. Any other exception is a defect of this project, and keeps
     its traceback.
     """
+
+
+def unique_prefix(names: Mapping[str, T], wanted: str, what: str, error: type[Exception] = ValueError) -> T:
+    """The value whose name is `wanted`, or the only one whose name begins with it.
+
+    Several names may stand for one value. what: what the names are of, such as "version of r03/prm". Raises
+    `error`, whose message lists the names that match, unless there is exactly one value.
+    """
+    if wanted in names:
+        return names[wanted]
+    matches = {name: value for name, value in names.items() if name.startswith(wanted)}
+    if not matches:
+        raise error(f"no {what} begins with {wanted!r}; there are {len(set(names.values()))}")
+    values = list(dict.fromkeys(matches.values()))
+    if len(values) > 1:
+        some = ", ".join(sorted(matches)[:4])
+        raise error(
+            f"{wanted!r} begins {len(values)} names of a {what} ({some}); give more characters of one"
+        )
+    return values[0]

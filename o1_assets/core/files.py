@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import stat
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,17 +41,6 @@ def append(source: Path, out: BinaryIO) -> tuple[int, bool]:
             newlines += chunk.count(b"\n")
             last = chunk[-1:]
     return newlines, last != b"\n"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One at a time, of all processes that lock this folder; released by the system if the process is killed."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def seal(folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from o1_assets.core.artifact import Cost
+from o1_assets.core.errors import unique_prefix
 from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.store import ArtifactStore, StoreError
 
@@ -66,26 +67,14 @@ def find_version(store: ArtifactStore, key: str, wanted: str | None = None) -> s
                 f"{key} has no version in {store.url}; `o1 status` lists the keys, `o1 run` makes them"
             )
         return head.version
-    names = store.versions(key)
-    by_name = [
-        name for name in names if name.startswith(wanted) or name.rpartition("-")[2].startswith(wanted)
-    ]
-    if wanted in by_name:
-        return wanted
-    by_digest: dict[str, str] = {}
-    for name in names:  # oldest first
-        digest = _digest(store, key, name)
-        if digest.startswith(wanted):
-            by_digest[digest] = name
-    found = {*by_name, *by_digest.values()} if wanted else set()
-    if len(found) == 1:
-        return found.pop()
-    if not found:
-        raise StoreError(
-            f"{key} has no version {wanted!r}: neither a digest nor a name of its {len(names)} begins so"
-        )
-    some = ", ".join(sorted([*by_digest, *by_name])[:4])
-    raise StoreError(f"{wanted!r} begins {len(found)} versions of {key} ({some}); give more of one")
+    names: dict[str, str] = {}
+    for name in store.versions(
+        key
+    ):  # the oldest first: a digest that several versions share names the newest
+        names |= {name: name, name.rpartition("-")[2]: name, _digest(store, key, name): name}
+    # A manifest that cannot be read has no digest.
+    names.pop("", None)
+    return unique_prefix(names, wanted, f"version of {key}", StoreError)
 
 
 def _visit(store: ArtifactStore, key: str, version: str) -> Visited:

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from o1_assets.core.errors import unique_prefix
 from o1_assets.core.files import json_bytes
 from o1_assets.store.backend import StoreError
 from o1_assets.store.store import ArtifactStore
@@ -36,15 +37,10 @@ def pin(store: ArtifactStore, key: str, version: str, reason: str) -> Pin:
 
 def unpin(store: ArtifactStore, key: str, version: str | None) -> Pin:
     """version: a name or its beginning; None if the key has one pin. Raises StoreError unless it is exactly one."""
-    of_key = [entry for entry in pins(store) if entry.key == key]
-    found = [entry for entry in of_key if entry.version.startswith(version or "")]
-    if len(found) != 1:
-        names = ", ".join(entry.version for entry in of_key) or "none"
-        raise StoreError(
-            f"{key} has {len(found)} pins {version or ''}: say one of its versions; pinned: {names}"
-        )
-    store.backend.remove([_name(key, found[0].version)])
-    return found[0]
+    of_key = {entry.version: entry for entry in pins(store) if entry.key == key}
+    entry = unique_prefix(of_key, version or "", f"pin of {key}", StoreError)
+    store.backend.remove([_name(key, entry.version)])
+    return entry
 
 
 def pins(store: ArtifactStore) -> list[Pin]:

@@ -68,4 +68,4 @@ def test_what_does_not_hold_exits_with_1_and_names_the_first_broken_link_in_one_
 def test_what_is_not_there_is_one_sentence(home: Path) -> None:
     done = o1(home, "audit", "toy/both", "--version", "0000000")
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "toy/both has no version '0000000'" in done.stderr
+    assert "no version of toy/both begins with '0000000'" in done.stderr

@@ -29,7 +29,7 @@ GOOD = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
 SUBMIT = """
 import re, sys
 from pathlib import Path
-from o1_assets.labels import inbox
+from o1_assets.labels.inbox import inbox
 from tests.labels import world
 root, file = Path(sys.argv[1]), Path(sys.argv[2])
 selection = world.Selection.load(root / "selection", root / "train")
@@ -68,7 +68,11 @@ def start(tmp_path: Path, file: Path, before: str = "") -> subprocess.Popen[str]
 
 
 def visible(inbox: Inbox) -> list[Path]:
-    return sorted(path for path in inbox.root.rglob("*") if path.is_file() and ".staging" not in path.parts)
+    return sorted(
+        path
+        for path in inbox.root.rglob("*")
+        if path.is_file() and not {".staging", ".lock"} & set(path.parts)
+    )
 
 
 def rules(report: SubmitReport) -> list[str]:

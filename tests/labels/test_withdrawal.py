@@ -23,7 +23,7 @@ GOOD = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
 
 DIE = """
 import os, signal, sys
-from o1_assets.labels import inbox
+from o1_assets.labels.inbox import inbox
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 real = {{name: getattr(inbox, name) for name in ("replace_file", "publish")}}

@@ -27,7 +27,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from o1_assets.core.files import json_bytes, locked, publish, replace_file, sha256, sync
+from filelock import FileLock
+
+from o1_assets.core.files import json_bytes, publish, replace_file, sha256, sync
 from o1_assets.labels.inbox.batch import PEOPLE, BatchManifest, Move, SubmitReport
 from o1_assets.labels.inbox.batches_on_disk import ACCEPTED, MOVES, WITHDRAWN, FiledBatches
 from o1_assets.labels.inbox.columns import BatchTables
@@ -92,7 +94,7 @@ class Inbox(FiledBatches):
                 _write_json(good / "solutions.json", sorted(taken.solutions))
                 _write_json(good / "manifest.json", asdict(manifest))
             digest, refused, known = None, None, False
-            with locked(self.root):  # nobody withdraws the batch between the look and the rename
+            with self._lock():  # nobody withdraws the batch between the look and the rename
                 if taken.lines and source == PEOPLE:
                     self._refuse_withdrawn(round_name, taken)
                 if taken.refused:
@@ -140,7 +142,7 @@ class Inbox(FiledBatches):
         states = (ACCEPTED, WITHDRAWN) if away else (WITHDRAWN, ACCEPTED)
         source, target = (self._folder(round_name, state, digest) for state in states)
         self.root.mkdir(parents=True, exist_ok=True)
-        with locked(self.root):
+        with self._lock():
             if not source.is_dir() or source.is_symlink():
                 raise FileNotFoundError(f"{self.root / round_name} has no batch {digest} that is {states[0]}")
             self.check_withdrawable(round_name, digest)
@@ -160,6 +162,10 @@ class Inbox(FiledBatches):
                 f"`o1 labels restore {taken.digest[:12]}` takes it back"
             )
             taken.refuse_all(Violation("batch_withdrawn", message))
+
+    def _lock(self) -> FileLock:
+        """One writer at a time. The system releases the lock when its process ends, however that ends."""
+        return FileLock(self.root / ".lock")
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

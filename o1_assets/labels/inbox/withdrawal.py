@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.errors import unique_prefix
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.batch import PEOPLE, RATINGS, BatchManifest
 from o1_assets.labels.inbox.inbox import Inbox
@@ -48,32 +49,25 @@ def find_batch(inbox: Inbox, rounds: list[str], name: str, withdrawn: bool) -> t
     if len(name) < SHORTEST:
         raise ValueError(f"{name!r} is too short for a batch; give its first {SHORTEST} hex digits or more")
 
-    def those(withdrawn: bool) -> list[tuple[str, str]]:
-        return [
-            (round_name, digest)
+    accepted, taken_out = (
+        {
+            f"{digest} of {round_name}": (round_name, digest)
             for round_name in rounds
-            for digest in (inbox.withdrawn(round_name) if withdrawn else inbox.accepted(round_name))
-            if digest.startswith(name)
-        ]
-
-    found = those(withdrawn)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        some = ", ".join(f"{digest[:16]} of {round_name}" for round_name, digest in found[:4])
-        raise ValueError(
-            f"{name!r} begins {len(found)} batches ({some}); give more of one, or its round with --round"
-        )
-    for round_name, digest in those(not withdrawn):
-        raise ValueError(
-            f"batch {digest[:12]} of {round_name} is not withdrawn"
-            if withdrawn
-            else f"batch {digest[:12]} of {round_name} was {inbox.withdrawal(round_name, digest)} already; "
-            f"`o1 labels restore {digest[:12]}` takes it back"
-        )
-    raise ValueError(
-        f"no batch that begins with {name!r} is in {inbox.root}; `o1 labels trace rNN/labels` names those of a round"
+            for digest in list_batches(round_name)
+        }
+        for list_batches in (inbox.accepted, inbox.withdrawn)
     )
+    here, elsewhere = (taken_out, accepted) if withdrawn else (accepted, taken_out)
+    in_other_state = [batch for label, batch in elsewhere.items() if label.startswith(name)]
+    if in_other_state and not any(label.startswith(name) for label in here):
+        round_name, digest = in_other_state[0]
+        state = (
+            "is not withdrawn"
+            if withdrawn
+            else f"was {inbox.withdrawal(round_name, digest)} already; `o1 labels restore {digest[:12]}` takes it back"
+        )
+        raise ValueError(f"batch {digest[:12]} of {round_name} {state}")
+    return unique_prefix(here, name, f"batch in {inbox.root}")
 
 
 def impact(
