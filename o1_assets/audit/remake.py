@@ -22,7 +22,7 @@ from o1_assets.core.engine import Engine
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import sha256
 from o1_assets.core.settings import Settings
-from o1_assets.engine.available import EngineMissing
+from o1_assets.engine.open import EngineMissing
 from o1_assets.execution.environment import prepare_compute
 from o1_assets.graph import build_graph
 from o1_assets.labels.inbox.batch import PEOPLE, RATINGS, RECORDS, BatchManifest

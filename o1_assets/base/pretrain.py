@@ -153,8 +153,8 @@ def train(
     import torch
 
     from o1_assets.core.parallel import backward, workers
-    from o1_assets.engine.training.state import set_random_state
-    from o1_assets.reward.optimizer import MuonAdamW
+    from o1_assets.engine.training.checkpoint import set_random_state
+    from o1_assets.engine.training.optimizer import MuonAdamW
 
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     ours = {id(p) for p in matrices}

@@ -13,7 +13,7 @@ from o1_assets.cli import common as page
 from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.settings import Settings
-from o1_assets.engine.available import require_engine
+from o1_assets.engine.open import require_engine
 from o1_assets.profiles.load import load_profile
 from o1_assets.search.models import Chosen, choose_models, load_thinker
 from o1_assets.search.question import Question, check_readable, read_question
@@ -129,9 +129,8 @@ def way_of_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
 
     Raises AskError on an effort or strategy that there is not, or on no tokens.
     """
-    from o1_assets.search.effort import EFFORTS, strategy_for
     from o1_assets.search.interface import Budget
-    from o1_assets.search.strategies import STRATEGIES
+    from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
 
     longest = profile.policy.max_tokens
     if effort not in EFFORTS:
@@ -213,7 +212,7 @@ def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
 
 def write_page(asked: Asked, file: Path) -> None:
     """Raises PageError where the file cannot be written."""
-    from o1_assets.search.page import render
+    from o1_assets.search.show import render
 
     trees = [(q.text, t) for q, t in zip(asked.questions, asked.traces, strict=True)]
     page.write_page(file, render(trees, asked.title), TREE)

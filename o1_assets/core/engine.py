@@ -58,7 +58,7 @@ class Engine(Protocol):
         """Log-probability at temperature 1 of every token after each sequence's prompt, given all before it."""
         ...
 
-    def remember(self) -> AbstractContextManager[None]:
+    def prefix_cache(self) -> AbstractContextManager[None]:
         """Within it a prefix that was read or written once is not read again, but for less than one of the blocks
         that the engine keeps prefixes in. Results are the same, up to the last bits; the model's weights must not
         change meanwhile."""

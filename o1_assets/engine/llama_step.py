@@ -1,34 +1,37 @@
-"""The next tokens of every row of a batch, computed for a Llama on a CPU with as few operators as it takes.
+"""The next tokens of every row of a batch, for a Llama on a CPU, with as few operators as possible.
 
-In a model of under a million parameters an operator is mostly overhead. So what is multiplied with the same input is
-one matrix, norms' weights and attention's scale are part of the matrices, and attention of a few queries is two
-batched products instead of a flash kernel. Results are those of the model up to the last bits.
+In a model of under a million parameters an operator is mostly overhead. So matrices with the same input are one
+matrix, the weights of the norms and attention's scale are multiplied into the matrices, and attention with a few
+queries is two batched products instead of a flash kernel. Results are those of the model up to the last bits.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 
-from o1_assets.engine.cache import BufferCache
-from o1_assets.engine.next_token import without_the_lock
+from o1_assets.engine.kv_cache import BufferCache
 
 MOST_PARAMETERS = 200_000_000
-"""Weights are held twice here. 40 samples at a time of a model of 135M took two thirds of the model's own time; what
-is larger was not measured."""
+"""The weights are held twice. With a model of 135M and 40 samples at a time, this took two thirds of the time of the
+model itself; nothing larger was measured."""
 
 
 class LlamaStep:
-    """Of a model's weights as they are when this is made."""
+    """One model, with the weights that it has when this is made: after a training step a new one is needed."""
 
     @torch.inference_mode()
     def __init__(self, model: Any) -> None:
         config = model.config
-        self.next_token = without_the_lock()
+        self.next_token = compiled_next_token()
         self.heads, self.shared = config.num_attention_heads, config.num_key_value_heads
         self.width = config.head_dim
         self.hidden = config.hidden_size
+        # The norm's epsilon, outside of the mean: sqrt(sum / n + eps) = sqrt(sum + n * eps) / sqrt(n).
         self.epsilon = torch.tensor((config.rms_norm_eps * self.hidden) ** 0.5)
         self.embedding = model.model.embed_tokens.weight
         layers = [self._layer(layer) for layer in model.model.layers]
@@ -37,6 +40,8 @@ class LlamaStep:
         places = torch.arange(config.max_position_embeddings)[None]
         cos, sin = model.model.rotary_emb(self.embedding, places)
         half = self.width // 2
+        # (positions, 1, width). The sign of rotary embedding's swapped half is put into the sine once, so that
+        # turning a query is one fused multiply-add and no negation a token.
         self.cos, self.sin = cos[0, :, None], sin[0, :, None]
         self.sin = torch.cat([-self.sin[..., :half], self.sin[..., half:]], dim=-1)
 
@@ -54,6 +59,7 @@ class LlamaStep:
             and not config.mlp_bias
             and config.rope_parameters["rope_type"] == "default"
         )
+        # Low-rank updates are layers beside the weights, which this would leave out.
         updated = any(".lora_" in name for name, _ in model.named_parameters())
         return plain and not updated and sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS
 
@@ -74,7 +80,7 @@ class LlamaStep:
         return logits
 
     def _after(self, norm: Any, *weights: torch.Tensor) -> torch.Tensor:
-        """Matrices that multiply what `norm` gives, as one that multiplies what `_normed` gives."""
+        """The matrices after a norm as one: what they make of `norm`'s output, it makes of `normed`'s."""
         return (torch.cat(weights) * (norm.weight * self.hidden**0.5)).T.contiguous()
 
     def _layer(self, layer: Any) -> tuple[torch.Tensor, ...]:
@@ -87,3 +93,74 @@ class LlamaStep:
             self._after(layer.post_attention_layernorm, mlp.gate_proj.weight, mlp.up_proj.weight),
             mlp.down_proj.weight.T.contiguous(),
         )
+
+
+# The arithmetic is one call that does not need Python's lock. With several threads in Python, each of some hundred
+# operators a token would wait for the lock in between; two threads then sample hardly faster than one. TorchScript
+# gives the same bits at every call. They may differ by some 2e-6 from those of a call of `next_token` in Python.
+
+
+@cache
+def compiled_next_token() -> Callable[..., Any]:
+    """`next_token` in TorchScript, compiled once a process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it needs a C++ compiler
+        return torch.jit.script(next_token)
+
+
+def next_token(
+    x: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    bias: torch.Tensor | None,
+    epsilon: torch.Tensor,
+    into_heads: list[torch.Tensor],
+    out_of_heads: list[torch.Tensor],
+    gate_and_up: list[torch.Tensor],
+    down: list[torch.Tensor],
+    head: torch.Tensor,
+    keys: list[torch.Tensor],
+    values: list[torch.Tensor],
+    heads: int,
+) -> torch.Tensor:
+    """Logits (rows, vocabulary) after the last new token of each row.
+
+    x: embeddings, (rows * new, hidden). cos, sin: (rows, new, 1, width), the first half of sin negative. bias: (rows,
+    new, columns) or None. into_heads: for each layer (hidden, widths of queries, keys and values together); this and
+    the other matrices are multiplied from the right. keys, values: for each layer (rows, shared, columns, width), whose
+    last `new` columns are filled here. shared is the number of heads of keys and values (grouped-query attention).
+    """
+    rows, new, width = cos.size(0), cos.size(1), cos.size(3)
+    shared, columns = keys[0].size(1), keys[0].size(2)
+    queries, half, before = heads // shared, width // 2, columns - new
+    if bias is not None:
+        bias = bias[:, None, None].expand(rows, shared, queries, new, columns)
+        bias = bias.reshape(rows * shared, queries * new, columns)
+    for layer in range(len(into_heads)):
+        # (rows * new, hidden) -> (rows, new, heads + 2 * shared, width)
+        made = torch.mm(normed(x, epsilon), into_heads[layer]).view(rows, new, -1, width)
+        turned, value = made.split([heads + shared, shared], dim=2)
+        # Rotary embedding of queries and keys together: x * cos + swapped(x) * sin.
+        swapped = torch.cat([turned[..., half:], turned[..., :half]], dim=-1)
+        query, key = torch.addcmul(turned * cos, swapped, sin).split([heads, shared], dim=2)
+        keys[layer][:, :, before:] = key.transpose(1, 2)
+        values[layer][:, :, before:] = value.transpose(1, 2)
+        # Heads that share keys are stacked as further queries: (rows * shared, queries * new, width). That is one
+        # batched product for each layer, and keys need not be repeated for each head.
+        query = query.view(rows, new, shared, queries, width).permute(0, 2, 3, 1, 4)
+        query = query.reshape(rows * shared, queries * new, width)
+        seen = keys[layer].flatten(0, 1).transpose(1, 2)
+        scores = torch.bmm(query, seen) if bias is None else torch.baddbmm(bias, query, seen)
+        out = torch.bmm(torch.softmax(scores, dim=-1), values[layer].flatten(0, 1))
+        # Back to (rows, new, heads, width).
+        out = out.view(rows, shared, queries, new, width).permute(0, 3, 1, 2, 4)
+        x = torch.addmm(x, out.reshape(rows * new, -1), out_of_heads[layer])
+        gate, up = torch.mm(normed(x, epsilon), gate_and_up[layer]).chunk(2, dim=-1)
+        x = torch.addmm(x, torch.nn.functional.silu(gate) * up, down[layer])
+    return torch.mm(normed(x.view(rows, new, -1)[:, -1], epsilon), head)
+
+
+def normed(x: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
+    """RMSNorm of rows (n, hidden) but for the factor sqrt(hidden), which is part of the matrix that follows."""
+    # hypot adds epsilon inside of the root in one operator.
+    return x / torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), epsilon)

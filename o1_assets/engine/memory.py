@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from o1_assets.core.parallel import map_batches
-from o1_assets.engine.cache import BufferCache
-from o1_assets.engine.prefixes import KeyValuePool, PrefixTree, Slots, padded
+from o1_assets.engine.kv_cache import BufferCache, KeyValuePool, PrefixTree, Slots, padded
 
 READ_ROWS = 256
 

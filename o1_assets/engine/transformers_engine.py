@@ -20,12 +20,12 @@ import torch
 from o1_assets.core.engine import Sample, SamplingParams
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.core.parallel import map_batches, shares
-from o1_assets.engine.cache import BufferCache
+from o1_assets.core.seeds import uniforms
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+from o1_assets.engine.kv_cache import BufferCache
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
-from o1_assets.engine.uniforms import uniforms
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -125,7 +125,7 @@ class TransformersEngine:
         return max(1, min(self.batch_size, limit // max(1, token * tokens)))
 
     @contextmanager
-    def remember(self) -> Iterator[None]:
+    def prefix_cache(self) -> Iterator[None]:
         """Within it no prefix of a step is read twice. The model's weights must not change meanwhile."""
         self._memory, self._step = Memory(self.model), self._new_step()
         try:

@@ -19,9 +19,9 @@ import torch
 
 from o1_assets.core.engine import Sample, SamplingParams
 from o1_assets.core.flops import non_embedding_parameters
-from o1_assets.engine.available import computes_on_cpus
 from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
-from o1_assets.engine.vllm_steps import StepEnds
+from o1_assets.engine.open import computes_on_cpus
+from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -143,7 +143,7 @@ class VllmEngine:
             for output, sequence, start in zip(outputs, sequences, prompt_lengths, strict=True)
         ]
 
-    def remember(self) -> AbstractContextManager[None]:
+    def prefix_cache(self) -> AbstractContextManager[None]:
         """Nothing to do: vLLM keeps whole blocks of prefixes for as long as it has room (enable_prefix_caching)."""
         return nullcontext()
 
@@ -230,3 +230,33 @@ def _undisturbed() -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+
+
+class StepEnds:
+    """Where a sample of one step ends: at one token, at which vLLM stops by itself, or at two.
+
+    vLLM stops at tokens, not at pairs of them. What it wrote after a pair is cut off. The tokens of a sample are drawn
+    one by one from its own stream, so what is left is what stopping there would have given.
+    single: the tokens that end a step by themselves.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        known = range(len(tokenizer))
+        self.single = [i for i in known if ends_step(tokenizer, i)]
+        self._first: set[int] = set()
+        self._second: set[int] = set()
+        if separator(tokenizer) == LINE:
+            return
+        for token in known:
+            first, second = half_ends(tokenizer, token)
+            if first:
+                self._first.add(token)
+            if second:
+                self._second.add(token)
+
+    def pair(self, token_ids: Sequence[int]) -> int | None:
+        """How many tokens a sample has up to the first two that end a step between them, None without such two."""
+        for i in range(1, len(token_ids)):
+            if token_ids[i] in self._second and token_ids[i - 1] in self._first:
+                return i + 1
+        return None

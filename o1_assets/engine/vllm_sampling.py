@@ -14,7 +14,7 @@ import torch
 from vllm.v1.sample.logits_processor import LogitsProcessor
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates
 
-from o1_assets.engine.uniforms import uniforms
+from o1_assets.core.seeds import uniforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -103,7 +103,7 @@ def least_likely_tokens(
     -inf for a solution without a step. What every reward model has to beat.
     """
     from o1_assets.engine.steps import step_ends
-    from o1_assets.reward.predict import place_features
+    from o1_assets.reward.read import place_features
     from o1_assets.reward.tree import BATCH_TOKENS, StepSequence, pack, row_tokens
 
     sequences = []

@@ -25,7 +25,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
 
     from o1_assets.core.plots import Axis, Series, save_png
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-    from o1_assets.engine.training.processes import one_device, processes, shared_arguments
+    from o1_assets.engine.training.processes import disable_data_parallel, processes, shared_arguments
     from o1_assets.engine.training.trainer import KeepState
     from o1_assets.engine.training.tuning import finish, pieces, prepare, trainer_arguments
 
@@ -41,7 +41,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     with keep.checkpoints.scratch() as scratch:
         trainer = SFTTrainer(
             model=model,
-            args=one_device(
+            args=disable_data_parallel(
                 SFTConfig(
                     output_dir=str(scratch),
                     num_train_epochs=1,

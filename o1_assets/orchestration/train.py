@@ -124,9 +124,9 @@ def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
 
 def _hand_out(task: Task | None) -> Task | None:
     """Process 0's task, in every process; None when there is nothing to compute."""
-    from o1_assets.engine.training.processes import gathered
+    from o1_assets.engine.training.processes import all_gather_object
 
-    return gathered(task)[0]
+    return all_gather_object(task)[0]
 
 
 def sendable(task: Task) -> Task:

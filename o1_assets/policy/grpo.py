@@ -97,7 +97,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
 
     def _one_by_one(self, model: Any, parts: list[dict[str, torch.Tensor]]) -> torch.Tensor:
         """Gradients add up in place; processes exchange them once, with the last chunk. All have equally many rows and
-        so chunks, which TRL's gathered figures need."""
+        so chunks, which TRL's all_gather_object figures need."""
         total = torch.zeros((), device=self.args.device)
         for i, part in enumerate(parts, 1):
             with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):

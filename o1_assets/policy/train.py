@@ -96,7 +96,13 @@ def train_policy(
     from transformers.trainer_callback import PrinterCallback
 
     from o1_assets.core.parallel import workers
-    from o1_assets.engine.training.processes import flat, gathered, one_device, processes, rank
+    from o1_assets.engine.training.processes import (
+        all_gather_object,
+        disable_data_parallel,
+        flatten,
+        processes,
+        rank,
+    )
     from o1_assets.engine.training.trainer import KeepState
     from o1_assets.engine.training.tuning import pieces
     from o1_assets.engine.transformers_engine import TransformersEngine
@@ -121,7 +127,7 @@ def train_policy(
         """This process's share of an update, which the trainer gave it; the curve is of all shares."""
         nonlocal tokens_trained, spent
         own = collector.groups(prompts, update, rank() * len(prompts), processes() * len(prompts))
-        made = flat(gathered(own))
+        made = flatten(all_gather_object(own))
         spent = _spent(collector, scored())
         tokens_trained += sum(
             len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
@@ -154,7 +160,7 @@ def train_policy(
         trainer = ProcessGRPOTrainer(
             pool=pool,
             model=model,
-            args=one_device(_arguments(config, seed, scratch)),
+            args=disable_data_parallel(_arguments(config, seed, scratch)),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
             callbacks=[keep],
@@ -168,9 +174,9 @@ def train_policy(
 
 def _spent(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     """Tokens generated, and what scoring cost, by all processes of the training together."""
-    from o1_assets.engine.training.processes import gathered
+    from o1_assets.engine.training.processes import all_gather_object
 
-    parts = gathered((collector.tokens_generated, collector.scored_before + scored))
+    parts = all_gather_object((collector.tokens_generated, collector.scored_before + scored))
     return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
 
 

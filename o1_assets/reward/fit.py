@@ -16,13 +16,19 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from o1_assets.core.parallel import backward, workers
 from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.engine.training.processes import one_device, processes, share, shared_arguments, summed
+from o1_assets.engine.training.optimizer import MuonAdamW
+from o1_assets.engine.training.processes import (
+    all_reduce_sum,
+    disable_data_parallel,
+    processes,
+    share,
+    shared_arguments,
+)
 from o1_assets.engine.training.trainer import KeepState
 from o1_assets.engine.training.tuning import pieces, trainer_arguments
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.model import RewardModel
-from o1_assets.reward.optimizer import MuonAdamW
-from o1_assets.reward.predict import stack
+from o1_assets.reward.read import stack
 from o1_assets.reward.tree import Row, collate
 
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
@@ -57,7 +63,7 @@ def fit(
             pool=pool,
             cut=pieces(own, config.tuning),
             model=model,
-            args=one_device(
+            args=disable_data_parallel(
                 TrainingArguments(
                     output_dir=str(scratch),
                     per_device_train_batch_size=own,
@@ -112,7 +118,7 @@ class SharingTrainer(Trainer):
         if processes() == 1:
             parts = [part for part in parts if plain.label_weight(part["labels"])]
         weights = [plain.label_weight(part["labels"]) for part in parts]
-        total = summed(sum(weights)) or 1.0
+        total = all_reduce_sum(sum(weights)) or 1.0
         if not in_threads:
             # Gradients are averaged over the processes, each of which weights its pieces by what all have labelled.
             return self._one_by_one(model, parts, [weight * processes() / total for weight in weights])

@@ -17,10 +17,8 @@ from transformers import PreTrainedModel
 
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.core.parallel import map_batches
-from o1_assets.engine.cache import BufferCache
-from o1_assets.engine.prefixes import KeyValuePool, PrefixTree, Slots, padded
-from o1_assets.reward.features import step_minimum
-from o1_assets.reward.predict import stack
+from o1_assets.engine.kv_cache import BufferCache, KeyValuePool, PrefixTree, Slots, padded
+from o1_assets.reward.read import stack, step_minimum
 from o1_assets.reward.score import Scorer
 from o1_assets.reward.tree import BATCH_TOKENS, StepSequence, Tokens, on_device_of, row_tokens
 

@@ -23,7 +23,7 @@ class PrefixScorer(Protocol):
 class StepScorer(PrefixScorer, Protocol):
     """One that a search can ask."""
 
-    def remembering(self) -> PrefixScorer:
+    def with_kv_cache(self) -> PrefixScorer:
         """One that reads no prefix twice, as long as it is kept."""
         ...
 

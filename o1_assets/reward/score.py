@@ -20,7 +20,7 @@ from o1_assets.core.flops import flops_score, non_embedding_parameters
 from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.dataset import step_sequence
-from o1_assets.reward.predict import place_features, predict
+from o1_assets.reward.read import place_features, predict
 from o1_assets.reward.tree import BATCH_TOKENS, Row, StepSequence, Tokens, pack, row_tokens
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Scorer:
         steps, outcomes = self._classes(prompts, completions, [self._index(3), self._index(2)])
         return steps, _outcomes(outcomes)
 
-    def remembering(self, values: bool = False) -> TreeScorer:
+    def with_kv_cache(self, values: bool = False) -> TreeScorer:
         """It with a memory, for a search; what that computes is counted here. values: the model of two classes is
         asked about unfinished solutions too."""
         from o1_assets.reward.incremental import TreeScorer

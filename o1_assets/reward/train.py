@@ -11,15 +11,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.artifact import Check, Cost, Finding, Looked, Outcome, Task
 from o1_assets.core.flops import flops_score, flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
-from o1_assets.reward.dataset import IGNORED, Example, held_out, orm_examples, prm_examples, round_folders
-from o1_assets.reward.judge import classification_figures
-from o1_assets.reward.predict import place_features
-from o1_assets.reward.sampler import draw_order
+from o1_assets.reward.dataset import (
+    IGNORED,
+    Example,
+    draw_order,
+    held_out,
+    orm_examples,
+    prm_examples,
+    round_folders,
+)
+from o1_assets.reward.read import place_features
 from o1_assets.reward.tree import Row
 
 if TYPE_CHECKING:
@@ -132,7 +138,7 @@ def _train(
 def _prepare(task: Task, config: RewardModelConfig, examples: list[Example]) -> tuple[Material, Cost]:
     """Rows and labels, and the pass of the generator over them if the feature is on."""
     from o1_assets.engine.checkpoint import load_causal_lm
-    from o1_assets.reward.predict import place_features
+    from o1_assets.reward.read import place_features
 
     trees = [example.row() for example in examples]
     material = Material(examples, [row for row, _ in trees], [labels for _, labels in trees], None)
@@ -149,7 +155,7 @@ def _judge(
     model: RewardModel, material: Material, judged: Sequence[int], classes: tuple[str, ...], batch_tokens: int
 ) -> dict[str, float | int | None]:
     """Figures on the labelled tokens of the held-out examples."""
-    from o1_assets.reward.predict import predict
+    from o1_assets.reward.read import predict
 
     features = [material.features[i] for i in judged] if material.features else None
     (found,) = predict([model], [material.rows[i] for i in judged], features, batch_tokens)
@@ -253,3 +259,62 @@ def reading(model: PreTrainedModel, tokens: int) -> Cost:
     """What it costs to score so many tokens."""
     size = non_embedding_parameters(model)
     return Cost(flops_score(size, tokens), tokens_scored=tokens)
+
+
+# How good a reward model is on labels it was not trained on.
+
+
+def classification_figures(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: tuple[str, ...]
+) -> dict[str, float | int | None]:
+    """probabilities (m, classes), labels (m,): accuracy, recall of each class, their mean, AUC and loss.
+
+    auc: how often a label that is not of class 0 (negative, wrong) is given a smaller P(class 0) than one
+    that is, ties half. None for what cannot be said without labels of a class.
+    """
+    figures: dict[str, float | int | None] = {"held_out_labels": len(labels)}
+    guesses = probabilities.argmax(-1) if len(labels) else labels
+    hits = guesses == labels
+    figures["held_out_accuracy"] = float(hits.mean()) if len(labels) else None
+    recalls = {name: float(hits[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
+    figures["held_out_balanced_accuracy"] = float(np.mean(list(recalls.values()))) if recalls else None
+    for name in classes:
+        figures[f"held_out_recall_{name}"] = recalls.get(name)
+    figures["held_out_auc"] = area_under_curve(1 - probabilities[:, 0], labels > 0) if len(labels) else None
+    if len(labels):
+        chosen = probabilities[np.arange(len(labels)), labels]
+        figures["held_out_loss"] = float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    else:
+        figures["held_out_loss"] = None
+    return figures
+
+
+def area_under_curve(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:
+    """P(score of a right one > score of a wrong one), ties half; None without one of each."""
+    ours, others = scores[right], np.sort(scores[~right])
+    if not len(ours) or not len(others):
+        return None
+    below = np.searchsorted(others, ours, "left") + np.searchsorted(others, ours, "right")
+    return float(below.mean() / (2 * len(others)))
+
+
+CHANCE = 0.5
+
+
+def _better_than_chance(looked: Looked) -> Finding:
+    area = looked.figures.get("held_out_auc")
+    if not isinstance(area, float):
+        return Finding(False, "no held-out labels of both kinds to judge it by")
+    return Finding(
+        area > CHANCE, f"area under the ROC curve {area:.3f} on held-out labels", {"held_out_auc": area}
+    )
+
+
+PRM_CHECKS = (
+    Check(
+        "better_than_chance",
+        "On held-out labels, a step that is not negative scores higher than a negative one more often than not.",
+        _better_than_chance,
+        serious=False,
+    ),
+)

@@ -17,8 +17,7 @@ from o1_assets.labels.label_batches import batches_version, label_batches
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.policy.train import make_policy
-from o1_assets.reward import checks as reward_checks
-from o1_assets.reward.train import make_orm, make_prm
+from o1_assets.reward.train import PRM_CHECKS, make_orm, make_prm
 from o1_assets.rounds.selection import make_selection
 from o1_assets.rounds.solutions import make_solutions
 from o1_assets.search.q_value.train import make_q_value
@@ -138,7 +137,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             },
             f"PRM v{k}: predicts negative, neutral or positive at each step's end.",
             MODEL,
-            checks=reward_checks.PRM,
+            checks=PRM_CHECKS,
             **training,
         ),
         artifact(

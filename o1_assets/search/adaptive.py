@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.search.beam import StepBeam
-from o1_assets.search.choice import best, weighted_majority
 from o1_assets.search.interface import Budget, Plan, Rollout, Strategy
 from o1_assets.search.tree import End, Node, Tree
-from o1_assets.search.vote import Chains
+from o1_assets.search.vote import Chains, best, weighted_majority
 
 MORE = Chains("best", samples=4)
 
@@ -52,7 +51,7 @@ class Adaptive:
         share = sum(end.node.score for end in ends if end.node.answer == answer.answer) / total
         return share * answer.score
 
-    def remembers(self, budget: Budget) -> int:
+    def cache_tokens(self, budget: Budget) -> int:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:

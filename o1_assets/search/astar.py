@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.choice import weighted_majority
 from o1_assets.search.interface import Budget, Expand, Plan
 from o1_assets.search.tree import End, Node, Tree
+from o1_assets.search.vote import weighted_majority
 
 TINY = 1e-9
 
@@ -62,7 +62,7 @@ class AStar:
         h = 0.0 if node.q is None else math.log(max(node.q, TINY))
         return math.log(max(node.score, TINY)) + self.weight * h
 
-    def remembers(self, budget: Budget) -> int:
+    def cache_tokens(self, budget: Budget) -> int:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:

@@ -1,4 +1,4 @@
-"""Chain of thought (Wei et al., arXiv:2201.11903), extended at will by doubting it (s1, arXiv:2501.19393)."""
+"""The strategies that write one solution: the answer at once, or one chain of thought, extended at will."""
 
 from __future__ import annotations
 
@@ -11,28 +11,51 @@ from o1_assets.search.tree import End, Node, Tree
 
 
 @dataclass(frozen=True)
+class Direct:
+    """The answer at once, without any thought. It plans nothing: `search` asks for the answer where a strategy has
+    none."""
+
+    reads: Literal["nothing"] = "nothing"
+
+    def plan(self, tree: Tree, budget: Budget) -> Plan:
+        yield from ()
+
+    def cache_tokens(self, budget: Budget) -> int:
+        return 0
+
+    def choose(self, ends: Sequence[End]) -> Node | None:
+        """The answer that was asked for; None before that."""
+        return next((end.node for end in ends if end.node.answer is not None), None)
+
+
+@dataclass(frozen=True)
 class Chain:
-    """One solution. extend: a word that is put in the place of the answer as long as there are tokens left, after
-    which the policy goes on thinking; without one the first answer stands. times: how often at most."""
+    """One chain of thought (Wei et al., arXiv:2201.11903).
+
+    extend: a word such as "wait" that takes the place of the answer as long as there are tokens left, after which
+    the policy goes on thinking (budget forcing: s1, arXiv:2501.19393); empty: the first answer stands.
+    times: how often it is extended at most; None: until the budget is spent.
+    """
 
     extend: str = ""
     times: int | None = None
     reads: Literal["nothing"] = "nothing"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        [[end]] = yield [Rollout(tree.root, 1, scored=False)]
-        extended = 0
-        while self.extend and extended != self.times and end.ended and end.depth < budget.steps:
+        [[last]] = yield [Rollout(tree.root, 1, scored=False)]
+        extensions = 0
+        while self.extend and extensions != self.times and last.ended and last.depth < budget.steps:
             if budget.spent(tree):
                 return
-            thought = end.parent if end.answer is not None and end.parent is not None else end
+            # The step that holds the answer is taken back: thinking goes on from the one before it.
+            thought = last.parent if last.answer is not None and last.parent is not None else last
             [doubts] = yield [Expand(thought, 1, start=self.extend)]
             if not doubts:
                 return
-            [[end]] = yield [Rollout(doubts[0], 1, scored=False)]
-            extended += 1
+            [[last]] = yield [Rollout(doubts[0], 1, scored=False)]
+            extensions += 1
 
-    def remembers(self, budget: Budget) -> int:
+    def cache_tokens(self, budget: Budget) -> int:
         return 0
 
     def choose(self, ends: Sequence[End]) -> Node | None:

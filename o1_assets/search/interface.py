@@ -80,7 +80,7 @@ class Strategy(Protocol):
         """Which model looks at steps: none, the PRM, or the PRM and the Q-value model."""
         ...
 
-    def remembers(self, budget: Budget) -> int:
+    def cache_tokens(self, budget: Budget) -> int:
         """Tokens a problem that the models should remember, because it comes back to them; 0 if it never does."""
         ...
 

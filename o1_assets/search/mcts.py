@@ -49,7 +49,7 @@ class PuctSearch:
         if not tree.ends:
             yield from self._walk(tree, tree.deepest(), self.branch, budget)
 
-    def remembers(self, budget: Budget) -> int:
+    def cache_tokens(self, budget: Budget) -> int:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:

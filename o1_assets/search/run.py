@@ -13,9 +13,9 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import step_ends
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import PrefixScorer, StepScorer, Tokens
-from o1_assets.search.choice import best
 from o1_assets.search.interface import Budget, Expand, Found, Request, Rollout, Strategy
 from o1_assets.search.tree import Node, Tree
+from o1_assets.search.vote import best
 
 REMEMBERED_TOKENS = 100_000
 """Problems are searched together as long as their trees, which the models remember, are no larger than this: some
@@ -34,7 +34,7 @@ class ValueScorer(PrefixScorer, Protocol):
 class ValueModels(Protocol):
     """Both, as `reward.score.Scorer` loads them."""
 
-    def remembering(self, values: bool = False) -> ValueScorer: ...
+    def with_kv_cache(self, values: bool = False) -> ValueScorer: ...
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ def search(
     """
     if strategy.reads != "nothing" and getattr(thinker, strategy.reads) is None:
         raise ValueError(f"{type(strategy).__name__} reads a model that was not given: {strategy.reads}")
-    remembered = strategy.remembers(budget)
+    remembered = strategy.cache_tokens(budget)
     together = max(1, REMEMBERED_TOKENS // remembered) if remembered else len(prompts)
     found: list[Found] = []
     for start in range(0, len(prompts), max(1, together)):
         part = slice(start, start + together)
-        with thinker.policy.remember() if remembered else nullcontext():
+        with thinker.policy.prefix_cache() if remembered else nullcontext():
             found += _Search(strategy, thinker, budget).run(prompts[part], seeds[part])
     return found
 
@@ -85,11 +85,11 @@ class _Search:
         encode = self.thinker.policy.tokenizer.encode
         if self.strategy.reads == "q":
             assert self.thinker.q is not None
-            self.prm = self.q = self.thinker.q.remembering(values=True)
+            self.prm = self.q = self.thinker.q.with_kv_cache(values=True)
         elif self.strategy.reads == "prm":
             assert self.thinker.prm is not None
-            remembers = self.strategy.remembers(self.budget)
-            self.prm = self.thinker.prm.remembering() if remembers else self.thinker.prm
+            remembers = self.strategy.cache_tokens(self.budget)
+            self.prm = self.thinker.prm.with_kv_cache() if remembers else self.thinker.prm
         trees = [
             Tree(prompt, encode(prompt, add_special_tokens=False), seed)
             for prompt, seed in zip(prompts, seeds, strict=True)

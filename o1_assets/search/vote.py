@@ -1,4 +1,4 @@
-"""Many chains of thought, and a vote: self-consistency, best of N, reward-weighted majority."""
+"""Many chains of thought, and which of their solutions is the answer: majority, best of N, weighted majority."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.choice import best, majority, weighted_majority
 from o1_assets.search.interface import Budget, Plan, Rollout
 from o1_assets.search.tree import End, Node, Tree
-
-CHOICES = {"majority": majority, "best": best, "weighted": weighted_majority}
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,49 @@ class Chains:
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         drawn = 0
         while not budget.spent(tree) and drawn != self.samples:
-            wanted = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
-            yield [Rollout(tree.root, wanted, scored=self.choice != "majority")]
-            drawn += wanted
+            count = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
+            yield [Rollout(tree.root, count, scored=self.choice != "majority")]
+            drawn += count
 
-    def remembers(self, budget: Budget) -> int:
+    def cache_tokens(self, budget: Budget) -> int:
         return 0
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return CHOICES[self.choice](ends)
+
+
+def best(ends: Sequence[End]) -> Node | None:
+    """The solution with the highest score; among equals the first. One with an answer beats one without."""
+    return max(
+        (end.node for end in ends),
+        # An answer that the policy had to be asked for (forced) loses to one that it gave by itself.
+        key=lambda n: (n.answer is not None, not n.forced, n.score, -n.index),
+        default=None,
+    )
+
+
+def majority(ends: Sequence[End]) -> Node | None:
+    """Self-consistency (Wang et al., arXiv:2203.11171): the answer given most often, in its first solution."""
+    return _vote(ends, weighted=False)
+
+
+def weighted_majority(ends: Sequence[End]) -> Node | None:
+    """The answer whose solutions' scores have the largest sum (Li et al., arXiv:2206.02336), in its best solution."""
+    return _vote(ends, weighted=True)
+
+
+def _vote(ends: Sequence[End], weighted: bool) -> Node | None:
+    votes: dict[str, float] = {}
+    for end in ends:
+        if end.node.answer is not None:
+            votes[end.node.answer] = votes.get(end.node.answer, 0.0) + (end.node.score if weighted else 1.0)
+    if not votes:
+        return None
+    most = max(votes.values())
+    # Among equals the answer that came first: a dictionary keeps its order.
+    answer = next(answer for answer, vote in votes.items() if vote == most)
+    chosen = [end for end in ends if end.node.answer == answer]
+    return best(chosen) if weighted else chosen[0].node
+
+
+CHOICES = {"majority": majority, "best": best, "weighted": weighted_majority}

@@ -9,8 +9,7 @@ import torch
 
 from o1_assets.core.engine import Engine
 from o1_assets.core.settings import Settings
-from o1_assets.engine.available import EngineMissing, require_engine
-from o1_assets.engine.open import open_engine
+from o1_assets.engine.open import EngineMissing, open_engine, require_engine
 from tests.engine.checkpoints import (
     TRAINED,
     Checkpoint,

@@ -12,7 +12,7 @@ import torch
 
 from o1_assets.core.engine import Engine, Sample, SamplingParams
 from o1_assets.core.flops import non_embedding_parameters
-from o1_assets.engine.available import ENGINES
+from o1_assets.engine.open import ENGINES
 from o1_assets.engine.steps import ends_step
 from tests.engine.checkpoints import Checkpoint
 from tests.engine.statistics import ALARM, fit_p
@@ -181,7 +181,7 @@ def test_what_was_read_once_is_not_read_again(engine: Engine, prompts: list[list
     assert len(prefix) == 100
     longer = [[*prefix, *prompt] for prompt in prompts[:4]]
     plain = engine.sample(longer, params, range(4))
-    with engine.remember():
+    with engine.prefix_cache():
         engine.sample([prefix], params, [0])
         with tokens_read(engine) as read:
             again = engine.sample(longer, params, range(4))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from o1_assets.engine.cache import BufferCache
+from o1_assets.engine.kv_cache import BufferCache
 from o1_assets.engine.llama_step import LlamaStep
 from tests.engine.models import engine
 

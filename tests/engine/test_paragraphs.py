@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from o1_assets.core.engine import SamplingParams
 from o1_assets.engine.steps import SETTING, close_last, ends_step, separator, split_steps, step_ends
 from o1_assets.engine.transformers_engine import TransformersEngine
-from o1_assets.engine.vllm_steps import StepEnds
+from o1_assets.engine.vllm_engine import StepEnds
 from tests.engine.models import PROMPTS, TOKENIZER, model
 
 

@@ -170,7 +170,7 @@ def test_with_a_memory_a_tree_is_sampled_as_without(kind: str) -> None:
     plain, remembering = engine(kind), engine(kind)
     params = SamplingParams(12, stop_at_step=True)
     prompts = [list(p) for p in PROMPTS for _ in range(3)]
-    with remembering.remember():
+    with remembering.prefix_cache():
         for level in range(3):
             seeds = [1000 * level + i for i in range(len(prompts))]
             expected = plain.sample(prompts, params, seeds)
@@ -194,7 +194,7 @@ def test_with_a_memory_only_what_is_new_is_read(kind: str, monkeypatch: pytest.M
 
     params = SamplingParams(8, stop_at_step=True)
     prompt = list(PROMPTS[2])
-    with sampler.remember():
+    with sampler.prefix_cache():
         [first] = sampler.sample([prompt], params, [0])
         columns = read()
         assert columns[0] == len(prompt) - 1 and set(columns[1:]) == {1}

@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from o1_assets.core.artifact import Artifact, Outcome, Task
-from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.engine.training.state import set_random_state
+from o1_assets.engine.training.checkpoint import Checkpoints, set_random_state
 from o1_assets.store.objects import scratch_name
 from o1_assets.store.scratch import tidy
 from o1_assets.store.store import ArtifactStore

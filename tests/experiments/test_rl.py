@@ -104,7 +104,7 @@ def test_what_is_watched_is_of_the_sampled_solutions_alone() -> None:
     ids = [[*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id] for text in texts]
     ids[0] = ids[0][:-1]  # cut off: no final answer
     prompts = [[1, 2]] * 4 + [[1, 3]] * 4
-    watched.remembering().step_probabilities([[1, 3]], [ids[0]])
+    watched.with_kv_cache().step_probabilities([[1, 3]], [ids[0]])
     steps, outcomes = watched.score_both(prompts, [*ids, *ids])
     (point,) = watched.points
     # Four of the first problem, of which the last is right; three of the second, none of them whole and right.

@@ -10,7 +10,7 @@ import pytest
 from o1_assets.core.artifact import Check, Finding, Looked
 from o1_assets.labels import checks as labels
 from o1_assets.problems import checks as problems
-from o1_assets.reward import checks as reward
+from o1_assets.reward.train import PRM_CHECKS
 
 Row = tuple[str, int, int, int | None]
 
@@ -88,5 +88,5 @@ def test_a_test_problem_in_train_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("area", "passed"), [(0.8, True), (0.5, False), (0.2, False), (None, False)])
 def test_a_reward_model_that_knows_nothing_is_found(tmp_path: Path, area: float | None, passed: bool) -> None:
-    check = named(reward.PRM, "better_than_chance")
+    check = named(PRM_CHECKS, "better_than_chance")
     assert check.look(Looked(tmp_path, {"held_out_auc": area})).passed == passed

@@ -24,7 +24,7 @@ from transformers import Trainer
 
 from o1_assets.core.artifact import Task
 from o1_assets.engine.training.config import TuningConfig
-from o1_assets.engine.training.processes import gathered, processes, rank
+from o1_assets.engine.training.processes import all_gather_object, processes, rank
 from o1_assets.generator.config import SftConfig
 from o1_assets.generator.sft import make_generator
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
@@ -72,7 +72,7 @@ def run(folder: Path) -> None:
         uneven = [{**row, "text": row["text"] + "\n" + "1" * 4 * i} for i, row in enumerate(rows[:43])]
         pl.DataFrame(uneven).write_parquet(uneven_set / "sft_set.parquet")
         make_labels(40).write_parquet(labels / "labels.parquet")
-    gathered("process 0 has written them")
+    all_gather_object("process 0 has written them")
 
     inputs = {"base": base, "sft_set": sft_set}
     found["sft"] = _trained(folder / "sft", lambda task: make_generator(task, SFT), inputs)
@@ -116,7 +116,7 @@ def _watched() -> Iterator[list[list[Any]]]:
         batches, count = draw(self, *arguments)
         for batch in batches:
             own = [row["prompt"] for row in batch] if isinstance(batch, list) else _rows(batch["input_ids"])
-            seen.append([row for part in gathered(own) for row in part])
+            seen.append([row for part in all_gather_object(own) for row in part])
         return batches, count
 
     Trainer.get_batch_samples = noting

@@ -72,7 +72,7 @@ class ExactRewards:
             scored.append(np.array([[1 - r, 0, r] for r in rights]).reshape(-1, 3))
         return scored
 
-    def remembering(self) -> ExactRewards:
+    def with_kv_cache(self) -> ExactRewards:
         return self
 
     def outcome_probabilities(

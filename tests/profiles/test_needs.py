@@ -78,10 +78,10 @@ def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
 ) -> None:
     import torch
 
-    from o1_assets.engine import available
+    from o1_assets.engine import open as engine_open
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(available, "find_spec", lambda name: None)
+    monkeypatch.setattr(engine_open, "find_spec", lambda name: None)
     monkeypatch.setattr(needs, "find_spec", lambda name: object())
     found = [
         missing("qwen", f"executor={name}", tmp_path, {"r00/policy"}) for name in ("local-gpu", executor)

@@ -4,7 +4,7 @@ import torch
 
 from o1_assets.reward.dataset import prm_examples
 from o1_assets.reward.model import ProbabilityFeature
-from o1_assets.reward.predict import place_features
+from o1_assets.reward.read import place_features
 from o1_assets.reward.tree import collate
 from tests.reward.conftest import make_labels
 

@@ -1,6 +1,6 @@
 import pytest
 
-from o1_assets.reward.sampler import draw_order
+from o1_assets.reward.dataset import draw_order
 
 
 def test_the_newest_round_has_its_share_and_old_rounds_the_rest():

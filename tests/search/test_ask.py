@@ -14,9 +14,8 @@ from o1_assets.cli.main import app
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import environment
-from o1_assets.search.effort import EFFORTS, strategy_for
 from o1_assets.search.interface import Budget
-from o1_assets.search.strategies import STRATEGIES
+from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
 from o1_assets.store.manifest import Manifest, ManifestCost
 from o1_assets.store.store import ArtifactStore
 from tests.search.wide import think

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from o1_assets.search.beam import StepBeam
-from o1_assets.search.page import inert_json, render
+from o1_assets.search.show import inert_json, render
 from o1_assets.search.trace import Trace
 from tests.search.wide import large, think
 

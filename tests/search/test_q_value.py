@@ -38,7 +38,7 @@ class Chances(PathScorer):
         super().__init__(solution, right, wrong=0.5)
         self.q = q
 
-    def remembering(self, values: bool = False) -> Chances:
+    def with_kv_cache(self, values: bool = False) -> Chances:
         return self
 
     def outcome_probabilities(

@@ -9,15 +9,13 @@ import pytest
 
 from o1_assets.search.adaptive import Adaptive
 from o1_assets.search.astar import AStar
-from o1_assets.search.chain import Chain
-from o1_assets.search.choice import best, majority, weighted_majority
-from o1_assets.search.direct import Direct
-from o1_assets.search.dvts import DiverseTrees
+from o1_assets.search.beam import DiverseTrees
+from o1_assets.search.chain import Chain, Direct
 from o1_assets.search.interface import Budget, Found, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.run import Thinker, search
 from o1_assets.search.tree import End, Tree
-from o1_assets.search.vote import Chains
+from o1_assets.search.vote import Chains, best, majority, weighted_majority
 from tests.search.test_search import RIGHT, TABLE, answer_of
 from tests.search.toy import PathScorer, TablePolicy
 
@@ -35,7 +33,7 @@ FORCED = {
 class Judge(PathScorer):
     """The PRM of the toy world, and a Q-value model that sees what the PRM does not: "good" leads further."""
 
-    def remembering(self, values: bool = False) -> Judge:
+    def with_kv_cache(self, values: bool = False) -> Judge:
         return self
 
     def outcome_probabilities(

@@ -64,7 +64,7 @@ class TablePolicy:
             if params.stop_at_step or not step:
                 return Sample(ids, logprobs, True)
 
-    def remember(self) -> AbstractContextManager[None]:
+    def prefix_cache(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def close(self) -> None: ...
@@ -87,5 +87,5 @@ class PathScorer:
             scored.append(np.array([[1 - r, 0.0, r] for r in rights]).reshape(-1, 3))
         return scored
 
-    def remembering(self) -> PathScorer:
+    def with_kv_cache(self) -> PathScorer:
         return self

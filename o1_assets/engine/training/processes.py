@@ -42,7 +42,7 @@ def share(total: int, what: str) -> int:
     return total // processes()
 
 
-def gathered(value: T) -> list[T]:
+def all_gather_object(value: T) -> list[T]:
     """The value of every process, in their order; every process gets them all. It has to be picklable."""
     import torch.distributed as dist
 
@@ -53,9 +53,9 @@ def gathered(value: T) -> list[T]:
     return found
 
 
-def summed(value: float) -> float:
+def all_reduce_sum(value: float) -> float:
     """The sum over all processes, the same on each."""
-    return sum(gathered(value))
+    return sum(all_gather_object(value))
 
 
 def shared_arguments(split: bool = False) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def shared_arguments(split: bool = False) -> dict[str, Any]:
     return {"ddp_find_unused_parameters": False, **(handed_out if split else {})}
 
 
-def one_device(arguments: A) -> A:
+def disable_data_parallel(arguments: A) -> A:
     """Keeps a Trainer from spreading each batch over all GPUs that it sees (nn.DataParallel), which would make another
     batch of it: several GPUs are several processes here."""
     alone: Any = arguments
@@ -79,5 +79,5 @@ def one_device(arguments: A) -> A:
     return arguments
 
 
-def flat(parts: Sequence[Sequence[T]]) -> list[T]:
+def flatten(parts: Sequence[Sequence[T]]) -> list[T]:
     return [item for part in parts for item in part]

@@ -15,8 +15,7 @@ from typing import Any
 from safetensors.torch import save_file
 from transformers import TrainerCallback
 
-from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.engine.training.state import set_random_state
+from o1_assets.engine.training.checkpoint import Checkpoints, set_random_state
 
 
 class KeepState(TrainerCallback):

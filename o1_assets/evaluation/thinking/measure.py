@@ -9,7 +9,7 @@ from o1_assets.core.artifact import Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.thinking.points import Point, sampled_points, single_point, tree_points
 from o1_assets.evaluation.thinking.solver import Reads, Solver
-from o1_assets.search.direct import Direct
+from o1_assets.search.chain import Direct
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.strategies import STRATEGIES

@@ -32,9 +32,8 @@ from o1_assets.experiments.active_learning.config import (
 from o1_assets.labels.annotators.arithmetic_checker import expression_of, first_error, rate_steps
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.dataset import Example, prm_examples, step_sequence
-from o1_assets.reward.judge import area_under_curve
 from o1_assets.reward.score import Packed
-from o1_assets.reward.train import material, reading, together, train_prm
+from o1_assets.reward.train import area_under_curve, material, reading, together, train_prm
 from o1_assets.rounds.choose import choose_convincing
 
 if TYPE_CHECKING:

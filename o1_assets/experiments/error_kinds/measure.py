@@ -28,8 +28,8 @@ from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.labels.annotators.arithmetic_trace import start, take_step
 from o1_assets.problems.expression import OPERATION, Expression
 from o1_assets.reward.aggregate import right_probabilities
-from o1_assets.reward.judge import area_under_curve
 from o1_assets.reward.score import load_many, read_all
+from o1_assets.reward.train import area_under_curve
 
 # Which kind of error a solution's first wrong step is: a misconception by name, a slip, or what else is wrong.
 

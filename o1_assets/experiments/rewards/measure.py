@@ -69,9 +69,9 @@ class Watched:
         self._searched.clear()
         return [self._rated(p) for p in steps], outcomes
 
-    def remembering(self) -> PrefixScorer:
+    def with_kv_cache(self) -> PrefixScorer:
         """For a search; the problems that it is asked about are remembered for this update."""
-        return Noting(self.models.remembering(), self._searched)
+        return Noting(self.models.with_kv_cache(), self._searched)
 
     def _rated(self, probabilities: Floats) -> Floats:
         """What the training is told: the ratings themselves as long as no guard is off."""

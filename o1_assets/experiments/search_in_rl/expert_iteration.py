@@ -213,13 +213,13 @@ def fine_tune(
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    from o1_assets.engine.training.processes import one_device
+    from o1_assets.engine.training.processes import disable_data_parallel
 
     at_once, parts = _batch(rows, updates, config.tuning)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
             model=model,
-            args=one_device(
+            args=disable_data_parallel(
                 SFTConfig(
                     output_dir=str(Path(scratch)),
                     max_steps=updates,

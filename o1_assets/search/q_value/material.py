@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from o1_assets.core.artifact import Cost
 from o1_assets.core.flops import flops_score, non_embedding_parameters
 from o1_assets.reward.tree import Row, StepSequence, pack
-from o1_assets.search.q_value.collect import Solved
 from o1_assets.search.q_value.config import QValueConfig
+from o1_assets.search.q_value.solved import Solved
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -49,7 +49,7 @@ def material_of(
     config: QValueConfig,
 ) -> tuple[Material, Cost]:
     """All trees as packed rows, and the generator's pass over them if the model reads it."""
-    from o1_assets.reward.predict import place_features
+    from o1_assets.reward.read import place_features
 
     rows: list[Row] = []
     paths: list[list[StepSequence]] = []
@@ -95,7 +95,7 @@ def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[lis
 
 def values_of(model: RewardModel, material: Material, config: QValueConfig) -> list[dict[int, float]]:
     """For each tree node index -> Q."""
-    from o1_assets.reward.predict import predict
+    from o1_assets.reward.read import predict
 
     (found,) = predict([model], material.rows, material.features, config.score_tokens)
     return [

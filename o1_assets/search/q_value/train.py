@@ -12,11 +12,10 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate, flops_score, flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.reward.dataset import held_out
-from o1_assets.search.q_value.collect import Solved, collect
+from o1_assets.search.q_value.calibration import calibrate, evaluate
 from o1_assets.search.q_value.config import QValueConfig
-from o1_assets.search.q_value.judge import calibrate, judge
 from o1_assets.search.q_value.material import Material, material_of, values_of
-from o1_assets.search.q_value.targets import bootstrapped, returns
+from o1_assets.search.q_value.solved import Solved, bootstrapped, collect, returns
 from o1_assets.search.run import Thinker
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
             "steps": sum(len(places) for places in material.where),
             "loss_first": history[0][1],
             "loss_last": history[-1][1],
-            **judge(scaling, values, solved, parts["judge"], config, task),
+            **evaluate(scaling, values, solved, parts["judge"], config, task),
         },
         cost=cost,
         rows=len(solved),

@@ -42,7 +42,7 @@ class Whim:
             for p, c in zip(prompts, completions, strict=True)
         ]
 
-    def remembering(self) -> Whim:
+    def with_kv_cache(self) -> Whim:
         return self
 
 

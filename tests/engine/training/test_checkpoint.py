@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from o1_assets.engine.training import checkpoint
-from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.engine.training.state import pack, set_random_state, unpack
+from o1_assets.engine.training.checkpoint import Checkpoints, pack, set_random_state, unpack
 
 
 def optimizer_after(updates: int) -> torch.optim.Optimizer:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from o1_assets.engine.training.processes import one_device
-from o1_assets.engine.training.state import random_state, set_random_state
+from o1_assets.engine.training.checkpoint import random_state, set_random_state
+from o1_assets.engine.training.processes import disable_data_parallel
 
 
 @pytest.mark.parametrize(("seen", "used"), [(0, 0), (1, 1), (8, 1)])
@@ -20,13 +20,13 @@ def test_a_batch_goes_to_one_gpu_however_many_are_seen(seen: int, used: int) -> 
             self._n_gpu = seen  # as transformers counts them when it is first asked
             return "cuda:0"
 
-    assert one_device(Arguments())._n_gpu == used  # type: ignore[type-var]
+    assert disable_data_parallel(Arguments())._n_gpu == used  # type: ignore[type-var]
 
 
 def test_what_one_device_sets_is_what_transformers_multiplies_a_batch_by(tmp_path: Any) -> None:
     from transformers import TrainingArguments
 
-    arguments = one_device(TrainingArguments(output_dir=str(tmp_path), use_cpu=True))
+    arguments = disable_data_parallel(TrainingArguments(output_dir=str(tmp_path), use_cpu=True))
     arguments._n_gpu = 4
     assert arguments.n_gpu == 4 and arguments.train_batch_size == 4 * arguments.per_device_train_batch_size
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from o1_assets.search.q_value.collect import Solved
-from o1_assets.search.q_value.targets import Return, bootstrapped, returns
-from o1_assets.search.q_value.temperature import brier_score, calibration, calibration_error
+from o1_assets.search.q_value.calibration import brier_score, calibration, calibration_error
+from o1_assets.search.q_value.solved import Return, Solved, bootstrapped, returns
 from o1_assets.search.tree import Node, Tree
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from o1_assets.search.q_value.temperature import Scaling, calibration, calibration_error, fit_scaling, scale
+from o1_assets.search.q_value.calibration import Scaling, calibration, calibration_error, fit_scaling, scale
 
 
 def overconfident(seed: int, steps: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

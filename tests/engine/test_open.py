@@ -13,8 +13,8 @@ import dagster as dg
 import pytest
 
 from o1_assets.core.settings import PROJECT
-from o1_assets.engine import available
-from o1_assets.engine.available import EngineMissing, require_engine
+from o1_assets.engine import open as engine_open
+from o1_assets.engine.open import EngineMissing, require_engine
 from resources.engine import EngineResource
 
 
@@ -27,12 +27,12 @@ def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
         except KeyError:
             raise metadata.PackageNotFoundError(name) from None
 
-    monkeypatch.setattr(available, "find_spec", lambda name: object() if versions else None)
-    monkeypatch.setattr(available.metadata, "version", version)
+    monkeypatch.setattr(engine_open, "find_spec", lambda name: object() if versions else None)
+    monkeypatch.setattr(engine_open.metadata, "version", version)
 
 
 def devices(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
-    monkeypatch.setattr(available, "_GPUS", tuple(map(str, paths)))
+    monkeypatch.setattr(engine_open, "_GPUS", tuple(map(str, paths)))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 

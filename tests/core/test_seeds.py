@@ -1,6 +1,6 @@
 import numpy as np
 
-from o1_assets.engine.uniforms import uniforms
+from o1_assets.core.seeds import uniforms
 
 MASK = 2**64 - 1
 
