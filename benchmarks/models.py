@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from o1_assets.core.prompt_format import PromptFormat
     from o1_assets.reward.score import Scorer
     from o1_assets.search.run import Thinker
 
@@ -29,8 +30,7 @@ class Finished:
     folders: dict[str, Path]
     problems: list[dict[str, Any]]
     prompts: list[str]
-    answer_prefix: str
-    solution_tokens: int
+    prompt: PromptFormat
     step_tokens: int
 
     def scorer(self) -> Scorer:
@@ -41,14 +41,13 @@ class Finished:
 
     def thinker(self, scorer: Scorer | None = None) -> Thinker:
         from o1_assets.engine.open import open_engine
-        from o1_assets.problems.answers import extract_answer
         from o1_assets.search.run import Thinker
 
         return Thinker(
             open_engine(self.folders[POLICY]),
             prm=scorer or self.scorer(),
-            answer_of=lambda step: extract_answer(step, self.answer_prefix),
-            answer_start=self.answer_prefix + " ",
+            answer_of=self.prompt.answer,
+            answer_start=self.prompt.answer_start,
         )
 
 
@@ -67,7 +66,6 @@ def finished(problems: int) -> Iterator[Finished]:
     from o1_assets.store.store import ArtifactStore
 
     settings, profile = Settings.load("nano"), load_profile("nano")
-    config = profile.thinking
     if not settings.home.is_dir():
         raise SystemExit(MISSING.format(settings.home, "run"))
     prepare_compute(profile.threads)
@@ -81,5 +79,5 @@ def finished(problems: int) -> Iterator[Finished]:
             folders[key] = store.verified(head.digest)
         table = held_out(pl.read_parquet(folders["problems/test"] / "problems.parquet"), problems)
         rows = table.to_dicts()
-        prompts = [config.prompt_template.format(question=row["question"]) for row in rows]
-        yield Finished(folders, rows, prompts, config.answer_prefix, config.max_tokens, config.step_tokens)
+        prompts = [profile.prompt.render(row["question"]) for row in rows]
+        yield Finished(folders, rows, prompts, profile.prompt, profile.thinking.step_tokens)

@@ -17,7 +17,7 @@ def contender(given: Finished, strategy: Strategy, tokens: int = UNLIMITED) -> C
     from o1_assets.search.run import search
 
     thinker = given.thinker()
-    budget = Budget(tokens, STEPS, given.step_tokens, given.solution_tokens)
+    budget = Budget(tokens, STEPS, given.step_tokens, given.prompt.max_tokens)
 
     def solve(repetition: int) -> Solved:
         seeds = [derive_seed(repetition, row["problem_id"]) for row in given.problems]

@@ -35,7 +35,7 @@ def compare() -> Mapping[str, Figure]:
     with finished(PROBLEMS) as given:
         scorer = given.scorer()
         thinker = given.thinker(scorer)
-        budget = Budget(TOKENS, STEPS, given.step_tokens, given.solution_tokens)
+        budget = Budget(TOKENS, STEPS, given.step_tokens, given.prompt.max_tokens)
         for name in ("beam", "dvts", "mcts"):
             strategy = STRATEGIES[name].make(budget)
             for seed in range(SEEDS):

@@ -66,10 +66,9 @@ def race(
 
 def right(given: Finished, solutions: Sequence[str]) -> float:
     """Share of the problems that are solved."""
-    from o1_assets.problems.answers import extract_answer
     from o1_assets.problems.grading import grade
 
-    answers = [extract_answer(solution, given.answer_prefix) for solution in solutions]
+    answers = [given.prompt.answer(solution) for solution in solutions]
     verdicts = [
         a is not None and grade(p["grader"], a, p) for a, p in zip(answers, given.problems, strict=True)
     ]

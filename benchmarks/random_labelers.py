@@ -174,8 +174,8 @@ def make_round_labels(
 
 def step_f1_of(home: Home, scratch: Path, seed: int) -> float:
     """Trains the profile's first PRM on scratch/labels and judges it on GPT*'s solutions of held-out problems."""
-    from o1_assets.engine.solutions import SCHEMA
     from o1_assets.evaluation.steps import rated_steps, step_figures
+    from o1_assets.problems.solutions import SCHEMA
     from o1_assets.profiles.nano import NANO
     from o1_assets.reward.aggregate import right_probabilities
     from o1_assets.reward.score import load_scorer
@@ -193,7 +193,7 @@ def step_f1_of(home: Home, scratch: Path, seed: int) -> float:
     problems = pl.read_parquet(home.test / "problems.parquet")
     questions = dict(problems.select("problem_id", "question").iter_rows())
     scorer = load_scorer(task.out, home.generator)
-    prompts = [NANO.first_prm.prompt_template.format(question=questions[p]) for p in solutions["problem_id"]]
+    prompts = [NANO.prompt.render(questions[p]) for p in solutions["problem_id"]]
     found = scorer.step_probabilities(
         scorer.tokenizer(prompts)["input_ids"], solutions["token_ids"].to_list()
     )

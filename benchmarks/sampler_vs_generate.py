@@ -32,7 +32,7 @@ def compare() -> Mapping[str, Figure]:
         engine = TransformersEngine.open(given.folders[POLICY])
         tokenizer: Any = engine.tokenizer
         model = engine.model
-        longest = given.solution_tokens
+        longest = given.prompt.max_tokens
     prompts = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in given.prompts]
     end: Any = tokenizer.eos_token_id
     inputs: Any = tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")

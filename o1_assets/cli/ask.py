@@ -132,7 +132,7 @@ def way_of_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
     from o1_assets.search.interface import Budget
     from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
 
-    longest = profile.policy.max_tokens
+    longest = profile.prompt.max_tokens
     if effort not in EFFORTS:
         raise AskError(f"there is no effort {effort!r}; choose one of: {', '.join(EFFORTS)}")
     if tokens is not None and tokens < 1:
@@ -172,7 +172,7 @@ def ask(
     chosen = choose_models(store, profile, way.strategy.reads, model)
     require_engine(profile.engine)
     thinker = _load(store, profile, chosen)
-    prompts = [profile.policy.prompt_template.replace("{question}", question.text) for question in asked]
+    prompts = [profile.prompt.render(question.text) for question in asked]
     check_readable(asked, prompts, thinker.policy.tokenizer, way.budget.solution_tokens)
     for question in asked:
         if question.warning():
@@ -205,7 +205,7 @@ def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
         store,
         chosen,
         lambda path: open_engine(path, profile.engine),
-        profile.policy.answer_prefix,
+        profile.prompt,
         profile.policy.temperature,
     )
 

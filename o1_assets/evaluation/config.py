@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 
 
 class SamplingConfig(StageConfig):
@@ -13,10 +14,8 @@ class SamplingConfig(StageConfig):
     problems: int = Field(gt=1, description="held-out problems, the same for every policy")
     samples: int = Field(default=64, gt=0, description="solutions a problem and seed; also the largest N")
     subsets: int = Field(default=400, gt=0, description="random subsets for each N")
-    max_tokens: int = Field(gt=0, description="longest solution, in tokens")
     temperature: float = Field(default=1.0, gt=0)
-    prompt_template: str = "{question}\n"
-    answer_prefix: str = "answer"
+    prompt: PromptFormat = PromptFormat()
 
 
 class RoundEvalConfig(SamplingConfig):
@@ -44,7 +43,6 @@ class EvalConfig(SamplingConfig):
         gt=0,
         description="random subsets for each N; of N samples there is one, and they only break ties",
     )
-    max_tokens: int = Field(default=64, gt=0, description="longest solution, in tokens")
     resamples: int = Field(default=2000, gt=0, description="bootstrap samples of problems and seeds")
 
 
@@ -59,5 +57,5 @@ class SummaryConfig(StageConfig):
         default=200, gt=1, description="solutions a round in the fixed pool, right and wrong alike"
     )
     example_steps: int = Field(default=9, gt=1, description="longest solution shown in the report, in steps")
-    prompt_template: str = "{question}\n"
+    prompt: PromptFormat = PromptFormat()
     correction_word: str = Field(default="wait", description="as in RoundEvalConfig")

@@ -222,7 +222,7 @@ def evaluate_policy(
         solutions, spent = sample(policy, problems, config, draw.samples)
         sampled.append(solutions.with_columns(seed=pl.lit(draw.number, pl.Int32)))
         cost += spent
-    prompts = prompts_of(policy, problems, config.prompt_template)
+    prompts = prompts_of(policy, problems, config.prompt)
     policy.close()
     # Sorted by problem, so that the samples of all draws share their prefixes when they are scored.
     solutions = pl.concat(sampled).sort("problem_id", "seed", "sample")

@@ -95,7 +95,7 @@ def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFr
         one, spent = sample(engine, problems, config, derive_seed(task.seed, "samples", s))
         drawn.append(one.with_columns(seed=pl.lit(s, pl.Int32)))
         cost += spent
-    prompts = prompts_of(engine, problems, config.prompt_template)
+    prompts = prompts_of(engine, problems, config.prompt)
     engine.close()
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
     generator = scorer.generator or open_generator(task.inputs["generator"])

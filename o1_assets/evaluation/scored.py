@@ -10,6 +10,7 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.flops import flops_generate, flops_score, non_embedding_parameters
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 
 if TYPE_CHECKING:
@@ -38,26 +39,23 @@ def sample(
 ) -> tuple[pl.DataFrame, Cost]:
     """A solutions table: `samples` of each problem at the temperature of the config, or one greedy one."""
     from o1_assets.core.engine import SamplingParams
-    from o1_assets.engine.solutions import sample_solutions
+    from o1_assets.problems.solutions import sample_solutions
 
     solutions = sample_solutions(
         engine,
         problems,
         n=1 if greedy else config.samples,
-        params=SamplingParams(config.max_tokens, 0.0 if greedy else config.temperature),
+        params=SamplingParams(config.prompt.max_tokens, 0.0 if greedy else config.temperature),
         seed=seed,
-        answer_prefix=config.answer_prefix,
-        prompt_template=config.prompt_template,
+        prompt=config.prompt,
     )
     tokens = int(solutions["token_ids"].list.len().sum())
     return solutions, Cost(flops_generate(engine.parameters, tokens), tokens_generated=tokens)
 
 
-def prompts_of(engine: Engine, problems: pl.DataFrame, template: str) -> dict[str, list[int]]:
+def prompts_of(engine: Engine, problems: pl.DataFrame, prompt: PromptFormat) -> dict[str, list[int]]:
     """problem_id -> token ids of its prompt, exactly as the sampler makes them."""
-    from o1_assets.engine.solutions import prompt_ids
-
-    encoded = prompt_ids(engine, problems["question"].to_list(), template)
+    encoded = prompt.encode(engine.tokenizer, problems["question"].to_list())
     return dict(zip(problems["problem_id"].to_list(), encoded, strict=True))
 
 

@@ -16,6 +16,7 @@ import polars as pl
 
 from o1_assets.core import plots
 from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation import charts, examples
 from o1_assets.evaluation.config import SummaryConfig
@@ -33,7 +34,7 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     problems = pl.read_parquet(task.inputs["test"] / "problems.parquet")
     evals = {k: task.inputs[f"eval_{k:02d}"] for k in rounds}
     pool = fixed_pool(evals, config, task.seed)
-    pool, cost = _score_with_every_prm(task, pool, problems, rounds, config.prompt_template)
+    pool, cost = _score_with_every_prm(task, pool, problems, rounds, config.prompt)
     fooled = {k: _fooled(pool, k) for k in rounds}
     table = round_table(evals, fooled)
     first, last = rounds[0], rounds[-1]
@@ -115,7 +116,7 @@ def advantage(figures: dict[str, Any], of: str) -> dict[str, float | int | str |
 
 
 def _score_with_every_prm(
-    task: Task, pool: pl.DataFrame, problems: pl.DataFrame, rounds: list[int], template: str
+    task: Task, pool: pl.DataFrame, problems: pl.DataFrame, rounds: list[int], prompt: PromptFormat
 ) -> tuple[pl.DataFrame, Cost]:
     """With score_k and p_right_k of every PRM v{k}."""
     from o1_assets.reward.score import load_scorer
@@ -127,8 +128,8 @@ def _score_with_every_prm(
         task.progress(f"PRM v{k} scores the fixed pool of {pool.height} solutions")
         scorer = load_scorer(task.inputs[f"prm_{k:02d}"], task.inputs["generator"])
         if prompts is None:
-            texts = [template.replace("{question}", questions[problem]) for problem in pool["problem_id"]]
-            prompts = scorer.tokenizer(texts)["input_ids"]
+            asked = [questions[problem] for problem in pool["problem_id"]]
+            prompts = prompt.encode(scorer.tokenizer, asked)
         steps = scorer.step_probabilities(prompts, completions)
         cost += scorer.cost()
         pool = pool.with_columns(

@@ -151,5 +151,5 @@ def _reward_model(manifest: Manifest, stage: str, version: str, limits: str) -> 
 
 
 def _prompt(manifest: Manifest) -> str:
-    template = manifest.config.get("prompt_template")
+    template = manifest.config.get("prompt", {}).get("template")
     return f"Prompt: `{template!r}`." if isinstance(template, str) else ""

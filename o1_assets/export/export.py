@@ -101,5 +101,5 @@ def _generator(store: ArtifactStore, manifest: Manifest, source: Path) -> Path |
 
 def _longest(manifest: Manifest) -> int | None:
     """Tokens of the longest solution that the model was trained on; None if its stage does not say."""
-    found = manifest.config.get("max_tokens")
+    found = manifest.config.get("prompt", {}).get("max_tokens")
     return found if isinstance(found, int) else None

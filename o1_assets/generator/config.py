@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 
 
@@ -13,14 +14,18 @@ class SamplesConfig(StageConfig):
 
     problems: int = Field(1_000, gt=0, description="train problems that are sampled, the first by problem_id")
     per_problem: int = Field(8, gt=0, description="solutions a problem")
-    max_tokens: int = Field(128, gt=0, description="longest solution")
     temperature: float = Field(1.0, ge=0, description="sampling temperature")
-    answer_prefix: str = Field("answer ", description="what the line with the final answer begins with")
-    prompt_template: str = Field(
-        "{question}\n",
-        description="the prompt; worked examples go before the question where the base needs them "
-        "(nano's corpus has taught the format)",
+    prompt: PromptFormat = PromptFormat()
+    template: str | None = Field(
+        None,
+        description="a prompt with worked examples before the question, where the base needs them; null: that of "
+        "`prompt` (nano's corpus has taught the format)",
     )
+
+    @property
+    def first_prompt(self) -> PromptFormat:
+        """What the base is asked with: `prompt`, with its own template where it has one."""
+        return self.prompt.model_copy(update={"template": self.template}) if self.template else self.prompt
 
 
 class SftSetConfig(StageConfig):
@@ -45,6 +50,4 @@ class SftConfig(StageConfig):
     warmup_ratio: float = Field(0.05, ge=0, lt=1, description="share of updates with rising learning rate")
     max_length: int = Field(512, gt=0, description="longest prompt and solution in tokens")
     tuning: TuningConfig = TuningConfig()
-    prompt_template: str = Field(
-        "{question}\n", description="the prompt the generator and policies will be given"
-    )
+    prompt: PromptFormat = PromptFormat()

@@ -12,7 +12,7 @@ from o1_assets.generator.config import SamplesConfig
 
 def make_samples(task: Task, config: SamplesConfig) -> Outcome:
     """Inputs "base" and "train"; writes solutions.parquet."""
-    from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
+    from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 
     problems = (
         pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id").head(config.problems)
@@ -23,10 +23,9 @@ def make_samples(task: Task, config: SamplesConfig) -> Outcome:
         engine,
         problems,
         config.per_problem,
-        SamplingParams(config.max_tokens, config.temperature),
+        SamplingParams(config.prompt.max_tokens, config.temperature),
         task.seed,
-        config.answer_prefix,
-        config.prompt_template,
+        config.first_prompt,
     )
     solutions.write_parquet(task.out / "solutions.parquet")
     tokens = generated_tokens(solutions)

@@ -8,6 +8,7 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.generator.config import SftConfig
@@ -34,7 +35,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     prepare(model, config.tuning, derive_seed(task.seed, "lora"))
     tokenizer = load_tokenizer(task.inputs["base"])
     sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
-    rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt_template)
+    rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt)
     task.progress(f"{len(rows)} solutions")
     cut = pieces(config.batch_size, config.tuning)
     keep = KeepState(Checkpoints.of(task), after_log=True)
@@ -105,22 +106,22 @@ def _longest(rows: list[dict[str, Any]], config: SftConfig) -> int:
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, questions: list[str], texts: list[str], prompt_template: str
+    tokenizer: PreTrainedTokenizerBase, questions: list[str], texts: list[str], prompt: PromptFormat
 ) -> list[dict[str, Any]]:
     """Rows as SFTTrainer takes them tokenized: input_ids, and completion_mask, 1 on the solution and its end.
 
     Prompt and solution are tokenized apart, as the sampler will see them, and the end token is added here, so
     that no trainer has to guess either.
     """
-    prompts = tokenizer([prompt_template.replace("{question}", q) for q in questions])["input_ids"]
+    prompts = prompt.encode(tokenizer, questions)
     solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
     rows = []
-    for prompt, solution in zip(prompts, solutions, strict=True):
+    for asked, solution in zip(prompts, solutions, strict=True):
         completion = [*solution, tokenizer.eos_token_id]
         rows.append(
             {
-                "input_ids": [*prompt, *completion],
-                "completion_mask": [0] * len(prompt) + [1] * len(completion),
+                "input_ids": [*asked, *completion],
+                "completion_mask": [0] * len(asked) + [1] * len(completion),
             }
         )
     return rows

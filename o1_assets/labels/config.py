@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 
 AnnotatorName = Literal["oracle", "human", "monte_carlo"]
 
@@ -33,10 +34,8 @@ class MonteCarloConfig(StageConfig):
     positive_from: float = Field(
         default=0.25, gt=0, le=1, description="soft: a share from this on is rated positive, neutral between"
     )
-    max_tokens: int = Field(default=64, gt=0, description="longest rollout, in tokens")
+    prompt: PromptFormat = PromptFormat()
     temperature: float = Field(default=1.0, gt=0)
-    prompt_template: str = "{question}\n"
-    answer_prefix: str = "answer"
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:

@@ -34,8 +34,8 @@ def arm(artifact: Artifact, config: ArmConfig, known: Known) -> Estimate:
         written = pool * typical.solution_tokens + drawn * typical.step_tokens
         cost += known.generate(times * written)
         if config.selection.strategy != "uniform":
-            prompt = typical.prompt_tokens(config.selection.prompt_template)
-            each = known.distinct(prompt, config.solutions.samples, 2, config.solutions.max_tokens)
+            prompt = typical.prompt_tokens(config.selection.prompt)
+            each = known.distinct(prompt, config.solutions.samples, 2, config.solutions.prompt.max_tokens)
             cost += known.score(times * problems * each * known.passes(1))
         rated = times * chosen
         for k in range(1, rounds + 1):
@@ -63,14 +63,14 @@ def result(artifact: Artifact, config: RoundsResultConfig, known: Known) -> Esti
     problems = min(judge.problems, known.of(artifact, "test").problems)
     trained = len(config.arms) * config.seeds
     cost = known.generate(trained * problems * judge.samples * typical.solution_tokens)
-    prompt = typical.prompt_tokens(judge.prompt_template)
-    read = known.distinct(prompt, judge.samples, 2, judge.max_tokens)
+    prompt = typical.prompt_tokens(judge.prompt)
+    read = known.distinct(prompt, judge.samples, 2, judge.prompt.max_tokens)
     cost += known.score(trained * problems * read * known.passes(1))
     held_out = min(known.of(artifact, "pool").problems, known.of(artifact, "test").problems)
-    read = known.distinct(prompt, rounds.best_of, 0, judge.max_tokens)
+    read = known.distinct(prompt, rounds.best_of, 0, judge.prompt.max_tokens)
     cost += known.score(held_out * read * (trained + known.reads_generator))
     pool = trained * rounds.pool_solutions * ALIKE
-    tokens = problems * known.distinct(prompt, pool / problems, 2, judge.max_tokens)
+    tokens = problems * known.distinct(prompt, pool / problems, 2, judge.prompt.max_tokens)
     prms = 1 + PRM_ARMS * config.seeds * rounds.rounds
     cost += known.score(tokens * (prms + known.reads_generator))
     values = trained * problems * 8 * VALUE_BYTES
@@ -86,8 +86,10 @@ def versions(artifact: Artifact, config: VersionsConfig, known: Known) -> Estima
     """Every PRM of the run reads GPT*'s samples."""
     prms = len(known.all_of(artifact, "prm_"))
     problems = min(known.of(artifact, "pool").problems, known.of(artifact, "test").problems)
-    prompt = known.typical.prompt_tokens(config.prompt_template)
-    read = known.distinct(prompt, SUBSETS_OF * config.best_of, 0, known.profile.headline_eval.max_tokens)
+    prompt = known.typical.prompt_tokens(config.prompt)
+    read = known.distinct(
+        prompt, SUBSETS_OF * config.best_of, 0, known.profile.headline_eval.prompt.max_tokens
+    )
     cost = known.score(problems * read * (prms + known.reads_generator))
     return Estimate(problems, cost=cost, stored=2 * PLOT + TABLES)
 
@@ -96,8 +98,8 @@ def kinds(artifact: Artifact, config: KindsResultConfig, known: Known) -> Estima
     """Every reward model of the run reads a pool of GPT*'s and the last policy's solutions."""
     models = len(known.all_of(artifact, "prm_")) + len(known.all_of(artifact, "orm_"))
     problems = known.of(artifact, "generator_eval").problems
-    prompt = known.typical.prompt_tokens(config.prompt_template)
-    read = known.distinct(prompt, 2 * config.samples, 1, known.profile.headline_eval.max_tokens)
+    prompt = known.typical.prompt_tokens(config.prompt)
+    read = known.distinct(prompt, 2 * config.samples, 1, known.profile.headline_eval.prompt.max_tokens)
     return Estimate(
         problems,
         cost=known.score(problems * read * (models + known.reads_generator)),

@@ -24,13 +24,13 @@ def expert(artifact: Artifact, config: ExpertConfig, known: Known) -> Estimate:
     """Every problem is searched anew; what is believed is trained on about once, in whole batches."""
     typical = known.typical
     problems = config.updates * config.problems_per_update
-    solution = min(typical.solution_tokens, config.max_tokens)
-    prompt = typical.prompt_tokens(config.prompt_template)
+    solution = min(typical.solution_tokens, config.prompt.max_tokens)
+    prompt = typical.prompt_tokens(config.prompt)
     rounds = rounds_of_rl(artifact.inputs["policy"]) + 1
     cost = known.generate(problems * config.searches * config.branch * solution)
     reads = known.searched if config.branch > 1 else known.distinct
-    searched = reads(prompt, config.searches * config.branch, rounds, config.max_tokens)
-    found = known.distinct(prompt, config.searches, rounds, config.max_tokens)
+    searched = reads(prompt, config.searches * config.branch, rounds, config.prompt.max_tokens)
+    found = known.distinct(prompt, config.searches, rounds, config.prompt.max_tokens)
     cost += known.score(problems * (searched * known.passes(1) + found * known.passes(2)))
     different = config.searches ** typical.novelty(rounds)
     kept = problems * min(config.per_problem, different * BELIEVED)
@@ -45,10 +45,10 @@ def result(artifact: Artifact, config: ResultConfig, known: Known) -> Estimate:
     judge, typical = config.judge, known.typical
     problems = min(judge.problems, known.of(artifact, "test").problems)
     policies = len(config.arms) * config.seeds
-    each = min(typical.solution_tokens, judge.max_tokens)
+    each = min(typical.solution_tokens, judge.prompt.max_tokens)
     cost = known.generate(policies * problems * (judge.samples + 1) * each)
-    prompt, rounds = typical.prompt_tokens(judge.prompt_template), rounds_of_rl(artifact.inputs["prm"])
-    read = known.distinct(prompt, judge.samples, rounds, judge.max_tokens)
+    prompt, rounds = typical.prompt_tokens(judge.prompt), rounds_of_rl(artifact.inputs["prm"])
+    read = known.distinct(prompt, judge.samples, rounds, judge.prompt.max_tokens)
     cost += known.score(policies * problems * read * (known.passes(2) + 1))
     stored = MEASURES * PLOT + TABLES + policies * MEASURES * problems * VALUE_BYTES
     return Estimate(problems, policies * problems * judge.samples, cost=cost, stored=stored)

@@ -53,7 +53,7 @@ def result(artifact: Artifact, config: ActiveResultConfig, known: Known) -> Esti
 def _trained(config: PRMConfig, known: Known, replayed: float) -> Cost:
     """Chosen solutions are read to their first wrong step; phase 1's, replayed, with their alternatives."""
     typical = known.typical
-    prompt = typical.prompt_tokens(config.prompt_template)
+    prompt = typical.prompt_tokens(config.prompt)
     chosen = prompt + rated_of_one(1, known)[0] * typical.step_tokens
     first = prompt + sum(rated_of_one(0, known)) * typical.step_tokens
     each = (1 - replayed) * chosen + replayed * first
@@ -64,6 +64,6 @@ def _read(artifact: Artifact, name: str, known: Known, config: PRMConfig) -> tup
     """Tokens of the different solutions of an input, each problem's shared prefixes once, and how many there are."""
     pool, policy = known.of(artifact, name), known.profile.ablations.active.round
     rounds, each = min(policy, known.profile.rounds) + 1, pool.samples / max(1.0, pool.problems)
-    longest = known.profile.later_solutions.max_tokens
-    read = known.distinct(known.typical.prompt_tokens(config.prompt_template), each, rounds, longest)
+    longest = known.profile.later_solutions.prompt.max_tokens
+    read = known.distinct(known.typical.prompt_tokens(config.prompt), each, rounds, longest)
     return pool.problems * read, pool.problems * each ** known.typical.novelty(rounds)

@@ -16,12 +16,12 @@ def round_eval(artifact: Artifact, config: RoundEvalConfig, known: Known) -> Est
     typical = known.typical
     problems = min(config.problems, known.of(artifact, "test").problems)
     samples = config.samples * config.seeds
-    each = min(typical.solution_tokens, config.max_tokens)
+    each = min(typical.solution_tokens, config.prompt.max_tokens)
     cost = known.generate(problems * (samples + 1) * each)
     rounds = rounds_of_rl(artifact.inputs["policy"])
-    prompt = typical.prompt_tokens(config.prompt_template)
+    prompt = typical.prompt_tokens(config.prompt)
     cost += known.score(
-        problems * known.distinct(prompt, samples, rounds, config.max_tokens) * (known.passes(2) + 1)
+        problems * known.distinct(prompt, samples, rounds, config.prompt.max_tokens) * (known.passes(2) + 1)
     )
     steps = problems * min(config.step_samples, config.samples) * typical.steps * STEP_BYTES
     stored = solutions_bytes(known, problems, samples, rounds, scores=True) + steps
@@ -34,8 +34,8 @@ def summary(artifact: Artifact, config: SummaryConfig, known: Known) -> Estimate
     evals, prms = known.all_of(artifact, "eval_"), len(known.all_of(artifact, "prm_"))
     problems = evals[0].problems
     pool = sum(min(config.pool_solutions, made.samples) for made in evals)
-    prompt = known.typical.prompt_tokens(config.prompt_template)
-    tokens = problems * known.distinct(prompt, pool / problems, 1, known.profile.round_eval.max_tokens)
+    prompt = known.typical.prompt_tokens(config.prompt)
+    tokens = problems * known.distinct(prompt, pool / problems, 1, known.profile.round_eval.prompt.max_tokens)
     # Each solution with a score and its steps' chances, of every PRM.
     row = known.typical.bytes_a_token * known.typical.solution_tokens + prms * 4 * (1 + known.typical.steps)
     stored = pool * row + 4 * PLOT + 15_000

@@ -14,7 +14,7 @@ def samples(artifact: Artifact, config: SamplesConfig, known: Known) -> Estimate
     """Of the base, several a problem."""
     problems = min(config.problems, known.of(artifact, "train").problems)
     count = problems * config.per_problem
-    tokens = count * min(known.typical.solution_tokens, config.max_tokens)
+    tokens = count * min(known.typical.solution_tokens, config.prompt.max_tokens)
     stored = solutions_bytes(known, problems, config.per_problem, 0)
     return Estimate(problems, count, cost=known.generate(tokens), stored=stored)
 
@@ -34,6 +34,6 @@ def sft_set(artifact: Artifact, config: SftSetConfig, known: Known) -> Estimate:
 def generator(artifact: Artifact, config: SftConfig, known: Known) -> Estimate:
     """One epoch on the prompt and the solution."""
     examples = known.of(artifact, "sft_set").examples
-    each = known.typical.prompt_tokens(config.prompt_template) + known.typical.solution_tokens
+    each = known.typical.prompt_tokens(config.prompt) + known.typical.solution_tokens
     cost = known.train(examples * min(each, config.max_length), config)
     return Estimate(examples=examples, cost=cost, stored=known.checkpoint())

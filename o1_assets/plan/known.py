@@ -38,7 +38,7 @@ class Known:
 
     def longest(self, artifact: Artifact) -> int:
         """Tokens that the solutions of an artifact's round may have."""
-        return self.profile.solutions(int(artifact.key[1:3])).max_tokens
+        return self.profile.solutions(int(artifact.key[1:3])).prompt.max_tokens
 
     def generate(self, tokens: float) -> Cost:
         return Cost(flops_generate(self.shape.non_embedding, tokens), tokens_generated=round(tokens))

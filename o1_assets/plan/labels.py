@@ -87,7 +87,7 @@ def _rollouts(config: LabelBatchesConfig, known: Known) -> float:
 
 def _rollout_tokens(config: LabelBatchesConfig, known: Known) -> float:
     """A rollout starts half-way on average."""
-    longest = (config.monte_carlo or MonteCarloConfig()).max_tokens
+    longest = (config.monte_carlo or MonteCarloConfig()).prompt.max_tokens
     return min(known.typical.solution_tokens / 2, longest)
 
 

@@ -13,18 +13,18 @@ def policy(artifact: Artifact, config: PolicyConfig, known: Known) -> Estimate:
     typical, search = known.typical, config.search
     problems = config.updates * config.problems_per_update
     solutions = problems * config.group_size
-    each = min(typical.solution_tokens, config.max_tokens)
-    prompt = typical.prompt_tokens(config.prompt_template)
+    each = min(typical.solution_tokens, config.prompt.max_tokens)
+    prompt = typical.prompt_tokens(config.prompt)
     searches = -(-config.updates // search.every) if search.per_group else 0
     searched = searches * round(search.share * config.problems_per_update) * search.per_group
     cost = known.generate((solutions - searched) * each + searched * each * search.branch)
     passes = known.passes(1 if config.reward.form in ("outcome", "process") else 2)
     rounds = rounds_of_rl(artifact.inputs["policy"]) + 1
     cost += known.score(
-        problems * known.distinct(prompt, config.group_size, rounds, config.max_tokens) * passes
+        problems * known.distinct(prompt, config.group_size, rounds, config.prompt.max_tokens) * passes
     )
     if searched:  # those of one problem share what they have in common
-        tree = known.searched(prompt, search.branch * search.per_group, rounds, config.max_tokens)
+        tree = known.searched(prompt, search.branch * search.per_group, rounds, config.prompt.max_tokens)
         cost += known.score(searched / search.per_group * tree * known.passes(1))
     read = solutions * (prompt + each)
     cost += known.train(read, config)

@@ -28,9 +28,9 @@ def pool(artifact: Artifact, config: PoolConfig, known: Known) -> Estimate:
     """Sampled, and what is distinct read once by the generator."""
     problems = min(config.problems, known.of(artifact, "problems").problems)
     longer = LONGER if artifact.inputs["problems"].endswith("/ood") else 1.0
-    each = min(known.typical.solution_tokens * longer, config.max_tokens)
-    prompt = known.typical.prompt_tokens(config.prompt_template)
-    read = longer * known.distinct(prompt, config.samples, 0, config.max_tokens)
+    each = min(known.typical.solution_tokens * longer, config.prompt.max_tokens)
+    prompt = known.typical.prompt_tokens(config.prompt)
+    read = longer * known.distinct(prompt, config.samples, 0, config.prompt.max_tokens)
     cost = known.generate(problems * config.samples * each) + known.score(problems * read)
     stored = solutions_bytes(known, problems, config.samples, 0) + problems * config.samples * SCORE_BYTES
     return Estimate(problems, problems * config.samples, cost=cost, stored=stored)

@@ -25,7 +25,7 @@ def orm(artifact: Artifact, config: ORMConfig, known: Known) -> Estimate:
     """Whole solutions, so many of each round at most."""
     most = config.solutions or float("inf")
     examples = sum(min(made.samples, most) for made in known.all_of(artifact, "solutions_"))
-    each = known.typical.prompt_tokens(config.prompt_template) + known.typical.solution_tokens
+    each = known.typical.prompt_tokens(config.prompt) + known.typical.solution_tokens
     return trained(config, known, examples, each, each, heads=2)
 
 
@@ -35,13 +35,13 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
     problems = min(config.problems, known.of(artifact, "train").problems)
     made = config.chains * typical.solution_tokens + config.tree_tokens
     cost = known.generate(problems * made)
-    prompt = typical.prompt_tokens(config.prompt_template)
+    prompt = typical.prompt_tokens(config.prompt)
     rounds = int(artifact.key[1:3]) + 1
-    chains = known.distinct(prompt, config.chains, rounds, config.max_tokens)
+    chains = known.distinct(prompt, config.chains, rounds, config.prompt.max_tokens)
     trees = [chains]
     if config.tree_tokens:
-        solution = min(typical.solution_tokens, config.max_tokens)
-        trees.append(known.searched(prompt, config.tree_tokens / solution, rounds, config.max_tokens))
+        solution = min(typical.solution_tokens, config.prompt.max_tokens)
+        trees.append(known.searched(prompt, config.tree_tokens / solution, rounds, config.prompt.max_tokens))
     # The search is scored on the way; the generator and each fit's targets read everything.
     cost += known.score(problems * sum(trees[1:]) * known.passes(1))
     cost += known.score(problems * sum(trees) * (known.reads_generator + config.iterations + 1))
@@ -53,9 +53,7 @@ def q_value(artifact: Artifact, config: QValueConfig, known: Known) -> Estimate:
 
 def rated_tokens(config: RewardModelConfig, k: int, known: Known) -> float:
     own, alternatives = rated_of_one(k, known)
-    return (
-        known.typical.prompt_tokens(config.prompt_template) + (own + alternatives) * known.typical.step_tokens
-    )
+    return known.typical.prompt_tokens(config.prompt) + (own + alternatives) * known.typical.step_tokens
 
 
 def _mixed(config: RewardModelConfig, newest: float, pooled: float) -> float:

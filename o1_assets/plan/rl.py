@@ -58,7 +58,7 @@ def chain_set(artifact: Artifact, config: ChainSetConfig, known: Known) -> Estim
         problems = min(drawn, known.of(artifact, "train").problems)
         samples = problems * config.tries * config.policy.group_size
         different = min(examples, samples * typical.kept_share)
-    tokens = samples * min(typical.solution_tokens, config.policy.max_tokens)
+    tokens = samples * min(typical.solution_tokens, config.policy.prompt.max_tokens)
     return Estimate(
         drawn,
         samples,

@@ -12,7 +12,7 @@ def solutions(artifact: Artifact, config: SolutionsConfig, known: Known) -> Esti
     """Of the newest policy, several a problem."""
     problems = min(config.problems, known.of(artifact, "train").problems)
     count = problems * config.samples
-    tokens = count * min(known.typical.solution_tokens, config.max_tokens)
+    tokens = count * min(known.typical.solution_tokens, config.prompt.max_tokens)
     stored = solutions_bytes(known, problems, config.samples, rounds_of_rl(artifact.inputs["policy"]))
     return Estimate(problems, count, examples=count, cost=known.generate(tokens), stored=stored)
 
@@ -24,7 +24,7 @@ def selection(artifact: Artifact, config: SelectionConfig, known: Known) -> Esti
     drawn = chosen * typical.steps * (config.completions - 1)
     cost = known.generate(drawn * min(typical.step_tokens, config.max_step_tokens))
     if config.strategy != "uniform":
-        prompt = typical.prompt_tokens(config.prompt_template)
+        prompt = typical.prompt_tokens(config.prompt)
         rounds, longest = rounds_of_rl(artifact.inputs["policy"]), known.longest(artifact)
         each = known.distinct(prompt, pool.samples / pool.problems, rounds, longest)
         cost += known.score(pool.problems * each * known.passes(1))

@@ -54,11 +54,11 @@ def judged(artifact: Artifact, config: JudgedConfig, known: Known) -> Estimate:
     the feature, and by the generator alone."""
     sized, typical, judge = _at(known, config.shape), known.typical, config.sampling
     problems = min(judge.problems, known.of(artifact, "test").problems)
-    each = min(typical.solution_tokens, judge.max_tokens)
+    each = min(typical.solution_tokens, judge.prompt.max_tokens)
     cost = sized.generate(problems * (config.base_samples + judge.samples + 1) * each)
-    prompt = typical.prompt_tokens(judge.prompt_template)
+    prompt = typical.prompt_tokens(judge.prompt)
     shared = min(judge.step_samples, known.profile.headline_eval.samples)
-    read = sum(sized.distinct(prompt, n, 0, judge.max_tokens) for n in (judge.samples, shared))
+    read = sum(sized.distinct(prompt, n, 0, judge.prompt.max_tokens) for n in (judge.samples, shared))
     cost += sized.score(problems * read * 5)
     measures = 2 * len(SELECTORS) + 3
     return Estimate(

@@ -58,7 +58,7 @@ class _Model:
 
     @property
     def solution(self) -> float:
-        return min(self.known.typical.solution_tokens, self.config.max_tokens)
+        return min(self.known.typical.solution_tokens, self.config.prompt.max_tokens)
 
     @property
     def answer(self) -> float:
@@ -74,7 +74,7 @@ class _Model:
             typical.step_tokens, self.config.step_tokens
         )
         prompt, solutions = self._prompt, written / self.solution
-        read = self.known.searched(prompt, solutions, self.rounds, self.config.max_tokens)
+        read = self.known.searched(prompt, solutions, self.rounds, self.config.prompt.max_tokens)
         return Tokens(written, by_both=read) if TREES[label].reads == "q" else Tokens(written, read)
 
     def limits(self) -> Tokens:
@@ -103,11 +103,11 @@ class _Model:
         return read
 
     def _distinct(self, solutions: float) -> float:
-        return self.known.distinct(self._prompt, solutions, self.rounds, self.config.max_tokens)
+        return self.known.distinct(self._prompt, solutions, self.rounds, self.config.prompt.max_tokens)
 
     @property
     def _prompt(self) -> float:
-        return self.known.typical.prompt_tokens(self.config.prompt_template)
+        return self.known.typical.prompt_tokens(self.config.prompt)
 
 
 def thinking(artifact: Artifact, config: ThinkingConfig, known: Known) -> Estimate:

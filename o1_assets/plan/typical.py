@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.plan.gpus import PlanError
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.profiles.profile import Profile
@@ -40,8 +41,8 @@ class Typical(StageConfig):
     seconds_a_rating: float = Field(gt=0, description="a person's time for one rating")
     bytes_a_token: float = Field(gt=0, description="of a distinct solution's text and token ids, compressed")
 
-    def prompt_tokens(self, template: str) -> float:
-        return self.question_tokens + len(template.replace("{question}", "")) / self.letters_a_token
+    def prompt_tokens(self, prompt: PromptFormat) -> float:
+        return self.question_tokens + len(prompt.render("")) / self.letters_a_token
 
     @property
     def step_tokens(self) -> float:

@@ -31,7 +31,7 @@ def training(artifact: Artifact, config: TrainingConfig, known: Known) -> Estima
     typical, own = known.typical, config.training
     available = known.of(artifact, "solutions" if config.solutions is None else "labelled").samples
     examples = min(config.solutions or available, available)
-    prompt = typical.prompt_tokens(own.prompt_template)
+    prompt = typical.prompt_tokens(own.prompt)
     row = prompt + typical.solution_tokens
     if isinstance(own, PRMConfig):
         rated, alternatives = rated_of_one(0, known)
@@ -47,10 +47,10 @@ def training(artifact: Artifact, config: TrainingConfig, known: Known) -> Estima
 
 def scores(artifact: Artifact, config: ScoresConfig, known: Known) -> Estimate:
     """Main models read whole pools, the others a part; the generator reads both once."""
-    prompt, cost, stored = known.typical.prompt_tokens(config.prompt_template), Cost(), 4 * 4_000.0
+    prompt, cost, stored = known.typical.prompt_tokens(config.prompt), Cost(), 4 * 4_000.0
     rows = 0.0
     for name in ("test", "ood"):
-        pool, longest = known.of(artifact, name), known.profile.ablations.judge.max_tokens
+        pool, longest = known.of(artifact, name), known.profile.ablations.judge.prompt.max_tokens
         each = pool.samples / pool.problems
         part = min(config.problems, pool.problems)
         samples = min(config.samples, each)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 
 
@@ -56,7 +57,7 @@ class PolicyConfig(StageConfig):
     with a new optimiser."""
     max_grad_norm: float = Field(1.0, gt=0)
     temperature: float = Field(1.0, gt=0)
-    max_tokens: int = Field(96, ge=1)
+    prompt: PromptFormat = PromptFormat()
     max_steps: int = Field(16, ge=1)
     """Of a searched solution."""
     kl_coefficient: float = Field(0.0, ge=0)
@@ -67,7 +68,4 @@ class PolicyConfig(StageConfig):
     advantage_clip: float = Field(5.0, gt=0)
     chunks: int = Field(4, ge=1)
     """The batch is sorted by length and sent through the model in so many pieces, to compute less padding."""
-    answer_prefix: str = "answer "
-    """How the step that ends a solution begins."""
-    prompt_template: str = "{question}\n"
     tuning: TuningConfig = TuningConfig()

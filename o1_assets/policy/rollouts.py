@@ -92,7 +92,7 @@ class Collector:
             size - self.config.search.per_group if i in set(searched) else size for i in range(len(prompts))
         ]
         encoded = [self.prompt_ids(prompt) for prompt in prompts]
-        params = SamplingParams(self.config.max_tokens, self.config.temperature)
+        params = SamplingParams(self.config.prompt.max_tokens, self.config.temperature)
         samples = iter(
             self.engine.sample(
                 [encoded[i] for i, n in enumerate(counts) for _ in range(n)],
@@ -122,9 +122,9 @@ class Collector:
             [prompt for prompt in prompts for _ in range(n)],
             Thinker(self.engine, self.rewards, answer_of=self.answer_of, temperature=config.temperature),
             Budget(
-                tokens=config.max_tokens * config.search.branch,
+                tokens=config.prompt.max_tokens * config.search.branch,
                 steps=config.max_steps,
-                step_tokens=config.max_tokens,
+                step_tokens=config.prompt.max_tokens,
             ),
             [
                 derive_seed(self.seed, update, "search", before + i, k)

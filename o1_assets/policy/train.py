@@ -16,7 +16,6 @@ from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout
-from o1_assets.problems.answers import extract_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,15 +107,13 @@ def train_policy(
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.policy.grpo import ProcessGRPOTrainer
 
-    rows = [
-        {"prompt": config.prompt_template.replace("{question}", problem["question"])} for problem in problems
-    ]
+    rows = [{"prompt": config.prompt.render(problem["question"])} for problem in problems]
     collector = Collector(
         engine=TransformersEngine(model, tokenizer),
         rewards=rewards,
         config=config,
         seed=derive_seed(seed, "rollouts"),
-        answer_of=lambda step: extract_answer(step, config.answer_prefix),
+        answer_of=config.prompt.answer,
         grade=_grader(rows, problems, config) if config.reward.outcome == "grader" else None,
     )
     curve: list[Curve] = []
@@ -203,7 +200,7 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         num_iterations=1,
         steps_per_generation=1,
         gradient_accumulation_steps=1,
-        max_completion_length=config.max_tokens,
+        max_completion_length=config.prompt.max_tokens,
         temperature=config.temperature,
         beta=config.kl_coefficient,
         loss_type="dapo",
@@ -229,14 +226,13 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
 def _grader(
     rows: list[dict[str, str]], problems: list[dict[str, Any]], config: PolicyConfig
 ) -> Callable[[str, str], bool]:
-    from o1_assets.problems.answers import extract_answer
     from o1_assets.problems.grading import grade
 
     of_prompt = {row["prompt"]: problem for row, problem in zip(rows, problems, strict=True)}
 
     def correct(prompt: str, solution: str) -> bool:
         problem = of_prompt[prompt]
-        return grade(problem["grader"], extract_answer(solution, config.answer_prefix), problem)
+        return grade(problem["grader"], config.prompt.answer(solution), problem)
 
     return correct
 

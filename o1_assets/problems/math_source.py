@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from o1_assets.problems.answers import BOXED, extract_answer
+from o1_assets.core.prompt_format import BOXED, extract_answer
 from o1_assets.problems.canonical import canonical
 from o1_assets.problems.config import MathSource
 from o1_assets.problems.file_source import Row, read_rows

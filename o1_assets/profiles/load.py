@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from o1_assets.core.artifact import StageConfig
 from o1_assets.core.errors import O1Error
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.profiles.profile import Profile
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
@@ -89,8 +91,11 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
 def override(profile: Profile, pairs: Iterable[tuple[str, str]]) -> Profile:
     """A copy of the profile with (path, value) pairs applied, validated as a whole."""
     content = profile.model_dump(mode="json")
+    _drop_prompt_copies(profile, content)
     for path, value in pairs:
         names = path.split(".")
+        if "prompt" in names[1:]:
+            raise ProfileError(f"{path} is a copy of `prompt`, which is one for all stages; set prompt.FIELD")
         target: Any = content
         for name in names[:-1]:
             target = target.get(name) if isinstance(target, dict) else None
@@ -104,6 +109,14 @@ def override(profile: Profile, pairs: Iterable[tuple[str, str]]) -> Profile:
         return Profile.model_validate(content)
     except ValidationError as error:
         raise _refused(profile.name, error) from error
+
+
+def _drop_prompt_copies(config: StageConfig, content: dict[str, Any]) -> None:
+    """Remove the stages' copies from `content`, the dump of `config`, so that the profile fills them in anew."""
+    for name, value in config:
+        if isinstance(value, StageConfig) and not isinstance(value, PromptFormat):
+            content[name].pop("prompt", None)
+            _drop_prompt_copies(value, content[name])
 
 
 def _value(text: str) -> Any:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
-from o1_assets.evaluation.config import EvalConfig, RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.labels.config import MonteCarloConfig, QualityConfig
+from o1_assets.labels.config import QualityConfig
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.nano import ARITHMETIC
@@ -74,8 +75,8 @@ MICRO = Profile(
     model_class="gpu1",
     annotator="oracle",
     min_rated_share=1.0,
-    monte_carlo=MonteCarloConfig(max_tokens=MAX_TOKENS),
     quality=QualityConfig(gold=15),
+    prompt=PromptFormat(max_tokens=MAX_TOKENS),
     problems=ProblemsConfig(
         source=ReasoningGymSource(
             generators=(
@@ -96,11 +97,11 @@ MICRO = Profile(
         shares=uniform(MIN_TERMS, MAX_TERMS),
     ),
     base=BASE,
-    samples=SamplesConfig(problems=4000, max_tokens=MAX_TOKENS),
+    samples=SamplesConfig(problems=4000),
     sft_set=SftSetConfig(),
     sft=SftConfig(learning_rate=3e-4, batch_size=64, tuning=BFLOAT16),
-    first_solutions=SolutionsConfig(problems=2000, samples=4, max_tokens=MAX_TOKENS),
-    later_solutions=SolutionsConfig(problems=400, samples=16, max_tokens=MAX_TOKENS),
+    first_solutions=SolutionsConfig(problems=2000, samples=4),
+    later_solutions=SolutionsConfig(problems=400, samples=16),
     first_selection=SelectionConfig(
         strategy="uniform", solutions=800, per_problem=2, completions=4, max_step_tokens=STEP_TOKENS
     ),
@@ -120,22 +121,19 @@ MICRO = Profile(
         problems_per_update=32,
         group_size=16,
         learning_rate=1e-4,
-        max_tokens=MAX_TOKENS,
         max_steps=MAX_STEPS,
         tuning=BFLOAT16,
     ),
-    round_eval=RoundEvalConfig(problems=100, samples=64, max_tokens=MAX_TOKENS),
-    headline_eval=RoundEvalConfig(problems=200, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    round_eval=RoundEvalConfig(problems=100, samples=64),
+    headline_eval=RoundEvalConfig(problems=200, samples=64, seeds=3),
     summary=SummaryConfig(example_steps=14),
     q_value=QValueConfig(
-        max_tokens=MAX_TOKENS,
         tree_tokens=4 * MAX_TOKENS,
         max_steps=MAX_STEPS,
         **REWARDS,
     ),
-    thinking=ThinkingConfig(max_tokens=MAX_TOKENS, max_steps=MAX_STEPS),
+    thinking=ThinkingConfig(max_steps=MAX_STEPS),
     ablations=AblationsConfig(
-        judge=EvalConfig(max_tokens=MAX_TOKENS),
         pools=PoolsConfig(
             ood=OodConfig(
                 kinds=(longer(11, 12, {11: 0.5, 12: 0.5}, 300, 9), larger(6, 8, 1000, 30), other(10))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
-from o1_assets.evaluation.config import EvalConfig, RoundEvalConfig, SummaryConfig
+from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.labels.config import MonteCarloConfig, QualityConfig
+from o1_assets.labels.config import QualityConfig
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.profile import Profile
 from o1_assets.reward.config import ORMConfig, PRMConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.search.q_value.config import QValueConfig
-
-MAX_TOKENS = 64
-
 
 MIN_TERMS, MAX_TERMS = 3, 5
 
@@ -47,8 +45,8 @@ NANO = Profile(
     model_class="cpu",
     annotator="oracle",
     min_rated_share=1.0,
-    monte_carlo=MonteCarloConfig(max_tokens=MAX_TOKENS),
     quality=QualityConfig(gold=15),
+    prompt=PromptFormat(max_tokens=64),
     problems=ProblemsConfig(
         source=ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=ARITHMETIC),)),
         train=4000,
@@ -62,11 +60,11 @@ NANO = Profile(
         shares=uniform(MIN_TERMS, MAX_TERMS),
     ),
     base=BASE,
-    samples=SamplesConfig(problems=1500, max_tokens=MAX_TOKENS),
+    samples=SamplesConfig(problems=1500),
     sft_set=SftSetConfig(),
     sft=SftConfig(batch_size=32),
-    first_solutions=SolutionsConfig(problems=800, samples=4, max_tokens=MAX_TOKENS),
-    later_solutions=SolutionsConfig(problems=200, samples=16, max_tokens=MAX_TOKENS),
+    first_solutions=SolutionsConfig(problems=800, samples=4),
+    later_solutions=SolutionsConfig(problems=200, samples=16),
     first_selection=SelectionConfig(
         strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
     ),
@@ -77,11 +75,11 @@ NANO = Profile(
     later_prm=PRMConfig(updates=80, newest_share=0.3),
     first_orm=ORMConfig(updates=300, solutions=2000),
     later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
-    policy=PolicyConfig(updates=24, learning_rate=4e-4, max_tokens=MAX_TOKENS),
-    round_eval=RoundEvalConfig(problems=60, samples=64, max_tokens=MAX_TOKENS),
-    headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3, max_tokens=MAX_TOKENS),
+    policy=PolicyConfig(updates=24, learning_rate=4e-4),
+    round_eval=RoundEvalConfig(problems=60, samples=64),
+    headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3),
     summary=SummaryConfig(),
-    q_value=QValueConfig(max_tokens=MAX_TOKENS),
-    thinking=ThinkingConfig(max_tokens=MAX_TOKENS),
-    ablations=AblationsConfig(judge=EvalConfig(max_tokens=MAX_TOKENS), rl=RLConfig(learning_rate=2e-4)),
+    q_value=QValueConfig(),
+    thinking=ThinkingConfig(),
+    ablations=AblationsConfig(rl=RLConfig(learning_rate=2e-4)),
 )

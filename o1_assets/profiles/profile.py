@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from o1_assets.base.pretrained_config import AnyBase
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
@@ -33,8 +34,11 @@ from o1_assets.search.q_value.config import QValueConfig
 
 
 class Profile(StageConfig):
-    """first_*: round 0's values where they differ from the later rounds'. round_eval: every round's small
-    evaluation, on the same problems; headline_eval: the large one, of GPT* and of the last baby-o1."""
+    """prompt: one for all stages, which get a copy of it.
+
+    first_*: round 0's values where they differ from those of the later rounds. round_eval: the small evaluation of
+    every round, on the same problems; headline_eval: the large one, of GPT* and of the last baby-o1.
+    """
 
     name: str
     seed: int
@@ -62,6 +66,7 @@ class Profile(StageConfig):
     quality: QualityConfig = QualityConfig()
     label_source: LabelSource | None = Field(default=None, description="rounds labelled by others, imported")
 
+    prompt: PromptFormat
     problems: ProblemsConfig
     base: AnyBase
     samples: SamplesConfig
@@ -82,6 +87,14 @@ class Profile(StageConfig):
     q_value: QValueConfig
     thinking: ThinkingConfig
     ablations: AblationsConfig = AblationsConfig()
+
+    @model_validator(mode="after")
+    def _stages_get_the_prompt(self) -> Self:
+        for name, value in self:
+            if isinstance(value, StageConfig) and not isinstance(value, PromptFormat):
+                # The model is frozen for its users; it is still being built here.
+                object.__setattr__(self, name, _with_prompt(value, self.prompt, name))
+        return self
 
     @model_validator(mode="after")
     def _annotators_are_of_rounds(self) -> Self:
@@ -171,3 +184,21 @@ class Profile(StageConfig):
     @staticmethod
     def _protocol(k: int) -> Literal["dense", "sparse"]:
         return "dense" if k == 0 else "sparse"
+
+
+def _with_prompt(config: StageConfig, prompt: PromptFormat, path: str) -> StageConfig:
+    """A copy of the configuration with this prompt in it and in all that it holds. Raises ValueError on another one.
+
+    path: what the configuration is called in the profile, for the message.
+    """
+    changed: dict[str, StageConfig] = {}
+    for name, value in config:
+        if isinstance(value, PromptFormat):
+            if name in config.model_fields_set and value != prompt:
+                raise ValueError(
+                    f"{path}.{name} is a copy of `prompt`, which is one for all stages; set prompt.FIELD"
+                )
+            changed[name] = prompt
+        elif isinstance(value, StageConfig):
+            changed[name] = _with_prompt(value, prompt, f"{path}.{name}")
+    return config.model_copy(update=changed)

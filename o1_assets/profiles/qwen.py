@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from o1_assets.base.pretrained_config import HubBase
+from o1_assets.core.prompt_format import BOXED, PromptFormat
 from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.labels.config import MonteCarloConfig, QualityConfig
+from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import MathSource, ProblemsConfig
@@ -31,9 +32,6 @@ MAX_TOKENS = 1024
 
 
 STEP_TOKENS = 256
-
-
-ANSWER = "\\boxed"
 
 
 PROMPT = (
@@ -76,13 +74,11 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
         "optimizer": "adamw",
         "adamw_lr": rate,
         "probability_feature": False,
-        "prompt_template": PROMPT,
         "tuning": held,
         "batch_size": 64,
         "score_tokens": 16_384,
     }
-    asked: dict[str, Any] = {"prompt_template": PROMPT, "max_tokens": MAX_TOKENS, "answer_prefix": ANSWER}
-    step: dict[str, Any] = {"prompt_template": PROMPT, "max_step_tokens": STEP_TOKENS, "completions": 4}
+    step: dict[str, Any] = {"max_step_tokens": STEP_TOKENS, "completions": 4}
     return Profile(
         name="qwen",
         seed=0,
@@ -93,9 +89,9 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
         model_class="gpu1",
         annotator="monte_carlo",
         min_rated_share=1.0,
-        monte_carlo=MonteCarloConfig(**asked),
         quality=QualityConfig(),
         label_source=LabelSource(),
+        prompt=PromptFormat(template=PROMPT, answer_prefix=BOXED, max_tokens=MAX_TOKENS),
         problems=ProblemsConfig(source=MathSource(), train=11_500, test=500),
         base=HubBase(
             repo=f"Qwen/Qwen2.5-Math-{size}",
@@ -105,13 +101,11 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
             end_tokens=("<|im_end|>", "<|endoftext|>"),
             max_positions=4096,
         ),
-        samples=SamplesConfig(problems=11_500, per_problem=4, **asked),
+        samples=SamplesConfig(problems=11_500, per_problem=4),
         sft_set=SftSetConfig(),
-        sft=SftConfig(
-            learning_rate=rate, batch_size=64, max_length=2048, prompt_template=PROMPT, tuning=held
-        ),
-        first_solutions=SolutionsConfig(problems=4000, samples=8, **asked),
-        later_solutions=SolutionsConfig(problems=1000, samples=32, **asked),
+        sft=SftConfig(learning_rate=rate, batch_size=64, max_length=2048, tuning=held),
+        first_solutions=SolutionsConfig(problems=4000, samples=8),
+        later_solutions=SolutionsConfig(problems=1000, samples=32),
         first_selection=SelectionConfig(strategy="uniform", solutions=2000, per_problem=2, **step),
         later_selection=SelectionConfig(strategy="convincing_wrong", solutions=2000, per_problem=4, **step),
         first_prm=PRMConfig(updates=400, **rewards),
@@ -126,20 +120,17 @@ def qwen(size: Size = "1.5B", tuning: Tuning = "lora") -> Profile:
             warmup_updates=5,
             max_steps=24,
             tuning=held,
-            **asked,
         ),
-        round_eval=RoundEvalConfig(problems=200, samples=16, step_samples=4, **asked),
-        headline_eval=RoundEvalConfig(problems=500, samples=64, seeds=3, step_samples=4, **asked),
-        summary=SummaryConfig(prompt_template=PROMPT, example_steps=20),
+        round_eval=RoundEvalConfig(problems=200, samples=16, step_samples=4),
+        headline_eval=RoundEvalConfig(problems=500, samples=64, seeds=3, step_samples=4),
+        summary=SummaryConfig(example_steps=20),
         q_value=QValueConfig(
-            max_tokens=MAX_TOKENS,
             step_tokens=STEP_TOKENS,
             tree_tokens=8 * MAX_TOKENS,
             max_steps=24,
-            answer_prefix=ANSWER,
             **rewards,
         ),
         thinking=ThinkingConfig(
-            samples=64, tree_tokens=16 * MAX_TOKENS, max_steps=24, step_tokens=STEP_TOKENS, **asked
+            samples=64, tree_tokens=16 * MAX_TOKENS, max_steps=24, step_tokens=STEP_TOKENS
         ),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from o1_assets.base.pretrained_config import GgufBase, HubBase
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
@@ -105,11 +106,9 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         "batch_size": 4,
         "probability_feature": False,
     }
-    rewards: dict[str, Any] = {**learning, "prompt_template": PROMPT, "tuning": tuning}
-    asked: dict[str, Any] = {"prompt_template": PROMPT, "max_tokens": MAX_TOKENS, "answer_prefix": ANSWER}
-    step: dict[str, Any] = {"prompt_template": PROMPT, "max_step_tokens": STEP_TOKENS, "completions": 1}
+    rewards: dict[str, Any] = {**learning, "tuning": tuning}
+    step: dict[str, Any] = {"max_step_tokens": STEP_TOKENS, "completions": 1}
     measured: dict[str, Any] = {
-        **asked,
         "samples": samples,
         "step_samples": samples,
         "fooled_n": samples,
@@ -125,19 +124,20 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
         model_class="cpu",
         annotator="monte_carlo",
         min_rated_share=1.0,
-        monte_carlo=MonteCarloConfig(rollouts=samples, **asked),
+        monte_carlo=MonteCarloConfig(rollouts=samples),
         quality=QualityConfig(),
+        prompt=PromptFormat(template=PROMPT, answer_prefix=ANSWER, max_tokens=MAX_TOKENS),
         problems=ProblemsConfig(source=Gsm8kSource(), train=size, test=size),
         base=PACKAGE if weights == "package" else HUB,
         samples=SamplesConfig(
             problems=size,
             per_problem=2 * samples if size >= SMOKE else samples,
-            **{**asked, "prompt_template": FEW_SHOT},
+            template=FEW_SHOT,
         ),
         sft_set=SftSetConfig(references="{solution}\n#### {answer}"),
-        sft=SftConfig(learning_rate=2e-5, batch_size=4, prompt_template=PROMPT, tuning=tuning),
-        first_solutions=SolutionsConfig(problems=half, samples=samples, **asked),
-        later_solutions=SolutionsConfig(problems=half, samples=samples, **asked),
+        sft=SftConfig(learning_rate=2e-5, batch_size=4, tuning=tuning),
+        first_solutions=SolutionsConfig(problems=half, samples=samples),
+        later_solutions=SolutionsConfig(problems=half, samples=samples),
         first_selection=SelectionConfig(strategy="uniform", solutions=half, per_problem=2, **step),
         later_selection=SelectionConfig(strategy="convincing_wrong", solutions=half, per_problem=2, **step),
         first_prm=PRMConfig(updates=updates, **rewards),
@@ -152,22 +152,19 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             warmup_updates=0,
             tuning=tuning,
             max_steps=8,
-            **asked,
         ),
         round_eval=RoundEvalConfig(
             problems=half // 2 if size < SMOKE else half, **{**measured, "samples": 2, "fooled_n": 2}
         ),
         headline_eval=RoundEvalConfig(problems=size, **measured),
-        summary=SummaryConfig(prompt_template=PROMPT),
+        summary=SummaryConfig(),
         q_value=QValueConfig(
             problems=half,
             chains=4,
             tree_tokens=0,
             updates=updates,
             iteration_updates=max(1, updates // 3),
-            max_tokens=MAX_TOKENS,
             step_tokens=STEP_TOKENS,
-            answer_prefix=ANSWER,
             **rewards,
         ),
         thinking=ThinkingConfig(
@@ -177,6 +174,5 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             tree_tokens=8 * MAX_TOKENS,
             tree_seeds=1,
             step_tokens=STEP_TOKENS,
-            **asked,
         ),
     )

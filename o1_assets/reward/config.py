@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 
 
@@ -44,7 +45,7 @@ class RewardModelConfig(StageConfig):
         0.1, ge=0, lt=1, description="share of the problems kept for judging, in all rounds"
     )
     score_tokens: int = Field(2048, gt=0, description="tokens a batch when nothing is trained")
-    prompt_template: str = Field("{question}\n", description="prompt before the first step")
+    prompt: PromptFormat = PromptFormat()
     tuning: TuningConfig = TuningConfig()
 
 

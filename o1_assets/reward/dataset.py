@@ -17,6 +17,7 @@ import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.steps import separator
 from o1_assets.reward.tree import Row, StepSequence, pack
 
@@ -67,7 +68,7 @@ def step_sequence(tokenizer: PreTrainedTokenizerBase, prompt: str, steps: Sequen
 
 
 def prm_examples(
-    labels: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, prompt_template: str, round: int = 0
+    labels: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, prompt: PromptFormat, round: int = 0
 ) -> list[Example]:
     """labels.parquet as examples in the order of solution ids; a rating r is class r + 1.
 
@@ -83,16 +84,16 @@ def prm_examples(
         steps = [c["step"] for c in own]
         if steps != list(range(len(own))) or any(c["step"] > len(own) for c in completions):
             raise ValueError(f"solution {solution_id}: its own rated steps are {steps}")
-        prompt = prompt_template.replace("{question}", completions[0]["question"])
+        asked = prompt.render(completions[0]["question"])
         sequences, classes = [], []
         if own:
-            sequences.append(step_sequence(tokenizer, prompt, [c["text"] for c in own]))
+            sequences.append(step_sequence(tokenizer, asked, [c["text"] for c in own]))
             # A labeller rates no step that they wrote themselves.
             classes.append(tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in own))
         for c in completions:
             if c["completion"] > 0:
                 prefix = [step["text"] for step in own[: c["step"]]]
-                sequences.append(step_sequence(tokenizer, prompt, [*prefix, c["text"]]))
+                sequences.append(step_sequence(tokenizer, asked, [*prefix, c["text"]]))
                 classes.append((*[IGNORED] * len(prefix), c["rating"] + 1))
         examples.append(
             Example(completions[0]["problem_id"], str(solution_id), round, tuple(sequences), tuple(classes))
@@ -104,7 +105,7 @@ def orm_examples(
     solutions: pl.DataFrame,
     questions: dict[str, str],
     tokenizer: PreTrainedTokenizerBase,
-    prompt_template: str,
+    prompt: PromptFormat,
     every_step: bool,
     round: int = 0,
 ) -> list[Example]:
@@ -117,9 +118,7 @@ def orm_examples(
     for s in solutions.sort("solution_id").iter_rows(named=True):
         if not s["steps"]:
             continue
-        sequence = step_sequence(
-            tokenizer, prompt_template.replace("{question}", questions[s["problem_id"]]), s["steps"]
-        )
+        sequence = step_sequence(tokenizer, prompt.render(questions[s["problem_id"]]), s["steps"])
         label = int(s["correct"])
         before = [label if every_step else IGNORED] * (len(s["steps"]) - 1)
         examples.append(Example(s["problem_id"], s["solution_id"], round, (sequence,), ((*before, label),)))

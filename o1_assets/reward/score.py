@@ -190,7 +190,7 @@ class Packed:
     ) -> Packed:
         """solutions: problem_id, steps."""
         sequences = [
-            step_sequence(tokenizer, config.prompt_template.replace("{question}", questions[problem]), steps)
+            step_sequence(tokenizer, config.prompt.render(questions[problem]), steps)
             for problem, steps in solutions.select("problem_id", "steps").iter_rows()
         ]
         rows = pack([s.tokens for s in sequences], row_tokens(sequences))

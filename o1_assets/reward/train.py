@@ -43,7 +43,7 @@ def make_prm(task: Task, config: PRMConfig) -> Outcome:
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "labels")):
         labels = pl.read_parquet(folder / "labels.parquet")
-        examples += prm_examples(labels, tokenizer, config.prompt_template, number)
+        examples += prm_examples(labels, tokenizer, config.prompt, number)
     return _train(task, config, examples, PRM_CLASSES)
 
 
@@ -60,9 +60,7 @@ def make_orm(task: Task, config: ORMConfig) -> Outcome:
         solutions = pl.read_parquet(folder / "solutions.parquet").sort("solution_id")
         if config.solutions is not None and config.solutions < solutions.height:
             solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
-        examples += orm_examples(
-            solutions, questions, tokenizer, config.prompt_template, config.every_step, number
-        )
+        examples += orm_examples(solutions, questions, tokenizer, config.prompt, config.every_step, number)
     return _train(task, config, examples, ORM_CLASSES)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 
 
 class SolutionsConfig(StageConfig):
@@ -14,10 +15,8 @@ class SolutionsConfig(StageConfig):
 
     problems: int = Field(gt=0, description="train problems drawn for the round")
     samples: int = Field(gt=0, description="solutions a problem")
-    max_tokens: int = Field(gt=0, description="longest solution, in tokens")
     temperature: float = Field(default=1.0, ge=0)
-    prompt_template: str = "{question}\n"
-    answer_prefix: str = "answer"
+    prompt: PromptFormat = PromptFormat()
 
 
 class SelectionConfig(StageConfig):
@@ -35,4 +34,4 @@ class SelectionConfig(StageConfig):
     completions: int = Field(gt=0, description="completions a step, the solution's own included")
     max_step_tokens: int = Field(gt=0, description="longest alternative, in tokens")
     temperature: float = Field(default=1.0, ge=0)
-    prompt_template: str = "{question}\n"
+    prompt: PromptFormat = PromptFormat()

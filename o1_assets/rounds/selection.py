@@ -17,7 +17,6 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import Engine, SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.solutions import prompt_ids
 from o1_assets.engine.steps import step_ends
 from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
@@ -36,7 +35,7 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     )
     engine = task.open_engine(task.inputs["policy"])
     pool = pool.with_columns(
-        prompt=pl.Series(prompt_ids(engine, pool["question"].to_list(), config.prompt_template))
+        prompt=pl.Series(config.prompt.encode(engine.tokenizer, pool["question"].to_list()))
     )
     cost = Cost()
     if config.strategy == "uniform":

@@ -8,7 +8,7 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
+from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 from o1_assets.rounds.config import SolutionsConfig
 
 
@@ -23,10 +23,9 @@ def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
         engine,
         problems,
         n=config.samples,
-        params=SamplingParams(max_tokens=config.max_tokens, temperature=config.temperature),
+        params=SamplingParams(max_tokens=config.prompt.max_tokens, temperature=config.temperature),
         seed=derive_seed(task.seed, "samples"),
-        answer_prefix=config.answer_prefix,
-        prompt_template=config.prompt_template,
+        prompt=config.prompt,
     )
     tokens = generated_tokens(solutions)
     parameters = engine.parameters

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from o1_assets.core.errors import O1Error
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.store.store import MissingInput
 
 if TYPE_CHECKING:
@@ -81,11 +82,10 @@ def load_thinker(
     store: ArtifactStore,
     chosen: Chosen,
     open_engine: Callable[[Path], Engine],
-    answer_prefix: str,
+    prompt: PromptFormat,
     temperature: float,
 ) -> Thinker:
     """Raises StoreError where a model's files are not what its manifest says."""
-    from o1_assets.problems.answers import extract_answer
     from o1_assets.reward.score import load_scorer
     from o1_assets.search.run import Thinker
 
@@ -97,8 +97,8 @@ def load_thinker(
         open_engine(folders["policy"]),
         prm=scorer,
         q=scorer if "q_value" in folders else None,
-        answer_of=lambda step: extract_answer(step, answer_prefix),
-        answer_start=answer_prefix,
+        answer_of=prompt.answer,
+        answer_start=prompt.answer_start,
         temperature=temperature,
     )
 

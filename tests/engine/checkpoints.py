@@ -12,10 +12,10 @@ import torch
 
 from o1_assets.base.pretrain import build_model
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.core.prompt_format import extract_answer
 from o1_assets.core.settings import Settings
 from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.steps import PARAGRAPH, SETTING
-from o1_assets.problems.answers import extract_answer
 from o1_assets.profiles.nano import NANO
 from o1_assets.store.store import ArtifactStore
 
@@ -93,6 +93,6 @@ def outcome(sample: Sample) -> object:
     """What two samples of one prompt are compared by: the answer, or the first token if they have none."""
     tokenizer = make_tokenizer(NANO.base.max_positions)
     answer = extract_answer(
-        tokenizer.decode(sample.token_ids, skip_special_tokens=True), NANO.later_solutions.answer_prefix
+        tokenizer.decode(sample.token_ids, skip_special_tokens=True), NANO.prompt.answer_prefix
     )
     return answer if answer is not None else sample.token_ids[0]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.headline import run_headlines
 from o1_assets.evaluation.round_eval import make_round_eval
@@ -20,7 +21,7 @@ from o1_assets.report.collect import collect
 from tests.evaluation.conftest import Pupil
 
 CONFIG = RoundEvalConfig(
-    problems=5, samples=8, seeds=2, subsets=50, fooled_n=4, step_samples=8, max_tokens=64
+    problems=5, samples=8, seeds=2, subsets=50, fooled_n=4, step_samples=8, prompt=PromptFormat(max_tokens=64)
 )
 
 

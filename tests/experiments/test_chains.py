@@ -10,6 +10,7 @@ import pytest
 
 from o1_assets.base.config import CorpusConfig
 from o1_assets.core.artifact import Task
+from o1_assets.core.prompt_format import PromptFormat, extract_answer
 from o1_assets.core.settings import Settings
 from o1_assets.experiments.chains.config import ChainSetConfig, ChainSftConfig
 from o1_assets.experiments.chains.measure import make_chain_set, repeated_to
@@ -19,12 +20,11 @@ from o1_assets.graph import build_graph
 from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.train import draw_problems
-from o1_assets.problems.answers import extract_answer
 from o1_assets.problems.expression import OPERATION, apply
 from o1_assets.profiles.load import load_profile
 from tests.evaluation.conftest import Pupil
 
-POLICY = PolicyConfig(updates=3, problems_per_update=2, group_size=4, max_tokens=64)
+POLICY = PolicyConfig(updates=3, problems_per_update=2, group_size=4, prompt=PromptFormat(max_tokens=64))
 
 
 BAD_TEACHER = CorpusConfig(misconception_scale=2.0, slip_rate=0.5, direct_rate=0.5, check_rate=0.3)

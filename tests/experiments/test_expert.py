@@ -13,6 +13,7 @@ from torch.linalg import matrix_rank
 
 from o1_assets.core.artifact import Task
 from o1_assets.core.flops import non_embedding_parameters
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.engine.transformers_engine import TransformersEngine
@@ -33,7 +34,13 @@ from tests.policy.test_train import right_share
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
 
 CONFIG = ExpertConfig(
-    iterations=2, updates=4, problems_per_update=3, searches=2, branch=4, learning_rate=3e-3, max_tokens=24
+    iterations=2,
+    updates=4,
+    problems_per_update=3,
+    searches=2,
+    branch=4,
+    learning_rate=3e-3,
+    prompt=PromptFormat(max_tokens=24),
 )
 
 

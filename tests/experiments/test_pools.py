@@ -12,6 +12,7 @@ import pytest
 from o1_assets.base.config import BaseConfig
 from o1_assets.base.corpus import WORDINGS, draw_expression
 from o1_assets.core.artifact import Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
 from o1_assets.experiments.assets import ablation_artifacts
 from o1_assets.experiments.pools.config import OodConfig, PoolConfig
@@ -101,7 +102,8 @@ def test_every_solution_is_graded_and_has_its_own_least_likely_token(
 
     inputs = {"generator": checkpoints["generator"], "problems": test_problems}
     outcome = make_pool(
-        Task(inputs, tmp_path, 5, open_engine=Pupil), PoolConfig(problems=4, samples=6, max_tokens=64)
+        Task(inputs, tmp_path, 5, open_engine=Pupil),
+        PoolConfig(problems=4, samples=6, prompt=PromptFormat(max_tokens=64)),
     )
     table = pl.read_parquet(tmp_path / "solutions.parquet")
     problems = pl.read_parquet(tmp_path / "problems.parquet")
@@ -109,7 +111,7 @@ def test_every_solution_is_graded_and_has_its_own_least_likely_token(
     assert table.select("problem_id", "sample").n_unique() == 24
     assert table["text"].n_unique() < 24, "equal solutions are what is looked at here"
     engine = Pupil(checkpoints["generator"])
-    prompts = prompts_of(engine, problems, "{question}\n")
+    prompts = prompts_of(engine, problems, PromptFormat())
     minima, _ = least_likely_tokens(
         open_generator(checkpoints["generator"]),
         engine.tokenizer,

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.experiments.rewards.assets import arm_config
 from o1_assets.experiments.rewards.config import (
     BARE,
@@ -44,7 +45,12 @@ STEPS = [f"{i}+1={i + 1}" for i in range(6)]
 
 
 POLICY = PolicyConfig(
-    updates=4, problems_per_update=2, group_size=4, max_tokens=24, chunks=2, search=GroupSearchConfig(share=0)
+    updates=4,
+    problems_per_update=2,
+    group_size=4,
+    prompt=PromptFormat(max_tokens=24),
+    chunks=2,
+    search=GroupSearchConfig(share=0),
 )
 
 

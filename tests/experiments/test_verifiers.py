@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
 from o1_assets.evaluation.best_of_n import MAJORITY
 from o1_assets.experiments.pools.config import PoolConfig
@@ -53,7 +54,7 @@ def world(
     (root / "pool").mkdir()
     make_pool(
         Task({**generator, "problems": test_problems}, root / "pool", 5, open_engine=Pupil),
-        PoolConfig(problems=5, samples=8, max_tokens=64),
+        PoolConfig(problems=5, samples=8, prompt=PromptFormat(max_tokens=64)),
     )
     (root / "labelled").mkdir()
     pool = root / "pool"
@@ -159,7 +160,7 @@ def judged(
     }
     config = ScoresConfig(
         arms=tuple(TRAININGS), main=(arms.prm(8), arms.EVERY), problems=3, samples=4,
-        prompt_template="{question}\n",
+        prompt=PromptFormat(),
     )  # fmt: skip
     pools = {"test": world["pool"], "ood": world["pool"]}
     (root / "scores_0").mkdir()

@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 
 from o1_assets.core.engine import SamplingParams
+from o1_assets.core.prompt_format import extract_answer
 from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.export.export import export
-from o1_assets.problems.answers import extract_answer
 from o1_assets.store.store import ArtifactStore
 from tests.export import world
 

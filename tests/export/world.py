@@ -6,15 +6,15 @@ from pathlib import Path
 
 from o1_assets.base.config import BaseConfig
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import make
 
 
 class ModelConfig(StageConfig):
     seed: int = 0
-    max_tokens: int = 24
+    prompt: PromptFormat = PromptFormat(max_tokens=24)
     probability_feature: bool = False
-    prompt_template: str = "{question}\n"
 
 
 def causal(task: Task, config: ModelConfig) -> Outcome:

@@ -9,13 +9,14 @@ from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.base.pretrain import make_base
 from o1_assets.core.artifact import Task
 from o1_assets.core.engine import SamplingParams
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.open import open_engine
-from o1_assets.engine.solutions import sample_solutions
 from o1_assets.engine.steps import split_steps
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples
 from o1_assets.generator.sft import encode, make_generator
 from o1_assets.generator.sft_set import make_sft_set, select
+from o1_assets.problems.solutions import sample_solutions
 from tests.engine.training.interrupted import killed_then_resumed
 
 BASE = BaseConfig(
@@ -73,7 +74,11 @@ def chain(tmp_path_factory):
     chain = Chain(tmp_path_factory.mktemp("chain"))
     chain.make(make_base, BASE, "base", test="test")
     chain.make(
-        make_samples, SamplesConfig(per_problem=16, max_tokens=24), "samples", base="base", train="train"
+        make_samples,
+        SamplesConfig(per_problem=16, prompt=PromptFormat(max_tokens=24)),
+        "samples",
+        base="base",
+        train="train",
     )
     chain.make(make_sft_set, SftSetConfig(per_problem=3), "sft_set", samples="samples", train="train")
     chain.outcome = chain.make(make_generator, SFT, "generator", base="base", sft_set="sft_set")
@@ -186,10 +191,10 @@ def test_a_killed_fine_tuning_goes_on_and_ends_in_the_same_bytes(chain, tmp_path
 def test_a_problems_solutions_do_not_depend_on_the_problems_around_it(chain):
     engine = open_engine(chain.root / "base")
     params, rows = SamplingParams(max_tokens=24), problems()
-    together = sample_solutions(engine, rows, 4, params, 0, "answer ")
-    alone = sample_solutions(engine, rows[7:8], 4, params, 0, "answer ")
+    together = sample_solutions(engine, rows, 4, params, 0, PromptFormat())
+    alone = sample_solutions(engine, rows[7:8], 4, params, 0, PromptFormat())
     assert alone.equals(together[28:32])
-    other_seed = sample_solutions(engine, rows, 4, params, 1, "answer ")
+    other_seed = sample_solutions(engine, rows, 4, params, 1, PromptFormat())
     assert not other_seed["text"].equals(together["text"])
 
 

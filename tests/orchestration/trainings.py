@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from transformers import Trainer
 
 from o1_assets.core.artifact import Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 from o1_assets.engine.training.processes import all_gather_object, processes, rank
 from o1_assets.generator.config import SftConfig
@@ -39,7 +40,7 @@ POLICY = PolicyConfig(
     problems_per_update=4,
     group_size=6,
     learning_rate=2e-3,
-    max_tokens=24,
+    prompt=PromptFormat(max_tokens=24),
     search=GroupSearchConfig(share=0.5),
 )
 

@@ -11,12 +11,13 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.policy.config import PolicyConfig, RewardConfig
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
 from tests.policy.world import QUESTIONS, tiny_policy
 
-CONFIG = PolicyConfig(updates=2, problems_per_update=4, group_size=4, max_tokens=24)
+CONFIG = PolicyConfig(updates=2, problems_per_update=4, group_size=4, prompt=PromptFormat(max_tokens=24))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import torch
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import SamplingParams
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
@@ -24,7 +25,7 @@ CONFIG = PolicyConfig(
     problems_per_update=4,
     group_size=6,
     learning_rate=2e-3,
-    max_tokens=24,
+    prompt=PromptFormat(max_tokens=24),
     search=GroupSearchConfig(share=0.0),
 )
 

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 
 
 class ThinkingConfig(StageConfig):
@@ -32,12 +33,10 @@ class ThinkingConfig(StageConfig):
         10, gt=1, description="parts of the problems, for choosing on others than are measured on"
     )
     resamples: int = Field(1000, gt=0, description="bootstrap samples of the problems, for the 95% intervals")
-    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
+    prompt: PromptFormat = PromptFormat()
     max_steps: int = Field(16, gt=0)
     step_tokens: int = Field(32, gt=0)
     temperature: float = Field(1.0, gt=0)
-    prompt_template: str = "{question}\n"
-    answer_prefix: str = "answer"
 
     @model_validator(mode="after")
     def _votes_are_measured(self) -> Self:

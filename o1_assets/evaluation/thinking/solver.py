@@ -45,7 +45,6 @@ class Solver:
         cls, task: Task, name: str, problems: Sequence[dict[str, Any]], config: ThinkingConfig
     ) -> Solver:
         """Inputs of the task: `name`, prm, q_value, generator."""
-        from o1_assets.problems.answers import extract_answer
         from o1_assets.reward.score import load_scorer
 
         engine = task.open_engine(task.inputs[name])
@@ -54,8 +53,8 @@ class Solver:
             engine,
             scorer,
             scorer,
-            answer_of=lambda step: extract_answer(step, config.answer_prefix),
-            answer_start=config.answer_prefix + " ",
+            answer_of=config.prompt.answer,
+            answer_start=config.prompt.answer_start,
             temperature=config.temperature,
         )
         return cls(name, problems, config, task.seed, engine, scorer, thinker)
@@ -68,10 +67,8 @@ class Solver:
     ) -> list[list[Found]]:
         """[tries][problems], each try with a seed of its own. longest: tokens of a solution, else as configured."""
         config = self.config
-        budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.max_tokens)
-        prompts = [
-            config.prompt_template.replace("{question}", problem["question"]) for problem in self.problems
-        ]
+        budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.prompt.max_tokens)
+        prompts = [config.prompt.render(problem["question"]) for problem in self.problems]
         seeds = [
             derive_seed(self.seed, self.name, *purpose, t, problem["problem_id"])
             for t in range(tries)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.files import json_bytes, replace_file
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import expected_best_of_n, powers_of_two
 from o1_assets.evaluation.fooled import fooled_on_pool
@@ -128,7 +129,11 @@ def sparse(problem: Mapping[str, Any], steps: list[str]) -> list[int]:
 
 
 def examples(
-    chosen: pl.DataFrame, problems: Problems, tokenizer: PreTrainedTokenizerBase, template: str, round: int
+    chosen: pl.DataFrame,
+    problems: Problems,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: PromptFormat,
+    round: int,
 ) -> list[Example]:
     """One a chosen solution (problem_id, solution_id, steps), read no further than it is rated."""
     made = []
@@ -137,8 +142,8 @@ def examples(
         ratings = sparse(problem, s["steps"])
         if not ratings:
             continue
-        prompt = template.replace("{question}", problem["question"])
-        sequence = step_sequence(tokenizer, prompt, s["steps"][: len(ratings)])
+        asked = prompt.render(problem["question"])
+        sequence = step_sequence(tokenizer, asked, s["steps"][: len(ratings)])
         classes = tuple(rating + 1 for rating in ratings)
         made.append(Example(s["problem_id"], s["solution_id"], round, (sequence,), (classes,)))
     return made
@@ -232,10 +237,10 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
         pl.read_parquet(task.inputs["held_out"] / "solutions.parquet"),
         test, tokenizer, generator, config.prm, config.step_samples,
     )  # fmt: skip
-    template, replay = config.prm.prompt_template, []
+    prompt, replay = config.prm.prompt, []
     if "labels" in task.inputs:
         labels = pl.read_parquet(task.inputs["labels"] / "labels.parquet")
-        replay = [material(prm_examples(labels, tokenizer, template, REPLAY), generator, config.prm)]
+        replay = [material(prm_examples(labels, tokenizer, prompt, REPLAY), generator, config.prm)]
     scores, rows, cost = _scores(task, config), [], Cost()
     for n in config.sizes:
         kept = task.unfinished / f"size_{n}.json" if task.unfinished else None
@@ -250,7 +255,7 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
                 config.wrong_share,
                 config.choice_seed,
             )
-            own = examples(chosen, train, tokenizer, template, CHOSEN)
+            own = examples(chosen, train, tokenizer, prompt, CHOSEN)
             learnt = together([material(own, generator, config.prm), *replay])
             model, spent = train_prm(
                 task.inputs["init"], learnt, config.prm, derive_seed(task.seed, "training", n),
@@ -320,9 +325,8 @@ def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     problems = problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet"))
     samples = pl.read_parquet(task.inputs["pool"] / "solutions.parquet")
     tokenizer, generator = load_tokenizer(task.inputs["generator"]), open_generator(task.inputs["generator"])
-    template = config.prm.prompt_template
     first = draw(samples, 1, derive_seed(task.seed, "first")).head(config.solutions)
-    learnt = material(examples(first, problems, tokenizer, template, 0), generator, config.prm)
+    learnt = material(examples(first, problems, tokenizer, config.prm.prompt, 0), generator, config.prm)
     selector, cost = train_prm(
         task.inputs["generator"], learnt, config.prm, task.seed, task.progress, task.unfinished
     )

@@ -75,7 +75,7 @@ def own_solutions(
 ) -> tuple[Rows, Cost]:
     """The right ones among the policy's samples, at most a group's number of each problem."""
     from o1_assets.core.engine import SamplingParams
-    from o1_assets.engine.solutions import sample_solutions
+    from o1_assets.problems.solutions import sample_solutions
 
     policy = config.policy
     engine = task.open_engine(task.inputs["policy"])
@@ -84,10 +84,9 @@ def own_solutions(
         engine,
         frame,
         n=config.tries * policy.group_size,
-        params=SamplingParams(policy.max_tokens, policy.temperature),
+        params=SamplingParams(policy.prompt.max_tokens, policy.temperature),
         seed=derive_seed(task.seed, "own"),
-        answer_prefix=policy.answer_prefix,
-        prompt_template=policy.prompt_template,
+        prompt=policy.prompt,
     )
     tokens = int(solutions["token_ids"].list.len().sum())
     right = solutions.filter("correct").filter(pl.int_range(pl.len()).over("problem_id") < policy.group_size)

@@ -63,9 +63,9 @@ def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
         inputs={**task.inputs, "test": task.inputs["ood"]},
         unfinished=task.unfinished and task.unfinished / "ood",
     )
-    longer = round(config.judge.max_tokens * config.longer)
+    longer = config.judge.prompt.scaled(config.longer)
     unlike, spent = judge_arms(
-        further, arms, config.seeds, config.judge.model_copy(update={"max_tokens": longer})
+        further, arms, config.seeds, config.judge.model_copy(update={"prompt": longer})
     )
     runs = pl.concat([runs, unlike.with_columns(pl.col("measure") + OOD)])
     cost += spent

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from o1_assets.base.config import CorpusConfig
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 
 
 class KindsConfig(StageConfig):
@@ -16,7 +17,7 @@ class KindsConfig(StageConfig):
     )
     corpus_solutions: int = Field(4000, gt=0, description="of the corpus, whose errors are counted")
     least: int = Field(5, gt=0, description="errors of a kind below which no share is shown")
-    prompt_template: str = "{question}\n"
+    prompt: PromptFormat = PromptFormat()
 
 
 class KindsResultConfig(KindsConfig):

@@ -117,7 +117,7 @@ def what_is_found(
     folders = [task.inputs[f"{model}_{k:02d}"] for model in ("prm", "orm") for k in rounds]
     scorer = load_many(folders, task.inputs["generator"])
     questions = dict(test.select("problem_id", "question").iter_rows())
-    texts = [config.prompt_template.replace("{question}", questions[p]) for p in pool["problem_id"]]
+    texts = [config.prompt.render(questions[p]) for p in pool["problem_id"]]
     read, cost = read_all(
         scorer, scorer.tokenizer(texts)["input_ids"], pool["token_ids"].to_list(), task.progress
     )

@@ -107,10 +107,8 @@ def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Ar
             samples=config.samples,
             subsets=config.subsets,
             step_samples=config.step_samples,
-            max_tokens=judge.max_tokens,
+            prompt=judge.prompt,
             temperature=judge.temperature,
-            prompt_template=judge.prompt_template,
-            answer_prefix=judge.answer_prefix,
         ),
     )
     models = {stage: key[stage] for stage in ("base", "generator", "prm", "prm_plain", "orm")}

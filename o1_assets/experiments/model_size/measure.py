@@ -110,7 +110,7 @@ def _judge(
 ) -> tuple[dict[str, Floats], Cost]:
     """Accuracy of each selector at all samples of each problem, and the PRMs' step F1 (one value for all)."""
     scorer, plain, generator = models
-    prompts = prompts_of(engine, problems, config.sampling.prompt_template)
+    prompts = prompts_of(engine, problems, config.sampling.prompt)
     scored, cost = add_scores(solutions, prompts, scorer, generator, task.progress)
     chances, scores, reading = _without_feature(solutions, prompts, plain, task.progress)
     scored = scored.with_columns(pl.Series("prm_plain", scores, dtype=pl.Float64))

@@ -45,10 +45,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
             PoolConfig(
                 problems=count,
                 samples=config.samples,
-                max_tokens=round(judge.max_tokens * longer),
+                prompt=judge.prompt.scaled(longer),
                 temperature=judge.temperature,
-                prompt_template=judge.prompt_template,
-                answer_prefix=judge.answer_prefix,
             ),
             {"generator": "generator/model", "problems": problems},
             f"{config.samples} solutions of GPT* for each of {count} problems of {problems}: what every "

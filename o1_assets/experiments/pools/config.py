@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource
 
 EXPRESSION = "{expression}"
@@ -36,10 +37,8 @@ class PoolConfig(StageConfig):
 
     problems: int = Field(gt=1, description="the first so many by problem id, which is a hash")
     samples: int = Field(gt=0, description="solutions a problem")
-    max_tokens: int = Field(gt=0, description="longest solution, in tokens")
+    prompt: PromptFormat = PromptFormat()
     temperature: float = Field(1.0, gt=0)
-    prompt_template: str = "{question}\n"
-    answer_prefix: str = "answer"
 
 
 def _basic(terms: tuple[int, int], operators: tuple[str, ...]) -> ReasoningGymSource:

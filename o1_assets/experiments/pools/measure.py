@@ -27,7 +27,6 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.solutions import generated_tokens, readable, sample_solutions
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, curves
 from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import held_out, least_likely_tokens, prompts_of
@@ -35,6 +34,7 @@ from o1_assets.experiments.pools.config import EXPRESSION, OodConfig, OodKind, P
 from o1_assets.problems.canonical import flat_expression
 from o1_assets.problems.config import ArithmeticFilter
 from o1_assets.problems.problem import ProblemError, RawProblem
+from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 from o1_assets.problems.sources import open_source
 from o1_assets.problems.split import allowed, as_table, take
 
@@ -71,7 +71,7 @@ def make_pool(task: Task, config: PoolConfig) -> Outcome:
 
     problems = held_out(pl.read_parquet(task.inputs["problems"] / "problems.parquet"), config.problems)
     engine = task.open_engine(task.inputs["generator"])
-    prompts = prompts_of(engine, problems, config.prompt_template)
+    prompts = prompts_of(engine, problems, config.prompt)
     parts = []
     for start in range(0, problems.height, AT_ONCE):
         parts.append(
@@ -79,10 +79,9 @@ def make_pool(task: Task, config: PoolConfig) -> Outcome:
                 engine,
                 problems.slice(start, AT_ONCE),
                 n=config.samples,
-                params=SamplingParams(config.max_tokens, config.temperature),
+                params=SamplingParams(config.prompt.max_tokens, config.temperature),
                 seed=derive_seed(task.seed, "samples"),
-                answer_prefix=config.answer_prefix,
-                prompt_template=config.prompt_template,
+                prompt=config.prompt,
             )
         )
         task.progress(f"solved {min(start + AT_ONCE, problems.height)} of {problems.height} problems")

@@ -19,7 +19,6 @@ from o1_assets.experiments.variants import write_cost
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.rewards import Floats, as_ratings, repeated, step_values, without
 from o1_assets.policy.train import draw_problems, train_policy
-from o1_assets.problems.answers import extract_answer
 from o1_assets.problems.grading import grade
 from o1_assets.reward.aggregate import NEUTRAL, right_probabilities, solution_score
 from o1_assets.reward.interface import PrefixScorer, RewardModels, Tokens
@@ -233,7 +232,7 @@ def checker(
     problems: list[dict[str, Any]], tokenizer: Any, config: PolicyConfig
 ) -> Callable[[tuple[int, ...], str], bool]:
     """(prompt's token ids, solution) -> is its final answer right."""
-    prompts = (config.prompt_template.replace("{question}", problem["question"]) for problem in problems)
+    prompts = (config.prompt.render(problem["question"]) for problem in problems)
     of_prompt = {
         tuple(tokenizer.encode(prompt, add_special_tokens=False)): problem
         for prompt, problem in zip(prompts, problems, strict=True)
@@ -241,6 +240,6 @@ def checker(
 
     def right(prompt: tuple[int, ...], solution: str) -> bool:
         problem = of_prompt[prompt]
-        return grade(problem["grader"], extract_answer(solution, config.answer_prefix), problem)
+        return grade(problem["grader"], config.prompt.answer(solution), problem)
 
     return right

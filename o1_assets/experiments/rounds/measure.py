@@ -75,7 +75,7 @@ def prompts_by(
 ) -> dict[str, list[int]]:
     """problem_id -> token ids of its prompt."""
     engine = task.open_engine(checkpoint)
-    prompts = prompts_of(engine, problems, config.prompt_template)
+    prompts = prompts_of(engine, problems, config.prompt)
     engine.close()
     return prompts
 

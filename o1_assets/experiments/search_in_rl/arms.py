@@ -98,10 +98,8 @@ def expert(profile: Profile, branch: int) -> ExpertConfig:
         learning_rate=config.learning_rate,
         max_grad_norm=policy.max_grad_norm,
         temperature=policy.temperature,
-        max_tokens=policy.max_tokens,
+        prompt=policy.prompt,
         max_steps=policy.max_steps,
-        answer_prefix=policy.answer_prefix,
-        prompt_template=policy.prompt_template,
         tuning=policy.tuning,
     )
 

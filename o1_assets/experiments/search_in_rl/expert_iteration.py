@@ -19,6 +19,7 @@ from pydantic import Field
 from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.engine import Engine
 from o1_assets.core.flops import flops_generate, flops_train
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.config import TuningConfig
@@ -27,7 +28,6 @@ from o1_assets.experiments.variants import write_cost
 from o1_assets.generator.sft import encode
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.train import draw_problems
-from o1_assets.problems.answers import extract_answer
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
@@ -60,10 +60,8 @@ class ExpertConfig(StageConfig):
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's, decaying linearly in each iteration")
     max_grad_norm: float = Field(1.0, gt=0)
     temperature: float = Field(1.0, gt=0)
-    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
+    prompt: PromptFormat = PromptFormat()
     max_steps: int = Field(16, gt=0)
-    answer_prefix: str = "answer "
-    prompt_template: str = "{question}\n"
     tuning: TuningConfig = TuningConfig()
 
 
@@ -100,7 +98,7 @@ def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
         seed = derive_seed(task.seed, iteration)
         texts, scores, generated = solve(engine, scorer, questions, config, seed)
         kept = choose(texts, scores, config, at_least=updates[iteration])
-        rows = encode(tokenizer, *_of(questions, texts, kept), config.prompt_template)
+        rows = encode(tokenizer, *_of(questions, texts, kept), config.prompt)
         loss = fine_tune(model, tokenizer, rows, updates[iteration], config, seed)
         trained = updates[iteration] * math.prod(_batch(rows, updates[iteration], config.tuning))
         tokens = round(trained * float(np.mean([len(row["input_ids"]) for row in rows])))
@@ -150,17 +148,17 @@ def solve(
     A solution's score is the PRM's times the ORM's chance that its answer is right.
     """
     n = config.searches
-    prompts = [config.prompt_template.replace("{question}", question) for question in questions]
+    prompts = [config.prompt.render(question) for question in questions]
     found = search(
         StepBeam(width=1, branch=config.branch),
         [prompt for prompt in prompts for _ in range(n)],
         Thinker(
             engine,
             rewards,
-            answer_of=lambda step: extract_answer(step, config.answer_prefix),
+            answer_of=config.prompt.answer,
             temperature=config.temperature,
         ),
-        Budget(config.max_tokens * config.branch, config.max_steps, config.max_tokens),
+        Budget(config.prompt.max_tokens * config.branch, config.max_steps, config.prompt.max_tokens),
         [derive_seed(seed, question, k) for question in questions for k in range(n)],
     )
     different = [

@@ -70,7 +70,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                     main=(arms.prm(config.sizes[-1]), arms.EVERY),
                     problems=config.problems,
                     samples=config.n,
-                    prompt_template=profile.ablations.judge.prompt_template,
+                    prompt=profile.prompt,
                 ),
                 {
                     "generator": "generator/model",

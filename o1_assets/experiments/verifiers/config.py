@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.config import ORMConfig, PRMConfig
 
 Supervision = Literal["labels", "large_steps", "large_outcome", "answer"]
@@ -54,7 +55,7 @@ class ScoresConfig(StageConfig):
     main: tuple[str, ...]
     problems: int
     samples: int
-    prompt_template: str
+    prompt: PromptFormat = PromptFormat()
 
 
 class VerifiersResultConfig(StageConfig):

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, curves, powers_of_two
 from o1_assets.evaluation.pool import Pool
@@ -97,11 +98,7 @@ def judge(task: Task, solutions: pl.DataFrame, config: TrainingConfig) -> tuple[
     questions = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
     known = solutions.join(questions, on="problem_id", how="inner", maintain_order="left")
     tokenizer = load_tokenizer(task.inputs["generator"])
-    template = config.training.prompt_template
-    prompts = [
-        list(tokenizer(template.replace("{question}", question))["input_ids"])
-        for question in known["question"]
-    ]
+    prompts = config.training.prompt.encode(tokenizer, known["question"].to_list())
     scorer = load_scorer(task.inputs["large"], task.inputs["generator"])
     found = scorer.step_probabilities(prompts, known["token_ids"].to_list())
     rows = []
@@ -178,7 +175,7 @@ def score_pools(task: Task, config: ScoresConfig) -> Outcome:
         rest = [arm for arm in config.arms if arm not in config.main]
         for name, table, arms in ((pool, solutions, list(config.main)), (f"{pool}_part", part, rest)):
             scorer = Scorer([models[arm] for arm in arms], generator, tokenizer)
-            prompts = _prompts(tokenizer, problems, config.prompt_template)
+            prompts = _prompts(tokenizer, problems, config.prompt)
             frame, spent = kept(task, name, partial(_scored, task, name, table, prompts, scorer, arms))
             frame.write_parquet(task.out / f"{name}.parquet")
             cost += spent
@@ -191,11 +188,9 @@ def part_of(solutions: pl.DataFrame, problem_ids: Sequence[str], samples: int) -
     return solutions.filter((pl.col("sample") < samples) & pl.col("problem_id").is_in(list(problem_ids)))
 
 
-def _prompts(tokenizer: Any, problems: pl.DataFrame, template: str) -> dict[str, list[int]]:
-    return {
-        problem: list(tokenizer(template.replace("{question}", question))["input_ids"])
-        for problem, question in problems.select("problem_id", "question").iter_rows()
-    }
+def _prompts(tokenizer: Any, problems: pl.DataFrame, prompt: PromptFormat) -> dict[str, list[int]]:
+    encoded = prompt.encode(tokenizer, problems["question"].to_list())
+    return dict(zip(problems["problem_id"].to_list(), encoded, strict=True))
 
 
 def _scored(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 
 
 class VersionsConfig(StageConfig):
@@ -13,4 +14,4 @@ class VersionsConfig(StageConfig):
     best_of: int = Field(64, gt=1, description="N of best-of-N on GPT*'s samples")
     subsets: int = Field(100, gt=0, description="random subsets for it")
     resamples: int = Field(2000, gt=0, description="bootstrap samples of problems")
-    prompt_template: str = "{question}\n"
+    prompt: PromptFormat = PromptFormat()

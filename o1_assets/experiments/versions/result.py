@@ -15,6 +15,7 @@ import polars as pl
 from o1_assets.core import plots
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.plots import Axis, Series
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.checkpoint import load_tokenizer
 from o1_assets.evaluation.config import SUBSETS_OF
@@ -47,7 +48,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
         task,
         prms,
         samples,
-        _prompts(task.inputs["generator"], test, config.prompt_template),
+        _prompts(task.inputs["generator"], test, config.prompt),
         config.best_of,
         config.subsets,
         derive_seed(task.seed, "pool"),
@@ -142,10 +143,10 @@ def _figures(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _prompts(checkpoint: Path, problems: pl.DataFrame, template: str) -> dict[str, list[int]]:
+def _prompts(checkpoint: Path, problems: pl.DataFrame, prompt: PromptFormat) -> dict[str, list[int]]:
     tokenizer = load_tokenizer(checkpoint)
-    texts = [template.replace("{question}", question) for question in problems["question"]]
-    return dict(zip(problems["problem_id"].to_list(), tokenizer(texts)["input_ids"], strict=True))
+    encoded = prompt.encode(tokenizer, problems["question"].to_list())
+    return dict(zip(problems["problem_id"].to_list(), encoded, strict=True))
 
 
 def _result(table: pl.DataFrame, claims: list[Claim], pool: str, config: VersionsConfig) -> Result:

@@ -16,12 +16,10 @@ from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, Sample, SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.solutions import prompt_ids
 from o1_assets.engine.steps import separator
 from o1_assets.labels.annotators.annotator import Path, Request
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.selection import Selection
-from o1_assets.problems.answers import extract_answer
 from o1_assets.problems.grading import grade
 
 # How often the policy reaches the right answer from some steps on: what Monte Carlo labels are made of.
@@ -62,7 +60,7 @@ class Rollouts:
         new = {key: problem for key, (problem, _) in zip(keys, asked, strict=True) if key not in self.known}
         open_ended = []
         for key, problem in new.items():
-            if key[1] and extract_answer(key[1][-1], self.config.answer_prefix) is not None:
+            if key[1] and self.config.prompt.answer(key[1][-1]) is not None:
                 self.known[key] = Estimate(0, int(self._is_right(problem, "\n".join(key[1]))))
             else:
                 open_ended.append((key, problem))
@@ -87,14 +85,14 @@ class Rollouts:
         questions = [str(problem["question"]) for _, problem in states]
         prompts, seeds = [], []
         for ((problem_id, steps), _), prompt in zip(
-            states, prompt_ids(self.engine, questions, self.config.prompt_template), strict=True
+            states, self.config.prompt.encode(self.engine.tokenizer, questions), strict=True
         ):
             tokens = list(prompt)
             for step in steps:
                 tokens += encode(step + end, add_special_tokens=False)
             prompts += [tokens] * k
             seeds += [derive_seed(self.seed, "rollout", problem_id, *steps, i) for i in range(k)]
-        params = SamplingParams(max_tokens=self.config.max_tokens, temperature=self.config.temperature)
+        params = SamplingParams(max_tokens=self.config.prompt.max_tokens, temperature=self.config.temperature)
         samples = self.engine.sample(prompts, params, seeds)
         self.rollouts += len(samples)
         self.tokens += sum(len(sample.token_ids) for sample in samples)
@@ -104,7 +102,7 @@ class Rollouts:
         return str(self.engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
 
     def _is_right(self, problem: Mapping[str, Any], text: str) -> bool:
-        answer = extract_answer(text, self.config.answer_prefix)
+        answer = self.config.prompt.answer(text)
         if answer is None:
             return False
         key = (str(problem["problem_id"]), answer)

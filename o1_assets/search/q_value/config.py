@@ -22,11 +22,9 @@ class QValueConfig(RewardModelConfig):
         "worse (300 problems: AUC .815, .799, .791 after 0, 1, 2; expected calibration error .059, .066, .088)",
     )
     iteration_updates: int = Field(30, gt=0, description="optimizer updates of each of them")
-    max_tokens: int = Field(64, gt=0, description="longest solution, in tokens")
     max_steps: int = Field(16, gt=0)
     step_tokens: int = Field(32, gt=0)
     temperature: float = Field(1.0, gt=0)
-    answer_prefix: str = "answer"
     holdout: float = Field(
         0.25,
         ge=0,

@@ -37,13 +37,13 @@ def collect(
     problems: Sequence[dict[str, Any]], thinker: Thinker, config: QValueConfig, seed: int
 ) -> list[Solved]:
     """For each problem the tree of its chains and, if the config says so, a search tree. Graded on the answer."""
-    prompts = [config.prompt_template.replace("{question}", problem["question"]) for problem in problems]
+    prompts = [config.prompt.render(problem["question"]) for problem in problems]
     plans: list[tuple[Strategy, int]] = [(Chains("majority", config.chains), 10**9)]
     if config.tree_tokens:
         plans.append((PuctSearch(None, config.branch), config.tree_tokens))
     solved = []
     for number, (strategy, tokens) in enumerate(plans):
-        budget = Budget(tokens, config.max_steps, config.step_tokens, config.max_tokens)
+        budget = Budget(tokens, config.max_steps, config.step_tokens, config.prompt.max_tokens)
         seeds = [derive_seed(seed, number, problem["problem_id"]) for problem in problems]
         for problem, found in zip(problems, search(strategy, prompts, thinker, budget, seeds), strict=True):
             answers = {end.node.answer for end in found.tree.ends if end.node.answer is not None}

@@ -30,7 +30,6 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     import torch
 
     from o1_assets.engine.training.tuning import finish, prepare
-    from o1_assets.problems.answers import extract_answer
     from o1_assets.reward.model import ORM_CLASSES, save_reward_model, start_reward_model
     from o1_assets.reward.score import load_scorer
 
@@ -45,7 +44,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     thinker = Thinker(
         policy,
         scorer,
-        answer_of=lambda step: extract_answer(step, config.answer_prefix),
+        answer_of=config.prompt.answer,
         temperature=config.temperature,
     )
     task.progress(

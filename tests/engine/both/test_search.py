@@ -55,7 +55,7 @@ def thinker(checkpoint: Checkpoint, engine: Engine) -> Thinker:
     if checkpoint.store is None:
         return Thinker(engine, Whim(engine))
     chosen = choose_models(checkpoint.store, NANO, "prm")
-    return load_thinker(checkpoint.store, chosen, lambda path: engine, NANO.policy.answer_prefix, 1.0)
+    return load_thinker(checkpoint.store, chosen, lambda path: engine, NANO.prompt, 1.0)
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -15,7 +15,6 @@ from o1_assets.definitions import definitions_of
 from o1_assets.engine.open import open_engine
 from o1_assets.execution.materialize import materialize
 from o1_assets.graph import build_graph
-from o1_assets.problems.answers import extract_answer
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
 from o1_assets.store.manifest import Manifest
@@ -76,7 +75,7 @@ def test_a_rounds_solutions_are_made_with_vllm(
     table = solutions(store, made)
     assert table.height == 40 * 8
     for row in table.iter_rows(named=True):
-        said = extract_answer(row["text"], profile.later_solutions.answer_prefix)
+        said = profile.prompt.answer(row["text"])
         assert row["answer"] == (said if row["finished"] else None)
 
     _, other = home(tmp_path / "transformers", profile, checkpoint.path)

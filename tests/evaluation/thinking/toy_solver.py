@@ -25,5 +25,5 @@ def toy_solver(table: dict[str, dict[str, float]], right: str, problems: int = 3
     )
     scorer = SimpleNamespace(model=lambda classes: SimpleNamespace(backbone=backbone), generator=None)
     thinker = Thinker(policy, judge, judge, answer_of=answer_of, answer_start="answer ")
-    sizes = {"max_tokens": 64, "max_steps": 16, "tree_seeds": 2, "subsets": 20, **config}
+    sizes = {"max_steps": 16, "tree_seeds": 2, "subsets": 20, **config}
     return Solver("toy", rows, ThinkingConfig(**sizes), 0, policy, cast(Any, scorer), thinker)

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Cost, Task
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.scored import held_out, sample
 from o1_assets.experiments.model_size.config import Shape
@@ -21,7 +22,9 @@ from tests.evaluation.conftest import Pupil
 
 CONFIG = JudgedConfig(
     shape=Shape(name="any", hidden_size=32, intermediate_size=64, layers=2),
-    sampling=RoundEvalConfig(problems=5, samples=8, subsets=4, step_samples=4, max_tokens=64),
+    sampling=RoundEvalConfig(
+        problems=5, samples=8, subsets=4, step_samples=4, prompt=PromptFormat(max_tokens=64)
+    ),
     base_samples=2,
 )
 

@@ -13,6 +13,7 @@ from o1_assets.core.seeds import sample_seeds
 
 if TYPE_CHECKING:
     from o1_assets.core.engine import Engine, Sample, SamplingParams
+    from o1_assets.core.prompt_format import PromptFormat
 
 
 SCHEMA: dict[str, Any] = {
@@ -28,38 +29,29 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def prompt_ids(engine: Engine, questions: Sequence[str], template: str = "{question}\n") -> list[list[int]]:
-    """Token ids of each question's prompt."""
-    texts = [template.replace("{question}", question) for question in questions]
-    encoded: list[list[int]] = engine.tokenizer(texts)["input_ids"]
-    return encoded
-
-
 def sample_solutions(
     engine: Engine,
     problems: pl.DataFrame,
     n: int,
     params: SamplingParams,
     seed: int,
-    answer_prefix: str,
-    prompt_template: str = "{question}\n",
+    prompt: PromptFormat,
 ) -> pl.DataFrame:
     """n solutions of each problem, graded on their final answer; sorted as `problems`, then by sample.
 
     A problem's solutions depend on its id and the seed, not on the problems around it.
     """
-    prompts = prompt_ids(engine, problems["question"].to_list(), prompt_template)
+    prompts = prompt.encode(engine.tokenizer, problems["question"].to_list())
     seeds = sample_seeds(seed, problems["problem_id"].to_list(), n)
-    samples = engine.sample([prompt for prompt in prompts for _ in range(n)], params, seeds)
-    return solutions_table(engine, problems, samples, n, answer_prefix)
+    samples = engine.sample([ids for ids in prompts for _ in range(n)], params, seeds)
+    return solutions_table(engine, problems, samples, n, prompt)
 
 
 def solutions_table(
-    engine: Engine, problems: pl.DataFrame, samples: Sequence[Sample], n: int, answer_prefix: str
+    engine: Engine, problems: pl.DataFrame, samples: Sequence[Sample], n: int, prompt: PromptFormat
 ) -> pl.DataFrame:
     """The table of samples given problem-major, n for each problem. A sample cut off has no final answer."""
     from o1_assets.engine.steps import separator, split_steps
-    from o1_assets.problems.answers import extract_answer
     from o1_assets.problems.grading import grade
 
     between = separator(engine.tokenizer)
@@ -68,7 +60,7 @@ def solutions_table(
         verdicts: dict[str, bool] = {}
         for i, sample in enumerate(samples[p * n : (p + 1) * n]):
             text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
-            answer = extract_answer(text, answer_prefix) if sample.finished else None
+            answer = prompt.answer(text) if sample.finished else None
             if answer is not None and answer not in verdicts:
                 verdicts[answer] = grade(problem["grader"], answer, problem)
             rows.append(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o1_assets.problems.answers import extract_answer
+from o1_assets.core.prompt_format import extract_answer
 
 
 @pytest.mark.parametrize(
