@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.base.config import BaseConfig
 from o1_assets.base.pretrain import make_base
 from o1_assets.base.pretrained import base_version, make_pretrained
+from o1_assets.base.pretrained_config import PretrainedConfig
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import Estimate, EstimateContext, PlannedModel, trained
+from o1_assets.core.shape import DecoderShape, shape_from
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -30,6 +33,7 @@ def base_artifacts(profile: Profile) -> list[Artifact]:
                 description="The pre-trained model: a Llama trained from scratch on generated step-by-step "
                 "arithmetic that is wrong the way people are. The test problems' expressions are kept out of the "
                 "corpus.",
+                estimate=estimate_base,
                 **common,
             )
         ]
@@ -40,6 +44,7 @@ def base_artifacts(profile: Profile) -> list[Artifact]:
             compute=make_pretrained,
             inputs={},
             description=f"The pre-trained model: {_origin(config)}.",
+            estimate=estimate_pretrained,
             **common | pinned | {"resource_class": "cpu"},
         )
     ]
@@ -52,3 +57,32 @@ def _origin(config: Any) -> str:
         case "gguf":
             return f"{config.file}, out of the package {config.distribution}"
     return "a checkpoint from a folder"
+
+
+CHARACTERS = 29
+"""Vocabulary of the tokenizer that comes with a base pre-trained here (base/tokenizer.py)."""
+
+
+def estimate_base(context: EstimateContext, config: BaseConfig) -> Estimate:
+    """One pass over the corpus, with weights in float32."""
+    shape = DecoderShape(
+        config.hidden_size,
+        config.intermediate_size,
+        config.layers,
+        config.heads,
+        config.heads,
+        CHARACTERS,
+        tied=False,
+    )
+    model, solutions = PlannedModel(shape), config.corpus.solutions
+    cost = trained(model, solutions * context.assumptions.corpus_tokens, config)
+    return Estimate(examples=solutions, cost=cost, stored=model.stored, model=model)
+
+
+def estimate_pretrained(context: EstimateContext, config: PretrainedConfig) -> Estimate:
+    """Fetched and stored, nothing computed. The model is None where its shape is not known."""
+    shape = shape_from(config)
+    if shape is None:
+        return Estimate()
+    model = PlannedModel(shape, bytes_per_weight=2 if config.weights == "bfloat16" else 4)
+    return Estimate(stored=model.stored, model=model)

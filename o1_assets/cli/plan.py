@@ -6,15 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.core.estimate import Estimate
 from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
-from o1_assets.plan.check import WITHIN, Compared, compare
-from o1_assets.plan.estimate import Estimate
-from o1_assets.plan.gpus import PlanError
+from o1_assets.plan import PlanError
+from o1_assets.plan.check import WITHIN, Comparison, Usage, compare, usage
+from o1_assets.plan.hardware import Speed, speed_of
 from o1_assets.plan.memory import training_bytes
 from o1_assets.plan.plan import Plan, make_plan
-from o1_assets.plan.speed import Speed, speed_of
-from o1_assets.plan.used import Used, used
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
 
@@ -46,11 +45,11 @@ def plan(
         raise PlanError(str(error)) from None
 
 
-def check(settings: Settings, assume: Sequence[str]) -> tuple[list[Compared], Used]:
+def check(settings: Settings, assume: Sequence[str]) -> tuple[list[Comparison], Usage]:
     """A plan of everything against what the store's versions took. Raises PlanError if there are none to compare."""
     profile = load_profile(settings.profile)
     graph = build_graph(profile, settings)
-    taken = used(ArtifactStore(settings.store, settings.work), graph)
+    taken = usage(ArtifactStore(settings.store, settings.work), graph)
     if not taken.made:
         raise PlanError(
             f"nothing in {settings.store} was made with this configuration; `o1 run` first, or check with its --set"
@@ -65,7 +64,7 @@ def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
         "profile": made.profile.name,
         "parameters": {"total": made.shape.total, "non_embedding": made.shape.non_embedding},
         "speed": asdict(speed),
-        "assumptions": made.typical.model_dump(),
+        "assumptions": made.assumptions.model_dump(),
         "stages": rows,
         "total": _row(made.total(), made, speed),
         "hours_if_people_rated_everything": _hours(made.total().labels, made),
@@ -73,7 +72,7 @@ def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
     }
 
 
-def check_json(compared: Sequence[Compared], taken: Used) -> dict[str, Any]:
+def check_json(compared: Sequence[Comparison], taken: Usage) -> dict[str, Any]:
     return {
         "within": WITHIN,
         "stages": [{**asdict(one), "factor": one.factor, "good": one.good} for one in compared],
@@ -127,7 +126,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
     total, shape = made.total(), made.shape
     larger = (
         ", by models of nano's size; larger ones reach several times that"
-        if speed.guessed(shape.total)
+        if speed.is_guess_for(shape.total)
         else ""
     )
     lines = [
@@ -145,13 +144,13 @@ def notes(made: Plan, speed: Speed) -> list[str]:
     )
     lines.append(
         f"{people}; by people, all {total.labels:,.0f} labels would take {_hours(total.labels, made):,.1f} hours at "
-        f"{made.typical.seconds_a_rating:g} s each, one opinion a rating."
+        f"{made.assumptions.seconds_a_rating:g} s each, one opinion a rating."
     )
     kept = 3 * training_bytes(shape, made.profile.policy.tuning, tokens=0)["gradients"]
     lines.append(
         f"Disk: what the artifacts hold; a training keeps up to {_bytes(kept)} more while under way."
     )
-    lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.typical.source}.")
+    lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.assumptions.source}.")
     if any(recomputes(config) for config in (made.profile.sft, made.profile.later_prm, made.profile.policy)):
         lines.append(
             "Gradient checkpointing computes each forward pass of a training twice; that is not counted."
@@ -178,7 +177,7 @@ def recomputes(config: object) -> bool:
     return bool(getattr(getattr(config, "tuning", None), "gradient_checkpointing", False))
 
 
-def print_check(compared: Sequence[Compared], taken: Used) -> None:
+def print_check(compared: Sequence[Comparison], taken: Usage) -> None:
     from rich import box
     from rich.table import Table
 
@@ -199,7 +198,7 @@ def print_check(compared: Sequence[Compared], taken: Used) -> None:
         )
 
 
-def verdict(compared: Sequence[Compared]) -> str:
+def verdict(compared: Sequence[Comparison]) -> str:
     bad = [one for one in compared if not one.good]
     if not bad:
         return f"All {len(compared)} figures are within a factor of {WITHIN}."
@@ -247,11 +246,11 @@ def _cells(one: Estimate, made: Plan, speed: Speed) -> list[str]:
 
 
 def _hours(ratings: float, made: Plan) -> float:
-    return ratings * made.typical.seconds_a_rating / 3600
+    return ratings * made.assumptions.seconds_a_rating / 3600
 
 
 def _assumed(made: Plan) -> str:
-    values = made.typical.model_dump(exclude={"source"})
+    values = made.assumptions.model_dump(exclude={"source"})
     return ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 

@@ -17,6 +17,7 @@ from o1_assets.core.errors import O1Error
 
 if TYPE_CHECKING:
     from o1_assets.core.engine import Engine
+    from o1_assets.core.estimate import Estimate, EstimateContext
 
 
 Figures = dict[str, float | int | str | None]
@@ -92,6 +93,8 @@ class Outcome:
 
 Compute = Callable[[Task, Any], Outcome]
 
+Estimator = Callable[["EstimateContext", Any], "Estimate"]
+
 
 class Waiting(O1Error):
     """Raised by a compute function whose input has to come from people first; the message says what to do.
@@ -145,6 +148,7 @@ class Artifact:
     external: a version of what lies outside the graph (the label inbox), part of the cache key.
     part: of the graph that is made only when it is asked for (`o1 run --with thinking`); "" for the rest.
     launches: the compute function may run as several processes at once, one a GPU (`training/processes.py`).
+    estimate: what `o1 plan` expects it to take (`core/estimate.py`); without one the plan lists it as not estimated.
     """
 
     key: str
@@ -161,3 +165,4 @@ class Artifact:
     checks: tuple[Check, ...] = ()
     part: str = ""
     launches: bool = False
+    estimate: Estimator | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.evaluation.estimate import estimate_round_eval, estimate_summary
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
+from o1_assets.evaluation.thinking.estimate import estimate_thinking
 from o1_assets.evaluation.thinking.evaluate import make_thinking
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             group="eval",
             description=description,
             kinds=("parquet", "polars"),
+            estimate=estimate_round_eval,
             resource_class=profile.model_class,
         )
 
@@ -62,6 +65,7 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             },
             seed=profile.seed_of("eval/summary"),
             group="eval",
+            estimate=estimate_summary,
             description="All rounds side by side: learning curves, every PRM on one fixed pool, the headline figures.",
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
@@ -85,5 +89,6 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
             part="thinking",
+            estimate=estimate_thinking,
         ),
     ]

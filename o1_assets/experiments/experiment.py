@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.base.config import BaseConfig
-from o1_assets.core.artifact import Artifact, Compute, StageConfig
+from o1_assets.core.artifact import Artifact, Compute, Estimator, StageConfig
 from o1_assets.experiments.arms import ArmWords
+from o1_assets.experiments.estimate import estimate_judged
 from o1_assets.experiments.measure import ResultConfig, make_result
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def ablation(
     seed_of: str = "",
     trains: bool = False,
     opens_models: bool = True,
+    estimate: Estimator | None = None,
 ) -> Artifact:
     """An artifact of the part, grouped by what stands before its name.
 
@@ -61,6 +63,7 @@ def ablation(
         kinds=("pytorch", "huggingface") if trains else ("parquet", "polars"),
         resource_class=profile.model_class if opens_models else "cpu",
         part=PART,
+        estimate=estimate,
     )
 
 
@@ -72,6 +75,7 @@ class Arm:
     says: str
     train: Compute
     config: StageConfig
+    estimate: Estimator | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def experiment_artifacts(experiment: Experiment, profile: Profile) -> list[Artif
             f"{experiment.title}: {arm.says}, training {seed + 1} of {settings.seeds}.",
             seed_of=f"{PART}/{name}/{seed}",
             trains=True,
+            estimate=arm.estimate,
         )
         for arm in experiment.arms
         for seed in range(settings.seeds)
@@ -123,5 +128,6 @@ def experiment_artifacts(experiment: Experiment, profile: Profile) -> list[Artif
         ),
         {**judges, "test": "problems/test", **{arm: a.key for arm, a in trained.items()}},
         experiment.question,
+        estimate=estimate_judged,
     )
     return [*trained.values(), result]

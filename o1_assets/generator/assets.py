@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
+from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples
 from o1_assets.generator.sft import make_generator
 from o1_assets.generator.sft_set import make_sft_set
@@ -25,6 +27,7 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
             description="Step-by-step solutions by the prompted base model, several a problem.",
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
+            estimate=estimate_samples,
         ),
         Artifact(
             key="generator/sft_set",
@@ -35,6 +38,7 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
             group="generator",
             description="The samples whose final answer is correct (Lightman et al. 2023, section 2.4).",
             kinds=("parquet", "polars"),
+            estimate=estimate_sft_set,
         ),
         Artifact(
             key="generator/model",
@@ -47,5 +51,37 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
             kinds=("pytorch", "huggingface"),
             resource_class=profile.class_of_training,
             launches=True,
+            estimate=estimate_generator,
         ),
     ]
+
+
+def estimate_samples(context: EstimateContext, config: SamplesConfig) -> Estimate:
+    """Several solutions of the base a problem."""
+    problems = min(config.problems, context["train"].problems)
+    samples = problems * config.per_problem
+    return Estimate(
+        problems,
+        samples,
+        cost=context.generate("base", samples * context.solution_tokens(config.prompt)),
+        stored=context.solutions_bytes(problems, config.per_problem, rl_rounds=0),
+    )
+
+
+def estimate_sft_set(context: EstimateContext, config: SftSetConfig) -> Estimate:
+    """The right samples, at most so many a problem, and the publishers' own solutions where none is right."""
+    sampled, assumed = context["samples"], context.assumptions
+    examples = min(sampled.samples * assumed.kept_share, sampled.problems * config.per_problem)
+    if config.references is not None:
+        # The chance that all samples of a problem are wrong, if each is right independently of the others.
+        examples += sampled.problems * (1 - assumed.kept_share) ** sampled.samples_each
+    text = (assumed.question_tokens + assumed.solution_tokens) * assumed.bytes_a_token / 2
+    return Estimate(examples=examples, stored=TABLES / 2 + examples * text)
+
+
+def estimate_generator(context: EstimateContext, config: SftConfig) -> Estimate:
+    """One epoch on the prompt and the solution."""
+    examples, model = context["sft_set"].examples, context.model("base")
+    example = context.prompt_tokens(config.prompt) + context.assumptions.solution_tokens
+    cost = context.train("base", examples * min(example, config.max_length), config)
+    return Estimate(examples=examples, cost=cost, stored=model.stored, model=model)

@@ -1,30 +1,76 @@
-"""A plan against what a run really took."""
+"""A plan against what a run really took, from the manifests of a store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from string import digits
 
-from o1_assets.plan.estimate import Estimate
-from o1_assets.plan.plan import stage_of
+from o1_assets.core.artifact import Artifact, Cost
+from o1_assets.core.estimate import Estimate
+from o1_assets.experiments.experiment import PART
+from o1_assets.store.manifest import Manifest
+from o1_assets.store.store import ArtifactStore
 
 WITHIN = 1.5
 """A stage's estimate is good if it is off by less than this factor, either way."""
 
-
 QUANTITIES = {
-    "tokens generated": lambda one: one.cost.tokens_generated,
-    "tokens scored": lambda one: one.cost.tokens_scored,
-    "tokens trained on": lambda one: one.cost.tokens_trained,
-    "FLOPs": lambda one: one.cost.flops,
-    "labels": lambda one: one.labels,
-    "bytes": lambda one: one.stored,
+    "tokens generated": lambda estimate: estimate.cost.tokens_generated,
+    "tokens scored": lambda estimate: estimate.cost.tokens_scored,
+    "tokens trained on": lambda estimate: estimate.cost.tokens_trained,
+    "FLOPs": lambda estimate: estimate.cost.flops,
+    "labels": lambda estimate: estimate.labels,
+    "bytes": lambda estimate: estimate.stored,
 }
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One quantity of one stage. Neither is ever zero alone, except where the plan missed it altogether."""
+class Usage:
+    """What a store's artifacts really took.
+
+    made: key -> what it took. seconds: of computing. left_out: never made, or with another configuration.
+    """
+
+    made: Mapping[str, Estimate]
+    seconds: Mapping[str, float]
+    left_out: list[str]
+
+    def flops_a_second(self) -> float | None:
+        """Of all that computed with a model; None if nothing did."""
+        # An artifact that only reads tables takes seconds and no FLOPs: it says nothing about the machine's speed.
+        keys = [key for key, estimate in self.made.items() if estimate.cost.flops]
+        seconds = sum(self.seconds[key] for key in keys)
+        return sum(self.made[key].cost.flops for key in keys) / seconds if seconds else None
+
+
+def usage(store: ArtifactStore, graph: Mapping[str, Artifact]) -> Usage:
+    """Of today's versions of the graph's artifacts, as far as they were made with today's configuration."""
+    heads = store.heads(graph)
+    made, seconds, left_out = {}, {}, []
+    for key, artifact in graph.items():
+        head = heads.get(key)
+        if head is None or head.config != artifact.config.model_dump(mode="json"):
+            left_out.append(key)
+            continue
+        made[key], seconds[key] = _from_manifest(store, head), head.cost.seconds
+    return Usage(made, seconds, left_out)
+
+
+def _from_manifest(store: ArtifactStore, manifest: Manifest) -> Estimate:
+    cost, labels = manifest.cost, manifest.figures.get("labels")
+    # The content may have been collected while the manifest stays; then nothing is stored any more.
+    entries = store.tree(manifest.digest) if store.present(manifest.digest) else ()
+    return Estimate(
+        cost=Cost(cost.flops, cost.tokens_generated, cost.tokens_scored, cost.tokens_trained),
+        labels=float(labels) if manifest.key.endswith("/labels") and isinstance(labels, int) else 0.0,
+        stored=float(sum(entry["size"] for entry in entries)),
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity of one stage. Neither number is ever zero alone, except where the plan missed it altogether."""
 
     stage: str
     quantity: str
@@ -42,7 +88,7 @@ class Compared:
         return self.factor <= WITHIN
 
 
-def compare(planned: Mapping[str, Estimate], used: Mapping[str, Estimate]) -> list[Compared]:
+def compare(planned: Mapping[str, Estimate], used: Mapping[str, Estimate]) -> list[Comparison]:
     """Every quantity of every stage, over the artifacts that are in both, and in the sum of all stages."""
     both = [key for key in planned if key in used]
     stages: dict[str, list[str]] = {}
@@ -50,18 +96,32 @@ def compare(planned: Mapping[str, Estimate], used: Mapping[str, Estimate]) -> li
         stages.setdefault(stage_of(key), []).append(key)
     stages["all"] = both
     return [
-        one
+        comparison
         for stage, keys in stages.items()
-        for one in _quantities(stage, _sum(planned, keys), _sum(used, keys))
+        for comparison in _comparisons(stage, _sum(planned, keys), _sum(used, keys))
     ]
 
 
-def _sum(made: Mapping[str, Estimate], keys: list[str]) -> Estimate:
-    return sum((made[key] for key in keys), Estimate())
+def _sum(estimates: Mapping[str, Estimate], keys: Iterable[str]) -> Estimate:
+    return sum((estimates[key] for key in keys), Estimate())
 
 
-def _quantities(stage: str, planned: Estimate, used: Estimate) -> Iterator[Compared]:
+def _comparisons(stage: str, planned: Estimate, used: Estimate) -> Iterator[Comparison]:
     for name, value in QUANTITIES.items():
         expected, taken = float(value(planned)), float(value(used))
         if expected or taken:
-            yield Compared(stage, name, expected, taken)
+            yield Comparison(stage, name, expected, taken)
+
+
+def stage_of(key: str) -> str:
+    """The row of a plan that an artifact belongs to.
+
+    r00's stages are rows of their own; those of all later rounds share one, and so do the seeds of an experiment's arm.
+    """
+    group, _, stage = key.partition("/")
+    if group == PART:
+        experiment, _, name = stage.partition("/")
+        return f"{experiment}  {name.rstrip(digits).removesuffix('_')}"
+    if not group[1:].isdigit():
+        return key
+    return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from o1_assets.core.shape import SHAPES as KNOWN
+from o1_assets.core.shape import DecoderShape
 from o1_assets.engine.training.config import TuningConfig
-from o1_assets.plan.shape import SHAPES as KNOWN
-from o1_assets.plan.shape import Shape
 
+# Bytes a trained parameter: AdamW's two moments in float32.
 ADAMW = 8
-"""Bytes a trained parameter: two moments in float32."""
 
-
+# Bytes a token and word of the vocabulary: in bfloat16 as the head gives them, in float32, and their gradient.
 LOGITS = 2 + 4 + 4
-"""Bytes a token and word of the vocabulary: in bfloat16 as the head gives them, in float32, and their gradient."""
 
-
-SHAPES: Mapping[str, Shape] = {size: KNOWN[f"qwen2.5-math-{size.lower()}"] for size in ("1.5B", "7B")}
+SHAPES: Mapping[str, DecoderShape] = {size: KNOWN[f"qwen2.5-math-{size.lower()}"] for size in ("1.5B", "7B")}
 """By the profile's `size`."""
 
 
 def training_bytes(
-    shape: Shape, tuning: TuningConfig, tokens: int, with_logits: bool = True
+    shape: DecoderShape, tuning: TuningConfig, tokens: int, with_logits: bool = True
 ) -> dict[str, int]:
     """One model that is trained on sequences of `tokens` tokens, tuning.micro_batch at a time.
 
@@ -51,7 +49,7 @@ def training_bytes(
     }
 
 
-def policy_bytes(shape: Shape, tuning: TuningConfig, tokens: int, cache: int) -> dict[str, int]:
+def policy_bytes(shape: DecoderShape, tuning: TuningConfig, tokens: int, cache: int) -> dict[str, int]:
     """RL: the policy in training, the PRM and the ORM that reward it, and the keys and values of what it samples.
 
     cache: bytes that the sampler gives them at most.

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from string import digits
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import Assumptions, Estimate, EstimateContext
 from o1_assets.core.settings import Settings
-from o1_assets.experiments.experiment import PART
+from o1_assets.core.shape import DecoderShape
 from o1_assets.graph import asked_for, build_graph
-from o1_assets.plan.estimate import Estimate
-from o1_assets.plan.gpus import PlanError
-from o1_assets.plan.known import Known
-from o1_assets.plan.shape import Shape, shape_from
-from o1_assets.plan.stages import estimator_of
-from o1_assets.plan.typical import Typical, typical_of
+from o1_assets.plan.assumptions import assumptions_of
+from o1_assets.plan.check import stage_of
 from o1_assets.profiles.profile import Profile
 
 
 @dataclass(frozen=True)
 class Plan:
-    """made: key -> estimate, in the order of the data. unknown: keys whose stage has none."""
+    """made: key -> estimate, in the order of the data. unknown: keys of artifacts that declare none."""
 
     profile: Profile
-    typical: Typical
-    shape: Shape
+    assumptions: Assumptions
     made: Mapping[str, Estimate]
     unknown: list[str]
+
+    @property
+    def shape(self) -> DecoderShape:
+        """Of the profile's base, which all its models but those of other sizes have."""
+        model = self.made["base/model"].model
+        assert model is not None, "base/model is estimated as a model"
+        return model.shape
 
     def rows(self) -> dict[str, Estimate]:
         """By stage, as `stage_of` names them."""
@@ -41,60 +43,35 @@ class Plan:
 
 
 def make_plan(
-    profile: Profile,
-    settings: Settings,
-    parts: Collection[str] = (),
-    assume: list[str] | tuple[str, ...] = (),
+    profile: Profile, settings: Settings, parts: Collection[str] = (), assume: Sequence[str] = ()
 ) -> Plan:
-    """parts: optional ones to count as well. assume: NAME=VALUE for `Typical`. Raises PlanError, ValueError."""
+    """Walk the graph in the order of the data and ask each artifact.
+
+    parts: optional ones to count as well. assume: NAME=VALUE pairs for `Assumptions`. Raises PlanError, and ValueError
+    on an unknown part or a base of unknown shape.
+    """
     graph = build_graph(profile, settings)
     wanted = asked_for(graph, parts)
-    typical, shape = typical_of(profile, assume), shape_of(profile)
+    assumptions = assumptions_of(profile, assume)
     made: dict[str, Estimate] = {}
     unknown = []
-    weights = 2 if getattr(profile.base, "weights", "float32") == "bfloat16" else 4
-    known = Known(profile, typical, shape, made, weights)
     for key, artifact in graph.items():
-        if key in wanted:
-            estimate = _estimate(artifact, known)
-            made[key] = estimate or Estimate()
-            if estimate is None:
-                unknown.append(key)
-    return Plan(profile, typical, shape, made, unknown)
+        if key not in wanted:
+            continue
+        if artifact.estimate is None:
+            unknown.append(key)
+            made[key] = _nothing(artifact, made)
+        else:
+            made[key] = artifact.estimate(
+                EstimateContext(artifact, graph, made, assumptions), artifact.config
+            )
+    return Plan(profile, assumptions, made, unknown)
 
 
-def _estimate(artifact: Artifact, known: Known) -> Estimate | None:
-    estimator = estimator_of(artifact.config)
-    return None if estimator is None else estimator(artifact, artifact.config, known)
+def _nothing(artifact: Artifact, made: Mapping[str, Estimate]) -> Estimate:
+    """In place of an estimate that a new stage does not declare yet.
 
-
-def shape_of(profile: Profile) -> Shape:
-    """Of the profile's base: from its own numbers, or of the published model that it names. Raises PlanError."""
-    base = profile.base
-    found = shape_from(base)
-    if found is not None:
-        return found
-    fields = ("hidden_size", "intermediate_size", "layers", "heads")
-    if not all(hasattr(base, name) for name in fields):
-        raise PlanError(
-            f"the shape of profile {profile.name}'s base is not known; name a model of o1_assets/plan/shape.py, or "
-            "a folder with its config.json"
-        )
-    width, inner, layers, heads = (int(getattr(base, name)) for name in fields)
-    return Shape(width, inner, layers, heads, heads, CHARACTERS, tied=False)
-
-
-CHARACTERS = 29
-"""Vocabulary of the tokenizer that comes with a base pre-trained here (base/tokenizer.py)."""
-
-
-def stage_of(key: str) -> str:
-    """The row of a plan that an artifact belongs to: r00's stages one by one, those of later rounds together, and the
-    trainings of an ablation's arm."""
-    group, _, stage = key.partition("/")
-    if group == PART:
-        experiment, _, name = stage.partition("/")
-        return f"{experiment}  {name.rstrip(digits).removesuffix('_')}"
-    if not group[1:].isdigit():
-        return key
-    return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"
+    If it makes a model, what is made from it can still be planned: as with a model of its inputs.
+    """
+    models = (made[key].model for key in artifact.inputs.values())
+    return Estimate(model=next((model for model in models if model), None))

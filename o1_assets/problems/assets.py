@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact, Check, Compute
+from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.problems import checks as expected
+from o1_assets.problems.config import ProblemsConfig
 from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import make_test, make_train
 
@@ -27,6 +29,7 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             kinds=("parquet", "polars"),
             external=lambda: external_version(profile.problems.source),
             checks=checks,
+            estimate=estimate_test if key.endswith("/test") else estimate_train,
         )
 
     return [
@@ -43,3 +46,17 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             expected.TEST,
         ),
     ]
+
+
+def estimate_train(context: EstimateContext, config: ProblemsConfig) -> Estimate:
+    return problem_table(config.train, context)
+
+
+def estimate_test(context: EstimateContext, config: ProblemsConfig) -> Estimate:
+    return problem_table(config.test, context)
+
+
+def problem_table(count: int, context: EstimateContext) -> Estimate:
+    """So many problems, each with its metadata, which takes about two more rows' bytes."""
+    question = context.assumptions.question_tokens * context.assumptions.bytes_a_token
+    return Estimate(problems=count, stored=TABLES + count * (3 * ROW + question))

@@ -10,16 +10,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.artifact import Artifact, Compute, StageConfig
+from o1_assets.evaluation.estimate import estimate_round_eval
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels import checks as label_checks
+from o1_assets.labels.estimate import estimate_imported, estimate_label_batches, estimate_labels
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import batches_version, label_batches
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
+from o1_assets.policy.estimate import estimate_policy
 from o1_assets.policy.train import make_policy
+from o1_assets.reward.estimate import estimate_orm, estimate_prm
 from o1_assets.reward.train import PRM_CHECKS, make_orm, make_prm
+from o1_assets.rounds.estimate import estimate_selection, estimate_solutions
 from o1_assets.rounds.selection import make_selection
 from o1_assets.rounds.solutions import make_solutions
+from o1_assets.search.q_value.estimate import estimate_q_value
 from o1_assets.search.q_value.train import make_q_value
 
 if TYPE_CHECKING:
@@ -81,6 +87,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             f"What others had labelled: {imported.source}'s solutions of this round, without held-out problems.",
             TABLE,
             external=imported.version,
+            estimate=estimate_imported,
         )
     else:
         selection = artifact(
@@ -92,6 +99,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             if first
             else f"What is sent to be labelled: the solutions that fool PRM v{k - 1} most (Lightman et al. 2023, 4.2).",
             TABLE,
+            estimate=estimate_selection,
             **models,
         )
     return [
@@ -103,6 +111,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             f"Sampled by {'GPT*' if first else f'baby-o1 v{k - 1}'} on a fresh draw of train problems.",
             TABLE,
             **models,
+            estimate=estimate_solutions,
         ),
         selection,
         artifact(
@@ -116,6 +125,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             external=lambda: batches_version(inbox.version(name), imported),
             checks=label_checks.BATCHES if profile.batches(k).waits_for_people else (),
             **(models if rolls_out else {}),
+            estimate=estimate_label_batches,
         ),
         artifact(
             "labels",
@@ -125,6 +135,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "One row a rated completion, cleaned of repeats and disagreement.",
             TABLE,
             checks=label_checks.LABELS,
+            estimate=estimate_labels,
         ),
         artifact(
             "prm",
@@ -139,6 +150,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             MODEL,
             checks=PRM_CHECKS,
             **training,
+            estimate=estimate_prm,
         ),
         artifact(
             "orm",
@@ -153,6 +165,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             f"ORM v{k}: predicts whether the final answer is right, from uniform samples.",
             MODEL,
             **training,
+            estimate=estimate_orm,
         ),
         artifact(
             "policy",
@@ -168,6 +181,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models.",
             MODEL,
             **training,
+            estimate=estimate_policy,
         ),
         artifact(
             "eval",
@@ -183,6 +197,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             f"baby-o1 v{k}, PRM v{k} and ORM v{k} on held-out problems.",
             TABLE,
             **models,
+            estimate=estimate_round_eval,
         ),
         artifact(
             "q_value",
@@ -199,5 +214,6 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             MODEL,
             part="thinking",
             **models,
+            estimate=estimate_q_value,
         ),
     ]

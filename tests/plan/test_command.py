@@ -16,7 +16,7 @@ from o1_assets.cli import plan as planning
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
-from o1_assets.plan.gpus import PlanError
+from o1_assets.plan import PlanError
 from o1_assets.profiles.nano import NANO
 from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import make

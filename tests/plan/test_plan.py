@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from o1_assets.core.artifact import Cost, StageConfig
+from o1_assets.core.estimate import Estimate, PlannedModel, trained
 from o1_assets.core.settings import Settings
-from o1_assets.plan.check import WITHIN, compare
-from o1_assets.plan.estimate import Estimate
-from o1_assets.plan.gpus import GPUS, PlanError, gpu_of
-from o1_assets.plan.known import Known
-from o1_assets.plan.plan import Plan, make_plan, stage_of
-from o1_assets.plan.shape import SHAPES, named_shape, shape_from
+from o1_assets.core.shape import SHAPES, named_shape, shape_from
+from o1_assets.plan import PlanError
+from o1_assets.plan.check import WITHIN, compare, stage_of
+from o1_assets.plan.hardware import GPUS, gpu_of
+from o1_assets.plan.plan import Plan, make_plan
 from o1_assets.profiles.load import load_profile
 
 HERE = Path(__file__).parent
@@ -143,8 +143,8 @@ def test_low_rank_updates_cost_two_thirds_of_a_training() -> None:
     class Tuned(StageConfig):
         tuning: Any
 
-    known = Known(load_profile("nano", ""), plan().typical, plan().shape, {})
-    lora, full = (known.train(1000, Tuned(tuning=SimpleNamespace(lora=lora))) for lora in ("r16", None))
+    model = PlannedModel(plan().shape)
+    lora, full = (trained(model, 1000, Tuned(tuning=SimpleNamespace(lora=lora))) for lora in ("r16", None))
     assert lora.flops == pytest.approx(full.flops * 2 / 3) and lora.tokens_trained == full.tokens_trained
 
 
@@ -183,7 +183,7 @@ def test_without_the_generator_s_log_probabilities_less_is_scored() -> None:
 
 def test_an_assumption_is_replaced_and_a_bad_one_named() -> None:
     longer = plan("", "solution_tokens=40")
-    assert longer.typical.solution_tokens == 40
+    assert longer.assumptions.solution_tokens == 40
     assert longer.made["r00/solutions"].cost.tokens_generated == 3200 * 40
     assert plan("", "solution_tokens=400").made["r00/solutions"].cost.tokens_generated == 3200 * 64
     for wrong in ("tokens=3", "steps", "steps=none", "kept_share=2", "source=me"):

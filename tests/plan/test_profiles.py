@@ -11,10 +11,9 @@ from o1_assets.cli import plan as planning
 from o1_assets.cli.plan import notes
 from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
-from o1_assets.plan.gpus import gpu_of
+from o1_assets.plan.hardware import Speed, gpu_of
 from o1_assets.plan.memory import SHAPES
 from o1_assets.plan.plan import Plan, make_plan
-from o1_assets.plan.speed import Speed
 from o1_assets.profiles.load import load_profile
 
 DOC = (Path(__file__).parents[2] / "docs" / "qwen.md").read_text()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from o1_assets.core.shape import DecoderShape
 from o1_assets.engine.transformers_engine import GPU_CACHE_BYTES
 from o1_assets.plan.memory import SHAPES, gib, policy_bytes, training_bytes
-from o1_assets.plan.shape import Shape
 from o1_assets.profiles.qwen import qwen
 
 COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "reward models", "kv cache")
@@ -47,7 +47,7 @@ def test_the_table_is_what_the_numbers_come_to_and_fits_one_gpu() -> None:
 def test_a_shape_counts_every_parameter_of_the_real_architecture(size: str, parameters: int) -> None:
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    def built(shape: Shape) -> int:
+    def built(shape: DecoderShape) -> int:
         config = Qwen2Config(
             vocab_size=shape.vocabulary,
             hidden_size=shape.width,

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.core.artifact import Artifact, Compute, StageConfig
+from o1_assets.core.artifact import Artifact, Compute, Cost, Estimator, StageConfig
+from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.experiments.active_learning.config import (
     SAYS,
     SETTINGS,
@@ -17,12 +18,15 @@ from o1_assets.experiments.active_learning.config import (
 )
 from o1_assets.experiments.active_learning.measure import make_arm, make_scores
 from o1_assets.experiments.active_learning.result import make_result
+from o1_assets.experiments.estimate import estimate_tables
 from o1_assets.experiments.experiment import ablation
+from o1_assets.reward.config import PRMConfig
+from o1_assets.reward.estimate import distinct_tokens
+from o1_assets.rounds.estimate import estimate_solutions
 from o1_assets.rounds.solutions import make_solutions
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
-    from o1_assets.reward.config import PRMConfig
 
 
 GROUP = "ablations/active"
@@ -40,9 +44,13 @@ def artifacts(profile: Profile) -> list[Artifact]:
         inputs: dict[str, str],
         description: str,
         seed: str = "",
+        estimate: Estimator = estimate_solutions,
     ) -> Artifact:
         seed_of = f"{GROUP}/{seed or name}"
-        return ablation(profile, f"{GROUP}/{name}", compute, config, inputs, description, seed_of=seed_of)
+        key = f"{GROUP}/{name}"
+        return ablation(
+            profile, key, compute, config, inputs, description, seed_of=seed_of, estimate=estimate
+        )
 
     def solutions(name: str, problems: str, count: int, samples: int) -> Artifact:
         sampled = profile.later_solutions.model_copy(update={"problems": count, "samples": samples})
@@ -65,6 +73,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 ),
                 {**base, "prm": "r00/prm"},
                 f"What the selectors think of the pool, training {seed + 1} of {seeds}.",
+                estimate=estimate_scores,
             )
         )
     arms = {}
@@ -96,6 +105,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                         f"training {seed + 1} of {seeds}.",
                         # Equal seeds start alike, whatever they are trained on.
                         seed=f"training_{seed}",
+                        estimate=estimate_arm,
                     )
                 )
                 arms[name] = made[-1].key
@@ -108,7 +118,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         resamples=settings.resamples,
     )
     question = "How many labels does it save to choose which solutions are labelled?"
-    made.append(artifact("result", make_result, compared, arms, question))
+    made.append(artifact("result", make_result, compared, arms, question, estimate=estimate_tables))
     return made
 
 
@@ -129,3 +139,43 @@ def prm_config(profile: Profile, setting: Setting) -> PRMConfig:
             "newest_share": settings.newest_share,
         }
     )
+
+
+def estimate_scores(context: EstimateContext, config: ActiveSelectorConfig) -> Estimate:
+    """One training; the different solutions of the pool are read by two PRMs, and by the generator."""
+    cost = _training_cost(context, config.prm, replayed=0.0)
+    passes = 2 + config.prm.probability_feature
+    cost += context.score("generator", passes * _pool_tokens(context, "pool", config.prm))
+    return Estimate(
+        examples=config.solutions, cost=cost, stored=TABLES + 3 * ROW * context["pool"].samples / 2
+    )
+
+
+def estimate_arm(context: EstimateContext, config: ActiveArmConfig) -> Estimate:
+    """A training and a reading of the held-out solutions at each size."""
+    replayed = 1 - config.prm.newest_share if "labels" in context.artifact.inputs else 0.0
+    held_out, sizes = context["held_out"], len(config.sizes)
+    cost = _training_cost(context, config.prm, replayed)
+    cost += context.score("generator", _pool_tokens(context, "held_out", config.prm))
+    stored = 3 * TABLES + sizes * held_out.problems * ROW
+    return Estimate(
+        held_out.problems, examples=max(config.sizes), cost=sum([cost] * sizes, Cost()), stored=stored
+    )
+
+
+def _training_cost(context: EstimateContext, config: PRMConfig, replayed: float) -> Cost:
+    """Chosen solutions are read to their first wrong step; phase 1's, replayed, with their alternatives."""
+    assumed = context.assumptions
+    tokens = (1 - replayed) * assumed.steps * assumed.rated_later * assumed.step_tokens
+    if replayed:
+        tokens += replayed * context["labels"].example_tokens
+    row = context.prompt_tokens(config.prompt) + tokens
+    return context.train("generator", config.updates * config.batch_size * row, config)
+
+
+def _pool_tokens(context: EstimateContext, name: str, config: PRMConfig) -> float:
+    """Tokens of the different solutions of an input, each problem's shared prefixes once."""
+    pool, made = context[name], context.graph[context.artifact.inputs[name]]
+    writer = context.estimates[made.inputs["policy"]].model
+    rl_rounds = writer.rl_rounds if writer else 0
+    return pool.problems * distinct_tokens(context, made.config.prompt, pool.samples_each, rl_rounds)

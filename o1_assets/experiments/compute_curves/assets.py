@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.experiments.compute_curves.result import make_two_curves
+from o1_assets.experiments.estimate import estimate_tables
 from o1_assets.experiments.experiment import PART, ablation
 
 if TYPE_CHECKING:
@@ -28,5 +29,6 @@ def artifacts(profile: Profile) -> list[Artifact]:
             },
             "Accuracy against training compute and against test-time compute, side by side.",
             opens_models=False,
+            estimate=estimate_tables,
         )
     ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.base.assets import estimate_base
 from o1_assets.base.config import BaseConfig
-from o1_assets.core.artifact import Artifact
+from o1_assets.core.artifact import Artifact, Estimator
+from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.evaluation.config import RoundEvalConfig
+from o1_assets.experiments.estimate import estimate_tables
 from o1_assets.experiments.experiment import ablation, base_of
 from o1_assets.experiments.model_size.config import Shape
-from o1_assets.experiments.model_size.measure import JudgedConfig, judge_model
+from o1_assets.experiments.model_size.measure import SELECTORS, JudgedConfig, judge_model
 from o1_assets.experiments.model_size.result import ScaleResultConfig, make_scale_result
 from o1_assets.experiments.variants import (
     SizedBaseConfig,
@@ -21,6 +25,8 @@ from o1_assets.experiments.variants import (
     sized_orm,
     sized_prm,
 )
+from o1_assets.generator.assets import estimate_generator, estimate_samples, estimate_sft_set
+from o1_assets.reward.estimate import distinct_tokens, estimate_orm, estimate_prm, read
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -51,6 +57,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         {f"{shape.name}_{seed}": f"{GROUP}/{shape.name}_judged_{seed}" for shape, seed in runs},
         "Which of the method's results get stronger with the size of the model, and with its depth.",
         opens_models=False,
+        estimate=estimate_tables,
     )
     return [*trained, result]
 
@@ -85,7 +92,17 @@ def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Ar
         own = f"{GROUP}/{'prm' if stage == 'prm_plain' else stage}/{seed}"
         says = f"{shape.parameters / 1e6:.2g}M parameters in {shape.layers} layers: {says}."
         trains = stage != "judged"
-        return ablation(profile, key[stage], compute, made, inputs, says, seed_of=own, trains=trains)
+        return ablation(
+            profile,
+            key[stage],
+            compute,
+            made,
+            inputs,
+            says,
+            seed_of=own,
+            trains=trains,
+            estimate=ESTIMATES[stage],
+        )
 
     samples = profile.samples.model_copy(
         update={"problems": config.train_problems, "per_problem": config.per_problem}
@@ -125,3 +142,47 @@ def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Ar
         one("judged", "what it and its reward models reach on held-out problems", judge_model, judged,
             {**models, "test": "problems/test", "shared": "eval/generator"}),
     ]  # fmt: skip
+
+
+def estimate_sized_base(context: EstimateContext, config: SizedBaseConfig) -> Estimate:
+    return estimate_base(context, config.base)
+
+
+def estimate_sized_generator(context: EstimateContext, config: SizedGeneratorConfig) -> Estimate:
+    """Samples, the SFT set and the training, in one artifact."""
+    samples = estimate_samples(context, config.samples)
+    context = context.given("samples", config.samples, samples)
+    sft_set = estimate_sft_set(context, config.sft_set)
+    generator = estimate_generator(context.given("sft_set", config.sft_set, sft_set), config.sft)
+    return replace(samples + sft_set + generator, examples=generator.examples, model=generator.model)
+
+
+def estimate_sized_prm(context: EstimateContext, config: SizedPRMConfig) -> Estimate:
+    return estimate_prm(context, config.prm)
+
+
+def estimate_sized_orm(context: EstimateContext, config: SizedORMConfig) -> Estimate:
+    return estimate_orm(context, config.orm)
+
+
+def estimate_measures(context: EstimateContext, config: JudgedConfig) -> Estimate:
+    """Samples of the base and of GPT*; three reward models and the generator alone read those and the shared ones."""
+    judge, shared = config.sampling, context["shared"].samples_each
+    problems = min(judge.problems, context["test"].problems)
+    solution = context.solution_tokens(judge.prompt)
+    cost = context.generate("generator", problems * (config.base_samples + judge.samples + 1) * solution)
+    samples = (judge.samples, min(judge.step_samples, shared))
+    tokens = problems * sum(distinct_tokens(context, judge.prompt, n, rl_rounds=0) for n in samples)
+    cost += read(context, tokens, "prm", "prm_plain", "orm") + context.score("generator", tokens)
+    stored = TABLES + (2 * len(SELECTORS) + 3) * problems * 2
+    return Estimate(problems, problems * judge.samples, cost=cost, stored=stored)
+
+
+ESTIMATES: dict[str, Estimator] = {
+    "base": estimate_sized_base,
+    "generator": estimate_sized_generator,
+    "prm": estimate_sized_prm,
+    "prm_plain": estimate_sized_prm,
+    "orm": estimate_sized_orm,
+    "judged": estimate_measures,
+}

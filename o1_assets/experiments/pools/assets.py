@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import ROW, Estimate, EstimateContext
 from o1_assets.experiments.experiment import ablation, base_of
-from o1_assets.experiments.pools.config import PoolConfig
+from o1_assets.experiments.pools.config import OodConfig, PoolConfig
 from o1_assets.experiments.pools.measure import make_ood, make_pool
+from o1_assets.problems.assets import problem_table
 from o1_assets.problems.config import ArithmeticFilter
+from o1_assets.reward.estimate import distinct_tokens
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -35,6 +38,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         {},
         "Held-out problems that are longer, have larger numbers, or come from another generator.",
         opens_models=False,
+        estimate=estimate_ood,
     )
 
     def pool(key: str, problems: str, count: int, longer: float) -> Artifact:
@@ -51,6 +55,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             {"generator": "generator/model", "problems": problems},
             f"{config.samples} solutions of GPT* for each of {count} problems of {problems}: what every "
             "experiment with verifiers judges.",
+            estimate=estimate_ood_pool if problems == OOD else estimate_pool,
         )
 
     return [
@@ -58,3 +63,27 @@ def artifacts(profile: Profile) -> list[Artifact]:
         pool(TEST_POOL, "problems/test", config.problems, 1.0),
         pool(OOD_POOL, OOD, config.ood_problems, config.longer),
     ]
+
+
+# Tokens of a solution out of distribution, against others (nano's three kinds, measured).
+LONGER = 1.15
+
+
+def estimate_ood(context: EstimateContext, config: OodConfig) -> Estimate:
+    return problem_table(sum(kind.problems.test for kind in config.kinds), context)
+
+
+def estimate_pool(context: EstimateContext, config: PoolConfig, longer: float = 1.0) -> Estimate:
+    """Sampled, and what is distinct read once by the generator."""
+    problems = min(config.problems, context["problems"].problems)
+    samples = problems * config.samples
+    solution = min(context.assumptions.solution_tokens * longer, config.prompt.max_tokens)
+    cost = context.generate("generator", samples * solution)
+    tokens = problems * distinct_tokens(context, config.prompt, config.samples, rl_rounds=0)
+    cost += context.score("generator", longer * tokens)
+    stored = context.solutions_bytes(problems, config.samples, rl_rounds=0) + samples * ROW
+    return Estimate(problems, samples, cost=cost, stored=stored)
+
+
+def estimate_ood_pool(context: EstimateContext, config: PoolConfig) -> Estimate:
+    return estimate_pool(context, config, LONGER)

@@ -6,12 +6,15 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.experiments.arms import ArmWords
+from o1_assets.experiments.estimate import estimate_judged
 from o1_assets.experiments.experiment import ablation
 from o1_assets.experiments.rewards.config import BARE, Guards, RLArmConfig, RLConfig, UntrainedConfig
 from o1_assets.experiments.rewards.measure import rl_arm, untrained
 from o1_assets.experiments.rewards.result import START, RLResultConfig, make_rl_result
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.estimate import estimate_grpo
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -56,7 +59,10 @@ def artifacts(profile: Profile) -> list[Artifact]:
     def one(arm: str, seed: int, compute: Any, made: Any, inputs: dict[str, str]) -> Artifact:
         says = f"RL rewarded by: {SAYS[arm]}. Training {seed + 1} of {profile.ablations.seeds}."
         key, seed_of = f"{GROUP}/{arm}_{seed}", f"{GROUP}/{seed}"
-        return ablation(profile, key, compute, made, inputs, says, seed_of=seed_of, trains=True)
+        estimate = estimate_untrained if arm == START else estimate_arm
+        return ablation(
+            profile, key, compute, made, inputs, says, seed_of=seed_of, trains=True, estimate=estimate
+        )
 
     start = {"policy": "generator/model"}
     trained = [
@@ -84,6 +90,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             **{a.key.rpartition("/")[2]: a.key for a in trained},
         },
         "What the policy should be rewarded for, and what keeps the reward from being hacked.",
+        estimate=estimate_judged,
     )
     return [*trained, result]
 
@@ -118,3 +125,13 @@ def chunks_of(policy: PolicyConfig, config: RLConfig) -> int:
     """Pieces of about the profile's size, at least two for two cores: more would cost more than they save."""
     share = config.problems_per_update * config.group_size / (policy.problems_per_update * policy.group_size)
     return max(2, ceil(policy.chunks * share))
+
+
+def estimate_untrained(context: EstimateContext, config: UntrainedConfig) -> Estimate:
+    model = context.model("policy")
+    return Estimate(stored=model.stored, model=model)
+
+
+def estimate_arm(context: EstimateContext, config: RLArmConfig) -> Estimate:
+    """As a policy that both reward models read, whatever it is rewarded for: the other one watches."""
+    return estimate_grpo(context, config.policy, "prm", "orm")

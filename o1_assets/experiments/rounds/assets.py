@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.experiments.arms import ArmWords
 from o1_assets.experiments.experiment import PART, ablation
 from o1_assets.experiments.pools.assets import TEST_POOL
@@ -13,6 +14,10 @@ from o1_assets.experiments.rounds.config import ArmConfig, ArmName
 from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
 from o1_assets.experiments.variants import make_arm
 from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig
+from o1_assets.labels.estimate import estimate_labels
+from o1_assets.policy.estimate import estimate_policy
+from o1_assets.reward.estimate import distinct_tokens, estimate_prm, read
+from o1_assets.rounds.estimate import estimate_selection, estimate_solutions
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -103,6 +108,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             f"{way.says[0].upper()}{way.says[1:]}; training {seed + 1} of {len(seeds)}.",
             seed_of=f"{GROUP}/{seed}",
             trains=True,
+            estimate=estimate_arm,
         )
         for name, way in ways.items()
         for seed in seeds
@@ -126,5 +132,55 @@ def artifacts(profile: Profile) -> list[Artifact]:
             **{name: arm.key for name, arm in arms.items()},
         },
         QUESTION,
+        estimate=estimate_result,
     )
     return [*arms.values(), result]
+
+
+# Share of the sampled solutions that are left when none stands twice.
+DIFFERENT = 0.55
+
+
+def estimate_arm(context: EstimateContext, config: ArmConfig) -> Estimate:
+    """Each round's stages at the sizes of the arm. What its own machine rates is not counted: labels are the run's."""
+    rounds, total = config.rounds, Estimate(stored=6 * TABLES)
+    first = context.config("labels"), context["labels"]
+    policy = estimate_policy(context, config.policy)
+    if config.label:
+        pool = estimate_solutions(context, config.solutions)
+        context = context.given("solutions", config.solutions, pool)
+        selection = estimate_selection(context, config.selection)
+        context = context.given("selection", config.selection, selection)
+        labels = estimate_labels(context, config.labels)
+        times = 1 if config.at_once else rounds
+        total = sum([Estimate(cost=pool.cost + selection.cost)] * times, total)
+        for k in range(1, rounds + 1):
+            so_far = replace(labels, examples=labels.examples * min(k, times))
+            given = context.given("labels_00", *first).given("labels_01", config.labels, so_far)
+            prm = estimate_prm(given, config.prm)
+            total += Estimate(cost=prm.cost, stored=prm.stored)
+    if config.reinforce:
+        total = sum([Estimate(cost=policy.cost)] * rounds, total + Estimate(stored=policy.stored))
+    return replace(total, model=policy.model)
+
+
+def estimate_result(context: EstimateContext, config: RoundsResultConfig) -> Estimate:
+    """Every last policy samples; its PRM reads that, GPT*'s samples, and with all others a fixed pool."""
+    judge, rounds, assumed = config.judge, config.rounds, context.assumptions
+    trainings = len(config.arms) * config.seeds
+    problems = min(judge.problems, context["test"].problems)
+    cost = context.generate(
+        "policy", trainings * problems * judge.samples * context.solution_tokens(judge.prompt)
+    )
+    read_each = distinct_tokens(context, judge.prompt, judge.samples, rl_rounds=2)
+    cost += read(context, trainings * problems * read_each, "prm")
+    held_out = min(context["pool"].problems, context["test"].problems)
+    best_of = held_out * distinct_tokens(context, judge.prompt, rounds.best_of, rl_rounds=0)
+    # The generator reads a set once, however many PRMs read it after.
+    cost += context.score("prm", trainings * best_of) + context.score("generator", best_of)
+    pool = trainings * rounds.pool_solutions * DIFFERENT
+    tokens = problems * distinct_tokens(context, judge.prompt, pool / problems, rl_rounds=2)
+    prms = 1 + trainings * rounds.rounds
+    cost += context.score("prm", prms * tokens) + context.score("generator", tokens)
+    stored = 2 * CHART + 6 * TABLES + trainings * problems * 16 + pool * assumed.solution_bytes
+    return Estimate(problems, trainings * problems * judge.samples, cost=cost, stored=stored)

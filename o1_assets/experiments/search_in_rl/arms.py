@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.experiments.experiment import Arm, Experiment
 from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig, expert_arm
 from o1_assets.experiments.variants import grpo_arm
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.estimate import estimate_policy
+from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -48,18 +51,23 @@ def search_in_rl(profile: Profile) -> Experiment:
         title="Tree search in RL",
         question="How should tree search enter the policy's training? Equal updates, equal generated tokens.",
         arms=(
-            *(Arm(name, says[name], grpo_arm, with_search(policy, way)) for name, way in ways.items()),
+            *(
+                Arm(name, says[name], grpo_arm, with_search(policy, way), estimate_policy)
+                for name, way in ways.items()
+            ),
             Arm(
                 "expert_sampled",
                 "expert iteration on sampled solutions",
                 expert_arm,
                 expert(profile, branch=1),
+                estimate_expert,
             ),
             Arm(
                 "expert",
                 "expert iteration on solutions found by search",
                 expert_arm,
                 expert(profile, branch=4),
+                estimate_expert,
             ),
         ),
         inputs={
@@ -107,3 +115,25 @@ def expert(profile: Profile, branch: int) -> ExpertConfig:
 def _same(way: GroupSearchConfig, other: GroupSearchConfig) -> bool:
     """Equal in effect: without a share nothing else matters."""
     return way == other or (way.share * way.per_group == 0 == other.share * other.per_group)
+
+
+# Share of the different solutions of a problem that the reward models believe, which are kept (nano: 107 of 168
+# problems' three searches each).
+BELIEVED = 0.3
+
+
+def estimate_expert(context: EstimateContext, config: ExpertConfig) -> Estimate:
+    """Every problem is searched anew; what is believed is trained on about once, in whole batches."""
+    problems, solution = config.updates * config.problems_per_update, context.solution_tokens(config.prompt)
+    solutions = config.searches * config.branch
+    model = context.model("policy", rl_rounds=context.model("policy").rl_rounds + 1)
+    cost = context.generate("policy", problems * solutions * solution)
+    tokens = searched_tokens if config.branch > 1 else distinct_tokens
+    cost += read(context, problems * tokens(context, config.prompt, solutions, model.rl_rounds), "prm")
+    ends = distinct_tokens(context, config.prompt, config.searches, model.rl_rounds)
+    cost += read(context, problems * ends, "prm", "orm")
+    different = config.searches ** context.assumptions.novelty(model.rl_rounds)
+    kept = problems * min(config.per_problem, different * BELIEVED)
+    rows = max(kept + config.updates / 2, config.updates)  # half of a last batch is filled up on average
+    cost += context.train("policy", rows * (context.prompt_tokens(config.prompt) + solution), config)
+    return Estimate(problems, problems * config.searches, cost=cost, stored=model.stored, model=model)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
+from o1_assets.evaluation.config import SUBSETS_OF
 from o1_assets.experiments.experiment import PART, ablation
 from o1_assets.experiments.pools.assets import TEST_POOL
+from o1_assets.experiments.versions.config import VersionsConfig
 from o1_assets.experiments.versions.result import QUESTION, make_versions
+from o1_assets.reward.estimate import distinct_tokens, read
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -35,5 +39,14 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 "test": "problems/test",
             },
             QUESTION,
+            estimate=estimate_versions,
         )
     ]
+
+
+def estimate_versions(context: EstimateContext, config: VersionsConfig) -> Estimate:
+    """Every PRM of the run reads GPT*'s samples."""
+    problems = min(context["pool"].problems, context["test"].problems)
+    tokens = problems * distinct_tokens(context, config.prompt, SUBSETS_OF * config.best_of, rl_rounds=0)
+    cost = read(context, tokens, *context.starting_with("prm_"))
+    return Estimate(problems, cost=cost, stored=2 * CHART + 6 * TABLES)

@@ -1,57 +1,22 @@
-"""What a configuration does not say and a plan has to know: how long problems and solutions are, how alike, how often
-wrong. Each set says where its numbers come from; `--assume solution_tokens=300` replaces one."""
+"""What a plan assumes about a profile's problems and solutions: one set for each kind of problem, each with its source.
+
+`--assume solution_tokens=300` replaces one number.
+"""
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationError
+from collections.abc import Sequence
+
+from pydantic import ValidationError
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
-from o1_assets.core.artifact import StageConfig
-from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.plan.gpus import PlanError
+from o1_assets.core.estimate import Assumptions
+from o1_assets.plan import PlanError
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.profiles.profile import Profile
 
-SHARPENING = 0.72
-"""Each round of RL leaves so much of the distance of `novelty` to its last value (nano, GPT* and after each round:
-0.74, 0.58, 0.47, 0.41, 0.37, 0.33, 0.31, 0.32, 0.22, 0.24, 0.22)."""
-
-
-class Typical(StageConfig):
-    """Means over problems and sampled solutions."""
-
-    source: str = Field(description="where the numbers come from")
-    question_tokens: float = Field(gt=0, description="of a question, without the template around it")
-    letters_a_token: float = Field(gt=0, description="for the template around the question")
-    solution_tokens: float = Field(gt=0, description="of a sampled solution, its end token included")
-    corpus_tokens: float = Field(0, ge=0, description="prompt and solution in the pre-training corpus")
-    steps: float = Field(gt=0, description="steps of a sampled solution")
-    kept_share: float = Field(gt=0, le=1, description="share of the base's samples that the SFT set keeps")
-    novelty_first: float = Field(
-        ge=0,
-        le=1,
-        description="b: N samples of GPT* on one problem share prefixes so that N**b solutions' tokens are distinct",
-    )
-    novelty_last: float = Field(ge=0, le=1, description="b of a policy after many rounds of RL")
-    rated_first: float = Field(
-        gt=0, le=1, description="share of a solution's steps that are rated, uniform choice"
-    )
-    rated_later: float = Field(gt=0, le=1, description="the same of convincing wrong answers")
-    new_alternatives: float = Field(ge=0, le=1, description="share of drawn alternatives that are new")
-    seconds_a_rating: float = Field(gt=0, description="a person's time for one rating")
-    bytes_a_token: float = Field(gt=0, description="of a distinct solution's text and token ids, compressed")
-
-    def prompt_tokens(self, prompt: PromptFormat) -> float:
-        return self.question_tokens + len(prompt.render("")) / self.letters_a_token
-
-    @property
-    def step_tokens(self) -> float:
-        return self.solution_tokens / self.steps
-
-    def novelty(self, rounds_of_rl: int) -> float:
-        """b of the policy after so many rounds of RL; 0 rounds: GPT*."""
-        return self.novelty_last + (self.novelty_first - self.novelty_last) * SHARPENING**rounds_of_rl
-
+# Numbers in a problem of nano's, where a profile's own problems do not say.
+NANO_TERMS = 4.0
 
 _RATING_OF_MATH = (
     "16 s a rating: the three records printed in PRM800K's description took 550 s (total_time) for 35 ratings, which "
@@ -59,9 +24,9 @@ _RATING_OF_MATH = (
 )
 
 
-def arithmetic(problem_terms: float, corpus_terms: float) -> Typical:
+def arithmetic(problem_terms: float, corpus_terms: float) -> Assumptions:
     """Of expressions with so many numbers on average: lines through a nano run (4 and 3.5) and one of 2.5 terms."""
-    return Typical(
+    return Assumptions(
         source=f"nano's runs, measured, for problems of {problem_terms:.1f} terms; 5 s a rating is an assumption",
         question_tokens=1.9 + 2 * problem_terms,
         letters_a_token=2.4,
@@ -79,7 +44,7 @@ def arithmetic(problem_terms: float, corpus_terms: float) -> Typical:
     )
 
 
-GRADE_SCHOOL = Typical(
+GRADE_SCHOOL = Assumptions(
     source="GSM8K's train set has questions of 235 letters and solutions of 3 to 4 lines; the rest is assumed, "
     + _RATING_OF_MATH,
     question_tokens=60,
@@ -97,7 +62,7 @@ GRADE_SCHOOL = Typical(
 )
 
 
-COMPETITION = Typical(
+COMPETITION = Assumptions(
     source="assumed for MATH: solutions of 450 tokens in 12 steps; " + _RATING_OF_MATH,
     question_tokens=75,
     letters_a_token=4,
@@ -114,7 +79,7 @@ COMPETITION = Typical(
 )
 
 
-def typical_of(profile: Profile, assume: list[str] | tuple[str, ...] = ()) -> Typical:
+def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
     """The set that fits the profile's problems, with NAME=VALUE pairs applied. Raises PlanError."""
     kind = profile.problems.source.kind
     if kind == "reasoning_gym":
@@ -124,12 +89,12 @@ def typical_of(profile: Profile, assume: list[str] | tuple[str, ...] = ()) -> Ty
     given = {}
     for pair in assume:
         name, equals, value = pair.partition("=")
-        if not equals or name not in Typical.model_fields or name == "source":
-            names = ", ".join(name for name in Typical.model_fields if name != "source")
+        if not equals or name not in Assumptions.model_fields or name == "source":
+            names = ", ".join(name for name in Assumptions.model_fields if name != "source")
             raise PlanError(f"--assume {pair!r} names no assumption; there is {names}")
         given[name] = value
     try:
-        return Typical.model_validate({**chosen.model_dump(), **given})
+        return Assumptions.model_validate({**chosen.model_dump(), **given})
     except ValidationError as error:
         first = error.errors()[0]
         raise PlanError(f"--assume {first['loc'][0]}={first['input']}: {first['msg']}") from None
@@ -141,9 +106,6 @@ def problem_terms(problems: ProblemsConfig) -> float:
         return sum(level * share for level, share in problems.shares.items()) / sum(problems.shares.values())
     limits = problems.arithmetic
     return (limits.min_terms + limits.max_terms) / 2 if limits else NANO_TERMS
-
-
-NANO_TERMS = 4.0
 
 
 def corpus_terms(base: object) -> float:

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 
 @dataclass(frozen=True)
-class Shape:
-    """width: of the residual stream. inner: of the gated MLP. heads share their keys and values in kv_heads groups.
+class DecoderShape:
+    """The numbers of a model's config.json that its size follows from.
 
+    width: of the residual stream. inner: of the gated MLP. The heads share their keys and values in `kv_heads` groups.
     qkv_bias: whether query, key and value projections have biases (Qwen2). tied: one matrix for embedding and head.
     """
 
@@ -34,8 +35,9 @@ class Shape:
 
     @property
     def non_embedding(self) -> int:
-        """P of `flops.py`: all parameters but token embedding and language-model head."""
+        """P of `core/flops.py`: all parameters but token embedding and language-model head."""
         bias = (self.heads + 2 * self.kv_heads) * self.head_dim if self.qkv_bias else 0
+        # Two RMS norms a layer, and one at the end, have a weight for each dimension of the residual stream.
         layer = sum(a * b for a, b in self.linears().values()) + bias + 2 * self.width
         return self.layers * layer + self.width
 
@@ -60,61 +62,60 @@ class Shape:
         return 2 * 2 * self.layers * self.kv_heads * self.head_dim
 
 
+# From the config.json of each model's repository on the Hub, by its name there, in lower case.
 SHAPES = {
-    "smollm2-135m": Shape(576, 1536, 30, 9, 3, 49152, tied=True),
-    "smollm2-360m": Shape(960, 2560, 32, 15, 5, 49152, tied=True),
-    "smollm2-1.7b": Shape(2048, 8192, 24, 32, 32, 49152, tied=True),
-    "qwen2.5-math-1.5b": Shape(1536, 8960, 28, 12, 2, 151936, tied=True, qkv_bias=True),
-    "qwen2.5-math-7b": Shape(3584, 18944, 28, 28, 4, 152064, tied=False, qkv_bias=True),
+    "smollm2-135m": DecoderShape(576, 1536, 30, 9, 3, 49152, tied=True),
+    "smollm2-360m": DecoderShape(960, 2560, 32, 15, 5, 49152, tied=True),
+    "smollm2-1.7b": DecoderShape(2048, 8192, 24, 32, 32, 49152, tied=True),
+    "qwen2.5-math-1.5b": DecoderShape(1536, 8960, 28, 12, 2, 151936, tied=True, qkv_bias=True),
+    "qwen2.5-math-7b": DecoderShape(3584, 18944, 28, 28, 4, 152064, tied=False, qkv_bias=True),
 }
-"""From the config.json of each model's repository on the Hub, by its name there, in lower case."""
 
 
-def named_shape(texts: Iterable[str]) -> Shape | None:
+def shape_from(base: BaseModel) -> DecoderShape | None:
+    """The shape of a base that others published, by its name or from the config.json in its folder; else None."""
+    shape = named_shape(_texts(base.model_dump()))
+    folder = getattr(base, "folder", None)
+    if shape is None and folder:
+        shape = read_shape(Path(folder) / "config.json")
+    return shape
+
+
+def named_shape(texts: Iterable[str]) -> DecoderShape | None:
     """The shape of the model that one of the texts names, as "Qwen/Qwen2.5-Math-7B-Instruct" does; else None."""
     for text in texts:
         name = text.rpartition("/")[2].lower()
-        for known in sorted(SHAPES, key=len, reverse=True):
-            if name == known or name.startswith(f"{known}-"):
+        # The hyphen keeps "Qwen2.5-Math-72B" from passing for the 7B model.
+        for known in SHAPES:
+            if f"{name}-".startswith(f"{known}-"):
                 return SHAPES[known]
     return None
 
 
-def shape_from(base: Any) -> Shape | None:
-    """The shape of a base that others published, by its name or from the config.json in its folder; else None."""
-    found = named_shape(texts_of(base))
-    folder = getattr(base, "folder", None)
-    if found is None and folder:
-        found = read_shape(Path(folder) / "config.json")
-    return found
-
-
-def read_shape(file: Path) -> Shape | None:
+def read_shape(file: Path) -> DecoderShape | None:
     """From a checkpoint's config.json; None if it is not there, or of another kind of model."""
     try:
-        found = json.loads(file.read_bytes())
-        heads = int(found["num_attention_heads"])
-        return Shape(
-            width=int(found["hidden_size"]),
-            inner=int(found["intermediate_size"]),
-            layers=int(found["num_hidden_layers"]),
+        content = json.loads(file.read_bytes())
+        heads = int(content["num_attention_heads"])
+        return DecoderShape(
+            width=int(content["hidden_size"]),
+            inner=int(content["intermediate_size"]),
+            layers=int(content["num_hidden_layers"]),
             heads=heads,
-            kv_heads=int(found.get("num_key_value_heads") or heads),
-            vocabulary=int(found["vocab_size"]),
-            tied=bool(found.get("tie_word_embeddings", True)),
-            qkv_bias=str(found.get("model_type", "")).startswith("qwen2"),
-            head_size=found.get("head_dim"),
+            kv_heads=int(content.get("num_key_value_heads") or heads),
+            vocabulary=int(content["vocab_size"]),
+            tied=bool(content.get("tie_word_embeddings", True)),
+            qkv_bias=str(content.get("model_type", "")).startswith("qwen2"),
+            head_size=content.get("head_dim"),
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def texts_of(value: Any) -> list[str]:
+def _texts(value: Any) -> list[str]:
     """Every string in a configuration, its defaults included."""
-    if isinstance(value, BaseModel):
-        return texts_of(value.model_dump())
     if isinstance(value, dict):
-        return [text for item in value.values() for text in texts_of(item)]
+        return [text for item in value.values() for text in _texts(item)]
     if isinstance(value, list | tuple):
-        return [text for item in value for text in texts_of(item)]
+        return [text for item in value for text in _texts(item)]
     return [value] if isinstance(value, str) else []

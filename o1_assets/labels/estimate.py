@@ -1,0 +1,69 @@
+"""What a round's labels take: how many completions are rated, by whom, and what machines spend on it (`o1 plan`)."""
+
+from __future__ import annotations
+
+import math
+
+from o1_assets.core.artifact import Cost
+from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig
+from o1_assets.labels.prm800k.source import ImportedConfig
+
+# PRM800K has 75,000 solutions with 800,000 labels, one in twenty of them of phase 1 and the rest of ten generations
+# (Lightman et al. 2023, sections 1 and 2.4). That a quarter of the labels are of alternatives is an assumption.
+PUBLISHED_SOLUTIONS, PUBLISHED_LABELS, PUBLISHED_ALTERNATIVES = 75_000, 800_000, 0.25
+PHASE_1_SHARE, PHASE_2_ROUNDS = 0.05, 10
+
+
+def estimate_imported(context: EstimateContext, config: ImportedConfig) -> Estimate:
+    """The selection of a round that others labelled. Held-out problems are few and not left out here."""
+    share = PHASE_1_SHARE if config.round == "r00" else (1 - PHASE_1_SHARE) / PHASE_2_ROUNDS
+    solutions, labels = PUBLISHED_SOLUTIONS * share, PUBLISHED_LABELS / PUBLISHED_SOLUTIONS
+    return Estimate(
+        samples=solutions,
+        examples=solutions,
+        stored=solutions * 2 * context.assumptions.solution_bytes,
+        rated_steps=labels * (1 - PUBLISHED_ALTERNATIVES),
+        rated_alternatives=labels * PUBLISHED_ALTERNATIVES,
+    )
+
+
+def estimate_label_batches(context: EstimateContext, config: LabelBatchesConfig) -> Estimate:
+    """People rate the round's selection; a machine may sample rollouts; the exact checker costs nothing."""
+    selection = context["selection"]
+    labels = selection.samples * (selection.rated_steps + selection.rated_alternatives)
+    cost = Cost()
+    if config.annotator == "monte_carlo" and config.source is None:
+        cost = _rollouts(context, config.monte_carlo or MonteCarloConfig())
+    return Estimate(
+        samples=selection.samples,
+        cost=cost,
+        asked=labels if config.waits_for_people else 0.0,
+        stored=2 * TABLES + ROW * labels + selection.samples * context.assumptions.solution_bytes,
+    )
+
+
+def estimate_labels(context: EstimateContext, config: LabelsConfig) -> Estimate:
+    """One row a rating, with the text of the completion; each solution is an example for the PRM."""
+    selection, assumed = context["selection"], context.assumptions
+    ratings = selection.rated_steps + selection.rated_alternatives
+    labels, tokens = selection.samples * ratings, ratings * assumed.step_tokens
+    text = selection.samples * (tokens + assumed.solution_tokens) * assumed.bytes_a_token / 2
+    return Estimate(
+        examples=selection.samples,
+        labels=labels,
+        stored=2 * TABLES + text + ROW * labels,
+        example_tokens=tokens,
+    )
+
+
+def _rollouts(context: EstimateContext, config: MonteCarloConfig) -> Cost:
+    """Rollouts from each rated completion."""
+    selection, assumed = context["selection"], context.assumptions
+    steps = selection.rated_steps
+    if config.estimate == "first_error":
+        # OmegaPRM finds the first error of a wrong solution by binary search over its steps.
+        steps = context.config("selection").wrong_share * math.log2(max(2.0, assumed.steps))
+    rollouts = selection.samples * config.rollouts * (steps + selection.rated_alternatives)
+    # A rollout starts half-way through a solution on average.
+    return context.generate("policy", rollouts * min(assumed.solution_tokens / 2, config.prompt.max_tokens))

@@ -1,0 +1,38 @@
+"""What a round of RL takes (`o1 plan`)."""
+
+from __future__ import annotations
+
+from o1_assets.core.estimate import Estimate, EstimateContext
+from o1_assets.policy.config import PolicyConfig
+from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
+
+# Which reward models read what is rewarded; both, unless the form names one.
+READERS = {"outcome": ("orm",), "process": ("prm",)}
+
+
+def estimate_policy(context: EstimateContext, config: PolicyConfig) -> Estimate:
+    """Groups are sampled, some of them searched, scored by the reward models, and trained on once."""
+    readers = READERS.get(config.reward.form, ("prm", "orm"))
+    return estimate_grpo(context, config, *readers)
+
+
+def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str) -> Estimate:
+    """The same, with the reward models that read every group: an arm may watch one that it is not rewarded by."""
+    search, solution = config.search, context.solution_tokens(config.prompt)
+    problems = config.updates * config.problems_per_update
+    solutions = problems * config.group_size
+    searches = -(-config.updates // search.every) if search.per_group else 0
+    searched = searches * round(search.share * config.problems_per_update) * search.per_group
+    # A searched solution writes `branch` candidates for each of its steps, and they are scored on the way.
+    cost = context.generate("policy", (solutions - searched + searched * search.branch) * solution)
+    model = context.model("policy", rl_rounds=context.model("policy").rl_rounds + 1)
+    group = distinct_tokens(context, config.prompt, config.group_size, model.rl_rounds)
+    cost += read(context, problems * group, *readers)
+    if searched:
+        tree = searched_tokens(context, config.prompt, search.branch * search.per_group, model.rl_rounds)
+        cost += read(context, searched / search.per_group * tree, "prm")
+    tokens = solutions * (context.prompt_tokens(config.prompt) + solution)
+    cost += context.train("policy", tokens, config)
+    if config.kl_coefficient:  # the reference model reads what the policy is trained on
+        cost += context.score("policy", tokens)
+    return Estimate(problems, solutions, cost=cost, stored=model.stored, model=model)
