@@ -178,4 +178,4 @@ def _pool_tokens(context: EstimateContext, name: str, config: PRMConfig) -> floa
     pool, made = context[name], context.graph[context.artifact.inputs[name]]
     writer = context.estimates[made.inputs["policy"]].model
     rl_rounds = writer.rl_rounds if writer else 0
-    return pool.problems * distinct_tokens(context, made.config.prompt, pool.samples_each, rl_rounds)
+    return pool.problems * distinct_tokens(context, config.prompt, pool.samples_each, rl_rounds)
