@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o1_assets.core.artifact import Artifact, Check, Compute
+import polars as pl
+
+from o1_assets.core.artifact import Artifact, Check, Compute, Finding, Looked
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
-from o1_assets.problems import checks as expected
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import make_test, make_train
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
+
+
+def _none_in_train(looked: Looked) -> Finding:
+    test, train = (
+        set(pl.read_parquet(folder / "problems.parquet", columns=["problem_id"])["problem_id"])
+        for folder in (looked.folder, looked.beside["problems/train"])
+    )
+    shared = len(test & train)
+    return Finding(shared == 0, f"{shared} of {len(test)} test problems are in train", {"shared": shared})
+
+
+TEST_CHECKS = (
+    Check(
+        "none_in_train",
+        "No test problem is in train, in any wording.",
+        _none_in_train,
+        beside=("problems/train",),
+    ),
+)
 
 
 def problem_artifacts(profile: Profile) -> list[Artifact]:
@@ -43,7 +63,7 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             make_test,
             "Held-out problems. Which side a problem is on is decided by the hash of its content, so no test "
             "problem occurs in train in any wording.",
-            expected.TEST,
+            TEST_CHECKS,
         ),
     ]
 

@@ -1,3 +1,5 @@
+"""What a source of problems yields, and the order that it is drawn in."""
+
 from __future__ import annotations
 
 import hashlib
@@ -16,9 +18,9 @@ class ProblemError(O1Error, ValueError):
 class RawProblem:
     """One problem as its source has it.
 
-    canonical: its content whatever the wording (see canonical.py).
-    split: the side that its publishers put it on, None where the content hash decides.
-    corrected: the source's own answer was wrong and was replaced.
+    canonical: its content, whatever the wording (`canonical.py`).
+    split: the side that its publishers put it on; None where the hash of its content decides.
+    corrected: whether the source's own answer was wrong and has been replaced.
     """
 
     question: str
@@ -40,7 +42,10 @@ class Source(Protocol):
 
 
 def in_seeded_order(problems: Iterable[RawProblem], seed: int) -> list[RawProblem]:
-    """Shuffled by content, so that taking the first n is a fair sample and a new row moves none of the others."""
-    return sorted(
-        problems, key=lambda p: hashlib.sha256(f"{seed}\0{p.question}\0{p.answer}".encode()).digest()
-    )
+    """Shuffled, so that the first n are a fair sample."""
+
+    # By a hash of the content instead of by position: a new row in the file moves none of the others.
+    def position(problem: RawProblem) -> bytes:
+        return hashlib.sha256(f"{seed}\0{problem.question}\0{problem.answer}".encode()).digest()
+
+    return sorted(problems, key=position)

@@ -1,16 +1,22 @@
-"""Problems of any reasoning_gym generator (github.com/open-thought/reasoning-gym), by name and parameters."""
+"""Problems of any reasoning_gym generator (github.com/open-thought/reasoning-gym), by name and parameters.
+
+The module is also a program: `python -m o1_assets.problems.reasoning_gym_source` draws in a process of its own for the
+generators whose problems depend on Python's hash seed (`draw_with_fixed_hash_seed`).
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.problems.canonical import arithmetic, canonical, flat_expression
 from o1_assets.problems.config import Generator, ReasoningGymSource
-from o1_assets.problems.draw_worker import draw
 from o1_assets.problems.problem import ProblemError, RawProblem
 
 if TYPE_CHECKING:
@@ -21,8 +27,8 @@ CHUNK = 500
 """Draws from one dataset object. Some generators prepare all their items at once, so it cannot be endless."""
 
 
-ELSEWHERE = 50
-"""Draws from one process that is started for them; it draws all of them before the first is used."""
+PROCESS_CHUNK = 50
+"""Draws from one process of their own; it makes all of them before the first is used."""
 
 
 _BOOKKEEPING = {"source_dataset", "source_index", "difficulty"}
@@ -56,11 +62,11 @@ _CONTENT: dict[str, Callable[[dict[str, Any]], str]] = {
 _ARITHMETIC = {"basic_arithmetic", "chain_sum", "decimal_chain_sum", "products"}
 
 
-_HASHED = {
+_HASH_SEEDED = {
     "codeio", "composite", "intermediate_integration", "isomorphic_strings", "knight_swap",
     "polynomial_multiplication", "ransom_note", "word_ladder",
 }  # fmt: skip
-"""Their problems depend on Python's hash seed, so they are drawn in a process where it is fixed."""
+"""They walk through sets of text, so their problems depend on Python's hash seed."""
 
 
 _REFUSED = {"time_intervals": "its problems depend on the present date"}
@@ -101,14 +107,43 @@ def open_dataset(generator: Generator, seed: int, size: int) -> ProceduralDatase
 
 
 def _draws(generator: Generator, seed: int) -> Iterator[dict[str, Any]]:
-    """Items seed, seed + 1, ...: chunks continue each other, as reasoning_gym seeds item i with seed + i."""
-    if generator.name in _HASHED:
-        for start in count(0, ELSEWHERE):
-            yield from draw(generator.name, dict(generator.parameters), seed + start, ELSEWHERE)
+    """The items of one endless dataset, chunk by chunk."""
+    # reasoning_gym seeds item i with seed + i, so chunks continue each other.
+    if generator.name in _HASH_SEEDED:
+        for start in count(0, PROCESS_CHUNK):
+            yield from draw_with_fixed_hash_seed(generator, seed + start, PROCESS_CHUNK)
     for start in count(0, CHUNK):
         dataset = open_dataset(generator, seed + start, CHUNK)
         for index in range(CHUNK):
             yield dataset[index]
+
+
+def draw_with_fixed_hash_seed(generator: Generator, seed: int, size: int) -> list[dict[str, Any]]:
+    """`size` items as JSON gives them back, the same in every process. Raises RuntimeError."""
+    asked = {"name": generator.name, "parameters": generator.parameters, "seed": seed, "size": size}
+    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "o1_assets.problems.reasoning_gym_source"],
+        input=json.dumps(asked), capture_output=True, text=True,
+        # The hash seed is read when Python starts; it cannot be set in this process.
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": paths},
+    )  # fmt: skip
+    if finished.returncode:
+        lines = finished.stderr.strip().splitlines() or ["it was killed"]
+        raise RuntimeError(f"reasoning_gym's {generator.name} could not be drawn from: {lines[-1]}")
+    return [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def main() -> None:
+    """Write one item a line for {name, parameters, seed, size} on standard input."""
+    import reasoning_gym
+
+    asked = json.load(sys.stdin)
+    dataset = reasoning_gym.create_dataset(
+        asked["name"], seed=asked["seed"], size=asked["size"], **asked["parameters"]
+    )
+    for index in range(asked["size"]):
+        print(json.dumps(dataset[index], default=str))
 
 
 def _problem(generator: Generator, entry: dict[str, Any]) -> RawProblem:
@@ -116,9 +151,8 @@ def _problem(generator: Generator, entry: dict[str, Any]) -> RawProblem:
     if name in _CONTENT:
         content = f"{name} {_CONTENT[name](entry)}"
     else:
-        content = (arithmetic(entry["metadata"]["expression"]) if name in _ARITHMETIC else None) or canonical(
-            question
-        )
+        bare = arithmetic(entry["metadata"]["expression"]) if name in _ARITHMETIC else None
+        content = bare or canonical(question)
     expression = flat_expression(content)
     corrected = False
     if expression is not None and entry["answer"] != str(expression.value()):
@@ -165,3 +199,7 @@ def _check(generator: Generator) -> None:
         raise ProblemError(
             f"reasoning_gym's {generator.name} does not accept its own answer once stored as JSON; take another."
         )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""A source of problems: something that yields raw problems in an order that only its seed decides."""
+"""Opens the source that a configuration names, and gives the version of what it reads outside of the graph."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from o1_assets.problems.problem import Source
 
 
 def open_source(config: SourceConfig) -> Source:
+    # Imports are here: reasoning_gym takes two seconds to load, and `o1 status` asks for versions only.
     match config:
         case ReasoningGymSource():
             from o1_assets.problems.reasoning_gym_source import ReasoningGymProblems
 
             return ReasoningGymProblems(config)
-        case Gsm8kSource():
-            from o1_assets.problems.gsm8k_source import Gsm8kProblems
+        case Gsm8kSource() | MathSource():
+            from o1_assets.problems.published_source import PublishedProblems
 
-            return Gsm8kProblems(config)
-        case MathSource():
-            from o1_assets.problems.math_source import MathProblems
-
-            return MathProblems(config)
+            return PublishedProblems(config)
         case FileSource():
             from o1_assets.problems.file_source import FileProblems
 

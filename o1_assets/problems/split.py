@@ -1,10 +1,9 @@
-"""Takes the problems of one side of the split: distinct, allowed by the filter, in the shares asked for."""
+"""problems/train and problems/test: distinct problems that the filter allows, in the shares asked for."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -29,8 +28,8 @@ SCHEMA = {
 
 
 @dataclass
-class Taken:
-    """problems: in the order drawn. counts: what happened to everything that was drawn."""
+class ProblemDraw:
+    """problems: in the order drawn. counts: what happened to everything that was drawn, by name."""
 
     problems: list[RawProblem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -47,16 +46,16 @@ def make_test(task: Task, config: ProblemsConfig) -> Outcome:
 
 
 def _make(task: Task, config: ProblemsConfig, wanted: str, size: int) -> Outcome:
-    taken = take(open_source(config.source), config, wanted, size, task.seed)
-    table = as_table(taken.problems)
+    draw = take(open_source(config.source), config, wanted, size, task.seed)
+    table = as_table(draw.problems)
     table.write_parquet(task.out / "problems.parquet")
-    task.progress(f"{len(table)} {wanted} problems out of {taken.counts['drawn']} drawn")
-    levels = Counter(problem.difficulty for problem in taken.problems)
+    task.progress(f"{len(table)} {wanted} problems out of {draw.counts['drawn']} drawn")
+    levels = Counter(problem.difficulty for problem in draw.problems)
     return Outcome(
         figures={
             "problems": len(table),
-            **{name: taken.counts[name] for name in ("drawn", "duplicates", "filtered_out", "ungradable")},
-            "answers_corrected": sum(problem.corrected for problem in taken.problems),
+            **{name: draw.counts[name] for name in ("drawn", "duplicates", "filtered_out", "ungradable")},
+            "answers_corrected": sum(problem.corrected for problem in draw.problems),
             **{f"difficulty_{level}": levels[level] for level in sorted(levels)},
         },
         rows=len(table),
@@ -64,25 +63,27 @@ def _make(task: Task, config: ProblemsConfig, wanted: str, size: int) -> Outcome
     )
 
 
-def take(source: Source, config: ProblemsConfig, wanted: str, size: int, seed: int) -> Taken:
+def take(source: Source, config: ProblemsConfig, wanted: str, size: int, seed: int) -> ProblemDraw:
     """The first `size` distinct problems of side `wanted`. Raises ProblemError if there are not so many."""
     missing = quotas(size, config.shares)
-    taken, seen, idle = Taken(), set[str](), 0
-    for problem in _drawn(source, seed, taken.counts):
-        key = problem.difficulty if config.shares is not None else None
-        fate = _fate(problem, config, wanted, seen)
-        if fate is None and missing.get(key, 0) > 0:
-            missing[key] -= 1
-            idle = 0
-            taken.problems.append(problem)
+    draw, seen, in_vain = ProblemDraw(), set[str](), 0
+    for problem in source.problems(seed):
+        draw.counts["drawn"] += 1
+        level = problem.difficulty if config.shares is not None else None
+        reason = _why_not(problem, config, wanted, seen)
+        if reason is None and missing.get(level, 0) > 0:
+            missing[level] -= 1
+            in_vain = 0
+            draw.problems.append(problem)
             if not any(missing.values()):
-                return taken
+                return draw
             continue
-        taken.counts[fate or "not_needed"] += 1
-        idle += 1
-        if source.endless and idle >= config.patience:
+        draw.counts[reason or "not_needed"] += 1
+        in_vain += 1
+        # A small generator has drawn all its problems after a while, and says nothing: it only repeats them.
+        if source.endless and in_vain >= config.patience:
             break
-    raise ProblemError(_shortage(missing, config, wanted, size, taken))
+    raise ProblemError(_shortage(missing, config, wanted, size, draw))
 
 
 def quotas(size: int, shares: dict[int, float] | None) -> dict[int | None, int]:
@@ -110,6 +111,7 @@ def allowed(expression: Expression | None, rule: ArithmeticFilter) -> bool:
                 return False
     if rule.max_value is None:
         return True
+    # Intermediate values too: what a step has to add up is as hard as what is written.
     while expression.ops:
         if max(map(abs, expression.numbers)) > rule.max_value:
             return False
@@ -134,14 +136,9 @@ def as_table(problems: list[RawProblem]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA).sort("problem_id")
 
 
-def _drawn(source: Source, seed: int, counts: Counter[str]) -> Iterator[RawProblem]:
-    for problem in source.problems(seed):
-        counts["drawn"] += 1
-        yield problem
-
-
-def _fate(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set[str]) -> str | None:
-    """Why this problem is not taken, None if it may be. Both sides see the same duplicates."""
+def _why_not(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set[str]) -> str | None:
+    """The name of the count for a problem that may not be taken; None if it may."""
+    # Duplicates come first, so that both sides see the same ones: the first occurrence decides the side.
     if problem.canonical in seen:
         return "duplicates"
     seen.add(problem.canonical)
@@ -149,21 +146,22 @@ def _fate(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set[st
         return "other_side"
     if config.arithmetic is not None and not allowed(flat_expression(problem.canonical), config.arithmetic):
         return "filtered_out"
+    # An answer that the grader does not accept as its own would count every solution as wrong.
     if problem.grader == "math" and not grade("math", problem.answer, {"answer": problem.answer}):
         return "ungradable"
     return None
 
 
 def _shortage(
-    missing: dict[int | None, int], config: ProblemsConfig, wanted: str, size: int, taken: Taken
+    missing: dict[int | None, int], config: ProblemsConfig, wanted: str, size: int, draw: ProblemDraw
 ) -> str:
     lacking = ", ".join(
         f"{n} more" + (f" of difficulty {level}" if level is not None else "")
         for level, n in missing.items()
         if n
     )
-    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(taken.counts.items()))
+    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(draw.counts.items()))
     return (
-        f"The source ({config.source.kind}) has only {len(taken.problems)} of the {size} distinct {wanted} problems"
+        f"The source ({config.source.kind}) has only {len(draw.problems)} of the {size} distinct {wanted} problems"
         f" asked for: {lacking} needed ({counts}); ask for fewer, or widen the source, the filter or the shares."
     )

@@ -68,12 +68,12 @@ def _problems(profile: Profile) -> Iterator[str]:
         if absent:
             yield f"{name}'s {' and '.join(absent)} are not in {source.folder}: correct problems.source.folder."
         return
-    if isinstance(source, Gsm8kSource):
-        repos = [("openai/gsm8k", source.revision)]
-    else:
-        from o1_assets.problems.math_source import ALL, TEST
+    from o1_assets.problems.published_source import GSM8K, MATH, MATH_500
 
-        repos = [(ALL, source.revision), (TEST, source.test_revision)]
+    if isinstance(source, Gsm8kSource):
+        repos = [(GSM8K, source.revision)]
+    else:
+        repos = [(MATH, source.revision), (MATH_500, source.test_revision)]
     for repo, revision in repos:
         if not _at_hand(repo, revision, "dataset"):
             yield f"{name} comes from the Hub ({repo}), which cannot be reached: {without}"

@@ -11,7 +11,7 @@ PACKAGE = Path(o1_assets.__file__).parent
 
 BUILT_IN = {"Exception", "BaseException", "ValueError", "RuntimeError", "OSError", "KeyError", "TypeError"}
 
-NO_ERRORS = {"O1Error", "Late"}
+NO_ERRORS = {"O1Error", "OutOfTime"}
 """The base itself, and the interruption inside of the grading worker, which nothing may catch as an Exception."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from o1_assets.core.artifact import Check, Finding, Looked
 from o1_assets.labels import checks as labels
-from o1_assets.problems import checks as problems
+from o1_assets.problems.assets import TEST_CHECKS
 from o1_assets.reward.train import PRM_CHECKS
 
 Row = tuple[str, int, int, int | None]
@@ -80,7 +80,7 @@ def test_a_test_problem_in_train_is_found(tmp_path: Path) -> None:
     for side, ids in (("test", ["a", "b"]), ("train", ["c"]), ("leaky", ["c", "b"])):
         (tmp_path / side).mkdir()
         pl.DataFrame({"problem_id": ids}).write_parquet(tmp_path / side / "problems.parquet")
-    check = named(problems.TEST, "none_in_train")
+    check = named(TEST_CHECKS, "none_in_train")
     assert check.look(Looked(tmp_path / "test", {}, {"problems/train": tmp_path / "train"})).passed
     found = check.look(Looked(tmp_path / "test", {}, {"problems/train": tmp_path / "leaky"}))
     assert not found.passed and found.message == "1 of 2 test problems are in train"

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o1_assets.problems import grading
-from o1_assets.problems.grading import EXACT_GENERATORS, grade
-from o1_assets.problems.grading_process import Reader
+from o1_assets.problems.grading import EXACT_GENERATORS, GradingProcess, grade
 
 
 def math(gold: str, given: str | None) -> bool:
@@ -103,7 +102,7 @@ HOSTILE = [
 def test_hostile_answers_are_wrong_in_bounded_time_and_run_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = Reader("math", seconds=0.5)
+    reader = GradingProcess("math", seconds=0.5)
     monkeypatch.setattr(grading, "ask", lambda kind, question: reader.ask(question))
     try:
         assert reader.ask({"gold": "x", "given": "x"}), "started, so that what follows is not charged for it"
@@ -126,7 +125,7 @@ def test_a_scorer_that_evaluates_answers_runs_none_of_them(name: str, tmp_path: 
 
 
 def test_a_reader_that_hangs_is_ended_and_replaced() -> None:
-    reader = Reader("math")
+    reader = GradingProcess("math")
     try:
         assert reader.ask({"gold": "x+y", "given": "y+x"})
         assert reader._process is not None
