@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from o1_assets.engine.open import open_engine
-from o1_assets.evaluation.step_f1 import NO_ERROR, step_f1
+from o1_assets.evaluation.steps import NO_ERROR, step_f1
 from o1_assets.labels.annotators.annotator import Annotator, Request, rate_selection
 from o1_assets.labels.annotators.monte_carlo import MonteCarlo
 from o1_assets.labels.annotators.oracle import Oracle

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from o1_assets.core.formatting import byte_size
 from o1_assets.core.settings import Settings
 from o1_assets.execution.ledger import old_records
 from o1_assets.execution.run_lock import RunLock
@@ -75,7 +76,7 @@ class Collected:
     def lines(self) -> Iterator[str]:
         garbage = self.garbage
         for key, entry in sorted(garbage.keys.items()):
-            yield f"{key:24} {entry.versions:7} versions {_size(entry.bytes):>10}"
+            yield f"{key:24} {entry.versions:7} versions {byte_size(entry.bytes):>10}"
         for words, count, size in (
             ("objects that no version names", len(garbage.orphans), sum(garbage.orphans.values())),
             ("cache pointers", len(garbage.pointers), 0),
@@ -90,7 +91,7 @@ class Collected:
             ),
         ):
             if count:
-                yield f"{words:34} {count:6} {_size(size) if size else '':>10}"
+                yield f"{words:34} {count:6} {byte_size(size) if size else '':>10}"
         roots = garbage.roots
         yield (
             f"kept: {roots['today']} of today, {roots['pinned']} pinned, {roots['young']} younger than "
@@ -99,9 +100,9 @@ class Collected:
         for name in self.held:
             yield f"{name} was in use and keeps its size; the next gc shrinks it"
         if self.removed:
-            yield f"removed {_size(self.bytes)}"
+            yield f"removed {byte_size(self.bytes)}"
         else:
-            yield f"would remove {_size(self.bytes)}; nothing was removed: `o1 gc --yes` does it"
+            yield f"would remove {byte_size(self.bytes)}; nothing was removed: `o1 gc --yes` does it"
 
 
 def collect(settings: Settings, *, keep_days: float = KEEP_DAYS, yes: bool = False) -> Collected:
@@ -182,12 +183,3 @@ def remove_pin(settings: Settings, what: str) -> Pin:
 
 def list_pins(settings: Settings) -> list[Pin]:
     return pins(ArtifactStore(settings.store, settings.work))
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

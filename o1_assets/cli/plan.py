@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.estimate import Estimate
+from o1_assets.core.formatting import byte_size, compact
 from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
 from o1_assets.plan import PlanError
@@ -148,7 +149,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
     )
     kept = 3 * training_bytes(shape, made.profile.policy.tuning, tokens=0)["gradients"]
     lines.append(
-        f"Disk: what the artifacts hold; a training keeps up to {_bytes(kept)} more while under way."
+        f"Disk: what the artifacts hold; a training keeps up to {byte_size(kept)} more while under way."
     )
     lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.assumptions.source}.")
     if any(recomputes(config) for config in (made.profile.sft, made.profile.later_prm, made.profile.policy)):
@@ -187,7 +188,7 @@ def print_check(compared: Sequence[Comparison], taken: Usage) -> None:
     for one in compared:
         ratio = f"{one.planned / one.used:.2f}" if one.used else "-"
         mark = "" if one.good else f"off by more than {WITHIN}"
-        table.add_row(one.stage, one.quantity, _short(one.planned), _short(one.used), ratio, mark)
+        table.add_row(one.stage, one.quantity, compact(one.planned), compact(one.used), ratio, mark)
     console = _console()
     console.print(table)
     console.print(verdict(compared), highlight=False)
@@ -232,16 +233,16 @@ def _row(one: Estimate, made: Plan, speed: Speed) -> dict[str, float]:
 def _cells(one: Estimate, made: Plan, speed: Speed) -> list[str]:
     hours = speed.hours(one.cost.flops)
     return [
-        _short(one.problems),
-        _short(one.samples),
-        _short(one.cost.tokens_generated),
-        _short(one.cost.tokens_scored),
-        _short(one.cost.tokens_trained),
+        compact(one.problems),
+        compact(one.samples),
+        compact(one.cost.tokens_generated),
+        compact(one.cost.tokens_scored),
+        compact(one.cost.tokens_trained),
         f"{one.cost.flops:.2g}" if one.cost.flops else "",
         f"{hours:,.3g}" if hours else "",
-        _short(one.labels),
+        compact(one.labels),
         f"{_hours(one.asked, made):,.1f}" if one.asked else "",
-        _bytes(one.stored),
+        byte_size(one.stored),
     ]
 
 
@@ -254,25 +255,6 @@ def _assumed(made: Plan) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 
-def _short(number: float) -> str:
-    """12,345 as 12.3k; nothing as an empty cell."""
-    if not number:
-        return ""
-    for size, letter in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g}{letter}"
-    return f"{number:.3g}"
-
-
 def _billions(parameters: int) -> str:
     """Parameters of a model as its name would say them."""
-    return _short(parameters).replace("G", "B")
-
-
-def _bytes(number: float) -> str:
-    return (
-        f"{_short(number)}B".replace("kB", " kB")
-        .replace("MB", " MB")
-        .replace("GB", " GB")
-        .replace("TB", " TB")
-    )
+    return compact(parameters).replace("G", "B")

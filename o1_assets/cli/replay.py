@@ -10,6 +10,7 @@ from typing import Any
 from o1_assets.audit.replay import Replayed, Watch, replay, worst
 from o1_assets.cli.console import QUIET_SECONDS
 from o1_assets.core.errors import O1Error
+from o1_assets.core.formatting import figure_text
 from o1_assets.core.settings import Settings
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
@@ -81,15 +82,12 @@ def _explained(result: Replayed) -> list[str]:
             else f"more than the {figure.tolerance:.0%} allowed"
         )
         lines.append(
-            f"{figure.name}: {_number(figure.recorded)} -> {_number(figure.replayed)}{far}, {allowed}"
+            f"{figure.name}: {figure_text(figure.recorded, '.5g')} -> "
+            f"{figure_text(figure.replayed, '.5g')}{far}, {allowed}"
         )
     if len(result.figures) > SHOWN:
         lines.append(f"and {len(result.figures) - SHOWN} more figures (--json)")
     return lines + [f"note: {note}" for note in result.notes]
-
-
-def _number(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _row(result: Replayed) -> dict[str, Any]:

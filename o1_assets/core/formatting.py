@@ -1,4 +1,4 @@
-"""How figures are named and written for a person."""
+"""Numbers and names of figures as people read them, in tables, plots and cards, and on the terminal."""
 
 from __future__ import annotations
 
@@ -55,9 +55,53 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+UNITS = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
+
+
 def count(value: float) -> str:
     """950, 12.3 k, 4.56 M, 1.2 G, 3.4 T, 5.6 P: three digits are what anyone compares."""
-    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in UNITS:
         if value >= size:
             return f"{value / size:.3g} {unit}"
     return f"{value:.0f}"
+
+
+def compact(value: float) -> str:
+    """12,345 as 12.3k, for narrow columns; nothing as an empty cell."""
+    if not value:
+        return ""
+    for unit, size in UNITS:
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def byte_size(value: float) -> str:
+    """950 B, 1.2 kB, 12.3 GB: powers of a thousand, as disks are sold."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f} B"
+
+
+def number(value: float) -> str:
+    """Three digits that mean something: 0.0005, 0.812, 2.61, 140, 12.3 k."""
+    size = abs(value)
+    if size >= 1000:
+        return ("-" if value < 0 else "") + count(size)
+    if size and size < 0.001:
+        return f"{value:.2g}"
+    # Shares and R² lie below 1.5, where the third decimal still tells two of them apart.
+    return f"{value:.3f}" if size < 1.5 else f"{value:.2f}" if size < 100 else f"{value:.0f}"
+
+
+def figure_text(value: object, digits: str = ".4g") -> str:
+    """A figure of any type: floats as `digits` says (a format such as ".3f"), everything else as it is."""
+    return f"{value:{digits}}" if isinstance(value, float) else str(value)
+
+
+def with_thousands(value: float | int | str) -> str:
+    """1,234 and 12,345.6, but 1.234e+12 and 0.1234: as a model card shows figures and costs."""
+    if isinstance(value, float):
+        return f"{value:,.1f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else value

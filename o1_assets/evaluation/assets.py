@@ -8,8 +8,7 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.evaluation.estimate import estimate_round_eval, estimate_summary
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
-from o1_assets.evaluation.thinking.estimate import estimate_thinking
-from o1_assets.evaluation.thinking.evaluate import make_thinking
+from o1_assets.evaluation.thinking.assets import thinking_artifact
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -70,25 +69,5 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
         ),
-        Artifact(
-            key="eval/thinking",
-            compute=make_thinking,
-            config=profile.thinking,
-            inputs={
-                "base": "base/model",
-                "generator": "generator/model",
-                "policy": f"r{last}/policy",
-                "prm": f"r{last}/prm",
-                "q_value": f"r{last}/q_value",
-                "test": "problems/test",
-            },
-            seed=profile.seed_of("eval/thinking"),
-            group="eval",
-            description="What thinking longer buys, and who can use it: accuracy against test-time compute for "
-            "every strategy, chains with limits and with doubts, four ways of prompting.",
-            kinds=("parquet", "polars"),
-            resource_class=profile.model_class,
-            part="thinking",
-            estimate=estimate_thinking,
-        ),
+        thinking_artifact(profile),
     ]

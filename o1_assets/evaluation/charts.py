@@ -6,11 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from o1_assets.core import plots
+from o1_assets.core.formatting import count
 from o1_assets.core.plots import Axis, Series
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
+from o1_assets.evaluation.versions import ALL
 
 Row = Mapping[str, Any]
+
+
+Rows = Sequence[Row]
+
+
+Plot = tuple[list[Series], Axis]
 
 
 @dataclass(frozen=True)
@@ -32,79 +42,167 @@ SELECTORS: Mapping[str, Look] = {
 """Selector -> how it looks on every chart. min_logprob is the baseline that needs no training."""
 
 
-def best_of_n(rows: Iterable[Row], title: str) -> tuple[list[Series], Axis]:
+def best_of_n(rows: Iterable[Row], title: str) -> Plot:
     """rows: selector, n, mean, std (one curve a selector; average over seeds before)."""
     table = list(rows)
     series = []
     for name, look in SELECTORS.items():
-        mine = sorted((row for row in table if row["selector"] == name), key=lambda row: row["n"])
-        if mine:
-            band = [row["std"] for row in mine] if look.style == "line" else None
-            series.append(
-                Series(
-                    look.label,
-                    [r["n"] for r in mine],
-                    [r["mean"] for r in mine],
-                    look.color,
-                    band,
-                    look.style,
-                )
-            )
+        curve = sorted((row for row in table if row["selector"] == name), key=lambda row: row["n"])
+        if curve:
+            band = [row["std"] for row in curve] if look.style == "line" else None
+            x, y = [row["n"] for row in curve], [row["mean"] for row in curve]
+            series.append(Series(look.label, x, y, look.color, band, look.style))
     return series, Axis(title, "samples a problem", "accuracy", log2=True)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One column of the rounds' table as a line."""
-
-    column: str
-    label: str
-    color: str
-    style: Literal["line", "dashed"] = "line"
-
-
-LEARNING: Mapping[str, tuple[Line, ...]] = {
-    "Accuracy on held-out problems": (
-        Line("prm_best_of_n", "PRM best of N", plots.BLUE),
-        Line("majority_at_n", "majority", plots.PURPLE),
-        Line("greedy", "greedy", plots.GREEN),
-        Line("pass@1", "pass@1", plots.ORANGE),
-    ),
-    "How often wrong answers fool the PRM": (
-        Line("fooled_fresh", "fresh, best of 16", plots.RED),
-        Line("fooled_pool", "fixed pool", plots.PURPLE),
-    ),
-    "Finding the earliest wrong step": (
-        Line("step_f1", "F1", plots.BLUE),
-        Line("step_accuracy_wrong", "in wrong solutions", plots.RED, "dashed"),
-        Line("step_accuracy_right", "in right solutions", plots.GREEN, "dashed"),
-    ),
-    "Catching its own mistakes": (
-        Line("wait_share", "solutions that say wait", plots.ORANGE),
-        Line("wait_right_share", "of these, rightly", plots.GREEN),
-    ),
+LEARNING: Mapping[str, Mapping[str, Look]] = {
+    "Accuracy on held-out problems": {
+        "prm_best_of_n": Look("PRM best of N", plots.BLUE),
+        "majority_at_n": Look("majority", plots.PURPLE),
+        "greedy": Look("greedy", plots.GREEN),
+        "pass@1": Look("pass@1", plots.ORANGE),
+    },
+    "How often wrong answers fool the PRM": {
+        "fooled_fresh": Look("fresh, best of 16", plots.RED),
+        "fooled_pool": Look("fixed pool", plots.PURPLE),
+    },
+    "Finding the earliest wrong step": {
+        "step_f1": Look("F1", plots.BLUE),
+        "step_accuracy_wrong": Look("in wrong solutions", plots.RED, "dashed"),
+        "step_accuracy_right": Look("in right solutions", plots.GREEN, "dashed"),
+    },
+    "Catching its own mistakes": {
+        "wait_share": Look("solutions that say wait", plots.ORANGE),
+        "wait_right_share": Look("of these, rightly", plots.GREEN),
+    },
 }
-"""Chart title -> its lines over the rounds."""
+"""Chart title -> its lines over the rounds: column of the rounds' table -> how it looks."""
 
 
 RATES = ("How often wrong answers fool the PRM", "Catching its own mistakes")
-"""Charts on which nought is the mark to compare with."""
+"""Charts whose y axis begins at 0, because a rate of 0 is what their lines are compared with."""
 
 
-def learning(rounds: Sequence[Row]) -> list[tuple[list[Series], Axis]]:
+def learning(rounds: Rows) -> list[Plot]:
     """rounds: one row a round, "round" and any columns of LEARNING; columns nobody has are left out."""
     ordered = sorted(rounds, key=lambda row: row["round"])
     x = [float(row["round"]) for row in ordered]
     charts = []
     for title, lines in LEARNING.items():
         series = [
-            Series(line.label, x, [row.get(line.column) for row in ordered], line.color, None, line.style)
-            for line in lines
-            if any(row.get(line.column) is not None for row in ordered)
+            Series(look.label, x, [row.get(column) for row in ordered], look.color, None, look.style)
+            for column, look in lines.items()
+            if any(row.get(column) is not None for row in ordered)
         ]
         if series:
             names = [f"{v:.0f}" for v in x]
-            charts.append(
-                (series, Axis(title, "round", "", ticks=x, tick_labels=names, from_zero=title in RATES))
-            )
+            axis = Axis(title, "round", "", ticks=x, tick_labels=names, from_zero=title in RATES)
+            charts.append((series, axis))
     return charts
+
+
+# Accuracy against test-time compute, and what limits and waits do to single chains (eval/thinking).
+
+STRATEGY_COLORS = {
+    "consistency": plots.PURPLE,
+    "best-of-n": plots.BLUE,
+    "weighted": plots.SKY,
+    "beam": plots.GREEN,
+    "dvts": plots.GREY,
+    "mcts": plots.RED,
+    "mcts, Q-value": plots.ORANGE,
+    "astar": plots.ORANGE,
+    "adaptive": plots.INK,
+    "compute-optimal": plots.INK,
+}
+
+
+DASHED = ("mcts, Q-value", "dvts", "compute-optimal")
+
+
+LEVEL_COLORS = {"easy": plots.GREEN, ALL: plots.INK, "medium": plots.BLUE, "hard": plots.RED}
+
+
+FLOPS_AXIS = "FLOPs a problem, reward models included (log scale)"
+
+
+def thinking_chart(rows: Rows, model: str, difficulty: str = ALL) -> Plot:
+    """rows: of points.parquet, of any models and difficulties."""
+    series = []
+    for strategy, color in STRATEGY_COLORS.items():
+        curve = sorted(
+            # A small budget of a tree search often ends without any answer: 0% would only stretch the axis.
+            (row for row in _select(rows, model, strategy, difficulty) if row["accuracy"] > 0),
+            key=lambda row: row["flops"],
+        )
+        if curve:
+            x, y = [row["flops"] for row in curve], [row["accuracy"] for row in curve]
+            series.append(Series(strategy, x, y, color, None, "dashed" if strategy in DASHED else "line"))
+    problems = "all problems" if difficulty == ALL else f"the {difficulty} third"
+    return series, flops_axis(series, f"{model} thinking longer, {problems}")
+
+
+def optimal_chart(rows: Rows, fits: Rows, model: str) -> Plot:
+    """The compute-optimal curve over all problems and each third of them, and the line through the first."""
+    series = []
+    for level, color in LEVEL_COLORS.items():
+        if curve := _select(rows, model, "compute-optimal", level):
+            x, y = [row["flops"] for row in curve], [row["accuracy"] for row in curve]
+            spread = [row["accuracy_error"] for row in curve] if level == ALL else None
+            series.append(Series(level, x, y, color, spread))
+    if series:
+        for fitted in _select(fits, model, "compute-optimal", ALL):
+            ends = [series[0].x[0], series[0].x[fitted["points"] - 1]]
+            y = [fitted["intercept"] + fitted["gain"] * float(np.log2(x)) for x in ends]
+            label = f"R² {fitted['r2']:.2f}, {fitted['decades']:.1f} decades"
+            series.append(Series(label, ends, y, plots.GREY, None, "dashed"))
+    return series, flops_axis(series, f"{model}: the best way of thinking for the compute")
+
+
+def limits_chart(rows: Rows) -> Plot:
+    """rows: of points.parquet. Chains with a limit, cut off there or asked for their answer."""
+    series = []
+    for model, color in (("baby-o1", plots.BLUE), ("GPT*", plots.ORANGE)):
+        for strategy, how in (("chain, answer forced", "forced"), ("chain, cut off", "cut off")):
+            if curve := sorted(_select(rows, model, strategy, ALL), key=lambda row: row["budget"]):
+                x, y = [float(row["budget"]) for row in curve], [row["accuracy"] for row in curve]
+                error = [row["accuracy_error"] for row in curve] if how == "forced" else None
+                style: Literal["line", "dashed"] = "line" if how == "forced" else "dashed"
+                series.append(Series(f"{model}, {how}", x, y, color, error, style))
+    title = "One chain with a limit: forced to answer, or cut off"
+    return series, Axis(title, "limit in tokens", "accuracy", from_zero=True)
+
+
+def waits_chart(rows: Rows) -> Plot:
+    """rows: of waits.parquet."""
+    series = []
+    for model, color in (("baby-o1", plots.BLUE), ("GPT*", plots.ORANGE)):
+        curve = [row for row in rows if row["model"] == model]
+        if curve:
+            x, y = [float(row["waits"]) for row in curve], [row["accuracy"] for row in curve]
+            series.append(Series(model, x, y, color, [row["accuracy_error"] for row in curve]))
+    title = 'One chain extended: "wait" in place of its answer'
+    return series, Axis(title, "times it was made to doubt", "accuracy")
+
+
+def thinking_charts(points: Rows, fits: Rows) -> list[Plot]:
+    """The compute-optimal curve of each model, every strategy over all problems, and the last model's over the easy
+    and the hard ones."""
+    models = list(dict.fromkeys(row["model"] for row in points))
+    charts = [optimal_chart(points, fits, model) for model in models]
+    charts += [thinking_chart(points, model) for model in models]
+    charts += [thinking_chart(points, models[-1], part) for part in ("easy", "hard") if models]
+    return [chart for chart in charts if chart[0]]
+
+
+def flops_axis(series: Sequence[Series], title: str, label: str = FLOPS_AXIS, ticks: int = 5) -> Axis:
+    """A log axis over all that the series show, with ticks a person can read."""
+    x = [value for one in series for value in one.x]
+    # Powers of two would be the default of a log2 axis: "2^31" tells nobody how many FLOPs that are.
+    at = np.geomspace(min(x), max(x), ticks).tolist() if x else []
+    return Axis(title, label, "accuracy", log2=True, ticks=at, tick_labels=[count(tick) for tick in at])
+
+
+def _select(rows: Rows, model: str, strategy: str, difficulty: str) -> list[Row]:
+    wanted = (model, strategy, difficulty)
+    return [row for row in rows if (row["model"], row["strategy"], row["difficulty"]) == wanted]

@@ -16,9 +16,8 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import MAJORITY, Curve, Floats, curves
+from o1_assets.evaluation.best_of_n import MAJORITY, Curve, Floats, Pool, curves
 from o1_assets.evaluation.config import SamplingConfig
-from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import PROBLEMS_A_CHUNK, least_likely_tokens, prompts_of, sample
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 

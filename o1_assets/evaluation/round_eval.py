@@ -16,10 +16,17 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation import charts
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Curve, curves, powers_of_two
+from o1_assets.evaluation.best_of_n import (
+    MAJORITY,
+    PASS,
+    WEIGHTED,
+    Curve,
+    Pool,
+    curves,
+    fooled_under_best_of_n,
+    powers_of_two,
+)
 from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.evaluation.fooled import fooled_under_best_of_n
-from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
 from o1_assets.evaluation.statistics import paired
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures

@@ -1,15 +1,20 @@
-"""Steps of held-out solutions: the oracle's rating beside what the PRM thinks, and what follows from it."""
+"""Steps of held-out solutions: the oracle's rating beside the PRM's P(right), and whether it finds the first error.
+
+F1 is ProcessBench's (Zheng et al. 2024, arXiv:2412.06559): the harmonic mean of the accuracies on wrong and on right
+solutions, so that a PRM that objects to everything, or to nothing, gets 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Figures
-from o1_assets.evaluation.step_f1 import NO_ERROR, cross_fitted_f1
 
 SCHEMA = {
     "solution_id": pl.String,
@@ -20,6 +25,76 @@ SCHEMA = {
     "rating": pl.Int8,
     "p_right": pl.Float64,
 }
+
+
+NO_ERROR = -1
+"""In place of a step's index: the solution has no wrong step."""
+
+
+@dataclass(frozen=True)
+class StepF1:
+    """accuracy_wrong: share of wrong solutions whose earliest wrong step was named exactly; accuracy_right:
+    share of right solutions in which no error was reported; f1: their harmonic mean."""
+
+    f1: float
+    accuracy_wrong: float
+    accuracy_right: float
+    wrong: int
+    right: int
+
+
+def predict_first_error(p_right: NDArray[np.float64] | Sequence[float], threshold: float) -> int:
+    """The first step whose P(right) lies below the threshold, or NO_ERROR. p_right: [steps]."""
+    below = np.flatnonzero(np.asarray(p_right) < threshold)
+    return int(below[0]) if len(below) else NO_ERROR
+
+
+def step_f1(predicted: Sequence[int], truth: Sequence[int]) -> StepF1:
+    """Both hold a step index or NO_ERROR for each solution. A class without solutions has accuracy 0.
+
+    Raises ValueError where they are not equally many.
+    """
+    predictions, errors = np.asarray(predicted, dtype=int), np.asarray(truth, dtype=int)
+    if predictions.shape != errors.shape:
+        raise ValueError(f"{len(predictions)} predictions for {len(errors)} solutions")
+    hit, right = predictions == errors, errors == NO_ERROR
+    on_wrong = float(hit[~right].mean()) if (~right).any() else 0.0
+    on_right = float(hit[right].mean()) if right.any() else 0.0
+    both = on_wrong + on_right
+    f1 = 2 * on_wrong * on_right / both if both else 0.0
+    return StepF1(f1, on_wrong, on_right, int((~right).sum()), int(right.sum()))
+
+
+def choose_threshold(p_right: Sequence[NDArray[np.float64]], truth: Sequence[int], grid: int = 99) -> float:
+    """The threshold with the best F1 on these solutions, which must not be evaluated with it afterwards.
+
+    The middle of the best thresholds, because the edge of a plateau is where other data falls off it.
+    """
+    thresholds = np.linspace(0.0, 1.0, grid + 2)[1:-1]
+    scores = [step_f1([predict_first_error(p, t) for p in p_right], truth).f1 for t in thresholds]
+    best = np.flatnonzero(np.isclose(scores, max(scores)))
+    return float(thresholds[best[len(best) // 2]])
+
+
+def cross_fitted_f1(
+    p_right: Sequence[NDArray[np.float64]], truth: Sequence[int], groups: Sequence[str]
+) -> tuple[StepF1, tuple[float, float]]:
+    """F1 of all solutions, each with the threshold chosen on the other half of the problems; and both thresholds.
+
+    groups: the problem of each solution; a problem lies wholly in one half, because solutions of one problem share
+    steps, and a threshold fitted on some would have seen the others.
+    """
+    half_of = {group: k % 2 for k, group in enumerate(sorted(set(groups)))}
+    half = np.array([half_of[group] for group in groups])
+    predicted = np.full(len(truth), NO_ERROR)
+    thresholds = []
+    for side in (0, 1):
+        other = np.flatnonzero(half != side)
+        threshold = choose_threshold([p_right[i] for i in other], [truth[i] for i in other])
+        thresholds.append(threshold)
+        for i in np.flatnonzero(half == side):
+            predicted[i] = predict_first_error(p_right[i], threshold)
+    return step_f1(predicted.tolist(), truth), (thresholds[0], thresholds[1])
 
 
 def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
@@ -37,6 +112,7 @@ def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame
         ratings: list[int | None] = [None] * len(s["steps"])
         if oracle.covers(problem):
             ratings = list(rate_steps(problem, s["steps"]))
+        # Not strict: a solution that was cut off ends with a step that the PRM did not read.
         for i, (text, rating, p) in enumerate(zip(s["steps"], ratings, s["p_right"], strict=False)):
             rows.append((s["solution_id"], s["problem_id"], s["sample"], i, text, rating, p))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -80,6 +156,7 @@ def correction_figures(steps: pl.DataFrame, word: str) -> Figures:
     )
     waits = table.filter("wait").drop_nulls("rating")
     wrong = table.filter((pl.col("rating") < 0) & ~pl.col("wait") & ~pl.col("last"))
+    # After an error that stands every step is wrong, so only the first one can be noticed at once.
     first_wrong = wrong.group_by(per, maintain_order=True).first()
     solutions = table.select(per).n_unique()
     return {

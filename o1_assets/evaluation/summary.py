@@ -18,9 +18,9 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation import charts, examples
+from o1_assets.evaluation import charts
+from o1_assets.evaluation.best_of_n import fooled_on_pool
 from o1_assets.evaluation.config import SummaryConfig
-from o1_assets.evaluation.fooled import fooled_on_pool
 from o1_assets.evaluation.headline import Headline, result_headlines
 from o1_assets.evaluation.round_eval import mean_curves
 from o1_assets.evaluation.versions import corrections, solved
@@ -42,14 +42,14 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     policy = _read(task.inputs["policy_eval"] / "figures.json")
     figures = result_headlines(generator, policy, fooled[first], fooled[last])
     curves = _curves(task.inputs, evals[first], first, last)
-    shown = examples.choose(pool, problems, first, last, config.correction_word, config.example_steps)
+    examples = choose_examples(pool, problems, first, last, config.correction_word, config.example_steps)
     pool.write_parquet(task.out / "pool.parquet")
     table.write_parquet(task.out / "rounds.parquet")
     curves.write_parquet(task.out / "curves.parquet")
     solved(evals, task.inputs["generator_eval"]).write_parquet(task.out / "solved.parquet")
     doubts = corrections(evals, task.inputs["generator_eval"], config.correction_word)
     doubts.write_parquet(task.out / "corrections.parquet")
-    _write(task.out / "examples.json", shown)
+    _write(task.out / "examples.json", examples)
     _write(task.out / "headline.json", figures)
     for number, (series, axis) in enumerate(charts.learning(table.to_dicts())):
         plots.save_png(task.out / "plots" / f"learning_{number}.png", series, axis)
@@ -64,7 +64,8 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
 def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.DataFrame:
     """Rated solutions of all rounds, as many right as wrong ones a round (as far as there are).
 
-    Columns of solutions.parquet that PRMs read, with round and ratings (list, one a step).
+    Columns of solutions.parquet that PRMs read, with round and ratings (list, one a step). Every PRM is measured on
+    the same pool: the fresh samples of two rounds are of two policies, and no PRM could be compared on them.
     """
     parts = []
     for k, folder in evals.items():
@@ -78,6 +79,7 @@ def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.D
             pl.read_parquet(folder / "solutions.parquet")
             .unique(["problem_id", "text"], keep="first", maintain_order=True)
             .join(ratings, on="solution_id", how="inner", maintain_order="left")
+            # Cut off within a step: the PRM did not read it, so that not every step has a rating.
             .filter(pl.col("ratings").list.len() == pl.col("steps").list.len())
             .with_columns(round=pl.lit(k, pl.Int32))
             .select(
@@ -85,9 +87,9 @@ def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.D
             )
         )
         for correct in (True, False):
-            found = solutions.filter(pl.col("correct") == correct).sort("solution_id")
-            wanted = min(config.pool_solutions // 2, found.height)
-            parts.append(found.sample(wanted, seed=derive_seed(seed, "pool", k, correct), shuffle=True))
+            candidates = solutions.filter(pl.col("correct") == correct).sort("solution_id")
+            wanted = min(config.pool_solutions // 2, candidates.height)
+            parts.append(candidates.sample(wanted, seed=derive_seed(seed, "pool", k, correct), shuffle=True))
     return pl.concat(parts)
 
 
@@ -102,17 +104,17 @@ def round_table(evals: dict[int, Path], fooled: dict[int, float | None]) -> pl.D
 
 def headline_of(summary: Path) -> dict[str, Headline]:
     """The headline figures in a summary's folder."""
-    found: dict[str, Headline] = _read(summary / "headline.json")
-    return found
+    figures: dict[str, Headline] = _read(summary / "headline.json")
+    return figures
 
 
-def advantage(figures: dict[str, Any], of: str) -> dict[str, float | int | str | None]:
-    """The PRM's lead over its rivals in standard errors, on the same solutions."""
-    found: dict[str, float | int | str | None] = {}
+def advantage(figures: dict[str, Any], policy: str) -> dict[str, float | int | str | None]:
+    """The PRM's lead over its rivals in standard errors, on the same solutions; names begin with `policy`."""
+    lead: dict[str, float | int | str | None] = {}
     for rival in ("majority", "orm", "min_logprob"):
-        lead, error = figures[f"prm_over_{rival}"], figures[f"prm_over_{rival}_se"]
-        found |= {f"{of}_prm_over_{rival}": lead, f"{of}_prm_over_{rival}_se": error}
-    return found
+        lead[f"{policy}_prm_over_{rival}"] = figures[f"prm_over_{rival}"]
+        lead[f"{policy}_prm_over_{rival}_se"] = figures[f"prm_over_{rival}_se"]
+    return lead
 
 
 def _score_with_every_prm(
@@ -127,6 +129,7 @@ def _score_with_every_prm(
     for k in rounds:
         task.progress(f"PRM v{k} scores the fixed pool of {pool.height} solutions")
         scorer = load_scorer(task.inputs[f"prm_{k:02d}"], task.inputs["generator"])
+        # All PRMs share GPT*'s tokenizer, so the prompts are encoded once.
         if prompts is None:
             asked = [questions[problem] for problem in pool["problem_id"]]
             prompts = prompt.encode(scorer.tokenizer, asked)
@@ -161,9 +164,83 @@ def _curves(inputs: Mapping[str, Path], first_eval: Path, first: int, last: int)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
 
 
 def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+# Three solutions a newcomer can read: one right, one that fooled the first PRM, one that corrects itself.
+
+TITLES = {
+    "right": "Right from start to end",
+    "caught": "A convincing wrong answer, caught: PRM v{first} believes it, PRM v{newest} does not",
+    "convincing": "A convincing wrong answer: it fools PRM v{newest}",
+    "corrected": "It notices its own mistake",
+}
+
+
+def choose_examples(
+    pool: pl.DataFrame, problems: pl.DataFrame, first: int, newest: int, word: str, longest: int
+) -> list[dict[str, Any]]:
+    """As the report shows them; kinds that do not occur are left out.
+
+    pool: one row a solution, with solution_id, problem_id, steps, ratings (list, null where not rated),
+    answer, correct, and for PRM v{k}: score_k and p_right_k (list). Ties are broken by solution_id.
+    """
+    old, new = f"score_{first}", f"score_{newest}"
+    readable = pool.filter(pl.col("steps").list.len().is_between(3, longest)).sort("solution_id")
+    has_wait = pl.col("steps").list.eval(pl.element().str.starts_with(word + " ")).list.any()
+    positive = pl.col("ratings").list.eval(pl.element() >= 0).list.all()
+    fixed = [_is_fixed(row, word) for row in readable.iter_rows(named=True)]
+    readable = readable.with_columns(pl.Series("fixed", fixed, dtype=pl.Boolean))
+    right = readable.filter(pl.col("correct") & positive & ~has_wait)
+    wrong = readable.filter(~pl.col("correct") & ~has_wait)
+    corrected = readable.filter(pl.col("correct") & pl.col("fixed"))
+    # Convincing means what it does in the fooled rate: above the median right answer.
+    median = {name: pool.filter("correct")[name].median() for name in (old, new)}
+    caught = wrong.filter((pl.col(old) > median[old]) & (pl.col(new) < median[new]))
+    chosen = [("right", right.sort(pl.col("steps").list.len() * -1, new, descending=[False, True]))]
+    if caught.height and first != newest:
+        chosen.append(("caught", caught.sort(pl.col(old) - pl.col(new), descending=True)))
+    else:
+        chosen.append(("convincing", wrong.sort(new, descending=True)))
+    chosen.append(("corrected", corrected.sort(new, descending=True)))
+    by_id = {row["problem_id"]: row for row in problems.iter_rows(named=True)}
+    return [
+        _shown(kind, row, by_id[row["problem_id"]], first, newest)
+        for kind, candidates in chosen
+        for row in candidates.head(1).iter_rows(named=True)
+    ]
+
+
+def _is_fixed(row: dict[str, Any], word: str) -> bool:
+    """Whether some wrong step is repaired by the correction right after it."""
+    ratings = row["ratings"]
+    return any(
+        text.startswith(word + " ") and ratings[i] == 1 and i > 0 and ratings[i - 1] == -1
+        for i, text in enumerate(row["steps"])
+    )
+
+
+def _shown(
+    kind: str, row: dict[str, Any], problem: dict[str, Any], first: int, newest: int
+) -> dict[str, Any]:
+    steps = zip(row["steps"], row["ratings"], row[f"p_right_{newest}"], row[f"p_right_{first}"], strict=True)
+    return {
+        "kind": kind,
+        "title": TITLES[kind].format(first=first, newest=newest),
+        "question": problem["question"],
+        "truth": problem["answer"],
+        "answer": row["answer"],
+        "correct": row["correct"],
+        "first": first,
+        "newest": newest,
+        "first_score": row[f"score_{first}"],
+        "newest_score": row[f"score_{newest}"],
+        "steps": [
+            {"text": text, "rating": rating, "newest": new, "first": old} for text, rating, new, old in steps
+        ],
+    }

@@ -1,17 +1,49 @@
-"""GPT* and every version of baby-o1 on the same held-out problems: what each solves, and how each doubts."""
+"""GPT* and every version of baby-o1 on the same held-out problems: what each solves, and how each doubts its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from o1_assets.evaluation.difficulty import terciles
-from o1_assets.evaluation.self_correction import self_correction
+ALL, LEVELS = "all", ("easy", "medium", "hard")
+
+
+EVERY = (ALL, *LEVELS)
+
 
 GENERATOR = -1
 """The round of GPT*, which no round trained."""
+
+
+CHECK = "check"
+"""A step that begins with it looks again at what was done; a doubt after it is about the step before."""
+
+
+OUTCOMES = {
+    "wrong_to_right": (False, True),
+    "wrong_to_wrong": (False, False),
+    "right_to_wrong": (True, False),
+    "right_to_right": (True, True),
+}
+"""Name -> whether what was doubted was right, whether what replaces it is."""
+
+
+def terciles(right: NDArray[np.float64]) -> NDArray[np.str_]:
+    """easy, medium or hard for each problem, thirds of them by how often GPT* solves them.
+
+    right: each problem's share of right solutions, [problems] (Snell et al., arXiv:2408.03314, section 3.2).
+    """
+    # Stable: of equally hard problems the first is the easier one, on every machine.
+    order = np.argsort(-right, kind="stable")
+    names = np.empty(len(right), dtype="<U6")
+    for name, part in zip(LEVELS, np.array_split(order, len(LEVELS)), strict=True):
+        names[part] = name
+    return names
 
 
 def solved(evals: Mapping[int, Path], generator_eval: Path) -> pl.DataFrame:
@@ -24,6 +56,7 @@ def solved(evals: Mapping[int, Path], generator_eval: Path) -> pl.DataFrame:
         .sort("problem_id")
         for k, folder in {GENERATOR: generator_eval, **evals}.items()
     }
+    # GPT* is evaluated on more problems than the rounds are: only those of the rounds are comparable.
     problems = next(table["problem_id"] for k, table in tables.items() if k != GENERATOR)
     generator = tables[GENERATOR].filter(pl.col("problem_id").is_in(problems.implode()))
     levels = generator.select(
@@ -39,15 +72,75 @@ def solved(evals: Mapping[int, Path], generator_eval: Path) -> pl.DataFrame:
 
 def corrections(evals: Mapping[int, Path], generator_eval: Path, word: str) -> pl.DataFrame:
     """One row a version: round, and `self_correction` of its rated solutions, on the problems of the rounds."""
-    problems = None
-    rows = []
-    for k, folder in evals.items():
-        steps = pl.read_parquet(folder / "steps.parquet")
-        problems = steps["problem_id"].unique() if problems is None else problems
-        rows.append({"round": k, **self_correction(steps, word)})
-    assert problems is not None, "there is a round"
-    steps = pl.read_parquet(generator_eval / "steps.parquet")
-    steps = steps.filter(pl.col("problem_id").is_in(problems.implode()))
-    return pl.DataFrame(
-        [{"round": GENERATOR, **self_correction(steps, word)}, *rows], infer_schema_length=None
+    tables = {k: pl.read_parquet(folder / "steps.parquet") for k, folder in evals.items()}
+    problems = next(iter(tables.values()))["problem_id"].unique()
+    generator = pl.read_parquet(generator_eval / "steps.parquet")
+    tables = {GENERATOR: generator.filter(pl.col("problem_id").is_in(problems.implode())), **tables}
+    rows = [{"round": k, **self_correction(steps, word)} for k, steps in tables.items()]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def self_correction(steps: pl.DataFrame, word: str) -> dict[str, Any]:
+    """How often solutions doubt a step of their own, how often rightly, and what comes of it.
+
+    steps: rows of a steps.parquet, rated. A doubt is a step that begins with `word` and replaces the operation
+    before it.
+
+    solutions, doubts: counts. doubting: share of the solutions that doubt. Of the doubts: rightly (about a step that
+    was wrong; after an error that stands every step is), and the share of each of OUTCOMES. noticed: share of the
+    first wrong operations that are doubted at once. Each share has its standard error over problems (NAME_error),
+    and is None where there is nothing to divide by.
+    """
+    per = ["problem_id", "sample"]
+    table = (
+        steps.drop_nulls("rating")
+        .sort(*per, "step")
+        .with_columns(
+            wait=pl.col("text").str.starts_with(word + " "), check=pl.col("text").str.starts_with(CHECK + " ")
+        )
     )
+    solutions = table.group_by(per, maintain_order=True).agg(doubts=pl.col("wait").any())
+    # Without the checks each row's neighbours are the operation before it and the one after it.
+    operations = table.filter(~pl.col("check")).with_columns(
+        before=pl.col("rating").shift(1).over(per) >= 0,
+        doubted=pl.col("wait").shift(-1).over(per).fill_null(False),
+        last=pl.col("step") == pl.col("step").max().over(per),
+        right=pl.col("rating") >= 0,
+    )
+    doubts = operations.filter(pl.col("wait")).drop_nulls("before")
+    # Right before and wrong now: the first wrong operation. The last step is the answer, after which nobody doubts.
+    wrong = operations.filter(
+        ~pl.col("right") & ~pl.col("last") & ~pl.col("wait") & pl.col("before").fill_null(True)
+    )
+    shares = {
+        "doubting": (solutions["problem_id"], solutions["doubts"]),
+        "rightly": (doubts["problem_id"], ~doubts["before"]),
+        **{
+            name: (doubts["problem_id"], (doubts["before"] == before) & (doubts["right"] == after))
+            for name, (before, after) in OUTCOMES.items()
+        },
+        "noticed": (wrong["problem_id"], wrong["doubted"]),
+    }
+    row: dict[str, Any] = {"solutions": solutions.height, "doubts": doubts.height}
+    for name, (problems, values) in shares.items():
+        row[name], row[f"{name}_error"] = _share(problems, values)
+    return row
+
+
+def _share(problems: pl.Series, values: pl.Series) -> tuple[float | None, float | None]:
+    """The share of true values and its standard error, problems being clusters of values (the ratio estimator's,
+    Cochran 1977, "Sampling Techniques", section 6.3)."""
+    if values.is_empty():
+        return None, None
+    sums = (
+        pl.DataFrame({"problem": problems, "value": values.cast(pl.Float64)})
+        .group_by("problem", maintain_order=True)
+        .agg(yes=pl.col("value").sum(), of=pl.len().cast(pl.Float64))
+    )
+    yes, of = sums["yes"].to_numpy(), sums["of"].to_numpy()
+    share = float(yes.sum() / of.sum())
+    clusters = len(yes)
+    if clusters < 2:
+        return share, None
+    squares = ((yes - share * of) ** 2).sum()
+    return share, float(np.sqrt(clusters / (clusters - 1) * squares) / of.sum())

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.best_of_n import Pool, fooled_under_best_of_n
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy
-from o1_assets.evaluation.fooled import fooled_under_best_of_n
-from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats
-from o1_assets.evaluation.step_f1 import NO_ERROR, choose_threshold, predict_first_error
+from o1_assets.evaluation.steps import NO_ERROR, choose_threshold, predict_first_error
 from o1_assets.experiments.arms import DECIDES, ArmWords, arm_differences, arms_result, simplest
 from o1_assets.experiments.result import write_result
 from o1_assets.experiments.variants import kept, read_cost
@@ -130,7 +129,7 @@ def measured_policy(
 def fooled_on_pool_parts(
     scores: Floats, correct: NDArray[np.bool_], problem: NDArray[np.int64], problems: int
 ) -> Floats:
-    """Wrong-answer solutions above the median right-answer one (`evaluation.fooled`), and all wrong ones, a problem.
+    """Wrong-answer solutions above the median right-answer one (`best_of_n.fooled_on_pool`), and all wrong ones, a problem.
 
     problem: index of each solution's. The median is that of the whole pool, also where problems are drawn anew.
     """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from o1_assets.core.formatting import count
+from o1_assets.core.formatting import count, number
 from o1_assets.evaluation.headline import met
 from o1_assets.experiments.result import Claim
 
@@ -73,16 +73,6 @@ def verdict(claim: Claim) -> str:
         return NONE
     found = claim_met(claim)
     return "not measured" if found is None else "met" if found else "missed"
-
-
-def number(value: float) -> str:
-    """Three digits that mean something: 0.0005, 0.812, 2.61, 140, 12.3 k."""
-    size = abs(value)
-    if size >= 1000:
-        return ("-" if value < 0 else "") + count(size)
-    if size and size < 0.001:
-        return f"{value:.2g}"
-    return f"{value:.3f}" if size < 1.5 else f"{value:.2f}" if size < 100 else f"{value:.0f}"
 
 
 def cells(frame: pl.DataFrame) -> tuple[list[bool], list[list[str]]]:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.formatting import with_thousands
 from o1_assets.export.card_words import Words, words_of
 from o1_assets.store.ancestry import ancestry, find_version
 from o1_assets.store.manifest import Environment, Manifest
@@ -113,7 +114,9 @@ def _fields(
         "labels_are": words.labels_are,
         "data": [m for m in ancestors if m.key in own and m.key.rpartition("/")[2] not in MODELS],
         "labels": _label_rows(ancestors, labelers),
-        "figures": [(name, _number(value)) for name, value in manifest.figures.items() if value is not None],
+        "figures": [
+            (name, with_thousands(value)) for name, value in manifest.figures.items() if value is not None
+        ],
         "compute": _compute(manifest, ancestors),
         "environment": _environment(manifest.environment),
         "lineage": [
@@ -169,8 +172,8 @@ def _compute(manifest: Manifest, ancestors: Sequence[Manifest]) -> list[tuple[st
     return [
         (
             title,
-            _number(getattr(manifest.cost, name)),
-            _number(sum(getattr(m.cost, name) for m in ancestors)),
+            with_thousands(getattr(manifest.cost, name)),
+            with_thousands(sum(getattr(m.cost, name) for m in ancestors)),
         )
         for title, name in names.items()
     ]
@@ -188,12 +191,6 @@ def _commit(environment: Environment) -> str:
     if environment.git_commit is None:
         return ""
     return f"`{environment.git_commit[:12]}`{' with local changes' if environment.git_dirty else ''}"
-
-
-def _number(value: float | int | str) -> str:
-    if isinstance(value, float):
-        return f"{value:,.1f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _labelers(store: ArtifactStore, batches: Manifest) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from o1_assets.core.formatting import figure_text
 from o1_assets.export.evaluations import Evaluation
 from o1_assets.store.manifest import Manifest
 
@@ -40,7 +41,7 @@ def _evaluation_section(evaluations: Sequence[Evaluation]) -> str:
     for evaluation in evaluations:
         what = WHAT.get(evaluation.key, "the round's own policy's solutions")
         lines += [f"`{evaluation.key}`, {what}:", "", "| figure | value |", "|---|---:|"]
-        lines += [f"| {name} | {_number(value)} |" for name, value in evaluation.figures.items()]
+        lines += [f"| {name} | {figure_text(value, '.3f')} |" for name, value in evaluation.figures.items()]
         lines += [""]
     return "\n".join([*lines, ""])
 
@@ -51,7 +52,3 @@ def _plot_section(plots: Sequence[str]) -> str:
     names = [name.rpartition("/")[2].removesuffix(".png").replace("_", " ") for name in plots]
     shown = [f"![{name}]({path})" for name, path in zip(names, plots, strict=True)]
     return "\n".join(["## Training curves", "", *shown, "", ""])
-
-
-def _number(value: float | int | str) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -15,7 +15,7 @@ from o1_assets.experiments.result import Claim, Result, is_result, read_result
 
 @dataclass(frozen=True)
 class Ablation:
-    """pictures: PNGs that are no chart of `evaluation.plots`, by name."""
+    """pictures: PNGs that are no chart of `core.plots`, a heat map say, by name."""
 
     result: Result
     pictures: Mapping[str, bytes] = field(default_factory=dict)
@@ -27,8 +27,9 @@ class Ablation:
             return None
         result = read_result(folder)
         drawn = {*result.charts, *result.panels}
-        found = {file.stem: file.read_bytes() for file in sorted((folder / "plots").glob("*.png"))}
-        return cls(result, {name: png for name, png in found.items() if name not in drawn})
+        files = sorted((folder / "plots").glob("*.png"))
+        # Charts are drawn again, as SVG in the page's colours, so that they follow light and dark.
+        return cls(result, {file.stem: file.read_bytes() for file in files if file.stem not in drawn})
 
 
 def section(

@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from o1_assets.core import formatting as words
 from o1_assets.core import plots
+from o1_assets.core.formatting import count, figure_name, figure_value, seconds
 from o1_assets.core.plots import Axis, Series
 from o1_assets.evaluation import charts
-from o1_assets.evaluation.headline import met
-from o1_assets.evaluation.thinking.charts import limits_chart, thinking_charts, waits_chart
-from o1_assets.report.data import ReportData
-from o1_assets.report.doubts import doubt_charts, doubt_table
-from o1_assets.report.experiments import section
+from o1_assets.evaluation.charts import Plot, limits_chart, thinking_charts, waits_chart
+from o1_assets.evaluation.headline import Headline, met
+from o1_assets.report.experiments import Ablation, section
 from o1_assets.report.table import Table
 from o1_assets.report.thinking import Thinking, thinking_tables
-from o1_assets.report.training import training_charts, training_table
+from o1_assets.report.versions import doubt_charts, doubt_table, in_round, training_charts, training_table
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """profile: its name. headline: figures by name, in the order to show them.
+
+    rounds: one row a round, "round" and the columns of `charts.LEARNING`.
+    curves: title -> rows (selector, n, mean, std) of one best-of-N chart.
+    examples: solutions to read, as `summary.choose_examples` gives them.
+    costs: one row an asset, in graph order: asset, seconds, flops, tokens (and cached: bool, if known).
+    training: what each version of baby-o1 cost and solves, as `versions.training_points` gives it.
+    corrections: how each version doubts, one row each, as `versions.corrections` gives it.
+    thinking: the tables of eval/thinking; empty if that optional part was not made.
+    ablations: the experiments' results; empty if that optional part was not made.
+    facts: small print, name -> text (seeds, problems, commit).
+    """
+
+    profile: str
+    headline: Mapping[str, Headline]
+    rounds: Sequence[Mapping[str, Any]] = ()
+    curves: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    examples: Sequence[Mapping[str, Any]] = ()
+    costs: Sequence[Mapping[str, Any]] = ()
+    training: Sequence[Mapping[str, Any]] = ()
+    corrections: Sequence[Mapping[str, Any]] = ()
+    thinking: Thinking = field(default_factory=Thinking)
+    ablations: Sequence[Ablation] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 DRAWN_ELSEWHERE = ("Catching its own mistakes",)
@@ -26,7 +53,10 @@ DRAWN_ELSEWHERE = ("Catching its own mistakes",)
 
 
 def render(data: ReportData) -> str:
-    """The page. Same data, same text; headline numbers stand in <data value="..."> at full precision."""
+    """The page. Same data, same text; headline numbers stand in <data value="..."> at full precision.
+
+    The template is beside this file. StrictUndefined: a name that is missing there fails instead of being left out.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -37,7 +67,7 @@ def render(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(seconds=words.seconds, count=words.count)
+    environment.filters.update(seconds=seconds, count=count)
 
     def chart(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
         return {"title": axis.title, "alt": _alt(series, axis), "svg": Markup(plots.svg(series, axis))}
@@ -68,7 +98,7 @@ def _with_rows(tables: Sequence[Table]) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def _thinking_charts(thinking: Thinking) -> list[tuple[list[Series], Axis]]:
+def _thinking_charts(thinking: Thinking) -> list[Plot]:
     made = [*thinking_charts(thinking.points, thinking.fits)]
     made += [limits_chart(thinking.points), waits_chart(thinking.waits)]
     return [(series, axis) for series, axis in made if series]
@@ -78,13 +108,13 @@ def _figures(data: ReportData) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "words": words.figure_name(name),
+            "words": figure_name(name),
             "value": figure["value"],
-            "text": words.figure_value(name, figure["value"]),
+            "text": figure_value(name, figure["value"]),
             "spread": figure["spread"],
-            "spread_text": words.figure_value(name, figure["spread"]) if figure["spread"] is not None else "",
+            "spread_text": figure_value(name, figure["spread"]) if figure["spread"] is not None else "",
             "target": figure["target"],
-            "target_text": words.figure_value(name, figure["target"]) if figure["target"] is not None else "",
+            "target_text": figure_value(name, figure["target"]) if figure["target"] is not None else "",
             "bound": "at least" if figure["better"] == "higher" else "at most",
             "met": met(figure),
         }
@@ -94,32 +124,30 @@ def _figures(data: ReportData) -> list[dict[str, Any]]:
 
 def _claims(data: ReportData) -> list[dict[str, str]]:
     """The three results in one line each, as far as they were measured."""
-    found = []
-    value = {name: figure["value"] for name, figure in data.headline.items()}
-
-    def add(before: str, after: str, label: str, note: str) -> None:
-        first, last = value.get(before), value.get(after)
-        if first is not None and last is not None:
-            found.append(
-                {
-                    "label": label,
-                    "before": words.figure_value(before, first),
-                    "after": words.figure_value(after, last),
-                    "note": note,
-                }
-            )
-
-    add("generator_pass@1", "baby_o1_pass@1", "Right in one sample", "GPT*, then baby-o1 after all rounds")
     majority = next((name for name in data.headline if name.startswith("majority@")), "")
     best = next((name for name in data.headline if name.startswith("prm_best_of_")), "")
-    add(
-        majority,
-        best,
-        "Choosing among samples",
-        f"{words.figure_name(majority)}, then the newest PRM's choice",
+    choosing = f"{figure_name(majority)}, then the newest PRM's choice"
+    candidates = (
+        ("generator_pass@1", "baby_o1_pass@1", "Right in one sample", "GPT*, then baby-o1 after all rounds"),
+        (majority, best, "Choosing among samples", choosing),
+        (
+            "fooled_rate_first",
+            "fooled_rate_last",
+            "Fooled by wrong answers",
+            "first PRM, then the newest one",
+        ),
     )
-    add("fooled_rate_first", "fooled_rate_last", "Fooled by wrong answers", "first PRM, then the newest one")
-    return found
+    value = {name: figure["value"] for name, figure in data.headline.items()}
+    return [
+        {
+            "label": label,
+            "before": figure_value(before, value[before]),
+            "after": figure_value(after, value[after]),
+            "note": note,
+        }
+        for before, after, label, note in candidates
+        if value.get(before) is not None and value.get(after) is not None
+    ]
 
 
 def _alt(series: Sequence[Series], axis: Axis) -> str:
@@ -128,8 +156,10 @@ def _alt(series: Sequence[Series], axis: Axis) -> str:
     def say(y: float | None) -> str:
         return "none" if y is None else f"{100 * y:.1f}%" if axis.percent else f"{y:g}"
 
-    named = [one for one in series if one.label and len(one.y)] or [one for one in series if len(one.y)]
-    lines = "; ".join(f"{one.label} from {say(one.y[0])} to {say(one.y[-1])}".strip() for one in named)
+    drawn = [line for line in series if len(line.y)]
+    # Lines without a label are intervals of a labelled one; where there are no labels at all they are the chart.
+    drawn = [line for line in drawn if line.label] or drawn
+    lines = "; ".join(f"{line.label} from {say(line.y[0])} to {say(line.y[-1])}".strip() for line in drawn)
     return f"{axis.title}, against {axis.x}: {lines}."
 
 
@@ -138,8 +168,10 @@ def _stages(costs: Sequence[Row]) -> list[dict[str, Any]]:
     stages: dict[str, dict[str, Any]] = {}
     for row in costs:
         first, _, last = str(row["asset"]).partition("/")
-        in_round = first[:1] == "r" and first[1:].isdigit()
-        name = f"{last}, every round" if in_round else "ablations" if first == "ablations" else row["asset"]
+        # An experiment has dozens of artifacts, which would bury the stages of the loop.
+        name = "ablations" if first == "ablations" else row["asset"]
+        if in_round(first) is not None:
+            name = f"{last}, every round"
         stage = stages.setdefault(
             name, {"name": name, "assets": 0, "seconds": 0.0, "flops": 0.0, "tokens": 0}
         )

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from o1_assets.core.formatting import count
-from o1_assets.evaluation.difficulty import ALL
+from o1_assets.evaluation.versions import ALL
 from o1_assets.report.table import Table, share
 
 Rows = Sequence[dict[str, Any]]
@@ -45,13 +45,13 @@ def _prompting(thinking: Thinking) -> Table:
     models = list(dict.fromkeys(row["model"] for row in thinking.prompting))
     rows = []
     for way in dict.fromkeys(row["way"] for row in thinking.prompting):
-        own = {row["model"]: row for row in thinking.prompting if row["way"] == way}
+        by_model = {row["model"]: row for row in thinking.prompting if row["way"] == way}
         rows.append(
             (
                 way,
-                *(share(own[model]["accuracy"], own[model]["accuracy_error"]) for model in models),
-                " / ".join(count(own[model]["generated"]) for model in models),
-                " / ".join(count(own[model]["flops"]) for model in models),
+                *(share(by_model[model]["accuracy"], by_model[model]["accuracy_error"]) for model in models),
+                " / ".join(count(by_model[model]["generated"]) for model in models),
+                " / ".join(count(by_model[model]["flops"]) for model in models),
             )
         )
     return Table(
@@ -87,12 +87,13 @@ def _fits(thinking: Thinking) -> Table:
 
 
 def _limits(thinking: Thinking) -> Table:
-    own = [
+    chains = [
         row for row in thinking.points if row["difficulty"] == ALL and row["strategy"].startswith("chain, ")
     ]
-    forced = [row for row in own if row["strategy"] == "chain, answer forced"]
+    # Extended chains ("chain, extended") have waits in place of a limit, and a table of their own.
+    forced = [row for row in chains if row["strategy"] == "chain, answer forced"]
     models = list(dict.fromkeys(row["model"] for row in forced))
-    by = {(row["model"], row["strategy"], row["budget"]): row for row in own}
+    by = {(row["model"], row["strategy"], row["budget"]): row for row in chains}
 
     def cell(model: str, strategy: str, limit: int) -> str:
         row = by[model, strategy, limit]

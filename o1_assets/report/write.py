@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from o1_assets.core.files import replace_file
 from o1_assets.core.settings import Settings
@@ -12,90 +18,140 @@ from o1_assets.execution.ledger import wall_seconds
 from o1_assets.experiments.result import headlines, is_result, read_result
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.profiles.load import load_profile
-from o1_assets.report import ReportData, render
-from o1_assets.report.collect import collect
+from o1_assets.report.experiments import Ablation
+from o1_assets.report.render import ReportData, render
+from o1_assets.report.thinking import Thinking
+from o1_assets.report.versions import training_points
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, MissingInput
 
 
+@dataclass(frozen=True)
+class Finished:
+    """What was made of a profile's graph. manifests: key -> the newest version, in graph order. loop: keys of the
+    artifacts that are no optional part."""
+
+    settings: Settings
+    seed: int
+    store: ArtifactStore
+    manifests: Mapping[str, Manifest]
+    loop: frozenset[str]
+
+    @classmethod
+    def read(cls, settings: Settings) -> Finished:
+        """Raises MissingInput until eval/summary was made."""
+        store = ArtifactStore(settings.store, settings.work)
+        profile = load_profile(settings.profile)
+        graph = build_graph(profile, settings)
+        manifests = {key: head for key in graph if (head := store.head(key))}
+        if "eval/summary" not in manifests:
+            raise MissingInput("there is nothing to report yet: eval/summary was never made; run `o1 run`")
+        return cls(settings, profile.seed, store, manifests, frozenset(asked_for(graph)))
+
+    def folder(self, key: str) -> Path:
+        return self.store.verified(self.manifests[key].digest)
+
+    def results(self) -> list[Path]:
+        """Folders of the experiments' results."""
+        return [
+            self.folder(key)
+            for key in self.manifests
+            if key.startswith("ablations/") and key.endswith("/result")
+        ]
+
+    def headline(self) -> dict[str, Headline]:
+        # Experiments take longer than the loop: a target for the loop's time must not count them.
+        manifests = {key: manifest for key, manifest in self.manifests.items() if key in self.loop}
+        wall, overhead = wall_seconds(self.settings.runs, manifests)
+        rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
+        run = run_headlines(wall, overhead / wall if wall else 0.0, rss)
+        return {**run, **summary_headline(self.folder("eval/summary"))}
+
+    def costs(self) -> list[dict[str, Any]]:
+        """A row an artifact: asset, seconds, flops, tokens, optional (no part of the loop)."""
+        return [
+            {
+                "asset": key,
+                "seconds": m.cost.seconds,
+                "flops": m.cost.flops,
+                "tokens": m.cost.tokens_generated + m.cost.tokens_scored + m.cost.tokens_trained,
+                "optional": key not in self.loop,
+            }
+            for key, m in self.manifests.items()
+        ]
+
+    def facts(self) -> dict[str, str]:
+        summary = self.manifests["eval/summary"]
+        environment = summary.environment
+        return {
+            "profile seed": str(self.seed),
+            "made": summary.finished,
+            "git commit": f"{environment.git_commit}{' with local changes' if environment.git_dirty else ''}",
+            "hardware": f"{environment.hardware}, {environment.threads} threads",
+            "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
+        }
+
+
 def headline_of(settings: Settings) -> dict[str, Headline]:
     """Every headline figure of the profile. Raises MissingInput until eval/summary was made."""
-    return _headline(settings, *_current(settings))
-
-
-def write_report(settings: Settings) -> dict[str, Headline]:
-    """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
-    store, manifests = _current(settings)
-    headline = _headline(settings, store, manifests)
-    replace_file(settings.report, render(_data(settings, store, manifests, headline)).encode())
-    rebuild_catalogue(store, manifests, settings.catalogue)
-    return headline
-
-
-def _current(settings: Settings) -> tuple[ArtifactStore, dict[str, Manifest]]:
-    store = ArtifactStore(settings.store, settings.work)
-    graph = build_graph(load_profile(settings.profile), settings)
-    manifests = {key: head for key in graph if (head := store.head(key))}
-    if "eval/summary" not in manifests:
-        raise MissingInput("there is nothing to report yet: eval/summary was never made; run `o1 run`")
-    return store, manifests
-
-
-def _headline(
-    settings: Settings, store: ArtifactStore, manifests: dict[str, Manifest]
-) -> dict[str, Headline]:
-    loop = asked_for(build_graph(load_profile(settings.profile), settings))
-    made = {key: manifest for key, manifest in manifests.items() if key in loop}
-    wall, overhead = wall_seconds(settings.runs, made)
-    rss = max(manifest.cost.peak_rss_gib for manifest in made.values())
-    summary = store.verified(manifests["eval/summary"].digest)
-    return {**run_headlines(wall, overhead / wall if wall else 0.0, rss), **summary_headline(summary)}
-
-
-def _data(
-    settings: Settings, store: ArtifactStore, manifests: dict[str, Manifest], headline: dict[str, Headline]
-) -> ReportData:
-    summary = manifests["eval/summary"]
-    environment = summary.environment
-    loop = asked_for(build_graph(load_profile(settings.profile), settings))
-    costs = [
-        {
-            "asset": key,
-            "seconds": m.cost.seconds,
-            "flops": m.cost.flops,
-            "tokens": m.cost.tokens_generated + m.cost.tokens_scored + m.cost.tokens_trained,
-            "optional": key not in loop,
-        }
-        for key, m in manifests.items()
-    ]
-    facts = {
-        "profile seed": str(load_profile(settings.profile).seed),
-        "made": summary.finished,
-        "git commit": f"{environment.git_commit}{' with local changes' if environment.git_dirty else ''}",
-        "hardware": f"{environment.hardware}, {environment.threads} threads",
-        "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
-    }
-    thinking = manifests.get("eval/thinking")
-    return collect(
-        settings.profile,
-        store.verified(summary.digest),
-        headline,
-        costs,
-        facts,
-        store.verified(thinking.digest) if thinking else None,
-        _results(store, manifests),
-    )
+    return Finished.read(settings).headline()
 
 
 def ablations_of(settings: Settings) -> dict[str, Headline]:
     """Every claim of every experiment that was made, by its name, in the shape of the headline."""
-    return headlines([read_result(folder) for folder in _results(*_current(settings)) if is_result(folder)])
+    folders = Finished.read(settings).results()
+    return headlines([read_result(folder) for folder in folders if is_result(folder)])
 
 
-def _results(store: ArtifactStore, manifests: dict[str, Manifest]) -> list[Path]:
-    return [
-        store.verified(manifest.digest)
-        for key, manifest in manifests.items()
-        if key.startswith("ablations/") and key.endswith("/result")
-    ]
+def write_report(settings: Settings) -> dict[str, Headline]:
+    """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
+    made = Finished.read(settings)
+    headline = made.headline()
+    data = collect(
+        settings.profile,
+        made.folder("eval/summary"),
+        headline,
+        made.costs(),
+        made.facts(),
+        made.folder("eval/thinking") if "eval/thinking" in made.manifests else None,
+        made.results(),
+    )
+    replace_file(settings.report, render(data).encode())
+    rebuild_catalogue(made.store, dict(made.manifests), settings.catalogue)
+    return headline
+
+
+def collect(
+    profile: str,
+    summary: Path,
+    run: Mapping[str, Headline],
+    costs: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, str],
+    thinking: Path | None = None,
+    ablations: Sequence[Path] = (),
+) -> ReportData:
+    """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, optional (no part of the loop), in
+    graph order.
+
+    thinking: eval/thinking's folder, where it was made. Tables that an earlier version did not write are empty.
+    ablations: folders of the experiments' results.
+    """
+    rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
+    curves = pl.read_parquet(summary / "curves.parquet")
+    solved, doubts = summary / "solved.parquet", summary / "corrections.parquet"
+    return ReportData(
+        profile=profile,
+        headline={**run, **summary_headline(summary)},
+        rounds=rounds,
+        curves={
+            part["chart"][0]: part.to_dicts() for part in curves.partition_by("chart", maintain_order=True)
+        },
+        examples=json.loads((summary / "examples.json").read_text()),
+        costs=costs,
+        training=training_points(pl.read_parquet(solved), costs) if solved.exists() else (),
+        corrections=pl.read_parquet(doubts).to_dicts() if doubts.exists() else (),
+        thinking=Thinking.read(thinking),
+        ablations=[result for folder in ablations if (result := Ablation.read(folder))],
+        facts=facts,
+    )

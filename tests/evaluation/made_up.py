@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 
 from o1_assets.evaluation.charts import SELECTORS
+from o1_assets.evaluation.charts import STRATEGY_COLORS as THINKING
 from o1_assets.evaluation.headline import headline, run_headlines
-from o1_assets.evaluation.self_correction import OUTCOMES
-from o1_assets.evaluation.thinking.charts import COLORS as THINKING
-from o1_assets.evaluation.thinking.limits import CUT, FORCED
+from o1_assets.evaluation.thinking.measure import CUT, FORCED
+from o1_assets.evaluation.versions import OUTCOMES
 from o1_assets.report import ReportData
 from o1_assets.report.thinking import Thinking
-from o1_assets.report.training import training_points
+from o1_assets.report.versions import training_points
 
 CEILING = dict(zip(SELECTORS, [0.96, 0.95, 0.93, 0.915, 0.835, 0.886, 0.985], strict=True))
 

@@ -10,8 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, curves, expected_best_of_n, powers_of_two
-from o1_assets.evaluation.pool import NO_ANSWER, Pool
+from o1_assets.evaluation.best_of_n import (
+    MAJORITY,
+    NO_ANSWER,
+    PASS,
+    WEIGHTED,
+    Pool,
+    curves,
+    expected_best_of_n,
+    powers_of_two,
+)
 from o1_assets.evaluation.statistics import paired
 
 

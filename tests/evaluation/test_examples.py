@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.evaluation.examples import choose
+from o1_assets.evaluation.summary import choose_examples
 
 PROBLEMS = pl.DataFrame({"problem_id": ["p"], "question": ["Calculate 2 * 3 - 5 + 1."], "answer": ["2"]})
 
@@ -37,7 +37,7 @@ def pool(*rows: tuple[str, list[str], list[int], bool, float, float]) -> pl.Data
 def chosen(*rows: tuple[str, list[str], list[int], bool, float, float], first: int = 0) -> dict[str, float]:
     return {
         example["kind"]: example["newest_score"]
-        for example in choose(pool(*rows), PROBLEMS, first, 3, "wait", longest=9)
+        for example in choose_examples(pool(*rows), PROBLEMS, first, 3, "wait", longest=9)
     }
 
 
@@ -47,7 +47,9 @@ def test_one_right_one_caught_and_one_corrected_are_shown() -> None:
 
 def test_caught_means_that_the_first_prm_believed_it_and_the_newest_does_not() -> None:
     (caught,) = (
-        e for e in choose(pool(RIGHT, CAUGHT, OBVIOUS), PROBLEMS, 0, 3, "wait", 9) if e["kind"] == "caught"
+        e
+        for e in choose_examples(pool(RIGHT, CAUGHT, OBVIOUS), PROBLEMS, 0, 3, "wait", 9)
+        if e["kind"] == "caught"
     )
     assert (caught["first_score"], caught["newest_score"]) == (0.8, 0.1)
     assert "PRM v0 believes it" in caught["title"] and "PRM v3 does not" in caught["title"]
@@ -66,4 +68,4 @@ def test_a_correction_that_corrects_nothing_is_no_example() -> None:
 
 
 def test_solutions_too_long_to_read_are_left_out() -> None:
-    assert choose(pool(RIGHT, CORRECTED), PROBLEMS, 0, 3, "wait", longest=2) == []
+    assert choose_examples(pool(RIGHT, CORRECTED), PROBLEMS, 0, 3, "wait", longest=2) == []

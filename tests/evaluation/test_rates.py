@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from o1_assets.core.flops import flops_generate, flops_score, flops_train
-from o1_assets.evaluation.fooled import fooled_on_pool, fooled_under_best_of_n
-from o1_assets.evaluation.pool import Pool
-from o1_assets.evaluation.step_f1 import (
+from o1_assets.evaluation.best_of_n import Pool, fooled_on_pool, fooled_under_best_of_n
+from o1_assets.evaluation.steps import (
     NO_ERROR,
     choose_threshold,
     cross_fitted_f1,

@@ -17,7 +17,7 @@ from o1_assets.evaluation.scored import SCORES
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
 from o1_assets.evaluation.summary import make_summary
 from o1_assets.report import render
-from o1_assets.report.collect import collect
+from o1_assets.report.write import collect
 from tests.evaluation.conftest import Pupil
 
 CONFIG = RoundEvalConfig(

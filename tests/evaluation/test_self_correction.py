@@ -7,7 +7,7 @@ import math
 import polars as pl
 import pytest
 
-from o1_assets.evaluation.self_correction import OUTCOMES, self_correction
+from o1_assets.evaluation.versions import OUTCOMES, self_correction
 from tests.evaluation.test_round_eval import steps_table
 
 RIGHT = ("1+1=2", 1, 0.9)

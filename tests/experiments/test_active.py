@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Artifact, Outcome, Task
-from o1_assets.evaluation.statistics import compare, slope_weights
 from o1_assets.experiments.active_learning.assets import artifacts, policy_key
 from o1_assets.experiments.active_learning.measure import (
     HeldOut,
@@ -24,7 +23,7 @@ from o1_assets.experiments.active_learning.measure import (
     problems_of,
     sparse,
 )
-from o1_assets.experiments.active_learning.result import make_result
+from o1_assets.experiments.active_learning.result import make_result, saving, slope_weights
 from o1_assets.experiments.result import read_result
 from o1_assets.profiles.load import load_profile
 from tests.evaluation.conftest import Pupil
@@ -108,19 +107,19 @@ def lines(start: float, slope: float, sizes: int = 4) -> np.ndarray[Any, Any]:
 def test_twice_the_slope_is_a_ratio_of_two_and_a_doubling_ahead_an_efficiency_of_two() -> None:
     x = [5.0, 6.0, 7.0, 8.0]
     uniform = lines(0.5, 0.05)
-    steep = compare(lines(0.5, 0.1), x, uniform, x, 200, 0)
+    steep = saving(lines(0.5, 0.1), x, uniform, x, 200, 0)
     assert steep.ratio and steep.slope.mean == pytest.approx(0.1) and steep.ratio.mean == pytest.approx(2.0)
     assert steep.ratio.low > 1.9
-    ahead = compare(lines(0.55, 0.05), x, uniform, x, 200, 0)
+    ahead = saving(lines(0.55, 0.05), x, uniform, x, 200, 0)
     assert ahead.ratio and ahead.efficiency
     assert ahead.ratio.mean == pytest.approx(1.0) and ahead.efficiency.mean == pytest.approx(2.0)
-    half = compare(lines(0.55, 0.05), [4.0, 5.0, 6.0, 7.0], uniform, x, 200, 0)
+    half = saving(lines(0.55, 0.05), [4.0, 5.0, 6.0, 7.0], uniform, x, 200, 0)
     assert half.efficiency and half.efficiency.mean == pytest.approx(4.0)
 
 
 def test_what_is_behind_everywhere_may_rise_faster_but_saves_no_labels() -> None:
     x = [5.0, 6.0, 7.0, 8.0]
-    behind = compare(lines(0.2, 0.12), x, lines(0.6, 0.05), x, 200, 0)
+    behind = saving(lines(0.2, 0.12), x, lines(0.6, 0.05), x, 200, 0)
     assert behind.ratio and behind.efficiency
     assert behind.ratio.low > 1.5 and behind.efficiency.high < 0.1
 
@@ -128,7 +127,7 @@ def test_what_is_behind_everywhere_may_rise_faster_but_saves_no_labels() -> None
 def test_there_is_no_ratio_to_a_line_that_does_not_rise() -> None:
     x, rng = [5.0, 6.0, 7.0, 8.0], np.random.default_rng(0)
     level = lines(0.6, 0.0) + rng.normal(size=(4, 3, 60)) * 0.1
-    found = compare(lines(0.5, 0.1), x, level, x, 200, 0)
+    found = saving(lines(0.5, 0.1), x, level, x, 200, 0)
     assert found.ratio is None and found.efficiency is None and found.slope.low > 0.09
 
 

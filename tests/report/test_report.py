@@ -12,7 +12,7 @@ from o1_assets.core.formatting import count, figure_name, figure_value, seconds
 from o1_assets.evaluation.headline import headline, met, result_headlines
 from o1_assets.report import ReportData, render
 from o1_assets.report.thinking import Thinking
-from o1_assets.report.training import ALL_STAGES, RL, training_fit, training_flops, training_points
+from o1_assets.report.versions import ALL_STAGES, RL, training_fit, training_flops, training_points
 from tests.evaluation.made_up import report, solved
 
 

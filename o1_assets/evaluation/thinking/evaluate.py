@@ -7,8 +7,9 @@ were made to doubt), prompting.parquet (four ways of prompting) and plots.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -18,17 +19,22 @@ from numpy.typing import NDArray
 from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.plots import save_png
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.difficulty import ALL, EVERY, terciles
+from o1_assets.evaluation.charts import limits_chart, thinking_chart, waits_chart
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import ScalingFit, fit
-from o1_assets.evaluation.thinking.charts import limits_chart, thinking_chart, waits_chart
 from o1_assets.evaluation.thinking.config import ThinkingConfig
-from o1_assets.evaluation.thinking.envelope import CANDIDATES, OPTIMAL, envelope
-from o1_assets.evaluation.thinking.limits import measure_extension, measure_limits
-from o1_assets.evaluation.thinking.measure import TREES, Measured, measure_curves, measure_samples
-from o1_assets.evaluation.thinking.points import mean_and_error
-from o1_assets.evaluation.thinking.prompting import compare_prompting
+from o1_assets.evaluation.thinking.measure import (
+    TREES,
+    Measured,
+    compare_prompting,
+    measure_curves,
+    measure_extension,
+    measure_limits,
+    measure_samples,
+)
+from o1_assets.evaluation.thinking.points import SAMPLED, Point, mean_and_error
 from o1_assets.evaluation.thinking.solver import Solver
+from o1_assets.evaluation.versions import ALL, EVERY, terciles
 
 BASE = "base"
 
@@ -37,7 +43,12 @@ MODELS = {BASE: "base", "generator": "GPT*", "policy": "baby-o1"}
 """Input -> what it is called. The base, which nothing taught to think, is compared by its prompting alone."""
 
 
-BEST_OF_N = "best-of-n"
+BEST_OF_N, OPTIMAL = "best-of-n", "compute-optimal"
+
+
+CANDIDATES = (*(name for name in SAMPLED if name != "any right"), *TREES)
+"""What compute-optimal chooses from: at least one whole chain, which the curve begins with, and nothing that knows the
+answer."""
 
 
 FITS = {"model": str, "strategy": str, "difficulty": str, **get_type_hints(ScalingFit)}
@@ -56,18 +67,18 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
     for model, name in MODELS.items():
         solver = Solver.open(task, model, test, config)
         if model == BASE:
-            found = measure_samples(task, solver, config.votes)
+            sampled = measure_samples(task, solver, config.votes)
         else:
-            found = measure_curves(task, solver) + measure_limits(task, solver)
+            sampled = measure_curves(task, solver) + measure_limits(task, solver)
             extended, waits = measure_extension(task, solver)
-            best = envelope(found, config.folds)
+            best = envelope(sampled, config.folds)
+            # GPT* comes first: both models' problems are sorted by how often it solves them.
             if difficulty is None:
-                difficulty = terciles(found.one("consistency", 1).points[0].right)
-            curves = found + extended + best.measured
+                difficulty = terciles(sampled.at("consistency", 1).points[0].right)
+            curves = sampled + extended + best.measured
+            seed = derive_seed(task.seed, "bootstrap")
             tables["points"] += _points(name, curves, difficulty)
-            tables["fits"] += _fits(
-                name, curves, difficulty, config.resamples, derive_seed(task.seed, "bootstrap")
-            )
+            tables["fits"] += _fits(name, curves, difficulty, config.resamples, seed)
             tables["optimal"] += [
                 {"model": name, "step": point.budget, "flops": flops, "chosen": chosen}
                 for point, flops, chosen in zip(
@@ -76,7 +87,7 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
             ]
             tables["waits"] += [{"model": name, **row} for row in waits]
             save_png(task.out / "plots" / f"thinking_{model}.png", *thinking_chart(tables["points"], name))
-        tables["prompting"] += [{"model": name, **row} for row in compare_prompting(task, solver, found)]
+        tables["prompting"] += [{"model": name, **row} for row in compare_prompting(task, solver, sampled)]
         cost += solver.cost()
         solver.close()
     save_png(task.out / "plots" / "limits.png", *limits_chart(tables["points"]))
@@ -88,40 +99,91 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
     return Outcome(_figures(points, tables["fits"]), cost, points.height, tables["prompting"])
 
 
-def _points(model: str, found: Measured, difficulty: NDArray[np.str_]) -> Rows:
+@dataclass(frozen=True)
+class Envelope:
+    """measured: one point a budget, whose `budget` is its number. chosen: the strategy and budget that most folds of
+    the problems chose at each."""
+
+    measured: Measured
+    chosen: list[str]
+
+
+def envelope(measured: Measured, folds: int) -> Envelope:
+    """The best known way of thinking for a given compute: the compute-optimal curve (Snell et al., arXiv:2408.03314,
+    section 3.1).
+
+    For compute that doubles from that of the cheapest point: in each fold of the problems the strategy and budget
+    that was best on the other folds at no more than that. Chosen on the problems it is measured on, the luckiest of
+    dozens of points would win. Every point's compute is its mean over all problems, known before a problem is seen.
+    Budgets at which nothing better was chosen are left out.
+    """
+    usable = [i for i, point in enumerate(measured.points) if point.strategy in CANDIDATES]
+    points = [measured.points[i] for i in usable]
+    flops = np.array([measured.flops[i] for i in usable])
+    right = np.stack([point.right for point in points])  # [points, problems]
+    problems = right.shape[1]
+    fold = np.arange(problems) % min(folds, problems)
+    curve, spent, names = [], [], []
+    before: list[int] = []
+    # 1e-9: a quotient of two sums of FLOPs that is a power of two may come out a little above or below it.
+    steps = int(np.ceil(np.log2(flops.max() / flops.min()) - 1e-9))
+    for step in range(steps + 1):
+        allowed = np.flatnonzero(flops <= flops.min() * 2**step * (1 + 1e-9))
+        choice = [int(allowed[right[allowed][:, fold != f].mean(1).argmax()]) for f in range(fold.max() + 1)]
+        if choice == before:
+            continue
+        before = choice
+        at = np.array(choice)[fold]  # [problems]: the point that each problem's fold chose
+        curve.append(
+            Point(
+                OPTIMAL,
+                step,
+                right[at, np.arange(problems)],
+                np.array([points[c].generated[i] for i, c in enumerate(at)]),
+                np.array([points[c].scored[i] for i, c in enumerate(at)]),
+            )
+        )
+        spent.append(float(flops[at].mean()))
+        most = points[Counter(choice).most_common(1)[0][0]]
+        names.append(f"{most.strategy} {most.budget}")
+    return Envelope(Measured(curve, spent), names)
+
+
+def _points(model: str, measured: Measured, difficulty: NDArray[np.str_]) -> Rows:
     """Each point over all problems, and over each third of them. right: of all of them, a value a problem."""
     rows = []
-    for point, flops in zip(found.points, found.flops, strict=True):
-        for name in EVERY:
-            own = point.right if name == ALL else point.right[difficulty == name]
+    for point, flops in zip(measured.points, measured.flops, strict=True):
+        for level in EVERY:
+            right = point.right if level == ALL else point.right[difficulty == level]
             rows.append(
                 {
                     "model": model,
                     "strategy": point.strategy,
                     "budget": point.budget,
-                    "difficulty": name,
-                    **mean_and_error("accuracy", own),
+                    "difficulty": level,
+                    **mean_and_error("accuracy", right),
                     "generated": float(point.generated.mean()),
                     "scored": float(point.scored.mean()),
                     "flops": flops,
-                    "right": own.tolist() if name == ALL else [],
+                    "right": right.tolist() if level == ALL else [],
                 }
             )
     return rows
 
 
-def _fits(model: str, found: Measured, difficulty: NDArray[np.str_], resamples: int, seed: int) -> Rows:
+def _fits(model: str, measured: Measured, difficulty: NDArray[np.str_], resamples: int, seed: int) -> Rows:
     """Accuracy against FLOPs, a line for each strategy and difficulty."""
-    made: Rows = []
+    rows: Rows = []
     for strategy in (*CANDIDATES, "any right", OPTIMAL):
-        own = [i for i, point in enumerate(found.points) if point.strategy == strategy]
-        own.sort(key=lambda i: found.flops[i])
-        for name in EVERY:
-            mine = np.full(len(difficulty), True) if name == ALL else difficulty == name
-            right = [found.points[i].right[mine] for i in own]
-            if line := fit([found.flops[i] for i in own], right, resamples, seed):
-                made.append({"model": model, "strategy": strategy, "difficulty": name, **asdict(line)})
-    return made
+        curve = [i for i, point in enumerate(measured.points) if point.strategy == strategy]
+        curve.sort(key=lambda i: measured.flops[i])
+        flops = [measured.flops[i] for i in curve]
+        for level in EVERY:
+            within = np.full(len(difficulty), True) if level == ALL else difficulty == level
+            right = [measured.points[i].right[within] for i in curve]
+            if fitted := fit(flops, right, resamples, seed):
+                rows.append({"model": model, "strategy": strategy, "difficulty": level, **asdict(fitted)})
+    return rows
 
 
 def _figures(points: pl.DataFrame, fits: Sequence[dict[str, Any]]) -> Figures:
@@ -148,11 +210,8 @@ def token_saving(table: pl.DataFrame, n: int = 64) -> float | None:
     mark = table.filter((pl.col("strategy") == BEST_OF_N) & (pl.col("budget") == n)).to_dicts()
     if not mark:
         return None
-    reached = table.filter(
+    as_good = table.filter(
         pl.col("strategy").is_in(list(TREES)) & (pl.col("accuracy") >= mark[0]["accuracy"])
     )
-    return (
-        None
-        if reached.is_empty()
-        else mark[0]["generated"] / reached.select(pl.col("generated").min()).item()
-    )
+    fewest = as_good.select(pl.col("generated").min()).item()
+    return None if fewest is None else mark[0]["generated"] / fewest

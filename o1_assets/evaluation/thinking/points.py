@@ -8,8 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, curves, powers_of_two
-from o1_assets.evaluation.pool import NO_ANSWER, Pool
+from o1_assets.evaluation.best_of_n import (
+    MAJORITY,
+    NO_ANSWER,
+    PASS,
+    WEIGHTED,
+    Pool,
+    curves,
+    powers_of_two,
+)
 from o1_assets.search.interface import Found, Strategy
 
 Floats = NDArray[np.float64]
@@ -47,23 +54,25 @@ def mean_and_error(name: str, values: Floats) -> dict[str, float]:
 
 
 def sampled_points(
-    found: Sequence[Found], right: Sequence[dict[str, bool]], subsets: int, seed: int
+    searches: Sequence[Found], right: Sequence[dict[str, bool]], subsets: int, seed: int
 ) -> list[Point]:
     """For N = 1, 2, 4, ...: the mean over random subsets of each problem's solutions.
 
     right: problem -> answer -> whether it is correct. A solution that was cut off counts as one without an answer.
     """
-    pool = _pool(found, right)
+    pool = _pool(searches, right)
     ns = powers_of_two(pool.samples)
-    made = curves(pool, list(SAMPLED.values()), ns, subsets, seed)
-    mean = np.array([one.tree.tokens_generated / one.tree.root.drawn for one in found])
-    read = np.stack([_distinct(one, ns, seed) for one in found])
+    by_selector = curves(pool, list(SAMPLED.values()), ns, subsets, seed)
+    tokens = np.array([search.tree.tokens_generated / search.tree.root.drawn for search in searches])
+    # [problems, K]: samples share prefixes, and a reward model with a cache reads each of those once.
+    read = np.stack([_distinct_tokens(search, ns, seed) for search in searches])
     points = []
     for strategy, selector in SAMPLED.items():
         for k, n in enumerate(ns):
-            judged = strategy in ("best-of-n", "weighted") and n > 1
-            scored = read[:, k] if judged else np.zeros(len(found))
-            points.append(Point(strategy, n, made[selector].per_problem[k], n * mean, scored))
+            # A vote needs no reward model, and neither does a choice from one.
+            scores = strategy in ("best-of-n", "weighted") and n > 1
+            scored = read[:, k] if scores else np.zeros(len(searches))
+            points.append(Point(strategy, n, by_selector[selector].per_problem[k], n * tokens, scored))
     return points
 
 
@@ -78,19 +87,15 @@ def single_point(
 
     asked: what was generated when an answer was asked for counts; else only what came before that.
     """
-    tokens = [
-        [
-            one.tree.tokens_generated if asked or not one.answer.forced else one.tree.ledger[-2][0]
-            for one in found
-        ]
-        for found in searches
-    ]
+
+    def tokens(search: Found) -> int:
+        before_asking = search.answer.forced and not asked
+        return search.tree.ledger[-2][0] if before_asking else search.tree.tokens_generated
+
+    generated = [[tokens(search) for search in by_problem] for by_problem in searches]
+    scored = [[search.tree.tokens_scored for search in by_problem] for by_problem in searches]
     return Point(
-        name,
-        budget,
-        np.array(right, dtype=np.float64).mean(0),
-        np.array(tokens, dtype=np.float64).mean(0),
-        np.array([[one.tree.tokens_scored for one in found] for found in searches], dtype=np.float64).mean(0),
+        name, budget, *(np.array(rows, dtype=np.float64).mean(0) for rows in (right, generated, scored))
     )
 
 
@@ -102,58 +107,61 @@ def tree_points(
     tokens: int,
     budgets: Sequence[int] | None = None,
 ) -> list[Point]:
-    """For each budget (32, 64, ... up to `tokens`, unless told): what the strategy would have answered then.
+    """For each budget (32, 64, ... up to `tokens`, unless given): what the strategy would have answered then.
 
-    searches: seed -> problem -> what was found with the largest budget. Without any answer by then it is wrong.
+    searches: seed -> problem -> the search with the largest budget. Without any answer by then it is wrong.
     """
+
+    def at(search: Found, verdicts: dict[str, bool], budget: int) -> tuple[float, float, float]:
+        answer = strategy.choose([end for end in search.tree.ends if end.tokens <= budget])
+        correct = answer is not None and answer.answer is not None and verdicts[answer.answer]
+        # Entries of (generated, scored) so far: the last one within the budget is what had been spent by then.
+        spent = [entry for entry in search.tree.ledger if entry[0] <= budget]
+        generated = min(budget, search.tree.tokens_generated)
+        return float(correct), float(generated), float(spent[-1][1] if spent else 0)
+
     points = []
     for budget in budgets or [n for n in powers_of_two(tokens) if n >= FEWEST]:
-        by_seed = []
-        for found in searches:
-            rows = []
-            for one, verdicts in zip(found, right, strict=True):
-                answer = strategy.choose([end for end in one.tree.ends if end.tokens <= budget])
-                good = answer is not None and answer.answer is not None and verdicts[answer.answer]
-                spent = [entry for entry in one.tree.ledger if entry[0] <= budget]
-                scored = spent[-1][1] if spent else 0
-                rows.append((float(good), float(min(budget, one.tree.tokens_generated)), float(scored)))
-            by_seed.append(rows)
-        mean = np.array(by_seed).mean(0)
+        by_seed = [
+            [at(search, verdicts, budget) for search, verdicts in zip(by_problem, right, strict=True)]
+            for by_problem in searches
+        ]
+        mean = np.array(by_seed).mean(0)  # [seeds, problems, 3] -> [problems, 3]
         points.append(Point(name, budget, mean[:, 0], mean[:, 1], mean[:, 2]))
     return points
 
 
-def _pool(found: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
+def _pool(searches: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
     """Each problem's samples as a pool: those that ended, then those that were cut off."""
-    samples = min(one.tree.root.drawn for one in found)
-    correct = np.zeros((len(found), samples), dtype=bool)
-    answers = np.full((len(found), samples), NO_ANSWER)
-    scores = np.full((len(found), samples), -np.inf)
-    for p, (one, verdicts) in enumerate(zip(found, right, strict=True)):
+    samples = min(search.tree.root.drawn for search in searches)
+    correct = np.zeros((len(searches), samples), dtype=bool)
+    answers = np.full((len(searches), samples), NO_ANSWER)
+    scores = np.full((len(searches), samples), -np.inf)
+    for p, (search, verdicts) in enumerate(zip(searches, right, strict=True)):
         codes = {answer: code for code, answer in enumerate(verdicts)}
-        for m, end in enumerate(one.tree.ends[:samples]):
+        for m, end in enumerate(search.tree.ends[:samples]):
             scores[p, m] = end.node.score
             if end.node.answer is not None:
                 answers[p, m], correct[p, m] = codes[end.node.answer], verdicts[end.node.answer]
-    return Pool(tuple(str(p) for p in range(len(found))), correct, answers, {"prm": scores})
+    return Pool(tuple(str(p) for p in range(len(searches))), correct, answers, {"prm": scores})
 
 
-def _distinct(one: Found, ns: Sequence[int], seed: int) -> Floats:
+def _distinct_tokens(search: Found, ns: Sequence[int], seed: int) -> Floats:
     """Tokens of the distinct prefixes of N solutions and the prompt, for each N, on average over random orders."""
-    tree = one.tree
+    tree = search.tree
     cut_off = [node for node in tree.nodes[1:] if not node.children and not node.ended]
     solutions = [end.node.path() for end in tree.ends]
     solutions += [node.path() for node in cut_off for _ in range(node.samples)]
-    rng = np.random.default_rng([seed, one.tree.seed])
+    rng = np.random.default_rng([seed, tree.seed])
     totals = np.zeros(len(ns))
     for _ in range(ORDERS):
         seen: set[int] = set()
-        tokens, grown = len(one.tree.prompt_ids), []
+        tokens, so_far = len(tree.prompt_ids), []
         for i in rng.permutation(len(solutions)).tolist():
             for node in solutions[i]:
                 if node.index not in seen:
                     seen.add(node.index)
                     tokens += len(node.token_ids)
-            grown.append(tokens)
-        totals += [grown[min(n, len(grown)) - 1] for n in ns]
+            so_far.append(tokens)
+        totals += [so_far[min(n, len(so_far)) - 1] for n in ns]
     return totals / ORDERS

@@ -20,10 +20,8 @@ from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import expected_best_of_n, powers_of_two
-from o1_assets.evaluation.fooled import fooled_on_pool
-from o1_assets.evaluation.pool import Pool
-from o1_assets.evaluation.step_f1 import NO_ERROR, cross_fitted_f1
+from o1_assets.evaluation.best_of_n import Pool, expected_best_of_n, fooled_on_pool, powers_of_two
+from o1_assets.evaluation.steps import NO_ERROR, cross_fitted_f1
 from o1_assets.experiments.active_learning.config import (
     SETTINGS,
     ActiveArmConfig,

@@ -13,7 +13,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.statistics import Compared, Floats, compare, interval
+from o1_assets.evaluation.statistics import Floats, Interval, interval, interval_of_means
 from o1_assets.experiments.active_learning.config import SAYS, SETTINGS, STRATEGIES, ActiveResultConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
@@ -76,8 +76,8 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     }
     seed = derive_seed(task.seed, "bootstrap")
     sizes = _sizes(arms.values(), config, seed)
-    found: dict[tuple[str, str, str], Compared] = {
-        (setting, strategy, x): compare(
+    found: dict[tuple[str, str, str], Saving] = {
+        (setting, strategy, x): saving(
             arms[setting, strategy].best,
             _labels(arms[setting, strategy], x, config),
             arms[setting, UNIFORM].best,
@@ -116,6 +116,60 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     write_result(task.out, result)
     figures: Figures = {claim.name: claim.value for claim in result.claims}
     return Outcome(figures, rows=sizes.height, sample=slopes_table(found).to_dicts())
+
+
+DOUBLINGS = 10.0
+"""A label efficiency beyond a factor of 2**10 either way is not told from that factor."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """slope: accuracy a doubling of labels. ratio: of the slopes. efficiency: uniform labels for one of these.
+
+    ratio and efficiency are None where the uniform slope is not distinguishable from 0 (its interval reaches 0).
+    """
+
+    slope: Interval
+    ratio: Interval | None
+    efficiency: Interval | None
+
+
+def slope_weights(x: Sequence[float]) -> Floats:
+    """Weights of y [K] whose sum is the slope of the least-squares line against x [K]."""
+    centred = np.asarray(x, dtype=np.float64) - np.mean(x)
+    return np.asarray(centred / (centred**2).sum())
+
+
+def saving(
+    chosen: Floats, x: Sequence[float], uniform: Floats, uniform_x: Sequence[float], resamples: int, seed: int
+) -> Saving:
+    """chosen, uniform: accuracy [sizes, seeds, problems]; x, uniform_x: log2 of the labels of each size.
+
+    ratio is that of Lightman et al. 2023, section 4.2: slopes of the best-fit lines. It says how fast two lines rise
+    and not which is higher: a strategy that is far worse with few labels and just as good with many has a ratio above
+    1. efficiency is the horizontal distance of the lines at the middle of `chosen`: 2 to the power of
+    (mean(uniform_x) + (mean(chosen) - mean(uniform)) / slope of uniform - mean(x)).
+    """
+    # A slope is linear in accuracy, so each seed and problem has its own: [seeds, problems].
+    rises, uniform_rises = (
+        np.asarray(np.tensordot(slope_weights(labels), accuracy, 1), dtype=np.float64)
+        for labels, accuracy in ((x, chosen), (uniform_x, uniform))
+    )
+    slope = interval(rises, resamples, seed)
+    if interval(uniform_rises, resamples, seed).low <= 0:
+        return Saving(slope, None, None)
+    apart = float(np.mean(uniform_x) - np.mean(x))
+    gained: Floats = np.asarray(chosen.mean(0) - uniform.mean(0), dtype=np.float64)
+
+    def efficiency(gain: float, slope: float) -> float:
+        doublings = gain / slope if slope else np.copysign(np.inf, gain)
+        return float(2.0 ** np.clip(doublings + apart, -DOUBLINGS, DOUBLINGS))
+
+    return Saving(
+        slope,
+        interval_of_means(lambda a, b: a / b if b else np.inf, (rises, uniform_rises), resamples, seed),
+        interval_of_means(efficiency, (gained, uniform_rises), resamples, seed),
+    )
 
 
 def _arm(task: Task, config: ActiveResultConfig, setting: str, strategy: str) -> Arm:
@@ -163,7 +217,7 @@ def _sizes(arms: Any, config: ActiveResultConfig, seed: int) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-Found = Mapping[tuple[str, str, str], Compared]
+Found = Mapping[tuple[str, str, str], Saving]
 
 
 def slopes_table(found: Found) -> pl.DataFrame:

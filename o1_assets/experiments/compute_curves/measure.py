@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Cost
-from o1_assets.evaluation.difficulty import ALL
 from o1_assets.evaluation.statistics import Floats, before_saturation, r_squared
-from o1_assets.evaluation.versions import GENERATOR
+from o1_assets.evaluation.versions import ALL, GENERATOR
 
 # Accuracy against log2 compute: one curve, and the least-squares line through its beginning.
 

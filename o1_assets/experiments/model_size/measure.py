@@ -13,9 +13,8 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, curves
+from o1_assets.evaluation.best_of_n import MAJORITY, PASS, Pool, curves
 from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import PROBLEMS_A_CHUNK, SCORES, add_scores, held_out, prompts_of, sample
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import rated_steps, step_figures

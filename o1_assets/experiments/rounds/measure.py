@@ -11,9 +11,8 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Task
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import curves
+from o1_assets.evaluation.best_of_n import Pool, curves
 from o1_assets.evaluation.config import EvalConfig
-from o1_assets.evaluation.pool import Pool
 from o1_assets.evaluation.scored import prompts_of, sample
 from o1_assets.evaluation.statistics import Floats, mean_parts
 from o1_assets.experiments.measure import first_errors, fooled_fresh_parts, fooled_on_pool_parts, step_parts

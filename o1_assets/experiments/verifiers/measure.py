@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, curves, powers_of_two
-from o1_assets.evaluation.pool import Pool
+from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Pool, curves, powers_of_two
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.pools.measure import distinct

@@ -20,7 +20,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.checkpoint import load_tokenizer
 from o1_assets.evaluation.config import SUBSETS_OF
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
-from o1_assets.evaluation.step_f1 import NO_ERROR
+from o1_assets.evaluation.steps import NO_ERROR
 from o1_assets.experiments.measure import fooled_on_pool_parts, step_parts
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 from o1_assets.experiments.rounds.measure import best_of, first_samples

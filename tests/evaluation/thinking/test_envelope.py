@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from o1_assets.evaluation.difficulty import terciles
-from o1_assets.evaluation.thinking.envelope import envelope
+from o1_assets.evaluation.thinking.evaluate import envelope
 from o1_assets.evaluation.thinking.measure import Measured
 from o1_assets.evaluation.thinking.points import Point
+from o1_assets.evaluation.versions import terciles
 
 
 def found(right: dict[str, tuple[np.ndarray, float]]) -> Measured:

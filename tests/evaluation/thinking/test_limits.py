@@ -9,9 +9,14 @@ import pytest
 
 from o1_assets.core.artifact import Task
 from o1_assets.evaluation.thinking.config import ThinkingConfig
-from o1_assets.evaluation.thinking.limits import CUT, FORCED, measure_extension, measure_limits
-from o1_assets.evaluation.thinking.measure import measure_samples
-from o1_assets.evaluation.thinking.prompting import compare_prompting
+from o1_assets.evaluation.thinking.measure import (
+    CUT,
+    FORCED,
+    compare_prompting,
+    measure_extension,
+    measure_limits,
+    measure_samples,
+)
 from tests.evaluation.thinking.toy_solver import toy_solver
 from tests.search.test_search import RIGHT, TABLE
 from tests.search.test_strategies import FORCED as ASKED
