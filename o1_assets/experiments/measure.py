@@ -129,7 +129,7 @@ def measured_policy(
 def fooled_on_pool_parts(
     scores: Floats, correct: NDArray[np.bool_], problem: NDArray[np.int64], problems: int
 ) -> Floats:
-    """Wrong-answer solutions above the median right-answer one (`best_of_n.fooled_on_pool`), and all wrong ones, a problem.
+    """Wrong-answer solutions above the median right-answer one (`fooled_on_pool`), and all wrong ones, a problem.
 
     problem: index of each solution's. The median is that of the whole pool, also where problems are drawn anew.
     """
