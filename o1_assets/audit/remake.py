@@ -83,7 +83,7 @@ def remake(
         seed=manifest.seed,
         open_engine=opened,
         progress=progress,
-        spent=lambda name: spent_on(store, manifest.inputs[name]),
+        cost_of=lambda name: spent_on(store, manifest.inputs[name]),
     )
     return artifact.compute(task, artifact.config)
 

@@ -1,7 +1,8 @@
 """What one artifact of the graph is: its key, inputs, configuration, and the function that makes it.
 
-Nothing here knows Dagster. A stage declares `Artifact`s; `materialize.py` makes them; `dagster_assets.py`
-shows them to Dagster. A compute function fills one folder and returns the figures a person wants to see.
+Nothing here knows Dagster. A stage declares `Artifact`s, `execution/materialize.py` makes them, and
+`orchestration/assets.py` shows them to Dagster. A compute function fills one folder and returns the figures that a
+person wants to see.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ Figures = dict[str, float | int | str | None]
 class StageConfig(BaseModel):
     """Base of every stage's configuration: immutable, and a misspelt field is an error."""
 
+    # Frozen, because a configuration is part of the cache key. Forbidden, because a misspelt field in --set would
+    # otherwise run for hours with the default.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -34,8 +37,8 @@ class StageConfig(BaseModel):
 class Cost:
     """Tokens a computation generated, scored and trained on, and the FLOPs of all of them.
 
-    FLOPs are counted by `flops.py`: 2P a token generated or scored, 6P a token trained on,
-    P the non-embedding parameters of the model that did it.
+    FLOPs are counted by `core/flops.py`: 2P for a token generated or scored, 6P for a token trained on, where P is the
+    number of non-embedding parameters of the model (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
     """
 
     flops: float = 0.0
@@ -61,10 +64,9 @@ class Task:
     seed: the only source of randomness allowed.
     open_engine: opens the checkpoint in a folder for sampling.
     progress: reports one line of progress to whoever watches the run.
-    unfinished: a folder, perhaps not made yet, that is still there when an equal computation is started again after
-    this one was killed (`training.checkpoint`); None where nothing is to be kept. Gone once the artifact is stored.
-    spent: what an input took to make, by its short name, with all that it was made from: tokens and FLOPs, which equal
-    code and inputs spend equally.
+    unfinished: a folder for checkpoints (`engine/training/checkpoint.py`). After a kill, an equal computation is given
+    the same folder again; it goes once the artifact is stored. It need not exist. None where nothing is to be kept.
+    cost_of: the cumulative cost of an input and of all its ancestors, by the input's short name.
     """
 
     inputs: Mapping[str, Path]
@@ -73,14 +75,15 @@ class Task:
     open_engine: Callable[[Path], Engine]
     progress: Callable[[str], None] = lambda line: None
     unfinished: Path | None = None
-    spent: Callable[[str], Cost] = lambda name: Cost()
+    # Tokens and FLOPs, never seconds: equal code and inputs cost the same, so a result may contain them.
+    cost_of: Callable[[str], Cost] = lambda name: Cost()
 
 
 @dataclass
 class Outcome:
     """What a compute function reports besides the files it wrote. PNGs under out/plots are shown in the UI.
 
-    external: the version of what lies outside of the graph as the function read it; without it, as it was
+    external: the version of what lies outside of the graph (the label inbox) as the function read it. None: as it was
     before the function started.
     """
 
@@ -99,7 +102,7 @@ Estimator = Callable[["EstimateContext", Any], "Estimate"]
 class Waiting(O1Error):
     """Raised by a compute function whose input has to come from people first; the message says what to do.
 
-    figures: how far it is, for those who watch.
+    figures: how much has come so far, for those who watch.
     """
 
     def __init__(self, message: str, figures: Mapping[str, int] | None = None):
@@ -108,8 +111,8 @@ class Waiting(O1Error):
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What a check looks at: the artifact's folder and figures, and the folders of the artifacts beside it by key."""
+class CheckContext:
+    """What a check is given: the artifact's folder and figures, and the folders of the artifacts beside it, by key."""
 
     folder: Path
     figures: Mapping[str, float | int | str | None]
@@ -118,7 +121,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found; the message says it in a sentence, figures in numbers."""
+    """The result of a check: the message says it in a sentence, figures in numbers."""
 
     passed: bool
     message: str
@@ -127,15 +130,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """What people expect of every version of an artifact. It stops nothing: it is shown where it fails.
+    """What people expect of every version of an artifact. A failed check stops nothing; it is shown in the UI.
 
-    It runs in a moment after its artifact was made or found, or, if it needs others beside it, after those too.
-    serious: shown as an error, else as a warning.
+    It runs within a moment, after its artifact and those in `beside` were made or found in the cache.
+    serious: whether it is shown as an error instead of a warning.
     """
 
     name: str
     description: str
-    look: Callable[[Looked], Finding]
+    run: Callable[[CheckContext], Finding]
     serious: bool = True
     beside: tuple[str, ...] = ()
 
@@ -144,10 +147,13 @@ class Check:
 class Artifact:
     """One node of the graph.
 
-    key: "r03/prm"; inputs: short name -> key; config: what of the profile the result depends on;
+    key: for example "r03/prm". inputs: short name -> key.
+    config: that part of the profile which the result depends on. It goes into the cache key.
     external: a version of what lies outside the graph (the label inbox), part of the cache key.
-    part: of the graph that is made only when it is asked for (`o1 run --with thinking`); "" for the rest.
-    launches: the compute function may run as several processes at once, one a GPU (`training/processes.py`).
+    part: the optional part that the artifact belongs to, made only when asked for (`o1 run --with thinking`); "" for
+    what every run makes.
+    launches: whether the compute function may run as several processes at once, one a GPU
+    (`engine/training/processes.py`).
     estimate: what `o1 plan` expects it to take (`core/estimate.py`); without one the plan lists it as not estimated.
     """
 

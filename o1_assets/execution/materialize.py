@@ -137,7 +137,7 @@ def materialize(
             open_engine=open_engine,
             progress=said,
             unfinished=unfinished,
-            spent=lambda name: spent_on(store, inputs[name]),
+            cost_of=lambda name: spent_on(store, inputs[name]),
         )
         begin(task)
         outcome: Outcome = artifact.compute(task, artifact.config)

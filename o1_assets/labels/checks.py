@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.core.artifact import Check, Finding, Looked
+from o1_assets.core.artifact import Check, CheckContext, Finding
 
 
-def _enough_rated(looked: Looked) -> Finding:
+def _enough_rated(context: CheckContext) -> Finding:
     """Of a round of people. A batch table that was made had enough; one that waits fails this with the reason."""
-    total, missing = (int(looked.figures[name] or 0) for name in ("solutions", "solutions_not_rated"))
-    message = f"{total - missing} of {total} solutions rated, in {looked.figures['batches']} batches"
+    total, missing = (int(context.figures[name] or 0) for name in ("solutions", "solutions_not_rated"))
+    message = f"{total - missing} of {total} solutions rated, in {context.figures['batches']} batches"
     return Finding(total > missing, message, {"solutions": total, "rated": total - missing})
 
 
-def _not_empty(looked: Looked) -> Finding:
-    labels = int(looked.figures["labels"] or 0)
+def _not_empty(context: CheckContext) -> Finding:
+    labels = int(context.figures["labels"] or 0)
     return Finding(labels > 0, f"{labels} labels", {"labels": labels})
 
 
-def _prefix_unbroken(looked: Looked) -> Finding:
-    broken = broken_prefixes(pl.read_parquet(looked.folder / "labels.parquet"))
+def _prefix_unbroken(context: CheckContext) -> Finding:
+    broken = broken_prefixes(pl.read_parquet(context.folder / "labels.parquet"))
     message = f"{broken} ratings stand after an own step that is negative or not rated"
     return Finding(broken == 0, message, {"broken": broken})
 

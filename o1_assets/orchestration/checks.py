@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from o1_assets.core.artifact import Artifact, Check, Finding, Looked, Waiting
+from o1_assets.core.artifact import Artifact, Check, CheckContext, Finding, Waiting
 from o1_assets.execution.progress import watcher
 from o1_assets.store.manifest import Manifest
 from resources.store import StoreResource
@@ -27,7 +27,7 @@ def findings(
 ) -> Iterator[dg.AssetCheckResult]:
     """The results of the artifact's own checks on this version of it."""
     for check in own_checks(artifact):
-        yield _result(artifact, key, check, check.look(Looked(folder, manifest.figures)))
+        yield _result(artifact, key, check, check.run(CheckContext(folder, manifest.figures)))
 
 
 def waits(artifact: Artifact, key: dg.AssetKey, waiting: Waiting) -> Iterator[dg.AssetCheckResult]:
@@ -65,8 +65,8 @@ def _beside(artifact: Artifact, check: Check) -> dg.AssetChecksDefinition:
         if made is None or len(folders) < len(heads):
             missing = ", ".join(name for name, head in heads.items() if head is None)
             return _result(artifact, key, check, Finding(False, f"{missing} was never made"))
-        looked = Looked(folders.pop(artifact.key), made.figures, folders)
-        return _result(artifact, key, check, check.look(looked))
+        context = CheckContext(folders.pop(artifact.key), made.figures, folders)
+        return _result(artifact, key, check, check.run(context))
 
     return body
 

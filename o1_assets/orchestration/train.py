@@ -131,7 +131,7 @@ def _hand_out(task: Task | None) -> Task | None:
 
 def sendable(task: Task) -> Task:
     """What another process is given of a task: its functions hold what stays in this one."""
-    return replace(task, open_engine=_nothing, progress=_nothing, spent=_nothing)
+    return replace(task, open_engine=_nothing, progress=_nothing, cost_of=_nothing)
 
 
 def _nothing(about: Any) -> Any:

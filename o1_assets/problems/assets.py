@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from o1_assets.core.artifact import Artifact, Check, Compute, Finding, Looked
+from o1_assets.core.artifact import Artifact, Check, CheckContext, Compute, Finding
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.problems.sources import external_version
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 
-def _none_in_train(looked: Looked) -> Finding:
+def _none_in_train(context: CheckContext) -> Finding:
     test, train = (
         set(pl.read_parquet(folder / "problems.parquet", columns=["problem_id"])["problem_id"])
-        for folder in (looked.folder, looked.beside["problems/train"])
+        for folder in (context.folder, context.beside["problems/train"])
     )
     shared = len(test & train)
     return Finding(shared == 0, f"{shared} of {len(test)} test problems are in train", {"shared": shared})

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.core.artifact import Check, Cost, Finding, Looked, Outcome, Task
+from o1_assets.core.artifact import Check, CheckContext, Cost, Finding, Outcome, Task
 from o1_assets.core.flops import flops_score, flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
@@ -299,8 +299,8 @@ def area_under_curve(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> f
 CHANCE = 0.5
 
 
-def _better_than_chance(looked: Looked) -> Finding:
-    area = looked.figures.get("held_out_auc")
+def _better_than_chance(context: CheckContext) -> Finding:
+    area = context.figures.get("held_out_auc")
     if not isinstance(area, float):
         return Finding(False, "no held-out labels of both kinds to judge it by")
     return Finding(

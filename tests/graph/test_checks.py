@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.core.artifact import Check, Finding, Looked
+from o1_assets.core.artifact import Check, CheckContext, Finding
 from o1_assets.labels import checks as labels
 from o1_assets.problems.assets import TEST_CHECKS
 from o1_assets.reward.train import PRM_CHECKS
@@ -23,7 +23,7 @@ def named(checks: tuple[Check, ...], name: str) -> Check:
 def prefix_unbroken(folder: Path, rows: list[Row]) -> Finding:
     schema = {"solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8}
     pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / "labels.parquet")
-    return named(labels.LABELS, "prefix_unbroken").look(Looked(folder, {}))
+    return named(labels.LABELS, "prefix_unbroken").run(CheckContext(folder, {}))
 
 
 RIGHT: list[Row] = [
@@ -65,15 +65,15 @@ def test_a_rating_after_a_negative_or_missing_own_step_is_found(tmp_path: Path, 
 def test_batches_say_how_much_came_back(tmp_path: Path) -> None:
     check = named(labels.BATCHES, "enough_rated")
     figures = {"solutions": 3, "solutions_not_rated": 1, "batches": 2}
-    found = check.look(Looked(tmp_path, figures))
+    found = check.run(CheckContext(tmp_path, figures))
     assert found.passed and found.message == "2 of 3 solutions rated, in 2 batches"
-    assert not check.look(Looked(tmp_path, {**figures, "solutions_not_rated": 3})).passed
+    assert not check.run(CheckContext(tmp_path, {**figures, "solutions_not_rated": 3})).passed
 
 
 def test_an_empty_label_table_is_found(tmp_path: Path) -> None:
     check = named(labels.LABELS, "not_empty")
-    assert check.look(Looked(tmp_path, {"labels": 1})).passed
-    assert not check.look(Looked(tmp_path, {"labels": 0})).passed
+    assert check.run(CheckContext(tmp_path, {"labels": 1})).passed
+    assert not check.run(CheckContext(tmp_path, {"labels": 0})).passed
 
 
 def test_a_test_problem_in_train_is_found(tmp_path: Path) -> None:
@@ -81,12 +81,12 @@ def test_a_test_problem_in_train_is_found(tmp_path: Path) -> None:
         (tmp_path / side).mkdir()
         pl.DataFrame({"problem_id": ids}).write_parquet(tmp_path / side / "problems.parquet")
     check = named(TEST_CHECKS, "none_in_train")
-    assert check.look(Looked(tmp_path / "test", {}, {"problems/train": tmp_path / "train"})).passed
-    found = check.look(Looked(tmp_path / "test", {}, {"problems/train": tmp_path / "leaky"}))
+    assert check.run(CheckContext(tmp_path / "test", {}, {"problems/train": tmp_path / "train"})).passed
+    found = check.run(CheckContext(tmp_path / "test", {}, {"problems/train": tmp_path / "leaky"}))
     assert not found.passed and found.message == "1 of 2 test problems are in train"
 
 
 @pytest.mark.parametrize(("area", "passed"), [(0.8, True), (0.5, False), (0.2, False), (None, False)])
 def test_a_reward_model_that_knows_nothing_is_found(tmp_path: Path, area: float | None, passed: bool) -> None:
     check = named(PRM_CHECKS, "better_than_chance")
-    assert check.look(Looked(tmp_path, {"held_out_auc": area})).passed == passed
+    assert check.run(CheckContext(tmp_path, {"held_out_auc": area})).passed == passed

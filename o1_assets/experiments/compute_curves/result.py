@@ -106,7 +106,7 @@ def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
     points = pl.read_parquet(task.inputs["thinking"] / "points.parquet")
     prompting = pl.read_parquet(task.inputs["thinking"] / "prompting.parquet")
     seed = derive_seed(task.seed, "bootstrap")
-    training = training_curve(task.inputs["summary"], task.inputs, task.spent)
+    training = training_curve(task.inputs["summary"], task.inputs, task.cost_of)
     optimal = thinking_curve(points, PUPIL, OPTIMAL)
     majority = thinking_curve(points, GENERATOR, MAJORITY)
     if optimal is None or majority is None:
@@ -167,7 +167,7 @@ def _generator(
     task: Task, prompting: pl.DataFrame, points: pl.DataFrame, majority: Curve, voted: Line | None
 ) -> dict[str, Chart]:
     names = {"chain": ("one sample", plots.GREY), "vote": ("majority", plots.PURPLE)}
-    ways = base_and_generator(prompting, task.spent)
+    ways = base_and_generator(prompting, task.cost_of)
     curves = {names[way][0]: (curve, names[way][1]) for way, curve in ways.items()}
     left = chart("GPT*: from base to GPT*", TRAINING_AXIS, curves, None)
     right = chart("GPT*: majority voting", TEST_AXIS, {"majority": (majority, plots.PURPLE)}, voted)
