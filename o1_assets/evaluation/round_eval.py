@@ -7,13 +7,14 @@ curves.parquet (selector, seed, n, mean, std, per_problem), figures.json and plo
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from o1_assets.core import plots
-from o1_assets.core.artifact import Cost, Figures, Outcome, Task
+from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import (
@@ -22,17 +23,14 @@ from o1_assets.evaluation.best_of_n import (
     WEIGHTED,
     Curve,
     Pool,
-    curves,
     fooled_under_best_of_n,
     powers_of_two,
 )
 from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.evaluation.scored import SCORES, add_scores, held_out, prompts_of, sample
+from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy
+from o1_assets.evaluation.scored import SCORES, held_out
 from o1_assets.evaluation.statistics import paired
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
-
-PRM = "prm_product"
-
 
 SELECTORS = (*SCORES, MAJORITY, WEIGHTED + PRM, PASS)
 
@@ -51,20 +49,24 @@ AT_N = {
 
 def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
     """Inputs: policy, generator (checkpoints), prm, orm, test (problems)."""
-    solutions, greedy, problems, cost = _solve(task, config)
+    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
+    evaluation = evaluate_policy(
+        task.open_engine(task.inputs["policy"]),
+        EvalModels.of(task.inputs),
+        problems,
+        config,
+        [Draw.of(task.seed, number) for number in range(config.seeds)],
+        greedy=derive_seed(task.seed, "greedy"),
+        selectors=SELECTORS,
+        ns=powers_of_two(config.samples),
+        progress=task.progress,
+    )
+    solutions, greedy = evaluation.solutions, evaluation.greedy
+    assert greedy is not None, "a greedy solution was asked for"
+    pools, by_seed = list(evaluation.pools.values()), list(evaluation.curves.values())
+    # The first draw only: step_samples counts solutions of one draw, however many seeds there are.
     first = solutions.filter((pl.col("seed") == 0) & (pl.col("sample") < config.step_samples))
     steps = rated_steps(first, problems)
-    pools = [Pool.from_frame(part, SCORES) for part in solutions.partition_by("seed", maintain_order=True)]
-    by_seed = [
-        curves(
-            pool,
-            SELECTORS,
-            powers_of_two(config.samples),
-            config.subsets,
-            derive_seed(task.seed, "subsets", s),
-        )
-        for s, pool in enumerate(pools)
-    ]
     table = curve_table(by_seed)
     figures: Figures = {
         "problems": problems.height,
@@ -84,55 +86,30 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
     title = f"{problems.height} held-out problems"
     plots.save_png(task.out / "plots" / "best_of_n.png", *charts.best_of_n(mean_curves(table), title))
     shown = first.head(5).select("text", "answer", "correct", PRM, "orm")
-    return Outcome(figures, cost, solutions.height, shown.to_dicts())
+    return Outcome(figures, evaluation.cost, solutions.height, shown.to_dicts())
 
 
-def _solve(task: Task, config: RoundEvalConfig) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Cost]:
-    """Scored samples of all seeds (column seed), greedy solutions, the problems, and what it cost."""
-    from o1_assets.reward.score import load_scorer, open_generator
-
-    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
-    engine = task.open_engine(task.inputs["policy"])
-    greedy, cost = sample(engine, problems, config, derive_seed(task.seed, "greedy"), greedy=True)
-    drawn = []
-    for s in range(config.seeds):
-        task.progress(
-            f"solving {problems.height} problems {config.samples} times, seed {s + 1} of {config.seeds}"
-        )
-        one, spent = sample(engine, problems, config, derive_seed(task.seed, "samples", s))
-        drawn.append(one.with_columns(seed=pl.lit(s, pl.Int32)))
-        cost += spent
-    prompts = prompts_of(engine, problems, config.prompt)
-    engine.close()
-    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-    generator = scorer.generator or open_generator(task.inputs["generator"])
-    # By problem, so that the samples of all seeds share their prefixes when they are scored.
-    solutions = pl.concat(drawn).sort("problem_id", "seed", "sample")
-    scored, spent = add_scores(solutions, prompts, scorer, generator, task.progress)
-    return scored, greedy, problems, cost + spent
-
-
-def accuracy_figures(by_seed: list[dict[str, Curve]], pools: list[Pool]) -> Figures:
+def accuracy_figures(by_seed: Sequence[Mapping[str, Curve]], pools: Sequence[Pool]) -> Figures:
     """Accuracies with their spread over seeds (None with one seed), and the PRM's paired advantage at N."""
-    found: Figures = {"n": by_seed[0][PRM].ns[-1]}
-    ones = [float(pool.correct.mean()) for pool in pools]
-    found |= {"pass@1": float(np.mean(ones)), "pass@1_spread": _spread(ones)}
+    figures: Figures = {"n": by_seed[0][PRM].ns[-1]}
+    pass_at_1 = [float(pool.correct.mean()) for pool in pools]
+    figures |= {"pass@1": float(np.mean(pass_at_1)), "pass@1_spread": _spread(pass_at_1)}
     for selector, name in AT_N.items():
-        values = [float(one[selector].mean[-1]) for one in by_seed]
-        found |= {name: float(np.mean(values)), f"{name}_spread": _spread(values)}
-    prm = np.stack([one[PRM].per_problem[-1] for one in by_seed])
+        values = [float(curves[selector].mean[-1]) for curves in by_seed]
+        figures |= {name: float(np.mean(values)), f"{name}_spread": _spread(values)}
+    prm = np.stack([curves[PRM].per_problem[-1] for curves in by_seed])  # [seeds, problems]
     for rival, short in ((MAJORITY, "majority"), ("orm", "orm"), ("min_logprob", "min_logprob")):
-        compared = paired(prm, np.stack([one[rival].per_problem[-1] for one in by_seed]))
-        found |= {f"prm_over_{short}": compared.difference, f"prm_over_{short}_se": compared.standard_error}
-    return found
+        lead = paired(prm, np.stack([curves[rival].per_problem[-1] for curves in by_seed]))
+        figures |= {f"prm_over_{short}": lead.difference, f"prm_over_{short}_se": lead.standard_error}
+    return figures
 
 
-def curve_table(by_seed: list[dict[str, Curve]]) -> pl.DataFrame:
+def curve_table(by_seed: Sequence[Mapping[str, Curve]]) -> pl.DataFrame:
     """One row a selector, seed and n."""
     rows = [
         (name, seed, n, curve.mean[k], curve.std[k], curve.per_problem[k].tolist())
-        for seed, one in enumerate(by_seed)
-        for name, curve in one.items()
+        for seed, curves in enumerate(by_seed)
+        for name, curve in curves.items()
         for k, n in enumerate(curve.ns)
     ]
     schema: dict[str, Any] = {
@@ -152,7 +129,7 @@ def mean_curves(table: pl.DataFrame) -> list[dict[str, object]]:
     )
 
 
-def _fooled(pools: list[Pool], config: RoundEvalConfig, seed: int) -> float | None:
+def _fooled(pools: Sequence[Pool], config: RoundEvalConfig, seed: int) -> float | None:
     n = min(config.fooled_n, config.samples)
     rates = [
         fooled_under_best_of_n(pool, PRM, n, config.subsets, derive_seed(seed, "fooled", s))
