@@ -60,16 +60,15 @@ def one_run(settings: Settings) -> str:
     """Materializes nano's graph with empty computations; the run's id."""
     import dagster as dg
 
-    from o1_assets.definitions import definitions_of
-    from o1_assets.graph import asked_for, build_graph
+    from o1_assets.execution.project import Project
+    from o1_assets.graph import asked_for
+    from o1_assets.orchestration.definitions import build_definitions
     from o1_assets.orchestration.instance import open_instance
-    from o1_assets.profiles.load import load_profile
 
-    profile = load_profile("nano", "")
-    every = build_graph(profile, settings)
-    graph = {key: _empty(every[key]) for key in every if key in asked_for(every)}
-    definitions = definitions_of(graph, profile, settings)
-    job = definitions.resolve_implicit_global_asset_job_def()
+    project = Project(settings, "")
+    every = project.graph
+    project.graph = graph = {key: _empty(every[key]) for key in every if key in asked_for(every)}
+    job = build_definitions(project).resolve_implicit_global_asset_job_def()
     with open_instance(settings) as instance:
         keys = [dg.AssetKey(key.split("/")) for key in graph]
         result = job.execute_in_process(instance=instance, asset_selection=keys)
@@ -192,8 +191,9 @@ def ui(settings: Settings) -> list[tuple[str, float]]:
 
 def collect(settings: Settings) -> int:
     from o1_assets.cli.gc import collect
+    from o1_assets.execution.project import Project
 
-    runs = collect(settings, yes=True).runs
+    runs = collect(Project(settings), yes=True).runs
     assert runs is not None
     return len(runs.ids)
 

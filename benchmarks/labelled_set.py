@@ -19,6 +19,7 @@ from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.core.engine import Engine
 from o1_assets.core.settings import Settings
 from o1_assets.execution.materialize import materialize
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
@@ -150,7 +151,7 @@ def prepare_home(folder: Path) -> None:
 def submit_and_label(folder: Path, file: Path) -> dict[str, Any]:
     """What a labelling lead waits for: a batch taken in, and the round's labels made with it."""
     home = settings(folder)
-    report = submit(home, file, ROUND)
+    report = submit(Project(home, HUMAN), file, ROUND)
     store, graph = ArtifactStore(home.store, home.work), build_graph(load_profile("nano", HUMAN), home)
     for stage in ("label_batches", "labels"):
         made = materialize(graph[f"{ROUND}/{stage}"], store, profile="nano", open_engine=no_engine, threads=2)

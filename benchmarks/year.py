@@ -26,6 +26,7 @@ from o1_assets.core.files import json_bytes
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import environment
 from o1_assets.execution.materialize import materialize
+from o1_assets.execution.project import Project
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.digest import TREE, tree_bytes, tree_digest
@@ -195,7 +196,7 @@ def _submit(folder: Path, home: Settings, round_name: str, artifact: Artifact) -
     with file.open("w") as out:
         for record in _records(round_name):
             out.write(json.dumps(record) + "\n")
-    report = submit(home, file, round_name)
+    report = submit(Project(home, HUMAN), file, round_name)
     assert report["accepted"] == SELECTED, report
 
 

@@ -13,11 +13,9 @@ from dataclasses import asdict, dataclass
 import dagster as dg
 
 from o1_assets.core.artifact import Artifact
-from o1_assets.core.settings import Settings
-from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.project import Project
 from o1_assets.execution.status import makeable
 from o1_assets.labels.checks import BATCHES
-from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import Arrivals, Short, arrivals, batches_key
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.store import ArtifactStore
@@ -40,15 +38,14 @@ INTERVAL_SECONDS = 15
 Pull = Callable[[], object]
 
 
-def label_batches_sensor(
-    graph: Mapping[str, Artifact], settings: Settings, pull: Pull | None = None
-) -> dg.SensorDefinition:
+def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.SensorDefinition:
     """pull: fetches labels from elsewhere into the inbox; called first in every tick. Its failure stops nothing.
 
     A tick compares the inbox with the manifests in the store and never parses labels. It waits for a run that is
     at work; then all rounds with news make one run over what is made from their batches. A run of this sensor
     that failed is asked for again, twice and later and later, unless somebody made what it left undone.
     """
+    graph, store, lock = project.graph, project.store, project.lock
 
     @dg.sensor(
         name=NAME,
@@ -60,7 +57,6 @@ def label_batches_sensor(
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if pull is not None:
             _pull(pull, context)
-        lock, store = RunLock(settings.lock), ArtifactStore(settings.store, settings.work)
         fail_killed_runs(context.instance, lock)
         last = last_run(context.instance, NAME)
         if last is not None and not last.dagster_run.is_finished:
@@ -68,7 +64,7 @@ def label_batches_sensor(
         if lock.busy():
             return dg.SkipReason("another run is at work; its end is waited for")
 
-        news = arrivals(graph, store, Inbox(settings.inbox))
+        news = arrivals(graph, store, project.inbox)
         left = leftover(last, graph, store)
         seen = _Seen.of(context.cursor)
         asked = {name for name, version in news.ready.items() if seen.asked.get(name) != version}

@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from o1_assets.cli import common as page
+import typer
+
+from o1_assets.cli.common import Answer, check_page, command, write_page
 from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
-from o1_assets.core.settings import Settings
 from o1_assets.engine.open import require_engine
-from o1_assets.profiles.load import load_profile
+from o1_assets.execution.project import Project
 from o1_assets.search.models import Chosen, choose_models, load_thinker
 from o1_assets.search.question import Question, check_readable, read_question
 from o1_assets.store.store import ArtifactStore
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from o1_assets.search.trace import Trace
 
 
+app = typer.Typer()
+
 TREE = "--tree"
 
 
@@ -33,9 +36,54 @@ class AskError(O1Error):
     """An option of `o1 ask` that cannot be; the message says what can."""
 
 
+@command(app, "ask")
+def ask_command(
+    project: Project,
+    questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="- reads stdin, one a line")],
+    effort: Annotated[str, typer.Option(help="how hard to think: low, medium, high")] = "medium",
+    tokens: Annotated[
+        int | None, typer.Option(help="a budget of tokens a question, instead of --effort")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="how to think instead: an unknown name lists what there is")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="base/model, generator/model or rNN/policy; else the newest policy")
+    ] = None,
+    show_tree: Annotated[bool, typer.Option("--show-tree", help="show what was thought on the way")] = False,
+    tree: Annotated[Path | None, typer.Option(help="write that as an interactive HTML page")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> Answer:
+    """Let baby-o1 answer: its reasoning step by step, and the answer."""
+    check_page(tree, TREE)
+    asked = ask(
+        project,
+        questions_from(questions),
+        effort=effort,
+        tokens=tokens,
+        strategy=strategy,
+        model=model,
+        seed=seed,
+    )
+    if tree is not None:
+        from o1_assets.search.show import render
+
+        trees = [(q.text, t) for q, t in zip(asked.questions, asked.traces, strict=True)]
+        write_page(tree, render(trees, asked.title), TREE)
+
+    def show() -> None:
+        if show_tree:
+            print_trees(asked)
+        print(*asked.lines(), sep="\n")
+        if tree is not None:
+            print(f"tree: {tree}")
+
+    return Answer(asked.to_json, show)
+
+
 @dataclass(frozen=True)
-class Way:
-    """How to think: the name of a strategy, and it at the size of its budget."""
+class Thinking:
+    """The strategy that a question is thought about with: its name, and the strategy at the size of its budget."""
 
     name: str
     strategy: Strategy
@@ -52,20 +100,20 @@ class Asked:
 
     questions: list[Question]
     traces: list[Trace]
-    way: Way
+    thinking: Thinking
     models: dict[str, str]
     loading: float
     seconds: float
 
     @property
     def title(self) -> str:
-        return f"{next(iter(self.models))}, {self.way.name}, budget {self.way.budget.tokens} tokens"
+        return f"{next(iter(self.models))}, {self.thinking.name}, budget {self.thinking.budget.tokens} tokens"
 
     def to_json(self) -> dict[str, Any]:
         return {
             "answers": [_answer(q, t) for q, t in zip(self.questions, self.traces, strict=True)],
-            "strategy": self.way.name,
-            "budget_tokens": self.way.budget.tokens,
+            "strategy": self.thinking.name,
+            "budget_tokens": self.thinking.budget.tokens,
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading, 3),
             "models": self.models,
@@ -124,7 +172,7 @@ def questions_from(arguments: Sequence[str]) -> list[str]:
     return questions
 
 
-def way_of_thinking(profile: Profile, effort: str, tokens: int | None, strategy: str | None) -> Way:
+def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy: str | None) -> Thinking:
     """tokens: a budget instead of the effort's. strategy: instead of what makes the most of the budget.
 
     Raises AskError on an effort or strategy that there is not, or on no tokens.
@@ -146,11 +194,11 @@ def way_of_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
     name = strategy or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
     if name not in STRATEGIES:
         raise AskError(f"there is no strategy {name!r}; choose one of: {', '.join(STRATEGIES)}")
-    return Way(name, STRATEGIES[name].make(budget), budget)
+    return Thinking(name, STRATEGIES[name].make(budget), budget)
 
 
 def ask(
-    settings: Settings,
+    project: Project,
     questions: Sequence[str],
     *,
     effort: str = "medium",
@@ -165,15 +213,14 @@ def ask(
     UnreadableQuestion, EngineMissing.
     """
     started = time.perf_counter()
-    profile = load_profile(settings.profile)
-    way = way_of_thinking(profile, effort, tokens, strategy)
+    profile, store = project.profile, project.store
+    thinking = choose_thinking(profile, effort, tokens, strategy)
     asked = [read_question(question, profile) for question in questions]
-    store = ArtifactStore(settings.store, settings.work)
-    chosen = choose_models(store, profile, way.strategy.reads, model)
+    chosen = choose_models(store, profile, thinking.strategy.reads, model)
     require_engine(profile.engine)
     thinker = _load(store, profile, chosen)
     prompts = [profile.prompt.render(question.text) for question in asked]
-    check_readable(asked, prompts, thinker.policy.tokenizer, way.budget.solution_tokens)
+    check_readable(asked, prompts, thinker.policy.tokenizer, thinking.budget.solution_tokens)
     for question in asked:
         if question.warning():
             print(f"o1: {question.warning()}", file=sys.stderr)
@@ -183,10 +230,12 @@ def ask(
 
     loaded = time.perf_counter()
     seeds = [derive_seed(seed, question.text) for question in asked]
-    found = search(way.strategy, prompts, thinker, way.budget, seeds)
+    found = search(thinking.strategy, prompts, thinker, thinking.budget, seeds)
     seconds = time.perf_counter() - loaded
     thinker.policy.close()
-    return Asked(asked, [Trace.of(one) for one in found], way, chosen.digests(), loaded - started, seconds)
+    return Asked(
+        asked, [Trace.of(one) for one in found], thinking, chosen.digests(), loaded - started, seconds
+    )
 
 
 def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
@@ -208,14 +257,6 @@ def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
         profile.prompt,
         profile.policy.temperature,
     )
-
-
-def write_page(asked: Asked, file: Path) -> None:
-    """Raises PageError where the file cannot be written."""
-    from o1_assets.search.show import render
-
-    trees = [(q.text, t) for q, t in zip(asked.questions, asked.traces, strict=True)]
-    page.write_page(file, render(trees, asked.title), TREE)
 
 
 def print_trees(asked: Asked) -> None:

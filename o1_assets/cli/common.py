@@ -1,10 +1,15 @@
-"""What several commands take, and how they read their settings and print."""
+"""What all commands share: how each gets its project and the common options, and how its answer is printed."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,46 +18,154 @@ import typer
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 from o1_assets.core.settings import Settings
-
-ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="nano, micro, smol or qwen; else O1_PROFILE, else nano")
-]
-
+from o1_assets.execution.project import Project
 
 VersionOption = Annotated[
     str | None, typer.Option("--version", help="digest or name of a version; today's without it")
 ]
 
-
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
-
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="FIELD=VALUE",
-        help="override one number of the profile: --set prm.updates=200; a value is JSON or plain text and may "
-        'hold spaces, as "TEXT" in JSON also words such as a=b',
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "profile": (
+        Annotated[
+            str | None,
+            typer.Option("--profile", help="nano, micro, smol or qwen; else O1_PROFILE, else nano"),
+        ],
+        None,
     ),
-]
+    "set_": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="FIELD=VALUE",
+                help="override one number of the profile: --set prm.updates=200; a value is JSON or plain text and "
+                'may hold spaces, as "TEXT" in JSON also words such as a=b',
+            ),
+        ],
+        None,
+    ),
+    "as_json": (Annotated[bool, typer.Option("--json", help="print JSON")], False),
+}
+
+READS_THE_STORE_ALONE = ("profile", "as_json")
+"""The options of a command that no number of the profile changes."""
 
 
-def settings_of(profile: str | None, overrides: list[str] | None = None) -> Settings:
-    if overrides:
-        from o1_assets.profiles.load import assignments
+@dataclass(frozen=True)
+class Answer:
+    """What a command found, in both forms.
 
-        # Each on its own: one that is no assignment must not become part of another's value.
-        for text in overrides:
-            assignments(text)
-        os.environ["O1_SET"] = " ".join([os.environ.get("O1_SET", ""), *overrides]).strip()
-    if profile:  # whatever else reads the settings in this process has to read the same ones
-        os.environ["O1_PROFILE"] = profile
-    return Settings.load(profile)
+    document: what --json prints; a function is called only then. lines: what a person reads, or a function that
+    prints it. error: raised once the answer is printed, so that the exit code is not 0.
+    """
+
+    document: Any
+    lines: Iterable[str] | Callable[[], object] = ()
+    error: Exception | None = None
+
+    def show(self, as_json: bool) -> None:
+        if as_json:
+            print_json(self.document() if callable(self.document) else self.document)
+        elif callable(self.lines):
+            self.lines()
+        else:
+            for line in self.lines:
+                print(line)
+        if self.error is not None:
+            raise self.error
+
+
+Body = Callable[..., Answer | None]
+
+
+def command(
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    options: Sequence[str] = tuple(_SHARED),
+    hidden: bool = False,
+) -> Callable[[Body], Body]:
+    """Makes a command of a function that takes the Project first, then what is particular to the command.
+
+    options: which of the shared ones the command takes after its own. A function with a parameter `as_json` is told
+    whether JSON is wanted; none has to print it.
+    """
+
+    def register(function: Body) -> Body:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        tells = any(parameter.name == "as_json" for parameter in own)
+
+        def run(**given: Any) -> None:
+            project = open_project(given.pop("profile"), given.pop("set_", None))
+            as_json = given.pop("as_json", False)
+            answer = function(project, **given, **({"as_json": as_json} if tells else {}))
+            if answer is not None:
+                answer.show(as_json)
+
+        # typer reads the options off the signature, and the help off the name and the docstring.
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+            for name, (kind, default) in _SHARED.items()
+            if name in options
+        ]
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "as_json"] + shared
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        app.command(name, hidden=hidden)(run)
+        return function
+
+    return register
+
+
+def open_project(profile: str | None = None, overrides: Sequence[str] | None = None) -> Project:
+    """The project of a command line: what it says comes after what the environment says. Raises ProfileError."""
+    settings = Settings.load(profile)
+    if not overrides:
+        return Project(settings)
+    from o1_assets.profiles.load import assignments
+
+    # Each option on its own: one that is no assignment must not become part of the value before it.
+    for text in overrides:
+        assignments(text)
+    return Project(settings, " ".join([os.environ.get("O1_SET", ""), *overrides]).strip())
+
+
+def refuse_together(option: str, others: Mapping[str, object], why: str) -> None:
+    """Refuses what would be dropped silently. others: option -> what was given for it, or None."""
+    given = [name for name, value in others.items() if value is not None and value != []]
+    if given:
+        raise typer.BadParameter(f"not together with {option}: {why}", param_hint=", ".join(given))
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, sort_keys=False))
+    """A value that is already encoded is printed as it is."""
+    print(value.decode() if isinstance(value, bytes) else json.dumps(value, indent=1, sort_keys=False))
+
+
+# Progress on stderr, so that stdout stays clean for JSON.
+
+QUIET_SECONDS = 20.0
+"""Where lines cannot be overwritten (a file, CI), what passes is still printed this often."""
+
+
+class StatusLine:
+    """Lines to be kept, and one below them that the next replaces. prefix: of the latter where nothing is replaced."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.is_terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+
+    def keep(self, text: str) -> None:
+        self._last = time.monotonic()
+        print(f"\r\x1b[K{text}" if self.is_terminal else text, file=sys.stderr, flush=True)
+
+    def replace(self, text: str) -> None:
+        if self.is_terminal:
+            print(f"\r\x1b[K{text[:120]}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self._last > QUIET_SECONDS:
+            self.keep(f"{self.prefix}{text[:100]}")
 
 
 # HTML pages that a command writes beside what it prints.
@@ -62,8 +175,10 @@ class PageError(O1Error):
     """A page cannot be written where it was asked for; the message says what to do."""
 
 
-def check_page(file: Path, option: str) -> None:
+def check_page(file: Path | None, option: str) -> None:
     """Raises PageError, before any work is done, where a page cannot be written. option: that named the file."""
+    if file is None:
+        return
     if file.is_dir():
         raise PageError(f"{file} is a folder; name a file for {option}, such as {file / 'page.html'}")
     parent = next(folder for folder in file.absolute().parents if folder.exists())

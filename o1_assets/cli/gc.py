@@ -1,4 +1,4 @@
-"""`o1 gc`: what can go and how large it is; with yes, removes it. Never while a run is at work."""
+"""`o1 gc`: what can be removed and how large it is; with --yes, removes it. Never while a run is at work."""
 
 from __future__ import annotations
 
@@ -7,25 +7,62 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from o1_assets.cli.common import READS_THE_STORE_ALONE, Answer, command, refuse_together
 from o1_assets.core.formatting import byte_size
-from o1_assets.core.settings import Settings
 from o1_assets.execution.ledger import old_records
-from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.project import Project
 from o1_assets.store.ancestry import find_version
 from o1_assets.store.gc.leftovers import Leftover, find_leftovers, remove_leftovers, store_trash
 from o1_assets.store.gc.versions import DAY, Garbage, find_garbage, remove_garbage
 from o1_assets.store.pins import Pin, pin, pins, unpin
-from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from o1_assets.orchestration.event_log import OldRuns
 
+app = typer.Typer()
 
 KEEP_DAYS = 30.0
+
+
+@command(app, "gc", options=READS_THE_STORE_ALONE)
+def gc_command(
+    project: Project,
+    yes: Annotated[bool, typer.Option("--yes", help="remove it; without, only say what would go")] = False,
+    keep_days: Annotated[
+        float | None, typer.Option(min=0, help="keep every version and run younger than this; 30 without it")
+    ] = None,
+    pin: Annotated[str | None, typer.Option(metavar="KEY[@VERSION]", help="keep it for ever")] = None,
+    unpin: Annotated[str | None, typer.Option(metavar="KEY[@VERSION]", help="no longer")] = None,
+    reason: Annotated[str, typer.Option(help="of a pin, for those who come after you")] = "",
+) -> Answer:
+    """Remove what no kept version needs: old versions, what killed runs left, Dagster's old runs.
+
+    Kept are today's versions, pinned ones, those younger than --keep-days, and all that these were made from, so
+    that their audit stays complete. Label batches are never touched.
+    """
+    if pin or unpin:
+        given = {"--unpin": pin and unpin, "--yes": yes or None, "--keep-days": keep_days}
+        refuse_together(
+            "--pin" if pin else "--unpin", given, "a pin is set or taken away in a call of its own"
+        )
+    if reason and not pin:
+        raise typer.BadParameter("it is the reason of a --pin", param_hint="--reason")
+    if pin and not reason:
+        raise typer.BadParameter("say why with --reason, for those who come after you", param_hint="--pin")
+    if pin or unpin:
+        changed = add_pin(project, pin, reason) if pin else remove_pin(project, unpin or "")
+        document = {"pins": [vars(entry) for entry in pins(project.store)]}
+        return Answer(
+            document, [f"{'pinned' if pin else 'no longer pinned'}: {changed.key} {changed.version}"]
+        )
+    result = collect(project, keep_days=KEEP_DAYS if keep_days is None else keep_days, yes=yes)
+    return Answer(result.document(), result.lines())
 
 
 @dataclass(frozen=True)
@@ -105,35 +142,35 @@ class Collected:
             yield f"would remove {byte_size(self.bytes)}; nothing was removed: `o1 gc --yes` does it"
 
 
-def collect(settings: Settings, *, keep_days: float = KEEP_DAYS, yes: bool = False) -> Collected:
+def collect(project: Project, *, keep_days: float = KEEP_DAYS, yes: bool = False) -> Collected:
     """Raises Busy when it is to remove while a run is at work, StoreError when it cannot know what is needed."""
-    lock = RunLock(settings.lock)
+    lock = project.lock
     with ExitStack() as stack:
         if yes:
             stack.enter_context(lock.hold_now("nothing is removed"))
-        instance = stack.enter_context(_instance(settings))
+        instance = stack.enter_context(_instance(project))
         if yes and instance is not None:
             from sensors.recovery import fail_killed_runs
 
             fail_killed_runs(instance, lock)
-        found = _find(settings, instance, keep_days, yes)
+        result = _find(project, instance, keep_days, yes)
         if not yes:
-            return found
-        remove_garbage(ArtifactStore(settings.store, settings.work), found.garbage)
-        remove_leftovers(found.leftovers)
-        for path in [*found.records, *lock.strangers(time.time() - max(keep_days, 1) * DAY)]:
+            return result
+        remove_garbage(project.store, result.garbage)
+        remove_leftovers(result.leftovers)
+        for path in [*result.records, *lock.strangers(time.time() - max(keep_days, 1) * DAY)]:
             path.unlink(missing_ok=True)
-        if instance is not None and found.runs is not None:
+        if instance is not None and result.runs is not None:
             from o1_assets.orchestration.event_log import remove_runs, shrink
 
-            remove_runs(instance, found.runs.ids)
-            found.held.extend(shrink(settings.home / "dagster"))
-        return found
+            remove_runs(instance, result.runs.ids)
+            result.held.extend(shrink(project.settings.home / "dagster"))
+        return result
 
 
-def _find(settings: Settings, instance: DagsterInstance | None, keep_days: float, yes: bool) -> Collected:
+def _find(project: Project, instance: DagsterInstance | None, keep_days: float, yes: bool) -> Collected:
     now = time.time()
-    store = ArtifactStore(settings.store, settings.work)
+    store, settings = project.store, project.settings
     garbage = find_garbage(store, keep_days, now)
     heads = {manifest.digest for name, manifest in garbage.kept.items() if name in garbage.heads}
     leftovers = find_leftovers(
@@ -157,29 +194,24 @@ def _find(settings: Settings, instance: DagsterInstance | None, keep_days: float
 
 
 @contextmanager
-def _instance(settings: Settings) -> Iterator[DagsterInstance | None]:
+def _instance(project: Project) -> Iterator[DagsterInstance | None]:
     """The profile's Dagster instance, if it was ever used."""
-    if not (settings.home / "dagster" / "dagster.yaml").exists():
+    if not (project.settings.home / "dagster" / "dagster.yaml").exists():
         yield None
         return
     from o1_assets.orchestration.instance import open_instance
 
-    with open_instance(settings) as instance:
+    with open_instance(project.settings) as instance:
         yield instance
 
 
-def add_pin(settings: Settings, what: str, reason: str) -> Pin:
-    """what: KEY or KEY@VERSION; without a version today's is pinned."""
-    store = ArtifactStore(settings.store, settings.work)
-    key, _, wanted = what.partition("@")
-    return pin(store, key, find_version(store, key, wanted or None), reason)
+def add_pin(project: Project, wanted: str, reason: str) -> Pin:
+    """wanted: KEY or KEY@VERSION; without a version today's is pinned."""
+    key, _, version = wanted.partition("@")
+    return pin(project.store, key, find_version(project.store, key, version or None), reason)
 
 
-def remove_pin(settings: Settings, what: str) -> Pin:
-    """what: KEY if it has one pin, else KEY@VERSION."""
-    key, _, version = what.partition("@")
-    return unpin(ArtifactStore(settings.store, settings.work), key, version or None)
-
-
-def list_pins(settings: Settings) -> list[Pin]:
-    return pins(ArtifactStore(settings.store, settings.work))
+def remove_pin(project: Project, wanted: str) -> Pin:
+    """wanted: KEY if it has one pin, else KEY@VERSION."""
+    key, _, version = wanted.partition("@")
+    return unpin(project.store, key, version or None)

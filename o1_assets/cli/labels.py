@@ -1,4 +1,4 @@
-"""`o1 labels`: export, submit, close, reopen, import-prm800k."""
+"""`o1 labels`: solutions sent out to be rated, label batches taken in, withdrawn and traced, and Label Studio."""
 
 from __future__ import annotations
 
@@ -8,43 +8,89 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 import polars as pl
 import typer
 
-from o1_assets.cli.common import JsonOption, ProfileOption, SetOption, print_json, settings_of
+from o1_assets.cli.common import Answer, command
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
-from o1_assets.core.settings import Settings
-from o1_assets.graph import build_graph
+from o1_assets.execution.project import Project
 from o1_assets.labels.export_missing import Which, export_to_file
-from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.withdrawal import find_batch, impact
 from o1_assets.labels.protocol import Violation
 from o1_assets.labels.round_inputs import known_round, round_inputs, round_names, selected_rounds
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import START, LabelStudio, LabelStudioError, connection, labeling_home
-from o1_assets.labels.studio.pull import PullReport, progress_file, pull_labels
-from o1_assets.labels.studio.push import PushReport, push_records
+from o1_assets.labels.studio.pull import progress_file, pull_labels
+from o1_assets.labels.studio.push import push_records
 from o1_assets.labels.trace import Trace, trace
-from o1_assets.profiles.load import load_profile
-from o1_assets.store.store import ArtifactStore
+
+app = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
+
+studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, labels out of it.")
+
+app.add_typer(studio, name="studio")
+
+Round = Annotated[str, typer.Argument(metavar="ROUND")]
+
+Batch = Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")]
+
+Reason = Annotated[str, typer.Option(help="why; kept beside the batch")]
+
+WhereItIs = Annotated[str | None, typer.Option("--round", help="where it is, if the same batch is in two")]
 
 
 class LabelsError(O1Error):
     """Labels could not be taken or imported; the message says what to do."""
 
 
-def export(settings: Settings, round_name: str, output: Path | None, which: Which = "all") -> int:
+# Out to be rated.
+
+
+@command(app, "export")
+def export_labels(
+    project: Project,
+    round_: Round,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file to write; stdout without it")
+    ] = None,
+    screening: Annotated[
+        bool, typer.Option("--screening", help="only the solutions that new labellers are tried on")
+    ] = False,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing",
+            help="only those nobody's rating counts of: never sent back, withdrawn, their rater excluded",
+        ),
+    ] = False,
+    as_json: bool = False,
+) -> Answer:
+    """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
+    if screening and missing:
+        raise LabelsError("--screening and --missing exclude each other; give one of them")
+    if as_json and output is None:
+        raise typer.BadParameter(
+            "stdout is where the solutions go; name a file with --output", param_hint="--json"
+        )
+    which: Which = "screening" if screening else "missing" if missing else "all"
+    count = export(project, round_, output, which)
+    outcome = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
+    print(outcome, file=sys.stderr)
+    return Answer({"round": round_, "which": which, "solutions": count, "file": str(output)})
+
+
+def export(project: Project, round_name: str, output: Path | None, which: Which = "all") -> int:
     """Writes the round's solutions to `output`, or to stdout; returns their number."""
-    inputs, inbox = round_inputs(settings, round_name), Inbox(settings.inbox)
+    inputs = round_inputs(project.profile, project.store, round_name)
     if output is not None:
-        return export_to_file(inputs, inbox, output, which)
+        return export_to_file(inputs, project.inbox, output, which)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "export.jsonl"
-        count = export_to_file(inputs, inbox, file, which)
+        count = export_to_file(inputs, project.inbox, file, which)
         sys.stdout.write(file.read_text())
     return count
 
@@ -60,13 +106,27 @@ def nothing_to_rate(round_name: str, which: Which) -> str:
     return f"the selection of {round_name} is empty"
 
 
-def submit(settings: Settings, file: Path, round_name: str) -> dict[str, Any]:
+# Batches taken in.
+
+
+@command(app, "submit")
+def submit_labels(
+    project: Project,
+    file: Annotated[Path, typer.Argument()],
+    round_: Annotated[str, typer.Option("--round", help="r00, r01, ...")],
+) -> Answer:
+    """Validate a label batch and file it; prints what was accepted and why the rest was not."""
+    result = submit(project, file, round_)
+    return Answer(result, submit_lines(result, round_), None if result["accepted"] else typer.Exit(1))
+
+
+def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
     """Files a batch.
 
     {"accepted": lines, "refused": lines, "by_rule": rule -> count, "digest", "known", "quarantined", "quarantine":
     folder, "rejected": [{"line", "file", "solution", "step", "completion", "rule", "message", "reason"}]}
     """
-    inputs, inbox = round_inputs(settings, round_name), Inbox(settings.inbox)
+    inputs, inbox = round_inputs(project.profile, project.store, round_name), project.inbox
     try:
         report = inbox.submit(file, round_name, inputs.check())
     except FileNotFoundError:
@@ -106,16 +166,39 @@ def submit_lines(result: dict[str, Any], round_name: str, shown: int = 20) -> It
         yield f"the file as sent and every reason: {result['quarantine']}"
 
 
-def close(settings: Settings, round_name: str, reason: str) -> None:
-    """Batches for the round are quarantined from now on."""
-    Inbox(settings.inbox).close(known_round(settings, round_name), reason)
+@command(app, "close")
+def close(
+    project: Project,
+    round_: Round,
+    reason: Annotated[str, typer.Option(help="why; shown to whoever submits to it")] = "its labels are final",
+) -> Answer:
+    """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
+    project.inbox.close(known_round(project.profile, round_), reason)
+    document = {"round": round_, "closed": True, "reason": reason}
+    return Answer(document, [f"{round_} takes no more batches: {reason}"])
 
 
-def reopen(settings: Settings, round_name: str) -> None:
-    Inbox(settings.inbox).reopen(known_round(settings, round_name))
+@command(app, "reopen")
+def reopen(project: Project, round_: Round) -> Answer:
+    """Take batches for a closed round again."""
+    project.inbox.reopen(known_round(project.profile, round_))
+    return Answer({"round": round_, "closed": False}, [f"{round_} takes batches again"])
 
 
-def import_published(settings: Settings, folder: Path, name: str) -> dict[str, Any]:
+@command(app, "import-prm800k")
+def import_labels(
+    project: Project,
+    folder: Annotated[
+        Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...; hub fetches them")
+    ],
+    name: Annotated[str, typer.Option(help="what the profile calls the source")] = "prm800k",
+) -> Answer:
+    """Make a label source of the published PRM800K: phase 1 for r00, generation g for the round g + 1."""
+    result = import_published(project, folder, name)
+    return Answer(result, import_lines(result))
+
+
+def import_published(project: Project, folder: Path, name: str) -> dict[str, Any]:
     """Makes a label source of PRM800K's files; its report and the profile setting that uses it.
 
     folder: with the files; "hub" fetches them.
@@ -131,8 +214,8 @@ def import_published(settings: Settings, folder: Path, name: str) -> dict[str, A
         ) from error
     try:
         if folder == Path("hub") and not folder.exists():
-            folder = fetch_prm800k(settings.work / "prm800k")
-        report = import_prm800k(folder, settings.imported / name)
+            folder = fetch_prm800k(project.settings.work / "prm800k")
+        report = import_prm800k(folder, project.settings.imported / name)
     except ValueError as error:
         raise LabelsError(str(error).splitlines()[0]) from error
     except FileNotFoundError:
@@ -162,186 +245,85 @@ def import_lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"use it with: o1 run {result['use']}"
 
 
-# `o1 labels ...` and `o1 labels studio ...`.
-
-labels = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
+# Label Studio: rounds into it, labels out of it.
 
 
-studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, labels out of it.")
-
-
-labels.add_typer(studio, name="studio")
-
-
-@labels.command("export")
-def export_labels(
-    round_: Annotated[str, typer.Argument(metavar="ROUND")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="file to write; stdout without it")
-    ] = None,
-    screening: Annotated[
-        bool, typer.Option("--screening", help="only the solutions that new labellers are tried on")
-    ] = False,
-    missing: Annotated[
-        bool,
-        typer.Option(
-            "--missing",
-            help="only those nobody's rating counts of: never sent back, withdrawn, their rater excluded",
-        ),
-    ] = False,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the round's selection as PRM800K-shaped JSONL, ready to be rated."""
-
-    if screening and missing:
-        raise LabelsError("--screening and --missing exclude each other; give one of them")
-    if as_json and output is None:
-        raise typer.BadParameter(
-            "stdout is where the solutions go; name a file with --output", param_hint="--json"
-        )
-    which: Literal["all", "screening", "missing"] = (
-        "screening" if screening else "missing" if missing else "all"
-    )
-    count = export(settings_of(profile, set_), round_, output, which)
-    said = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
-    print(said, file=sys.stderr)
-    if as_json:
-        print_json({"round": round_, "which": which, "solutions": count, "file": str(output)})
-
-
-@labels.command("submit")
-def submit_labels(
-    file: Annotated[Path, typer.Argument()],
-    round_: Annotated[str, typer.Option("--round", help="r00, r01, ...")],
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Validate a label batch and file it; prints what was accepted and why the rest was not."""
-
-    result = submit(settings_of(profile, set_), file, round_)
-    if as_json:
-        print_json(result)
-    else:
-        print(*submit_lines(result, round_), sep="\n")
-    if not result["accepted"]:
-        raise typer.Exit(1)
-
-
-@studio.command("push")
-def push_studio(
-    round_: Annotated[str, typer.Argument(metavar="ROUND")],
+@command(studio, "push")
+def push(
+    project: Project,
+    round_: Round,
     labelers: Annotated[int, typer.Option(min=1, help="how many people rate each solution")] = 1,
     screening: Annotated[
         bool, typer.Option("--screening", help="a project of what new labellers are tried on")
     ] = False,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Make the round's Label Studio project; doing it again adds only what is missing."""
-    from dataclasses import asdict
+    which: Which = "screening" if screening else "all"
+    with tempfile.TemporaryDirectory() as folder, _open(project) as server:
+        file = Path(folder) / "export.jsonl"
+        if not export(project, round_, file, which):
+            raise LabelsError(nothing_to_rate(round_, which))
+        records = [Record.from_line(line) for line in file.read_bytes().splitlines()]
+        report = push_records(server, project.settings.profile, records, labelers)
+    return Answer(
+        asdict(report),
+        [f"{report.added} of {report.solutions} solutions of {round_} sent; label them at {report.url}"],
+    )
 
-    result = push(settings_of(profile, set_), round_, labelers, screening)
-    if as_json:
-        print_json(asdict(result))
-        return
-    print(f"{result.added} of {result.solutions} solutions of {round_} sent; label them at {result.url}")
 
-
-@studio.command("pull")
-def pull_studio(
-    round_: Annotated[str | None, typer.Argument(metavar="[ROUND]")] = None,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@command(studio, "pull")
+def pull(project: Project, round_: Annotated[str | None, typer.Argument(metavar="[ROUND]")] = None) -> Answer:
     """File what was labelled since the last pull, of one round or of all; `o1 run` then uses it."""
-    from dataclasses import asdict
-
-    result = pull(settings_of(profile, set_), round_)
-    if as_json:
-        print_json(asdict(result))
-        return
-    for name in result.accepted:
-        print(
-            f"{result.accepted[name]} records accepted into {name}, {len(result.rejected[name])} violations"
+    profile, store = project.profile, project.store
+    if round_ is not None:
+        round_inputs(
+            profile, store, round_
+        )  # a round that cannot be labelled is refused before anything is asked
+    with _open(project) as server:
+        report = pull_labels(
+            server,
+            project.settings.profile,
+            project.inbox,
+            lambda name: round_inputs(profile, store, name).check(),
+            progress_file(project.settings),
+            rounds=selected_rounds(profile, store) if round_ is None else {round_},
         )
-        for reason in result.rejected[name]:
-            print(f"  {reason}")
-    if not result.accepted:
-        print("nothing new")
+
+    def lines() -> Iterator[str]:
+        for name, count in report.accepted.items():
+            yield f"{count} records accepted into {name}, {len(report.rejected[name])} violations"
+            yield from (f"  {reason}" for reason in report.rejected[name])
+        if not report.accepted:
+            yield "nothing new"
+
+    return Answer(asdict(report), lines())
 
 
-@studio.command("serve", hidden=True)
+@command(studio, "serve", options=("profile", "set_"), hidden=True)
 def serve_studio(
+    project: Project,
     executable: Annotated[Path, typer.Argument()],
     port: Annotated[int, typer.Option()] = 8080,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
 ) -> None:
     """Become the Label Studio server of this machine (`make labeling`)."""
     from o1_assets.labels.studio.server import serve
 
-    serve(settings_of(profile, set_), executable, port)
+    serve(project.settings, executable, port)
 
 
-@labels.command("close")
-def close_labels(
-    round_: Annotated[str, typer.Argument(metavar="ROUND")],
-    reason: Annotated[str, typer.Option(help="why; shown to whoever submits to it")] = "its labels are final",
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
-
-    close(settings_of(profile, set_), round_, reason)
-    if as_json:
-        print_json({"round": round_, "closed": True, "reason": reason})
-    else:
-        print(f"{round_} takes no more batches: {reason}")
+def _open(project: Project) -> LabelStudio:
+    address = connection(labeling_home(project.settings))
+    if address is None:
+        raise LabelStudioError(f"no Label Studio is known; {START} and O1_LABEL_STUDIO_TOKEN")
+    return LabelStudio(address.url, address.token)
 
 
-@labels.command("reopen")
-def reopen_labels(
-    round_: Annotated[str, typer.Argument(metavar="ROUND")],
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take batches for a closed round again."""
-
-    reopen(settings_of(profile, set_), round_)
-    if as_json:
-        print_json({"round": round_, "closed": False})
-    else:
-        print(f"{round_} takes batches again")
+# From an artifact to the labels that are in it.
 
 
-@labels.command("import-prm800k")
-def import_labels(
-    folder: Annotated[
-        Path, typer.Argument(help="with phase1_train.jsonl, phase2_train.jsonl, ...; hub fetches them")
-    ],
-    name: Annotated[str, typer.Option(help="what the profile calls the source")] = "prm800k",
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a label source of the published PRM800K: phase 1 for r00, generation g for the round g + 1."""
-
-    result = import_published(settings_of(profile, set_), folder, name)
-    if as_json:
-        print_json(result)
-    else:
-        print(*import_lines(result), sep="\n")
-
-
-@labels.command("trace")
+@command(app, "trace")
 def trace_labels(
+    project: Project,
     key: Annotated[str, typer.Argument(metavar="KEY", help="any artifact, such as r07/prm")],
     labeler: Annotated[str | None, typer.Option("--labeler", help="only this labeller's")] = None,
     batch: Annotated[
@@ -351,148 +333,46 @@ def trace_labels(
     version: Annotated[
         str | None, typer.Option("--version", help="digest or name of an older version")
     ] = None,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Answer:
     """Which labels are in an artifact, by round, batch and labeller: as they were when it was made."""
-
-    found = traced_labels(settings_of(profile, set_), key, version, labeler, batch, lines)
-    if as_json:
-        print(trace_json(found))
-    else:
-        print(*trace_lines(found), sep="\n")
+    traced = trace(project.store, key, version, labeler=labeler, batch=batch, lines=lines)
+    return Answer(lambda: trace_document(traced), trace_lines(traced))
 
 
-@labels.command("withdraw")
-def withdraw_labels(
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
-    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
-    round_: Annotated[
-        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made again")] = False,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a batch out of its round; nothing is deleted. `o1 run` then makes again what was made of it."""
-
-    result = withdraw(settings_of(profile, set_), batch, round_, reason, dry_run)
-    if as_json:
-        print_json(result)
-    else:
-        print(*withdraw_lines(result), sep="\n")
-
-
-@labels.command("restore")
-def restore_labels(
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")],
-    reason: Annotated[str, typer.Option(help="why; kept beside the batch")] = "",
-    round_: Annotated[
-        str | None, typer.Option("--round", help="where it is, if the same batch is in two")
-    ] = None,
-    profile: ProfileOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a withdrawn batch back; `o1 run` then finds what was made of it."""
-
-    result = restore(settings_of(profile, set_), batch, round_, reason)
-    if as_json:
-        print_json(result)
-    else:
-        print(f"batch {result['batch'][:12]} counts in {result['round']} again; `o1 run` takes it in")
-
-
-# `o1 labels studio`: rounds into Label Studio, labels out of it.
-
-
-def push(settings: Settings, round_name: str, labelers: int, screening: bool = False) -> PushReport:
-    """screening: a project of the solutions that new labellers are tried on.
-
-    Raises LabelStudioError, MissingInput, ProfileError; LabelsError where there is nothing to label.
-    """
-    with tempfile.TemporaryDirectory() as folder, _open(settings) as studio:
-        file = Path(folder) / "export.jsonl"
-        if not export(settings, round_name, file, "screening" if screening else "all"):
-            raise LabelsError(nothing_to_rate(round_name, "screening" if screening else "all"))
-        records = [Record.from_line(line) for line in file.read_bytes().splitlines()]
-        return push_records(studio, settings.profile, records, labelers)
-
-
-def pull(settings: Settings, round_name: str | None) -> PullReport:
-    """Raises LabelStudioError, MissingInput, ProfileError."""
-    if round_name is not None:
-        round_inputs(settings, round_name)
-    with _open(settings) as studio:
-        return pull_labels(
-            studio,
-            settings.profile,
-            Inbox(settings.inbox),
-            lambda name: round_inputs(settings, name).check(),
-            progress_file(settings),
-            rounds=selected_rounds(settings) if round_name is None else {round_name},
-        )
-
-
-def _open(settings: Settings) -> LabelStudio:
-    known = connection(labeling_home(settings))
-    if known is None:
-        raise LabelStudioError(f"no Label Studio is known; {START} and O1_LABEL_STUDIO_TOKEN")
-    return LabelStudio(known.url, known.token)
-
-
-# `o1 labels trace`: from an artifact to the labels that are in it.
-
-
-def traced_labels(
-    settings: Settings,
-    key: str,
-    version: str | None,
-    labeler: str | None,
-    batch: str | None,
-    lines: bool,
-) -> Trace:
-    """Raises StoreError."""
-    store = ArtifactStore(settings.store, settings.work)
-    return trace(store, key, version, labeler=labeler, batch=batch, lines=lines)
-
-
-def trace_json(found: Trace) -> str:
-    """On one line, as there may be a million labels.
+def trace_document(traced: Trace) -> bytes:
+    """On one line, as there may be a million labels:
 
     {"key", "version", "digest", "tables": [{"key", "version", "digest"}], "labels": how many, "counts": [columns of
     COUNTS], "lines": [columns of LINES], if they were asked for}
     """
-    tables = [{"key": m.key, "version": m.version, "digest": m.digest} for m in found.tables]
+    tables = [{"key": m.key, "version": m.version, "digest": m.digest} for m in traced.tables]
     content: dict[str, Any] = {
-        "key": found.key,
-        "version": found.version,
-        "digest": found.digest,
+        "key": traced.key,
+        "version": traced.version,
+        "digest": traced.digest,
         "tables": tables,
-        "labels": int(found.counts["labels"].sum()),
-        "counts": found.counts.to_dicts(),
+        "labels": int(traced.counts["labels"].sum()),
+        "counts": traced.counts.to_dicts(),
     }
-    if found.lines is not None:
-        content["lines"] = found.lines.to_dicts()
-    return msgspec.json.encode(content).decode()
+    if traced.lines is not None:
+        content["lines"] = traced.lines.to_dicts()
+    return msgspec.json.encode(content)
 
 
-def trace_lines(found: Trace) -> Iterator[str]:
+def trace_lines(traced: Trace) -> Iterator[str]:
     """What an auditor reads: a line a labeller of a batch, then a line a label if they were asked for."""
-    counts = found.counts
+    counts = traced.counts
     total, labellers = int(counts["labels"].sum()), counts["labeler"].n_unique()
-    rounds = ", ".join(dict.fromkeys(m.key.split("/")[0] for m in found.tables))
-    yield f"{found.key} {found.version}: {total} labels by {labellers} labellers, of {rounds or 'no round'}"
-    several = len({m.key for m in found.tables}) < len(found.tables)
+    rounds = ", ".join(dict.fromkeys(m.key.split("/")[0] for m in traced.tables))
+    yield f"{traced.key} {traced.version}: {total} labels by {labellers} labellers, of {rounds or 'no round'}"
+    several = len({m.key for m in traced.tables}) < len(traced.tables)
     if counts.height:
         yield f"{'round':6}{'batch':14}{'source':12}{'ratings':>8}{'labels':>8}{'+1':>8}{'0':>8}{'-1':>8}  labeller"
     for row in counts.iter_rows(named=True):
         numbers = "".join(f"{row[n]:8}" for n in ("ratings", "labels", "positive", "neutral", "negative"))
         of = f"  (of {row['version']})" if several else ""
         yield f"{row['round']:6}{row['batch'][:12]:14}{row['source']:12}{numbers}  {row['labeler']}{of}"
-    if found.lines is not None and found.lines.height:
+    if traced.lines is not None and traced.lines.height:
         yield "\t".join(
             ("round", "batch", "line", "solution", "step", "completion", "rating", "labeller", "text")
         )
@@ -500,24 +380,44 @@ def trace_lines(found: Trace) -> Iterator[str]:
             pl.col("round"), pl.col("batch").str.head(12), pl.col("line"), pl.col("solution_id"), pl.col("step"),
             pl.col("completion"), pl.col("rating").cast(pl.String).fill_null("-"), pl.col("labeler"), pl.col("text"),
         ]  # fmt: skip
-        yield from found.lines.select(pl.concat_str(cells, separator="\t")).to_series()
+        yield from traced.lines.select(pl.concat_str(cells, separator="\t")).to_series()
 
 
-# `o1 labels withdraw` and `restore`: a batch out of its round and back, and what is made of it.
+# A batch out of its round and back, and what was made of it.
 
 
-def withdraw(settings: Settings, name: str, round_name: str | None, why: str, dry: bool) -> dict[str, Any]:
+@command(app, "withdraw")
+def withdraw_labels(
+    project: Project,
+    batch: Batch,
+    reason: Reason = "",
+    round_: WhereItIs = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made again")] = False,
+) -> Answer:
+    """Take a batch out of its round; nothing is deleted. `o1 run` then makes again what was made of it."""
+    result = withdraw(project, batch, round_, reason, dry_run)
+    return Answer(result, withdraw_lines(result))
+
+
+@command(app, "restore")
+def restore_labels(project: Project, batch: Batch, reason: Reason = "", round_: WhereItIs = None) -> Answer:
+    """Take a withdrawn batch back; `o1 run` then finds what was made of it."""
+    result = restore(project, batch, round_, reason)
+    line = f"batch {result['batch'][:12]} counts in {result['round']} again; `o1 run` takes it in"
+    return Answer(result, [line])
+
+
+def withdraw(project: Project, name: str, round_name: str | None, why: str, dry: bool) -> dict[str, Any]:
     """Takes a batch out of its round, or says what that would change.
 
     {"batch": digest, "round", "lines", "solutions", "labelers", "received", "labels", "ratings", "remade": keys,
     "waits": for what the round then waits, "withdrawn": {"who", "when", "why"} or null}
     """
-    inbox, store = Inbox(settings.inbox), ArtifactStore(settings.store, settings.work)
-    graph = build_graph(load_profile(settings.profile), settings)
+    inbox = project.inbox
     try:
-        round_, digest = find_batch(inbox, _rounds(settings, round_name), name, withdrawn=False)
+        round_, digest = find_batch(inbox, _rounds(project, round_name), name, withdrawn=False)
         inbox.check_withdrawable(round_, digest)
-        change = impact(graph, store, inbox, round_, digest)
+        change = impact(project.graph, project.store, inbox, round_, digest)
         move = None if dry else inbox.withdraw(round_, digest, _who(), why)
     except ValueError as error:
         raise LabelsError(str(error)) from error
@@ -559,11 +459,11 @@ def withdraw_lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"withdrawn; `o1 run` makes again what was made of it, `o1 labels restore {batch}` takes it back"
 
 
-def restore(settings: Settings, name: str, round_name: str | None, why: str) -> dict[str, Any]:
+def restore(project: Project, name: str, round_name: str | None, why: str) -> dict[str, Any]:
     """Takes a withdrawn batch back: {"batch", "round", "restored": {"what", "who", "when", "why"}}."""
-    inbox = Inbox(settings.inbox)
+    inbox = project.inbox
     try:
-        round_, digest = find_batch(inbox, _rounds(settings, round_name), name, withdrawn=True)
+        round_, digest = find_batch(inbox, _rounds(project, round_name), name, withdrawn=True)
         return {
             "batch": digest,
             "round": round_,
@@ -573,8 +473,8 @@ def restore(settings: Settings, name: str, round_name: str | None, why: str) -> 
         raise LabelsError(str(error)) from error
 
 
-def _rounds(settings: Settings, round_name: str | None) -> list[str]:
-    return round_names(settings) if round_name is None else [known_round(settings, round_name)]
+def _rounds(project: Project, round_name: str | None) -> list[str]:
+    return round_names(project.profile) if round_name is None else [known_round(project.profile, round_name)]
 
 
 def _who() -> str:

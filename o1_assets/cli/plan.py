@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from o1_assets.cli.common import Answer, command, refuse_together
 from o1_assets.core.estimate import Estimate
 from o1_assets.core.formatting import byte_size, compact
-from o1_assets.core.settings import Settings
-from o1_assets.graph import build_graph
+from o1_assets.execution.project import Project
 from o1_assets.plan import PlanError
 from o1_assets.plan.check import WITHIN, Comparison, Usage, compare, usage
 from o1_assets.plan.hardware import Speed, speed_of
 from o1_assets.plan.memory import training_bytes
 from o1_assets.plan.plan import Plan, make_plan
-from o1_assets.profiles.load import load_profile
-from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+app = typer.Typer()
 
 WIDTH = 132
 
@@ -33,30 +35,72 @@ SMALL = 20_000_000
 """Parameters below which FLOPs say little about a GPU's time."""
 
 
+@command(app, "plan")
+def plan_command(
+    project: Project,
+    gpu: Annotated[
+        str | None,
+        typer.Option(help="h100, a100, l40s, ...: an unknown name lists them; cpu, as measured, without it"),
+    ] = None,
+    utilisation: Annotated[
+        float | None, typer.Option(help="share of the GPU's peak that is reached; 0.3 without it")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="compare the plan with what the store's versions really took")
+    ] = False,
+    assume: Annotated[
+        list[str] | None, typer.Option(help="another assumption: --assume solution_tokens=300")
+    ] = None,
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+    ] = None,
+) -> Answer:
+    """What the profile will take, before it is spent: tokens, FLOPs, hours, labels and people's hours, disk.
+
+    With --check the exit code is 1 if a stage was off by more than a factor of 1.5.
+    """
+    if check:
+        given = {"--gpu": gpu, "--utilisation": utilisation, "--with": with_}
+        refuse_together(
+            "--check", given, "everything that was made is compared with what it took where it was made"
+        )
+        return _check_answer(project, assume or ())
+    share = UTILISATION if utilisation is None else utilisation
+    made, speed = plan(project, with_ or (), gpu or "cpu", share, assume or ())
+    return Answer(plan_json(made, speed), lambda: print_plan(made, speed))
+
+
+def _check_answer(project: Project, assume: Sequence[str]) -> Answer:
+    compared, taken = check(project, assume)
+    bad = not all(one.good for one in compared)
+    return Answer(
+        check_json(compared, taken),
+        lambda: print_check(compared, taken),
+        typer.Exit(1) if bad else None,
+    )
+
+
 def plan(
-    settings: Settings, parts: Collection[str], gpu: str, utilisation: float, assume: Sequence[str]
+    project: Project, parts: Collection[str], gpu: str, utilisation: float, assume: Sequence[str]
 ) -> tuple[Plan, Speed]:
     """Raises PlanError, ProfileError, StoreError."""
-    profile = load_profile(settings.profile)
-    graph = build_graph(profile, settings)
-    speed = speed_of(gpu, utilisation, ArtifactStore(settings.store, settings.work), graph)
+    speed = speed_of(gpu, utilisation, project.store, project.graph)
     try:
-        return make_plan(profile, settings, parts, list(assume)), speed
+        return make_plan(project.profile, project.settings, parts, list(assume)), speed
     except ValueError as error:
         raise PlanError(str(error)) from None
 
 
-def check(settings: Settings, assume: Sequence[str]) -> tuple[list[Comparison], Usage]:
+def check(project: Project, assume: Sequence[str]) -> tuple[list[Comparison], Usage]:
     """A plan of everything against what the store's versions took. Raises PlanError if there are none to compare."""
-    profile = load_profile(settings.profile)
-    graph = build_graph(profile, settings)
-    taken = usage(ArtifactStore(settings.store, settings.work), graph)
+    taken = usage(project.store, project.graph)
     if not taken.made:
         raise PlanError(
-            f"nothing in {settings.store} was made with this configuration; `o1 run` first, or check with its --set"
+            f"nothing in {project.settings.store} was made with this configuration; `o1 run` first, or check with "
+            "its --set"
         )
-    parts = {artifact.part for artifact in graph.values() if artifact.part}
-    return compare(make_plan(profile, settings, parts, list(assume)).made, taken.made), taken
+    parts = {artifact.part for artifact in project.graph.values() if artifact.part}
+    return compare(make_plan(project.profile, project.settings, parts, list(assume)).made, taken.made), taken
 
 
 def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:

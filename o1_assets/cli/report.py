@@ -1,30 +1,74 @@
-"""`o1 results`: docs/results.md and its pictures, from the finished experiments of the part `ablations`."""
+"""`o1 report`, `o1 results`, `o1 card` and `o1 export`: what leaves the store for people to read or to load."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from o1_assets.cli.common import READS_THE_STORE_ALONE, Answer, VersionOption, command
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
-from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
-from o1_assets.experiments.document import Finished, document, picture_files
-from o1_assets.experiments.experiment import PART
-from o1_assets.experiments.result import is_result, read_result
-from o1_assets.graph import build_graph
-from o1_assets.profiles.load import load_profile
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from o1_assets.evaluation.headline import Headline
+    from o1_assets.experiments.document import Finished
+
+app = typer.Typer()
 
 
-NAME, FOLDER = "results.md", "results"
+@command(app)
+def report(project: Project) -> Answer:
+    """Rebuild the HTML report and name it; --json prints every headline figure."""
+    from o1_assets.report.write import ablations_of, write_report
 
+    headline, file = write_report(project), project.settings.report
+
+    def show() -> None:
+        print_headline(project, headline)
+        print(file)
+
+    return Answer(
+        lambda: {"headline": headline, "ablations": ablations_of(project), "report": str(file)}, show
+    )
+
+
+def print_headline(project: Project, headline: dict[str, Headline] | None = None) -> None:
+    """The headline figures as a table, those of the project's store where none are given."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from o1_assets.evaluation.headline import met
+    from o1_assets.report.write import headline_of
+
+    table = Table(title="Headline", title_justify="left")
+    for column in ("figure", "value", "±", "target", ""):
+        table.add_column(column, justify="left" if column in ("figure", "") else "right")
+    for name, row in (headline or headline_of(project)).items():
+        value, target, spread = row["value"], row["target"], row["spread"]
+        reached = met(row)
+        table.add_row(
+            name,
+            "-" if value is None else f"{value:.3f}",
+            "" if spread is None else f"{spread:.3f}",
+            "" if target is None else f"{'≥' if row['better'] == 'higher' else '≤'} {target:.3f}",
+            "" if reached is None else ("met" if reached else "missed"),
+        )
+    Console().print(table)
+
+
+# Results: one page and its pictures, from the finished experiments.
+
+PAGE, PICTURES = "results.md", "results"
 
 EARLIER = (
     "an earlier version of this project wrote it in another form; `o1 run --with ablations` makes it again"
@@ -33,6 +77,33 @@ EARLIER = (
 
 class ResultsError(O1Error):
     """There is nothing to write, or nowhere to write it; the message says what to do."""
+
+
+@command(app)
+def results(
+    project: Project,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="where results.md and results/*.png go")
+    ] = Path("docs"),
+) -> Answer:
+    """Write DIR/results.md from the finished experiments: claims, tables, plots, and the versions they rest on."""
+    written = write_results(project, folder)
+
+    def show() -> None:
+        for name, why in written.stale.items():
+            print(f"stale: {name}: {why}", file=sys.stderr)
+        for key in written.missing:
+            print(f"not made: {key}", file=sys.stderr)
+        print(written.page)
+
+    document = {
+        "page": str(written.page),
+        "pictures": [str(path) for path in written.pictures],
+        "finished": written.finished,
+        "stale": written.stale,
+        "missing": written.missing,
+    }
+    return Answer(document, show)
 
 
 @dataclass(frozen=True)
@@ -46,30 +117,32 @@ class Written:
     missing: dict[str, str]
 
 
-def write_results(settings: Settings, folder: Path) -> Written:
+def write_results(project: Project, folder: Path) -> Written:
     """Writes `folder`/results.md and `folder`/results/*.png. Raises ResultsError before it writes anything."""
+    from o1_assets.experiments.document import document, picture_files
+    from o1_assets.experiments.experiment import PART
+
     if folder.exists() and not folder.is_dir():
-        raise ResultsError(f"{folder} is a file; name a folder for {NAME} and its pictures")
-    graph = build_graph(load_profile(settings.profile), settings)
-    wanted = {key: one for key, one in graph.items() if one.part == PART and key.endswith("/result")}
-    store = ArtifactStore(settings.store, settings.work)
+        raise ResultsError(f"{folder} is a file; name a folder for {PAGE} and its pictures")
+    graph, store, profile = project.graph, project.store, project.settings.profile
+    wanted = {key: a for key, a in graph.items() if a.part == PART and key.endswith("/result")}
     finished, missing = _read(store, wanted, graph_status(graph, store))
     if not finished:
         raise ResultsError(
-            f"no experiment of profile {settings.profile} was finished yet: `o1 run --with {PART}` makes them"
+            f"no experiment of profile {profile} was finished yet: `o1 run --with {PART}` makes them"
         )
     pictures = picture_files(finished)
-    text = document(finished, missing, settings.profile)
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    text = document(finished, missing, profile)
+    (folder / PICTURES).mkdir(parents=True, exist_ok=True)
     for name, png in pictures.items():
-        replace_file(folder / FOLDER / name, png)
-    replace_file(folder / NAME, text.encode())
-    _remove_old(folder / FOLDER, wanted, set(pictures))
+        replace_file(folder / PICTURES / name, png)
+    replace_file(folder / PAGE, text.encode())
+    _remove_old(folder / PICTURES, wanted, set(pictures))
     return Written(
-        folder / NAME,
-        [folder / FOLDER / name for name in pictures],
-        [one.result.name for one in finished],
-        {one.result.name: one.stale for one in finished if one.stale},
+        folder / PAGE,
+        [folder / PICTURES / name for name in pictures],
+        [experiment.result.name for experiment in finished],
+        {experiment.result.name: experiment.stale for experiment in finished if experiment.stale},
         missing,
     )
 
@@ -77,6 +150,10 @@ def write_results(settings: Settings, folder: Path) -> Written:
 def _read(
     store: ArtifactStore, wanted: dict[str, Artifact], status: dict[str, Status]
 ) -> tuple[list[Finished], dict[str, str]]:
+    from o1_assets.experiments.document import Finished
+    from o1_assets.experiments.experiment import PART
+    from o1_assets.experiments.result import is_result, read_result
+
     finished, missing = [], {}
     for key, artifact in wanted.items():
         head = store.head(key)
@@ -94,35 +171,51 @@ def _read(
     return finished, missing
 
 
-def _remove_old(folder: Path, wanted: dict[str, Artifact], kept: set[str]) -> None:
-    """Pictures that an earlier call wrote and this one did not; nothing that is not named as those are."""
+def _remove_old(folder: Path, wanted: dict[str, Artifact], written: set[str]) -> None:
+    """Pictures that an earlier call wrote and this one did not. Other people's pictures have other names and stay."""
     experiments = tuple(f"{key.split('/')[1]}-" for key in wanted)
     for file in folder.glob("*.png"):
-        if file.name.startswith(experiments) and file.name not in kept:
+        if file.name.startswith(experiments) and file.name not in written:
             file.unlink()
 
 
-# The headline figures as a table.
+# Checkpoints.
 
 
-def print_headline(settings: Settings, headline: dict[str, Headline] | None = None) -> None:
-    from rich.console import Console
-    from rich.table import Table
+@command(app, options=READS_THE_STORE_ALONE)
+def card(
+    project: Project,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r03/policy")],
+    version: VersionOption = None,
+) -> Answer:
+    """Print a checkpoint's model card (Hugging Face format): data, labels, figures, compute, lineage."""
+    from o1_assets.export.model_card import read_card
 
-    from o1_assets.evaluation.headline import met
-    from o1_assets.report.write import headline_of
+    text = read_card(project.store, key, version)
+    return Answer({"key": key, "card": text}, [text])
 
-    table = Table(title="Headline", title_justify="left")
-    for column in ("figure", "value", "±", "target", ""):
-        table.add_column(column, justify="left" if column in ("figure", "") else "right")
-    for name, row in (headline or headline_of(settings)).items():
-        value, target, spread = row["value"], row["target"], row["spread"]
-        reached = met(row)
-        table.add_row(
-            name,
-            "-" if value is None else f"{value:.3f}",
-            "" if spread is None else f"{spread:.3f}",
-            "" if target is None else f"{'≥' if row['better'] == 'higher' else '≤'} {target:.3f}",
-            "" if reached is None else ("met" if reached else "missed"),
+
+@command(app, "export", options=READS_THE_STORE_ALONE)
+def export_checkpoint(
+    project: Project,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="a checkpoint, as in r10/policy")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="new, empty, or an earlier export")],
+    version: VersionOption = None,
+) -> Answer:
+    """Write a checkpoint as a folder for the Hugging Face Hub: weights, config, tokenizer, model card.
+
+    A reward model that reads the generator's log-probabilities comes with that generator.
+    """
+    from o1_assets.export.export import export
+
+    exported = export(project.store, key, folder, version)
+
+    def lines() -> Iterator[str]:
+        verb = "written to" if exported.changed else "was already, byte for byte, in"
+        yield (
+            f"{exported.key} ({exported.digest[:12]}) {verb} {exported.folder}: {len(exported.files)} files, "
+            f"{exported.megabytes:.1f} MB"
         )
-    Console().print(table)
+        yield "README.md says how to load it; `hf upload ORGANISATION/NAME DIR` publishes the folder"
+
+    return Answer({**vars(exported), "folder": str(exported.folder)}, lines())

@@ -1,43 +1,50 @@
-"""`o1 run` and `o1 refresh`: one Dagster run over what is missing or stale and everything made from it."""
+"""`o1 run`, `o1 refresh` and `o1 status`: what is missing or stale, and making it in one Dagster run."""
 
 from __future__ import annotations
 
-import os
 import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from o1_assets.cli.console import Console
-from o1_assets.core.artifact import Artifact
-from o1_assets.core.disk import disk_full
+import typer
+
+from o1_assets.cli.common import Answer, StatusLine, command
+from o1_assets.cli.report import print_headline
 from o1_assets.core.errors import O1Error
-from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.execution.ledger import RunRecord
-from o1_assets.execution.progress import watched_by
-from o1_assets.execution.run_lock import RunLock
+from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
-from o1_assets.graph import asked_for, build_graph, descendants
+from o1_assets.graph import asked_for, descendants
 from o1_assets.orchestration.devices import enough_devices
-from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.needs import check_needs, require
-from o1_assets.profiles.profile import Profile
+from o1_assets.store.manifest import Manifest
 from o1_assets.store.scratch import tidy
-from o1_assets.store.store import ArtifactStore
 
-if TYPE_CHECKING:
-    from dagster import AssetKey, DagsterEvent, DagsterInstance, ExecuteInProcessResult, JobExecutionResult
+app = typer.Typer()
 
 
 class RunFailed(O1Error):
     """The run stopped at an artifact; the message says which and why."""
 
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+@command(app, "run")
+def run_command(
+    project: Project,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
+    ] = None,
+) -> Answer:
+    """Make everything that is missing or stale, in one run; ends with the headline and the report's path."""
+    return _answer(project, run(project, parts=with_ or ()))
 
 
-TAGS = {"o1/command": "run"}
+@command(app)
+def refresh(project: Project) -> Answer:
+    """Make again what is stale and what was made from it; what was never made stays so."""
+    return _answer(project, run(project, include_missing=False))
 
 
 @dataclass(frozen=True)
@@ -54,35 +61,58 @@ class RunResult:
     reportable: bool = True
 
 
-def run(settings: Settings, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
+def _answer(project: Project, result: RunResult) -> Answer:
+    report = project.settings.report
+    if result.reportable and (result.computed or not report.exists()):
+        from o1_assets.report.write import write_report
+
+        write_report(project)
+    for why in result.waiting.values():
+        print(why, file=sys.stderr)
+
+    def show() -> None:
+        if result.reportable:
+            print_headline(project)
+        print(f"{result.computed} computed, {result.cached} cached, {result.seconds:.1f} s")
+        print(f"report: {report}" if result.reportable else "no report yet: no round was finished")
+
+    document = {
+        "computed": result.computed,
+        "cached": result.cached,
+        "seconds": round(result.seconds, 1),
+        "waiting": result.waiting,
+    }
+    return Answer(document, show)
+
+
+def run(project: Project, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
     """Brings the graph up to date, with the optional parts that are named.
 
-    Raises RunFailed, what was finished before stays finished; Unmet, and what `_refuse` does, before anything is
-    started.
+    Raises RunFailed, in which case what was finished before stays finished; Unmet, and what `_refuse` raises, before
+    anything is started.
     """
-    _refuse(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    lock, run_id, said = RunLock(settings.lock), str(uuid.uuid4()), False
+    _refuse(project)
+    project.settings.home.mkdir(parents=True, exist_ok=True)
+    run_id, announced = str(uuid.uuid4()), False
 
-    def waiting() -> None:
-        nonlocal said
-        if not said:
-            print(f"another run holds {settings.lock}; waiting for it to end", file=sys.stderr, flush=True)
-        said = True
+    def on_wait() -> None:
+        nonlocal announced
+        if not announced:
+            lock = project.settings.lock
+            print(f"another run holds {lock}; waiting for it to end", file=sys.stderr, flush=True)
+        announced = True
 
-    with lock.hold(run_id, waiting):
-        return _run(settings, include_missing, parts, run_id)
+    with project.lock.hold(run_id, on_wait):
+        return _run(project, include_missing, parts, run_id)
 
 
-def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id: str) -> RunResult:
-    profile = load_profile(settings.profile)
-    graph = build_graph(profile, settings)
-    store = ArtifactStore(settings.store, settings.work)
+def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: str) -> RunResult:
+    graph, store = project.graph, project.store
+    # Under the lock nobody else computes, so what lies in the work folder was left by processes that are gone.
     tidy(store)
     status = graph_status(graph, store)
-    wanted = {
-        key for key, s in status.items() if s.state == "stale" or (include_missing and s.state == "missing")
-    }
+    due = {"stale", "missing"} if include_missing else {"stale"}
+    wanted = {key for key, s in status.items() if s.state in due}
     try:
         scope = asked_for(graph, parts)
     except ValueError as error:
@@ -90,12 +120,14 @@ def _run(settings: Settings, include_missing: bool, parts: Sequence[str], run_id
     selected = descendants(graph, wanted & scope) & scope
     if not include_missing:
         selected = {key for key in selected if status[key].state != "missing"}
-    record = RunRecord(settings.runs)
+    record = RunRecord(project.settings.runs)
     if not selected:
         return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
-    check_needs(profile, settings, selected)
+    check_needs(project.profile, project.settings, selected)
     console = Console(len(selected), record)
-    failure = _execute(settings, store, graph, profile, selected, console, run_id)
+    from o1_assets.orchestration.execute import execute
+
+    failure = execute(project, selected, console, run_id)
     record.write()
     if failure:
         raise RunFailed(failure)
@@ -108,11 +140,11 @@ def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:
     return sum(status[key].state == "fresh" for key in keys)
 
 
-def _refuse(settings: Settings) -> None:
+def _refuse(project: Project) -> None:
     """Says what cannot work before anything is started. Raises MissingExtra, DevicesMissing, RunFailed."""
-    profile = load_profile(settings.profile)
+    profile = project.profile
     require(profile.executor)
-    if settings.postgres:
+    if project.settings.postgres:
         require("postgres", "O1_DAGSTER_POSTGRES")
     if profile.executor == "k8s":
         raise RunFailed(
@@ -123,96 +155,45 @@ def _refuse(settings: Settings) -> None:
         enough_devices(profile)
 
 
-def _execute(
-    settings: Settings,
-    store: ArtifactStore,
-    graph: dict[str, Artifact],
-    profile: Profile,
-    selected: set[str],
-    console: Console,
-    run_id: str,
-) -> str | None:
-    """Runs the selection, in this process or from it; returns the failed step and its error, or None."""
-    if profile.executor != "local" or profile.classes.of(profile.class_of_training).processes > 1:
-        # What other processes find the graph by.
-        os.environ["O1_PROFILE"], os.environ["O1_HOME"] = settings.profile, str(settings.home.parent)
-    if profile.executor == "local":
-        from o1_assets.execution.environment import prepare_compute
+class Console:
+    """An execution.progress.Watcher: prints a line an artifact on stderr, and keeps the run's record."""
 
-        prepare_compute(profile.threads)
-        _import_libraries()
-    from o1_assets.definitions import build_definitions
-    from o1_assets.orchestration.assets import asset_key
-    from o1_assets.orchestration.instance import instance_lost, open_instance
-    from o1_assets.orchestration.records import report_unknown
-    from resources.compute import set_pools
-    from sensors.recovery import fail_killed_runs
+    FIGURES = 4
+    """Figures shown of an artifact."""
 
-    keys = [asset_key(key) for key in sorted(selected)]
-    try:
-        with open_instance(settings) as instance, watched_by(console):
-            fail_killed_runs(instance, RunLock(settings.lock))
-            result: ExecuteInProcessResult | JobExecutionResult
-            if profile.executor == "local":
-                report_unknown(instance, graph, store)
-                set_pools(instance, profile)
-                job = build_definitions(settings).resolve_implicit_global_asset_job_def()
-                result = job.execute_in_process(
-                    instance=instance,
-                    run_id=run_id,
-                    asset_selection=keys,
-                    raise_on_error=False,
-                    run_config=QUIET,
-                    tags=TAGS,
-                )
-            else:
-                with RunLock(settings.lock).lend():
-                    result = _hand_out(instance, keys)
-            failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
-    except Exception as error:
-        if trouble := disk_full(error, settings.home) or instance_lost(error, settings):
-            raise trouble from error
-        raise
-    if full := disk_full(RuntimeError("; ".join(failures)), settings.home):
-        raise full
-    if failures:
-        return f"{'; '.join(failures)} (traceback: the Dagster UI, run {result.run_id})"
-    return None if result.success else f"run {result.run_id} failed; see the Dagster UI"
+    KEPT = ("continues at", "could not be saved", "is damaged")
+    """Progress with one of these stays to be read: it is about what an earlier run left, or this one cannot leave."""
 
+    def __init__(self, total: int, record: RunRecord):
+        self.total, self.record = total, record
+        self.done = self.computed = 0
+        self.waiting: dict[str, str] = {}
+        self._lines = StatusLine("            ...    ")
 
-def _hand_out(instance: DagsterInstance, keys: list[AssetKey]) -> JobExecutionResult:
-    """The profile's executor starts the steps, each of which loads the definitions again, from the environment.
+    def started(self, key: str) -> None:
+        self._lines.replace(f"{key} ...")
 
-    What they report, it tells the console.
-    """
-    import dagster as dg
+    def line(self, key: str, text: str) -> None:
+        if any(words in text for words in self.KEPT):
+            self._lines.keep(f"{self._lines.prefix}{key}: {text}")
+        else:
+            self._lines.replace(f"{key}: {text}")
 
-    os.environ.setdefault("TQDM_DISABLE", "1")  # what libraries draw in other processes
-    from dagster._core.definitions.reconstruct import ReconstructableRepository
+    def made(self, key: str, manifest: Manifest, cached: bool) -> None:
+        self.done += 1
+        if not cached:
+            self.computed += 1
+            self.record.made(manifest)
+        figures = ", ".join(
+            f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in list(manifest.figures.items())[: self.FIGURES]
+        )
+        took = "   cached" if cached else f"{manifest.cost.seconds:7.1f} s"
+        self._lines.keep(f"[{self.done:3}/{self.total}] {took}  {key:24} {figures}")
 
-    graph = ReconstructableRepository.for_module(
-        "o1_assets.definitions", "defs", working_directory=str(PROJECT)
-    )
-    job = graph.get_reconstructable_job("__ASSET_JOB")
-    return dg.execute_job(job, instance, run_config=QUIET, tags=TAGS, asset_selection=keys)
+    def waits(self, key: str, why: str) -> None:
+        self.waiting[key] = why
+        self._lines.keep(f"[  -/{self.total}]   waits  {key:24} {why}")
 
-
-def _failure(event: DagsterEvent) -> str:
-    error = event.step_failure_data.error
-    cause = error.cause if error and error.cause else error
-    message = cause.message.strip() if cause else "failed"
-    if message.startswith("o1_assets."):  # an error of ours says all in its sentence
-        message = message.partition(": ")[2]
-    return f"{str(event.step_key).replace('__', '/')}: {message}"
-
-
-def _import_libraries() -> None:
-    """Imported before any artifact starts, so that an artifact's seconds are its own."""
-    from importlib import import_module
-
-    import transformers
-
-    for library in ("torch", "trl"):
-        import_module(library)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    def check_failed(self, key: str, check: str, message: str) -> None:
+        self._lines.keep(f"[  !/{self.total}]   check  {key:24} {check}: {message}")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from o1_assets.core.artifact import Artifact
-from o1_assets.core.settings import Settings
+import typer
+
+from o1_assets.cli.common import Answer, command
+from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
-from o1_assets.graph import build_graph
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import (
     Progress,
     batches_key,
@@ -19,8 +19,26 @@ from o1_assets.labels.inbox.progress import (
     selected_solutions,
     what_to_do,
 )
-from o1_assets.profiles.load import load_profile
-from o1_assets.store.store import ArtifactStore
+
+app = typer.Typer()
+
+
+@command(app)
+def status(project: Project) -> Answer:
+    """Every artifact: fresh, stale and why, or missing; every round: what it waits for."""
+    rows, rounds = status_rows(project)
+
+    def lines() -> Iterator[str]:
+        for row in rows:
+            yield f"{row['state']:8} {row['key']:24} {row['digest'] or '-':12}  {row['reason']}"
+        yield from _round_lines(rounds)
+
+    document = {
+        "artifacts": rows,
+        "waits": {name: state.waits for name, state in rounds.items() if state.waits},
+        "rounds": {name: state.row() for name, state in rounds.items()},
+    }
+    return Answer(document, lines())
 
 
 @dataclass(frozen=True)
@@ -44,12 +62,9 @@ class RoundStatus:
         return {"annotator": self.annotator, "waits": self.waits or None, "labels": labels}
 
 
-def status_rows(settings: Settings) -> tuple[list[dict[str, Any]], dict[str, RoundStatus]]:
+def status_rows(project: Project) -> tuple[list[dict[str, Any]], dict[str, RoundStatus]]:
     """One row an artifact (key, state, reason, digest, made), and every round's state by its name."""
-    profile = load_profile(settings.profile)
-    graph = build_graph(profile, settings)
-    store = ArtifactStore(settings.store, settings.work)
-    status = graph_status(graph, store)
+    states = graph_status(project.graph, project.store)
     rows = [
         {
             "key": s.key,
@@ -58,50 +73,51 @@ def status_rows(settings: Settings) -> tuple[list[dict[str, Any]], dict[str, Rou
             "digest": s.manifest.digest[:12] if s.manifest else None,
             "made": s.manifest.finished if s.manifest else None,
         }
-        for s in status.values()
+        for s in states.values()
     ]
-    inbox = Inbox(settings.inbox)
     rounds = {
-        artifact.config.round: _round(artifact.config, graph, status, store, inbox)
-        for artifact in graph.values()
+        artifact.config.round: _round(artifact.config, project, states)
+        for artifact in project.graph.values()
         if isinstance(artifact.config, LabelBatchesConfig)
     }
     return rows, rounds
 
 
-def _round(
-    config: LabelBatchesConfig,
-    graph: Mapping[str, Artifact],
-    status: Mapping[str, Status],
-    store: ArtifactStore,
-    inbox: Inbox,
-) -> RoundStatus:
+def _round(config: LabelBatchesConfig, project: Project, states: Mapping[str, Status]) -> RoundStatus:
     name = config.round
-    selection = status[f"{name}/selection"].manifest
+    selection = states[f"{name}/selection"].manifest
     progress = None
     if selection is not None:
-        wanted = selected_solutions(store.verified(selection.digest))
-        progress = round_progress(inbox, config, wanted)
-    own = [key for key in graph if key.startswith(f"{name}/") and not graph[key].part]
-    open_keys = [key for key in own if status[key].state != "fresh"]
-    waits = ""
-    if open_keys:
-        first = open_keys[0]
-        before = [key for key in graph[first].inputs.values() if status[key].state != "fresh"]
-        people = first == batches_key(name) and config.waits_for_people and progress is not None
-        if people and progress is not None and not progress.enough:
-            waits = what_to_do(name, progress).removeprefix(f"{name} waits for ")
-        elif before:
-            waits = before[0].split("/")[0] if before[0][0] == "r" else before[0]
-        else:
-            waits = f"{first.split('/')[1]} ({status[first].state}: {status[first].reason})"
+        wanted = selected_solutions(project.store.verified(selection.digest))
+        progress = round_progress(project.inbox, config, wanted)
     refused = progress is not None and progress.quarantined
     return RoundStatus(
-        config.annotator, waits, progress, str(inbox.root / name / "quarantine") if refused else ""
+        config.annotator,
+        _waits_for(config, project, states, progress),
+        progress,
+        str(project.inbox.root / name / "quarantine") if refused else "",
     )
 
 
-def round_lines(rounds: Mapping[str, RoundStatus]) -> list[str]:
+def _waits_for(
+    config: LabelBatchesConfig, project: Project, states: Mapping[str, Status], progress: Progress | None
+) -> str:
+    """What stands before the round's first artifact that is not fresh: people, another round, or the artifact."""
+    name, graph = config.round, project.graph
+    keys = [key for key in graph if key.startswith(f"{name}/") and not graph[key].part]
+    first = next((key for key in keys if states[key].state != "fresh"), None)
+    if first is None:
+        return ""
+    by_people = first == batches_key(name) and config.waits_for_people
+    if by_people and progress is not None and not progress.enough:
+        return what_to_do(name, progress).removeprefix(f"{name} waits for ")
+    before = [key for key in graph[first].inputs.values() if states[key].state != "fresh"]
+    if before:
+        return before[0].split("/")[0] if before[0][0] == "r" else before[0]
+    return f"{first.split('/')[1]} ({states[first].state}: {states[first].reason})"
+
+
+def _round_lines(rounds: Mapping[str, RoundStatus]) -> list[str]:
     """A line a round; one for all of them if there is nothing to say of any."""
     lines = [state.line(name) for name, state in rounds.items()]
     return lines if any(not line.endswith(" is complete") for line in lines) else ["every round is complete"]

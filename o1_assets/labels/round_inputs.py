@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from o1_assets.core.settings import Settings
+from o1_assets.core.errors import O1Error
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
-from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.store.store import ArtifactStore, MissingInput
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
 
 
 class RoundInputs(NamedTuple):
@@ -30,26 +32,27 @@ class RoundInputs(NamedTuple):
         return SelectionCheck(self.load(), self.config.round, PROTOCOLS[self.config.protocol])
 
 
-def round_names(settings: Settings) -> list[str]:
-    return [f"r{k:02d}" for k in range(load_profile(settings.profile).rounds + 1)]
+class UnknownRound(O1Error):
+    """The profile has no such round; the message names those it has."""
 
 
-def known_round(settings: Settings, name: str) -> str:
-    """The round's name. Raises ProfileError if the profile has no such round."""
-    rounds = round_names(settings)
+def round_names(profile: Profile) -> list[str]:
+    return [f"r{k:02d}" for k in range(profile.rounds + 1)]
+
+
+def known_round(profile: Profile, name: str) -> str:
+    """The round's name. Raises UnknownRound if the profile has no such round."""
+    rounds = round_names(profile)
     if name not in rounds:
-        profile = load_profile(settings.profile).name
-        raise ProfileError(
-            f"there is no round {name!r} in profile {profile}; it has {rounds[0]} to {rounds[-1]}"
+        raise UnknownRound(
+            f"there is no round {name!r} in profile {profile.name}; it has {rounds[0]} to {rounds[-1]}"
         )
     return name
 
 
-def round_inputs(settings: Settings, name: str) -> RoundInputs:
-    """Raises ProfileError if the profile has no such round, MissingInput if its selection was not made yet."""
-    profile = load_profile(settings.profile)
-    known_round(settings, name)
-    store = ArtifactStore(settings.store, settings.work)
+def round_inputs(profile: Profile, store: ArtifactStore, name: str) -> RoundInputs:
+    """Raises UnknownRound if the profile has no such round, MissingInput if its selection was not made yet."""
+    known_round(profile, name)
     folders = []
     for key in (f"{name}/selection", "problems/train"):
         head = store.head(key)
@@ -59,7 +62,6 @@ def round_inputs(settings: Settings, name: str) -> RoundInputs:
     return RoundInputs(profile.batches(int(name[1:])), folders[0], folders[1])
 
 
-def selected_rounds(settings: Settings) -> set[str]:
+def selected_rounds(profile: Profile, store: ArtifactStore) -> set[str]:
     """The profile's rounds whose selection was made: those that can be labelled."""
-    store = ArtifactStore(settings.store, settings.work)
-    return {name for name in round_names(settings) if store.head(f"{name}/selection") is not None}
+    return {name for name in round_names(profile) if store.head(f"{name}/selection") is not None}

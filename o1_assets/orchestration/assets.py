@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 
 from o1_assets.core.artifact import Artifact, Waiting
-from o1_assets.core.settings import Settings
 from o1_assets.execution.code_links import head_commit, place_of, source_url
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.materialize import materialize
 from o1_assets.execution.progress import watcher
+from o1_assets.execution.project import Project
 from o1_assets.export.model_card import is_checkpoint, read_card, without_lineage
 from o1_assets.orchestration.checks import check_specs, findings, waits
 from o1_assets.orchestration.devices import leased
@@ -117,7 +117,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
     return body
 
 
-def report_asset(settings: Settings) -> dg.AssetsDefinition:
+def report_asset(project: Project) -> dg.AssetsDefinition:
     """eval/report: the HTML page. Not in the store: it says how long things took, so no two are alike."""
 
     @dg.asset(
@@ -130,10 +130,10 @@ def report_asset(settings: Settings) -> dg.AssetsDefinition:
         description="One self-contained page: headline, curves, solutions to read, and what everything cost.",
     )
     def report() -> dg.MaterializeResult[Any]:
-        headline = write_report(settings)
+        headline = write_report(project)
         figures = {name: row["value"] for name, row in headline.items() if row["value"] is not None}
         return dg.MaterializeResult(
-            metadata={"report": dg.MetadataValue.path(str(settings.report)), **figures}
+            metadata={"report": dg.MetadataValue.path(str(project.settings.report)), **figures}
         )
 
     return report

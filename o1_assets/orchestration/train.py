@@ -24,10 +24,7 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import prepare_compute
 from o1_assets.execution.materialize import Made, materialize
-from o1_assets.graph import build_graph
-from o1_assets.profiles.load import load_profile
-from o1_assets.profiles.profile import Profile
-from o1_assets.store.store import ArtifactStore
+from o1_assets.execution.project import Project
 
 Say = Callable[[str], None]
 
@@ -52,10 +49,8 @@ def main() -> None:
         )
     with _listener() as (say, report):
         try:
-            settings = Settings.load()
-            profile = load_profile(settings.profile)
-            artifact = _wanted(sys.argv[1], profile, settings)
-            made = make(artifact, profile, ArtifactStore(settings.store, settings.work), say)
+            project = Project(Settings.load())
+            made = make(_trained_here(sys.argv[1], project), project, say)
         except Abandoned as error:
             say(str(error))
             sys.exit(f"o1: {error}")
@@ -66,7 +61,7 @@ def main() -> None:
             report({"version": made.manifest.version, "cached": made.cached})
 
 
-def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -> Made | None:
+def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
     """What process 0 made, or found; None in the others. Raises what `materialize` does; Abandoned for what is
     expected once several processes compute."""
     from accelerate import PartialState
@@ -74,6 +69,8 @@ def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -
 
     from o1_assets.engine.open import open_engine
     from o1_assets.engine.training.processes import processes, rank
+
+    profile = project.profile
 
     def opened(checkpoint: Path) -> Engine:
         return open_engine(checkpoint, profile.engine)
@@ -93,7 +90,7 @@ def make(artifact: Artifact, profile: Profile, store: ArtifactStore, say: Say) -
     try:
         return materialize(
             artifact,
-            store,
+            project.store,
             profile=profile.name,
             open_engine=opened,
             threads=profile.threads,
@@ -138,8 +135,8 @@ def _nothing(about: Any) -> Any:
     """Stands in a task for what cannot be sent to another process."""
 
 
-def _wanted(key: str, profile: Profile, settings: Settings) -> Artifact:
-    graph = build_graph(profile, settings)
+def _trained_here(key: str, project: Project) -> Artifact:
+    graph = project.graph
     able = [key for key, artifact in graph.items() if artifact.launches]
     if key not in able:
         raise NotShared(f"{key!r} is not trained by several processes here; {', '.join(able)} are")

@@ -11,20 +11,19 @@ from typing import Any
 import polars as pl
 
 from o1_assets.core.files import replace_file
-from o1_assets.core.settings import Settings
 from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.summary import headline_of as summary_headline
 from o1_assets.execution.ledger import wall_seconds
+from o1_assets.execution.project import Project
 from o1_assets.experiments.result import headlines, is_result, read_result
-from o1_assets.graph import asked_for, build_graph
-from o1_assets.profiles.load import load_profile
+from o1_assets.graph import asked_for
 from o1_assets.report.experiments import Ablation
 from o1_assets.report.render import ReportData, render
 from o1_assets.report.thinking import Thinking
 from o1_assets.report.versions import training_points
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.manifest import Manifest
-from o1_assets.store.store import ArtifactStore, MissingInput
+from o1_assets.store.store import MissingInput
 
 
 @dataclass(frozen=True)
@@ -32,25 +31,21 @@ class Finished:
     """What was made of a profile's graph. manifests: key -> the newest version, in graph order. loop: keys of the
     artifacts that are no optional part."""
 
-    settings: Settings
-    seed: int
-    store: ArtifactStore
+    project: Project
     manifests: Mapping[str, Manifest]
     loop: frozenset[str]
 
     @classmethod
-    def read(cls, settings: Settings) -> Finished:
+    def read(cls, project: Project) -> Finished:
         """Raises MissingInput until eval/summary was made."""
-        store = ArtifactStore(settings.store, settings.work)
-        profile = load_profile(settings.profile)
-        graph = build_graph(profile, settings)
-        manifests = {key: head for key in graph if (head := store.head(key))}
+        graph = project.graph
+        manifests = {key: head for key in graph if (head := project.store.head(key))}
         if "eval/summary" not in manifests:
             raise MissingInput("there is nothing to report yet: eval/summary was never made; run `o1 run`")
-        return cls(settings, profile.seed, store, manifests, frozenset(asked_for(graph)))
+        return cls(project, manifests, frozenset(asked_for(graph)))
 
     def folder(self, key: str) -> Path:
-        return self.store.verified(self.manifests[key].digest)
+        return self.project.store.verified(self.manifests[key].digest)
 
     def results(self) -> list[Path]:
         """Folders of the experiments' results."""
@@ -63,7 +58,7 @@ class Finished:
     def headline(self) -> dict[str, Headline]:
         # Experiments take longer than the loop: a target for the loop's time must not count them.
         manifests = {key: manifest for key, manifest in self.manifests.items() if key in self.loop}
-        wall, overhead = wall_seconds(self.settings.runs, manifests)
+        wall, overhead = wall_seconds(self.project.settings.runs, manifests)
         rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
         run = run_headlines(wall, overhead / wall if wall else 0.0, rss)
         return {**run, **summary_headline(self.folder("eval/summary"))}
@@ -85,7 +80,7 @@ class Finished:
         summary = self.manifests["eval/summary"]
         environment = summary.environment
         return {
-            "profile seed": str(self.seed),
+            "profile seed": str(self.project.profile.seed),
             "made": summary.finished,
             "git commit": f"{environment.git_commit}{' with local changes' if environment.git_dirty else ''}",
             "hardware": f"{environment.hardware}, {environment.threads} threads",
@@ -93,20 +88,20 @@ class Finished:
         }
 
 
-def headline_of(settings: Settings) -> dict[str, Headline]:
+def headline_of(project: Project) -> dict[str, Headline]:
     """Every headline figure of the profile. Raises MissingInput until eval/summary was made."""
-    return Finished.read(settings).headline()
+    return Finished.read(project).headline()
 
 
-def ablations_of(settings: Settings) -> dict[str, Headline]:
+def ablations_of(project: Project) -> dict[str, Headline]:
     """Every claim of every experiment that was made, by its name, in the shape of the headline."""
-    folders = Finished.read(settings).results()
+    folders = Finished.read(project).results()
     return headlines([read_result(folder) for folder in folders if is_result(folder)])
 
 
-def write_report(settings: Settings) -> dict[str, Headline]:
+def write_report(project: Project) -> dict[str, Headline]:
     """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
-    made = Finished.read(settings)
+    settings, made = project.settings, Finished.read(project)
     headline = made.headline()
     data = collect(
         settings.profile,
@@ -118,7 +113,7 @@ def write_report(settings: Settings) -> dict[str, Headline]:
         made.results(),
     )
     replace_file(settings.report, render(data).encode())
-    rebuild_catalogue(made.store, dict(made.manifests), settings.catalogue)
+    rebuild_catalogue(project.store, dict(made.manifests), settings.catalogue)
     return headline
 
 

@@ -9,9 +9,9 @@ import dagster as dg
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.settings import Settings
-from o1_assets.definitions import definitions_of
+from o1_assets.execution.project import Project
+from o1_assets.orchestration.definitions import build_definitions
 from o1_assets.orchestration.records import asset_key
-from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
 
 
@@ -34,11 +34,10 @@ def run_toy(
     """only: the keys to make, all without it. told: whether Dagster is first told of what it does not know."""
     from o1_assets.orchestration.records import report_unknown
 
-    settings = toy_settings(home)
+    project = Project(toy_settings(home), "")
+    project.graph = dict(graph)
     if told:
-        report_unknown(instance, graph, toy_store(home))
-    job = definitions_of(
-        dict(graph), load_profile("nano", ""), settings
-    ).resolve_implicit_global_asset_job_def()
+        report_unknown(instance, graph, project.store)
+    job = build_definitions(project).resolve_implicit_global_asset_job_def()
     keys = [asset_key(key) for key in (only or graph)]
     return job.execute_in_process(instance=instance, asset_selection=keys, raise_on_error=False)

@@ -13,7 +13,7 @@ from o1_assets.cli.main import app
 from o1_assets.cli.report import print_headline
 from o1_assets.core.settings import Settings
 from o1_assets.evaluation.headline import headline
-from o1_assets.store.store import ArtifactStore
+from o1_assets.execution.project import Project
 from tests.execution.toy import make, toy_graph
 
 
@@ -35,21 +35,19 @@ def test_a_refresh_counts_as_cached_what_is_fresh_and_not_what_was_never_made(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, count: int, computed: int, cached: int
 ) -> None:
     """toy/both was never made; with another count, the two others are stale."""
-    store = ArtifactStore(settings.store, settings.work)
+    project = Project(settings)
+    store = project.store
     for key in ("toy/letters", "toy/upper"):
         make(store, toy_graph()[key])
-    graph = toy_graph(count=count)
+    project.graph = graph = toy_graph(count=count)
 
-    def execute(*given: object) -> None:
-        selected, console = given[4:6]
-        assert isinstance(selected, set) and isinstance(console, running.Console)
+    def execute(project: Project, selected: set[str], console: running.Console, run_id: str) -> None:
         for key in [key for key in graph if key in selected]:
             console.made(key, make(store, graph[key]).manifest, False)
 
-    monkeypatch.setattr(running, "build_graph", lambda *_: graph)
     monkeypatch.setattr(running, "check_needs", lambda *_: None)
-    monkeypatch.setattr(running, "_execute", execute)
-    done = running.run(settings, include_missing=False)
+    monkeypatch.setattr("o1_assets.orchestration.execute.execute", execute)
+    done = running.run(project, include_missing=False)
     assert (done.computed, done.cached) == (computed, cached)
 
 
@@ -61,9 +59,9 @@ def test_the_table_says_what_the_headline_s_own_rule_says(
         "down": headline(0.6, target=0.5, better="lower"),
         "none": headline(1.0),
     }
-    print_headline(settings, rows)
+    print_headline(Project(settings), rows)
     said = capsys.readouterr().out
     assert said.count(" met") == 1 and said.count("missed") == 1
     monkeypatch.setattr("o1_assets.evaluation.headline.met", lambda figure: False)
-    print_headline(settings, rows)
+    print_headline(Project(settings), rows)
     assert capsys.readouterr().out.count("missed") == 3

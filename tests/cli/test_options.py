@@ -15,7 +15,7 @@ from o1_assets.cli.common import PageError
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
-from o1_assets.profiles.load import ProfileError
+from o1_assets.labels.round_inputs import UnknownRound
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_every_command_takes_profile_and_json_and_those_about_the_profile_s_numb
 
 
 def test_a_round_that_only_an_override_makes_can_be_closed_and_reopened() -> None:
-    assert isinstance(o1("labels", "close", "r12").exception, ProfileError)
+    assert isinstance(o1("labels", "close", "r12").exception, UnknownRound)
     closed = o1("labels", "close", "r12", "--set", "rounds=12", "--reason", "final", "--json")
     assert json.loads(closed.stdout) == {"round": "r12", "closed": True, "reason": "final"}
     opened = o1("labels", "reopen", "r12", "--set", "rounds=12", "--json")

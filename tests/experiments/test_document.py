@@ -13,6 +13,7 @@ import pytest
 
 from o1_assets.cli.report import ResultsError, write_results
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.experiments import words
 from o1_assets.experiments.document import Finished, document, file_name, picture_files
 from o1_assets.experiments.result import Claim, is_result, read_result
@@ -86,7 +87,7 @@ def row(text: str, name: str) -> list[str]:
 def test_the_page_says_of_every_claim_what_was_found_and_whether_that_is_enough(
     settings: Settings, result: Manifest, tmp_path: Path
 ) -> None:
-    text = write_results(settings, tmp_path / "docs").page.read_text()
+    text = write_results(Project(settings), tmp_path / "docs").page.read_text()
     assert [c.strip() for c in row(text, "prm_minus_orm@64")][1:5] == [
         "+6.1 points", "+2.1 to +10.1 points", "at least 5.0 points", "met",
     ]  # fmt: skip
@@ -106,7 +107,7 @@ def test_the_page_says_of_every_claim_what_was_found_and_whether_that_is_enough(
 def test_every_number_is_traced_to_versions_and_seeds_and_the_time_is_that_of_the_experiments(
     settings: Settings, result: Manifest, tmp_path: Path
 ) -> None:
-    text = write_results(settings, tmp_path / "docs").page.read_text()
+    text = write_results(Project(settings), tmp_path / "docs").page.read_text()
     assert f"o1 audit {result.key} --version {result.digest[:12]}" in text
     assert "`ablations/search_in_rl/none_0`" in text and f"`{result.digest[:12]}` | 17 |" in text
     assert "Made from: `generator/model`" in text
@@ -121,7 +122,7 @@ def test_every_picture_named_is_written_and_those_side_by_side_stand_in_one(
     (docs / "results").mkdir(parents=True)
     old, other = docs / "results" / "search_in_rl-gone.png", docs / "results" / "mine.png"
     old.write_bytes(PIXEL), other.write_bytes(PIXEL)
-    written = write_results(settings, docs)
+    written = write_results(Project(settings), docs)
     named = re.findall(r"\((results/[^)]+)\)", written.page.read_text())
     assert named == [f"results/search_in_rl-{name}.png" for name in ("both", "alone_64", "heat_map")]
     assert {str(path.relative_to(docs)) for path in written.pictures} == set(named)
@@ -132,7 +133,7 @@ def test_every_picture_named_is_written_and_those_side_by_side_stand_in_one(
 def test_what_is_stale_or_not_made_is_named_and_the_same_store_gives_the_same_text(
     settings: Settings, result: Manifest, tmp_path: Path
 ) -> None:
-    first, second = (write_results(settings, tmp_path / name) for name in ("a", "b"))
+    first, second = (write_results(Project(settings), tmp_path / name) for name in ("a", "b"))
     assert first.page.read_text() == second.page.read_text()
     assert str(tmp_path) not in first.page.read_text()
     assert list(first.stale) == ["search_in_rl"] and "**Stale**: " in first.page.read_text()
@@ -144,11 +145,11 @@ def test_with_nothing_made_or_nowhere_to_write_it_refuses_and_writes_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(ResultsError, match="o1 run --with ablations"):
-        write_results(settings, tmp_path / "docs")
+        write_results(Project(settings), tmp_path / "docs")
     assert not (tmp_path / "docs").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="is a file"):
-        write_results(settings, tmp_path / "file")
+        write_results(Project(settings), tmp_path / "file")
 
 
 def test_a_result_in_an_earlier_form_is_named_and_left_out(
@@ -158,7 +159,10 @@ def test_a_result_in_an_earlier_form_is_named_and_left_out(
     (tmp_path / "early" / "result.json").write_text(json.dumps({"name": "two_curves"}))
     record(store, "ablations/two_curves/result", tmp_path / "early", {})
     assert not is_result(tmp_path / "early") and Ablation.read(tmp_path / "early") is None
-    assert "another form" in write_results(settings, tmp_path / "docs").missing["ablations/two_curves/result"]
+    assert (
+        "another form"
+        in write_results(Project(settings), tmp_path / "docs").missing["ablations/two_curves/result"]
+    )
 
 
 def test_a_fresh_result_is_not_called_stale(result: Manifest, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import ProfileError, load_profile
 
@@ -33,9 +34,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def definitions(settings: Settings) -> dg.Definitions:
-    from o1_assets.definitions import build_definitions
+    from o1_assets.orchestration.definitions import build_definitions
 
-    return build_definitions(settings)
+    return build_definitions(Project(settings))
 
 
 def keys_of(definitions: dg.Definitions, job: str) -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from o1_assets.cli.run import RunFailed, run
 from o1_assets.core.settings import DAGSTER_YAML, BadSetting, Settings
+from o1_assets.execution.project import Project
 from o1_assets.execution.run_lock import RunLock
 from o1_assets.graph import build_graph
 from o1_assets.profiles import needs as extras
@@ -94,14 +95,14 @@ def test_a_missing_package_is_one_sentence_before_any_work(
     monkeypatch.setenv("O1_SET", f"executor={name}")
     monkeypatch.delenv("O1_DAGSTER_POSTGRES", raising=False)
     with pytest.raises(MissingExtra, match=rf"executor={name} needs the package .*o1-assets\[{name}\]"):
-        run(Settings.load("nano", tmp_path))
+        run(Project(Settings.load("nano", tmp_path)))
     with pytest.raises(MissingExtra, match=name):
         executor(load_profile("nano"))
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("O1_SET", "")
     monkeypatch.setenv("O1_DAGSTER_POSTGRES", "postgresql://nowhere/o1")
     with pytest.raises(MissingExtra, match=r"O1_DAGSTER_POSTGRES needs the package dagster-postgres"):
-        run(Settings.load("nano", tmp_path))
+        run(Project(Settings.load("nano", tmp_path)))
 
 
 def test_steps_on_a_cluster_are_not_handed_out_from_here(
@@ -110,7 +111,7 @@ def test_steps_on_a_cluster_are_not_handed_out_from_here(
     monkeypatch.setattr(extras, "find_spec", lambda module: ModuleSpec(module, None))
     monkeypatch.setenv("O1_SET", "executor=k8s")
     with pytest.raises(RunFailed, match="inside the cluster"):
-        run(Settings.load("nano", tmp_path))
+        run(Project(Settings.load("nano", tmp_path)))
     require("local")
 
 

@@ -15,6 +15,7 @@ from o1_assets.base.config import BaseConfig
 from o1_assets.cli import plan as planning
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.plan import PlanError
 from o1_assets.profiles.nano import NANO
@@ -76,7 +77,7 @@ def test_it_imports_nothing_heavy_and_prints_json(tmp_path: Path) -> None:
 
 
 def test_the_tables_fit_together(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    made, speed = planning.plan(settings, (), "h100", 0.3, ())
+    made, speed = planning.plan(Project(settings), (), "h100", 0.3, ())
     planning.print_plan(made, speed)
     shown = capsys.readouterr().out
     assert "phase 1" in shown and "NVIDIA H100 datasheet" in shown and "cannot fill a GPU" in shown
@@ -84,26 +85,26 @@ def test_the_tables_fit_together(settings: Settings, capsys: pytest.CaptureFixtu
 
 
 def test_on_this_machine_hours_are_those_measured_here(settings: Settings) -> None:
-    _, speed = planning.plan(settings, (), "cpu", 0.3, ())
-    (seconds,) = planning.check(settings, ())[1].seconds.values()
+    _, speed = planning.plan(Project(settings), (), "cpu", 0.3, ())
+    (seconds,) = planning.check(Project(settings), ())[1].seconds.values()
     assert speed.hours(6 * 369_504 * 1_650_000) == pytest.approx(seconds / 3600)
     assert "measured on the runs in this store" in speed.words
     elsewhere = Settings.load("nano", settings.home.parent / "empty")
-    assert "nothing was run here yet" in planning.plan(elsewhere, (), "cpu", 0.3, ())[1].words
+    assert "nothing was run here yet" in planning.plan(Project(elsewhere), (), "cpu", 0.3, ())[1].words
 
 
 def test_a_check_compares_what_was_made_with_today_s_numbers_only(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compared, taken = planning.check(settings, ())
+    compared, taken = planning.check(Project(settings), ())
     assert list(taken.made) == ["base/model"] and len(taken.left_out) > 90
     assert {one.stage for one in compared} == {"base/model", "all"} and all(one.good for one in compared)
     assert planning.verdict(compared).startswith("All 6 figures are within")
-    wrong, _ = planning.check(settings, ("corpus_tokens=100",))
+    wrong, _ = planning.check(Project(settings), ("corpus_tokens=100",))
     assert "worst: tokens trained on of base/model, by 3.64" in planning.verdict(wrong)
     monkeypatch.setenv("O1_SET", "base.batch_size=16")
     with pytest.raises(PlanError, match="was made with this configuration"):
-        planning.check(settings, ())
+        planning.check(Project(settings), ())
 
 
 @pytest.mark.parametrize(
@@ -118,4 +119,4 @@ def test_bad_input_is_one_sentence(
     tmp_path: Path, gpu: str, utilisation: float, parts: tuple[str, ...], why: str
 ) -> None:
     with pytest.raises(PlanError, match=why):
-        planning.plan(Settings.load("nano", tmp_path), parts, gpu, utilisation, ())
+        planning.plan(Project(Settings.load("nano", tmp_path)), parts, gpu, utilisation, ())

@@ -10,6 +10,7 @@ import pytest
 from o1_assets.cli import plan as planning
 from o1_assets.cli.plan import notes
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.plan.hardware import Speed, gpu_of
 from o1_assets.plan.memory import SHAPES
@@ -62,7 +63,7 @@ def test_the_table_shows_every_number_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("O1_SET", settings)
-    made, speed = planning.plan(Settings.load(name, tmp_path), parts, gpu, 0.3, ())
+    made, speed = planning.plan(Project(Settings.load(name, tmp_path)), parts, gpu, 0.3, ())
     planning.print_plan(made, speed)
     shown = capsys.readouterr().out
     assert "…" not in shown and f"Plan of profile {name}" in shown and "No estimate" not in shown

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from o1_assets.cli.common import settings_of
+from o1_assets.cli.common import open_project
 from o1_assets.profiles.load import ProfileError, assignments, load_profile
 
 SPACED = '{"r03": "human", "r04": "human"}'
@@ -47,9 +47,10 @@ def test_values_with_spaces_reach_the_profile() -> None:
 
 def test_several_set_options_keep_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("O1_SET", "rounds=5")
-    settings_of(None, [f"annotators={SPACED}", "policy.updates=7"])
-    assert os.environ["O1_SET"] == f"rounds=5 annotators={SPACED} policy.updates=7"
-    profile = load_profile("nano")
+    project = open_project(None, [f"annotators={SPACED}", "policy.updates=7"])
+    assert project.overrides == f"rounds=5 annotators={SPACED} policy.updates=7"
+    assert os.environ["O1_SET"] == "rounds=5", "only what starts other processes writes to the environment"
+    profile = project.profile
     assert (profile.rounds, profile.policy.updates) == (5, 7) and profile.annotators == json.loads(SPACED)
 
 
@@ -58,7 +59,7 @@ def test_an_option_that_assigns_nothing_is_refused_and_not_taken_into_the_value_
 ) -> None:
     monkeypatch.setenv("O1_SET", "")
     with pytest.raises(ProfileError, match=r"'oops' sets nothing; write FIELD\.FIELD=VALUE"):
-        settings_of(None, ["annotator=human", "oops"])
+        open_project(None, ["annotator=human", "oops"])
     assert os.environ["O1_SET"] == ""
 
 

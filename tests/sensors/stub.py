@@ -13,17 +13,15 @@ import pytest
 
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.settings import Settings
-from o1_assets.definitions import definitions_of
-from o1_assets.graph import asked_for, build_graph
+from o1_assets.execution.project import Project
+from o1_assets.graph import asked_for
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.inbox.batch import SubmitReport
-from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
-from o1_assets.profiles.load import load_profile
+from o1_assets.orchestration.definitions import build_definitions
 from o1_assets.store.digest import TREE
-from o1_assets.store.store import ArtifactStore
 from tests.labels import world
 
 ROUNDS = 3
@@ -38,12 +36,12 @@ class Lab:
     def __init__(self, home: Path, instance: dg.DagsterInstance, overrides: str = "") -> None:
         self.settings = Settings.load("nano", home)
         self.instance, self.broken = instance, set[str]()
-        self.profile = load_profile("nano", f"rounds={ROUNDS} {overrides}")
-        graph = build_graph(self.profile, self.settings)
+        self.project = project = Project(self.settings, f"rounds={ROUNDS} {overrides}")
+        self.profile, graph = project.profile, project.graph
         self.graph = {key: self._stub(graph[key]) for key in graph if key in asked_for(graph)}
-        self.store = ArtifactStore(self.settings.store, self.settings.work)
-        self.inbox = Inbox(self.settings.inbox)
-        self.definitions = definitions_of(self.graph, self.profile, self.settings)
+        project.graph = self.graph
+        self.store, self.inbox = project.store, project.inbox
+        self.definitions = build_definitions(project)
         self.cursor: str | None = None
         self.labellers = 0
         self.events: list[Any] = []
@@ -146,4 +144,4 @@ def asked(request: dg.RunRequest | str) -> set[str]:
 
 def quiet_report(patch: pytest.MonkeyPatch) -> None:
     """Nothing here is worth a report."""
-    patch.setattr("o1_assets.orchestration.assets.write_report", lambda settings: {})
+    patch.setattr("o1_assets.orchestration.assets.write_report", lambda project: {})

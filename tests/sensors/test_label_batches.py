@@ -266,7 +266,7 @@ def test_a_pull_that_fails_does_not_keep_batches_from_being_seen(lab: Lab) -> No
         raise ConnectionError("no such host")
 
     lab.submit("r01")
-    sensor = label_batches_sensor(lab.graph, lab.settings, unreachable)
+    sensor = label_batches_sensor(lab.project, unreachable)
     result = sensor(dg.build_sensor_context(instance=lab.instance, definitions=lab.definitions))
     assert isinstance(result, dg.SensorResult) and result.run_requests
 

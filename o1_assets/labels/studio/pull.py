@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.settings import Settings
@@ -24,6 +24,10 @@ from o1_assets.labels.schema import Record, parse_moment
 from o1_assets.labels.studio.client import LabelStudio, LabelStudioError
 from o1_assets.labels.studio.interface import ENDING
 from o1_assets.labels.studio.tasks import Project, control_name, find_projects, rating_of
+from o1_assets.store.store import ArtifactStore
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
 
 # A Label Studio annotation as a rated record.
 
@@ -221,7 +225,9 @@ def progress_file(settings: Settings) -> Path:
     return settings.home / "label_studio.json"
 
 
-def studio_pull(settings: Settings, open_studio: Callable[[], LabelStudio | None]) -> Callable[[], None]:
+def studio_pull(
+    settings: Settings, profile: Profile, store: ArtifactStore, open_studio: Callable[[], LabelStudio | None]
+) -> Callable[[], None]:
     """A call that pulls and says on one log line what came or why nothing could.
 
     open_studio: called every time; None while no server is known.
@@ -237,9 +243,9 @@ def studio_pull(settings: Settings, open_studio: Callable[[], LabelStudio | None
                     studio,
                     settings.profile,
                     Inbox(settings.inbox),
-                    lambda name: round_inputs(settings, name).check(),
+                    lambda name: round_inputs(profile, store, name).check(),
                     progress_file(settings),
-                    rounds=selected_rounds(settings),
+                    rounds=selected_rounds(profile, store),
                     seconds=SECONDS,
                 )
         except LabelStudioError as error:

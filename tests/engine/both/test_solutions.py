@@ -11,10 +11,11 @@ import polars as pl
 
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.core.settings import Settings
-from o1_assets.definitions import definitions_of
 from o1_assets.engine.open import open_engine
 from o1_assets.execution.materialize import materialize
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
+from o1_assets.orchestration.definitions import build_definitions
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
 from o1_assets.store.manifest import Manifest
@@ -60,7 +61,7 @@ def test_a_rounds_solutions_are_made_with_vllm(
 ) -> None:
     profile = load_profile("nano", SET)
     settings, store = home(tmp_path / "vllm", profile, checkpoint.path)
-    definitions = definitions_of(build_graph(profile, settings), profile, settings)
+    definitions = build_definitions(Project(settings, SET))
     with dg.DagsterInstance.ephemeral() as instance:
         result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance, asset_selection=[dg.AssetKey(KEY.split("/"))]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.labels import export
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
@@ -219,11 +221,15 @@ def test_a_personal_token_is_exchanged_for_a_short_lived_one() -> None:
         assert studio.projects() == []
 
 
+def pulling(home: Path, opened: Callable[[], LabelStudio | None]) -> Callable[[], None]:
+    project = Project(Settings.load("nano", home), "")
+    return studio_pull(project.settings, project.profile, project.store, opened)
+
+
 def test_the_sensors_call_neither_fails_nor_hangs_and_says_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = Settings.load("nano", tmp_path)
-    pull_now = studio_pull(settings, lambda: LabelStudio("http://127.0.0.1:9", TOKEN, connect=1, timeout=1))
+    pull_now = pulling(tmp_path, lambda: LabelStudio("http://127.0.0.1:9", TOKEN, connect=1, timeout=1))
     started = time.monotonic()
     with caplog.at_level(logging.INFO, logger=hook.__name__):
         pull_now()
@@ -235,7 +241,7 @@ def test_the_sensors_call_neither_fails_nor_hangs_and_says_one_line(
 def test_the_sensors_call_is_silent_where_no_server_is_known(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    studio_pull(Settings.load("nano", tmp_path), lambda: None)()
+    pulling(tmp_path, lambda: None)()
     assert caplog.records == []
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from o1_assets.cli.gc import collect
 from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.execution.run_lock import Busy, RunLock
 from o1_assets.store.gc.versions import DAY
 from o1_assets.store.store import ArtifactStore
@@ -76,7 +77,7 @@ def test_nothing_is_removed_while_a_run_is_at_work(settings: Settings) -> None:
     with RunLock(settings.lock).hold("run"):
         assert o1("--keep-days", "0")["keys"], "looking is always possible"
         with pytest.raises(Busy, match="a run is at work"):
-            collect(settings, keep_days=0, yes=True)
+            collect(Project(settings), keep_days=0, yes=True)
 
 
 def test_what_killed_processes_left_goes_and_what_is_in_use_stays(settings: Settings) -> None:

@@ -1,0 +1,68 @@
+"""One profile's settings, graph and folders: what a command builds once and hands down.
+
+Everything is built when it is first asked for, so a command that only reads the store does not build the graph, and
+`o1 --help` builds nothing at all.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from o1_assets.core.settings import Settings
+from o1_assets.execution.run_lock import RunLock
+
+if TYPE_CHECKING:
+    from o1_assets.core.artifact import Artifact
+    from o1_assets.labels.inbox.inbox import Inbox
+    from o1_assets.profiles.profile import Profile
+    from o1_assets.store.store import ArtifactStore
+
+
+class Project:
+    """The settings of one profile and everything that follows from them, each made at most once.
+
+    overrides: assignments in the form of O1_SET; None takes O1_SET itself. A caller that has a profile or a graph of
+    its own, such as a test, assigns it before it is first read.
+    """
+
+    def __init__(self, settings: Settings, overrides: str | None = None) -> None:
+        self.settings = settings
+        self.overrides = os.environ.get("O1_SET", "") if overrides is None else overrides
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Raises ProfileError on an unknown profile, or an override that does not fit it."""
+        from o1_assets.profiles.load import load_profile
+
+        return load_profile(self.settings.profile, self.overrides)
+
+    @cached_property
+    def graph(self) -> dict[str, Artifact]:
+        """Every artifact by its key, each after its inputs."""
+        from o1_assets.graph import build_graph
+
+        return build_graph(self.profile, self.settings)
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        from o1_assets.store.store import ArtifactStore
+
+        return ArtifactStore(self.settings.store, self.settings.work)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        from o1_assets.labels.inbox.inbox import Inbox
+
+        return Inbox(self.settings.inbox)
+
+    @cached_property
+    def lock(self) -> RunLock:
+        return RunLock(self.settings.lock)
+
+    def export_to_environment(self) -> None:
+        """Lets the processes that this one starts find the same project: they know nothing of the command line."""
+        os.environ["O1_HOME"] = str(self.settings.home.parent)
+        os.environ["O1_PROFILE"] = self.settings.profile
+        os.environ["O1_SET"] = self.overrides

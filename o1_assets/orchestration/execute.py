@@ -1,0 +1,154 @@
+"""Runs a selection of artifacts as one Dagster run, and relays to its watcher what steps of other processes report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import dagster as dg
+
+from o1_assets.core.artifact import Artifact
+from o1_assets.core.disk import disk_full
+from o1_assets.core.settings import PROJECT
+from o1_assets.execution.environment import prepare_compute
+from o1_assets.execution.progress import Watcher, watched_by, watcher
+from o1_assets.execution.project import Project
+from o1_assets.orchestration.instance import instance_lost, open_instance
+from o1_assets.orchestration.records import asset_key, report_unknown
+from o1_assets.store.store import ArtifactStore
+from resources.compute import set_pools
+from sensors.recovery import fail_killed_runs
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+TAGS = {"o1/command": "run"}
+
+
+def execute(project: Project, selected: set[str], watch: Watcher, run_id: str) -> str | None:
+    """Makes `selected` in one run, by the profile's executor. Returns the failed steps and their errors, or None.
+
+    To be called under the project's lock. Raises DiskFull, InstanceLost.
+    """
+    profile, settings = project.profile, project.settings
+    in_process = profile.executor == "local"
+    if not in_process or profile.classes.of(profile.class_of_training).processes > 1:
+        project.export_to_environment()
+    if in_process:
+        prepare_compute(profile.threads)
+        _import_libraries()
+    keys = [asset_key(key) for key in sorted(selected)]
+    try:
+        with open_instance(settings) as instance, watched_by(watch):
+            fail_killed_runs(instance, project.lock)
+            result: dg.ExecuteInProcessResult | dg.JobExecutionResult
+            if in_process:
+                result = _run_here(project, instance, keys, run_id)
+            else:
+                with project.lock.lend():
+                    result = _hand_out(instance, keys)
+            failures = [_failure(event) for event in result.filter_events(lambda e: e.is_step_failure)]
+    except Exception as error:
+        if explained := disk_full(error, settings.home) or instance_lost(error, settings):
+            raise explained from error
+        raise
+    if full := disk_full(RuntimeError("; ".join(failures)), settings.home):
+        raise full
+    if failures:
+        return f"{'; '.join(failures)} (traceback: the Dagster UI, run {result.run_id})"
+    return None if result.success else f"run {result.run_id} failed; see the Dagster UI"
+
+
+def _run_here(
+    project: Project, instance: dg.DagsterInstance, keys: list[dg.AssetKey], run_id: str
+) -> dg.ExecuteInProcessResult:
+    """In this process: 0.06 s a step, where a process a step takes 6 s before it has imported torch."""
+    from o1_assets.orchestration.definitions import build_definitions
+
+    report_unknown(instance, project.graph, project.store)
+    set_pools(instance, project.profile)
+    return (
+        build_definitions(project)
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            asset_selection=keys,
+            raise_on_error=False,
+            run_config=QUIET,
+            tags=TAGS,
+        )
+    )
+
+
+def _hand_out(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dg.JobExecutionResult:
+    """The profile's executor starts the steps, each of which loads the definitions again, from the environment.
+
+    What they report, `relay` tells the watcher.
+    """
+    os.environ.setdefault("TQDM_DISABLE", "1")  # the progress bars that libraries draw in other processes
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    repository = ReconstructableRepository.for_module(
+        "o1_assets.definitions", "defs", working_directory=str(PROJECT)
+    )
+    job = repository.get_reconstructable_job("__ASSET_JOB")
+    return dg.execute_job(job, instance, run_config=QUIET, tags=TAGS, asset_selection=keys)
+
+
+def _failure(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    cause = error.cause if error and error.cause else error
+    message = cause.message.strip() if cause else "failed"
+    if message.startswith("o1_assets."):  # an error of this project says everything in its sentence
+        message = message.partition(": ")[2]
+    return f"{str(event.step_key).replace('__', '/')}: {message}"
+
+
+def _import_libraries() -> None:
+    """Imports what computes before any artifact starts, so that importing counts in no artifact's seconds."""
+    import transformers
+
+    for library in ("torch", "trl"):
+        import_module(library)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def relay(
+    graph: Mapping[str, Artifact], open_store: Callable[[], ArtifactStore]
+) -> Callable[[dg.DagsterEvent], None]:
+    """What to call with each event of a run, in the process that a watcher watches; elsewhere it does nothing.
+
+    A line of progress inside of an artifact does not arrive: it is in Dagster's log only, which is no event.
+    """
+    waiting: set[str] = set()
+
+    def tell(event: dg.DagsterEvent) -> None:
+        watch = watcher()
+        if watch is None:
+            return
+        key = str(event.step_key).replace("__", "/")
+        if event.event_type == dg.DagsterEventType.STEP_START and key in graph:
+            watch.started(key)
+        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and key in graph:
+            metadata = event.materialization.metadata
+            version, cache = _value(metadata, "manifest"), _value(metadata, "cache")
+            watch.made(key, open_store().manifest(key, version), cache == "hit")
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            checked, why = "/".join(check.asset_key.path), check.description or ""
+            if _value(check.metadata, "waits"):
+                if checked not in waiting:  # every check of an artifact that waits says so
+                    watch.waits(checked, why)
+                waiting.add(checked)
+            elif not check.passed:
+                watch.check_failed(checked, check.check_name, why)
+
+    return tell
+
+
+def _value(metadata: Any, name: str) -> Any:
+    entry = metadata.get(name)
+    return getattr(entry, "value", entry)
