@@ -272,7 +272,7 @@ def test_a_pull_that_fails_does_not_keep_batches_from_being_seen(lab: Lab) -> No
 
 
 def test_what_a_pull_brings_is_seen_in_the_same_tick(lab: Lab) -> None:
-    sensor = label_batches_sensor(lab.graph, lab.settings, lambda: lab.submit("r01"))
+    sensor = label_batches_sensor(lab.project, lambda: lab.submit("r01"))
     result = sensor(dg.build_sensor_context(instance=lab.instance, definitions=lab.definitions))
     assert isinstance(result, dg.SensorResult) and result.run_requests
 
