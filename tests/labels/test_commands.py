@@ -14,7 +14,7 @@ from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.protocol import SPARSE
-from o1_assets.profiles.load import ProfileError
+from o1_assets.labels.round_inputs import UnknownRound
 from tests.labels import world
 from tests.labels.world import ROUND
 
@@ -84,7 +84,7 @@ def test_a_round_that_does_not_exist_is_named_with_those_that_do(
     home: Settings, arguments: tuple[str, ...]
 ) -> None:
     error = o1(*arguments).exception
-    assert isinstance(error, ProfileError) and "it has r00 to r10" in str(error)
+    assert isinstance(error, UnknownRound) and "it has r00 to r10" in str(error)
 
 
 def test_a_full_disk_is_one_sentence_that_says_what_to_do(
