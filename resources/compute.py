@@ -15,8 +15,8 @@ from typing import Any
 
 import dagster as dg
 
-from o1_assets.profiles.needs import require
 from o1_assets.profiles.profile import Profile
+from o1_assets.profiles.requirements import require_extra
 from o1_assets.profiles.resources import CLASS_NAMES, Resources
 
 CLASS_TAG = "o1/resource"
@@ -70,9 +70,9 @@ def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
 def executor(profile: Profile) -> dg.ExecutorDefinition:
     """`local` (0.06 s a step), `local-gpu` (a process a step), `ray`, `k8s`.
 
-    Raises MissingExtra where the executor's package is not installed.
+    Raises MissingRequirement where the executor's package is not installed.
     """
-    require(profile.executor)
+    require_extra(profile.executor)
     return _EXECUTORS[profile.executor](profile)
 
 

@@ -12,7 +12,7 @@ from o1_assets.core.engine import Engine
 
 class EngineResource(dg.ConfigurableResource):
     """name: which engine opens checkpoints. Whether it can be had is asked before a run on this machine
-    (`check_needs`), elsewhere by the step that opens one: steps without a GPU need none."""
+    (`check_requirements`), elsewhere by the step that opens one: steps without a GPU need none."""
 
     name: Literal["transformers", "vllm"] = "transformers"
 

@@ -18,7 +18,7 @@ from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
 from o1_assets.graph import asked_for, descendants
 from o1_assets.orchestration.devices import enough_devices
-from o1_assets.profiles.needs import check_needs, require
+from o1_assets.profiles.requirements import check_requirements, require_extra
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.scratch import tidy
 
@@ -88,8 +88,8 @@ def _answer(project: Project, result: RunResult) -> Answer:
 def run(project: Project, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
     """Brings the graph up to date, with the optional parts that are named.
 
-    Raises RunFailed, in which case what was finished before stays finished; Unmet, and what `_refuse` raises, before
-    anything is started.
+    Raises RunFailed, in which case what was finished before stays finished. Before anything is started it raises
+    MissingRequirement and what `_refuse` raises.
     """
     _refuse(project)
     project.settings.home.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
     record = RunRecord(project.settings.runs)
     if not selected:
         return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
-    check_needs(project.profile, project.settings, selected)
+    check_requirements(project.profile, project.settings, selected)
     console = Console(len(selected), record)
     from o1_assets.orchestration.execute import execute
 
@@ -141,11 +141,11 @@ def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:
 
 
 def _refuse(project: Project) -> None:
-    """Says what cannot work before anything is started. Raises MissingExtra, DevicesMissing, RunFailed."""
+    """Says what cannot work before anything is started. Raises MissingRequirement, DevicesMissing, RunFailed."""
     profile = project.profile
-    require(profile.executor)
+    require_extra(profile.executor)
     if project.settings.postgres:
-        require("postgres", "O1_DAGSTER_POSTGRES")
+        require_extra("postgres", "O1_DAGSTER_POSTGRES")
     if profile.executor == "k8s":
         raise RunFailed(
             "executor=k8s hands its steps out from inside the cluster: launch the job `everything` in the Dagster "

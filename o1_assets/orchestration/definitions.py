@@ -13,7 +13,7 @@ from o1_assets.orchestration.assets import report_asset, to_asset
 from o1_assets.orchestration.checks import checks_beside
 from o1_assets.orchestration.execute import relay
 from o1_assets.orchestration.records import report_unknown
-from o1_assets.profiles.needs import check_needs
+from o1_assets.profiles.requirements import check_requirements
 from o1_assets.store.scratch import tidy
 from resources.compute import executor, set_pools
 from resources.engine import EngineResource
@@ -25,7 +25,7 @@ from sensors.recovery import fail_killed_runs
 
 
 def build_definitions(project: Project) -> dg.Definitions:
-    """The definitions of one project. Raises ProfileError, and MissingExtra where the executor is not installed."""
+    """The definitions of one project. Raises ProfileError, and MissingRequirement without the executor's packages."""
     profile, settings, graph = project.profile, project.settings, project.graph
     studio = LabelStudioResource(home=str(labeling_home(settings)))
 
@@ -37,7 +37,7 @@ def build_definitions(project: Project) -> dg.Definitions:
 
     def check(keys: set[str]) -> None:
         fresh = {key for key, s in graph_status(graph, project.store).items() if s.state == "fresh"}
-        check_needs(profile, settings, (keys & graph.keys()) - fresh)
+        check_requirements(profile, settings, (keys & graph.keys()) - fresh)
 
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(project)],

@@ -45,7 +45,7 @@ def test_a_refresh_counts_as_cached_what_is_fresh_and_not_what_was_never_made(
         for key in [key for key in graph if key in selected]:
             console.made(key, make(store, graph[key]).manifest, False)
 
-    monkeypatch.setattr(running, "check_needs", lambda *_: None)
+    monkeypatch.setattr(running, "check_requirements", lambda *_: None)
     monkeypatch.setattr("o1_assets.orchestration.execute.execute", execute)
     done = running.run(project, include_missing=False)
     assert (done.computed, done.cached) == (computed, cached)

@@ -16,7 +16,7 @@ from o1_assets.execution.run_lock import RunLock
 from o1_assets.graph import build_graph
 from o1_assets.profiles import needs as extras
 from o1_assets.profiles.load import ProfileError, load_profile
-from o1_assets.profiles.needs import MissingExtra, require
+from o1_assets.profiles.requirements import MissingRequirement, require_extra
 from resources.compute import executor, placement, set_pools
 
 
@@ -94,14 +94,14 @@ def test_a_missing_package_is_one_sentence_before_any_work(
     monkeypatch.setattr(extras, "find_spec", lambda module: None)
     monkeypatch.setenv("O1_SET", f"executor={name}")
     monkeypatch.delenv("O1_DAGSTER_POSTGRES", raising=False)
-    with pytest.raises(MissingExtra, match=rf"executor={name} needs the package .*o1-assets\[{name}\]"):
+    with pytest.raises(MissingRequirement, match=rf"executor={name} needs the package .*o1-assets\[{name}\]"):
         run(Project(Settings.load("nano", tmp_path)))
-    with pytest.raises(MissingExtra, match=name):
+    with pytest.raises(MissingRequirement, match=name):
         executor(load_profile("nano"))
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("O1_SET", "")
     monkeypatch.setenv("O1_DAGSTER_POSTGRES", "postgresql://nowhere/o1")
-    with pytest.raises(MissingExtra, match=r"O1_DAGSTER_POSTGRES needs the package dagster-postgres"):
+    with pytest.raises(MissingRequirement, match=r"O1_DAGSTER_POSTGRES needs the package dagster-postgres"):
         run(Project(Settings.load("nano", tmp_path)))
 
 
@@ -112,7 +112,7 @@ def test_steps_on_a_cluster_are_not_handed_out_from_here(
     monkeypatch.setenv("O1_SET", "executor=k8s")
     with pytest.raises(RunFailed, match="inside the cluster"):
         run(Project(Settings.load("nano", tmp_path)))
-    require("local")
+    require_extra("local")
 
 
 def test_pools_are_limited_to_what_the_profile_allows_at_once() -> None:

@@ -1,6 +1,7 @@
-"""What a profile needs of the machine it runs on: packages, files, the Hub, a GPU. Asked before any work starts.
+"""What a profile needs of the machine it runs on: packages, files, the Hub, a GPU.
 
-Each thing that is missing is one sentence: what is needed, and how to go on without it.
+It is checked before any work starts. Each thing that is missing is one sentence: what is needed, and how to go on
+without it.
 """
 
 from __future__ import annotations
@@ -21,17 +22,35 @@ if TYPE_CHECKING:
 
 
 HUB_SECONDS = 5.0
+"""How long the Hub may take to answer whether it has a commit."""
 
 
-class Unmet(O1Error):
+EXTRAS = {"ray": ("dagster_ray", "ray"), "k8s": ("dagster_k8s",), "postgres": ("dagster_postgres",)}
+"""Extra of this project (pyproject.toml) -> the modules that it brings."""
+
+
+class MissingRequirement(O1Error):
     """The machine lacks something; the message has a sentence for each thing."""
 
 
-def check_needs(profile: Profile, settings: Settings, wanted: Collection[str]) -> None:
-    """wanted: keys that are about to be made. Raises Unmet."""
+def require_extra(name: str, setting: str = "") -> None:
+    """Raises MissingRequirement if the packages of an extra are not installed; other names need none.
+
+    setting: what asks for it, for the message.
+    """
+    missing = [module for module in EXTRAS.get(name, ()) if find_spec(module) is None]
+    if missing:
+        raise MissingRequirement(
+            f"{setting or f'executor={name}'} needs the package {missing[0].replace('_', '-')}, which is not "
+            f'installed: pip install "o1-assets[{name}]"; executor=local and SQLite work without it'
+        )
+
+
+def check_requirements(profile: Profile, settings: Settings, wanted: Collection[str]) -> None:
+    """wanted: keys that are about to be made. Raises MissingRequirement."""
     missing = list(unmet(profile, settings, wanted))
     if missing:
-        raise Unmet(" ".join(missing))
+        raise MissingRequirement(" ".join(missing))
 
 
 def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
@@ -40,16 +59,16 @@ def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iter
         yield from _problems(profile)
     if "base/model" in wanted:
         yield from _base(profile)
-    on_models = [key for key in wanted if not key.startswith("problems/") and key != "base/model"]
-    if on_models:
+    if any(key != "base/model" and not key.startswith("problems/") for key in wanted):
         yield from _compute(profile)
+    yield from _labels(profile, settings, wanted)
+
+
+def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
     source = profile.label_source
-    rated = [
-        k
-        for k in range(profile.rounds + 1)
-        if f"r{k:02d}/selection" in wanted and source and source.drives(k)
-    ]
-    if source and rated and not (settings.imported / source.name / "current.json").exists():
+    if source is None or (settings.imported / source.name / "current.json").exists():
+        return
+    if any(f"r{k:02d}/selection" in wanted and source.drives(k) for k in range(profile.rounds + 1)):
         yield (
             f"Profile {profile.name} takes labels from the source {source.name!r}, which was not imported yet: "
             "`o1 labels import-prm800k hub` fetches PRM800K and does it; `--set label_source=null` has rounds "
@@ -75,7 +94,7 @@ def _problems(profile: Profile) -> Iterator[str]:
     else:
         repos = [(MATH, source.revision), (MATH_500, source.test_revision)]
     for repo, revision in repos:
-        if not _at_hand(repo, revision, "dataset"):
+        if not _is_available(repo, revision, "dataset"):
             yield f"{name} comes from the Hub ({repo}), which cannot be reached: {without}"
             return
 
@@ -84,7 +103,7 @@ def _base(profile: Profile) -> Iterator[str]:
     base = profile.base
     if isinstance(base, FolderBase) and not (Path(base.folder) / "config.json").is_file():
         yield f"{base.folder} holds no checkpoint (no config.json): correct base.folder; nano needs no weights."
-    elif isinstance(base, HubBase) and not _at_hand(base.repo, base.revision, "model"):
+    elif isinstance(base, HubBase) and not _is_available(base.repo, base.revision, "model"):
         yield (
             f"{base.repo} comes from the Hub, which cannot be reached or refuses this account (HF_TOKEN): set base "
             'to a folder with a checkpoint, {"kind":"folder","folder":"DIR"}; nano needs no weights, smol can take '
@@ -112,7 +131,7 @@ def _compute(profile: Profile) -> Iterator[str]:
             "does without."
         )
     if profile.executor not in ("local", "local-gpu"):
-        return  # steps compute on other machines, whose engines and GPUs cannot be seen from here
+        return  # the steps run on other machines, whose engines and GPUs cannot be seen from here
     try:
         require_engine(profile.engine)
     except EngineMissing as error:
@@ -131,8 +150,8 @@ def _how_large(profile: Profile) -> str:
     return f" (docs/{profile.name}.md: how much memory)" if profile.name in ("micro", "qwen") else ""
 
 
-def _at_hand(repo: str, revision: str, kind: str) -> bool:
-    """Whether the Hub gives out this commit, or its cache on this machine has it."""
+def _is_available(repo: str, revision: str, kind: str) -> bool:
+    """Whether the Hub's cache on this machine has the commit, or the Hub answers that it has it."""
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_CACHE
 
@@ -141,26 +160,6 @@ def _at_hand(repo: str, revision: str, kind: str) -> bool:
         return True
     try:
         HfApi().repo_info(repo, revision=revision, repo_type=kind, timeout=HUB_SECONDS)
-    except Exception:  # whatever the network or the Hub's client comes up with: it cannot be had
+    except Exception:  # whatever the network or the Hub's client raises, the commit cannot be had
         return False
     return True
-
-
-# Packages that only some settings need: a missing one is said in one sentence before any work starts.
-
-EXTRAS = {"ray": ("dagster_ray", "ray"), "k8s": ("dagster_k8s",), "postgres": ("dagster_postgres",)}
-"""Extra of this project -> modules that it brings."""
-
-
-class MissingExtra(O1Error):
-    """A setting needs a package that is not installed."""
-
-
-def require(name: str, setting: str = "") -> None:
-    """name: of an extra; anything else needs none. setting: what asks for it. Raises MissingExtra."""
-    missing = [module for module in EXTRAS.get(name, ()) if find_spec(module) is None]
-    if missing:
-        raise MissingExtra(
-            f"{setting or f'executor={name}'} needs the package {missing[0].replace('_', '-')}, which is not "
-            f'installed: pip install "o1-assets[{name}]"; executor=local and SQLite work without it'
-        )

@@ -9,20 +9,20 @@ import pytest
 
 from o1_assets.core.settings import Settings
 from o1_assets.graph import build_graph
-from o1_assets.profiles import needs
+from o1_assets.profiles import requirements
 from o1_assets.profiles.load import ProfileError, load_profile
 from tests.profiles import tiny
 
 
 def missing(name: str, overrides: str, home: Path, keys: set[str] | None = None) -> list[str]:
     profile, settings = load_profile(name, overrides), Settings(name, home)
-    return list(needs.unmet(profile, settings, keys or set(build_graph(profile, settings))))
+    return list(requirements.unmet(profile, settings, keys or set(build_graph(profile, settings))))
 
 
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needs, "find_spec", lambda name: None)
-    monkeypatch.setattr(needs, "_at_hand", lambda *_: False)
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
+    monkeypatch.setattr(requirements, "_is_available", lambda *_: False)
 
 
 @pytest.mark.usefixtures("nothing_installed")
@@ -54,7 +54,7 @@ def test_a_gpu_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(needs, "find_spec", lambda name: object())
+    monkeypatch.setattr(requirements, "find_spec", lambda name: object())
     (sentence,) = missing("qwen", "label_source=null engine=transformers", tmp_path, {"generator/model"})
     assert "GPU" in sentence and "nano and smol run without" in sentence
 
@@ -82,7 +82,7 @@ def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(engine_open, "find_spec", lambda name: None)
-    monkeypatch.setattr(needs, "find_spec", lambda name: object())
+    monkeypatch.setattr(requirements, "find_spec", lambda name: object())
     found = [
         missing("qwen", f"executor={name}", tmp_path, {"r00/policy"}) for name in ("local-gpu", executor)
     ]
@@ -90,7 +90,7 @@ def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
 
 
 def test_folders_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needs, "find_spec", lambda name: object())
+    monkeypatch.setattr(requirements, "find_spec", lambda name: object())
     base = json.dumps({"kind": "folder", "folder": str(tmp_path)}, separators=(",", ":"))
     overrides = f"problems.source.folder={tmp_path} base={base}"
     found = missing("smol", overrides, tmp_path)
@@ -101,7 +101,7 @@ def test_folders_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_not_about_to_be_made_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needs, "find_spec", lambda name: None)
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
     assert missing("smol", "", tmp_path, {"generator/sft_set"}) == []
 
 
