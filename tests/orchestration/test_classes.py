@@ -14,7 +14,7 @@ from o1_assets.core.settings import DAGSTER_YAML, BadSetting, Settings
 from o1_assets.execution.project import Project
 from o1_assets.execution.run_lock import RunLock
 from o1_assets.graph import build_graph
-from o1_assets.profiles import needs as extras
+from o1_assets.profiles import requirements
 from o1_assets.profiles.load import ProfileError, load_profile
 from o1_assets.profiles.requirements import MissingRequirement, require_extra
 from resources.compute import executor, placement, set_pools
@@ -91,7 +91,7 @@ def test_a_class_or_executor_that_is_none_is_refused(change: str, says: str) -> 
 def test_a_missing_package_is_one_sentence_before_any_work(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda module: None)
+    monkeypatch.setattr(requirements, "find_spec", lambda module: None)
     monkeypatch.setenv("O1_SET", f"executor={name}")
     monkeypatch.delenv("O1_DAGSTER_POSTGRES", raising=False)
     with pytest.raises(MissingRequirement, match=rf"executor={name} needs the package .*o1-assets\[{name}\]"):
@@ -108,7 +108,7 @@ def test_a_missing_package_is_one_sentence_before_any_work(
 def test_steps_on_a_cluster_are_not_handed_out_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda module: ModuleSpec(module, None))
+    monkeypatch.setattr(requirements, "find_spec", lambda module: ModuleSpec(module, None))
     monkeypatch.setenv("O1_SET", "executor=k8s")
     with pytest.raises(RunFailed, match="inside the cluster"):
         run(Project(Settings.load("nano", tmp_path)))
