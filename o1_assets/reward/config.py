@@ -10,6 +10,9 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 
+SCORE_TOKENS = 2048
+"""Default of `RewardModelConfig.score_tokens`."""
+
 
 class RewardModelConfig(StageConfig):
     """What the PRM and the ORM share: the extra input, the optimizer, the amount of training."""
@@ -44,7 +47,11 @@ class RewardModelConfig(StageConfig):
     holdout: float = Field(
         0.1, ge=0, lt=1, description="share of the problems kept for judging, in all rounds"
     )
-    score_tokens: int = Field(2048, gt=0, description="tokens a batch when nothing is trained")
+    score_tokens: int = Field(
+        SCORE_TOKENS,
+        gt=0,
+        description="tokens a batch when the model reads, here and wherever it scores afterwards",
+    )
     prompt: PromptFormat = PromptFormat()
     tuning: TuningConfig = TuningConfig()
 

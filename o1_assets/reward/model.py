@@ -17,6 +17,7 @@ from transformers import Cache, PreTrainedModel
 
 from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
 from o1_assets.engine.training.config import Precision
+from o1_assets.reward.config import SCORE_TOKENS
 
 FEATURE_FILE = "probability_feature.safetensors"
 
@@ -65,6 +66,12 @@ class RewardModel(nn.Module):
         self.register_buffer("class_weights", class_weights, persistent=False)
         edges = getattr(backbone.config, "probability_edges", None)
         self.feature = ProbabilityFeature(edges, backbone.config.hidden_size) if edges else None
+
+    @property
+    def score_tokens(self) -> int:
+        """Tokens a batch when it reads. The checkpoint carries the number, so that search, RL and evaluation, which
+        do not know the configuration of the reward model, obey it too."""
+        return int(getattr(self.backbone.config, "score_tokens", SCORE_TOKENS))
 
     def forward(
         self,
@@ -143,11 +150,12 @@ def start_reward_model(
     classes: Sequence[str],
     edges: Sequence[float] | None,
     precision: Precision = "float32",
+    score_tokens: int = SCORE_TOKENS,
 ) -> RewardModel:
     """A reward model to be trained: the one saved in `checkpoint`, or a new head on a causal checkpoint.
 
-    edges: knots of the probability feature, None for none. precision: of the weights in memory. A
-    new head is drawn from torch's global generator.
+    edges: knots of the probability feature, None for none. precision: of the weights in memory. score_tokens: tokens a
+    batch when it reads. A new head is drawn from torch's global generator.
     Raises ValueError if the checkpoint is a reward model with other classes or another feature.
     """
     config = load_config(checkpoint)
@@ -156,13 +164,23 @@ def start_reward_model(
         saved = list((model.backbone.config.id2label or {}).values())
         if saved != list(classes) or (model.feature is None) != (edges is None):
             raise ValueError(f"{checkpoint} is a reward model of another kind: classes {saved}")
+        _set_score_tokens(model.backbone.config, score_tokens)
         return model
     config.id2label = dict(enumerate(classes))
     config.label2id = {name: i for i, name in enumerate(classes)}
     config.classifier_dropout = 0.0
     config.probability_feature = edges is not None
     config.probability_edges = None if edges is None else [float(e) for e in edges]
+    _set_score_tokens(config, score_tokens)
     return RewardModel(_backbone(checkpoint, precision, config=config))
+
+
+def _set_score_tokens(config: Any, score_tokens: int) -> None:
+    """The default is left out of config.json, as transformers leaves out its own."""
+    if score_tokens != SCORE_TOKENS:
+        config.score_tokens = score_tokens
+    elif hasattr(config, "score_tokens"):
+        del config.score_tokens
 
 
 def load_reward_model(path: Path, precision: Precision | Literal["auto"] = "float32") -> RewardModel:

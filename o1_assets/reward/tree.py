@@ -7,7 +7,7 @@ labelled alternatives, or the many samples of one problem, cost a fraction of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,12 +45,18 @@ class Row:
         return len(self.tokens)
 
     def visible(self) -> NDArray[np.bool_]:
-        """(n, n): whether token i sees token j."""
-        seen = np.eye(len(self), dtype=bool)
-        for i, parent in enumerate(self.parents):
-            if parent >= 0:
-                seen[i] |= seen[parent]
-        return seen
+        """Shape (n, n): whether token i sees token j."""
+        return ancestors(self.parents)
+
+
+def ancestors(parents: Sequence[int]) -> NDArray[np.bool_]:
+    """Shape (n, n): whether token j is token i or one of its ancestors. parents: as in a `Row`."""
+    seen = np.eye(len(parents), dtype=bool)
+    for i, parent in enumerate(parents):
+        # Parents stand before their children, so the parent's line is complete already.
+        if parent >= 0:
+            seen[i] |= seen[parent]
+    return seen
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
@@ -60,23 +66,25 @@ def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def pack(sequences: Sequence[Sequence[int]], max_tokens: int | None = None) -> list[Row]:
-    """Rows that hold every sequence once; a row beyond max_tokens is begun only by a sequence longer than that.
+    """Rows that together hold every sequence once, each with its index in `sequences` as the key in `paths`.
 
-    In lexicographic order the longest prefix that a sequence shares with any earlier one is shared with the
-    one just before it, so one comparison a sequence builds the whole tree.
+    max_tokens: length of a row; only a single sequence that is longer than that makes a longer row.
     """
     rows: list[Row] = []
     previous: Sequence[int] = ()
     path = np.zeros(0, dtype=np.int64)
+    # In lexicographic order the longest prefix that a sequence shares with any earlier one is shared with the one
+    # just before it, so that one comparison for each sequence builds the whole tree.
     for index in sorted(range(len(sequences)), key=lambda i: (tuple(sequences[i]), i)):
         tokens = sequences[index]
         shared = common_prefix(previous, tokens)
         if not rows or (max_tokens is not None and len(rows[-1]) + len(tokens) - shared > max_tokens):
             rows.append(Row())
-            shared = 0
+            shared = 0  # what stands in another row cannot be seen from this one
         row = rows[-1]
         first, new = len(row), len(tokens) - shared
         if new:
+            # The first new token hangs on the last shared one, the others on the token before them.
             row.parents.extend([int(path[shared - 1]) if shared else -1, *range(first, first + new - 1)])
             row.positions.extend(range(shared, len(tokens)))
             row.tokens.extend(int(t) for t in tokens[shared:])
@@ -86,14 +94,12 @@ def pack(sequences: Sequence[Sequence[int]], max_tokens: int | None = None) -> l
 
 
 def collate(rows: Sequence[Row], pad: int = 0) -> dict[str, torch.Tensor]:
-    """input_ids and position_ids (batch, n); attention_mask (batch, 1, n, n), to be added to attention logits.
-
-    Padding sees itself only, so that no row of the softmax is empty.
-    """
+    """A batch: input_ids and position_ids (batch, n); attention_mask (batch, 1, n, n), added to attention's logits."""
     import torch
 
     shape = (len(rows), max(len(row) for row in rows))
     tokens, positions = np.full(shape, pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    # Padding sees itself, so that no row of the softmax is empty: that would be NaN, and spread.
     seen = np.broadcast_to(np.eye(shape[1], dtype=bool), (*shape, shape[1])).copy()
     for b, row in enumerate(rows):
         n = len(row)
@@ -102,7 +108,7 @@ def collate(rows: Sequence[Row], pad: int = 0) -> dict[str, torch.Tensor]:
     return {
         "input_ids": torch.from_numpy(tokens),
         "position_ids": torch.from_numpy(positions),
-        "attention_mask": torch.from_numpy(bias[:, None]),
+        "attention_mask": torch.from_numpy(bias[:, None]),  # one mask for all heads
     }
 
 
@@ -113,8 +119,8 @@ def on_device_of(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> dic
     return moved
 
 
-def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[int]]:
-    """Indices of rows, of like lengths, at most `tokens` tokens with padding (one row may be longer)."""
+def batches(rows: Sequence[Sized], tokens: int) -> Iterator[list[int]]:
+    """Indices of rows of similar lengths, at most `tokens` tokens with padding (a single row may be longer)."""
     batch: list[int] = []
     for index in sorted(range(len(rows)), key=lambda i: (len(rows[i]), i)):
         if batch and (len(batch) + 1) * len(rows[index]) > tokens:
@@ -125,16 +131,10 @@ def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
-BATCH_TOKENS = 2048
-
-
 ROW_TOKENS = 192
 """Length of a row of short sequences: attention is quadratic in it, sharing grows with it."""
 
 
-Tokens = Sequence[Sequence[int]]
-
-
 def row_tokens(sequences: Sequence[StepSequence]) -> int:
-    """Room for two of the longest, so that long solutions share their prompt too."""
+    """Length of the rows for these sequences: room for two of the longest, so that they share their prompt too."""
     return max(ROW_TOKENS, 2 * max((len(s.tokens) for s in sequences), default=0))
