@@ -101,10 +101,7 @@ class EvalModels:
             cost += read
             progress(f"scored {sum(part.height for part in parts)} of {solutions.height} solutions")
         for scorer, earlier in zip(scorers, before, strict=True):
-            after = scorer.cost()
-            cost += Cost(
-                after.flops - earlier.flops, tokens_scored=after.tokens_scored - earlier.tokens_scored
-            )
+            cost += scorer.cost_since(earlier)
         return pl.concat(parts), cost
 
     def _score_part(
@@ -118,7 +115,11 @@ class EvalModels:
             steps = self.scorer.step_probabilities(prompts, completions)
         if self.log_probabilities:
             outcomes["min_logprob"], cost = least_likely_tokens(
-                self.opened_generator, self.scorer.tokenizer, prompts, completions
+                self.opened_generator,
+                self.scorer.tokenizer,
+                prompts,
+                completions,
+                self.scorer.batch_tokens,
             )
         columns: dict[str, Any] = {
             "p_right": [right_probabilities(p).tolist() for p in steps],

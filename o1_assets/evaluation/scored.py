@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Cost
-from o1_assets.core.flops import flops_generate, flops_score, non_embedding_parameters
+from o1_assets.core.flops import flops_generate
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.aggregate import right_probabilities, solution_score
+from o1_assets.reward.config import SCORE_TOKENS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -75,7 +76,9 @@ def add_scores(
         prompt = [prompts[problem] for problem in part["problem_id"]]
         completion = part["token_ids"].to_list()
         steps, outcomes = scorer.score_both(prompt, completion)
-        minima, scored = least_likely_tokens(generator, scorer.tokenizer, prompt, completion)
+        minima, scored = least_likely_tokens(
+            generator, scorer.tokenizer, prompt, completion, scorer.batch_tokens
+        )
         cost += scored
         columns["p_right"] += [right_probabilities(s).tolist() for s in steps]
         columns["prm_product"] += [solution_score(s, "product") for s in steps]
@@ -83,8 +86,7 @@ def add_scores(
         columns["orm"] += outcomes
         columns["min_logprob"] += minima
         progress(f"scored {min(start + chunk, solutions.height)} of {solutions.height} solutions")
-    after = scorer.cost()
-    cost += Cost(after.flops - before.flops, tokens_scored=after.tokens_scored - before.tokens_scored)
+    cost += scorer.cost_since(before)
     types = {"p_right": pl.List(pl.Float64)}
     made = [pl.Series(name, values, dtype=types.get(name, pl.Float64)) for name, values in columns.items()]
     return solutions.with_columns(made), cost
@@ -95,26 +97,23 @@ def least_likely_tokens(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
+    batch_tokens: int = SCORE_TOKENS,
 ) -> tuple[list[float], Cost]:
     """The lowest log-probability of any token of a solution's steps under the generator: no training at all.
 
     -inf for a solution without a step. What every reward model has to beat.
     """
     from o1_assets.engine.steps import step_ends
-    from o1_assets.reward.read import place_features
-    from o1_assets.reward.tree import BATCH_TOKENS, StepSequence, pack, row_tokens
+    from o1_assets.reward.read import pack_sequences, reading_cost
+    from o1_assets.reward.tree import StepSequence
 
     sequences = []
     for prompt, completion in zip(prompts, completions, strict=True):
         ends = tuple(len(prompt) + end for end in step_ends(completion, tokenizer))
         length = ends[-1] + 1 if ends else len(prompt)
         sequences.append(StepSequence((*prompt, *completion)[:length], len(prompt), ends))
-    rows = pack([sequence.tokens for sequence in sequences], row_tokens(sequences))
-    minima = [float("-inf")] * len(sequences)
-    placed = place_features(generator, rows, [sequences] * len(rows), BATCH_TOKENS)
-    for row, values in zip(rows, placed, strict=True):
-        for index, path in row.paths.items():
-            if sequences[index].ends:
-                minima[index] = float(np.min(values[path[list(sequences[index].ends)]]))
-    tokens = sum(len(row) for row in rows)
-    return minima, Cost(flops_score(non_embedding_parameters(generator), tokens), tokens_scored=tokens)
+    packed = pack_sequences(sequences, generator, batch_tokens)
+    assert packed.features is not None
+    of_steps = packed.at_step_ends(packed.features)
+    minima = [float(np.min(steps)) if len(steps) else float("-inf") for steps in of_steps]
+    return minima, reading_cost(generator, packed.tokens)

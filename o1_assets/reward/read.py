@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,9 @@ class PackedSequences:
         """Of all rows: what one reading costs."""
         return sum(len(row) for row in self.rows)
 
-    def at_step_ends(self, values: Sequence[NDArray[np.floating]]) -> list[Floats]:
+    def at_step_ends(self, values: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """For each sequence (steps, ...), from values (n, ...) for each token of each row."""
-        picked: list[Floats] = [np.zeros(0)] * len(self.sequences)
+        picked: list[NDArray[Any]] = [np.zeros(0)] * len(self.sequences)
         for row, of_tokens in zip(self.rows, values, strict=True):
             for index, path in row.paths.items():
                 # path: where the sequence's tokens stand in the row; ends: which of its tokens end a step.
@@ -64,12 +64,15 @@ def pack_sequences(
     return PackedSequences(sequences, rows, features)
 
 
-def read_steps(
-    models: Sequence[RewardModel], packed: PackedSequences, batch_tokens: int
-) -> list[list[Floats]]:
+def read_steps(models: Sequence[RewardModel], packed: PackedSequences) -> list[list[Floats]]:
     """For each model and sequence the class probabilities at the steps' ends, (steps, classes)."""
-    of_tokens = predict(models, packed.rows, packed.features, batch_tokens)
+    of_tokens = predict(models, packed.rows, packed.features, batch_limit(models))
     return [packed.at_step_ends(values) for values in of_tokens]
+
+
+def batch_limit(models: Sequence[RewardModel]) -> int:
+    """Tokens a batch for models that read together: the smallest limit holds for all of them."""
+    return min((model.score_tokens for model in models), default=SCORE_TOKENS)
 
 
 def reading_cost(model: PreTrainedModel, tokens: int) -> Cost:
@@ -92,8 +95,7 @@ class StepReader:
         self.models = list(models)
         self.generator = generator
         self.tokenizer = tokenizer
-        # The models share the rows of a batch, so the smallest limit holds for all of them.
-        self.batch_tokens = min((model.score_tokens for model in self.models), default=SCORE_TOKENS)
+        self.batch_tokens = batch_limit(self.models)
         self._cost = Cost()
 
     @property
@@ -136,7 +138,7 @@ class StepReader:
             self.count(generator, packed.tokens)
         for model in models:
             self.count(model.backbone, packed.tokens)
-        return read_steps(models, packed, self.batch_tokens)
+        return read_steps(models, packed)
 
 
 def predict(

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.core.artifact import Check, CheckContext, Cost, Finding, Outcome, Task
-from o1_assets.core.flops import flops_score, flops_train, non_embedding_parameters
+from o1_assets.core.artifact import Check, CheckContext, Cost, Figures, Finding, Outcome, Task
+from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
@@ -25,7 +25,7 @@ from o1_assets.reward.dataset import (
     prm_examples,
     round_folders,
 )
-from o1_assets.reward.read import place_features
+from o1_assets.reward.read import place_features, predict, reading_cost
 from o1_assets.reward.tree import Row
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def make_prm(task: Task, config: PRMConfig) -> Outcome:
     for number, folder in enumerate(round_folders(task.inputs, "labels")):
         labels = pl.read_parquet(folder / "labels.parquet")
         examples += prm_examples(labels, tokenizer, config.prompt, number)
-    return _train(task, config, examples, PRM_CLASSES)
+    return _make(task, config, examples, PRM_CLASSES)
 
 
 def make_orm(task: Task, config: ORMConfig) -> Outcome:
@@ -61,121 +61,166 @@ def make_orm(task: Task, config: ORMConfig) -> Outcome:
         if config.solutions is not None and config.solutions < solutions.height:
             solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
         examples += orm_examples(solutions, questions, tokenizer, config.prompt, config.every_step, number)
-    return _train(task, config, examples, ORM_CLASSES)
+    return _make(task, config, examples, ORM_CLASSES)
 
 
-@dataclass
-class Material:
-    """Examples as rows of tokens, the class of each token, and each token's feature (or None)."""
+@dataclass(frozen=True)
+class PackedExamples:
+    """Examples as rows of tokens.
 
-    examples: list[Example]
-    rows: list[Row]
-    labels: list[NDArray[np.int64]]
-    features: list[NDArray[np.float32]] | None
+    labels: for each row (n,), the class of each token, IGNORED where there is none. features: for each row (n,), what
+    the generator thought of each step (`read.place_features`); None where the model does not read it.
+    """
 
-    def tokens(self, indices: Sequence[int]) -> int:
-        return sum(len(self.rows[i]) for i in indices)
+    examples: Sequence[Example]
+    rows: Sequence[Row]
+    labels: Sequence[NDArray[np.int64]]
+    features: Sequence[NDArray[np.float32]] | None
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row) for row in self.rows)
+
+    def subset(self, indices: Sequence[int]) -> PackedExamples:
+        """The examples at these indices, in their order; an index may occur more than once."""
+        return PackedExamples(
+            [self.examples[i] for i in indices],
+            [self.rows[i] for i in indices],
+            [self.labels[i] for i in indices],
+            None if self.features is None else [self.features[i] for i in indices],
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[PackedExamples]) -> PackedExamples:
+        """All examples, those of the first part first."""
+        return cls(
+            [example for part in parts for example in part.examples],
+            [row for part in parts for row in part.rows],
+            [labels for part in parts for labels in part.labels],
+            [feature for part in parts for feature in part.features or ()] or None,
+        )
 
 
-def _train(
-    task: Task, config: RewardModelConfig, examples: list[Example], classes: tuple[str, ...]
-) -> Outcome:
+def pack_examples(
+    examples: Sequence[Example], generator: PreTrainedModel | None, config: RewardModelConfig
+) -> PackedExamples:
+    """One row for each example. The generator reads all of them if the model has the probability feature."""
+    trees = [example.row() for example in examples]
+    rows, labels = [row for row, _ in trees], [classes for _, classes in trees]
+    features = None
+    if generator is not None and config.probability_feature:
+        sequences = [example.sequences for example in examples]
+        features = place_features(generator, rows, sequences, config.score_tokens)
+    return PackedExamples(examples, rows, labels, features)
+
+
+def train_reward_model(
+    init: Path,
+    train_set: PackedExamples,
+    classes: tuple[str, ...],
+    config: RewardModelConfig,
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[RewardModel, list[tuple[int, float]], Cost]:
+    """A reward model trained on all examples of `train_set`, from a causal checkpoint or a reward model.
+
+    Returns it in evaluation mode, its losses (update, mean since the last) and what the training cost.
+    """
     import torch
 
     from o1_assets.engine.training.tuning import finish, prepare
     from o1_assets.reward.fit import fit
-    from o1_assets.reward.model import save_reward_model, start_reward_model
+    from o1_assets.reward.model import start_reward_model
 
-    material, cost = _prepare(task, config, examples)
-    judged = [i for i, e in enumerate(examples) if held_out(e.problem_id, config.holdout)]
-    trained = sorted(set(range(len(examples))) - set(judged))
-    counts = class_counts([material.labels[i] for i in trained], len(classes))
-
-    torch.manual_seed(derive_seed(task.seed, "head"))
-    model = start_reward_model(
-        task.inputs["init"],
-        classes,
-        config.probability_edges if config.probability_feature else None,
-        config.tuning.weights,
-    )
-    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), also=model.new_modules())
+    # The head of a new model is drawn from torch's global generator, the order and the LoRA matrices are not: each
+    # has a seed of its own, so that leaving one draw out does not shift the others.
+    torch.manual_seed(derive_seed(seed, "head"))
+    edges = config.probability_edges if config.probability_feature else None
+    model = start_reward_model(init, classes, edges, config.tuning.weights, config.score_tokens)
+    prepare(model.backbone, config.tuning, derive_seed(seed, "lora"), extra_modules=model.new_modules())
+    counts = class_counts(train_set.labels, len(classes))
     model.class_weights = torch.tensor(class_weights(counts, config.class_balance), dtype=torch.float32)
     order = draw_order(
-        [examples[i].round for i in trained], [len(material.rows[i]) for i in trained],
-        config.updates, config.batch_size, config.newest_share, derive_seed(task.seed, "order"),
+        [example.round for example in train_set.examples], [len(row) for row in train_set.rows],
+        config.updates, config.batch_size, config.newest_share, derive_seed(seed, "order"),
     )  # fmt: skip
-    drawn = [trained[i] for i in order]
-    features = material.features
-    items = [(material.rows[i], material.labels[i], features[i] if features else None) for i in drawn]
-    history = fit(model, items, config, derive_seed(task.seed, "fit"), task.progress, Checkpoints.of(task))
+    drawn = train_set.subset(order)
+    features = drawn.features
+    items = [
+        (row, labels, features[i] if features else None)
+        for i, (row, labels) in enumerate(zip(drawn.rows, drawn.labels, strict=True))
+    ]
+    losses = fit(model, items, config, derive_seed(seed, "fit"), progress, checkpoints)
     finish(model.backbone, config.tuning)
-    save_reward_model(model, task.inputs["init"], task.out)
-    _plot(task.out, history)
-
     size = non_embedding_parameters(model.backbone)
-    seen, looked = material.tokens(drawn), material.tokens(judged)
-    cost += Cost(flops=flops_train(size, seen, config.tuning.lora is not None), tokens_trained=seen)
-    cost += Cost(flops=flops_score(size, looked), tokens_scored=looked)
+    flops = flops_train(size, drawn.tokens, config.tuning.lora is not None)
+    return model, losses, Cost(flops, tokens_trained=drawn.tokens)
+
+
+def _make(
+    task: Task, config: RewardModelConfig, examples: list[Example], classes: tuple[str, ...]
+) -> Outcome:
+    """Trains on the problems that are not held out, measures on those that are, and writes the model."""
+    from o1_assets.reward.model import save_reward_model
+    from o1_assets.reward.score import open_generator
+
+    generator = open_generator(task.inputs["generator"]) if config.probability_feature else None
+    packed = pack_examples(examples, generator, config)
+    cost = reading_cost(generator, packed.tokens) if generator is not None else Cost()
+    kept_out = [held_out(example.problem_id, config.holdout) for example in examples]
+    train_set = packed.subset([i for i, out in enumerate(kept_out) if not out])
+    test_set = packed.subset([i for i, out in enumerate(kept_out) if out])
+    model, losses, training = train_reward_model(
+        task.inputs["init"], train_set, classes, config, task.seed, task.progress, Checkpoints.of(task)
+    )
+    save_reward_model(model, task.inputs["init"], task.out)
+    _plot(task.out, losses)
+    counts = class_counts(train_set.labels, len(classes))
     return Outcome(
         figures={
             "solutions": len(examples),
-            "trained_solutions": len(trained),
-            "rounds": len({e.round for e in examples}),
+            "trained_solutions": len(train_set),
+            "rounds": len({example.round for example in examples}),
             **{f"labels_{name}": counts[i] for i, name in enumerate(classes)},
             "updates": config.updates,
-            "epochs": len(drawn) / len(trained),
-            "loss_first": history[0][1],
-            "loss_last": history[-1][1],
-            **_judge(model, material, judged, classes, config.score_tokens),
+            "epochs": config.updates * config.batch_size / len(train_set),
+            "loss_first": losses[0][1],
+            "loss_last": losses[-1][1],
+            **_evaluate(model, test_set, classes, config.score_tokens),
         },
-        cost=cost,
+        cost=cost + training + reading_cost(model.backbone, test_set.tokens),
         rows=len(examples),
     )
 
 
-def _prepare(task: Task, config: RewardModelConfig, examples: list[Example]) -> tuple[Material, Cost]:
-    """Rows and labels, and the pass of the generator over them if the feature is on."""
-    from o1_assets.engine.checkpoint import load_causal_lm
-    from o1_assets.reward.read import place_features
-
-    trees = [example.row() for example in examples]
-    material = Material(examples, [row for row, _ in trees], [labels for _, labels in trees], None)
-    if not config.probability_feature:
-        return material, Cost()
-    generator = load_causal_lm(task.inputs["generator"], attn_implementation="sdpa").eval()
-    sequences = [example.sequences for example in examples]
-    material.features = place_features(generator, material.rows, sequences, config.score_tokens)
-    tokens = material.tokens(range(len(examples)))
-    return material, Cost(flops_score(non_embedding_parameters(generator), tokens), tokens_scored=tokens)
-
-
-def _judge(
-    model: RewardModel, material: Material, judged: Sequence[int], classes: tuple[str, ...], batch_tokens: int
-) -> dict[str, float | int | None]:
+def _evaluate(
+    model: RewardModel, test_set: PackedExamples, classes: tuple[str, ...], batch_tokens: int
+) -> Figures:
     """Figures on the labelled tokens of the held-out examples."""
-    from o1_assets.reward.read import predict
-
-    features = [material.features[i] for i in judged] if material.features else None
-    (found,) = predict([model], [material.rows[i] for i in judged], features, batch_tokens)
+    (of_rows,) = predict([model], test_set.rows, test_set.features, batch_tokens)
     probabilities, truth = [np.zeros((0, len(classes)))], [np.zeros(0, dtype=np.int64)]
-    for i, of_tokens in zip(judged, found, strict=True):
-        labelled = material.labels[i] != IGNORED
+    for labels, of_tokens in zip(test_set.labels, of_rows, strict=True):
+        labelled = labels != IGNORED  # (n,)
         probabilities.append(of_tokens[labelled])
-        truth.append(material.labels[i][labelled])
+        truth.append(labels[labelled])
     return classification_figures(np.concatenate(probabilities), np.concatenate(truth), classes)
 
 
 def class_counts(labels: Sequence[NDArray[np.int64]], classes: int) -> list[int]:
     """How many tokens are labelled with each class."""
-    together = np.concatenate([np.zeros(0, dtype=np.int64), *labels])
-    return [int(n) for n in np.bincount(together[together != IGNORED], minlength=classes)]
+    of_tokens = np.concatenate([np.zeros(0, dtype=np.int64), *labels])
+    return [int(n) for n in np.bincount(of_tokens[of_tokens != IGNORED], minlength=classes)]
 
 
 def class_weights(counts: Sequence[int], balance: float) -> list[float]:
     """count ** -balance for each class, scaled so that the mean weight of a label is 1; 0 for an absent class.
 
-    Sparse labels hold one negative a solution: unweighted, a model that calls everything right does well, and
-    fully balanced, it cries wolf, which a product over steps punishes in long solutions.
+    Sparse labels hold one negative a solution. Without weights, a model that calls everything right does well; with
+    full balance there are many false alarms, for which the product over steps punishes long solutions.
     """
     raw = [n**-balance if n else 0.0 for n in counts]
     total = sum(n * w for n, w in zip(counts, raw, strict=True))
@@ -193,84 +238,18 @@ def _plot(folder: Path, history: Sequence[tuple[int, float]]) -> None:
     )
 
 
-# One training of a PRM that is judged and then forgotten.
-
-
-def material(examples: list[Example], generator: PreTrainedModel, config: PRMConfig) -> Material:
-    """Examples as rows, with what the generator thought of their steps if the PRM reads that."""
-    trees = [example.row() for example in examples]
-    made = Material(examples, [row for row, _ in trees], [labels for _, labels in trees], None)
-    if config.probability_feature:
-        sequences = [example.sequences for example in examples]
-        made.features = place_features(generator, made.rows, sequences, config.score_tokens)
-    return made
-
-
-def together(parts: Sequence[Material]) -> Material:
-    """All examples, those of the first part first."""
-    features = [f for part in parts for f in part.features or ()]
-    return Material(
-        [e for part in parts for e in part.examples],
-        [r for part in parts for r in part.rows],
-        [own for part in parts for own in part.labels],
-        features or None,
-    )
-
-
-def train_prm(
-    init: Path,
-    learnt: Material,
-    config: PRMConfig,
-    seed: int,
-    progress: Callable[[str], None] = lambda line: None,
-    unfinished: Path | None = None,
-) -> tuple[RewardModel, Cost]:
-    """As `reward.train.make_prm`, on all examples: what judges here are other problems altogether.
-
-    unfinished: where the state of a killed training is kept.
-    """
-    import torch
-
-    from o1_assets.engine.training.tuning import finish, prepare
-    from o1_assets.reward.fit import fit
-    from o1_assets.reward.model import PRM_CLASSES, start_reward_model
-
-    torch.manual_seed(derive_seed(seed, "head"))
-    edges = config.probability_edges if config.probability_feature else None
-    model = start_reward_model(init, PRM_CLASSES, edges, config.tuning.weights)
-    prepare(model.backbone, config.tuning, derive_seed(seed, "lora"), also=model.new_modules())
-    counts = class_counts(learnt.labels, len(PRM_CLASSES))
-    model.class_weights = torch.tensor(class_weights(counts, config.class_balance), dtype=torch.float32)
-    order = draw_order(
-        [example.round for example in learnt.examples], [len(row) for row in learnt.rows],
-        config.updates, config.batch_size, config.newest_share, derive_seed(seed, "order"),
-    )  # fmt: skip
-    features = learnt.features
-    items = [(learnt.rows[i], learnt.labels[i], features[i] if features else None) for i in order]
-    fit(model, items, config, derive_seed(seed, "fit"), progress, Checkpoints(unfinished, progress))
-    finish(model.backbone, config.tuning)
-    size, seen = non_embedding_parameters(model.backbone), learnt.tokens(order)
-    return model, Cost(flops_train(size, seen, config.tuning.lora is not None), tokens_trained=seen)
-
-
-def reading(model: PreTrainedModel, tokens: int) -> Cost:
-    """What it costs to score so many tokens."""
-    size = non_embedding_parameters(model)
-    return Cost(flops_score(size, tokens), tokens_scored=tokens)
-
-
 # How good a reward model is on labels it was not trained on.
 
 
 def classification_figures(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: tuple[str, ...]
-) -> dict[str, float | int | None]:
+) -> Figures:
     """probabilities (m, classes), labels (m,): accuracy, recall of each class, their mean, AUC and loss.
 
     auc: how often a label that is not of class 0 (negative, wrong) is given a smaller P(class 0) than one
     that is, ties half. None for what cannot be said without labels of a class.
     """
-    figures: dict[str, float | int | None] = {"held_out_labels": len(labels)}
+    figures: Figures = {"held_out_labels": len(labels)}
     guesses = probabilities.argmax(-1) if len(labels) else labels
     hits = guesses == labels
     figures["held_out_accuracy"] = float(hits.mean()) if len(labels) else None

@@ -13,7 +13,7 @@ from o1_assets.evaluation.steps import NO_ERROR, cross_fitted_f1
 from o1_assets.experiments.heat_map import heat_map_png
 from o1_assets.experiments.measure import fooled_fresh_parts, fooled_on_pool_parts, step_parts
 from o1_assets.experiments.rounds.result import arms_table, falls, steadiness
-from o1_assets.reward.score import load_many, load_scorer, read_all
+from o1_assets.reward.score import load_scorer, load_scorers
 
 
 def test_the_fooled_rates_are_those_of_the_evaluations() -> None:
@@ -85,11 +85,11 @@ def test_an_unsteady_curve_falls_also_where_its_seeds_cancel() -> None:
 
 def test_models_read_together_say_what_each_says_alone(checkpoints: dict[str, Path]) -> None:
     names = ("prm_00", "prm_01", "orm")
-    together = load_many([checkpoints[name] for name in names], checkpoints["generator"])
+    together = load_scorers([checkpoints[name] for name in names], checkpoints["generator"])
     prompt = together.tokenizer("Calculate 3 * 4 - 5.\n")["input_ids"]
     texts = ["3*4=12\n12-5=7\nanswer 7\n", "3*4=13\nanswer 8\n", ""]
     completions = [together.tokenizer(text)["input_ids"] for text in texts]
-    found, cost = read_all(together, [prompt] * 3, completions)
+    found, cost = together.score_all([prompt] * 3, completions)
     alone = [load_scorer(checkpoints[name], checkpoints["generator"]) for name in names]
     for own, scorer in zip(found[:2], alone[:2], strict=True):
         for a, b in zip(own, scorer.step_probabilities([prompt] * 3, completions), strict=True):

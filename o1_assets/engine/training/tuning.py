@@ -12,12 +12,15 @@ MISSING = (
 )
 
 
-def prepare(model: Any, tuning: TuningConfig, seed: int, also: tuple[Any, ...] = ()) -> None:
-    """In place. also: modules that are new, and are trained as a whole whatever else is frozen."""
+def prepare(model: Any, tuning: TuningConfig, seed: int, extra_modules: tuple[Any, ...] = ()) -> None:
+    """Puts LoRA layers into the model, in place, if `tuning` asks for them.
+
+    extra_modules: new modules, which are trained as a whole whatever else is frozen.
+    """
     if tuning.lora is None:
         return
     add_lora(model, tuning.lora, seed)
-    for module in also:
+    for module in extra_modules:
         module.requires_grad_(True).float()
 
 
@@ -43,9 +46,9 @@ def trainer_arguments(tuning: TuningConfig) -> dict[str, Any]:
     return chosen
 
 
-def pieces(rows: int, tuning: TuningConfig, least: int = 1) -> int:
+def pieces(rows: int, tuning: TuningConfig, minimum: int = 1) -> int:
     """How many pieces a batch of `rows` is cut into."""
-    return max(least, -(-rows // tuning.micro_batch) if tuning.micro_batch else 1)
+    return max(minimum, -(-rows // tuning.micro_batch) if tuning.micro_batch else 1)
 
 
 # LoRA by peft's layers, put into a model in place: it stays the class that every trainer knows. What is stored is the

@@ -20,6 +20,7 @@ from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.evaluation.best_of_n import Pool, expected_best_of_n, fooled_on_pool, powers_of_two
 from o1_assets.evaluation.steps import NO_ERROR, cross_fitted_f1
 from o1_assets.experiments.active_learning.config import (
@@ -29,10 +30,11 @@ from o1_assets.experiments.active_learning.config import (
     Strategy,
 )
 from o1_assets.labels.annotators.arithmetic_checker import expression_of, first_error, rate_steps
+from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.dataset import Example, prm_examples, step_sequence
-from o1_assets.reward.score import Packed
-from o1_assets.reward.train import area_under_curve, material, reading, together, train_prm
+from o1_assets.reward.read import PackedSequences, pack_sequences, read_steps, reading_cost
+from o1_assets.reward.train import PackedExamples, area_under_curve, pack_examples, train_reward_model
 from o1_assets.rounds.choose import choose_convincing
 
 if TYPE_CHECKING:
@@ -147,6 +149,27 @@ def examples(
     return made
 
 
+def pack_solutions(
+    solutions: pl.DataFrame,
+    questions: Mapping[str, str],
+    tokenizer: PreTrainedTokenizerBase,
+    generator: PreTrainedModel,
+    config: RewardModelConfig,
+) -> PackedSequences:
+    """solutions: problem_id, steps. Packed once, and read by every PRM of an arm."""
+    sequences = [
+        step_sequence(tokenizer, config.prompt.render(questions[problem]), steps)
+        for problem, steps in solutions.select("problem_id", "steps").iter_rows()
+    ]
+    return pack_sequences(sequences, generator if config.probability_feature else None, config.score_tokens)
+
+
+def p_right(model: RewardModel, packed: PackedSequences) -> list[NDArray[np.float64]]:
+    """For each solution (steps,): P(step is right)."""
+    (of_solutions,) = read_steps([model], packed)
+    return [right_probabilities(classes) for classes in of_solutions]
+
+
 # A PRM on held-out problems: best of N, how often it is fooled, and whether it finds the first wrong step.
 
 
@@ -158,7 +181,7 @@ class HeldOut:
     """
 
     pool: Pool
-    packed: Packed
+    packed: PackedSequences
     which: NDArray[np.int64]
     rated: Sequence[int]
     truth: Sequence[int]
@@ -179,7 +202,7 @@ class HeldOut:
         different = ordered.unique(SAME, keep="first", maintain_order=True).with_row_index("at")
         which = ordered.join(different.select(*SAME, "at"), on=SAME, how="left", maintain_order="left")["at"]
         questions: Mapping[str, str] = {name: str(row["question"]) for name, row in problems.items()}
-        packed = Packed.of(different, questions, tokenizer, generator, config)
+        packed = pack_solutions(different, questions, tokenizer, generator, config)
         early = which.filter(ordered["sample"] < step_samples).unique().sort()
         rated = different[early.to_list()].filter(pl.col("steps").list.len() > 0)
         truth = []
@@ -198,7 +221,7 @@ class HeldOut:
     def judge(self, model: RewardModel) -> dict[str, Any]:
         """best_of_<N>: lists, a value a problem, exact over all subsets; fooled: the share of wrong solutions with a
         score above that of the median right one; step_f1."""
-        found = self.packed.p_right(model)
+        found = p_right(model, self.packed)
         # Silence is not perfect: without a step a solution stands last.
         logs = np.array([np.log(np.maximum(p, 1e-300)).sum() if len(p) else -np.inf for p in found])
         scores = logs[self.which].reshape(self.pool.correct.shape)
@@ -225,6 +248,7 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
     A size that is done is kept where a killed training continues.
     """
     from o1_assets.engine.checkpoint import load_tokenizer
+    from o1_assets.reward.model import PRM_CLASSES
     from o1_assets.reward.score import open_generator
 
     train = problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet"))
@@ -238,7 +262,7 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
     prompt, replay = config.prm.prompt, []
     if "labels" in task.inputs:
         labels = pl.read_parquet(task.inputs["labels"] / "labels.parquet")
-        replay = [material(prm_examples(labels, tokenizer, prompt, REPLAY), generator, config.prm)]
+        replay = [pack_examples(prm_examples(labels, tokenizer, prompt, REPLAY), generator, config.prm)]
     scores, rows, cost = _scores(task, config), [], Cost()
     for n in config.sizes:
         kept = task.unfinished / f"size_{n}.json" if task.unfinished else None
@@ -254,12 +278,13 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
                 config.choice_seed,
             )
             own = examples(chosen, train, tokenizer, prompt, CHOSEN)
-            learnt = together([material(own, generator, config.prm), *replay])
-            model, spent = train_prm(
-                task.inputs["init"], learnt, config.prm, derive_seed(task.seed, "training", n),
-                _prefixed(task, f"{n} solutions: "), task.unfinished / f"training_{n}" if task.unfinished else None,
+            progress = _prefixed(task, f"{n} solutions: ")
+            train_set = PackedExamples.concat([pack_examples(own, generator, config.prm), *replay])
+            model, _, spent = train_reward_model(
+                task.inputs["init"], train_set, PRM_CLASSES, config.prm, derive_seed(task.seed, "training", n),
+                progress, Checkpoints(task.unfinished / f"training_{n}" if task.unfinished else None, progress),
             )  # fmt: skip
-            spent += reading(model.backbone, held_out.packed.tokens)
+            spent += reading_cost(model.backbone, held_out.packed.tokens)
             row = {
                 "solutions": n,
                 "right": float(chosen.select(pl.col("correct").mean()).item()),
@@ -317,22 +342,30 @@ def _read(path: Path | None) -> dict[str, Any] | None:
 def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     """Inputs: pool (solutions), train (problems), generator, prm (of phase 1)."""
     from o1_assets.engine.checkpoint import load_tokenizer
-    from o1_assets.reward.model import load_reward_model
+    from o1_assets.reward.model import PRM_CLASSES, load_reward_model
     from o1_assets.reward.score import open_generator
 
     problems = problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet"))
     samples = pl.read_parquet(task.inputs["pool"] / "solutions.parquet")
     tokenizer, generator = load_tokenizer(task.inputs["generator"]), open_generator(task.inputs["generator"])
     first = draw(samples, 1, derive_seed(task.seed, "first")).head(config.solutions)
-    learnt = material(examples(first, problems, tokenizer, config.prm.prompt, 0), generator, config.prm)
-    selector, cost = train_prm(
-        task.inputs["generator"], learnt, config.prm, task.seed, task.progress, task.unfinished
+    train_set = pack_examples(
+        examples(first, problems, tokenizer, config.prm.prompt, 0), generator, config.prm
+    )
+    selector, _, cost = train_reward_model(
+        task.inputs["generator"],
+        train_set,
+        PRM_CLASSES,
+        config.prm,
+        task.seed,
+        task.progress,
+        Checkpoints.of(task),
     )
     different = samples.sort("problem_id", "sample").unique(SAME, keep="first", maintain_order=True)
     questions = {name: str(problem["question"]) for name, problem in problems.items()}
     task.progress(f"scores {different.height} different solutions of {samples.height}")
-    packed = Packed.of(different, questions, tokenizer, generator, config.prm)
-    cost += reading(generator, packed.tokens) if config.prm.probability_feature else Cost()
+    packed = pack_solutions(different, questions, tokenizer, generator, config.prm)
+    cost += reading_cost(generator, packed.tokens) if config.prm.probability_feature else Cost()
     models = {"scratch": selector, "added": load_reward_model(task.inputs["prm"]).to(generator.device)}
     figures: Figures = {
         "pool": samples.height,
@@ -342,8 +375,8 @@ def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     }
     table, right = different.select("solution_id"), different["correct"].to_numpy()
     for setting in SETTINGS:
-        found = packed.p_right(models[setting])
-        cost += reading(models[setting].backbone, packed.tokens)
+        found = p_right(models[setting], packed)
+        cost += reading_cost(models[setting].backbone, packed.tokens)
         score = pl.Series(f"{setting}_score", [float(p.prod()) if len(p) else 0.0 for p in found], pl.Float64)
         table = table.with_columns(
             score, pl.Series(f"{setting}_doubt", [doubt(p) for p in found], pl.Float64)

@@ -28,7 +28,7 @@ from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.labels.annotators.arithmetic_trace import start, take_step
 from o1_assets.problems.expression import OPERATION, Expression
 from o1_assets.reward.aggregate import right_probabilities
-from o1_assets.reward.score import load_many, read_all
+from o1_assets.reward.score import load_scorers
 from o1_assets.reward.train import area_under_curve
 
 # Which kind of error a solution's first wrong step is: a misconception by name, a slip, or what else is wrong.
@@ -115,11 +115,11 @@ def what_is_found(
 ) -> tuple[pl.DataFrame, Cost]:
     """A row a kind (and ALL and RIGHT), model and version: errors, found (share), rank (AUC against what is right)."""
     folders = [task.inputs[f"{model}_{k:02d}"] for model in ("prm", "orm") for k in rounds]
-    scorer = load_many(folders, task.inputs["generator"])
+    scorer = load_scorers(folders, task.inputs["generator"])
     questions = dict(test.select("problem_id", "question").iter_rows())
     texts = [config.prompt.render(questions[p]) for p in pool["problem_id"]]
-    read, cost = read_all(
-        scorer, scorer.tokenizer(texts)["input_ids"], pool["token_ids"].to_list(), task.progress
+    read, cost = scorer.score_all(
+        scorer.tokenizer(texts)["input_ids"], pool["token_ids"].to_list(), task.progress
     )
     rows = []
     for i, k in enumerate(rounds):

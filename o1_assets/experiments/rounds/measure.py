@@ -18,7 +18,7 @@ from o1_assets.evaluation.statistics import Floats, mean_parts
 from o1_assets.experiments.measure import first_errors, fooled_fresh_parts, fooled_on_pool_parts, step_parts
 from o1_assets.experiments.variants import kept
 from o1_assets.reward.aggregate import right_probabilities, solution_score
-from o1_assets.reward.score import load_many, read_all
+from o1_assets.reward.score import load_scorers
 
 SCORE = "prm_product"
 
@@ -83,9 +83,9 @@ def score_with(
     prms: Sequence[Path], solutions: pl.DataFrame, prompts: dict[str, list[int]], task: Task
 ) -> tuple[list[pl.DataFrame], Cost]:
     """For each PRM the solutions with SCORE and p_right, list[f64]."""
-    scorer = load_many(prms, task.inputs["generator"])
+    scorer = load_scorers(prms, task.inputs["generator"])
     asked = [prompts[problem] for problem in solutions["problem_id"]]
-    found, cost = read_all(scorer, asked, solutions["token_ids"].to_list(), task.progress)
+    found, cost = scorer.score_all(asked, solutions["token_ids"].to_list(), task.progress)
     return [
         solutions.with_columns(
             pl.Series(SCORE, [solution_score(steps) for steps in of_one], dtype=pl.Float64),

@@ -38,7 +38,6 @@ from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.selection import Selection
 from o1_assets.reward.aggregate import Aggregation, Neutral, solution_score
 from o1_assets.reward.config import ORMConfig, PRMConfig
-from o1_assets.reward.score import read_all
 from o1_assets.reward.train import make_orm, make_prm
 from o1_assets.rounds.config import SelectionConfig
 from o1_assets.rounds.selection import make_selection
@@ -205,8 +204,8 @@ def _scored(
     for start in range(0, len(ids), AT_ONCE):
         part = solutions.filter(pl.col("problem_id").is_in(ids[start : start + AT_ONCE]))
         once, index = distinct(part)
-        found, spent = read_all(
-            scorer, [prompts[problem] for problem in once["problem_id"]], once["token_ids"].to_list()
+        found, spent = scorer.score_all(
+            [prompts[problem] for problem in once["problem_id"]], once["token_ids"].to_list()
         )
         cost += spent
         columns = _columns(found, arms)

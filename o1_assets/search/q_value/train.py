@@ -14,7 +14,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.reward.dataset import held_out
 from o1_assets.search.q_value.calibration import calibrate, evaluate
 from o1_assets.search.q_value.config import QValueConfig
-from o1_assets.search.q_value.material import Material, material_of, values_of
+from o1_assets.search.q_value.packed_trees import PackedTrees, pack_trees, values_of
 from o1_assets.search.q_value.solved import Solved, bootstrapped, collect, returns
 from o1_assets.search.run import Thinker
 
@@ -35,8 +35,10 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
 
     torch.manual_seed(derive_seed(task.seed, "head"))
     edges = config.probability_edges if config.probability_feature else None
-    model = start_reward_model(task.inputs["init"], ORM_CLASSES, edges, config.tuning.weights)
-    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), also=model.new_modules())
+    model = start_reward_model(
+        task.inputs["init"], ORM_CLASSES, edges, config.tuning.weights, config.score_tokens
+    )
+    prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), extra_modules=model.new_modules())
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
     problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
@@ -52,27 +54,27 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     )
     solved = collect(problems.to_dicts(), thinker, config, task.seed)
     generated = sum(s.tree.tokens_generated for s in solved)
-    material, cost = material_of(solved, scorer.tokenizer, scorer.generator if edges else None, config)
+    packed, cost = pack_trees(solved, scorer.tokenizer, scorer.generator if edges else None, config)
     cost += scorer.cost() + Cost(flops_generate(policy.parameters, generated), tokens_generated=generated)
     policy.close()
 
     parts: dict[str, list[int]] = {"train": [], "scale": [], "judge": []}
     for i, one in enumerate(solved):
         parts[_part(one.problem_id, config.holdout)].append(i)
-    history, tokens = _learn(model, material, solved, parts["train"], config, task)
+    history, tokens = _learn(model, packed, solved, parts["train"], config, task)
     finish(model.backbone, config.tuning)
-    values = values_of(model, material, config)
+    values = values_of(model, packed, config)
     scaling = calibrate(model, values, solved, parts["scale"], config)
     save_reward_model(model, task.inputs["init"], task.out)
     size = non_embedding_parameters(model.backbone)
-    looked = sum(len(row) for row in material.rows) * (config.iterations + 1)
+    looked = sum(len(row) for row in packed.rows) * (config.iterations + 1)
     cost += Cost(flops_train(size, tokens, config.tuning.lora is not None), tokens_trained=tokens)
     cost += Cost(flops_score(size, looked), tokens_scored=looked)
     return Outcome(
         figures={
             "problems": problems.height,
             "solutions": sum(len(s.tree.ends) for s in solved),
-            "steps": sum(len(places) for places in material.where),
+            "steps": sum(len(places) for places in packed.where),
             "loss_first": history[0][1],
             "loss_last": history[-1][1],
             **evaluate(scaling, values, solved, parts["judge"], config, task),
@@ -91,7 +93,7 @@ def _part(problem_id: str, holdout: float) -> Literal["train", "scale", "judge"]
 
 def _learn(
     model: RewardModel,
-    material: Material,
+    packed: PackedTrees,
     solved: Sequence[Solved],
     trained: Sequence[int],
     config: QValueConfig,
@@ -109,17 +111,17 @@ def _learn(
     tokens = 0
     for iteration in range(config.iterations + 1):
         if iteration:
-            found = values_of(model, material, config)
+            found = values_of(model, packed, config)
             targets = [bootstrapped(s, found[i]) if i in own else {} for i, s in enumerate(solved)]
-        labels = material.labels(targets)
+        labels = packed.labels(targets)
         rows = [r for r, row in enumerate(labels) if not np.isnan(row).all()]
         updates = config.iteration_updates if iteration else config.updates
         order = np.random.default_rng(derive_seed(task.seed, "order", iteration))
         wanted = updates * config.batch_size
         drawn = np.concatenate([order.permutation(rows) for _ in range(-(-wanted // len(rows)))])[:wanted]
-        features = material.features
-        items = [(material.rows[r], labels[r], features[r] if features else None) for r in drawn.tolist()]
+        features = packed.features
+        items = [(packed.rows[r], labels[r], features[r] if features else None) for r in drawn.tolist()]
         losses = fit(model, items, config, derive_seed(task.seed, "fit", iteration), task.progress)
         history += [(update + (history[-1][0] if iteration else 0), loss) for update, loss in losses]
-        tokens += sum(len(material.rows[r]) for r in drawn.tolist())
+        tokens += sum(len(packed.rows[r]) for r in drawn.tolist())
     return history, tokens

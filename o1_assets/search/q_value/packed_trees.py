@@ -1,4 +1,4 @@
-"""Trees as rows of tokens, as the Q-value model reads them."""
+"""Search trees as packed rows of tokens, as the Q-value model is trained on them and reads them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost
-from o1_assets.core.flops import flops_score, non_embedding_parameters
-from o1_assets.reward.tree import Row, StepSequence, pack
+from o1_assets.reward.tree import ROW_TOKENS, Row, StepSequence, pack
 from o1_assets.search.q_value.config import QValueConfig
 from o1_assets.search.q_value.solved import Solved
 
@@ -21,11 +20,8 @@ if TYPE_CHECKING:
     from o1_assets.reward.model import RewardModel
 
 
-ROW_TOKENS = 192
-
-
 @dataclass
-class Material:
+class PackedTrees:
     """Trees as rows of tokens. where[tree][node index] is the row and the token at which that node ends."""
 
     rows: list[Row]
@@ -42,14 +38,14 @@ class Material:
         return labels
 
 
-def material_of(
+def pack_trees(
     solved: Sequence[Solved],
     tokenizer: PreTrainedTokenizerBase,
     generator: PreTrainedModel | None,
     config: QValueConfig,
-) -> tuple[Material, Cost]:
+) -> tuple[PackedTrees, Cost]:
     """All trees as packed rows, and the generator's pass over them if the model reads it."""
-    from o1_assets.reward.read import place_features
+    from o1_assets.reward.read import place_features, reading_cost
 
     rows: list[Row] = []
     paths: list[list[StepSequence]] = []
@@ -60,20 +56,23 @@ def material_of(
         for row in pack([sequence.tokens for sequence in sequences], ROW_TOKENS):
             for index, path in row.paths.items():
                 for node, end in zip(nodes[index], sequences[index].ends, strict=True):
+                    # A node on several paths stands once in each row: its first place is as good as any.
                     places.setdefault(node, (len(rows), int(path[end])))
             rows.append(row)
             paths.append(sequences)
         where.append(places)
     if generator is None:
-        return Material(rows, None, where), Cost()
+        return PackedTrees(rows, None, where), Cost()
     tokens = sum(len(row) for row in rows)
     features = place_features(generator, rows, paths, config.score_tokens)
-    cost = Cost(flops_score(non_embedding_parameters(generator), tokens), tokens_scored=tokens)
-    return Material(rows, features, where), cost
+    return PackedTrees(rows, features, where), reading_cost(generator, tokens)
 
 
 def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[list[int]], list[StepSequence]]:
-    """Every path of the tree to a node without whole children: the indices of its nodes, and its tokens."""
+    """Every path of the tree to a node without whole children: the indices of its nodes, and its tokens.
+
+    All shorter paths are prefixes of these, so that packing them packs the whole tree.
+    """
     from o1_assets.engine.steps import close_last
 
     prompt = tuple(solved.tree.prompt_ids)
@@ -84,8 +83,8 @@ def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[lis
         path = node.path()
         tokens, ends = list(prompt), []
         for step in path:
-            own = [token for token in step.token_ids if token != tokenizer.eos_token_id]
-            tokens += own
+            step_tokens = [token for token in step.token_ids if token != tokenizer.eos_token_id]
+            tokens += step_tokens
             ends.append(len(tokens) - 1)
         nodes.append([step.index for step in path])
         tokens, ends = close_last(tokens, ends, tokenizer)
@@ -93,12 +92,12 @@ def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[lis
     return nodes, sequences
 
 
-def values_of(model: RewardModel, material: Material, config: QValueConfig) -> list[dict[int, float]]:
+def values_of(model: RewardModel, packed: PackedTrees, config: QValueConfig) -> list[dict[int, float]]:
     """For each tree node index -> Q."""
     from o1_assets.reward.read import predict
 
-    (found,) = predict([model], material.rows, material.features, config.score_tokens)
+    (of_rows,) = predict([model], packed.rows, packed.features, config.score_tokens)
     return [
-        {node: float(found[row][token, 1]) for node, (row, token) in places.items()}
-        for places in material.where
+        {node: float(of_rows[row][token, 1]) for node, (row, token) in places.items()}
+        for places in packed.where
     ]
