@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.evaluation.statistics import slope_weights
 from o1_assets.experiments.active_learning.assets import artifacts, policy_key
 from o1_assets.experiments.active_learning.measure import (
     HeldOut,
@@ -92,7 +93,7 @@ def test_labels_stop_at_the_first_wrong_step(test_problems: Path, checkpoints: d
     steps = ["3*4=12", "12-5=6", "answer 6"]
     assert sparse(problems[first], steps) == [1, -1] and sparse(problems[first], ["3*4=12"]) == [1]
     chosen = pl.DataFrame({"problem_id": [first], "solution_id": ["s"], "steps": [steps]})
-    (one,) = examples(chosen, problems, tokenizer, "{question}\n", 1)
+    (one,) = examples(chosen, problems, tokenizer, PromptFormat(), 1)
     assert one.labels == ((2, 0),) and len(one.sequences[0].ends) == 2 and one.round == 1
     with pytest.raises(ValueError, match=r"exact checker.*problems\.source"):
         problems_of(table.with_columns(metadata=pl.lit("{}")))
@@ -228,16 +229,6 @@ def test_selectors_score_every_different_solution_of_the_pool_once(made: Made) -
     )
 
 
-class Knows:
-    """Stands in for packed solutions: a step is right as often as it is said here."""
-
-    def __init__(self, of: Callable[[int], float], count: int) -> None:
-        self.values = [np.array([of(i)]) for i in range(count)]
-
-    def p_right(self, model: object) -> list[np.ndarray[Any, Any]]:
-        return self.values
-
-
 def test_who_knows_the_answer_is_never_fooled_and_picks_right_ones(made: Made) -> None:
     from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.score import open_generator
@@ -252,10 +243,8 @@ def test_who_knows_the_answer_is_never_fooled_and_picks_right_ones(made: Made) -
     right = dict(zip(held_out.which.tolist(), held_out.pool.correct.ravel().tolist(), strict=True))
     assert len(right) == len(held_out.packed.sequences) < samples.height
     best = f"best_of_{held_out.pool.samples}"
-    knowing = replace(held_out, packed=Knows(lambda i: 0.9 if right[i] else 0.1, len(right)))
-    misled = replace(held_out, packed=Knows(lambda i: 0.1 if right[i] else 0.9, len(right)))
-    nobody: Any = None
-    good, bad = (one.judge(nobody) for one in (knowing, misled))
+    good = held_out.judge([np.array([0.9 if right[i] else 0.1]) for i in range(len(right))])
+    bad = held_out.judge([np.array([0.1 if right[i] else 0.9]) for i in range(len(right))])
     assert good[best] == held_out.pool.correct.any(1).tolist() and good["fooled"] == 0.0
     assert bad[best] == held_out.pool.correct.all(1).tolist() and bad["fooled"] == 1.0
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Outcome, Waiting
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import label_batches
@@ -113,7 +114,7 @@ def test_no_sequence_that_the_prm_is_trained_on_leads_through_an_alternative(imp
 
     tokenizer = make_tokenizer(256)
     _, labels = imported(phase1_train=[WRITTEN])
-    (example,) = prm_examples(labels("r00")[0], tokenizer, "{question}\n")
+    (example,) = prm_examples(labels("r00")[0], tokenizer, PromptFormat())
     own, *others = example.sequences
     text = [tokenizer.decode(list(one.tokens[one.prompt_length :])).split("\n") for one in (own, *others)]
     lengths = [len(steps) - 1 for steps in text]

@@ -1,10 +1,11 @@
 import polars as pl
 import pytest
 
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.dataset import IGNORED, held_out, orm_examples, prm_examples, step_sequence
 from tests.reward.conftest import make_labels, rule
 
-TEMPLATE = "{question}\n"
+FORMAT = PromptFormat()
 
 
 def words(tokenizer, tokens):
@@ -12,7 +13,7 @@ def words(tokenizer, tokens):
 
 
 def test_labels_stand_on_the_newline_of_each_step_and_nowhere_else(tokenizer):
-    for example in prm_examples(make_labels(20), tokenizer, TEMPLATE):
+    for example in prm_examples(make_labels(20), tokenizer, FORMAT):
         row, classes = example.row()
         newline = tokenizer.encode("\n", add_special_tokens=False)[0]
         for node, label in enumerate(classes):
@@ -27,7 +28,7 @@ def test_labels_stand_on_the_newline_of_each_step_and_nowhere_else(tokenizer):
 
 
 def test_the_own_path_is_labelled_at_every_step_and_an_alternative_at_its_end_only(tokenizer):
-    for example in prm_examples(make_labels(20), tokenizer, TEMPLATE):
+    for example in prm_examples(make_labels(20), tokenizer, FORMAT):
         own, *alternatives = example.labels
         assert IGNORED not in own
         for labels in alternatives:
@@ -38,7 +39,7 @@ def test_the_own_path_is_labelled_at_every_step_and_an_alternative_at_its_end_on
 def test_no_cartesian_product_of_alternatives_as_in_openr(tokenizer):
     """openr builds every combination of every step's alternatives, which nobody has rated."""
     labels = make_labels(30)
-    examples = prm_examples(labels, tokenizer, TEMPLATE)
+    examples = prm_examples(labels, tokenizer, FORMAT)
     assert sum(len(e.sequences) for e in examples) == 30 + labels.filter(pl.col("completion") > 0).height
     for example in examples:
         chosen = words(tokenizer, example.sequences[0].tokens)[:-1]
@@ -48,7 +49,7 @@ def test_no_cartesian_product_of_alternatives_as_in_openr(tokenizer):
 
 
 def test_an_alternative_never_sees_another_one(tokenizer):
-    for example in prm_examples(make_labels(20), tokenizer, TEMPLATE):
+    for example in prm_examples(make_labels(20), tokenizer, FORMAT):
         row, _ = example.row()
         seen = row.visible()
         for index, sequence in enumerate(example.sequences):
@@ -59,7 +60,7 @@ def test_an_alternative_never_sees_another_one(tokenizer):
 def test_an_alternative_with_the_text_of_the_chosen_step_does_not_change_its_rating(tokenizer):
     labels = make_labels(1).filter(pl.col("step") == 0).head(1)
     twin = labels.with_columns(completion=pl.lit(1, dtype=pl.Int32), rating=(-pl.col("rating")).cast(pl.Int8))
-    (example,) = prm_examples(pl.concat([labels, twin]), tokenizer, TEMPLATE)
+    (example,) = prm_examples(pl.concat([labels, twin]), tokenizer, FORMAT)
     _, classes = example.row()
     assert [c for c in classes if c != IGNORED] == [labels["rating"][0] + 1]
 
@@ -67,13 +68,13 @@ def test_an_alternative_with_the_text_of_the_chosen_step_does_not_change_its_rat
 def test_a_gap_in_the_rated_steps_is_refused(tokenizer):
     labels = make_labels(1)
     with pytest.raises(ValueError, match="own rated steps"):
-        prm_examples(labels.filter(pl.col("step") != 0), tokenizer, TEMPLATE)
+        prm_examples(labels.filter(pl.col("step") != 0), tokenizer, FORMAT)
 
 
 def test_alternatives_of_a_first_step_that_labellers_could_not_settle_are_examples(tokenizer):
     labels = make_labels(30)
     tied = labels.filter((pl.col("step") == 0) & (pl.col("completion") > 0))
-    examples = prm_examples(tied, tokenizer, TEMPLATE)
+    examples = prm_examples(tied, tokenizer, FORMAT)
     assert examples and sum(len(e.sequences) for e in examples) == tied.height
     for example in examples:
         _, classes = example.row()
@@ -85,7 +86,7 @@ def test_the_outcome_stands_at_the_last_step_or_at_every_step(tokenizer):
         {"solution_id": ["a"], "problem_id": ["p"], "steps": [["1+1=2", "answer 2"]], "correct": [True]}
     )
     last, every = (
-        orm_examples(solutions, {"p": "Calculate 1 + 1."}, tokenizer, TEMPLATE, every)
+        orm_examples(solutions, {"p": "Calculate 1 + 1."}, tokenizer, FORMAT, every)
         for every in (False, True)
     )
     assert last[0].labels == ((IGNORED, 1),)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.dataset import prm_examples
 from o1_assets.reward.model import ProbabilityFeature
 from o1_assets.reward.read import place_features
@@ -17,7 +18,7 @@ def causal(generator):
 
 
 def test_the_feature_is_the_least_log_probability_of_the_steps_tokens(causal, tokenizer):
-    examples = prm_examples(make_labels(6), tokenizer, "{question}\n")
+    examples = prm_examples(make_labels(6), tokenizer, PromptFormat())
     rows = [e.row()[0] for e in examples]
     placed = place_features(causal, rows, [e.sequences for e in examples], 300)
     for example, row, feature in zip(examples, rows, placed, strict=True):
@@ -36,7 +37,7 @@ def test_the_feature_is_the_least_log_probability_of_the_steps_tokens(causal, to
 
 
 def test_a_trees_tokens_are_computed_as_if_each_sequence_were_alone(causal, tokenizer):
-    (example,) = prm_examples(make_labels(1, seed=3), tokenizer, "{question}\n")
+    (example,) = prm_examples(make_labels(1, seed=3), tokenizer, PromptFormat())
     row, _ = example.row()
     assert len(row) < sum(len(s.tokens) for s in example.sequences)
     with torch.inference_mode():

@@ -218,10 +218,12 @@ class HeldOut:
             rated["problem_id"].to_list(),
         )
 
-    def judge(self, model: RewardModel) -> dict[str, Any]:
+    def judge(self, found: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
         """best_of_<N>: lists, a value a problem, exact over all subsets; fooled: the share of wrong solutions with a
-        score above that of the median right one; step_f1."""
-        found = p_right(model, self.packed)
+        score above that of the median right one; step_f1.
+
+        found: for each packed solution (steps,), P(step is right) by the PRM.
+        """
         # Silence is not perfect: without a step a solution stands last.
         logs = np.array([np.log(np.maximum(p, 1e-300)).sum() if len(p) else -np.inf for p in found])
         scores = logs[self.which].reshape(self.pool.correct.shape)
@@ -289,7 +291,7 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
                 "solutions": n,
                 "right": float(chosen.select(pl.col("correct").mean()).item()),
                 "steps": sum(len(e.labels[0]) for e in own),
-                **held_out.judge(model),
+                **held_out.judge(p_right(model, held_out.packed)),
                 "cost": asdict(spent),
             }
             if kept is not None:

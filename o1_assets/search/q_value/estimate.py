@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
+from o1_assets.reward.tree import ROW_TOKENS
 from o1_assets.search.q_value.config import QValueConfig
-from o1_assets.search.q_value.material import ROW_TOKENS
 
 
 def estimate_q_value(context: EstimateContext, config: QValueConfig) -> Estimate:
