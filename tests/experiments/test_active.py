@@ -12,7 +12,6 @@ import pytest
 
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.evaluation.statistics import slope_weights
 from o1_assets.experiments.active_learning.assets import artifacts, policy_key
 from o1_assets.experiments.active_learning.measure import (
     HeldOut,
