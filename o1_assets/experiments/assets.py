@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o1_assets.base.config import BaseConfig
+from o1_assets.experiments import versions
 from o1_assets.experiments.active_learning import assets as active
 from o1_assets.experiments.chains import assets as chains
 from o1_assets.experiments.compute_curves import assets as two_curves
-from o1_assets.experiments.error_kinds import assets as kinds
+from o1_assets.experiments.error_kinds import result as kinds
 from o1_assets.experiments.experiment import experiment_artifacts
 from o1_assets.experiments.model_size import assets as scale
 from o1_assets.experiments.pools import assets as pools
@@ -17,7 +18,6 @@ from o1_assets.experiments.rewards import assets as rl
 from o1_assets.experiments.rounds import assets as rounds
 from o1_assets.experiments.search_in_rl.arms import search_in_rl
 from o1_assets.experiments.verifiers import assets as verifiers
-from o1_assets.experiments.versions import assets as versions
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact

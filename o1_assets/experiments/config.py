@@ -17,7 +17,7 @@ from o1_assets.experiments.pools.config import PoolsConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.verifiers.config import VerifiersConfig
-from o1_assets.experiments.versions.config import VersionsConfig
+from o1_assets.experiments.versions import VersionsConfig
 
 
 class SearchInRLConfig(StageConfig):

@@ -32,8 +32,7 @@ from o1_assets.experiments.error_kinds.measure import (
 )
 from o1_assets.experiments.error_kinds.result import make_kinds
 from o1_assets.experiments.result import read_result
-from o1_assets.experiments.versions.config import VersionsConfig
-from o1_assets.experiments.versions.result import make_versions
+from o1_assets.experiments.versions import VersionsConfig, make_versions
 from o1_assets.problems.expression import Expression, apply
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.test_round_eval import evaluate

@@ -1,4 +1,4 @@
-"""What each PRM and ORM finds of each kind of error."""
+"""Kinds of errors: what a first wrong step is called, which reward model finds it, and how often each is made."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.score import load_scorers
 from o1_assets.reward.train import area_under_curve
 
-# Which kind of error a solution's first wrong step is: a misconception by name, a slip, or what else is wrong.
+# What the first wrong step of a solution is called: a misconception's name, a slip, or one of OTHERS.
 
 SLIP, ORDER_OTHER, GUESS = "slip", "order_unexplained", "wrong_answer"
 
@@ -50,7 +50,7 @@ OTHERS: dict[str, str] = {
 }
 
 
-OF_VERDICT = {
+KIND_OF_VERDICT = {
     "answer": GUESS,
     "check": FALSE_CHECK,
     "correction": NO_CORRECTION,
@@ -63,13 +63,13 @@ OF_VERDICT = {
 KINDS: tuple[str, ...] = (*NAMES, *OTHERS)
 
 
-_HELD: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
+_MISCONCEPTIONS: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
 
 
-RATES: dict[str, float] = {m.name: m.rate for m in _HELD}
+RATES: dict[str, float] = {m.name: m.rate for m in _MISCONCEPTIONS}
 
 
-EXAMPLES: dict[str, str] = {m.name: m.example for m in _HELD}
+EXAMPLES: dict[str, str] = {m.name: m.example for m in _MISCONCEPTIONS}
 
 
 _WORD = re.compile(r"(?:check|wait) ")
@@ -78,28 +78,30 @@ _WORD = re.compile(r"(?:check|wait) ")
 def first_wrong(expression: Expression, steps: Sequence[str]) -> tuple[int, str] | None:
     """Index and kind of the first wrong step; None if there is none.
 
-    Where several misconceptions would have written it, the one that most writers hold.
+    Where several misconceptions would have written it, the one that most writers hold. Only the first wrong step
+    counts: after an error that stands every later step is wrong, whatever it does.
     """
     trace = start(expression)
     for index, text in enumerate(steps):
         after, verdict = take_step(trace, text)
         if verdict.rating < 0:
-            return index, OF_VERDICT.get(verdict.kind) or _kind(trace.states, trace.before, text)
+            return index, KIND_OF_VERDICT.get(verdict.kind) or _kind(trace.states, trace.before, text)
         trace = after
     return None
 
 
 def _kind(states: Sequence[Expression], before: Sequence[Expression] | None, text: str) -> str:
-    """Of an operation that could be read but is wrong. before: the states that a correction goes back to."""
+    """The kind of an operation that could be read but is wrong. before: the states that a correction goes back to."""
     corrects = text.startswith("wait ")
     match = OPERATION.fullmatch(_WORD.sub("", text, count=1))
     assert match is not None, f"{text} was read as an operation"
     a, op, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
-    where = [s for s in (before or () if corrects else states) if s.match(a, op, b)]
-    named = {name for state in where for name in explanations(state, a, op, b, result)}
-    if named:
-        return max(named, key=lambda name: (RATES[name], name))
-    legal = any(i in state.legal_indices() for state in where for i in state.match(a, op, b))
+    # An expression can be in several states: which of two equal operations a step did is not known.
+    possible = [s for s in (before or () if corrects else states) if s.match(a, op, b)]
+    names = {name for state in possible for name in explanations(state, a, op, b, result)}
+    if names:
+        return max(names, key=lambda name: (RATES[name], name))
+    legal = any(i in state.legal_indices() for state in possible for i in state.match(a, op, b))
     return SLIP if legal else ORDER_OTHER
 
 
@@ -107,13 +109,14 @@ PRM, ORM, ALL = "PRM", "ORM", "all"
 
 
 RIGHT = "false alarms"
-"""In place of a kind: the share of what is right that is taken for an error."""
+"""In place of a kind: the row of the false-positive rate, the share of right steps, or answers, that look wrong."""
 
 
-def what_is_found(
+def detection(
     task: Task, pool: pl.DataFrame, test: pl.DataFrame, rounds: Sequence[int], config: KindsResultConfig
 ) -> tuple[pl.DataFrame, Cost]:
-    """A row a kind (and ALL and RIGHT), model and version: errors, found (share), rank (AUC against what is right)."""
+    """A row a kind (and ALL and RIGHT), model and version: errors; found, the share of them that the model detects
+    (recall); rank, the AUC against what is right, which needs no threshold."""
     folders = [task.inputs[f"{model}_{k:02d}"] for model in ("prm", "orm") for k in rounds]
     scorer = load_scorers(folders, task.inputs["generator"])
     questions = dict(test.select("problem_id", "question").iter_rows())
@@ -132,47 +135,42 @@ def what_is_found(
 
 
 def _of_prm(pool: pl.DataFrame, steps: Sequence[Floats], threshold: float, k: int) -> list[dict[str, Any]]:
-    """Found: P(right) of the first wrong step is below the threshold. Rank: against all steps before first errors and
-    in solutions without one."""
+    """Detected: P(right) of the first wrong step is below the threshold. Rank: against all steps before first errors
+    and in solutions without one."""
     wrong_at = pool["wrong_step"].to_list()
-    right = np.concatenate([p[:w] for p, w in zip(steps, wrong_at, strict=True)])
-    # A step beyond what the PRM read was not found.
-    own = np.array(
-        [np.nan if w is None else p[w] if w < len(p) else 1.0 for p, w in zip(steps, wrong_at, strict=True)]
-    )
-    return _rows(pool, PRM, k, own, right, threshold)
+    pairs = list(zip(steps, wrong_at, strict=True))
+    right = np.concatenate([p[:w] for p, w in pairs])
+    # A wrong step that the PRM did not read, in a solution that was cut off, counts as not detected.
+    scores = np.array([np.nan if w is None else p[w] if w < len(p) else 1.0 for p, w in pairs])
+    return _rows(pool, PRM, k, scores, right, threshold)
 
 
 def _of_orm(pool: pl.DataFrame, outcomes: Floats, k: int) -> list[dict[str, Any]]:
-    """Found: P(correct) of the solution is below 1/2, of wrong answers only. Rank: against right answers."""
+    """Detected: P(correct) of the solution is below 1/2, of wrong answers only: a solution may correct its error, and
+    then an ORM is right to accept it. Rank: against right answers."""
     wrong = (~pool["correct"] & pool["kind"].is_not_null()).to_numpy()
-    own = np.where(wrong, outcomes, np.nan)
-    return _rows(pool, ORM, k, own, outcomes[pool["correct"].to_numpy()], 0.5)
+    scores = np.where(wrong, outcomes, np.nan)
+    return _rows(pool, ORM, k, scores, outcomes[pool["correct"].to_numpy()], 0.5)
 
 
 def _rows(
-    pool: pl.DataFrame, model: str, k: int, own: Floats, right: Floats, threshold: float
+    pool: pl.DataFrame, model: str, k: int, scores: Floats, right: Floats, threshold: float
 ) -> list[dict[str, Any]]:
+    """scores: [solutions], of the error, NaN in a solution without one. right: scores of what is right."""
     kinds = pool["kind"].to_numpy()
-    alarms = float((right < threshold).mean()) if len(right) else None
-    rows: list[dict[str, Any]] = [
-        {"kind": RIGHT, "model": model, "version": k, "errors": len(right), "found": alarms, "rank": None}
-    ]
+
+    def row(kind: str, errors: int, found: float | None, rank: float | None) -> dict[str, Any]:
+        return {"kind": kind, "model": model, "version": k, "errors": errors, "found": found, "rank": rank}
+
+    rows = [row(RIGHT, len(right), float((right < threshold).mean()) if len(right) else None, None)]
     for kind in (ALL, *KINDS):
-        of_kind = ~np.isnan(own) & ((kinds == kind) | (kind == ALL))
-        errors = int(of_kind.sum())
-        scores = np.concatenate([right, own[of_kind]])
-        labels = np.arange(len(scores)) < len(right)
-        rows.append(
-            {
-                "kind": kind,
-                "model": model,
-                "version": k,
-                "errors": errors,
-                "found": float((own[of_kind] < threshold).mean()) if errors else None,
-                "rank": area_under_curve(scores, labels) if errors else None,
-            }
-        )
+        of_kind = scores[~np.isnan(scores) & ((kinds == kind) | (kind == ALL))]
+        if not len(of_kind):
+            rows.append(row(kind, 0, None, None))
+            continue
+        together = np.concatenate([right, of_kind])
+        rank = area_under_curve(together, np.arange(len(together)) < len(right))
+        rows.append(row(kind, len(of_kind), float((of_kind < threshold).mean()), rank))
     return rows
 
 
@@ -185,21 +183,22 @@ _EXPRESSION = re.compile(r"[-+*\d ]*\d")
 
 
 def expressions_of(problems: pl.DataFrame) -> dict[str, Expression]:
-    found = {row["problem_id"]: expression_of(row) for row in problems.iter_rows(named=True)}
-    return {problem: expression for problem, expression in found.items() if expression is not None}
+    """Problem id -> its expression, of the problems that are one."""
+    expressions = {row["problem_id"]: expression_of(row) for row in problems.iter_rows(named=True)}
+    return {problem: expression for problem, expression in expressions.items() if expression is not None}
 
 
 def with_kinds(solutions: pl.DataFrame, expressions: dict[str, Expression]) -> pl.DataFrame:
     """With wrong_step and kind of each solution's first wrong step, null where there is none; solutions of problems
     without an expression are left out."""
     solutions = solutions.filter(pl.col("problem_id").is_in(list(expressions)))
-    found = [
+    errors = [
         first_wrong(expressions[problem], steps)
         for problem, steps in solutions.select("problem_id", "steps").iter_rows()
     ]
     return solutions.with_columns(
-        pl.Series("wrong_step", [f and f[0] for f in found], dtype=pl.Int32),
-        pl.Series("kind", [f and f[1] for f in found], dtype=pl.String),
+        pl.Series("wrong_step", [error and error[0] for error in errors], dtype=pl.Int32),
+        pl.Series("kind", [error and error[1] for error in errors], dtype=pl.String),
     )
 
 
@@ -235,12 +234,15 @@ def _a_thousand(kinds: Sequence[str | None]) -> dict[str, float]:
 
 
 def in_corpus(config: KindsResultConfig, seed: int) -> dict[str, float]:
-    """First errors of each kind in a thousand solutions of the corpus that the base grew up on, at full length."""
+    """First errors of each kind in a thousand solutions of the corpus that the base was pre-trained on.
+
+    curriculum 0: only problems of full length, as the held-out ones are.
+    """
     drawn = config.corpus.model_copy(update={"solutions": config.corpus_solutions, "curriculum": 0.0})
-    found: list[str | None] = []
+    kinds: list[str | None] = []
     for question, steps in draw_corpus(drawn, seed, ()):
         match = _EXPRESSION.search(question)
         assert match is not None, question
-        wrong = first_wrong(Expression.parse(match[0].strip()), steps)
-        found.append(None if wrong is None else wrong[1])
-    return _a_thousand(found)
+        error = first_wrong(Expression.parse(match[0].strip()), steps)
+        kinds.append(None if error is None else error[1])
+    return _a_thousand(kinds)

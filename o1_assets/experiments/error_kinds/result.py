@@ -1,18 +1,20 @@
 """ablations/kinds/result: which kinds of errors there are, how often each is made, and which versions find it.
 
-Writes what `ablations.result` says, found.parquet (kind, model, version, errors, found, rank) and plots/found_prm.png,
-plots/found_orm.png: kind by round.
+Only where the base was pre-trained on the corpus whose kinds these are. Writes, beside what `write_result` does,
+found.parquet (kind, model, version, errors, found, rank) and plots/found_prm.png, plots/found_orm.png: kind by round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from o1_assets.core import plots
-from o1_assets.core.artifact import Figures, Outcome, Task
+from o1_assets.core.artifact import Artifact, Figures, Outcome, Task
+from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.statistics import Floats
@@ -27,19 +29,45 @@ from o1_assets.experiments.error_kinds.measure import (
     PRM,
     RATES,
     RIGHT,
+    detection,
     expressions_of,
     how_often,
     in_corpus,
     pool_of,
-    what_is_found,
 )
+from o1_assets.experiments.experiment import PART, ablation, base_of
 from o1_assets.experiments.heat_map import save_heat_map
 from o1_assets.experiments.result import Chart, Result, Table, write_result
+from o1_assets.reward.estimate import distinct_tokens, read
 
-TITLE = "Kinds of errors"
-
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
 
 QUESTION = "Which kinds of errors are there, who still makes them, and which version finds which?"
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    rounds = [f"{k:02d}" for k in range(profile.rounds + 1)]
+    inputs = {
+        **{f"prm_{k}": f"r{k}/prm" for k in rounds},
+        **{f"orm_{k}": f"r{k}/orm" for k in rounds},
+        **{f"eval_{k}": f"r{k}/eval" for k in rounds},
+        "generator_eval": "eval/generator",
+        "policy_eval": "eval/baby_o1",
+        "generator": "generator/model",
+        "test": "problems/test",
+    }
+    config = KindsResultConfig(**profile.ablations.kinds.model_dump(), corpus=base_of(profile).corpus)
+    key = f"{PART}/kinds/result"
+    return [ablation(profile, key, make_kinds, config, inputs, QUESTION, estimate=estimate_kinds)]
+
+
+def estimate_kinds(context: EstimateContext, config: KindsResultConfig) -> Estimate:
+    """Every reward model of the run reads a pool of GPT*'s and the last policy's solutions."""
+    problems = context["generator_eval"].problems
+    tokens = problems * distinct_tokens(context, config.prompt, 2 * config.samples, rl_rounds=1)
+    models = (*context.starting_with("prm_"), *context.starting_with("orm_"))
+    return Estimate(problems, cost=read(context, tokens, *models), stored=5 * CHART + 6 * TABLES)
 
 
 def make_kinds(task: Task, config: KindsResultConfig) -> Outcome:
@@ -48,18 +76,17 @@ def make_kinds(task: Task, config: KindsResultConfig) -> Outcome:
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet")
     expressions = expressions_of(test)
     pool = pool_of(task, config, expressions)
-    found, cost = what_is_found(task, pool, test, rounds, config)
+    found, cost = detection(task, pool, test, rounds, config)
     found.write_parquet(task.out / "found.parquet")
     made = how_often(task, rounds, expressions, config)
     corpus = in_corpus(config, derive_seed(task.seed, "corpus"))
     errors = dict(pool.drop_nulls("kind").group_by("kind").len().sort("kind").iter_rows())
     kinds = kind_table(errors, made, corpus, config)
     shown = [kind for kind in kinds["kind"] if errors.get(kind, 0) >= config.least]
-    matrices = {model: matrix(found, model, shown, rounds) for model in (PRM, ORM)}
-    for model, values in matrices.items():
+    for model in (PRM, ORM):
         save_heat_map(
             task.out / "plots" / f"found_{model.lower()}.png",
-            values,
+            matrix(found, model, shown, rounds),
             ["all", RIGHT, *(f"{kind.replace('_', ' ')} ({errors[kind]})" for kind in shown)],
             [f"v{k}" for k in rounds],
             f"Errors of each kind that the {model} finds, %",
@@ -112,10 +139,11 @@ def matrix(found: pl.DataFrame, model: str, kinds: Sequence[str], rounds: Sequen
 
 def wide(found: pl.DataFrame, model: str, value: str, errors: Mapping[str, int], least: int) -> pl.DataFrame:
     """kind, errors, v0, v1, ..: of kinds with at least `least` errors that the model could find."""
-    own = found.filter((pl.col("model") == model) & (pl.col("errors") >= least))
-    across = own.with_columns(version=pl.format("v{}", "version")).pivot(
+    enough = found.filter((pl.col("model") == model) & (pl.col("errors") >= least))
+    across = enough.with_columns(version=pl.format("v{}", "version")).pivot(
         "version", index=["kind", "errors"], values=value, maintain_order=True
     )
+    # The two rows of everything come first, then the kinds from the most errors to the fewest.
     rank = {kind: -count for kind, count in errors.items()} | {ALL: -(10**9), RIGHT: 1 - 10**9}
     return across.sort(pl.col("kind").replace_strict(rank, default=0, return_dtype=pl.Int64), "kind")
 
@@ -129,36 +157,22 @@ def _result(
     solutions: int,
     config: KindsResultConfig,
 ) -> Result:
-    asked = (
-        (
-            "prm_found",
-            PRM,
-            "found",
-            "Share of each kind that PRM v0, v1, .. find: P(right) below the threshold.",
-        ),
-        (
-            "prm_rank",
-            PRM,
-            "rank",
-            "The same without a threshold: how often such a step ranks below a right one.",
-        ),
-        (
-            "orm_found",
-            ORM,
-            "found",
-            "Share of each kind that ORM v0, v1, .. find, of wrong answers: P(correct) below 1/2.",
-        ),
+    detected = (
+        ("prm_found", PRM, "found", "Share of each kind that PRM v0, v1, .. find: P(right) below the threshold."),
+        ("prm_rank", PRM, "rank", "The same without a threshold: how often such a step ranks below a right one."),
+        ("orm_found", ORM, "found", "Share of each kind that ORM v0, v1, .. find, of wrong answers: P(correct) below "
+         "1/2."),
         ("orm_rank", ORM, "rank", "The same without a threshold: how often it ranks below a right one."),
-    )
+    )  # fmt: skip
     return Result(
         name="kinds",
-        title=TITLE,
+        title="Kinds of errors",
         question=QUESTION,
         tables={
             "kinds": Table("Every kind of error, and how often it is a solution's first one.", kinds),
             **{
                 name: Table(title, wide(found, model, value, errors, config.least))
-                for name, model, value, title in asked
+                for name, model, value, title in detected
             },
         },
         charts={
@@ -203,7 +217,7 @@ def _made(made: Mapping[str, Mapping[str, float]], rounds: Sequence[int]) -> lis
     x = [-1, *rounds]
     colors = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED)
     series = [
-        Series(kind.replace("_", " "), x, [one.get(kind, 0.0) / 1000 for one in made.values()], color)
+        Series(kind.replace("_", " "), x, [rates.get(kind, 0.0) / 1000 for rates in made.values()], color)
         for kind, color in zip(ranked, colors, strict=False)
     ]
-    return [Series("any", x, [sum(one.values()) / 1000 for one in made.values()], plots.GREY), *series]
+    return [Series("any", x, [sum(rates.values()) / 1000 for rates in made.values()], plots.GREY), *series]
