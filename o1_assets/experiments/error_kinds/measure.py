@@ -96,7 +96,7 @@ def _kind(states: Sequence[Expression], before: Sequence[Expression] | None, tex
     match = OPERATION.fullmatch(_WORD.sub("", text, count=1))
     assert match is not None, f"{text} was read as an operation"
     a, op, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
-    # An expression can be in several states: which of two equal operations a step did is not known.
+    # There are several states where an earlier step could be read at several places of the expression.
     possible = [s for s in (before or () if corrects else states) if s.match(a, op, b)]
     names = {name for state in possible for name in explanations(state, a, op, b, result)}
     if names:
