@@ -1,7 +1,8 @@
-"""Dagster's event log, which Dagster itself never shortens: old runs go, what the UI shows of every asset stays.
+"""Shortens Dagster's event log, which Dagster itself never does; what the UI shows of every asset stays.
 
-A run stays while it is the newest that made, planned or checked an asset, the sensor's newest, the newest of all,
-or not finished. Everything else about a run that is older (events with their pictures, compute logs, its file) goes.
+A run stays while it is the newest that made, planned or checked an asset, the newest of a sensor, the newest of all,
+or not finished. Everything else about a run that is older goes: its events with their pictures, its compute logs and
+its files. A year of daily runs would otherwise be several gigabytes.
 """
 
 from __future__ import annotations
@@ -9,21 +10,18 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-import sqlalchemy as db
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Checks
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
-from dagster._core.storage.runs.schema import SnapshotsTable as Snapshots
-from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+
+from o1_assets.orchestration.internals import EventLog
 
 DAY = 86400.0
+
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dataclass(frozen=True)
@@ -38,36 +36,38 @@ class OldRuns:
 def find_old_runs(
     instance: dg.DagsterInstance, keep_days: float, now: float, newest_of: dict[str, str]
 ) -> OldRuns:
-    """newest_of: tag -> value of runs whose newest is needed, such as a sensor's."""
+    """newest_of: tag -> value of runs whose newest is needed, such as a sensor's. Raises UnsupportedDagster."""
+    log = EventLog(instance)
     before = datetime.fromtimestamp(now - keep_days * DAY, UTC)
-    finished = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=before)
-    keep = _shown(instance) | _last_checks(instance)
+    finished = dg.RunsFilter(statuses=FINISHED, created_before=before)
+    keep = _shown(instance) | log.newest_check_runs()
     for filters in (dg.RunsFilter(), *(dg.RunsFilter(tags={tag: value}) for tag, value in newest_of.items())):
         keep.update(instance.get_run_ids(filters, limit=1))
     old = [run_id for run_id in instance.get_run_ids(finished) if run_id not in keep]
     known = set(instance.get_run_ids())
-    halves = [run_id for run_id in _shards(instance, now) if run_id not in known]
-    ids = [*old, *halves]
-    return OldRuns(ids, len(known) - len(old), sum(_bytes(path) for i in ids for path in _files(instance, i)))
+    ids = [*old, *(run_id for run_id in _halves(log, now) if run_id not in known)]
+    size = sum(_bytes(path) for run_id in ids for path in _files(instance, log, run_id))
+    return OldRuns(ids, len(known) - len(old), size)
 
 
 def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
-    """Their events, check results, compute logs and files. Killed in the middle, the next removal goes on."""
+    """Their events, check results, compute logs and files. Killed in the middle, the next removal goes on.
+
+    Raises UnsupportedDagster before anything is removed.
+    """
     if not run_ids:
         return
-    storage = instance.event_log_storage
+    log = EventLog(instance)
     snapshots = _snapshots(instance, instance.get_runs(dg.RunsFilter(run_ids=run_ids)))
     for run_id in run_ids:
         instance.delete_run(run_id)
-        if isinstance(storage, SqlEventLogStorage):
-            with storage.index_connection() as connection:
-                connection.execute(Checks.delete().where(Checks.c.run_id == run_id))
-        for path in _files(instance, run_id):
+        log.delete_check_executions(run_id)
+        for path in _files(instance, log, run_id):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-    _remove_snapshots(instance, snapshots)
+    log.delete_snapshots(snapshots - _snapshots(instance, instance.get_runs()))
 
 
 def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
@@ -101,16 +101,6 @@ def _shown(instance: dg.DagsterInstance) -> set[str]:
     return {run_id for run_id in runs if run_id}
 
 
-def _last_checks(instance: dg.DagsterInstance) -> set[str]:
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
-        return set()
-    newest = db.select(db.func.max(Checks.c.id)).group_by(Checks.c.asset_key, Checks.c.check_name)
-    with storage.index_connection() as connection:
-        rows = connection.execute(db.select(Checks.c.run_id).where(Checks.c.id.in_(newest))).fetchall()
-    return {row[0] for row in rows if row[0]}
-
-
 def _snapshots(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> set[str]:
     """Of the graph, of what was selected of it and of the plan: stored once for all runs that saw the same."""
     jobs = {run.job_snapshot_id for run in runs if run.job_snapshot_id}
@@ -121,32 +111,21 @@ def _snapshots(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> s
     return jobs | plans | {lineage.parent_snapshot_id for lineage in lineages if lineage}
 
 
-def _remove_snapshots(instance: dg.DagsterInstance, names: set[str]) -> None:
-    """Those of `names` that no run needs any more."""
-    needed = _snapshots(instance, instance.get_runs())
-    storage = instance.run_storage
-    if isinstance(storage, SqlRunStorage) and (useless := sorted(names - needed)):
-        with storage.connect() as connection:
-            connection.execute(Snapshots.delete().where(Snapshots.c.snapshot_id.in_(useless)))
+def _halves(log: EventLog, now: float) -> list[str]:
+    """Runs that have a file of events. One that is younger than a day may belong to a run that is being started."""
+    return [
+        run_id
+        for run_id in log.runs_with_a_file()
+        if (file := log.file_of(run_id)) and file.exists() and file.stat().st_mtime < now - DAY
+    ]
 
 
-def _shards(instance: dg.DagsterInstance, now: float) -> Iterator[str]:
-    """Ids of runs that have a file of events, without those of which one may just be being made."""
-    storage = instance.event_log_storage
-    if isinstance(storage, SqliteEventLogStorage):
-        for run_id in storage.get_all_run_ids():
-            path = Path(storage.path_for_shard(run_id))
-            if run_id and path.exists() and path.stat().st_mtime < now - DAY:
-                yield run_id
-
-
-def _files(instance: dg.DagsterInstance, run_id: str) -> list[Path]:
-    """Where a run's own events and compute logs lie."""
-    storage, files = instance.event_log_storage, []
-    if isinstance(storage, SqliteEventLogStorage):
-        shard = Path(storage.path_for_shard(run_id))
-        files = [shard, shard.with_name(f"{shard.name}-wal"), shard.with_name(f"{shard.name}-shm")]
-    files.append(Path(instance.root_directory) / "storage" / run_id)
+def _files(instance: dg.DagsterInstance, log: EventLog, run_id: str) -> list[Path]:
+    """Where a run's events and compute logs lie."""
+    files = [Path(instance.root_directory) / "storage" / run_id]
+    if file := log.file_of(run_id):
+        # SQLite in WAL mode leaves two more files beside a database that was not closed.
+        files += [file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")]
     return [path for path in files if path.exists()]
 
 

@@ -11,11 +11,11 @@ import dagster as dg
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.disk import disk_full
-from o1_assets.core.settings import PROJECT
 from o1_assets.execution.environment import prepare_compute
 from o1_assets.execution.progress import Watcher, watched_by, watcher
 from o1_assets.execution.project import Project
 from o1_assets.orchestration.instance import instance_lost, open_instance
+from o1_assets.orchestration.internals import reconstructable_graph_job
 from o1_assets.orchestration.records import asset_key, report_unknown
 from o1_assets.store.store import ArtifactStore
 from resources.compute import set_pools
@@ -88,13 +88,9 @@ def _hand_out(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dg.JobEx
     What they report, `relay` tells the watcher.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # the progress bars that libraries draw in other processes
-    from dagster._core.definitions.reconstruct import ReconstructableRepository
-
-    repository = ReconstructableRepository.for_module(
-        "o1_assets.definitions", "defs", working_directory=str(PROJECT)
+    return dg.execute_job(
+        reconstructable_graph_job(), instance, run_config=QUIET, tags=TAGS, asset_selection=keys
     )
-    job = repository.get_reconstructable_job("__ASSET_JOB")
-    return dg.execute_job(job, instance, run_config=QUIET, tags=TAGS, asset_selection=keys)
 
 
 def _failure(event: dg.DagsterEvent) -> str:

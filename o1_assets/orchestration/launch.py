@@ -8,12 +8,12 @@ import signal
 import sys
 
 import dagster as dg
-from dagster._core.errors import DagsterPipesExecutionError
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import PROJECT
 from o1_assets.execution.materialize import Made, known
+from o1_assets.orchestration.internals import PipesFailed
 from o1_assets.store.store import ArtifactStore
 
 # Starts `o1_assets.orchestration.train` with `accelerate launch`; no process outlives the one that asked for it.
@@ -81,7 +81,7 @@ def make_in_processes(
     client = dg.PipesSubprocessClient(cwd=str(PROJECT))
     try:
         done = client.run(context=context, command=guarded(artifact.key, processes))
-    except DagsterPipesExecutionError as error:
+    except PipesFailed as error:
         raise TrainingFailed(
             f"{processes} processes of {artifact.key} failed: {error}; what they printed is in the step's stderr"
         ) from error

@@ -4,6 +4,7 @@ import itertools
 import os
 import sqlite3
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +14,9 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
-from o1_assets.core.settings import Settings
+from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.orchestration.event_log import find_old_runs, remove_runs, shrink
+from o1_assets.orchestration.internals import BELOW, OLDEST, UnsupportedDagster, require_supported
 from o1_assets.store.gc.versions import DAY
 from sensors.label_batches import NAME
 from sensors.recovery import SENSOR_TAG
@@ -156,3 +158,34 @@ def test_a_run_at_work_stays(lab: Lab) -> None:
     lab.run()
     lab.collect()
     assert lab.instance.has_run(working)
+
+
+def test_a_table_that_is_not_the_known_one_is_refused_before_anything_is_removed(lab: Lab) -> None:
+    lab.run()
+    newest = lab.run()
+    with sqlite3.connect(lab.home / "history" / "runs" / "index.db") as index:
+        index.execute("alter table asset_check_executions add column refers_to text")
+    runs = set(lab.instance.get_run_ids())
+    with pytest.raises(UnsupportedDagster, match="refers_to, so nothing is removed"):
+        lab.collect()
+    assert set(lab.instance.get_run_ids()) == runs and newest in runs
+
+
+@pytest.mark.parametrize("version", ["1.13.26", "1.14.0", "1.14.2rc1", "2.0"])
+def test_another_dagster_than_the_locked_one_is_refused_in_a_sentence(
+    lab: Lab, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dg, "__version__", version)
+    with pytest.raises(UnsupportedDagster, match=rf"Dagster {version} is installed, .* install one of those"):
+        find_old_runs(lab.instance, 30, LATER, {})
+
+
+def test_the_versions_whose_insides_are_known_are_those_that_the_project_allows() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    (dagster,) = [needed for needed in project["dependencies"] if needed.startswith("dagster>")]
+    oldest, below = (".".join(map(str, bound)) for bound in (OLDEST, BELOW))
+    assert dagster == f"dagster>={oldest},<{below.removesuffix('.0')}"
+    lock = tomllib.loads((PROJECT / "uv.lock").read_text())
+    (locked,) = [package["version"] for package in lock["package"] if package["name"] == "dagster"]
+    assert locked == dg.__version__, "these tests ran on the locked Dagster"
+    require_supported(locked)

@@ -1,0 +1,140 @@
+"""All that this project uses of Dagster's insides, behind one check of Dagster's version.
+
+Dagster's public interface neither deletes what it recorded of checks and snapshots, nor hands a run's steps to other
+processes by a module's name. What does is private and may change with any minor version, so it is imported here and
+nowhere else, and another Dagster than it was read for is refused before anything is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import sqlalchemy as db
+from dagster._core.errors import DagsterPipesExecutionError as PipesFailed
+
+from o1_assets.core.errors import O1Error
+from o1_assets.core.settings import PROJECT
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.reconstruct import ReconstructableJob
+
+__all__ = ["EventLog", "PipesFailed", "UnsupportedDagster", "reconstructable_graph_job", "require_supported"]
+
+OLDEST, BELOW = (1, 13, 27), (1, 14, 0)
+"""Dagster's versions whose insides were read: those that pyproject.toml allows (a test compares the two)."""
+
+COLUMNS = {
+    "asset_check_executions": {
+        "id", "asset_key", "check_name", "partition", "run_id", "execution_status", "evaluation_event",
+        "evaluation_event_timestamp", "evaluation_event_storage_id", "materialization_event_storage_id",
+        "create_timestamp",
+    },
+    "snapshots": {"id", "snapshot_id", "snapshot_body", "snapshot_type"},
+}  # fmt: skip
+"""The tables that rows are deleted from. One more column may be one more thing that refers to them."""
+
+
+class UnsupportedDagster(O1Error):
+    """This Dagster, or its database, is not the one whose private parts are known here."""
+
+
+def require_supported(version: str | None = None) -> None:
+    """version: of Dagster; None asks the installed one. Raises UnsupportedDagster."""
+    version = version or dg.__version__
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if not OLDEST <= numbers < BELOW:
+        oldest, below = (".".join(map(str, bound)) for bound in (OLDEST, BELOW))
+        raise UnsupportedDagster(
+            f"Dagster {version} is installed, and this needs parts of it that are private and known from {oldest} to "
+            f"below {below}: install one of those (`uv sync`)"
+        )
+
+
+def reconstructable_graph_job() -> ReconstructableJob:
+    """The job of all assets, in a form that a step's own process can load again, from the environment.
+
+    The public `reconstructable` takes a function that returns a job, and refuses this job for its reserved name.
+    """
+    require_supported()
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    repository = ReconstructableRepository.for_module(
+        "o1_assets.definitions", "defs", working_directory=str(PROJECT)
+    )
+    return repository.get_reconstructable_job("__ASSET_JOB")
+
+
+class EventLog:
+    """The tables and files of an instance that its public methods do not reach. Raises UnsupportedDagster."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        require_supported()
+        from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+        from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+        from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+
+        events, runs = instance.event_log_storage, instance.run_storage
+        # An ephemeral instance keeps everything in memory, where there is nothing to remove.
+        self._events = events if isinstance(events, SqlEventLogStorage) else None
+        self._files = events if isinstance(events, SqliteEventLogStorage) else None
+        self._runs = runs if isinstance(runs, SqlRunStorage) else None
+        if self._events:
+            with self._events.index_connection() as connection:
+                _require_columns(connection, "asset_check_executions")
+        if self._runs:
+            with self._runs.connect() as connection:
+                _require_columns(connection, "snapshots")
+
+    def newest_check_runs(self) -> set[str]:
+        """Runs of the newest execution of every check. The public query wants the checks' keys, also old ones."""
+        if not self._events:
+            return set()
+        checks = _checks()
+        newest = db.select(db.func.max(checks.c.id)).group_by(checks.c.asset_key, checks.c.check_name)
+        with self._events.index_connection() as connection:
+            rows = connection.execute(db.select(checks.c.run_id).where(checks.c.id.in_(newest))).fetchall()
+        return {row[0] for row in rows if row[0]}
+
+    def delete_check_executions(self, run_id: str) -> None:
+        """What `DagsterInstance.delete_run` leaves of a run's checks."""
+        if self._events:
+            checks = _checks()
+            with self._events.index_connection() as connection:
+                connection.execute(checks.delete().where(checks.c.run_id == run_id))
+
+    def delete_snapshots(self, snapshot_ids: Iterable[str]) -> None:
+        """Snapshots of jobs and plans, which are stored once for all runs and which no public method deletes."""
+        if self._runs and (ids := sorted(snapshot_ids)):
+            from dagster._core.storage.runs.schema import SnapshotsTable
+
+            with self._runs.connect() as connection:
+                connection.execute(SnapshotsTable.delete().where(SnapshotsTable.c.snapshot_id.in_(ids)))
+
+    def runs_with_a_file(self) -> list[str]:
+        """SQLite keeps a file of events a run; elsewhere there are none."""
+        return [run_id for run_id in self._files.get_all_run_ids() if run_id] if self._files else []
+
+    def file_of(self, run_id: str) -> Path | None:
+        return Path(self._files.path_for_shard(run_id)) if self._files else None
+
+
+@cache
+def _checks() -> db.Table:
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+
+    return AssetCheckExecutionsTable
+
+
+def _require_columns(connection: Any, table: str) -> None:
+    columns = {column["name"] for column in db.inspect(connection).get_columns(table)}
+    if columns != COLUMNS[table]:
+        odd = ", ".join(sorted(columns ^ COLUMNS[table]))
+        raise UnsupportedDagster(
+            f"the table {table} of Dagster's database differs from the known one in {odd}, so nothing is removed: "
+            "bring the instance to the installed Dagster with `dagster instance migrate`"
+        )
