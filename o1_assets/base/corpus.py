@@ -1,4 +1,4 @@
-"""The corpus: expressions drawn here, never from the problem set, each with one written solution."""
+"""The corpus: expressions that are drawn here, never from the problem set, each with one solution by a `Teacher`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from random import Random
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.teacher import Teacher
-from o1_assets.problems.expression import Expression
+from o1_assets.base.misconceptions import ORDER, RESULT, OrderMisconception, ResultMisconception
+from o1_assets.problems.expression import Expression, apply
 
-# The wordings are those of reasoning_gym's basic_arithmetic.
+# Those of reasoning_gym's basic_arithmetic, whose problems the base has to read.
 WORDINGS = ("Calculate {}.", "What is {}?", "Solve {}.", "Compute {}.", "Evaluate: {}.")
 
 
@@ -34,7 +34,7 @@ def draw_expression(config: CorpusConfig, rng: Random, most_terms: int | None = 
 
 
 def _most_terms(config: CorpusConfig, progress: float) -> int:
-    """Terms of the longest expression at this share of the corpus."""
+    """Terms of the longest expression at this share of the corpus: it grows until config.curriculum is read."""
     grown = min(1.0, progress / config.curriculum) if config.curriculum else 1.0
     return min(config.min_terms + 1 + int(grown * (config.max_terms - config.min_terms)), config.max_terms)
 
@@ -56,7 +56,8 @@ def _stays_within(state: Expression, limit: int) -> bool:
 def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield config.solutions pairs (question, steps), short ones first (config.curriculum).
 
-    exclude: expressions without spaces that must not occur (the test problems).
+    exclude: expressions without spaces that must not occur (the test problems). In any wording: what the base has read
+    the answer of is no test of it.
     """
     rng = Random(seed)
     written = 0
@@ -64,8 +65,87 @@ def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> It
         expression = draw_expression(config, rng, _most_terms(config, written / config.solutions))
         if str(expression).replace(" ", "") in exclude:
             continue
-        steps = Teacher(config, rng).solve(expression)
+        steps = Teacher(config, rng).solve(expression)  # a new one each time: one person wrote one solution
         if any(int(n) > LARGEST_WRITTEN for step in steps for n in _NUMBER.findall(step)):
             continue
         yield rng.choice(WORDINGS).format(expression), steps
         written += 1
+
+
+class Teacher:
+    """The writer of one solution. Which misconceptions they hold is drawn once, and they follow them to the end.
+
+    So errors are systematic: with random slips alone majority voting is nearly unbeatable, and no reward model has
+    anything to teach. A writer who notices an error (`wait`) drops the misconception that caused it.
+    """
+
+    def __init__(self, config: CorpusConfig, rng: Random) -> None:
+        self.config = config
+        self.rng = rng
+        self._held: dict[str, bool] = {}
+
+    def solve(self, expression: Expression) -> list[str]:
+        """The steps of one solution, without newlines; the last one is the answer step."""
+        if self.rng.random() < self.config.direct_rate:
+            # The answer alone: `eval/thinking` compares chains with direct answers, so the base has to know both.
+            return [f"answer {self._direct_answer(expression)}"]
+        steps: list[str] = []
+        state = expression
+        while state.ops:
+            before = state
+            index, order_error = self._next_index(state)
+            result, result_error = self._result(state, index)
+            steps.append(_operation(state, index, result))
+            state = state.reduce(index, result)
+            wrong = order_error or result_error
+            if wrong and self.rng.random() < self.config.notice_rate:
+                self._held[wrong] = False
+                index = before.legal_indices()[0]
+                state = before.reduce(index)
+                steps.append("wait " + _operation(before, index))
+            if self.rng.random() < self.config.check_rate:
+                steps.append("check " + steps[-1].removeprefix("wait "))
+        return [*steps, f"answer {state.numbers[0]}"]
+
+    def _holds(self, misconception: OrderMisconception | ResultMisconception) -> bool:
+        name = misconception.name
+        if name not in self._held:
+            self._held[name] = self.rng.random() < misconception.rate * self.config.misconception_scale
+        return self._held[name]
+
+    def _next_index(self, state: Expression) -> tuple[int, str | None]:
+        """Operator to work on, and the name of the misconception that chose it if the choice is wrong."""
+        # From the left, and a product when they come to it. So what a step needs is never far back: a small model could
+        # not copy it.
+        legal = state.legal_indices()
+        for misconception in ORDER:
+            index = misconception.rule(state)
+            if index is not None and index not in legal and self._holds(misconception):
+                return index, misconception.name
+        if self.rng.random() < self.config.free_order_rate:
+            return self.rng.choice(legal), None
+        return legal[0], None
+
+    def _result(self, state: Expression, index: int) -> tuple[int, str | None]:
+        """What the writer thinks the operation gives, and why if that is wrong."""
+        a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
+        right = apply(a, op, b)
+        for misconception in RESULT:
+            if misconception.op == op:
+                wrong = misconception.rule(a, b)
+                if wrong is not None and wrong != right and self._holds(misconception):
+                    return wrong, misconception.name
+        if self.rng.random() < self.config.slip_rate:
+            return right + self.rng.choice((-10, -2, -1, 1, 2, 10)), "slip"
+        return right, None
+
+    def _direct_answer(self, expression: Expression) -> int:
+        value = expression.value()
+        if self.rng.random() < self.config.direct_right_rate:
+            return value
+        return value + self.rng.choice((-10, -5, -3, -2, -1, 1, 2, 3, 5, 10))
+
+
+def _operation(state: Expression, index: int, result: int | None = None) -> str:
+    a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
+    return f"{a}{op}{b}={apply(a, op, b) if result is None else result}"

@@ -1,12 +1,11 @@
 """The misconceptions of the nano world: wrong rules that people really follow, each with how often it is held.
 
-A writer who holds a misconception follows it wherever it applies in a solution, so errors are systematic and
-majority voting alone cannot remove them. Rates are Zipf-like: a few are held by about half of all writers,
-most are rare, and some apply only to rare patterns. Two families:
+A writer who holds a misconception follows it wherever it applies in a solution, so errors are systematic and majority
+voting alone cannot remove them. There are two families:
 
-- order: which operator is worked on next, given the whole expression; returns its index, or None where the
-  rule has nothing to say;
-- result: what one operation gives, given its two numbers; returns the wrong result, or None.
+- order: which operator is worked on next. The rule is given the whole expression and returns the operator's index, or
+  None where it has nothing to say.
+- result: what one operation gives. The rule is given the two numbers and returns the wrong result, or None.
 
 Sources of the rules: "smaller from larger" and the borrow and carry bugs are Brown & Burton (1978, "Diagnostic
 models for procedural bugs in basic mathematical skills"); left to right and "addition before subtraction" are
@@ -80,6 +79,9 @@ def _from_the_right(state: Expression) -> int | None:
     return last if last > 0 and state.ops[last] != "*" and "*" in state.ops[:last] else None
 
 
+# Rates are Zipf-like: a few rules are held by about half of all writers, most are rare, and some apply to rare patterns
+# only. What is common is learnt from the labels of round 0; what is rare and convincing is left for active learning to
+# find in later rounds. Profiles scale all rates together (CorpusConfig.misconception_scale).
 ORDER: tuple[OrderMisconception, ...] = (
     OrderMisconception("left_to_right", 0.50, "3+4*5: 3+4=7", _left_to_right),
     OrderMisconception("minus_minus_grouped", 0.45, "9-4-3: 4-3=1", _minus_then("-")),
@@ -119,6 +121,8 @@ _Wrong = ResultMisconception
 
 
 # fmt: off
+# The first rule that applies and is held decides, so the order of the table is part of the corpus. Three blocks: minus,
+# plus, times.
 RESULT: tuple[ResultMisconception, ...] = (
     _Wrong("smaller_from_larger", 0.50, "3-5=2", lambda a, b: b - a if 0 < a < b else None),
     _Wrong("self_minus_self", 0.40, "4-4=4", lambda a, b: a if a == b != 0 else None),
@@ -166,9 +170,10 @@ NAMES: tuple[str, ...] = (*(m.name for m in ORDER), *(m.name for m in RESULT))
 def explanations(state: Expression, a: int, op: str, b: int, result: int) -> list[str]:
     """Names of the misconceptions that a step `a op b = result` taken in `state` could come from.
 
-    Empty for a right step and for a slip. Used to count errors by kind, never for training.
+    Empty for a right step and for a slip. It serves to count errors by kind, never to train: no labeller knows it.
     """
     indices = state.match(a, op, b)
+    # A step out of order is an error of order whatever its result, as the oracle rates it.
     if not any(i in state.legal_indices() for i in indices):
         return [m.name for m in ORDER if m.rule(state) in indices]
     if result == apply(a, op, b):

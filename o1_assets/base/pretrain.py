@@ -1,8 +1,8 @@
-"""base/model of the nano profile: tokenizer, corpus, and a Llama pre-trained on it in one pass.
+"""base/model of nano and micro: a corpus, and a Llama that is pre-trained on it in one pass.
 
-Muon for the layers' matrices, AdamW for the rest, linear decay, loss on the solution only. Same seed and
-threads, same bytes. On one GPU where there is one. Deliberately left out: compilation, packing, several devices; at
-this size none of them pays for its start-up.
+Muon for the layers' matrices, AdamW for the rest, linear decay, loss on the solution only; on one GPU where there is
+one. The same seed and number of threads give the same bytes. Deliberately left out: compilation, packing and several
+devices, because at this size none of them pays for its start-up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Pair = tuple[list[int], list[int]]
 
 
 def make_base(task: Task, config: BaseConfig) -> Outcome:
-    """Input "test": the problems whose expressions must not occur in the corpus."""
+    """Input "test": the problems whose expressions must not occur in the corpus. Writes a checkpoint."""
     import json
 
     import polars as pl
@@ -73,6 +73,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, corpus: list[tuple[str, list[str]]]) -> list[Pair]:
+    """Prompts and solutions, encoded apart, as sampling and fine-tuning will see them."""
     prompts = tokenizer([question + "\n" for question, _ in corpus], add_special_tokens=False)["input_ids"]
     texts = ["".join(step + "\n" for step in steps) for _, steps in corpus]
     solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -100,7 +101,7 @@ def build_model(config: BaseConfig, tokenizer: PreTrainedTokenizerFast, seed: in
         num_key_value_heads=config.heads,
         max_position_embeddings=config.max_positions,
         rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-        tie_word_embeddings=False,
+        tie_word_embeddings=False,  # 29 tokens: there is next to nothing to save
         dtype="float32",
         **special,
     )
@@ -117,14 +118,13 @@ def smoothed(losses: list[float], window: int = 10) -> tuple[list[float], list[f
 
 
 def batches(pairs: list[Pair], batch_size: int, seed: int, window: int = 20) -> Iterator[list[Pair]]:
-    """One pass in batches of prompts of near equal length.
-
-    Sorted within windows of `window` batches, which are then shuffled, so that the corpus' own order (its
-    curriculum) stays. Never sorted by the solution's length: a batch of short solutions would be a batch of
-    direct answers, a batch of long ones all corrections, and each update would pull towards one kind.
-    """
+    """One pass over the pairs in batches of prompts of near equal length, which need little padding."""
     rng = Random(seed)
+    # Sorted and shuffled within windows only, so that the corpus keeps its own order, which is its curriculum.
     for start in range(0, len(pairs), window * batch_size):
+        # By the prompt's length, never the solution's. A batch of short solutions is all direct answers and one of long
+        # solutions all corrections, so each update pulls towards one kind: the base then wrote three times as many bare
+        # answers as its corpus has.
         part = sorted(pairs[start : start + window * batch_size], key=lambda pair: len(pair[0]))
         groups = [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
         rng.shuffle(groups)
@@ -137,6 +137,7 @@ def collate(batch: list[Pair], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
 
     width = max(len(p) + len(s) for p, s in batch)
     ids = [p + s + [pad] * (width - len(p) - len(s)) for p, s in batch]
+    # -100 is what cross_entropy ignores.
     labels = [[-100] * len(p) + s + [-100] * (width - len(p) - len(s)) for p, s in batch]
     return torch.tensor(ids), torch.tensor(labels)
 
@@ -156,6 +157,7 @@ def train(
     from o1_assets.engine.training.checkpoint import set_random_state
     from o1_assets.engine.training.optimizer import MuonAdamW
 
+    # Muon orthogonalises the update of a matrix (Jordan et al. 2024); embeddings, norms and head have no such meaning.
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     ours = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in ours]
@@ -177,11 +179,12 @@ def train(
     started = time.monotonic()
     model.train()
     parameters = list(model.parameters())
-    # Threads share a batch between cores, which a GPU has no use for.
+    # One part of the batch a core (core/parallel.py has the measurement). A GPU has no use for it.
     cut = torch.get_num_threads() if model.device.type == "cpu" else 1
     with workers() as pool:
         for update, batch in enumerate(groups[len(losses) :], len(losses) + 1):
             parts = [batch[i::cut] for i in range(cut)]
+            # Every part divides by the tokens of the whole batch, so their gradients add up to those of one batch.
             share = partial(
                 solution_loss, model, total=sum(len(s) for _, s in batch), autocast=config.autocast
             )
@@ -210,6 +213,7 @@ def solution_loss(
     ids, labels = collate(batch, model.config.pad_token_id)  # type: ignore[arg-type]
     # No attention mask: padding is on the right, where a causal model never looks.
     with torch.autocast(model.device.type, torch.bfloat16, enabled=autocast):
+        # (batch, tokens, vocabulary) -> (batch * (tokens - 1), vocabulary): position t predicts token t + 1.
         logits = model(input_ids=ids.to(model.device), use_cache=False).logits[:, :-1].flatten(0, 1)
     targets = labels[:, 1:].flatten().to(model.device)
     return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum") / total

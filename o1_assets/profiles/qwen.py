@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from o1_assets.base.pretrained_config import HubBase
+from o1_assets.base.config import HubBase
 from o1_assets.core.prompt_format import BOXED, PromptFormat
 from o1_assets.engine.training.config import LoraConfig, TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig

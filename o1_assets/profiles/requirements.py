@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from o1_assets.base.pretrained_config import FolderBase, GgufBase, HubBase
+from o1_assets.base.config import FolderBase, GgufBase, HubBase
 from o1_assets.core.errors import O1Error
 from o1_assets.engine.open import EngineMissing, require_engine
 from o1_assets.problems.config import Gsm8kSource, MathSource

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from o1_assets.base.pretrained_config import GgufBase, HubBase
+from o1_assets.base.config import GgufBase, HubBase
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig

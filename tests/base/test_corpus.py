@@ -6,9 +6,8 @@ from random import Random
 import pytest
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.corpus import draw_corpus, draw_expression
+from o1_assets.base.corpus import Teacher, draw_corpus, draw_expression
 from o1_assets.base.misconceptions import NAMES, ORDER, RESULT, explanations
-from o1_assets.base.teacher import Teacher
 from o1_assets.problems.expression import OPERATION, Expression, apply
 
 FAULTLESS = CorpusConfig(

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from o1_assets.base.config import FolderBase, GgufBase
 from o1_assets.base.pretrained import BaseUnavailable, base_version, make_pretrained
-from o1_assets.base.pretrained_config import FolderBase, GgufBase
 from o1_assets.core.artifact import Task
 from o1_assets.engine.open import open_engine
 from o1_assets.engine.steps import separator

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.teacher import Teacher
+from o1_assets.base.corpus import Teacher
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
