@@ -30,12 +30,12 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.annotators.annotator import annotate
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, QualityConfig
-from o1_assets.labels.gold import check_solutions
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.label_batches import label_batches
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.protocol import DENSE
+from o1_assets.labels.quality_control import check_solutions
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 

@@ -133,7 +133,7 @@ def _last_judged(exact: Ratings) -> int:
 
 
 def _exact(selection: Selection, solution: str, slot: Slot) -> int:
-    steps = selection.texts(solution)
+    steps = selection.steps[solution]
     prefix = tuple(texts[0] for texts in steps[: slot.step])
     text = steps[slot.step][slot.completion]
     checker: Annotator = Oracle()

@@ -15,8 +15,8 @@ import dagster as dg
 from o1_assets.core.artifact import Artifact
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import makeable
-from o1_assets.labels.checks import BATCHES
-from o1_assets.labels.inbox.progress import Arrivals, Short, arrivals, batches_key
+from o1_assets.labels.inbox.progress import Arrivals, IncompleteRound, arrivals, batches_key
+from o1_assets.labels.label_batches import CHECKS
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import (
@@ -113,11 +113,11 @@ class _Seen:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def _progress(name: str, short: Short) -> dg.AssetCheckEvaluation:
+def _progress(name: str, short: IncompleteRound) -> dg.AssetCheckEvaluation:
     """Shows in the UI how far a round is that waits for more labels; no run is needed for that."""
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([name, "label_batches"]),
-        check_name=BATCHES[0].name,
+        check_name=CHECKS[0].name,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{name} waits: {short.why}",

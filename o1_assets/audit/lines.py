@@ -17,8 +17,9 @@ import polars as pl
 
 from o1_assets.audit.result import BatchTrail, LabelTrail, Part
 from o1_assets.core.files import NotAFile, sha256
-from o1_assets.labels.inbox.batch import IMPORTED, RATINGS, RECORDS
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.reader import IMPORTED
+from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.labels.inbox.validate import tables_of
 from o1_assets.labels.prm800k.importer import source_version
 from o1_assets.labels.protocol import PROTOCOLS

@@ -25,8 +25,8 @@ from o1_assets.core.settings import Settings
 from o1_assets.engine.open import EngineMissing
 from o1_assets.execution.environment import prepare_compute
 from o1_assets.graph import build_graph
-from o1_assets.labels.inbox.batch import PEOPLE, RATINGS, RECORDS, BatchManifest
-from o1_assets.labels.inbox.columns import EVENT, RECORD
+from o1_assets.labels.inbox.reader import PEOPLE, BatchManifest
+from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
 from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.profiles.profile import Profile
 from o1_assets.store.ancestry import spent_on

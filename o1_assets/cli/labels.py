@@ -19,7 +19,7 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
 from o1_assets.labels.export_missing import Which, export_to_file
-from o1_assets.labels.inbox.withdrawal import find_batch, impact
+from o1_assets.labels.inbox.progress import find_batch, impact
 from o1_assets.labels.protocol import Violation
 from o1_assets.labels.round_inputs import known_round, round_inputs, round_names, selected_rounds
 from o1_assets.labels.schema import Record

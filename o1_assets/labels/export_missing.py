@@ -9,12 +9,17 @@ import polars as pl
 
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export import export_screening, export_selection
-from o1_assets.labels.gold import check_solutions, exact_ratings, lead_batches, lead_solutions
-from o1_assets.labels.inbox.batch import PEOPLE
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.round_tables import tables_of_round
+from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.labels.inbox.tables import tables_of_round
 from o1_assets.labels.protocol import PROTOCOLS
-from o1_assets.labels.quality_control import hear
+from o1_assets.labels.quality_control import (
+    apply_quality_control,
+    check_solutions,
+    exact_ratings,
+    lead_batches,
+    lead_solutions,
+)
 from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.selection import Selection
 
@@ -34,8 +39,8 @@ def missing_solutions(config: LabelBatchesConfig, selection: Selection, inbox: I
     gold = exact_ratings(
         selection, PROTOCOLS[config.protocol], check_solutions(selection, config.quality).known
     )
-    heard = hear(ratings, records, gold, selection, digests, config.quality)
-    excluded = heard.control.quality.filter("excluded")["labeler"]
+    filtered = apply_quality_control(ratings, records, gold, selection, digests, config.quality)
+    excluded = filtered.quality.filter("excluded")["labeler"]
     leads = list(lead_batches(inbox, config.round, config.quality))
     said = records.filter(
         ~pl.col("screening")

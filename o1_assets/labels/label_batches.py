@@ -1,23 +1,41 @@
 """rNN/label_batches: the accepted batches that rate the round's selection, people's first.
 
-What people sent is the only thing here that comes from outside the graph. A machine annotator rates what
-nobody has rated and files it through the same inbox; its batch follows from the selection, from people's
-batches and, where it samples, from the policy, so the result never depends on what an earlier run left in the
-inbox.
+Only what people sent comes from outside the graph. A machine annotator rates the solutions that nobody has rated, and
+files them through the same inbox. Its batch follows from the selection, from people's batches and, where it samples,
+from the policy, so the result never depends on what an earlier run left in the inbox.
 """
 
 from __future__ import annotations
 
-from o1_assets.core.artifact import Compute, Cost, Figures, Outcome, Task, Waiting
+import tempfile
+from pathlib import Path
+
+import polars as pl
+
+from o1_assets.core.artifact import (
+    Check,
+    CheckContext,
+    Compute,
+    Cost,
+    Figures,
+    Finding,
+    Outcome,
+    Task,
+    Waiting,
+)
 from o1_assets.core.files import json_bytes
-from o1_assets.labels.annotators.run import rate_by_machine
-from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.gold import GOLD_FILE, check_solutions, exact_ratings
+from o1_assets.core.seeds import derive_seed
+from o1_assets.labels.annotators.annotator import Annotator, annotate
+from o1_assets.labels.annotators.monte_carlo import MonteCarlo
+from o1_assets.labels.annotators.oracle import Oracle
+from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import people_batches, round_progress, what_to_do
-from o1_assets.labels.inbox.round_tables import INDEX, write_tables
+from o1_assets.labels.inbox.tables import INDEX, write_tables
+from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.prm800k.source import ImportedRound
 from o1_assets.labels.protocol import PROTOCOLS
+from o1_assets.labels.quality_control import GOLD_FILE, check_solutions, exact_ratings
 from o1_assets.labels.selection import Selection
 
 
@@ -30,40 +48,37 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
         """Inputs: selection, train (problems), and policy (checkpoint) if the annotator is monte_carlo.
 
-        Writes ratings.parquet, records.parquet and index.json; for monte_carlo also estimates.parquet; where
-        people rated and the exact checker knows gold or screening solutions, gold.parquet. The lines themselves
-        stay in the inbox, where a batch's name is the digest of its lines: a row names its batch and line.
+        Writes ratings.parquet, records.parquet and index.json; for monte_carlo also estimates.parquet; where people
+        rated and the exact checker knows gold or screening solutions, gold.parquet. The lines themselves stay in the
+        inbox, where a batch's name is the digest of its lines: a row names its batch and line.
 
         Raises Waiting if people are to rate and too little of the selection has come back.
         """
         selection = Selection.load(task.inputs["selection"], task.inputs["train"])
         wanted = set(selection.solution_ids)
-        arrived = people_batches(inbox, config.round)
-        rated_by = arrived.solutions
-        digests = [digest for digest, solutions in rated_by.items() if solutions & wanted]
-        people, published, theirs = len(digests), imported.inbox() if imported else None, set[str]()
-        missing = wanted.difference(*(rated_by[d] for d in digests))
+        listing = people_batches(inbox, config.round)
+        people = [digest for digest, solutions in listing.solutions.items() if solutions & wanted]
+        missing = wanted.difference(*(listing.solutions[digest] for digest in people))
         checks = check_solutions(selection, config.quality)
+        homes, cost = dict.fromkeys(people, inbox), Cost()
         figures: Figures = {"annotator": config.annotator}
-        cost = Cost()
-        if published is not None:
-            theirs = set(published.accepted(config.round))
-            digests += theirs
+        if imported is not None:
+            published = imported.inbox()
+            homes |= dict.fromkeys(published.accepted(config.round), published)
             missing = set()
             figures = {"annotator": "imported"}
         elif config.annotator == "human":
-            progress = round_progress(inbox, config, wanted, arrived)
+            progress = round_progress(inbox, config, wanted, listing)
             if not progress.enough:
                 raise Waiting(what_to_do(config.round, progress), progress.figures())
-        elif missing := missing | checks.gold:  # what people say of gold becomes no label
+        elif missing := missing | checks.gold:  # people's ratings of gold become no labels
             task.progress(f"{config.annotator} rates {len(missing)} solutions")
             digest, figures, cost = rate_by_machine(task, config, inbox, selection, missing)
-            digests.append(digest)
+            homes[digest] = inbox
             missing = set()
         if people and checks.known:
-            known = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
-            known.write_parquet(task.out / GOLD_FILE)
-        homes = {digest: published if published and digest in theirs else inbox for digest in digests}
+            gold = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
+            gold.write_parquet(task.out / GOLD_FILE)
         batches = [(homes[digest], digest) for digest in sorted(homes)]
         write_tables(batches, config.round, selection, task.out)
         index = [_entry(home, config.round, digest) for home, digest in batches]
@@ -73,7 +88,7 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
         return Outcome(
             figures={
                 "batches": len(index),
-                "batches_from_people": people,
+                "batches_from_people": len(people),
                 "solutions": len(wanted),
                 "solutions_not_rated": len(missing),
                 **figures,
@@ -81,7 +96,7 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
             cost=cost,
             rows=sum(int(str(entry["lines"])) for entry in index),
             sample=index[:5],
-            external=batches_version(arrived.version, imported),
+            external=batches_version(listing.version, imported),
         )
 
     return make_label_batches
@@ -100,3 +115,60 @@ def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
         "solutions": manifest.solutions,
         "source": manifest.source,
     }
+
+
+def rate_by_machine(
+    task: Task, config: LabelBatchesConfig, inbox: Inbox, selection: Selection, solutions: set[str]
+) -> tuple[str, Figures, Cost]:
+    """Rates `solutions` by the round's annotator: the digest of its batch, its figures, its cost."""
+    seed = derive_seed(task.seed, config.annotator)
+    if config.annotator == "oracle":
+        error_rate = (config.oracle or OracleConfig()).error_rate
+        digest = file_annotations(inbox, selection, config, Oracle(error_rate, seed), solutions)
+        return digest, {"annotator": "oracle", "error_rate": error_rate}, Cost()
+    settings = config.monte_carlo or MonteCarloConfig()
+    engine = task.open_engine(task.inputs["policy"])
+    try:
+        annotator = MonteCarlo.open(engine, settings, seed)
+        digest = file_annotations(inbox, selection, config, annotator, solutions)
+    finally:
+        engine.close()
+    estimates = annotator.estimates(selection)
+    estimates.write_parquet(task.out / "estimates.parquet")
+    figures: Figures = {
+        "annotator": "monte_carlo",
+        "estimate": settings.estimate,
+        "rollouts": annotator.rollouts.rollouts,
+        "rollout_tokens": annotator.rollouts.tokens,
+        "estimates": len(annotator.rollouts.known),
+        "mean_share": estimates.select(pl.col("share").mean()).item(),
+    }
+    return digest, figures, annotator.rollouts.cost()
+
+
+def file_annotations(
+    inbox: Inbox, selection: Selection, config: LabelBatchesConfig, annotator: Annotator, solutions: set[str]
+) -> str:
+    """Rates `solutions` and submits them through the inbox, as people do; returns the batch's digest."""
+    protocol = PROTOCOLS[config.protocol]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{annotator.labeler}.jsonl"
+        with file.open("w") as lines:
+            records = annotate(selection, config.round, protocol, annotator, solutions)
+            lines.writelines(record.to_line() + "\n" for record in records)
+        check = SelectionCheck(selection, config.round, protocol)
+        report = inbox.submit(file, config.round, check, source=annotator.labeler)
+    # The batch went through the same checks as people's; a violation here is a defect of the annotator.
+    if report.digest is None or report.violations:
+        raise RuntimeError(f"{annotator.labeler} broke the protocol: {report.rejected[:3]}")
+    return report.digest
+
+
+def _enough_rated(context: CheckContext) -> Finding:
+    # A round of people that waits makes no table; its check fails with the reason, without coming here.
+    total, missing = (int(context.figures[name] or 0) for name in ("solutions", "solutions_not_rated"))
+    message = f"{total - missing} of {total} solutions rated, in {context.figures['batches']} batches"
+    return Finding(total > missing, message, {"solutions": total, "rated": total - missing})
+
+
+CHECKS = (Check("enough_rated", "Enough of the selection has come back rated to go on.", _enough_rated),)

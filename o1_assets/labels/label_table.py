@@ -1,10 +1,10 @@
-"""rNN/labels: all accepted batches merged into one rating a completion, whatever the order they came in.
+"""rNN/labels: all accepted batches merged into one rating per completion, whatever the order they came in.
 
-The same labeller again: the later timestamp wins. Labellers who disagree: the majority; ties are dropped.
-Counted and left out: quality-control and screening records, ratings that are null or flagged, and all that
-a labeller said of a solution before calling it a bad problem or giving it up. What is left keeps the labelled
-own path unbroken: nothing stands after an own step that is negative, tied or left out. An own step that a
-labeller wrote has a row without a rating. What stood before a completion are the own steps before its step.
+Of two ratings by the same labeller the later one counts. Where labellers disagree the majority counts, and ties are
+dropped. Left out, and counted: quality-control and screening records, ratings that are null or flagged, and all
+ratings that a labeller gave to a solution before calling it a bad problem or giving it up. The labelled path stays
+unbroken: no row stands after an own step that is negative, tied or left out. An own step that a labeller wrote has a
+row without a rating. A completion's prefix is the own steps before its step.
 """
 
 from __future__ import annotations
@@ -19,117 +19,221 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core import plots
-from o1_assets.core.artifact import Figures, Outcome, Task, Waiting
+from o1_assets.core.artifact import Check, CheckContext, Figures, Finding, Outcome, Task, Waiting
 from o1_assets.core.plots import Axis, Series, save_png
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.inbox.batch import RATINGS, RECORDS
-from o1_assets.labels.quality_control import Controlled, digests_from_people, hear, label_figures, read_gold
+from o1_assets.labels.inbox.tables import RATINGS, RECORDS
+from o1_assets.labels.quality_control import (
+    FilteredLabels,
+    apply_quality_control,
+    digests_from_people,
+    exclusion_figures,
+    read_gold,
+)
 from o1_assets.labels.schema import WITHDRAWN
-from o1_assets.labels.selection import COMPLETION, SOLUTION, STEP, Selection, with_slot
+from o1_assets.labels.selection import COMPLETION, SOLUTION, STEP, Selection, with_completion_id
 
-# Many people's ratings to one rating a completion. A pure function of the set of ratings, not of their order.
+COLUMNS = (
+    "solution_id", "problem_id", "question", "step", "completion", "text",
+    "rating", "labeler", "batch", "line",
+)  # fmt: skip
+LONG = ("text", "steps", "token_ids")
 
-_SETTLED = ["moment", "rating", "flagged", "labeler", "batch", "line"]
+NAMES = 8
+"""Labellers named below the axis; more are numbered, in the order of quality.parquet sorted by agreement."""
+
+# By these columns equal ratings are put in one order, and the last row is taken.
+_ORDER = ["moment", "rating", "flagged", "labeler", "batch", "line"]
+_MERGED = ["completion_id", "rating", "labeler", "batch", "line"]
 
 
-_KEPT = ["slot", "rating", "labeler", "batch", "line"]
+def make_labels(task: Task, config: LabelsConfig) -> Outcome:
+    """Inputs: selection, batches. Writes labels.parquet (a row per completion), solutions.parquet, quality.parquet.
+
+    solutions.parquet has the labelled solutions, without the long columns that rNN/selection has.
+    """
+    selection = Selection.load(task.inputs["selection"])
+    batches = task.inputs["batches"]
+    merged = labels_of(batches, selection, config, digests_from_people(batches))
+    labels, quality = merged.table, merged.filtered.quality
+    if labels.is_empty() and merged.filtered.excluded:
+        raise Waiting(_what_to_do(config, quality))
+    selected = pl.scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
+    solutions = selected.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
+    # A million labels are written again for every batch: the quickest level is as small within a twentieth.
+    labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
+    solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
+    quality.write_parquet(task.out / "quality.parquet")
+    if chart := quality_chart(quality, config.quality.min_agreement):
+        save_png(task.out / "plots" / "labellers.png", *chart)
+    rating, is_own = labels["rating"], labels["completion"] == 0
+    return Outcome(
+        figures={
+            "labels": rating.count(),
+            "positive": int((rating == 1).sum()),
+            "neutral": int((rating == 0).sum()),
+            "negative": int((rating == -1).sum()),
+            "solutions": solutions.height,
+            "solutions_not_labelled": selected.height - solutions.height,
+            "solutions_with_error": int(((rating == -1) & is_own).sum()),
+            **merged.filtered.figures,
+            **merged.effect,
+            **{f"dropped_{reason}": count for reason, count in sorted(merged.dropped.items())},
+        },
+        rows=labels.height,
+        sample=labels.head(5)
+        .select("question", "step", "completion", "text", "rating", "labeler")
+        .to_dicts(),
+    )
+
+
+def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:
+    excluded = quality.filter("excluded")
+    return (
+        f"{config.round} waits for labellers who pass quality control: all ratings came from {excluded.height} "
+        f"labellers who agree with less than {config.quality.min_agreement:.0%} of the known ratings "
+        f"({', '.join(excluded['labeler'].head(5))}); have others rate, or lower quality.min_agreement"
+    )
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """table: labels.parquet. dropped: ratings and records that became no label, by reason. effect: how the exclusion
+    of labellers changed the table, empty if nobody was excluded."""
+
+    table: pl.DataFrame
+    dropped: Counter[str]
+    filtered: FilteredLabels
+    effect: Figures
+
+
+def labels_of(
+    batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
+) -> LabelTable:
+    """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
+    numbers = selection.numbers
+    # A million texts are read in a thread while the ratings are filtered.
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: with_completion_id(selection.completions, numbers))
+        ratings, records = pl.read_parquet(batches / RATINGS), pl.read_parquet(batches / RECORDS)
+        filtered = apply_quality_control(
+            ratings, records, read_gold(batches), selection, people, config.quality
+        )
+        completions = reading.result()
+    if not completions["completion_id"].is_sorted():
+        completions = completions.sort("completion_id")
+    withdrawals = filtered.rejected.filter(pl.col("rejected").is_in(WITHDRAWN))
+    withdrawals = withdrawals.select("solution_id", "labeler", "moment")
+    written = completions.filter(pl.col("written"))["completion_id"]
+
+    merged, dropped = merge(filtered.counted, withdrawals, written)
+    effect: Figures = {}
+    if filtered.excluded:
+        effect = exclusion_figures(merge(filtered.rated, withdrawals, written)[0], merged)
+    # Both are sorted by completion_id: looking a row up is quicker than joining.
+    texts = completions.drop("completion_id")[
+        completions["completion_id"].search_sorted(merged["completion_id"])
+    ]
+    questions = filtered.records.group_by("solution_id").agg(pl.col("question").min())
+    by_number = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
+    question = by_number[merged.select(SOLUTION).to_series()].to_frame("question")
+    table = pl.concat([merged.drop("completion_id"), texts, question], how="horizontal")
+    return LabelTable(table.select(COLUMNS), +(filtered.dropped + dropped), filtered, effect)
 
 
 def merge(
     events: pl.DataFrame, withdrawals: pl.DataFrame, written: pl.Series
 ) -> tuple[pl.DataFrame, Counter[str]]:
-    """slot, rating, labeler, batch and line, one row a slot; and how many ratings were dropped, by reason.
+    """One row per completion (completion_id, rating, labeler, batch, line); how many ratings were dropped, by reason.
 
-    events: columns of EVENT, and slot. withdrawals: solution_id, labeler, moment; the labeller called it a bad
-    problem or gave it up, and what they said until then falls. written: slots of own steps that a labeller
-    wrote: never rated, and right by the word of who wrote them.
+    events: columns of EVENT, and completion_id. withdrawals: solution_id, labeler, moment; the labeller called it a
+    bad problem or gave it up, so ratings until then are dropped. written: completion_id of own steps that a labeller
+    wrote: never rated, and right because a labeller wrote them.
 
-    The row of a slot names the newest of the ratings that agree with the majority. What one labeller says of
-    one completion at one and the same moment is settled by content (the better rating), never by its place
-    in a batch, so that how ratings are cut into batches changes none.
+    The row of a completion names the newest of the ratings that agree with the majority. It is a pure function of
+    the set of ratings: two ratings of one labeller at the same moment are settled by content (the better one), never
+    by their place in a batch, so how ratings are cut into batches changes nothing.
     """
     dropped: Counter[str] = Counter()
-    by_hand = pl.col("slot").is_in(written.implode())
+    is_written = pl.col("completion_id").is_in(written.implode())
 
-    def keep(rows: pl.DataFrame, kept: pl.DataFrame, reason: str) -> pl.DataFrame:
+    def drop(rows: pl.DataFrame, kept: pl.DataFrame, reason: str) -> pl.DataFrame:
         dropped[reason] += rows.height - kept.height
         return kept
 
-    def standing(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        rows = keep(rows, _not_withdrawn(rows, withdrawals), "withdrawn_ratings")
-        rated = rows.filter(~by_hand)
-        votes = keep(rated, rated.filter(~pl.col("flagged")), "flagged_ratings")
-        return keep(votes, votes.filter(pl.col("rating").is_not_null()), "null_ratings"), rows.filter(by_hand)
+    def valid(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Ratings that count, and rows of written steps."""
+        rows = drop(rows, _not_withdrawn(rows, withdrawals), "withdrawn_ratings")
+        rated = rows.filter(~is_written)
+        votes = drop(rated, rated.filter(~pl.col("flagged")), "flagged_ratings")
+        votes = drop(votes, votes.filter(pl.col("rating").is_not_null()), "null_ratings")
+        return votes, rows.filter(is_written)
 
-    # Most slots have one rating, which needs no comparing with others.
-    is_alone = events["slot"].is_unique()
+    # Most completions have one rating, which needs no comparing with others.
+    is_alone = events["completion_id"].is_unique()
     alone, several = events.filter(is_alone), events.filter(~is_alone)
-    single, hand = standing(alone)
-    votes, hands = standing(keep(several, _latest(several), "superseded_ratings"))
+    single, single_written = valid(alone)
+    votes, more_written = valid(drop(several, _latest(several), "superseded_ratings"))
     decided, dropped["tied_completions"] = _majority(votes)
-    own = pl.concat([hand, hands]).sort(_SETTLED).unique("slot", keep="last")
-    path = pl.concat([single.select(_KEPT), decided, own.select(_KEPT)]).sort("slot")
-    unbroken = keep(path, _on_labelled_path(path, written), "after_undecided_completions")
+    written_rows = pl.concat([single_written, more_written]).sort(_ORDER).unique("completion_id", keep="last")
+    rows = pl.concat([single.select(_MERGED), decided, written_rows.select(_MERGED)]).sort("completion_id")
+    unbroken = drop(rows, _on_labelled_path(rows, written), "after_undecided_completions")
     return unbroken, +dropped
 
 
 def _latest(events: pl.DataFrame) -> pl.DataFrame:
-    """The newest word of each labeller on each slot."""
-    ordered = events.sort(_SETTLED, nulls_last=False)
-    return ordered.unique(["slot", "labeler"], keep="last", maintain_order=True)
+    """The latest event of each labeller on each completion."""
+    ordered = events.sort(_ORDER, nulls_last=False)
+    return ordered.unique(["completion_id", "labeler"], keep="last", maintain_order=True)
 
 
 def _majority(votes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """One row for each slot that has a majority, and the number of slots that are tied."""
+    """One row for each completion that has a majority, and the number of completions that are tied."""
     counted = (
-        votes.sort(_SETTLED)
-        .group_by("slot", "rating")
+        votes.sort(_ORDER)
+        .group_by("completion_id", "rating")
         .agg(pl.len().alias("votes"), pl.col("labeler", "batch", "line").last())
     )
-    top = counted.filter(pl.col("votes") == pl.col("votes").max().over("slot"))
-    decided = top.filter(pl.len().over("slot") == 1)
-    return decided.select(_KEPT), top["slot"].n_unique() - decided.height
+    top = counted.filter(pl.col("votes") == pl.col("votes").max().over("completion_id"))
+    decided = top.filter(pl.len().over("completion_id") == 1)
+    return decided.select(_MERGED), top["completion_id"].n_unique() - decided.height
 
 
 def _not_withdrawn(rows: pl.DataFrame, withdrawals: pl.DataFrame) -> pl.DataFrame:
     if not withdrawals.height:
         return rows
-    fell = withdrawals.group_by("solution_id", "labeler").agg(pl.col("moment").max().alias("fell"))
-    joined = rows.join(fell, on=["solution_id", "labeler"], how="left", maintain_order="left")
-    return joined.filter(pl.col("fell").is_null() | (pl.col("moment") > pl.col("fell"))).drop("fell")
+    until = withdrawals.group_by("solution_id", "labeler").agg(until=pl.col("moment").max())
+    joined = rows.join(until, on=["solution_id", "labeler"], how="left", maintain_order="left")
+    # A labeller who comes back to the solution later rates it anew.
+    return joined.filter(pl.col("until").is_null() | (pl.col("moment") > pl.col("until"))).drop("until")
 
 
 def _on_labelled_path(rows: pl.DataFrame, written: pl.Series) -> pl.DataFrame:
-    """Rows whose prefix is known to be right: all own steps before them are right by rating or by hand.
+    """Rows whose prefix is known to be right: all own steps before them are rated right or were written.
 
-    rows: sorted by slot.
+    rows: sorted by completion_id.
     """
-    place = rows.select(SOLUTION.alias("solution"), STEP.alias("step"), COMPLETION.alias("completion"))
-    solution, step, completion = (place[name].to_numpy() for name in place.columns)
+    key = rows.select(SOLUTION.alias("solution"), STEP.alias("step"), COMPLETION.alias("completion"))
+    solution, step, completion = (key[name].to_numpy() for name in key.columns)  # (rows,) each
     right = (completion == 0) & rows.select(
-        (pl.col("rating") >= 0).fill_null(False) | pl.col("slot").is_in(written.implode())
+        (pl.col("rating") >= 0).fill_null(False) | pl.col("completion_id").is_in(written.implode())
     ).to_series().to_numpy()
-    solutions, steps = solution[right], step[right]
+    solutions, steps = solution[right], step[right]  # (right own steps,)
+    # The right own steps of a solution are unbroken for as long as the k-th of them is step k.
     first = np.searchsorted(solutions, solutions)
     unbroken = steps == np.arange(len(steps)) - first
-    known = np.bincount(solutions[unbroken], minlength=int(solution.max(initial=0)) + 1)
+    known = np.bincount(solutions[unbroken], minlength=int(solution.max(initial=0)) + 1)  # (solutions,)
     return rows.filter(pl.Series(step <= known[solution]))
-
-
-# A round's labellers side by side: how far each agrees with what is known, and who is excluded.
-
-NAMES = 8
-"""Labellers named below the axis; more are numbered, in the order of quality.parquet sorted by agreement."""
 
 
 def quality_chart(quality: pl.DataFrame, min_agreement: float) -> tuple[list[Series], Axis] | None:
     """Labellers from the lowest agreement to the highest; None if nobody rated gold or screening solutions."""
-    judged = quality.with_columns(
+    assessed = quality.with_columns(
         agreement=pl.when(pl.col("reason") == "screening")
         .then("screening_agreement")
         .otherwise(pl.coalesce("gold_agreement", "screening_agreement"))
     )
-    rows = judged.drop_nulls("agreement").sort("agreement", "labeler")
+    rows = assessed.drop_nulls("agreement").sort("agreement", "labeler")
     if rows.is_empty():
         return None
     x = list(range(1, rows.height + 1))
@@ -137,12 +241,12 @@ def quality_chart(quality: pl.DataFrame, min_agreement: float) -> tuple[list[Ser
     def column(name: str, where: pl.Expr) -> list[float | None]:
         return rows.select(pl.when(where).then(name)).to_series().to_list()
 
-    out, everybody = pl.col("excluded"), pl.lit(True)
+    excluded, everybody = pl.col("excluded"), pl.lit(True)
     series = [
         Series("threshold", [0.5, rows.height + 0.5], [min_agreement] * 2, plots.GREY, style="dashed"),
         Series("with others", x, column("peer_agreement", everybody), plots.SKY, style="points"),
-        Series("with gold", x, column("agreement", ~out), plots.BLUE, style="points"),
-        Series("excluded", x, column("agreement", out), plots.RED, style="points"),
+        Series("with gold", x, column("agreement", ~excluded), plots.BLUE, style="points"),
+        Series("excluded", x, column("agreement", excluded), plots.RED, style="points"),
     ]
     named = rows.height <= NAMES
     axis = Axis(
@@ -153,103 +257,45 @@ def quality_chart(quality: pl.DataFrame, min_agreement: float) -> tuple[list[Ser
         tick_labels=[str(name)[:10] for name in rows["labeler"]] if named else None,
         from_zero=True,
     )
-    return [one for one in series if any(y is not None for y in one.y)], axis
+    return [each for each in series if any(y is not None for y in each.y)], axis
 
 
-COLUMNS = (
-    "solution_id", "problem_id", "question", "step", "completion", "text",
-    "rating", "labeler", "batch", "line",
-)  # fmt: skip
-
-
-LONG = ("text", "steps", "token_ids")
-
-
-def make_labels(task: Task, config: LabelsConfig) -> Outcome:
-    """Inputs: selection, batches. Writes labels.parquet (a row a completion) and solutions.parquet.
-
-    The latter has those that are labelled, without the long columns that rNN/selection has.
-    """
-    selection = Selection.load(task.inputs["selection"])
-    batches = task.inputs["batches"]
-    made = labels_of(batches, selection, config, digests_from_people(batches))
-    labels, dropped = made.table, made.dropped
-    if labels.is_empty() and made.control.excluded:
-        raise Waiting(_what_to_do(config, made.control.quality))
-    chosen = pl.scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
-    solutions = chosen.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
-    # A million labels are written again for every batch: the quickest level is as small within a twentieth.
-    labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
-    solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
-    made.control.quality.write_parquet(task.out / "quality.parquet")
-    if chart := quality_chart(made.control.quality, config.quality.min_agreement):
-        save_png(task.out / "plots" / "labellers.png", *chart)
-    rating, own = labels["rating"], labels["completion"] == 0
-    return Outcome(
-        figures={
-            "labels": rating.count(),
-            "positive": int((rating == 1).sum()),
-            "neutral": int((rating == 0).sum()),
-            "negative": int((rating == -1).sum()),
-            "solutions": solutions.height,
-            "solutions_not_labelled": chosen.height - solutions.height,
-            "solutions_with_error": int(((rating == -1) & own).sum()),
-            **made.control.figures,
-            **made.effect,
-            **{f"dropped_{reason}": count for reason, count in sorted(dropped.items())},
-        },
-        rows=labels.height,
-        sample=labels.head(5)
-        .select("question", "step", "completion", "text", "rating", "labeler")
-        .to_dicts(),
+def broken_prefixes(labels: pl.DataFrame) -> int:
+    """The number of rows before which an own step (completion 0) is missing or negative."""
+    right = (
+        # An own step without a rating was written by a labeller, and counts as right.
+        labels.filter((pl.col("completion") == 0) & (pl.col("rating").is_null() | (pl.col("rating") >= 0)))
+        .select("solution_id", "step")
+        .unique()
+        .sort("solution_id", "step")
     )
-
-
-@dataclass(frozen=True)
-class LabelTable:
-    """table: labels.parquet. effect: what excluding labellers changed in it, empty if nobody was."""
-
-    table: pl.DataFrame
-    dropped: Counter[str]
-    control: Controlled
-    effect: Figures
-
-
-def labels_of(
-    batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
-) -> LabelTable:
-    """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
-    numbers = selection.numbers
-    with ThreadPoolExecutor(1) as pool:  # a million texts are read meanwhile
-        reading = pool.submit(lambda: with_slot(selection.completions, numbers))
-        ratings, records = pl.read_parquet(batches / RATINGS), pl.read_parquet(batches / RECORDS)
-        heard = hear(ratings, records, read_gold(batches), selection, people, config.quality)
-        controlled, completions = heard.control, reading.result()
-    if not completions["slot"].is_sorted():
-        completions = completions.sort("slot")
-
-    def merged_from(some: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
-        withdrawn = heard.gone.filter(pl.col("gone").is_in(WITHDRAWN))
-        written = completions.filter(pl.col("written"))["slot"]
-        return merge(some, withdrawn.select("solution_id", "labeler", "moment"), written)
-
-    merged, lost = merged_from(controlled.counted)
-    effect: Figures = {}
-    if controlled.excluded:
-        effect = label_figures(merged_from(controlled.rated)[0], merged)
-    questions = heard.counted.group_by("solution_id").agg(pl.col("question").min())
-    # Both are sorted by slot: looking a row up is quicker than joining.
-    texts = completions.drop("slot")[completions["slot"].search_sorted(merged["slot"])]
-    asked = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
-    question = asked[merged.select(SOLUTION).to_series()]
-    labels = pl.concat([merged.drop("slot"), texts, pl.DataFrame({"question": question})], how="horizontal")
-    return LabelTable(labels.select(COLUMNS), +(heard.dropped + lost), controlled, effect)
-
-
-def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:
-    out = quality.filter("excluded")
-    return (
-        f"{config.round} waits for labellers who pass quality control: all ratings came from {out.height} labellers "
-        f"who agree with less than {config.quality.min_agreement:.0%} of the known ratings "
-        f"({', '.join(out['labeler'].head(5))}); have others rate, or lower quality.min_agreement"
+    # Sorted and counted from zero, a step is its own number for as long as none is missing.
+    reach = (
+        right.with_columns(number=pl.int_range(pl.len()).over("solution_id"))
+        .filter(pl.col("number") == pl.col("step"))
+        .group_by("solution_id")
+        .agg(reach=pl.len())
     )
+    joined = labels.join(reach, on="solution_id", how="left")
+    return joined.filter(pl.col("step") > pl.col("reach").fill_null(0)).height
+
+
+def _not_empty(context: CheckContext) -> Finding:
+    labels = int(context.figures["labels"] or 0)
+    return Finding(labels > 0, f"{labels} labels", {"labels": labels})
+
+
+def _prefix_unbroken(context: CheckContext) -> Finding:
+    broken = broken_prefixes(pl.read_parquet(context.folder / "labels.parquet"))
+    message = f"{broken} ratings stand after an own step that is negative or not rated"
+    return Finding(broken == 0, message, {"broken": broken})
+
+
+CHECKS = (
+    Check("not_empty", "There is something to learn from.", _not_empty),
+    Check(
+        "prefix_unbroken",
+        "Every rating stands after own steps that are all rated and not negative: what it was rated against.",
+        _prefix_unbroken,
+    ),
+)

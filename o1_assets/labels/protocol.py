@@ -1,13 +1,13 @@
 """The two labelling protocols as state machines: what may be rated now, when a solution is finished, what breaks it.
 
-A solution is a list of steps, each with its own step (completion 0) and alternatives drawn after the same
-prefix. Labelling walks along the own steps. A file cannot ask the model for a step after an alternative, so
-in both protocols the walk ends at the first negative own step, once its alternatives are rated.
+A solution is a list of steps. Each has the solution's own step (completion 0) and alternatives drawn after the same
+prefix. Labelling walks along the own steps. A file cannot ask the model for a step after an alternative, so in both
+protocols the walk ends at the first negative own step, once its alternatives are rated.
 
     dense   EVERY(s)  --own step s right-->  EVERY(s+1)          --own step s wrong-->  DONE
     sparse  OWN(s)    --own step s right-->  OWN(s+1)            --own step s wrong-->  ALTERNATIVES(s)  -->  DONE
 
-EVERY(s) asks for all completions of step s, OWN(s) for completion 0, ALTERNATIVES(s) for the others. Right is
+EVERY(s) asks for all completions of step s, OWN(s) for completion 0, ALTERNATIVES(s) for the others. Right means
 positive or neutral. After the last step, and where a labeller is unsure of an own step, the walk is DONE.
 Lightman et al. 2023, section 2.4 (phases 1 and 2).
 """
@@ -19,14 +19,13 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
-# What is wrong with a line of a batch, said so that a program can sort it and a person can mend it.
-
 
 @dataclass(frozen=True)
 class Violation:
-    """rule: a stable name for programs; message: one sentence for people; line counts from 1 (0: the whole file).
+    """What is wrong with a line of a batch, so that a program can sort it and a person can mend it.
 
-    file: which one of a folder; line is then the line in it.
+    rule: a stable name for programs. message: one sentence for people. line: counts from 1; 0 is the whole file.
+    file: the name of the file in a folder; line is then the line in it.
     """
 
     rule: str
@@ -58,19 +57,19 @@ class Slot(NamedTuple):
     completion: int
 
 
+# A batch of a million ratings asks for the same few slots again and again, so the usual ones are made once.
 _SLOTS = [[Slot(step, completion) for completion in range(16)] for step in range(64)]
 
 
 def slots(step: int, start: int, stop: int) -> Sequence[Slot]:
-    """The slots of completions start, start + 1, .. stop - 1. The usual ones are made once: batches are large."""
+    """The slots of completions start, start + 1, .. stop - 1."""
     if step < len(_SLOTS) and stop <= len(_SLOTS[0]):
         return _SLOTS[step][start:stop]
     return [Slot(step, completion) for completion in range(start, stop)]
 
 
 Shape = Sequence[int]
-"""Completions of each step."""
-
+"""Number of completions of each step."""
 
 Ratings = Mapping[Slot, int | None]
 """A missing slot is not rated yet; None means that the labeller looked and was unsure."""
@@ -83,7 +82,7 @@ class Phase(Enum):
 
 
 class State(NamedTuple):
-    """What the labeller is asked for. None stands for DONE."""
+    """What the labeller is asked for. DONE is represented by None."""
 
     phase: Phase
     step: int
@@ -107,31 +106,31 @@ class Protocol:
             return range(min(1, count))
         return range(count) if state.phase is Phase.EVERY else range(1, count)
 
-    def advance(self, state: State, own: int | None, shape: Shape) -> State | None:
-        """The state after the own step of `state` was rated `own` (None: unsure)."""
-        if own is None or state.phase is Phase.ALTERNATIVES:
+    def advance(self, state: State, rating: int | None, shape: Shape) -> State | None:
+        """The state after the own step of `state` got this rating (None: unsure)."""
+        if rating is None or state.phase is Phase.ALTERNATIVES:
             return None
-        if own < 0:
+        if rating < 0:
             return None if self.after_error is None else State(self.after_error, state.step)
         return State(self.first, state.step + 1) if state.step + 1 < len(shape) else None
 
     def reached(self, shape: Shape, ratings: Ratings) -> Iterator[Slot]:
-        """Slots that may be rated given the ratings so far, in order, those rated already among them."""
+        """Slots that may be rated given the ratings so far, in order; it includes those that are rated already."""
         state = self.start(shape)
         while state is not None:
             asked = self.asks(state, shape)
             yield from slots(state.step, asked.start, asked.stop)
-            (own,) = slots(state.step, 0, 1)
-            if own not in ratings:
+            (own_step,) = slots(state.step, 0, 1)
+            if own_step not in ratings:
                 return
-            state = self.advance(state, ratings[own], shape)
+            state = self.advance(state, ratings[own_step], shape)
 
     def open_slots(self, shape: Shape, ratings: Ratings) -> list[Slot]:
-        """What may still be rated now; rating all of it opens what comes next."""
+        """Slots that may be rated now and are not; once all are rated, the next ones open."""
         return [slot for slot in self.reached(shape, ratings) if slot not in ratings]
 
     def next_to_rate(self, shape: Shape, ratings: Ratings) -> Slot | None:
-        """The one to show next; None when the solution is finished."""
+        """The slot to show next; None when the solution is finished."""
         return next((slot for slot in self.reached(shape, ratings) if slot not in ratings), None)
 
     def finished(self, shape: Shape, ratings: Ratings) -> bool:
@@ -140,9 +139,9 @@ class Protocol:
     def violations(
         self, shape: Shape, ratings: Ratings, reached: Iterable[Slot] | None = None
     ) -> list[Violation]:
-        """Every rating that the protocol did not ask for. A solution that is not finished breaks nothing.
+        """Every rating that the protocol did not ask for. An unfinished solution breaks nothing.
 
-        reached: what `reached` gives for the same arguments, if that is known already.
+        reached: the result of `reached` for the same arguments, if the caller has it.
         """
         allowed = set(self.reached(shape, ratings) if reached is None else reached)
         return [
@@ -161,10 +160,10 @@ def _broken_rule(shape: Shape, ratings: Ratings, slot: Slot) -> tuple[str, str]:
     if not (0 <= slot.step < len(shape) and 0 <= slot.completion < shape[slot.step]):
         return "no_such_completion", "the solution has no such completion"
     for step in range(slot.step):
-        own = ratings.get(Slot(step, 0))
-        if own is None:
+        rating = ratings.get(Slot(step, 0))
+        if rating is None:
             return "prefix_not_rated", f"rated although step {step} before it is not rated"
-        if own < 0:
+        if rating < 0:
             return "after_first_negative", f"rated although step {step} before it is negative"
     if ratings.get(Slot(slot.step, 0)) is None:
         return "own_step_not_rated", "an alternative is rated although the step itself is not"
@@ -172,9 +171,5 @@ def _broken_rule(shape: Shape, ratings: Ratings, slot: Slot) -> tuple[str, str]:
 
 
 DENSE = Protocol("dense", first=Phase.EVERY, after_error=None)
-
-
 SPARSE = Protocol("sparse", first=Phase.OWN, after_error=Phase.ALTERNATIVES)
-
-
 PROTOCOLS: Mapping[str, Protocol] = {"dense": DENSE, "sparse": SPARSE}

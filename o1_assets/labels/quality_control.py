@@ -1,31 +1,43 @@
-"""Quality control: whose ratings count. Labellers are judged on solutions whose ratings are known.
+"""Quality control: unusable records are dropped, then the labellers who fail on solutions with known ratings.
 
-After Lightman et al. 2023: who agrees with less than 75% of the ratings of the screening problems does not
-enter, and gold problems among those of every generation show who drifts. Pure functions of frames; `words` is
-what `agreement.last_words` makes of the rating events, with quality_control and screening.
+After Lightman et al. 2023: a labeller who agrees with less than 75% of the ratings of the screening problems does not
+enter, and gold problems among those of every generation show who drifts. Gold and screening solutions follow from the
+selection alone, so an export and the assessment always agree on which they are. Everybody rates a gold solution, and
+it becomes no label; a solution shown in screening is labelled as usual too.
+
+All of it is counted per completion, never per pair of labellers: a million ratings take a second.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Figures
-from o1_assets.labels.agreement import alpha, counts_of, last_words, percent, ratings_in, with_peers
+from o1_assets.labels.annotators.annotator import rate_selection
+from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import QualityConfig
-from o1_assets.labels.gold import GOLD, GOLD_FILE
-from o1_assets.labels.inbox.batch import PEOPLE
-from o1_assets.labels.inbox.round_tables import batch_sources
+from o1_assets.labels.inbox.reader import PEOPLE, BatchReader
+from o1_assets.labels.inbox.tables import batch_sources
+from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.schema import WITHDRAWN
-from o1_assets.labels.selection import Selection, with_slot
+from o1_assets.labels.selection import KEY, Selection, with_completion_id
 
-SLOT = ["solution_id", "step", "completion"]
+GOLD: dict[str, Any] = {
+    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8,
+}  # fmt: skip
+"""Known ratings: columns of gold.parquet in a folder of rNN/label_batches."""
+GOLD_FILE = "gold.parquet"
 
+LARGEST_SHARE = 0.1
+"""The largest share of a round's solutions that are gold: gold must not cost a small round its labels."""
 
 QUALITY: dict[str, Any] = {
     "labeler": pl.String, "ratings": pl.Int64, "gold_ratings": pl.Int64, "gold_agreement": pl.Float64,
@@ -33,27 +45,159 @@ QUALITY: dict[str, Any] = {
     "shared_ratings": pl.Int64, "peer_agreement": pl.Float64, "peer_alpha": pl.Float64,
     "excluded": pl.Boolean, "reason": pl.String,
 }  # fmt: skip
-"""quality.parquet, a row a labeller. ratings: those that may become labels. gold_*: on gold solutions of the
-round. screening_*: on screening problems. shared_*, peer_*: see `agreement.with_peers`. reason: why excluded."""
+"""quality.parquet, a row per labeller. ratings: those that may become labels. gold_*: on gold solutions of the
+round. screening_*: on screening problems. shared_*, peer_*: see `with_peers`. reason: why excluded."""
 
 
-def judge_labelers(words: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
-    """The table QUALITY, ordered by labeller. gold: columns of GOLD.
+class Checks(NamedTuple):
+    """A round's solutions whose ratings the exact checker knows. gold: every labeller rates them, at most a tenth of
+    the round. screening: a new labeller is tried on them; none of them is gold."""
 
-    The leads, whose ratings are the gold, are measured but never excluded; nor is anybody on fewer than
-    config.min_ratings ratings of gold, or of screening. A labeller who only did the screening is judged too.
+    gold: frozenset[str]
+    screening: frozenset[str]
+
+    @property
+    def known(self) -> frozenset[str]:
+        return self.gold | self.screening
+
+
+def check_solutions(selection: Selection, config: QualityConfig) -> Checks:
+    """config.gold and config.screening solutions of the selection, as many as the exact checker covers."""
+    oracle, solutions = Oracle(), selection.solution_ids
+    gold = min(config.gold, int(LARGEST_SHARE * len(solutions)))
+    problems = {name for name, problem in selection.problems.items() if oracle.covers(problem)}
+    covered = [s for s in solutions if selection.problem_ids[s] in problems] if problems else []
+    # A hash orders them in a way that has nothing to do with their content.
+    covered.sort(key=lambda solution: hashlib.sha256(f"gold {solution}".encode()).digest())
+    chosen = covered[: gold + config.screening]
+    return Checks(frozenset(chosen[:gold]), frozenset(chosen[gold:]))
+
+
+def exact_ratings(selection: Selection, protocol: Protocol, solutions: Collection[str]) -> pl.DataFrame:
+    """The exact checker's ratings of the solutions, as far as the protocol asks: columns of GOLD."""
+    rows = [
+        (solution, *slot, rating)
+        for solution, ratings in rate_selection(selection, protocol, Oracle(), solutions).items()
+        for slot, rating in ratings.items()
+        if rating is not None
+    ]
+    return pl.DataFrame(rows, schema=GOLD, orient="row").sort(KEY)
+
+
+def read_gold(batches: Path) -> pl.DataFrame:
+    """gold.parquet of a folder of rNN/label_batches, empty where there is none."""
+    file = batches / GOLD_FILE
+    return pl.read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
+
+
+def digests_from_people(batches: Path) -> set[str]:
+    """Digests of the batches in a folder of rNN/label_batches that people sent."""
+    return {digest for digest, source in batch_sources(batches).items() if source == PEOPLE}
+
+
+def lead_batches(inbox: BatchReader, round_name: str, config: QualityConfig) -> set[str]:
+    """Digests of people's batches that hold nothing but ratings of the leads."""
+    people = inbox.accepted(round_name, PEOPLE) if config.leads else []
+    return {d for d in people if set(inbox.manifest(round_name, d).labelers) <= set(config.leads)}
+
+
+def lead_solutions(inbox: BatchReader, round_name: str, config: QualityConfig) -> frozenset[str]:
+    """Solutions in the leads' batches: those are gold as well."""
+    return frozenset(
+        solution
+        for digest in lead_batches(inbox, round_name, config)
+        for solution in inbox.solutions(round_name, digest)
+    )
+
+
+@dataclass(frozen=True)
+class FilteredLabels:
+    """A round's records and ratings after quality control.
+
+    records: those whose ratings may become labels; rejected: the others, with the reason (column `rejected`).
+    rated: ratings that are no checks of labellers; counted: those of them that become labels. Both have KEY and
+    completion_id. quality: columns of QUALITY, people only. figures: empty without people. dropped: how many
+    records were dropped, by reason.
     """
-    said = ratings_in(words)
-    known = gold.select(*SLOT, known=pl.col("rating"))
-    near = said.filter(pl.col("solution_id").is_in(gold["solution_id"].unique().to_list()))
-    compared = near.join(known, on=SLOT, how="inner").with_columns(hit=pl.col("rating") == pl.col("known"))
+
+    records: pl.DataFrame
+    rejected: pl.DataFrame
+    rated: pl.DataFrame
+    counted: pl.DataFrame
+    quality: pl.DataFrame
+    figures: Figures
+    dropped: Counter[str]
+
+    @property
+    def excluded(self) -> int:
+        """The number of labellers who are excluded."""
+        return self.quality.filter("excluded").height
+
+
+def apply_quality_control(
+    ratings: pl.DataFrame,
+    records: pl.DataFrame,
+    gold: pl.DataFrame,
+    selection: Selection,
+    people: Collection[str],
+    config: QualityConfig,
+) -> FilteredLabels:
+    """Leaves out checks of labellers, records that do not count, and all ratings of excluded labellers.
+
+    ratings, records: as in a folder of rNN/label_batches. people: digests of the batches that people sent; machine
+    annotators are not assessed. gold: columns of GOLD. The leads' ratings are gold too and take precedence over it.
+    """
+    records = records.with_columns(
+        rejected=pl.when("screening")
+        .then(pl.lit("screening"))
+        .when("quality_control")
+        .then(pl.lit("quality_control"))
+        .when(pl.col("misfit") != "")
+        .then(pl.col("misfit"))
+        .when(pl.col("finish_reason").is_in(WITHDRAWN))
+        .then(pl.col("finish_reason"))
+    )
+    usable = records.filter(pl.col("rejected").is_null())
+    rejected = records.filter(pl.col("rejected").is_not_null())
+    dropped = Counter({f"{name}_records": n for name, n in rejected.group_by("rejected").len().iter_rows()})
+    dropped["not_rated_yet"] = int(usable["not_rated"].sum())
+    # A check of a labeller becomes no label, but it is needed for the assessment, unless the labeller withdrew it.
+    is_check = pl.col("quality_control") | pl.col("screening")
+    unused = rejected.filter(~is_check | pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False))
+    if unused.height:
+        ratings = ratings.join(unused, on=["batch", "line"], how="anti")
+    events = with_completion_id(ratings, selection.numbers)
+
+    by_people = pl.col("batch").is_in(list(people))
+    latest = latest_ratings(events.filter(by_people))
+    leads = lead_gold(latest, config.leads)
+    known = pl.concat([leads, gold.join(leads, on=KEY, how="anti")])
+    quality = assess_labelers(latest, known, config)
+    rated = events.filter(~is_check)
+    excluded = quality.filter("excluded")["labeler"].to_list()
+    counted = rated.filter(~(by_people & pl.col("labeler").is_in(excluded)))
+    figures: Figures = {}
+    if latest.height:
+        figures = {**agreement_figures(latest, quality), "excluded_ratings": rated.height - counted.height}
+    return FilteredLabels(usable, rejected, rated, counted, quality, figures, dropped)
+
+
+def assess_labelers(latest: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
+    """The table QUALITY, ordered by labeller. latest: of `latest_ratings`; gold: columns of GOLD.
+
+    The leads, whose ratings are the gold, are measured but never excluded. Nobody is excluded on fewer than
+    config.min_ratings ratings of gold, or of screening. A labeller who only did the screening has a row too.
+    """
+    ratings = ratings_in(latest)
+    known = gold.select(*KEY, known=pl.col("rating"))
+    # Most ratings are of other solutions: one column filters them before three are joined.
+    near = ratings.filter(pl.col("solution_id").is_in(gold["solution_id"].unique().to_list()))
+    compared = near.join(known, on=KEY, how="inner").with_columns(hit=pl.col("rating") == pl.col("known"))
     on_gold = _agreement(compared.filter(~pl.col("screening")), "gold")
     on_screening = _agreement(compared.filter("screening"), "screening").drop("screening_alpha")
-    working = said.filter(~pl.col("screening"))
-    labels = (
-        working.filter(~pl.col("quality_control")).group_by("labeler").agg(ratings=pl.len().cast(pl.Int64))
-    )
-    table = words.select("labeler").unique()
+    working = ratings.filter(~pl.col("screening"))
+    labels = working.filter(~pl.col("quality_control")).group_by("labeler").agg(ratings=pl.len())
+    table = latest.select("labeler").unique()
     for part in (labels, on_gold, on_screening, with_peers(working.filter("shared"))):
         table = table.join(part, on="labeler", how="left")
     counts = ["ratings", "gold_ratings", "screening_ratings", "shared_ratings"]
@@ -74,16 +218,45 @@ def judge_labelers(words: pl.DataFrame, gold: pl.DataFrame, config: QualityConfi
     )
 
 
+def _fails(name: str, config: QualityConfig) -> pl.Expr:
+    enough = pl.col(f"{name}_ratings") >= config.min_ratings
+    return enough & (pl.col(f"{name}_agreement") < config.min_agreement)
+
+
+def _agreement(compared: pl.DataFrame, name: str) -> pl.DataFrame:
+    """A row per labeller: NAME_ratings, NAME_agreement (share of hits) and NAME_alpha (with the known ratings)."""
+    rows = compared.group_by("labeler").agg(
+        pl.len().alias(f"{name}_ratings"), pl.col("hit").mean().alias(f"{name}_agreement")
+    )
+    # For alpha, the known ratings are those of a second rater.
+    both = pl.concat(
+        [compared.select("labeler", "completion_id", rating=pl.col(column)) for column in ("rating", "known")]
+    )
+    alphas = [alpha(counts_of(both.filter(pl.col("labeler") == labeler))) for labeler in rows["labeler"]]
+    return rows.with_columns(pl.Series(f"{name}_alpha", alphas, dtype=pl.Float64))
+
+
 def without_excluded(rows: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
     """The rows of labellers who are not excluded."""
     return rows.join(quality.filter("excluded"), on="labeler", how="anti", maintain_order="left")
 
 
-def agreement_figures(words: pl.DataFrame, quality: pl.DataFrame) -> Figures:
-    """How many were excluded, and how far labellers agree before and after it; None without shared completions."""
-    said = ratings_in(words.filter("shared")).filter(~pl.col("screening"))
-    before = counts_of(said)
-    after = counts_of(without_excluded(said, quality)) if quality["excluded"].any() else before
+def lead_gold(latest: pl.DataFrame, leads: Collection[str]) -> pl.DataFrame:
+    """The leads' ratings as gold, without the completions on which they contradict each other: columns of GOLD."""
+    ratings = ratings_in(latest).filter(pl.col("labeler").is_in(list(leads)))
+    by_completion = ratings.group_by(KEY).agg(pl.col("rating").first(), values=pl.col("rating").n_unique())
+    return (
+        by_completion.filter(pl.col("values") == 1)
+        .select(pl.col(name).cast(kind) for name, kind in GOLD.items())
+        .sort(KEY)
+    )
+
+
+def agreement_figures(latest: pl.DataFrame, quality: pl.DataFrame) -> Figures:
+    """How many labellers were excluded, and how far they agree before and after; None without shared completions."""
+    ratings = ratings_in(latest.filter("shared")).filter(~pl.col("screening"))
+    before = counts_of(ratings)
+    after = counts_of(without_excluded(ratings, quality)) if quality["excluded"].any() else before
     return {
         "labelers": quality.height,
         "labelers_excluded": quality.filter("excluded").height,
@@ -94,9 +267,9 @@ def agreement_figures(words: pl.DataFrame, quality: pl.DataFrame) -> Figures:
     }
 
 
-def label_figures(before: pl.DataFrame, after: pl.DataFrame) -> Figures:
-    """What exclusion did to the label table. Both: one row a completion (slot and rating)."""
-    both = before.join(after, on="slot", how="inner", suffix="_after")
+def exclusion_figures(before: pl.DataFrame, after: pl.DataFrame) -> Figures:
+    """How the exclusion of labellers changed the label table. Both: a row per completion (completion_id, rating)."""
+    both = before.join(after, on="completion_id", how="inner", suffix="_after")
     return {
         "labels_removed_by_exclusion": before.height - both.height,
         "labels_added_by_exclusion": after.height - both.height,
@@ -104,132 +277,92 @@ def label_figures(before: pl.DataFrame, after: pl.DataFrame) -> Figures:
     }
 
 
-def lead_gold(words: pl.DataFrame, leads: Collection[str]) -> pl.DataFrame:
-    """What the leads say: columns of GOLD. Where they contradict each other, it is not known."""
-    said = ratings_in(words).filter(pl.col("labeler").is_in(list(leads)))
-    one = said.group_by(SLOT).agg(pl.col("rating").first(), values=pl.col("rating").n_unique())
+def latest_ratings(events: pl.DataFrame) -> pl.DataFrame:
+    """The latest rating of each completion by each labeller; ratings in screening are kept apart.
+
+    events: columns of EVENT, and completion_id. Adds `shared`: whether there are other events about the completion.
+    """
+    # Most completions have one event only, which needs no sorting.
+    several = events["completion_id"].is_duplicated()
+    alone = events.filter(~several).with_columns(shared=pl.lit(False))
+    if alone.height == events.height:
+        return alone
+    # Equal moments are settled by content, as in the label table.
+    order = ["moment", "rating", "flagged", "batch", "line"]
+    ranks = [pl.col(name).rank("dense").alias(f"{name} rank") for name in ("completion_id", "labeler")]
+    latest = (
+        events.filter(several)
+        .sort(order)
+        .with_columns(ranks)
+        .unique(["completion_id rank", "labeler rank", "screening"], keep="last", maintain_order=True)
+    )
+    return pl.concat([alone, latest.select(*events.columns, shared=pl.lit(True))])
+
+
+def ratings_in(latest: pl.DataFrame) -> pl.DataFrame:
+    """The rows that hold a rating: a null (unsure) or flagged one is none."""
+    return latest.filter(pl.col("rating").is_not_null() & ~pl.col("flagged").fill_null(False))
+
+
+VALUES = (-1, 0, 1)
+COUNTS = [f"rated {value}" for value in VALUES]
+
+
+def counts_of(ratings: pl.DataFrame) -> pl.DataFrame:
+    """A row for each completion that two or more rated: completion_id, and how many gave each value (COUNTS)."""
     return (
-        one.filter(pl.col("values") == 1)
-        .select(pl.col(name).cast(kind) for name, kind in GOLD.items())
-        .sort(SLOT)
+        ratings.filter(pl.col("completion_id").is_duplicated())
+        .group_by("completion_id")
+        .agg(
+            (pl.col("rating") == value).sum().cast(pl.Int64).alias(name)
+            for value, name in zip(VALUES, COUNTS, strict=True)
+        )
     )
 
 
-def _agreement(compared: pl.DataFrame, name: str) -> pl.DataFrame:
-    """A row a labeller: NAME_ratings, NAME_agreement (share of hits) and NAME_alpha (with what is known)."""
-    rows = compared.group_by("labeler").agg(
-        pl.len().cast(pl.Int64).alias(f"{name}_ratings"), pl.col("hit").mean().alias(f"{name}_agreement")
-    )
-    both = pl.concat(
-        [compared.select("labeler", "slot", pl.col(c).alias("rating")) for c in ("rating", "known")]
-    )
-    alphas = [alpha(counts_of(both.filter(pl.col("labeler") == who))) for who in rows["labeler"]]
-    return rows.with_columns(pl.Series(f"{name}_alpha", alphas, dtype=pl.Float64))
+def alpha(counts: pl.DataFrame) -> float | None:
+    """Krippendorff's alpha at the ordinal level, from `counts_of` (or any rows with COUNTS, one per completion).
 
-
-def _fails(name: str, config: QualityConfig) -> pl.Expr:
-    enough = pl.col(f"{name}_ratings") >= config.min_ratings
-    return enough & (pl.col(f"{name}_agreement") < config.min_agreement)
-
-
-# Quality control on a round's batches: from all rating events to those that count, and what it changed.
-
-
-@dataclass(frozen=True)
-class Controlled:
-    """quality: columns of QUALITY, people only. rated: events that are no checks; counted: those of them that
-    become labels. figures: empty without people."""
-
-    quality: pl.DataFrame
-    rated: pl.DataFrame
-    counted: pl.DataFrame
-    figures: Figures
-
-    @property
-    def excluded(self) -> int:
-        return self.quality.filter("excluded").height
-
-
-def control(
-    events: pl.DataFrame, gold: pl.DataFrame, people: Collection[str], config: QualityConfig
-) -> Controlled:
-    """Leaves out quality-control and screening records, and everything from people who are excluded.
-
-    events: columns of EVENT, and slot. people: digests of the batches that people sent; machine annotators are
-    not judged. What the leads say is gold and stands above `gold`.
+    1 is agreement, 0 is what chance would give. None without two ratings of one completion and two values among
+    them. Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability".
     """
-    by_people = pl.col("batch").is_in(list(people))
-    from_people = events.filter(by_people)
-    words = last_words(from_people)
-    leads = lead_gold(words, config.leads)
-    known = pl.concat([leads, gold.join(leads, on=SLOT, how="anti")])
-    quality = judge_labelers(words, known, config)
-    rated = events.filter(~pl.col("quality_control") & ~pl.col("screening"))
-    out = quality.filter("excluded")["labeler"].to_list()
-    counted = rated.filter(~(by_people & pl.col("labeler").is_in(out)))
-    if from_people.is_empty():
-        return Controlled(quality, rated, counted, {})
-    figures = {**agreement_figures(words, quality), "excluded_ratings": rated.height - counted.height}
-    return Controlled(quality, rated, counted, figures)
+    import krippendorff
+
+    # Sorted, because a sum of floats depends on their order and group_by gives any order.
+    equal_rows = counts.group_by(COUNTS).agg(rows=pl.len()).sort(COUNTS)
+    table = np.repeat(equal_rows.select(COUNTS).to_numpy(), equal_rows["rows"].to_numpy(), axis=0)
+    table = table[table.sum(axis=1) > 1]  # (completions, values)
+    if (table.sum(axis=0) > 0).sum() < 2:
+        return None
+    return float(krippendorff.alpha(value_counts=table, value_domain=VALUES, level_of_measurement="ordinal"))
 
 
-def read_gold(batches: Path) -> pl.DataFrame:
-    """gold.parquet of a folder of rNN/label_batches, empty where there is none."""
-    file = batches / GOLD_FILE
-    return pl.read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
+def percent(counts: pl.DataFrame) -> float | None:
+    """Share of equal pairs among all pairs of ratings of one completion, from `counts_of`; None without pairs."""
+    table = counts.select(COUNTS).to_numpy()
+    ratings = table.sum(axis=1)
+    pairs = int((ratings * (ratings - 1)).sum())
+    return int((table * (table - 1)).sum()) / pairs if pairs else None
 
 
-def digests_from_people(batches: Path) -> set[str]:
-    """Digests of the batches in a folder of rNN/label_batches that people sent."""
-    return {digest for digest, source in batch_sources(batches).items() if source == PEOPLE}
+def with_peers(ratings: pl.DataFrame) -> pl.DataFrame:
+    """A row per labeller: shared_ratings (on completions that another rated too), peer_agreement, peer_alpha.
 
-
-# What of a round's batches is heard: which records count at all, and whose ratings quality control lets stand.
-
-
-@dataclass(frozen=True)
-class Heard:
-    """counted: records whose ratings may become labels. gone: the others, and the reason (column `gone`).
-
-    control: the rating events after quality control, with their slots.
+    peer_agreement: share of equal pairs of one rating of the labeller's and one of another's. peer_alpha: alpha of
+    everybody on the completions that the labeller shares.
     """
-
-    counted: pl.DataFrame
-    gone: pl.DataFrame
-    control: Controlled
-    dropped: Counter[str]
-
-
-def hear(
-    ratings: pl.DataFrame,
-    records: pl.DataFrame,
-    gold: pl.DataFrame,
-    selection: Selection,
-    people: Collection[str],
-    config: QualityConfig,
-) -> Heard:
-    """ratings, records: as in a folder of rNN/label_batches. people: digests of the batches that people sent.
-
-    gold: columns of GOLD. Machine annotators are not judged.
-    """
-    reason = (
-        pl.when("screening")
-        .then(pl.lit("screening"))
-        .when("quality_control")
-        .then(pl.lit("quality_control"))
-        .when(pl.col("misfit") != "")
-        .then("misfit")
-        .when(pl.col("finish_reason").is_in(WITHDRAWN))
-        .then("finish_reason")
+    shared = ratings.select("completion_id", "labeler", "rating").filter(
+        pl.col("completion_id").is_duplicated()
     )
-    records = records.with_columns(gone=reason)
-    gone, counted = records.filter(pl.col("gone").is_not_null()), records.filter(pl.col("gone").is_null())
-    dropped = Counter({f"{name}_records": count for name, count in gone.group_by("gone").len().iter_rows()})
-    dropped["not_rated_yet"] = int(counted["not_rated"].sum())
-    # Checks of labellers are judged before they are left out; one that was withdrawn says nothing.
-    is_check = pl.col("quality_control") | pl.col("screening")
-    silent = gone.filter(~is_check | pl.col("finish_reason").is_in(WITHDRAWN).fill_null(False))
-    if silent.height:
-        ratings = ratings.join(silent, on=["batch", "line"], how="anti")
-    events = with_slot(ratings, selection.numbers)
-    return Heard(counted, gone, control(events, gold, people, config), dropped)
+    shared = shared.join(counts_of(shared), on="completion_id", how="inner")
+    # How many gave the same rating as this row, itself included.
+    same = pl.coalesce(
+        pl.when(pl.col("rating") == value).then(name) for value, name in zip(VALUES, COUNTS, strict=True)
+    )
+    rows = shared.group_by("labeler").agg(
+        shared_ratings=pl.len(),
+        peer_agreement=(same - 1).sum() / (pl.sum_horizontal(COUNTS) - 1).sum(),
+    )
+    alphas = {str(labeler): alpha(part) for (labeler,), part in shared.group_by("labeler")}
+    peer_alpha = pl.Series([alphas[labeler] for labeler in rows["labeler"]], dtype=pl.Float64)
+    return rows.with_columns(peer_alpha=peer_alpha).sort("labeler")

@@ -1,11 +1,11 @@
 """The PRM800K record: one labelled (or still to be labelled) solution, one JSON object a line.
 
-Field for field what the published files hold (Lightman et al. 2023, released data), with what they leave out
-in phase 1 optional and what they set to null nullable. Fields that we do not know are kept, and a field that
-was absent stays absent when the record is written again. Ours is one more field, `o1`, which readers of
-PRM800K ignore: it says which solution of which round the record is about.
+It has the fields of the published files (Lightman et al. 2023, released data). Those that the files leave out in
+phase 1 are optional, those that they set to null are nullable. Unknown fields are kept, and a field that was absent
+stays absent when the record is written again. One field is ours, `o1`, which readers of PRM800K ignore: it says which
+solution of which round the record is about.
 
-msgspec parses and checks a hundred thousand of them in seconds; nothing is coerced ("1" is no rating).
+msgspec parses and checks a hundred thousand records in seconds; nothing is coerced ("1" is no rating).
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import msgspec
 
+from o1_assets.labels.protocol import Protocol, Ratings, Slot, slots
+
 Rating = Literal[-1, 0, 1]
-
-
 FinishReason = Literal["solution", "found_error", "bad_problem", "give_up"]
 
-
 WITHDRAWN: tuple[FinishReason, ...] = ("bad_problem", "give_up")
-"""How a labeller says that nothing of a solution's ratings counts."""
-
+"""Reasons by which a labeller takes back all ratings of a solution."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,7 +42,7 @@ class Completion(_Part):
 
 
 class HumanCompletion(_Part):
-    """What a labeller wrote where no completion was good; it never has a rating."""
+    """A step that a labeller wrote where no completion was good; it never has a rating."""
 
     text: str | None
     rating: None = None
@@ -88,7 +86,7 @@ class Question(_Part):
 
 
 class Origin(_Part):
-    """Where an exported record belongs. selection: digest of what the round sent to be rated."""
+    """Where an exported record belongs. selection: digest of the round's selection."""
 
     round: str
     solution_id: str
@@ -133,31 +131,32 @@ class Record(_Part):
 
     @cached_property
     def source(self) -> str | bytes | None:
-        """The line that it was read from, if it was: what we do not know of it is written again as it was."""
+        """The line that the record was read from, if it was: its unknown fields are written again as they were."""
         return None
 
     def to_line(self) -> str:
         """One line of JSON without its newline; fields in the order of PRM800K, non-ASCII escaped."""
-        return json.dumps(_written(self, None if self.source is None else json.loads(self.source)))
+        return json.dumps(_to_json(self, None if self.source is None else json.loads(self.source)))
 
 
 _DECODER = msgspec.json.Decoder(Record)
 
 
-def _written(part: Any, source: Any) -> Any:
-    """JSON of a part; source: the JSON that it was read from, whose unknown fields are kept."""
+def _to_json(part: Any, source: Any) -> Any:
+    """JSON of a part. source: the JSON that it was read from, whose unknown fields are kept."""
     if isinstance(part, _Part):
-        known = source if isinstance(source, dict) else None
-        written = dict(known or {})
+        original = source if isinstance(source, dict) else None
+        content = dict(original or {})
         for name in part.__struct_fields__:
             value = getattr(part, name)
-            absent = name in part.OPTIONAL if known is None else name not in known
-            if value is not None or not absent:
-                written[name] = _written(value, (known or {}).get(name))
-        return written
+            was_absent = name in part.OPTIONAL if original is None else name not in original
+            if value is not None or not was_absent:
+                content[name] = _to_json(value, (original or {}).get(name))
+        return content
     if isinstance(part, list):
-        same = isinstance(source, list) and len(source) == len(part)
-        return [_written(item, source[i] if same else None) for i, item in enumerate(part)]
+        # Where items were added or removed, it is not known which of the original ones belongs to which.
+        is_parallel = isinstance(source, list) and len(source) == len(part)
+        return [_to_json(item, source[i] if is_parallel else None) for i, item in enumerate(part)]
     return part
 
 
@@ -168,3 +167,35 @@ def parse_moment(timestamp: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"{timestamp!r} is out of range") from error
+
+
+def ratings_of(record: Record) -> dict[Slot, int | None]:
+    """The record's ratings. Where labelling has ended, a null means unsure; before, it means still to be rated."""
+    has_ended = record.label.finish_reason is not None
+    return {
+        slot: item.rating
+        for step, part in enumerate(record.label.steps)
+        if part.completions
+        for slot, item in zip(slots(step, 0, len(part.completions)), part.completions, strict=True)
+        if item.rating is not None or has_ended
+    }
+
+
+def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, timestamp: str) -> None:
+    """Writes ratings into an unrated record, as the labelling interface of PRM800K would have.
+
+    The solution's own step is the chosen completion unless it is negative.
+    """
+    record.labeler, record.timestamp = labeler, timestamp
+    has_error = False
+    for step, part in enumerate(record.label.steps):
+        for completion, item in enumerate(part.completions or []):
+            item.rating = cast(Rating | None, ratings.get(Slot(step, completion)))
+            item.flagged = False if item.rating is not None else None
+        own_rating = ratings.get(Slot(step, 0))
+        part.chosen_completion = 0 if own_rating is not None and own_rating >= 0 else None
+        has_error = has_error or (own_rating is not None and own_rating < 0)
+    shape = [len(part.completions or []) for part in record.label.steps]
+    record.label.total_time = 0
+    if protocol.finished(shape, ratings):
+        record.label.finish_reason = "found_error" if has_error else "solution"

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from o1_assets.labels.inbox.batch import RATINGS
-from o1_assets.labels.inbox.round_tables import batch_sources
+from o1_assets.labels.inbox.tables import RATINGS, batch_sources
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.core.artifact import Artifact, Compute, StageConfig
 from o1_assets.evaluation.estimate import estimate_round_eval
 from o1_assets.evaluation.round_eval import make_round_eval
-from o1_assets.labels import checks as label_checks
 from o1_assets.labels.estimate import estimate_imported, estimate_label_batches, estimate_labels
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import CHECKS as BATCH_CHECKS
 from o1_assets.labels.label_batches import batches_version, label_batches
+from o1_assets.labels.label_table import CHECKS as LABEL_CHECKS
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.policy.estimate import estimate_policy
@@ -123,7 +124,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             "arrival and repeats do not matter.",
             ("json",),
             external=lambda: batches_version(inbox.version(name), imported),
-            checks=label_checks.BATCHES if profile.batches(k).waits_for_people else (),
+            checks=BATCH_CHECKS if profile.batches(k).waits_for_people else (),
             **(models if rolls_out else {}),
             estimate=estimate_label_batches,
         ),
@@ -134,7 +135,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             {"selection": f"{name}/selection", "batches": f"{name}/label_batches"},
             "One row a rated completion, cleaned of repeats and disagreement.",
             TABLE,
-            checks=label_checks.LABELS,
+            checks=LABEL_CHECKS,
             estimate=estimate_labels,
         ),
         artifact(

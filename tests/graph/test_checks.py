@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Check, CheckContext, Finding
-from o1_assets.labels import checks as labels
+from o1_assets.labels import label_batches, label_table
 from o1_assets.problems.assets import TEST_CHECKS
 from o1_assets.reward.train import PRM_CHECKS
 
@@ -23,7 +23,7 @@ def named(checks: tuple[Check, ...], name: str) -> Check:
 def prefix_unbroken(folder: Path, rows: list[Row]) -> Finding:
     schema = {"solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8}
     pl.DataFrame(rows, schema=schema, orient="row").write_parquet(folder / "labels.parquet")
-    return named(labels.LABELS, "prefix_unbroken").run(CheckContext(folder, {}))
+    return named(label_table.CHECKS, "prefix_unbroken").run(CheckContext(folder, {}))
 
 
 RIGHT: list[Row] = [
@@ -63,7 +63,7 @@ def test_a_rating_after_a_negative_or_missing_own_step_is_found(tmp_path: Path, 
 
 
 def test_batches_say_how_much_came_back(tmp_path: Path) -> None:
-    check = named(labels.BATCHES, "enough_rated")
+    check = named(label_batches.CHECKS, "enough_rated")
     figures = {"solutions": 3, "solutions_not_rated": 1, "batches": 2}
     found = check.run(CheckContext(tmp_path, figures))
     assert found.passed and found.message == "2 of 3 solutions rated, in 2 batches"
@@ -71,7 +71,7 @@ def test_batches_say_how_much_came_back(tmp_path: Path) -> None:
 
 
 def test_an_empty_label_table_is_found(tmp_path: Path) -> None:
-    check = named(labels.LABELS, "not_empty")
+    check = named(label_table.CHECKS, "not_empty")
     assert check.run(CheckContext(tmp_path, {"labels": 1})).passed
     assert not check.run(CheckContext(tmp_path, {"labels": 0})).passed
 

@@ -16,8 +16,7 @@ import pytest
 
 from o1_assets.core.files import NotAFile
 from o1_assets.labels.inbox import validate as intake
-from o1_assets.labels.inbox.batch import SubmitReport
-from o1_assets.labels.inbox.inbox import ABANDONED_SECONDS, Inbox
+from o1_assets.labels.inbox.inbox import ABANDONED_SECONDS, Inbox, SubmitReport
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world

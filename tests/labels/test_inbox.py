@@ -15,8 +15,8 @@ from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export_missing import export_to_file
 from o1_assets.labels.inbox import inbox as inbox_module
 from o1_assets.labels.inbox import validate as intake
-from o1_assets.labels.inbox.batch import PEOPLE, SubmitReport
-from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.inbox import Inbox, SubmitReport
+from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.schema import Origin, Record
@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_nothing_visible_and_a_second_try_succeeds(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(inbox_module, "_write_json", full)
+        patched.setattr(inbox_module, "json_bytes", full)
         with pytest.raises(OSError, match="No space"):
             submit(inbox, tmp_path, selection, [record])
     assert inbox.accepted(ROUND) == [] and list((inbox.root / ".staging").iterdir()) == []

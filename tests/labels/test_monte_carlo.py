@@ -16,7 +16,7 @@ from o1_assets.labels.annotators.monte_carlo import Estimate, FirstErrorSearch, 
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
-from o1_assets.labels.ratings import ratings_of
+from o1_assets.labels.schema import ratings_of
 from tests.labels import world
 from tests.labels.rollout_world import ChanceEngine
 

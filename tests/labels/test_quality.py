@@ -10,24 +10,29 @@ import polars as pl
 import pytest
 
 from o1_assets.core.plots import png
-from o1_assets.labels import agreement
 from o1_assets.labels import quality_control as quality
-from o1_assets.labels.agreement import counts_of, percent, ratings_in, with_peers
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.export import export_screening, export_selection
-from o1_assets.labels.gold import GOLD, check_solutions, exact_ratings, lead_solutions
-from o1_assets.labels.inbox.columns import EVENT
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.tables import EVENT
 from o1_assets.labels.label_table import quality_chart
 from o1_assets.labels.protocol import DENSE, SPARSE
 from o1_assets.labels.quality_control import (
+    GOLD,
     QUALITY,
     agreement_figures,
-    label_figures,
+    check_solutions,
+    counts_of,
+    exact_ratings,
+    exclusion_figures,
     lead_gold,
+    lead_solutions,
+    percent,
+    ratings_in,
+    with_peers,
     without_excluded,
 )
-from o1_assets.labels.selection import Selection, with_slot
+from o1_assets.labels.selection import Selection, with_completion_id
 from tests.labels import world
 
 CONFIG = QualityConfig(gold=10, min_agreement=0.75, min_ratings=4)
@@ -51,25 +56,25 @@ def frame(*parts: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame([row for part in parts for row in part], schema=EVENT)
 
 
-def last_words(events: pl.DataFrame) -> pl.DataFrame:
-    return agreement.last_words(slotted(events))
+def latest_ratings(events: pl.DataFrame) -> pl.DataFrame:
+    return quality.latest_ratings(slotted(events))
 
 
 def slotted(rows: pl.DataFrame) -> pl.DataFrame:
     ids = sorted({"a", "b", "c", "d", *rows["solution_id"]})
-    return with_slot(rows, pl.DataFrame({"solution_id": ids, "solution": range(len(ids))}))
+    return with_completion_id(rows, pl.DataFrame({"solution_id": ids, "solution": range(len(ids))}))
 
 
 def standing(events: pl.DataFrame) -> pl.DataFrame:
-    return ratings_in(last_words(events))
+    return ratings_in(latest_ratings(events))
 
 
 def alpha(ratings: pl.DataFrame) -> float | None:
-    return agreement.alpha(counts_of(ratings))
+    return quality.alpha(counts_of(ratings))
 
 
-def judge_labelers(events: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
-    return quality.judge_labelers(last_words(events), gold, config)
+def assess_labelers(events: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
+    return quality.assess_labelers(latest_ratings(events), gold, config)
 
 
 def known(ratings: dict[str, int]) -> pl.DataFrame:
@@ -98,7 +103,7 @@ def test_who_agrees_with_too_little_gold_is_excluded_and_who_agrees_with_enough_
         said("just", wrong_on(2), kind="gold"),
         said("below", wrong_on(3), kind="gold"),
     )
-    found = judge_labelers(events, GOLD_TABLE, CONFIG)
+    found = assess_labelers(events, GOLD_TABLE, CONFIG)
     assert found.schema == QUALITY and found["labeler"].to_list() == ["below", "exact", "just"]
     assert [of(found, who)["gold_agreement"] for who in ("exact", "just", "below")] == [1.0, 0.75, 0.625]
     assert found.filter("excluded")["labeler"].to_list() == ["below"]
@@ -108,9 +113,9 @@ def test_who_agrees_with_too_little_gold_is_excluded_and_who_agrees_with_enough_
 
 def test_nobody_is_judged_on_too_few_ratings() -> None:
     events = frame(said("new", dict(list(wrong_on(8).items())[:3]), kind="gold"))
-    (row,) = judge_labelers(events, GOLD_TABLE, CONFIG).to_dicts()
+    (row,) = assess_labelers(events, GOLD_TABLE, CONFIG).to_dicts()
     assert row["gold_agreement"] == 0.0 and not row["excluded"] and row["reason"] is None
-    (row,) = judge_labelers(events, GOLD_TABLE, CONFIG.model_copy(update={"min_ratings": 3})).to_dicts()
+    (row,) = assess_labelers(events, GOLD_TABLE, CONFIG.model_copy(update={"min_ratings": 3})).to_dicts()
     assert row["excluded"]
 
 
@@ -121,7 +126,7 @@ def test_screening_is_judged_apart_from_gold() -> None:
         said("drifted", dict(TRUTH), kind="screening"),
         said("drifted", wrong_on(4), moment=5, kind="gold"),
     )
-    found = judge_labelers(events, GOLD_TABLE, CONFIG)
+    found = assess_labelers(events, GOLD_TABLE, CONFIG)
     assert (of(found, "failed")["screening_agreement"], of(found, "failed")["gold_agreement"]) == (
         0.5,
         1.0,
@@ -141,7 +146,7 @@ def test_only_the_last_word_counts_and_unsure_or_flagged_says_nothing() -> None:
         said("c", wrong_on(8), kind="gold", flagged=True),
     )
     for order in (events, events.reverse(), events.sample(fraction=1.0, shuffle=True, seed=1)):
-        found = judge_labelers(order, GOLD_TABLE, CONFIG)
+        found = assess_labelers(order, GOLD_TABLE, CONFIG)
         assert of(found, "a")["gold_agreement"] == 1.0
         assert of(found, "b")["gold_ratings"] == of(found, "c")["gold_ratings"] == 0
         assert of(found, "b")["gold_agreement"] is None and not found["excluded"].any()
@@ -150,16 +155,16 @@ def test_only_the_last_word_counts_and_unsure_or_flagged_says_nothing() -> None:
 def test_the_leads_are_the_gold_and_are_never_excluded() -> None:
     config = CONFIG.model_copy(update={"leads": ("lead",)})
     events = frame(said("lead", dict(TRUTH)), said("ann", wrong_on(5), kind="gold"))
-    gold = lead_gold(last_words(events), config.leads)
+    gold = lead_gold(latest_ratings(events), config.leads)
     assert gold.sort("solution_id").equals(GOLD_TABLE.sort("solution_id")) and gold.schema == GOLD
-    found = judge_labelers(events, known({s: -r for s, r in TRUTH.items()}), config)
+    found = assess_labelers(events, known({s: -r for s, r in TRUTH.items()}), config)
     assert not of(found, "lead")["excluded"], "even where another source of gold says otherwise"
-    assert of(judge_labelers(events, gold, config), "ann")["reason"] == "gold"
+    assert of(assess_labelers(events, gold, config), "ann")["reason"] == "gold"
 
 
 def test_what_two_leads_contradict_each_other_in_is_not_known() -> None:
     events = frame(said("x", {"g0": 1, "g1": 0}), said("y", {"g0": -1, "g1": 0}))
-    assert lead_gold(last_words(events), ("x", "y")).rows() == [("g1", 0, 0, 0)]
+    assert lead_gold(latest_ratings(events), ("x", "y")).rows() == [("g1", 0, 0, 0)]
 
 
 def test_percent_and_peers_count_pairs_of_one_completion() -> None:
@@ -212,9 +217,9 @@ def test_random_labellers_are_found_and_leaving_them_out_raises_agreement() -> N
     guessing = {s: rng.choice((-1, 0, 1)) for s in truth}
     events = frame(*(said(who, dict(ratings)) for who, ratings in careful.items()), said("e", dict(guessing)))
     gold = known(dict(list(truth.items())[:40]))
-    found = judge_labelers(events, gold, QualityConfig())
+    found = assess_labelers(events, gold, QualityConfig())
     assert found.filter("excluded")["labeler"].to_list() == ["e"]
-    figures = agreement_figures(last_words(events), found)
+    figures = agreement_figures(latest_ratings(events), found)
     assert (figures["labelers"], figures["labelers_excluded"]) == (5, 1)
     before, after = figures["agreement_before"], figures["agreement_after"]
     assert isinstance(before, float) and isinstance(after, float) and after > before + 0.1
@@ -225,7 +230,7 @@ def test_random_labellers_are_found_and_leaving_them_out_raises_agreement() -> N
 
 def test_the_effect_on_the_label_table_is_counted() -> None:
     before, after = (slotted(known(r)) for r in ({"a": 1, "b": 1, "c": 0}, {"b": -1, "c": 0, "d": 1}))
-    assert label_figures(before, after) == {
+    assert exclusion_figures(before, after) == {
         "labels_removed_by_exclusion": 1,
         "labels_added_by_exclusion": 1,
         "labels_changed_by_exclusion": 1,
@@ -233,16 +238,16 @@ def test_the_effect_on_the_label_table_is_counted() -> None:
 
 
 def test_no_ratings_give_an_empty_table_and_no_chart() -> None:
-    found = judge_labelers(frame(), GOLD_TABLE, CONFIG)
+    found = assess_labelers(frame(), GOLD_TABLE, CONFIG)
     assert found.schema == QUALITY and found.is_empty() and quality_chart(found, 0.75) is None
-    alone = judge_labelers(frame(said("a", {"x": 1})), GOLD_TABLE, CONFIG)
+    alone = assess_labelers(frame(said("a", {"x": 1})), GOLD_TABLE, CONFIG)
     assert of(alone, "a")["ratings"] == 1 and quality_chart(alone, 0.75) is None
 
 
 def test_the_chart_shows_who_is_out_and_survives_many_labellers() -> None:
     parts = [said(f"labeller {i:02d}", wrong_on(i % 5), kind="gold") for i in range(30)]
     for count in (3, 5, 30):
-        found = judge_labelers(frame(*parts[:count]), GOLD_TABLE, CONFIG)
+        found = assess_labelers(frame(*parts[:count]), GOLD_TABLE, CONFIG)
         drawn = quality_chart(found, CONFIG.min_agreement)
         assert drawn is not None
         series, axis = drawn

@@ -14,8 +14,7 @@ from o1_assets.core.artifact import Task
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.inbox.validate import Check, SelectionCheck
 from o1_assets.labels.protocol import DENSE, Protocol, Slot
-from o1_assets.labels.ratings import fill
-from o1_assets.labels.schema import Record
+from o1_assets.labels.schema import Record, fill
 from o1_assets.labels.selection import Selection
 from o1_assets.problems.expression import Expression
 

@@ -16,7 +16,7 @@ from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.graph import asked_for
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.inbox.batch import SubmitReport
+from o1_assets.labels.inbox.inbox import SubmitReport
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection

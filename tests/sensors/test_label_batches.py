@@ -12,9 +12,9 @@ import pytest
 
 from o1_assets.execution.run_lock import RunLock
 from o1_assets.labels import label_batches as batches
-from o1_assets.labels.inbox.batch import PEOPLE
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import Listing
+from o1_assets.labels.inbox.reader import PEOPLE
 from sensors import recovery
 from sensors.label_batches import label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
-from o1_assets.labels.inbox.withdrawal import impact, made_of
+from o1_assets.labels.inbox.progress import impact, made_of
 from o1_assets.labels.trace import trace
 from o1_assets.store.store import StoreError
 from tests.sensors.stub import ROUNDS, Lab, asked, quiet_report

@@ -347,7 +347,7 @@ def make_labelled(task: Task, config: SelectionConfig) -> Outcome:
             "question": selection.problem_of[solution]["question"],
             "step": slot.step,
             "completion": slot.completion,
-            "text": selection.texts(solution)[slot.step][slot.completion],
+            "text": selection.steps[solution][slot.step][slot.completion],
             "rating": rating,
         }
         for solution in ids

@@ -1,4 +1,4 @@
-"""What rates by machine: one small interface, and the loop that walks a selection with it."""
+"""Machine annotators: one small interface, and the loop that walks a selection with an annotator."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import Protocol as LabelProtocol
 from o1_assets.labels.protocol import Slot
-from o1_assets.labels.ratings import fill
-from o1_assets.labels.schema import Record
+from o1_assets.labels.schema import Record, fill
 from o1_assets.labels.selection import Selection
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -39,7 +38,7 @@ class Path:
 
 
 class Annotator(Protocol):
-    """Rates many completions at once, so that one that samples rollouts can batch them."""
+    """Rates many completions at once, so that an annotator that samples rollouts can batch them."""
 
     labeler: str
 
@@ -54,7 +53,7 @@ class Annotator(Protocol):
 
 @runtime_checkable
 class PathAnnotator(Annotator, Protocol):
-    """Rates whole paths by itself, because it does not look at their steps one after another."""
+    """Rates whole paths at once, because it does not look at their steps one after another."""
 
     def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
         """For each path the ratings of its steps, up to the first negative one."""
@@ -64,33 +63,31 @@ class PathAnnotator(Annotator, Protocol):
 def rate_selection(
     selection: Selection, protocol: LabelProtocol, annotator: Annotator, solutions: Collection[str]
 ) -> dict[str, dict[Slot, int | None]]:
-    """The annotator's ratings of those of `solutions` that it covers, exactly as far as the protocol asks.
-
-    All solutions advance together: each wave asks for everything that may be rated now.
-    """
+    """The annotator's ratings of those of `solutions` that it covers, exactly as far as the protocol asks."""
+    selection = selection.restricted_to(frozenset(solutions))
+    problems = selection.problem_of
     ratings: dict[str, dict[Slot, int | None]] = {
         solution: {}
         for solution in selection.solution_ids
-        if solution in solutions and annotator.covers(selection.problem_of[solution])
+        if solution in solutions and annotator.covers(problems[solution])
     }
-    steps = {solution: selection.texts(solution) for solution in ratings}
+    steps = {solution: selection.steps[solution] for solution in ratings}
     shapes = {solution: [len(texts) for texts in of_steps] for solution, of_steps in steps.items()}
-    own = _own_ratings(selection, annotator, steps)
+    path_ratings = _path_ratings(annotator, problems, steps)
     active = list(ratings)
+    # All solutions advance together: each wave asks for everything that may be rated now, so that an annotator with a
+    # model has large batches.
     while active:
-        slots = []
+        asked = []
         for solution in active:
             for slot in protocol.open_slots(shapes[solution], ratings[solution]):
-                if slot.completion == 0 and solution in own:
-                    ratings[solution][slot] = own[solution][slot.step]
+                if slot.completion == 0 and solution in path_ratings:
+                    ratings[solution][slot] = path_ratings[solution][slot.step]
                 else:
-                    slots.append((solution, slot))
-        answers = (
-            annotator.rate([_request(selection.problem_of[s], s, steps[s], slot) for s, slot in slots])
-            if slots
-            else []
-        )
-        for (solution, slot), rating in zip(slots, answers, strict=True):
+                    asked.append((solution, slot))
+        requests = [_request(problems[solution], solution, steps[solution], slot) for solution, slot in asked]
+        answers = annotator.rate(requests) if requests else []
+        for (solution, slot), rating in zip(asked, answers, strict=True):
             ratings[solution][slot] = rating
         active = [s for s in active if not protocol.finished(shapes[s], ratings[s])]
     return ratings
@@ -112,16 +109,15 @@ def annotate(
             yield record
 
 
-def _own_ratings(
-    selection: Selection, annotator: Annotator, steps: Mapping[str, Sequence[Sequence[str]]]
+def _path_ratings(
+    annotator: Annotator,
+    problems: Mapping[str, Mapping[str, Any]],
+    steps: Mapping[str, Sequence[Sequence[str]]],
 ) -> Mapping[str, Sequence[int]]:
     """Ratings of each solution's own steps by an annotator that rates whole paths; empty for any other."""
     if not isinstance(annotator, PathAnnotator):
         return {}
-    paths = [
-        Path(selection.problem_of[solution], tuple(texts[0] for texts in of_steps))
-        for solution, of_steps in steps.items()
-    ]
+    paths = [Path(problems[s], tuple(texts[0] for texts in of_steps)) for s, of_steps in steps.items()]
     return dict(zip(steps, annotator.rate_paths(paths), strict=True))
 
 

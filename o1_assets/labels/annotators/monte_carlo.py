@@ -143,7 +143,7 @@ class MonteCarlo:
         rows = []
         for solution in selection.solution_ids:
             problem = str(selection.problem_of[solution]["problem_id"])
-            steps = selection.texts(solution)
+            steps = selection.steps[solution]
             for step, texts in enumerate(steps):
                 prefix = tuple(before[0] for before in steps[:step])
                 for completion, text in enumerate(texts):

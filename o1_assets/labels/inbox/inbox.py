@@ -2,17 +2,18 @@
 
     rNN/accepted/<digest>/      batch.jsonl (accepted lines, as sent), manifest.json, solutions.json,
                                 ratings.parquet and records.parquet (the same lines as columns)
-    rNN/withdrawn/<digest>/     the same of a batch that counts no more; moves.json says who took it out and why
+    rNN/withdrawn/<digest>/     the same, of a batch that counts no more; moves.json says who withdrew it and why
     rNN/quarantine/<digest>/    sent.jsonl (the whole file, as sent), reason.json
     rNN/closed.json             the round takes no more batches from people, and why
     .staging/                   half-written batches; nothing reads them
+    .lock                       held while a batch is accepted, withdrawn or restored
 
-A batch is named by the SHA-256 of its accepted lines, so the same batch sent twice is one batch. The good
-lines of a file are accepted; a file with any other line is quarantined as a whole beside its reasons, so
-nothing that was sent is ever lost. Listing (`filed.py`) reads names and manifests, never labels.
+A batch is named by the SHA-256 of its accepted lines, so the same batch sent twice is one batch. The good lines of
+a file are accepted. A file with any other line is quarantined as a whole beside its reasons, so nothing that was
+sent is ever lost. Listing (`reader.py`) reads names and manifests, never labels.
 
-A round stays open however old it is: late labels are worth having, and only what they touch is made again.
-It is closed by hand (`o1 labels close`), and a round that the profile does not have takes nothing.
+A round stays open however old it is: late labels are worth having, and only what they touch is made again. It is
+closed by hand (`o1 labels close`), and a round that the profile does not have takes nothing.
 """
 
 from __future__ import annotations
@@ -22,110 +23,146 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from o1_assets.core.files import json_bytes, publish, replace_file, sha256, sync
-from o1_assets.labels.inbox.batch import PEOPLE, BatchManifest, Move, SubmitReport
-from o1_assets.labels.inbox.batches_on_disk import ACCEPTED, MOVES, WITHDRAWN, FiledBatches
-from o1_assets.labels.inbox.columns import BatchTables
+from o1_assets.labels.inbox.reader import (
+    ACCEPTED,
+    MOVES,
+    PEOPLE,
+    WITHDRAWN,
+    BatchManifest,
+    BatchMove,
+    BatchReader,
+    moves_in,
+)
+from o1_assets.labels.inbox.tables import BatchTables
 from o1_assets.labels.inbox.validate import (
     Check,
     FreeCheck,
+    IntakeResult,
     SelectionCheck,
-    Taken,
-    copy_sent,
-    take_good_lines,
+    accept_good_lines,
+    copy_submission,
 )
 from o1_assets.labels.protocol import Violation
 
 ABANDONED_SECONDS = 24 * 3600
-"""After so long a half-written batch belongs to a process that was killed."""
+"""A half-written batch of this age belongs to a process that was killed."""
 
 
-class Inbox(FiledBatches):
+@dataclass(frozen=True)
+class SubmitReport:
+    """accepted: number of accepted lines. digest: of the batch, if any. known: the very same batch was there already.
+
+    quarantined: name of the folder with the file and the reasons, if anything was refused. refused: number of
+    refused lines. violations: what is wrong with them, the first 10,000; by_rule counts all.
+    """
+
+    accepted: int
+    digest: str | None
+    known: bool = False
+    quarantined: str | None = None
+    violations: tuple[Violation, ...] = ()
+    refused: int = 0
+    by_rule: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> list[tuple[int, str]]:
+        """(line, reason) of every violation."""
+        return [(violation.line, str(violation)) for violation in self.violations]
+
+
+class Inbox(BatchReader):
     """Takes batches in and out. Safe with several processes at once."""
 
     def submit(
         self, file: Path, round_name: str, check: SelectionCheck | Check, source: str = PEOPLE
     ) -> SubmitReport:
-        """Takes the lines of `file` (or of the *.jsonl files of a folder) that pass `check`, quarantines the rest.
+        """Accepts the lines of `file` (or of the *.jsonl files of a folder) that pass `check`, quarantines the rest.
 
-        Raises ValueError on a round that is not rNN and on a link, OSError when reading or writing fails;
-        then nothing has become visible. What is sent to a closed round and a batch that was withdrawn are
-        quarantined as a whole.
+        Raises ValueError on a round that is not rNN and on a link, OSError when reading or writing fails; then
+        nothing has become visible. A file for a closed round and a batch that was withdrawn are quarantined as a
+        whole.
         """
         folder = self._round(round_name)
-        examined = check if isinstance(check, SelectionCheck) else FreeCheck(check)
+        line_check = check if isinstance(check, SelectionCheck) else FreeCheck(check)
         with self._staging() as staging:
             lines, good, bad = staging / "sent.jsonl", staging / "accepted", staging / "quarantine"
             good.mkdir()
             bad.mkdir()
-            sent = copy_sent(Path(file), lines)
+            submission = copy_submission(Path(file), lines)
             original = sha256(lines)
             closed = self.closed(round_name) if source == PEOPLE else None
             if closed is None:
-                taken = take_good_lines(lines, good / "batch.jsonl", examined.of(lines))
+                result = accept_good_lines(lines, good / "batch.jsonl", line_check.for_file(lines))
             else:
-                taken = Taken(BatchTables())
-                taken.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
-            for link in sent.links:
-                taken.refuse([link])
-            taken.violations = [sent.in_its_file(violation) for violation in taken.violations]
-            if taken.lines:
+                result = IntakeResult(BatchTables())
+                result.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
+            for link in submission.links:
+                result.refuse([link])
+            result.violations = [submission.in_its_file(violation) for violation in result.violations]
+            if result.lines:
                 manifest = BatchManifest(
-                    digest=taken.digest,
+                    digest=result.digest,
                     round=round_name,
                     source=source,
-                    lines=taken.lines,
-                    solutions=len(taken.solutions),
-                    labelers=sorted(taken.labelers),
+                    lines=result.lines,
+                    solutions=len(result.solutions),
+                    labelers=sorted(result.labelers),
                     original=original,
                     name=Path(file).name,
                     received=_now(),
-                    protocol=examined.protocol.name,
-                    selection=examined.digest,
-                    tables=taken.tables.write(good, taken.digest),
+                    protocol=line_check.protocol.name,
+                    selection=line_check.digest,
+                    tables=result.tables.write(good, result.digest),
                 )
-                _write_json(good / "solutions.json", sorted(taken.solutions))
-                _write_json(good / "manifest.json", asdict(manifest))
+                (good / "solutions.json").write_bytes(json_bytes(sorted(result.solutions)))
+                (good / "manifest.json").write_bytes(json_bytes(asdict(manifest)))
             digest, refused, known = None, None, False
-            with self._lock():  # nobody withdraws the batch between the look and the rename
-                if taken.lines and source == PEOPLE:
-                    self._refuse_withdrawn(round_name, taken)
-                if taken.refused:
-                    _write_json(bad / "reason.json", _reason(round_name, Path(file).name, original, taken))
+            # Without the lock somebody could withdraw the batch after it was looked for and before it is renamed.
+            with self._lock():
+                if result.lines and source == PEOPLE:
+                    self._refuse_withdrawn(round_name, result)
+                if result.refused:
+                    (bad / "reason.json").write_bytes(_reason(round_name, Path(file).name, original, result))
                     lines.rename(bad / "sent.jsonl")
                     refused = sha256(bad / "reason.json")
                     publish(bad, folder / "quarantine" / refused)
-                if taken.lines:
-                    digest = taken.digest
+                if result.lines:
+                    digest = result.digest
                     known = not publish(good, folder / ACCEPTED / digest)
         return SubmitReport(
-            taken.lines, digest, known, refused, tuple(taken.violations), taken.refused, dict(taken.by_rule)
+            result.lines,
+            digest,
+            known,
+            refused,
+            tuple(result.violations),
+            result.refused,
+            dict(result.by_rule),
         )
 
-    def withdraw(self, round_name: str, digest: str, who: str, why: str = "") -> Move:
+    def withdraw(self, round_name: str, digest: str, who: str, why: str = "") -> BatchMove:
         """The batch counts no more. It stays as it is, in another place; `restore` brings it back.
 
         Raises FileNotFoundError if it is not accepted, ValueError if a machine made it.
         """
-        return self._move(round_name, digest, Move("withdrawn", who, _now(), why))
+        return self._move(round_name, digest, BatchMove("withdrawn", who, _now(), why))
 
-    def restore(self, round_name: str, digest: str, who: str, why: str = "") -> Move:
+    def restore(self, round_name: str, digest: str, who: str, why: str = "") -> BatchMove:
         """The batch counts again. Raises FileNotFoundError if it is not withdrawn."""
-        return self._move(round_name, digest, Move("restored", who, _now(), why))
+        return self._move(round_name, digest, BatchMove("restored", who, _now(), why))
 
     def check_withdrawable(self, round_name: str, digest: str) -> None:
-        """Raises ValueError, which says what to do instead, on a batch that no people sent."""
-        made_by = self.manifest(round_name, digest).source
-        if made_by != PEOPLE:
+        """Raises ValueError, which says what to do instead, on a batch that was not sent by people."""
+        source = self.manifest(round_name, digest).source
+        if source != PEOPLE:
             raise ValueError(
-                f"batch {digest[:12]} of {round_name} was made by {made_by}: it follows from the graph, which "
+                f"batch {digest[:12]} of {round_name} was made by {source}: it follows from the graph, which "
                 "would make it again; change the round's annotator or its settings instead"
             )
 
@@ -136,10 +173,8 @@ class Inbox(FiledBatches):
     def reopen(self, round_name: str) -> None:
         (self._round(round_name) / "closed.json").unlink(missing_ok=True)
 
-    def _move(self, round_name: str, digest: str, move: Move) -> Move:
-        """Says it in the batch's folder, then moves the folder: one rename is what counts."""
-        away = move.what == "withdrawn"
-        states = (ACCEPTED, WITHDRAWN) if away else (WITHDRAWN, ACCEPTED)
+    def _move(self, round_name: str, digest: str, move: BatchMove) -> BatchMove:
+        states = (ACCEPTED, WITHDRAWN) if move.what == "withdrawn" else (WITHDRAWN, ACCEPTED)
         source, target = (self._folder(round_name, state, digest) for state in states)
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock():
@@ -148,20 +183,22 @@ class Inbox(FiledBatches):
             self.check_withdrawable(round_name, digest)
             if target.exists():
                 raise ValueError(f"batch {digest[:12]} of {round_name} is {states[1]} already")
-            moves = [*self._moves(source), move]
-            replace_file(source / MOVES, json_bytes([asdict(one) for one in moves]))
+            moves = [*moves_in(source), move]
+            # The move is recorded first and the folder renamed after it. Only the rename counts: a reader ignores
+            # a recorded move that did not happen.
+            replace_file(source / MOVES, json_bytes([asdict(each) for each in moves]))
             publish(source, target)
             sync(source.parent)
         return move
 
-    def _refuse_withdrawn(self, round_name: str, taken: Taken) -> None:
-        withdrawal = self.withdrawal(round_name, taken.digest)
+    def _refuse_withdrawn(self, round_name: str, result: IntakeResult) -> None:
+        withdrawal = self.withdrawal(round_name, result.digest)
         if withdrawal is not None:
             message = (
-                f"these lines are batch {taken.digest[:12]} of {round_name}, which was {withdrawal}; "
-                f"`o1 labels restore {taken.digest[:12]}` takes it back"
+                f"these lines are batch {result.digest[:12]} of {round_name}, which was {withdrawal}; "
+                f"`o1 labels restore {result.digest[:12]}` takes it back"
             )
-            taken.refuse_all(Violation("batch_withdrawn", message))
+            result.refuse_all(Violation("batch_withdrawn", message))
 
     def _lock(self) -> FileLock:
         """One writer at a time. The system releases the lock when its process ends, however that ends."""
@@ -171,10 +208,10 @@ class Inbox(FiledBatches):
     def _staging(self) -> Iterator[Path]:
         area = self.root / ".staging"
         area.mkdir(parents=True, exist_ok=True)
-        for old in area.iterdir():
-            with suppress(OSError):
-                if old.stat().st_mtime < time.time() - ABANDONED_SECONDS:
-                    shutil.rmtree(old, ignore_errors=True)
+        for leftover in area.iterdir():
+            with suppress(OSError):  # another process may be removing it too
+                if leftover.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+                    shutil.rmtree(leftover, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=area))
         try:
             yield folder
@@ -182,22 +219,20 @@ class Inbox(FiledBatches):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reason(round_name: str, name: str, original: str, taken: Taken) -> dict[str, Any]:
-    """reason.json of a file of which not everything was taken."""
-    return {
-        "round": round_name,
-        "name": name,
-        "original": original,
-        "accepted_lines": taken.lines,
-        "refused_lines": taken.refused,
-        "by_rule": taken.by_rule,
-        "rejected": [violation.to_json() for violation in taken.violations],
-    }
+def _reason(round_name: str, name: str, original: str, result: IntakeResult) -> bytes:
+    """reason.json of a file of which not everything was accepted."""
+    return json_bytes(
+        {
+            "round": round_name,
+            "name": name,
+            "original": original,
+            "accepted_lines": result.lines,
+            "refused_lines": result.refused,
+            "by_rule": result.by_rule,
+            "rejected": [violation.to_json() for violation in result.violations],
+        }
+    )
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_bytes(json_bytes(content))

@@ -1,4 +1,8 @@
-"""How far the rating of a round is: from the selection's ids and the batches' lists of ids, never from labels."""
+"""How far the rating of a round is, which rounds have new batches, and what depends on a batch.
+
+Progress comes from the selection's ids and the batches' lists of ids, arrivals from manifests: a sensor asks for both
+every few seconds, so neither parses labels.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,26 @@ from pathlib import Path
 import polars as pl
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.errors import unique_prefix
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.gold import lead_batches
-from o1_assets.labels.inbox.batch import PEOPLE
-from o1_assets.labels.inbox.batches_on_disk import NO_BATCHES
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE, BatchManifest
+from o1_assets.labels.inbox.tables import RATINGS, batch_sources
+from o1_assets.labels.quality_control import lead_batches
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
+
+SHORTEST = 4
+"""Digits of a batch's digest that have to be given."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """solutions: of the selection. rated: of them, those that people's batches hold; needed: enough to go on.
+    """solutions: of the selection. rated: those of them that people's batches hold; needed: enough to go on.
 
-    batches: accepted ones from people about this selection; others: accepted ones about other solutions only
-    (the selection has changed since); quarantined: files of which a part or all was refused.
-    A solution counts as rated when a record of it came back, be it as give_up or bad_problem.
+    batches: accepted ones from people about this selection; others: accepted ones about other solutions only (the
+    selection has changed since); quarantined: files that were refused in part or as a whole.
+    A solution counts as rated when a record of it came back, even as give_up or bad_problem.
     """
 
     solutions: int
@@ -47,7 +55,7 @@ class Progress:
             [
                 f"{self.rated} of {self.solutions} solutions rated",
                 *([f"{self.needed} needed"] if not self.enough else []),
-                f"{_count(self.batches, 'batch')} accepted",
+                f"{self.batches} {'batch' if self.batches == 1 else 'batches'} accepted",
                 *([f"{self.others} more about other solutions"] if self.others else []),
                 *([f"{self.quarantined} quarantined"] if self.quarantined else []),
             ]
@@ -56,7 +64,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Listing:
-    """People's batches of a round at one moment. version: what `Inbox.version` says of exactly these."""
+    """People's batches of a round at one moment. version: what `Inbox.version` returns for exactly these."""
 
     version: str
     solutions: dict[str, Set[str]]
@@ -75,34 +83,33 @@ def people_batches(inbox: Inbox, round_name: str) -> Listing:
 
 
 def round_progress(
-    inbox: Inbox, config: LabelBatchesConfig, wanted: Set[str], arrived: Listing | None = None
+    inbox: Inbox, config: LabelBatchesConfig, wanted: Set[str], listing: Listing | None = None
 ) -> Progress:
-    """wanted: ids of the selection's solutions. arrived: people's batches, if they were listed already.
-
-    What leads say of gold rates nothing.
-    """
+    """wanted: ids of the selection's solutions. listing: people's batches, if they were listed already."""
     name = config.round
-    arrived = arrived or people_batches(inbox, name)
-    raters = arrived.without(lead_batches(inbox, name, config.quality)).solutions.values()
-    about = [solutions for solutions in raters if solutions & wanted]
+    listing = listing or people_batches(inbox, name)
+    # The leads' batches become gold, not labels, so they bring the round no further.
+    batches = listing.without(lead_batches(inbox, name, config.quality)).solutions.values()
+    about_selection = [solutions for solutions in batches if solutions & wanted]
     return Progress(
         solutions=len(wanted),
-        rated=len(wanted & frozenset[str]().union(*about)),
+        rated=len(wanted & frozenset[str]().union(*about_selection)),
+        # Rounded first: 0.55 * 100 is 55.00000000000001, which would ask for one solution more.
         needed=max(1, math.ceil(round((config.min_rated_share or 0.0) * len(wanted), 6))),
-        batches=len(about),
-        others=len(raters) - len(about),
+        batches=len(about_selection),
+        others=len(batches) - len(about_selection),
         quarantined=len(inbox.quarantined(name)),
     )
 
 
 def selected_solutions(selection: Path) -> frozenset[str]:
-    """Ids of the solutions of a selection's folder that have a step to rate."""
+    """Ids of the solutions in a selection's folder that have a step to rate."""
     column = pl.read_parquet(selection / "completions.parquet", columns=["solution_id"])["solution_id"]
     return frozenset(column.unique())
 
 
 def what_to_do(round_name: str, progress: Progress) -> str:
-    """What a round that waits for people waits for, and the commands that go on."""
+    """What a round waits for, and the commands by which people go on."""
     return (
         f"{round_name} waits for labels from people ({progress}): `o1 labels export {round_name}` writes what is "
         f"to be rated, `o1 labels submit FILE --round {round_name}` takes it back; "
@@ -110,18 +117,9 @@ def what_to_do(round_name: str, progress: Progress) -> str:
     )
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}es"
-
-
-# Which rounds have label batches that their label table is not made of yet. Reads manifests, never labels.
-
-STAGE = "label_batches"
-
-
 @dataclass(frozen=True)
-class Short:
-    """What has arrived, of that version, does not let a round go on: why, and the figures of how far it is."""
+class IncompleteRound:
+    """A round whose batches, of that version, are too few to go on: why, and the figures of its progress."""
 
     version: str
     why: str
@@ -130,23 +128,24 @@ class Short:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """ready: round -> version of its batches. waiting: the rounds whose batches are too few."""
+    """Rounds whose label table is not made of their batches of today.
+
+    ready: round -> version of its batches. waiting: the rounds whose batches are too few.
+    """
 
     ready: dict[str, str]
-    waiting: dict[str, Short]
+    waiting: dict[str, IncompleteRound]
 
 
 def batches_key(round_name: str) -> str:
-    return f"{round_name}/{STAGE}"
+    return f"{round_name}/label_batches"
 
 
 def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) -> Arrivals:
-    """What the inbox holds against what the store is made of: no memory of earlier looks is needed.
-
-    A batch that `o1 run` has taken meanwhile is no news, and one that arrived while a run was reading the inbox
-    still is, because a manifest records the version of the batches it was really made of.
-    """
-    found = Arrivals({}, {})
+    """Compares the batches in the inbox with those that the store's manifests record."""
+    # Nothing remembers earlier comparisons. A batch that `o1 run` has used meanwhile is no news; one that arrived
+    # while a run was reading the inbox still is, because the manifest records the version that was really read.
+    news = Arrivals({}, {})
     for key, artifact in graph.items():
         config = artifact.config
         if not isinstance(config, LabelBatchesConfig):
@@ -155,27 +154,124 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
         if head is not None and head.external == version:
             continue
         # Where there are no batches now there may have been some: they were withdrawn.
-        if not inbox.accepted(config.round, PEOPLE) and _took_none(head):
+        if not inbox.accepted(config.round, PEOPLE) and _made_without_batches(head):
             continue
-        short = _short(config, store, inbox, version)
-        if short:
-            found.waiting[config.round] = short
+        incomplete = _incomplete(config, store, inbox, version)
+        if incomplete:
+            news.waiting[config.round] = incomplete
         else:
-            found.ready[config.round] = version
-    return found
+            news.ready[config.round] = version
+    return news
 
 
-def _took_none(head: Manifest | None) -> bool:
-    """Whether no batch of people's was among what a version was made of."""
+def _made_without_batches(head: Manifest | None) -> bool:
     return head is None or (head.external or NO_BATCHES).split(" ")[0] == NO_BATCHES
 
 
-def _short(config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, version: str) -> Short | None:
+def _incomplete(
+    config: LabelBatchesConfig, store: ArtifactStore, inbox: Inbox, version: str
+) -> IncompleteRound | None:
     head = store.head(f"{config.round}/selection")
     if head is None:
-        return Short(version, "its selection was never made; `o1 run` makes it")
+        return IncompleteRound(version, "its selection was never made; `o1 run` makes it")
     if not config.waits_for_people:
         return None
-    wanted = selected_solutions(store.verified(head.digest))
-    progress = round_progress(inbox, config, wanted)
-    return None if progress.enough else Short(version, str(progress), progress.figures())
+    progress = round_progress(inbox, config, selected_solutions(store.verified(head.digest)))
+    return None if progress.enough else IncompleteRound(version, str(progress), progress.figures())
+
+
+def find_batch(inbox: Inbox, rounds: list[str], name: str, withdrawn: bool) -> tuple[str, str]:
+    """Round and digest of the one batch of `rounds` whose digest begins with `name`.
+
+    withdrawn: among those that are, else among the accepted ones. Raises ValueError when there is none or more than
+    one.
+    """
+    if len(name) < SHORTEST:
+        raise ValueError(f"{name!r} is too short for a batch; give its first {SHORTEST} hex digits or more")
+    accepted, taken_out = (
+        {
+            f"{digest} of {round_name}": (round_name, digest)
+            for round_name in rounds
+            for digest in list_batches(round_name)
+        }
+        for list_batches in (inbox.accepted, inbox.withdrawn)
+    )
+    candidates, others = (taken_out, accepted) if withdrawn else (accepted, taken_out)
+    in_other_state = [batch for label, batch in others.items() if label.startswith(name)]
+    if in_other_state and not any(label.startswith(name) for label in candidates):
+        round_name, digest = in_other_state[0]
+        state = (
+            "is not withdrawn"
+            if withdrawn
+            else f"was {inbox.withdrawal(round_name, digest)} already; `o1 labels restore {digest[:12]}` takes it back"
+        )
+        raise ValueError(f"batch {digest[:12]} of {round_name} {state}")
+    return unique_prefix(candidates, name, f"batch in {inbox.root}")
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What withdrawing a batch would change.
+
+    remade: keys whose version of today was made of the batch, in the order of the data. labels: rows of today's
+    label table that come from the batch; ratings: rows that it put in. waits: what the round then waits for, empty
+    if it goes on.
+    """
+
+    batch: BatchManifest
+    remade: list[str]
+    labels: int
+    ratings: int
+    waits: str
+
+
+def impact(
+    graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox, round_name: str, digest: str
+) -> Impact:
+    """What withdrawing an accepted batch would change. Reads manifests and one round's tables."""
+    remade = made_of(graph, store, round_name, digest)
+    counts = {"labels": 0, "label_batches": 0}
+    for stage, file in (("labels", "labels.parquet"), ("label_batches", RATINGS)):
+        head = store.head(f"{round_name}/{stage}")
+        if head is not None and head.key in remade:
+            rows = pl.scan_parquet(store.verified(head.digest) / file).filter(pl.col("batch") == digest)
+            counts[stage] = int(rows.select(pl.len()).collect().item())
+    return Impact(
+        inbox.manifest(round_name, digest),
+        remade,
+        counts["labels"],
+        counts["label_batches"],
+        _waits_without(graph, store, inbox, round_name, digest),
+    )
+
+
+def made_of(graph: Mapping[str, Artifact], store: ArtifactStore, round_name: str, digest: str) -> list[str]:
+    """Keys whose version of today has the batch in its ancestry, in the order of the data."""
+    # The recorded versions count, not the graph's arrows: an artifact of before the batch arrived does not rest on it.
+    known: dict[tuple[str, str], bool] = {}
+
+    def rests_on_batch(key: str, version: str) -> bool:
+        if (key, version) not in known:
+            manifest = store.manifest(key, version)
+            known[key, version] = (
+                key == batches_key(round_name) and digest in batch_sources(store.verified(manifest.digest))
+            ) or any(rests_on_batch(item.key, item.version) for item in manifest.inputs.values())
+        return known[key, version]
+
+    heads = {key: store.head(key) for key in graph}
+    return [key for key, head in heads.items() if head is not None and rests_on_batch(key, head.version)]
+
+
+def _waits_without(
+    graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox, round_name: str, digest: str
+) -> str:
+    artifact = graph.get(batches_key(round_name))
+    selection = store.head(f"{round_name}/selection")
+    if artifact is None or selection is None or not isinstance(artifact.config, LabelBatchesConfig):
+        return ""
+    config = artifact.config
+    if not config.waits_for_people or inbox.manifest(round_name, digest).source != PEOPLE:
+        return ""
+    wanted = selected_solutions(store.path(selection.digest))
+    progress = round_progress(inbox, config, wanted, people_batches(inbox, round_name).without({digest}))
+    return "" if progress.enough else what_to_do(round_name, progress)

@@ -1,4 +1,7 @@
-"""What of a rated file is accepted: records of the round's selection, unchanged, that keep to its protocol."""
+"""Decides what of a submitted file is accepted: records of the round's selection, unchanged, that keep its protocol.
+
+A file may hold anything: every line becomes a record, or a violation that says what is wrong with the line.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,21 @@ from typing import BinaryIO
 import msgspec
 
 from o1_assets.core.files import NotAFile, append
-from o1_assets.labels.inbox.columns import BatchTables, Seen
+from o1_assets.labels.inbox.tables import BatchTables, ParsedRecord
 from o1_assets.labels.protocol import DENSE, Protocol, Violation
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import Selection
 
-# Reads label files that may hold anything: every line comes back as a record or as what is wrong with it.
-
 MAX_LINE_BYTES = 1 << 24
 """PRM800K's longest line is far below; a longer one is skipped without being held in memory."""
+MAX_LISTED = 10_000
+"""Violations of one file that are listed one by one; the others are counted."""
+SMALL_BYTES = 32 << 20
+"""A file up to this size is read twice: the solutions it names are a small part of a large selection."""
 
-
-_AT = re.compile(r" - at `\$(.*)`$", re.DOTALL)
-
-
-_SLOT = re.compile(r"\.steps\[(\d+)\](?:\.completions\[(\d+)\])?")
+# msgspec names the place at the end of its message, such as "... - at `$.label.steps[2].completions[0].rating`".
+_PLACE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_STEP_AND_COMPLETION = re.compile(r"\.steps\[(\d+)\](?:\.completions\[(\d+)\])?")
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,18 @@ def read_lines(path: Path) -> Iterator[Line]:
             number += 1
             if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 beginning = raw[:200]
+                # The 16 MiB are freed before the rest of the line is read.
                 del raw
                 _skip_line(file)
                 message = f"longer than {MAX_LINE_BYTES} bytes"
                 yield Line(number, beginning, violation=Violation("line_too_long", message, number))
             elif stripped := (raw.removeprefix(BOM_UTF8) if number == 1 else raw).strip():
                 yield parse_line(number, stripped)
+
+
+def _skip_line(file: BinaryIO) -> None:
+    while (rest := file.readline(1 << 20)) and not rest.endswith(b"\n"):
+        pass
 
 
 def parse_line(number: int, raw: bytes) -> Line:
@@ -68,113 +77,98 @@ def parse_line(number: int, raw: bytes) -> Line:
     try:
         return Line(number, raw, record=Record.from_line(raw))
     except (ValueError, RecursionError) as error:
-        return Line(number, raw, violation=_what_is_wrong(number, raw, str(error)))
+        return Line(number, raw, violation=_schema_violation(number, raw, str(error)))
+
+
+def _schema_violation(number: int, raw: bytes, message: str) -> Violation:
+    """message: msgspec's, for a line that it could not read as a record."""
+    try:
+        msgspec.json.decode(raw)
+    except (ValueError, RecursionError) as error:
+        return Violation("not_json", str(error), number)
+    place = _PLACE.search(message)
+    where, text = place[1].lstrip(".") if place else "", _PLACE.sub("", message)
+    match = _STEP_AND_COMPLETION.search(where)
+    step, completion = (None if at is None else int(at) for at in match.groups()) if match else (None, None)
+    rule, message = "wrong_schema", f"{where or 'the line'}: {text}"
+    if completion is not None and where.endswith(".rating"):
+        rule, message = "wrong_rating", f"a rating is -1, 0, 1 or null ({where}: {text})"
+    return Violation(rule, message, number, _named_solution(raw), step, completion)
 
 
 class _OriginOnly(msgspec.Struct):
     solution_id: str
 
 
-class _Named(msgspec.Struct):
+class _RecordWithOrigin(msgspec.Struct):
     o1: _OriginOnly
 
 
-_NAMED = msgspec.json.Decoder(_Named)
+_ORIGIN_DECODER = msgspec.json.Decoder(_RecordWithOrigin)
+
+
+def _named_solution(raw: bytes) -> str | None:
+    with suppress(ValueError, RecursionError):
+        return _ORIGIN_DECODER.decode(raw).o1.solution_id
+    return None
 
 
 def solutions_named(path: Path) -> frozenset[str]:
-    """Ids of the solutions that the records of a small file say they are about; at least those of the good lines."""
-    found = set()
-    for raw in path.read_bytes().removeprefix(BOM_UTF8).split(b"\n"):
-        with suppress(ValueError, RecursionError):
-            found.add(_NAMED.decode(raw).o1.solution_id)
-    return frozenset(found)
-
-
-def _what_is_wrong(number: int, raw: bytes, message: str) -> Violation:
-    try:
-        msgspec.json.decode(raw)
-    except (ValueError, RecursionError) as error:
-        return Violation("not_json", str(error), number)
-    try:
-        solution = _NAMED.decode(raw).o1.solution_id
-    except (ValueError, RecursionError):
-        solution = None
-    found = _AT.search(message)
-    where = found[1].lstrip(".") if found else ""
-    slot = _SLOT.search(where)
-    step, completion = (None if at is None else int(at) for at in slot.groups()) if slot else (None, None)
-    rule, said = "wrong_schema", f"{where or 'the line'}: {_AT.sub('', message)}"
-    if completion is not None and where.endswith(".rating"):
-        rule, said = "wrong_rating", f"a rating is -1, 0, 1 or null ({where}: {_AT.sub('', message)})"
-    return Violation(rule, said, number, solution, step, completion)
-
-
-def _skip_line(file: BinaryIO) -> None:
-    while (rest := file.readline(1 << 20)) and not rest.endswith(b"\n"):
-        pass
-
-
-MAX_LISTED = 10_000
-"""Things wrong with one file that are listed one by one; the others are counted."""
-
-
-SMALL_BYTES = 32 << 20
-"""A file up to this size is read twice: what it is about is a small part of a large selection."""
+    """Ids of the solutions that the records of a small file are about; at least those of the good lines."""
+    lines = path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
+    return frozenset(name for line in lines if (name := _named_solution(line)) is not None)
 
 
 Check = Callable[[Record], list[Violation]]
-"""All that is wrong with a record; empty: accept it."""
+"""All violations of a record; empty: accept it."""
 
 
 @dataclass(frozen=True)
 class SelectionCheck:
-    """The `Check` against one round's selection. Quality-control records need a labeller and a time only."""
+    """The `Check` against one round's selection. A quality-control record only needs a labeller and a time."""
 
     selection: Selection
     round: str
     protocol: Protocol
 
     def __call__(self, record: Record) -> list[Violation]:
-        return self.examine(record, Seen.of(record, self.protocol))
+        return self.violations(ParsedRecord.parse(record, self.protocol))
 
-    def examine(self, record: Record, seen: Seen) -> list[Violation]:
-        """All that is wrong with a record that was walked through already."""
-        found = list(_signature(record))
-        if not record.is_quality_control and not found:
-            found = list(_identity(record, self.selection, self.round)) or [
-                *_changes(record, self.selection, seen.texts),
-                *_ratings(record, self.protocol, seen),
+    def violations(self, parsed: ParsedRecord) -> list[Violation]:
+        record = parsed.record
+        violations = list(_signature(record))
+        if not record.is_quality_control and not violations:
+            violations = list(_identity(record, self.selection, self.round)) or [
+                *_changes(parsed, self.selection),
+                *_ratings(parsed, self.protocol),
             ]
-        if not found:
-            return []
         solution = record.o1.solution_id if record.o1 else None
-        return [replace(violation, solution=solution) for violation in found]
+        return [replace(violation, solution=solution) for violation in violations]
 
     @property
     def digest(self) -> str:
         """Of the selection."""
         return self.selection.digest
 
-    def of(self, sent: Path) -> SelectionCheck:
-        """The same check; for a small file only what it is about is read of the selection."""
-        if sent.stat().st_size > SMALL_BYTES:
+    def for_file(self, file: Path) -> SelectionCheck:
+        """The same check; for a small file it reads only the solutions of the selection that the file names."""
+        if file.stat().st_size > SMALL_BYTES:
             return self
-        return replace(self, selection=self.selection.among(solutions_named(sent)))
+        return replace(self, selection=self.selection.restricted_to(solutions_named(file)))
 
 
 @dataclass(frozen=True)
 class FreeCheck:
-    """A `Check` that knows no selection. What it lets pass is compared with the selection when labels are made."""
+    """A `Check` without a selection. Its records are compared with the selection when labels are made."""
 
     check: Check
     protocol: Protocol = DENSE
     digest: str = ""
 
-    def examine(self, record: Record, seen: Seen) -> list[Violation]:
-        return [*_signature(record), *self.check(record)]
+    def violations(self, parsed: ParsedRecord) -> list[Violation]:
+        return [*_signature(parsed.record), *self.check(parsed.record)]
 
-    def of(self, sent: Path) -> FreeCheck:
+    def for_file(self, file: Path) -> FreeCheck:
         return self
 
 
@@ -194,40 +188,42 @@ def _identity(record: Record, selection: Selection, round_name: str) -> Iterator
         yield Violation("unknown_solution", f"the selection of {round_name} has no such solution")
 
 
-def _changes(record: Record, selection: Selection, shown: list[list[str]]) -> Iterator[Violation]:
-    assert record.o1 is not None
-    solution = record.o1.solution_id
-    problem = selection.problem(solution)
-    if problem is not None and record.question.problem != problem["question"]:
+def _changes(parsed: ParsedRecord, selection: Selection) -> Iterator[Violation]:
+    """Where the texts that came back are not those that were exported."""
+    assert parsed.record.o1 is not None
+    solution = parsed.record.o1.solution_id
+    problem = selection.problem_of.get(solution)
+    if problem is not None and parsed.record.question.problem != problem["question"]:
         yield Violation("changed_question", "the question is not the one that was exported")
-    sent = selection.texts(solution)
-    if shown == sent:
+    exported = selection.steps[solution]
+    if parsed.texts == exported:
         return
-    if len(shown) != len(sent):
-        yield Violation("changed_steps", f"{len(shown)} steps came back, {len(sent)} were exported")
-    for step, (back, texts) in enumerate(zip(shown, sent, strict=False)):
-        if len(back) != len(texts):
-            message = f"{len(back)} completions came back, {len(texts)} were exported"
+    if len(parsed.texts) != len(exported):
+        yield Violation(
+            "changed_steps", f"{len(parsed.texts)} steps came back, {len(exported)} were exported"
+        )
+    for step, (returned, originals) in enumerate(zip(parsed.texts, exported, strict=False)):
+        if len(returned) != len(originals):
+            message = f"{len(returned)} completions came back, {len(originals)} were exported"
             yield Violation("changed_completions", message, step=step)
-        for completion, (text, original) in enumerate(zip(back, texts, strict=False)):
+        for completion, (text, original) in enumerate(zip(returned, originals, strict=False)):
             if text != original:
-                yield Violation(
-                    "changed_text", "the text is not the one exported", step=step, completion=completion
-                )
+                message = "the text is not the one exported"
+                yield Violation("changed_text", message, step=step, completion=completion)
 
 
-def _ratings(record: Record, protocol: Protocol, seen: Seen) -> Iterator[Violation]:
-    gave_no_reason = record.label.finish_reason not in WITHDRAWN
-    if gave_no_reason and not any(rating is not None for rating in seen.ratings.values()):
+def _ratings(parsed: ParsedRecord, protocol: Protocol) -> Iterator[Violation]:
+    is_withdrawn = parsed.record.label.finish_reason in WITHDRAWN
+    if not is_withdrawn and all(rating is None for rating in parsed.ratings.values()):
         yield Violation("nothing_rated", "no completion is rated")
-    yield from protocol.violations(seen.shape, seen.ratings, seen.reached)
+    yield from protocol.violations(parsed.shape, parsed.ratings, parsed.reached)
 
 
 @dataclass
-class Taken:
-    """What of a file was accepted (lines, their digest, whose, of which solutions, as tables) and what was not.
+class IntakeResult:
+    """What of a file was accepted (lines, their digest, whose, of which solutions, as tables) and what was refused.
 
-    violations: the first MAX_LISTED things that are wrong; by_rule counts all of them.
+    violations: the first MAX_LISTED; by_rule counts all of them.
     """
 
     tables: BatchTables
@@ -239,49 +235,48 @@ class Taken:
     violations: list[Violation] = field(default_factory=list)
     by_rule: Counter[str] = field(default_factory=Counter)
 
-    def refuse(self, found: Sequence[Violation]) -> None:
-        """One line (or file) and all that is wrong with it."""
+    def refuse(self, violations: Sequence[Violation]) -> None:
+        """Refuses one line (or file) with all its violations."""
         self.refused += 1
-        self.by_rule.update(violation.rule for violation in found)
-        self.violations += found[: max(0, MAX_LISTED - len(self.violations))]
+        self.by_rule.update(violation.rule for violation in violations)
+        self.violations += violations[: max(0, MAX_LISTED - len(self.violations))]
 
     def refuse_all(self, violation: Violation) -> None:
-        """None of the lines is taken, good as they are."""
+        """Refuses all lines, good as they are."""
         self.refused += self.lines
         self.lines = 0
         self.by_rule[violation.rule] += 1
         self.violations = [violation, *self.violations][:MAX_LISTED]
 
 
-def take_good_lines(sent: Path, good: Path, check: SelectionCheck | FreeCheck) -> Taken:
-    """Writes the lines of `sent` that pass to `good`, byte for byte, and says what is wrong with the others.
+def accept_good_lines(file: Path, good: Path, check: SelectionCheck | FreeCheck) -> IntakeResult:
+    """Writes the lines of `file` that pass the check to `good`, byte for byte, and counts what is wrong with others.
 
-    Memory does not grow with the lines that are refused, nor with the length of a line.
+    Memory does not grow with the number of refused lines, nor with the length of a line.
     """
-    taken, empty, digest = Taken(BatchTables()), True, hashlib.sha256()
-    with good.open("wb") as out:
-        for line in read_lines(sent):
-            empty = False
+    result, is_empty, digest = IntakeResult(BatchTables()), True, hashlib.sha256()
+    with good.open("wb") as accepted:
+        for line in read_lines(file):
+            is_empty = False
             if line.record is None:
-                taken.refuse([line.violation] if line.violation else [])
+                result.refuse([line.violation] if line.violation else [])
                 continue
-            seen = Seen.of(line.record, check.protocol)
-            found = check.examine(line.record, seen)
-            if found:
-                taken.refuse([replace(violation, line=line.number) for violation in found])
+            parsed = ParsedRecord.parse(line.record, check.protocol)
+            violations = check.violations(parsed)
+            if violations:
+                result.refuse([replace(violation, line=line.number) for violation in violations])
                 continue
-            written = line.raw + b"\n"
-            digest.update(written)
-            out.write(written)
-            taken.lines += 1
-            taken.tables.add(line.record, taken.lines, seen)
-            taken.labelers.add(line.record.labeler or "")
+            digest.update(line.raw + b"\n")
+            accepted.write(line.raw + b"\n")
+            result.lines += 1
+            result.tables.add(parsed, result.lines)
+            result.labelers.add(line.record.labeler or "")
             if line.record.o1:
-                taken.solutions.add(line.record.o1.solution_id)
-    taken.digest = digest.hexdigest()
-    if empty:
-        taken.refuse([Violation("empty", "the file holds no records")])
-    return taken
+                result.solutions.add(line.record.o1.solution_id)
+    result.digest = digest.hexdigest()
+    if is_empty:
+        result.refuse([Violation("empty", "the file holds no records")])
+    return result
 
 
 def tables_of(batch: Path, protocol: Protocol) -> BatchTables:
@@ -290,46 +285,45 @@ def tables_of(batch: Path, protocol: Protocol) -> BatchTables:
     for number, line in enumerate(read_lines(batch), 1):
         if line.record is None:
             raise ValueError(f"{batch}: {line.violation}")
-        tables.add(line.record, number, Seen.of(line.record, protocol))
+        tables.add(ParsedRecord.parse(line.record, protocol), number)
     return tables
 
 
-# What a sender gives, a file or a folder of them, copied into one file that nobody else writes to.
-
-
 @dataclass
-class Sent:
-    """parts: of a folder, each file's first line in the copy and its name. links: what was left out, and why."""
+class Submission:
+    """A copy of a file, or of the files of a folder one after another, that nobody else writes to.
+
+    parts: of a folder, each file's first line in the copy and its name. links: what was left out, and why.
+    """
 
     parts: list[tuple[int, str]] = field(default_factory=list)
     links: list[Violation] = field(default_factory=list)
 
     def in_its_file(self, violation: Violation) -> Violation:
-        """The violation with the file of a folder, and the line in it."""
+        """The violation with the name of the file in the folder, and the line in that file."""
         if not self.parts or not violation.line:
             return violation
         first, name = self.parts[bisect_right(self.parts, violation.line, key=lambda part: part[0]) - 1]
         return replace(violation, line=violation.line - first + 1, file=name)
 
 
-def copy_sent(source: Path, target: Path) -> Sent:
-    """Copies first, then looks: what is checked is what is kept, even if the sender goes on writing.
-
-    Raises NotAFile where `source` is a link, OSError.
-    """
-    sent, line = Sent(), 1
-    with target.open("wb") as out:
+def copy_submission(source: Path, target: Path) -> Submission:
+    """Copies `source` to `target`. Raises NotAFile where `source` is a link, OSError."""
+    # The copy is checked and filed, so a sender who goes on writing cannot change what was checked.
+    submission, line = Submission(), 1
+    with target.open("wb") as copy:
         if not source.is_dir() or source.is_symlink():
-            append(source, out)
-            return sent
+            append(source, copy)
+            return submission
         for file in sorted(source.glob("*.jsonl")):
             try:
-                newlines, cut = append(file, out)
+                newlines, is_cut = append(file, copy)
             except NotAFile as error:
-                sent.links.append(Violation("not_a_file", str(error), file=file.name))
+                submission.links.append(Violation("not_a_file", str(error), file=file.name))
                 continue
-            sent.parts.append((line, file.name))
-            if cut:
-                out.write(b"\n")
-            line += newlines + cut
-    return sent
+            submission.parts.append((line, file.name))
+            if is_cut:
+                # Otherwise the last line of this file and the first of the next would be one.
+                copy.write(b"\n")
+            line += newlines + is_cut
+    return submission

@@ -14,9 +14,8 @@ import polars as pl
 
 from o1_assets.core.files import json_bytes, sha256
 from o1_assets.labels.export import SCREENING
-from o1_assets.labels.inbox.batch import IMPORTED, RATINGS, RECORDS, BatchManifest
-from o1_assets.labels.inbox.batches_on_disk import ACCEPTED
-from o1_assets.labels.inbox.columns import RECORD
+from o1_assets.labels.inbox.reader import ACCEPTED, IMPORTED, BatchManifest
+from o1_assets.labels.inbox.tables import RATINGS, RECORD, RECORDS
 from o1_assets.labels.prm800k.records import Labelled
 from o1_assets.labels.prm800k.tables import (
     SHOWN,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from o1_assets.labels.inbox.batch import IMPORTED
-from o1_assets.labels.inbox.columns import EVENT, RECORD
+from o1_assets.labels.inbox.reader import IMPORTED
+from o1_assets.labels.inbox.tables import EVENT, RECORD
 from o1_assets.labels.selection import content_of
 
 SHOWN = {

@@ -18,9 +18,8 @@ from o1_assets.core.settings import Settings
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS, Ratings, Slot
-from o1_assets.labels.ratings import fill
 from o1_assets.labels.round_inputs import round_inputs, selected_rounds
-from o1_assets.labels.schema import Record, parse_moment
+from o1_assets.labels.schema import Record, fill, parse_moment
 from o1_assets.labels.studio.client import LabelStudio, LabelStudioError
 from o1_assets.labels.studio.interface import ENDING
 from o1_assets.labels.studio.tasks import Project, control_name, find_projects, rating_of

@@ -29,7 +29,7 @@ from openlineage.client.facet_v2 import (
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.execution.code_links import head_commit, place_of, repository_url, source_url
-from o1_assets.labels.inbox.inbox import PEOPLE
+from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 

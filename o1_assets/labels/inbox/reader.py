@@ -1,6 +1,6 @@
-"""The batches that lie in an inbox, read: names and manifests in a moment, labels where they are asked for.
+"""Reads the batches that lie in an inbox: names and manifests at once, labels where they are asked for.
 
-A batch that is being withdrawn or restored is found wherever it is: `find` looks in both places.
+A batch that is being withdrawn or restored at the same moment is found wherever it is: `find` looks in both places.
 """
 
 from __future__ import annotations
@@ -10,47 +10,88 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from o1_assets.core.files import NotAFile, sha256
-from o1_assets.labels.inbox.batch import IMPORTED, PEOPLE, RATINGS, RECORDS, BatchManifest, Move
+from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.labels.inbox.validate import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
 
 ACCEPTED, WITHDRAWN, MOVES = "accepted", "withdrawn", "moves.json"
 
+PEOPLE = "people"
+"""Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
+IMPORTED = "prm800k"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class FiledBatches:
-    """All rounds' batches under one folder. Links are not followed."""
+@dataclass(frozen=True)
+class BatchManifest:
+    """lines: records in the batch. original: SHA-256 of the file as submitted. name: what the sender called it.
+
+    selection: digest of the one that the lines were checked against. tables: SHA-256 of ratings.parquet and
+    records.parquet. The last three are empty in batches of before there were tables.
+    """
+
+    digest: str
+    round: str
+    source: str
+    lines: int
+    solutions: int
+    labelers: list[str]
+    original: str
+    name: str
+    received: str
+    protocol: str = ""
+    selection: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchMove:
+    """A batch was withdrawn, or restored: by whom, when (ISO 8601, UTC) and why."""
+
+    what: str
+    who: str
+    when: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what} by {self.who} on {self.when}" + (f" ({self.why})" if self.why else "")
+
+
+class BatchReader:
+    """The batches of all rounds under one folder. Links are not followed."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     def accepted(self, round_name: str, source: str | None = None) -> list[str]:
-        """Digests of the accepted batches, sorted; of one source only, if given."""
-        digests = _names(self._round(round_name) / ACCEPTED)
+        """Digests of the accepted batches, sorted; only those of one source, if it is given."""
+        digests = _batch_names(self._round(round_name) / ACCEPTED)
         return [d for d in digests if source is None or self.manifest(round_name, d).source == source]
 
     def withdrawn(self, round_name: str) -> list[str]:
         """Digests of the batches that were withdrawn and not restored, sorted."""
-        return _names(self._round(round_name) / WITHDRAWN)
+        return _batch_names(self._round(round_name) / WITHDRAWN)
+
+    def quarantined(self, round_name: str) -> list[str]:
+        """Names of the quarantined files, sorted."""
+        return _batch_names(self._round(round_name) / "quarantine")
 
     def version(self, round_name: str, source: str | None = PEOPLE) -> str:
-        """A version of the round's batches: order of arrival and repeats do not change it.
-
-        By default of those from outside: what machine annotators file follows from the graph itself, so it
-        must not look like news to it.
-        """
+        """A version of the round's batches: order of arrival and repeats do not change it."""
+        # By default only of batches from outside: what a machine annotator files follows from the graph itself,
+        # so it must not make the graph stale.
         return _version(self.accepted(round_name, source))
 
     def find(self, round_name: str, digest: str) -> Path:
-        """Folder of a batch, accepted or withdrawn. Raises FileNotFoundError, ValueError on what names none."""
+        """Folder of a batch, accepted or withdrawn. Raises FileNotFoundError, or ValueError on a malformed name."""
         for state in (ACCEPTED, WITHDRAWN):
             folder = self._folder(round_name, state, digest)
             if folder.is_dir() and not folder.is_symlink():
@@ -69,18 +110,18 @@ class FiledBatches:
         return self.find(round_name, digest) / "batch.jsonl"
 
     def tables(self, round_name: str, digest: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The batch's ratings and records (columns: events.EVENT and events.RECORD).
+        """The batch's ratings and records: the columns of EVENT and of RECORD.
 
-        Read from the Parquet written when it was accepted; if that is gone or changed, made again from the
-        lines. Raises ValueError if the lines have changed too.
+        They are read from the Parquet written when the batch was accepted. If that is gone or changed, they are
+        made again from the lines. Raises ValueError if the lines have changed too.
         """
         folder, manifest = self.find(round_name, digest), self.manifest(round_name, digest)
         try:
             tables = manifest.tables.items()
-            if tables and all(sha256(folder / name) == known for name, known in tables):
+            if tables and all(sha256(folder / name) == recorded for name, recorded in tables):
                 return pl.read_parquet(folder / RATINGS), pl.read_parquet(folder / RECORDS)
         except (OSError, NotAFile):
-            pass  # the lines below are what counts
+            pass  # the lines are the original, the tables only save parsing them
         if manifest.source == IMPORTED:
             raise ValueError(f"{folder} has changed since it was imported; import it again")
         if sha256(folder / "batch.jsonl") != digest:
@@ -88,20 +129,17 @@ class FiledBatches:
         protocol = manifest.protocol or ("dense" if round_name == "r00" else "sparse")
         return tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest)
 
-    def moves(self, round_name: str, digest: str) -> list[Move]:
+    def moves(self, round_name: str, digest: str) -> list[BatchMove]:
         """Every time the batch was withdrawn or restored, the oldest first."""
-        return self._moves(self.find(round_name, digest))
+        return moves_in(self.find(round_name, digest))
 
-    def withdrawal(self, round_name: str, digest: str) -> Move | None:
+    def withdrawal(self, round_name: str, digest: str) -> BatchMove | None:
         """Who withdrew the batch, when and why; None if it is not withdrawn."""
         folder = self._folder(round_name, WITHDRAWN, digest)
         if not folder.is_dir():
             return None
-        moves = self._moves(folder)
-        return moves[-1] if moves else Move("withdrawn", "somebody", "a day that was not recorded", "")
-
-    def quarantined(self, round_name: str) -> list[str]:
-        return _names(self._round(round_name) / "quarantine")
+        moves = moves_in(folder)
+        return moves[-1] if moves else BatchMove("withdrawn", "somebody", "a day that was not recorded", "")
 
     def quarantine(self, round_name: str, digest: str) -> Path:
         """Folder with the file as sent (sent.jsonl) and why it was refused (reason.json)."""
@@ -121,17 +159,8 @@ class FiledBatches:
     def _read(self, round_name: str, digest: str, name: str) -> bytes:
         try:
             return (self.find(round_name, digest) / name).read_bytes()
-        except FileNotFoundError:  # it may have been moved between the two looks
+        except FileNotFoundError:  # it may have been withdrawn after it was found and before it was read
             return (self.find(round_name, digest) / name).read_bytes()
-
-    def _moves(self, folder: Path) -> list[Move]:
-        """Without the one of a process that was killed before it moved anything: the place says what is true."""
-        try:
-            moves = [Move(**move) for move in json.loads((folder / MOVES).read_bytes())]
-        except FileNotFoundError:
-            return []
-        happened = len(moves) % 2 == (folder.parent.name == WITHDRAWN)
-        return moves if happened else moves[:-1]
 
     def _folder(self, round_name: str, state: str, digest: str) -> Path:
         if _DIGEST.fullmatch(digest) is None:
@@ -144,6 +173,17 @@ class FiledBatches:
         return self.root / name
 
 
+def moves_in(folder: Path) -> list[BatchMove]:
+    try:
+        moves = [BatchMove(**move) for move in json.loads((folder / MOVES).read_bytes())]
+    except FileNotFoundError:
+        return []
+    # A process that was killed between writing the move and renaming the folder has moved nothing. Where the folder
+    # lies tells: it is withdrawn after an odd number of moves.
+    happened = len(moves) % 2 == (folder.parent.name == WITHDRAWN)
+    return moves if happened else moves[:-1]
+
+
 def _version(digests: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -152,13 +192,13 @@ NO_BATCHES = _version([])
 """The version of a round for which nothing is accepted."""
 
 
-def _names(folder: Path) -> list[str]:
-    """Links are not batches: they may lead out of the inbox."""
+def _batch_names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             return sorted(
                 entry.name
                 for entry in entries
+                # A link is no batch: it may lead out of the inbox.
                 if _DIGEST.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
             )
     except FileNotFoundError:

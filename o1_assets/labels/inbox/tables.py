@@ -1,0 +1,192 @@
+"""Rated records as two tables: a row per rating (`ratings.parquet`) and a row per record (`records.parquet`).
+
+They are written once, when a batch is accepted. Labels are then made from columns: no batch is parsed twice.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from o1_assets.core.files import sha256
+from o1_assets.labels.protocol import Protocol, Slot
+from o1_assets.labels.schema import Record, ratings_of
+from o1_assets.labels.selection import Selection, content_of
+
+if TYPE_CHECKING:
+    from o1_assets.labels.inbox.reader import BatchReader
+
+RATINGS, RECORDS = "ratings.parquet", "records.parquet"
+INDEX = "index.json"
+"""In a folder of rNN/label_batches: the round, the selection's digest, and each batch's digest, source and counts."""
+
+EVENT = {
+    "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "labeler": pl.String, "moment": pl.Int64,
+    "batch": pl.String, "line": pl.Int32, "rating": pl.Int8, "flagged": pl.Boolean,
+    "quality_control": pl.Boolean, "screening": pl.Boolean,
+}  # fmt: skip
+"""One completion that a labeller looked at. moment: microseconds since 1970. line: in the batch, from 1.
+rating null: unsure. quality_control, screening: a check of the labeller, never a label."""
+
+RECORD = {
+    "solution_id": pl.String, "labeler": pl.String, "moment": pl.Int64, "batch": pl.String, "line": pl.Int32,
+    "content": pl.String, "question": pl.String, "finish_reason": pl.String, "not_rated": pl.Int32,
+    "total_time": pl.Float64, "quality_control": pl.Boolean, "screening": pl.Boolean,
+}  # fmt: skip
+"""One solution that a labeller returned. content: digest of the completions that were shown. not_rated:
+completions that the protocol still asks for. total_time in milliseconds."""
+
+MISFIT = {**RECORD, "misfit": pl.String}
+"""misfit: why the record does not fit the selection of today, "" if it does."""
+
+# Rows are collected as Python tuples, which are large: after this many they are turned into columns.
+_ROWS_IN_PART = 100_000
+
+
+def solution_id_of(record: Record) -> str:
+    """The solution that a record is about; gold and screening problems from elsewhere are named by their content."""
+    if record.o1 is not None:
+        return record.o1.solution_id
+    question = record.question
+    own_steps = question.pre_generated_steps or [
+        step.completions[0].text for step in record.label.steps if step.completions
+    ]
+    return content_of([[question.problem], *([text] for text in own_steps)])[:16]
+
+
+@dataclass(frozen=True)
+class ParsedRecord:
+    """A record with what validation and the tables both need of it.
+
+    texts: step -> completions. reached: the completions that the protocol asks for, in order.
+    """
+
+    record: Record
+    texts: list[list[str]]
+    shape: list[int]
+    ratings: dict[Slot, int | None]
+    reached: list[Slot]
+
+    @classmethod
+    def parse(cls, record: Record, protocol: Protocol) -> ParsedRecord:
+        texts = [[item.text for item in step.completions or ()] for step in record.label.steps]
+        shape, ratings = [len(part) for part in texts], ratings_of(record)
+        return cls(record, texts, shape, ratings, list(protocol.reached(shape, ratings)))
+
+
+class BatchTables:
+    """Collects the accepted records of one batch, in the order of its lines."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[Any, ...]] = []
+        self._records: list[tuple[Any, ...]] = []
+        self._parts: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
+
+    def add(self, parsed: ParsedRecord, line: int) -> None:
+        """line: the record's line in the batch, from 1."""
+        record, label = parsed.record, parsed.record.label
+        gold, screening = record.is_quality_control_question, record.is_initial_screening_question
+        solution, labeler, moment = solution_id_of(record), record.labeler, record.moment
+        slots, not_rated = parsed.reached, 0
+        if gold or screening:
+            # In a check of a labeller every rating counts, whatever the protocol; a null means unsure only where
+            # the protocol asks.
+            asked = set(slots)
+            slots = [
+                slot for slot in sorted(parsed.ratings) if parsed.ratings[slot] is not None or slot in asked
+            ]
+        for slot in slots:
+            step, completion = slot
+            item = (label.steps[step].completions or ())[completion]
+            if slot in parsed.ratings or item.flagged:
+                self._events.append(
+                    (solution, step, completion, labeler, moment, None, line, item.rating, bool(item.flagged),
+                     gold, screening)
+                )  # fmt: skip
+            else:
+                not_rated += 1
+        self._records.append(
+            (solution, labeler, moment, None, line, content_of(parsed.texts), record.question.problem,
+             label.finish_reason, not_rated, label.total_time, gold, screening)
+        )  # fmt: skip
+        if len(self._events) > _ROWS_IN_PART:
+            self._flush()
+
+    def finish(self, batch: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The columns of EVENT and of RECORD for the batch of this digest."""
+        self._flush()
+        ratings, records = (
+            pl.concat(parts).with_columns(batch=pl.lit(batch, pl.String)) for parts in self._parts
+        )
+        return ratings, records
+
+    def write(self, folder: Path, batch: str) -> dict[str, str]:
+        """Writes ratings.parquet and records.parquet; returns their SHA-256 by name. Raises OSError."""
+        digests = {}
+        for name, frame in zip((RATINGS, RECORDS), self.finish(batch), strict=True):
+            # Polars reports a full disk by an exception of its own; written from here it is an OSError.
+            buffer = io.BytesIO()
+            frame.write_parquet(buffer, compression="zstd")
+            (folder / name).write_bytes(buffer.getbuffer())
+            digests[name] = sha256(folder / name)
+        return digests
+
+    def _flush(self) -> None:
+        self._parts[0].append(pl.DataFrame(self._events, schema=EVENT, orient="row"))
+        self._parts[1].append(pl.DataFrame(self._records, schema=RECORD, orient="row"))
+        self._events.clear()
+        self._records.clear()
+
+
+def batch_sources(folder: Path) -> dict[str, str]:
+    """Digest of each batch in a folder of rNN/label_batches -> who it is from."""
+    return {entry["digest"]: entry["source"] for entry in json.loads((folder / INDEX).read_text())["batches"]}
+
+
+def tables_of_round(
+    batches: Sequence[tuple[BatchReader, str]], round_name: str, selection: Selection
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The ratings (EVENT) and records (MISFIT) of several batches, in the order given and then of their lines."""
+    ratings, records = [pl.DataFrame(schema=EVENT)], [pl.DataFrame(schema=MISFIT)]
+    for reader, digest in batches:
+        batch_ratings, batch_records = reader.tables(round_name, digest)
+        checked_against = reader.manifest(round_name, digest).selection
+        ratings.append(batch_ratings)
+        # The selection may have changed since the batch was accepted.
+        is_current = checked_against == selection.digest
+        records.append(_with_misfit(batch_records, None if is_current else selection))
+    return pl.concat(ratings), pl.concat(records)
+
+
+def write_tables(
+    batches: Sequence[tuple[BatchReader, str]], round_name: str, selection: Selection, folder: Path
+) -> None:
+    """Writes ratings.parquet and records.parquet of `tables_of_round`."""
+    for name, table in zip((RATINGS, RECORDS), tables_of_round(batches, round_name, selection), strict=True):
+        # A million ratings are written again for every batch: the quickest level is as small within a twentieth.
+        table.write_parquet(folder / name, compression="zstd", compression_level=1)
+
+
+def _with_misfit(records: pl.DataFrame, selection: Selection | None) -> pl.DataFrame:
+    """selection: None when the records were accepted for this very selection."""
+    if selection is None:
+        return records.with_columns(misfit=pl.lit(""))
+    contents = {"solution_id": list(selection.contents), "now": list(selection.contents.values())}
+    now = pl.DataFrame(contents, schema={"solution_id": pl.String, "now": pl.String})
+    misfit = (
+        pl.when(pl.col("quality_control") | pl.col("screening"))
+        .then(pl.lit(""))
+        .when(pl.col("now").is_null())
+        .then(pl.lit("unknown_solution"))
+        .when(pl.col("now") != pl.col("content"))
+        .then(pl.lit("changed_solution"))
+        .otherwise(pl.lit(""))
+    )
+    joined = records.join(now, on="solution_id", how="left", maintain_order="left")
+    return joined.with_columns(misfit=misfit).drop("now")
