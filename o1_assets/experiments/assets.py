@@ -9,7 +9,7 @@ from o1_assets.base.config import BaseConfig
 from o1_assets.experiments import versions
 from o1_assets.experiments.active_learning import assets as active
 from o1_assets.experiments.chains import assets as chains
-from o1_assets.experiments.compute_curves import assets as two_curves
+from o1_assets.experiments.compute_curves import result as two_curves
 from o1_assets.experiments.error_kinds import result as kinds
 from o1_assets.experiments.experiment import experiment_artifacts
 from o1_assets.experiments.model_size import assets as scale

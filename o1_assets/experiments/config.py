@@ -10,7 +10,7 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
 from o1_assets.experiments.active_learning.config import ActiveConfig
 from o1_assets.experiments.chains.config import ChainsConfig
-from o1_assets.experiments.compute_curves.config import TwoCurvesConfig
+from o1_assets.experiments.compute_curves.result import TwoCurvesConfig
 from o1_assets.experiments.error_kinds.config import KindsConfig
 from o1_assets.experiments.model_size.config import ScaleConfig
 from o1_assets.experiments.pools.config import PoolsConfig

@@ -14,11 +14,12 @@ from o1_assets.core.settings import Settings
 from o1_assets.experiments.compute_curves.measure import (
     Curve,
     best_tree,
-    line,
+    fit_line,
+    fit_over,
     thinking_curve,
     training_curve,
 )
-from o1_assets.experiments.compute_curves.result import alike, chart, line_over
+from o1_assets.experiments.compute_curves.result import alike, chart
 from o1_assets.graph import asked_for, build_graph
 from o1_assets.profiles.load import load_profile
 
@@ -32,8 +33,8 @@ def curve(accuracies: list[float], start: float = 1.0) -> Curve:
 
 
 def test_a_straight_curve_has_r2_of_one_over_all_of_its_compute() -> None:
-    found = line_over(curve([0.1 * k for k in range(1, 9)]), 64, 200, 0)
-    assert found is not None and found.r2 == pytest.approx(1) and found.gain == pytest.approx(0.1)
+    found = fit_over(curve([0.1 * k for k in range(1, 9)]), 64, 200, 0)
+    assert found is not None and found.line.r2 == pytest.approx(1) and found.line.gain == pytest.approx(0.1)
     assert found.points == 8 and found.factor == 128
     assert found.at(4.0) == pytest.approx(0.3)
 
@@ -41,15 +42,20 @@ def test_a_straight_curve_has_r2_of_one_over_all_of_its_compute() -> None:
 def test_what_saturates_early_is_held_to_the_factor_all_the_same() -> None:
     level = curve([0.2, 0.4, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6])
     assert level.saturated() == 3 and level.factor(3) == 4
-    straight, whole = line(level, 3, 200, 0), line_over(level, 64, 200, 0)
+    straight, whole = fit_line(level, 3, 200, 0), fit_over(level, 64, 200, 0)
     assert straight is not None and whole is not None
-    assert straight.r2 == pytest.approx(1) and whole.factor == 64 and whole.points == 7 and whole.r2 < 0.8
-    assert whole.r2_low <= whole.r2 <= whole.r2_high
+    assert (
+        straight.line.r2 == pytest.approx(1)
+        and whole.factor == 64
+        and whole.points == 7
+        and whole.line.r2 < 0.8
+    )
+    assert whole.line.r2_low <= whole.line.r2 <= whole.line.r2_high
 
 
 def test_a_curve_that_does_not_span_the_factor_has_no_r2() -> None:
-    assert line_over(curve([0.1, 0.2, 0.3, 0.4]), 64, 200, 0) is None
-    assert line(curve([0.1, 0.2]), 2, 200, 0) is None
+    assert fit_over(curve([0.1, 0.2, 0.3, 0.4]), 64, 200, 0) is None
+    assert fit_line(curve([0.1, 0.2]), 2, 200, 0) is None
 
 
 def test_each_version_stands_at_the_compute_of_all_that_it_was_made_from(tmp_path: Path) -> None:

@@ -10,17 +10,23 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Cost
-from o1_assets.evaluation.statistics import Floats, before_saturation, r_squared
+from o1_assets.evaluation import statistics
+from o1_assets.evaluation.statistics import Floats, before_saturation
 from o1_assets.evaluation.versions import ALL, GENERATOR
-
-# Accuracy against log2 compute: one curve, and the least-squares line through its beginning.
 
 Z = 1.96
 
 
+OPTIMAL, BEST_OF_N, MAJORITY = "compute-optimal", "best-of-n", "consistency"
+
+
+TREES = ("beam", "dvts", "mcts", "astar", "mcts, Q-value")
+
+
 @dataclass(frozen=True)
 class Curve:
-    """flops: rising, [points]. right: share of the tries that ended right, [points, problems]."""
+    """Accuracy against compute. flops: rising, [points]. right: share of the tries that ended right, [points,
+    problems]."""
 
     flops: Floats
     right: Floats
@@ -39,6 +45,7 @@ class Curve:
 
     def reaching(self, factor: float) -> int | None:
         """How many points span at least `factor` in compute; None if all of them do not."""
+        # 1e-9: FLOPs are sums of floats, and a span of exactly 64 may come out as 63.999.
         far = np.flatnonzero(self.flops >= self.flops[0] * factor * (1 - 1e-9))
         return int(far[0]) + 1 if len(far) else None
 
@@ -48,49 +55,38 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Line:
-    """accuracy = intercept + gain * log2(flops) through the first `points` points; intervals 95%, over problems."""
+class FittedLine:
+    """accuracy = intercept + gain * log2(flops) through the first `points` points, which span `factor`."""
 
-    gain: float
-    intercept: float
-    r2: float
-    r2_low: float
-    r2_high: float
+    line: statistics.Line
     points: int
     factor: float
 
     def at(self, flops: float) -> float:
-        return self.intercept + self.gain * float(np.log2(flops))
+        return self.line.intercept + self.line.gain * float(np.log2(flops))
 
 
-def line(curve: Curve, points: int, resamples: int, seed: int) -> Line | None:
+def fit_line(curve: Curve, points: int, resamples: int, seed: int) -> FittedLine | None:
     """None through fewer than three points, or all at one compute."""
     if points < 3 or curve.flops[points - 1] == curve.flops[0]:
         return None
-    x, table = np.log2(curve.flops[:points]), curve.right[:points]
-    y = table.mean(1)
-    gain, intercept = np.polyfit(x, y, 1)
-    problems = table.shape[1]
-    drawn = np.random.default_rng(seed).integers(problems, size=(resamples, problems))
-    low, high = np.quantile(r_squared(x, table[:, drawn].mean(2)), [0.025, 0.975])
-    return Line(
-        float(gain),
-        float(intercept),
-        float(r_squared(x, y)),
-        float(low),
-        float(high),
-        points,
-        curve.factor(points),
-    )
+    x, right = np.log2(curve.flops[:points]), curve.right[:points]
+    return FittedLine(statistics.line(x, right, resamples, seed), points, curve.factor(points))
 
 
-OPTIMAL, BEST_OF_N, MAJORITY = "compute-optimal", "best-of-n", "consistency"
+def fit_over(curve: Curve, factor: float, resamples: int, seed: int) -> FittedLine | None:
+    """Through all that comes before saturation, and on to `factor` times the least compute where that is earlier.
+
+    Else a curve that saturates at once would have a perfect line, through its first three points. None where the
+    curve does not reach that far.
+    """
+    reaching = curve.reaching(factor)
+    if reaching is None:
+        return None
+    return fit_line(curve, max(reaching, curve.saturated()), resamples, seed)
 
 
-TREES = ("beam", "dvts", "mcts", "astar", "mcts, Q-value")
-
-
-def training_curve(summary: Path, inputs: Mapping[str, Path], spent: Callable[[str], Cost]) -> Curve:
+def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[[str], Cost]) -> Curve:
     """GPT*, then every version of baby-o1: pass@1 on the held-out problems of the rounds, against the FLOPs of all that
     the version was made from, labels' solutions and reward models included, evaluations not.
 
@@ -100,44 +96,47 @@ def training_curve(summary: Path, inputs: Mapping[str, Path], spent: Callable[[s
     names = {GENERATOR: "generator"} | {
         int(name.removeprefix("version_")): name for name in inputs if name.startswith("version_")
     }
-    points = sorted((spent(names[k]).flops, k) for k in solved["round"].unique() if k in names)
+    points = sorted((cost_of(names[k]).flops, k) for k in solved["round"].unique() if k in names)
     right = [solved.filter(pl.col("round") == k)["right"].to_numpy() for _, k in points]
     return Curve(np.array([flops for flops, _ in points]), np.stack(right).astype(np.float64))
 
 
 def thinking_curve(points: pl.DataFrame, model: str, strategy: str) -> Curve | None:
-    """points: of eval/thinking's points.parquet. None where it was measured at no budget, or never right."""
-    own = points.filter(
+    """points: of eval/thinking's points.parquet. None where it was measured at no budget."""
+    rows = points.filter(
         (pl.col("model") == model) & (pl.col("strategy") == strategy) & (pl.col("difficulty") == ALL)
     ).sort("flops")
-    if own.is_empty():
+    if rows.is_empty():
         return None
-    return Curve(own["flops"].to_numpy(), np.array(own["right"].to_list(), dtype=np.float64))
+    return Curve(rows["flops"].to_numpy(), np.array(rows["right"].to_list(), dtype=np.float64))
 
 
 def best_tree(points: pl.DataFrame, model: str) -> tuple[str, Curve] | None:
-    """The tree search that reaches the highest accuracy, from the budget on at which it is as good as one sample."""
+    """The tree search that reaches the highest accuracy, from the budget on at which it is as good as one sample.
+
+    Below that a search runs out of tokens before its first answer, which says nothing about searching.
+    """
     chain = thinking_curve(points, model, MAJORITY)
-    found = {name: curve for name in TREES if (curve := thinking_curve(points, model, name)) is not None}
-    if not found or chain is None:
+    curves = {name: curve for name in TREES if (curve := thinking_curve(points, model, name)) is not None}
+    if not curves or chain is None:
         return None
-    name = max(found, key=lambda one: float(found[one].accuracy().max()))
-    good = found[name].accuracy() >= chain.accuracy()[0]
+    name = max(curves, key=lambda tree: float(curves[tree].accuracy().max()))
+    good = curves[name].accuracy() >= chain.accuracy()[0]
     if not good.any():
         return None
     first = int(np.argmax(good))
-    return name, Curve(found[name].flops[first:], found[name].right[first:])
+    return name, Curve(curves[name].flops[first:], curves[name].right[first:])
 
 
-def base_and_generator(prompting: pl.DataFrame, spent: Callable[[str], Cost]) -> dict[str, Curve]:
+def base_and_generator(prompting: pl.DataFrame, cost_of: Callable[[str], Cost]) -> dict[str, Curve]:
     """One chain, and as many as eval/thinking lets vote, of the base and of GPT*: way -> accuracy against training
-    compute. right holds one value a point: no problem is told apart."""
-    rows = prompting.filter(pl.col("model").is_in(["base", "GPT*"]))
-    flops = {"base": spent("base").flops, "GPT*": spent("generator").flops}
-    made = {}
+    compute. right holds one value a point, [2, 1]: the table does not tell problems apart."""
+    flops = {"base": cost_of("base").flops, "GPT*": cost_of("generator").flops}
+    curves = {}
     for way in ("chain", "vote"):
-        own = {row["model"]: row for row in rows.filter(pl.col("way") == way).iter_rows(named=True)}
-        if len(own) == len(flops):
-            accuracy = [[own[model]["accuracy"]] for model in flops]
-            made[way] = Curve(np.array(list(flops.values())), np.array(accuracy))
-    return made
+        rows = prompting.filter((pl.col("way") == way) & pl.col("model").is_in(list(flops)))
+        accuracy = dict(rows.select("model", "accuracy").iter_rows())
+        if len(accuracy) == len(flops):
+            right = np.array([[accuracy[model]] for model in flops])
+            curves[way] = Curve(np.array(list(flops.values())), right)
+    return curves

@@ -1,32 +1,73 @@
-"""ablations/two_curves/result: accuracy against training compute and against test-time compute, side by side."""
+"""ablations/two_curves/result: accuracy against training compute and against test-time compute, side by side.
+
+Nothing is trained or sampled for it: it reads what eval/summary and eval/thinking (of the part `thinking`) measured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
+from pydantic import Field
 
 from o1_assets.core import plots
-from o1_assets.core.artifact import Outcome, Task
-from o1_assets.core.formatting import count
-from o1_assets.core.plots import Axis, Series
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.plots import Series
 from o1_assets.core.seeds import derive_seed
-from o1_assets.experiments.compute_curves.config import TwoCurvesConfig
+from o1_assets.evaluation.charts import flops_axis
 from o1_assets.experiments.compute_curves.measure import (
     BEST_OF_N,
     MAJORITY,
     OPTIMAL,
     Curve,
-    Line,
+    FittedLine,
     base_and_generator,
     best_tree,
-    line,
+    fit_line,
+    fit_over,
     thinking_curve,
     training_curve,
 )
+from o1_assets.experiments.estimate import estimate_tables
+from o1_assets.experiments.experiment import PART, ablation
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
+
+
+class TwoCurvesConfig(StageConfig):
+    """ablations/two_curves."""
+
+    factor: float = Field(
+        64.0, gt=1, description="test-time compute over which the line has to hold, at least"
+    )
+    target: float = Field(0.95, gt=0, le=1, description="R² of that line")
+    resamples: int = Field(2000, gt=0, description="bootstrap samples of problems")
+
+
+def artifacts(profile: Profile) -> list[Artifact]:
+    return [
+        ablation(
+            profile,
+            f"{PART}/two_curves/result",
+            make_two_curves,
+            profile.ablations.two_curves,
+            {
+                "summary": "eval/summary",
+                "thinking": "eval/thinking",
+                "base": "base/model",
+                "generator": "generator/model",
+                **{f"version_{k:02d}": f"r{k:02d}/policy" for k in range(profile.rounds + 1)},
+            },
+            "Accuracy against training compute and against test-time compute, side by side.",
+            opens_models=False,
+            estimate=estimate_tables,
+        )
+    ]
+
 
 # The two curves as charts with one y axis, to be set side by side.
 
@@ -43,7 +84,7 @@ def chart(
     title: str,
     x: str,
     curves: Mapping[str, tuple[Curve, str]],
-    fitted: Line | None,
+    fitted: FittedLine | None,
     points: Mapping[str, tuple[float, float]] | None = None,
 ) -> Chart:
     """curves: label -> the curve and its colour; the first has its intervals as a band, and `fitted` goes through it.
@@ -63,32 +104,31 @@ def chart(
             )
         )
     if fitted is not None:
-        own = next(iter(curves.values()))[0].flops
-        ends = [float(own[0]), float(own[fitted.points - 1])]
-        series.append(
-            Series(f"R² {fitted.r2:.2f}", ends, [fitted.at(v) for v in ends], plots.GREY, None, "dashed")
-        )
+        flops = next(iter(curves.values()))[0].flops
+        ends = [float(flops[0]), float(flops[fitted.points - 1])]
+        label = f"R² {fitted.line.r2:.2f}"
+        series.append(Series(label, ends, [fitted.at(v) for v in ends], plots.GREY, None, "dashed"))
     for label, (flops, accuracy) in (points or {}).items():
         series.append(Series(label, [flops], [accuracy], plots.ORANGE, None, "points"))
-    shown = [v for one in series for v in one.x]
-    ticks = np.geomspace(min(shown), max(shown), 4).tolist()
-    labels = [count(tick) for tick in ticks]
-    return Chart(series, Axis(title, x, "accuracy", log2=True, ticks=ticks, tick_labels=labels))
+    return Chart(series, flops_axis(series, title, x, ticks=4))
 
 
 def alike(charts: Sequence[Chart]) -> list[Chart]:
-    """The same charts with equal y axes: each gets invisible points at the lowest and the highest of them all."""
-    ends = [end for one in charts for series in one.series for end in _ends(series)]
-    low, high = min(ends), max(ends)
+    """The same charts with equal y axes: each gets invisible points at the lowest and the highest of them all.
+
+    An axis has no limits of its own to set, because the report draws the same series again, as SVG.
+    """
+    ends = [end for chart in charts for series in chart.series for end in _ends(series)]
+    y = [min(ends), max(ends)]
     return [
         replace(
-            one,
+            chart,
             series=[
-                *one.series,
-                Series("", [one.series[0].x[0]] * 2, [low, high], INVISIBLE, None, "points"),
+                *chart.series,
+                Series("", [chart.series[0].x[0]] * 2, y, INVISIBLE, None, "points"),
             ],
         )
-        for one in charts
+        for chart in charts
     ]
 
 
@@ -98,7 +138,7 @@ def _ends(series: Series) -> list[float]:
     return [min(y - s for y, s in seen), max(y + s for y, s in seen)]
 
 
-PUPIL, GENERATOR = "baby-o1", "GPT*"
+POLICY, GENERATOR = "baby-o1", "GPT*"
 
 
 def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
@@ -107,18 +147,18 @@ def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
     prompting = pl.read_parquet(task.inputs["thinking"] / "prompting.parquet")
     seed = derive_seed(task.seed, "bootstrap")
     training = training_curve(task.inputs["summary"], task.inputs, task.cost_of)
-    optimal = thinking_curve(points, PUPIL, OPTIMAL)
+    optimal = thinking_curve(points, POLICY, OPTIMAL)
     majority = thinking_curve(points, GENERATOR, MAJORITY)
     if optimal is None or majority is None:
         raise ValueError(
             "eval/thinking holds no curve of baby-o1 and GPT*: make it again with `o1 run --with thinking`"
         )
-    trained = line(training, len(training.flops), config.resamples, seed)
-    tested = line_over(optimal, config.factor, config.resamples, seed)
-    voted = line_over(majority, config.factor, config.resamples, seed)
+    trained = fit_line(training, len(training.flops), config.resamples, seed)
+    tested = fit_over(optimal, config.factor, config.resamples, seed)
+    voted = fit_over(majority, config.factor, config.resamples, seed)
     charts = {
-        **_pupil(points, training, optimal, trained, tested),
-        **_generator(task, prompting, points, majority, voted),
+        **_policy_charts(points, training, optimal, trained, tested),
+        **_generator_charts(task, prompting, points, majority, voted),
     }
     result = Result(
         "two_curves",
@@ -138,33 +178,28 @@ def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
     return Outcome({claim.name: claim.value for claim in result.claims}, rows=len(optimal.flops))
 
 
-def line_over(curve: Curve, factor: float, resamples: int, seed: int) -> Line | None:
-    """Through all that comes before saturation, and on to `factor` times the least compute where that is earlier; None
-    where the curve does not reach that far."""
-    reaching = curve.reaching(factor)
-    if reaching is None:
-        return None
-    return line(curve, max(reaching, curve.saturated()), resamples, seed)
-
-
-def _pupil(
-    points: pl.DataFrame, training: Curve, optimal: Curve, trained: Line | None, tested: Line | None
+def _policy_charts(
+    points: pl.DataFrame,
+    training: Curve,
+    optimal: Curve,
+    trained: FittedLine | None,
+    tested: FittedLine | None,
 ) -> dict[str, Chart]:
     thinking = {"compute-optimal": (optimal, plots.BLUE)}
     ways = {"best of N": (BEST_OF_N, plots.SKY), "majority": (MAJORITY, plots.PURPLE)}
     for label, (strategy, color) in ways.items():
-        if (curve := thinking_curve(points, PUPIL, strategy)) is not None:
+        if (curve := thinking_curve(points, POLICY, strategy)) is not None:
             thinking[label] = (curve, color)
-    if (tree := best_tree(points, PUPIL)) is not None:
+    if (tree := best_tree(points, POLICY)) is not None:
         thinking[tree[0]] = (tree[1], plots.GREEN)
     start = {GENERATOR: (float(training.flops[0]), float(training.accuracy()[0]))}
-    left = chart("baby-o1: training", TRAINING_AXIS, {PUPIL: (training, plots.BLUE)}, trained, start)
+    left = chart("baby-o1: training", TRAINING_AXIS, {POLICY: (training, plots.BLUE)}, trained, start)
     right = chart("baby-o1: thinking", TEST_AXIS, thinking, tested)
     return dict(zip(("training", "test_time"), alike([left, right]), strict=True))
 
 
-def _generator(
-    task: Task, prompting: pl.DataFrame, points: pl.DataFrame, majority: Curve, voted: Line | None
+def _generator_charts(
+    task: Task, prompting: pl.DataFrame, points: pl.DataFrame, majority: Curve, voted: FittedLine | None
 ) -> dict[str, Chart]:
     names = {"chain": ("one sample", plots.GREY), "vote": ("majority", plots.PURPLE)}
     ways = base_and_generator(prompting, task.cost_of)
@@ -177,17 +212,18 @@ def _generator(
 def _claims(
     config: TwoCurvesConfig,
     training: Curve,
-    trained: Line | None,
+    trained: FittedLine | None,
     optimal: Curve,
-    tested: Line | None,
+    tested: FittedLine | None,
     majority: Curve,
-    voted: Line | None,
+    voted: FittedLine | None,
     seed: int,
 ) -> list[Claim]:
-    def r2(name: str, says: str, found: Line | None, target: float | None = None) -> Claim:
-        if found is None:
+    def r2(name: str, says: str, fitted: FittedLine | None, target: float | None = None) -> Claim:
+        if fitted is None:
             return Claim(name, says, None, target=target, unit="number")
-        return Claim(name, says, found.r2, found.r2_low, found.r2_high, target, unit="number")
+        line = fitted.line
+        return Claim(name, says, line.r2, line.r2_low, line.r2_high, target, unit="number")
 
     wide = f"over at least a factor of {config.factor:g} in compute"
     return [
@@ -205,7 +241,7 @@ def _claims(
         r2(
             "test_time_r2_before",
             "the same up to saturation, however little compute that is",
-            line(optimal, optimal.saturated(), config.resamples, seed),
+            fit_line(optimal, optimal.saturated(), config.resamples, seed),
         ),
         r2("test_time_r2_gpt", f"the same as test_time_r2 for GPT* with majority voting, {wide}", voted),
         Claim(
@@ -230,7 +266,7 @@ def _frame(curve: Curve) -> pl.DataFrame:
     )
 
 
-def _notes(config: TwoCurvesConfig, training: Curve, optimal: Curve, tested: Line | None) -> list[str]:
+def _notes(config: TwoCurvesConfig, training: Curve, optimal: Curve, tested: FittedLine | None) -> list[str]:
     saturated = optimal.factor(optimal.saturated())
     notes = [
         f"Training: pass@1 on {training.right.shape[1]} held-out problems against the FLOPs of all that a version was "
