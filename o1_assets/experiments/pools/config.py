@@ -1,4 +1,4 @@
-"""What the experiments judge on: problems unlike those of training, and how often GPT* solves each."""
+"""What the experiments are evaluated on: problems unlike those of training, and how often GPT* solves each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class OodConfig(StageConfig):
 
 
 class PoolConfig(StageConfig):
-    """GPT*'s solutions of held-out problems: sampled once, judged by every experiment."""
+    """GPT*'s solutions of held-out problems: sampled once, scored by the verifiers of every experiment."""
 
     problems: int = Field(gt=1, description="the first so many by problem id, which is a hash")
     samples: int = Field(gt=0, description="solutions a problem")
@@ -41,24 +41,62 @@ class PoolConfig(StageConfig):
     temperature: float = Field(1.0, gt=0)
 
 
-def _basic(terms: tuple[int, int], operators: tuple[str, ...]) -> ReasoningGymSource:
+def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_factor: int) -> OodKind:
+    """Expressions of low to high terms, more than the corpus has.
+
+    shares: number of terms -> share of the problems. max_value, max_factor: as of the corpus, not above its limits.
+    """
+    # Mostly sums, because GPT* gets few others right.
+    return _expressions("longer", (low, high), ("+", "+", "+", "-", "*"), max_value, max_factor, shares)
+
+
+def larger(low: int, high: int, max_value: int, max_factor: int) -> OodKind:
+    """Expressions of low to high terms with a factor or a value on the way above the corpus' limits, at most max_value
+    and max_factor."""
+    # Written numbers above 10 were tried with nano: GPT* copies them wrongly, 2% of its solutions are right.
+    return _expressions("larger", (low, high), ("+", "-", "*"), max_value, max_factor)
+
+
+def other(terms: int) -> OodKind:
+    """Another generator of reasoning_gym, chain_sum, asked in a wording that the corpus does not have.
+
+    terms: so many that the corpus has next to none of these sums, whatever its wording.
+    """
+    parameters = {"min_terms": terms, "max_terms": terms, "min_digits": 1, "max_digits": 1}
+    return OodKind(
+        name="chain_sum",
+        problems=ProblemsConfig(
+            source=ReasoningGymSource(generators=(Generator(name="chain_sum", parameters=parameters),)),
+            train=1,
+            test=50,
+            arithmetic=ArithmeticFilter(min_terms=terms, max_terms=terms),
+        ),
+        # Of the generator's own wording nano's tokenizer knows the expression and the equals sign alone, and GPT*
+        # answers nothing to the rest.
+        wording=f"{EXPRESSION} =",
+        beyond=False,
+    )
+
+
+def _expressions(
+    name: str,
+    terms: tuple[int, int],
+    operators: tuple[str, ...],
+    max_value: int,
+    max_factor: int,
+    shares: dict[int, float] | None = None,
+) -> OodKind:
+    """operators: drawn alike, so that one which stands there three times is three times as frequent."""
     low, high = terms
     parameters = {
         "min_terms": low, "max_terms": high, "min_digits": 1, "max_digits": 1, "operators": list(operators),
         "allow_parentheses": False, "allow_negation": False, "format_style": "natural",
     }  # fmt: skip
-    return ReasoningGymSource(generators=(Generator(name="basic_arithmetic", parameters=parameters),))
-
-
-def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_factor: int) -> OodKind:
-    """Expressions of low to high terms, more than the corpus has; mostly sums, because GPT* gets few others right.
-
-    shares: number of terms -> share of the problems. max_value, max_factor: as of the corpus, not above its limits.
-    """
+    generator = Generator(name="basic_arithmetic", parameters=parameters)
     return OodKind(
-        name="longer",
+        name=name,
         problems=ProblemsConfig(
-            source=_basic((low, high), ("+", "+", "+", "-", "*")),
+            source=ReasoningGymSource(generators=(generator,)),
             train=1,
             test=50,
             arithmetic=ArithmeticFilter(
@@ -66,49 +104,6 @@ def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_fa
             ),
             shares=shares,
         ),
-    )
-
-
-def larger(low: int, high: int, max_value: int, max_factor: int) -> OodKind:
-    """Expressions of low to high terms with a factor or a value on the way above the corpus' limits, at most max_value
-    and max_factor. (Written numbers above 10 were tried with nano: GPT* copies them wrongly, 2% of its solutions are
-    right.)"""
-    return OodKind(
-        name="larger",
-        problems=ProblemsConfig(
-            source=_basic((low, high), ("+", "-", "*")),
-            train=1,
-            test=50,
-            arithmetic=ArithmeticFilter(
-                min_terms=low, max_terms=high, max_value=max_value, max_factor=max_factor
-            ),
-        ),
-    )
-
-
-def other(terms: int) -> OodKind:
-    """Another generator. Of its own wording nano's tokenizer knows the expression and the sign of equality alone, and
-    GPT* answers nothing to the rest; this is what it can read of it, and no question of its corpus is asked so.
-
-    terms: so many that the corpus has next to none of these sums, whatever its wording.
-    """
-    return OodKind(
-        name="chain_sum",
-        problems=ProblemsConfig(
-            source=ReasoningGymSource(
-                generators=(
-                    Generator(
-                        name="chain_sum",
-                        parameters={"min_terms": terms, "max_terms": terms, "min_digits": 1, "max_digits": 1},
-                    ),
-                )
-            ),
-            train=1,
-            test=50,
-            arithmetic=ArithmeticFilter(min_terms=terms, max_terms=terms),
-        ),
-        wording=f"{EXPRESSION} =",
-        beyond=False,
     )
 
 

@@ -37,13 +37,18 @@ from o1_assets.problems.solutions import generated_tokens, readable, sample_solu
 from o1_assets.problems.sources import open_source
 from o1_assets.problems.split import allowed, as_table, take
 
-# Equal solutions of a problem, found once: what is scored need not be scored again.
+AT_ONCE = 25
+"""Problems that are sampled, and then scored, together: for memory, and so that progress is seen."""
+
+
+SUBSETS = 100
 
 
 def distinct(solutions: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
     """The first row of each problem's equal token sequences, and for every row the index of its own among them.
 
-    What is computed on the first, `values`, is for all rows `[values[i] for i in index]`.
+    What is computed on the first, `values`, is for all rows `[values[i] for i in index]`. A small model repeats itself:
+    scoring each different solution once is most of what makes 256 samples a problem affordable.
     """
     place: dict[tuple[str, tuple[int, ...]], int] = {}
     first: list[int] = []
@@ -55,13 +60,6 @@ def distinct(solutions: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
             first.append(row)
         index.append(place[key])
     return solutions[first], index
-
-
-AT_ONCE = 25
-"""Problems that are sampled, and then scored, together: for memory, and so that progress is seen."""
-
-
-SUBSETS = 100
 
 
 def make_pool(task: Task, config: PoolConfig) -> Outcome:
@@ -85,6 +83,7 @@ def make_pool(task: Task, config: PoolConfig) -> Outcome:
         )
         task.progress(f"solved {min(start + AT_ONCE, problems.height)} of {problems.height} problems")
     parameters, tokenizer = engine.parameters, engine.tokenizer
+    # On a GPU the sampler and the scorer may not fit beside each other.
     engine.close()
     generator = open_generator(task.inputs["generator"])
     cost, scored = Cost(), []
@@ -119,16 +118,16 @@ def _accuracies(solutions: pl.DataFrame, problems: pl.DataFrame, samples: int, s
     kinds = {"": problems}
     if "kind" in problems.columns:
         kinds |= {f"_{name}": part for (name,), part in sorted(problems.group_by("kind"), key=lambda k: k[0])}
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for suffix, part in kinds.items():
         pool = Pool.from_frame(solutions.join(part.select("problem_id"), on="problem_id", how="semi"))
         at = curves(pool, (MAJORITY, PASS), (samples,), SUBSETS, derive_seed(seed, "subsets"))
-        found |= {
+        figures |= {
             f"pass@1{suffix}": float(pool.correct.mean()),
             f"majority@{samples}{suffix}": at[MAJORITY].at(samples),
             f"pass@{samples}{suffix}": at[PASS].at(samples),
         }
-    return found
+    return figures
 
 
 # problems/ood: held-out problems of kinds that neither the base's corpus nor any problem of training has.
@@ -144,11 +143,12 @@ def make_ood(task: Task, config: OodConfig) -> Outcome:
     tables, seen = [], set[str]()
     for kind in config.kinds:
         source = Unseen(kind, config.corpus if kind.beyond else None, seen)
-        taken = take(source, kind.problems, "test", kind.problems.test, derive_seed(task.seed, kind.name))
-        seen |= {problem.canonical for problem in taken.problems}
-        asked = [_worded(problem, kind) for problem in taken.problems]
-        tables.append(as_table(asked).with_columns(kind=pl.lit(kind.name)))
-        task.progress(f"{kind.name}: {len(asked)} problems out of {taken.counts['drawn']} that are new")
+        draw = take(source, kind.problems, "test", kind.problems.test, derive_seed(task.seed, kind.name))
+        # Kinds must not share a problem: a table holds each only once.
+        seen |= {problem.canonical for problem in draw.problems}
+        reworded = [_worded(problem, kind) for problem in draw.problems]
+        tables.append(as_table(reworded).with_columns(kind=pl.lit(kind.name)))
+        task.progress(f"{kind.name}: {len(reworded)} problems out of {draw.counts['drawn']} that are new")
     table = pl.concat(tables).sort("problem_id")
     table.write_parquet(task.out / "problems.parquet")
     return Outcome(
@@ -178,6 +178,7 @@ class Unseen:
             expression = flat_expression(problem.canonical)
             new = expression is not None and problem.canonical not in self.seen
             if new and (self.limits is None or not allowed(expression, self.limits)):
+                # Patience counts draws in a row: a rare kind is slow, an empty one never ends.
                 idle = 0
                 yield problem
                 continue
