@@ -104,8 +104,8 @@ def chart(
             )
         )
     if fitted is not None:
-        flops = next(iter(curves.values()))[0].flops
-        ends = [float(flops[0]), float(flops[fitted.points - 1])]
+        x_values = next(iter(curves.values()))[0].flops
+        ends = [float(x_values[0]), float(x_values[fitted.points - 1])]
         label = f"R² {fitted.line.r2:.2f}"
         series.append(Series(label, ends, [fitted.at(v) for v in ends], plots.GREY, None, "dashed"))
     for label, (flops, accuracy) in (points or {}).items():

@@ -47,8 +47,8 @@ SUBSETS = 100
 def distinct(solutions: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
     """The first row of each problem's equal token sequences, and for every row the index of its own among them.
 
-    What is computed on the first, `values`, is for all rows `[values[i] for i in index]`. A small model repeats itself:
-    scoring each different solution once is most of what makes 256 samples a problem affordable.
+    What is computed on the first, `values`, is for all rows `[values[i] for i in index]`. A small model repeats itself,
+    and equal solutions have equal scores.
     """
     place: dict[tuple[str, tuple[int, ...]], int] = {}
     first: list[int] = []
