@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +17,14 @@ from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
+from tests import forked
 from tests.mini import MINI
 
 OVERRIDES = f'{MINI} rounds=0 label_source={{"name":"prm800k","last":0}}'
 
 
-O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
-
-
 def o1(home: Path, *arguments: str) -> Any:
-    environment = {**os.environ, "O1_HOME": str(home), "O1_SET": OVERRIDES}
-    done = subprocess.run(
-        [*O1, *arguments, "--json"], env=environment, capture_output=True, text=True, timeout=120
-    )
+    done = forked.o1(*arguments, "--json", environment={"O1_HOME": str(home), "O1_SET": OVERRIDES})
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 
@@ -108,10 +100,7 @@ def test_published_labels_train_the_prm_and_people_can_correct_them(home: Path, 
     assert made["r00/prm"].inputs["labels_00"].digest == made["r00/labels"].digest
 
     file = tmp_path / "r00.jsonl"
-    subprocess.run(
-        [*O1, "labels", "export", "r00", "-o", str(file)],
-        env={**os.environ, "O1_HOME": str(home), "O1_SET": OVERRIDES}, check=True, timeout=120,
-    )  # fmt: skip
+    o1(home, "labels", "export", "r00", "-o", str(file))
     record = json.loads(file.read_text().splitlines()[0])
     record.update(labeler="340d89bc", timestamp="2026-01-01T00:00:00")
     first = record["label"]["steps"][0]["completions"]

@@ -1,0 +1,79 @@
+"""`o1` in a process of its own that need not import torch, transformers and Dagster first.
+
+A server process imports them once for each test worker; every command is a fork of it. What a command does to its
+process (environment, torch's determinism, caches, loggers) ends with it, exactly as if a user had started it, for
+0.1 s of processor time in place of 5 to 12. Tests of the start itself, and of what a command imports, use
+`subprocess`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+PRELOADED = [
+    "o1_assets.cli.main",
+    "o1_assets.definitions",
+    "o1_assets.policy.grpo",
+    "o1_assets.report.write",
+    "matplotlib.backends.backend_svg",
+    "reasoning_gym",
+    "torch._inductor.config",
+    "transformers.models.llama.modeling_llama",
+]
+"""Imports only: a thread that a library starts at import would not survive the fork."""
+
+
+@cache
+def _server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def o1(
+    *arguments: str, environment: Mapping[str, str], timeout: float = 280
+) -> subprocess.CompletedProcess[str]:
+    """`o1 ARGUMENTS` with these environment variables beside the test's own ones. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
+        process = _server().Process(
+            target=_main, args=(arguments, {**os.environ, **environment}, stdout, stderr)
+        )
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(["o1", *arguments], timeout)
+        return subprocess.CompletedProcess(
+            ["o1", *arguments], process.exitcode, stdout.read_text(), stderr.read_text()
+        )
+
+
+def _main(arguments: tuple[str, ...], environment: dict[str, str], stdout: Path, stderr: Path) -> None:
+    from o1_assets.cli.main import main
+
+    for stream, file in ((sys.stdout, stdout), (sys.stderr, stderr)):
+        with file.open("w") as opened:
+            os.dup2(opened.fileno(), stream.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["o1", *arguments]
+    warnings.simplefilter("ignore")
+    try:
+        main()
+    finally:
+        # multiprocessing leaves with os._exit, which skips them; the graders' workers are ended by one.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
