@@ -63,7 +63,7 @@ labeling: .venv/ready .labeling/ready ## Label Studio on http://127.0.0.1:8080, 
 	$(BIN)/o1 labels studio serve .labeling/bin/label-studio --port $(PORT)
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by clicking too where there is a Chromium
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \

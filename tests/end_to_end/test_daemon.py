@@ -20,7 +20,7 @@ from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.execution.run_lock import RunLock
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import SENSOR_TAG
-from tests.end_to_end.test_whole_loop import graph_keys, o1, o1_json
+from tests.end_to_end.mini_home import copied, graph_keys, o1, o1_json
 from tests.mini import MINI
 
 pytestmark = [
@@ -32,10 +32,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("o1")
-    o1_json(folder, "run")
-    return folder
+def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(mini_home, tmp_path_factory.mktemp("daemon") / "o1")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import pytest
 
 from o1_assets.core.settings import Settings
 from o1_assets.store.store import ArtifactStore
-from tests.end_to_end.test_whole_loop import O1, graph_keys
+from tests.end_to_end.mini_home import O1, graph_keys
 from tests.mini import MINI
 
 pytestmark = [
@@ -51,7 +51,7 @@ def counted(call):
     return wrapper
 for name in ("fsync", "rename", "replace"):
     setattr(os, name, counted(getattr(os, name)))
-from o1_assets.training import checkpoint
+from o1_assets.engine.training import checkpoint
 checkpoint.COST_SHARE = 0.1  # trainings of seconds: save more often than is right for longer ones
 from o1_assets.cli import main
 main()

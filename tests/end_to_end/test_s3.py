@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.end_to_end.test_whole_loop import o1, o1_json
+from tests.end_to_end.mini_home import o1, o1_json
 from tests.store.s3 import NewBucket
 
 pytestmark = [

@@ -4,43 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.export.model_card import read_card
-from o1_assets.graph import asked_for, build_graph, descendants
-from o1_assets.profiles.load import load_profile
+from o1_assets.graph import descendants
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.store import ArtifactStore
-from tests import forked, same_bytes
+from tests.end_to_end.mini_home import O1, copied, graph_keys, o1, o1_json
 from tests.mini import MINI
-
-O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
-
-
-def o1(home: Path, *arguments: str, overrides: str = "") -> subprocess.CompletedProcess[str]:
-    return forked.o1(*arguments, environment=mini_environment(home, overrides))
-
-
-def mini_environment(home: Path, overrides: str = "") -> dict[str, str]:
-    return {"O1_HOME": str(home), "O1_SET": f"{MINI} {overrides}"}
-
-
-def o1_json(home: Path, *arguments: str, overrides: str = "") -> Any:
-    done = o1(home, *arguments, "--json", overrides=overrides)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
-
-
-def graph_keys(home: Path, overrides: str = "") -> dict[str, Any]:
-    graph = build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home))
-    return {key: graph[key] for key in graph if key in asked_for(graph)}
 
 
 def stale(home: Path, overrides: str) -> set[str]:
@@ -50,59 +25,9 @@ def stale(home: Path, overrides: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which everything was made once, by a process of its own as on a user's machine."""
-    folder = tmp_path_factory.mktemp("o1")
-    done = subprocess.run(
-        [*O1, "run", "--json"],
-        env={**os.environ, **mini_environment(folder)}, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    result = json.loads(done.stdout)
-    assert result["computed"] == len(graph_keys(folder)) and result["cached"] == 0
-    return folder
-
-
-def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
-    result = o1(home, "run", "--with", "thinking", "--json")
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert json.loads(result.stdout)["computed"] == 3
-    assert o1_json(home, "run")["computed"] == 0
-    unknown = o1(home, "run", "--with", "thinkin")
-    assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
-
-
-EXPERIMENTS = {
-    "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl",
-}  # fmt: skip
-
-
-def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path) -> None:
-    result = o1(home, "run", "--with", "ablations", "--json")
-    assert result.returncode == 0, result.stderr[-2000:]
-    report = o1_json(home, "report")
-    arms = ("some_groups", "every_group", "expert_sampled", "expert")
-    searches = [name for name in report["ablations"] if name.startswith("search_in_rl.")]
-    assert searches == [f"search_in_rl.{arm}" for arm in arms]
-    claims = {
-        "prm_minus_orm@2", "prm_minus_majority@2_ood", "active_slope_ratio", "fooled_rate_ratio",
-        "pass@1_error_ratio", "test_time_r2", "rounds_minus_fixed_selector_pass@1", "feature_gain_largest",
-        "rl.process_bare_gap_growth", "chains.rl_minus_written",
-    }  # fmt: skip
-    assert claims <= set(report["ablations"])
-    assert all(set(row) == {"value", "spread", "target", "better"} for row in report["ablations"].values())
-    assert "Tree search in RL" in Path(report["report"]).read_text()
-    written = o1_json(home, "results", str(home / "docs"))
-    assert set(written["finished"]) == EXPERIMENTS and not written["stale"] and not written["missing"]
-    assert "(`test_time_r2`)" in Path(written["page"]).read_text()
-    assert o1_json(home, "run")["computed"] == 0
-
-
-def test_no_change_of_the_code_changed_a_result(home: Path) -> None:
-    """After the tests above `home` holds the loop, thinking and the experiments."""
-    if same_bytes.circumstances() != same_bytes.recorded()[0]:
-        pytest.skip(f"the bytes were recorded with {same_bytes.recorded()[0]}")
-    assert same_bytes.different(home) == []
+def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mini graph's home, which the tests go on with one after another."""
+    return copied(mini_home, tmp_path_factory.mktemp("whole_loop") / "o1")
 
 
 @pytest.fixture
@@ -192,8 +117,7 @@ def test_bad_input_is_one_sentence_and_an_exit_code(home: Path, tmp_path: Path) 
 
 def test_before_any_round_is_rated_a_run_ends_well_without_a_report(home: Path, tmp_path: Path) -> None:
     """As on a clone whose annotators are people: what was made stops before r00's labels."""
-    human, fresh = 'annotator="human"', tmp_path / "o1"
-    shutil.copytree(home, fresh)
+    human, fresh = 'annotator="human"', copied(home, tmp_path / "o1")
     settings = Settings.load("nano", fresh)
     settings.report.unlink()
     for key in descendants(graph_keys(fresh), {"r00/label_batches"}):

@@ -37,8 +37,8 @@ HAMMER = """
 import json, sys, time
 from pathlib import Path
 import dagster as dg
-from o1_assets.dagster_instance import open_instance
-from o1_assets.settings import Settings
+from o1_assets.orchestration.instance import open_instance
+from o1_assets.core.settings import Settings
 name, seconds = sys.argv[1], float(sys.argv[2])
 
 @dg.asset(name=name)

@@ -17,7 +17,7 @@ from o1_assets.execution.run_lock import RunLock
 HOLD = """
 import sys, time
 from pathlib import Path
-from o1_assets.run_lock import RunLock
+from o1_assets.execution.run_lock import RunLock
 with RunLock(Path(sys.argv[1])).hold("killed"):
     print("holds", flush=True)
     time.sleep(60)

@@ -16,10 +16,10 @@ RUN = """
 import sys, time
 from pathlib import Path
 import dagster as dg
-from o1_assets.dagster_instance import open_instance
+from o1_assets.orchestration.instance import open_instance
 from o1_assets.profiles.load import load_profile
-from o1_assets.run_lock import RunLock
-from o1_assets.settings import Settings
+from o1_assets.execution.run_lock import RunLock
+from o1_assets.core.settings import Settings
 from resources.compute import placement, set_pools
 
 settings = Settings.load("nano", sys.argv[1])

@@ -1,0 +1,59 @@
+"""The optional parts of the mini graph, through the command line, and the bytes of everything that it holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import same_bytes
+from tests.end_to_end.mini_home import copied, o1, o1_json
+
+
+@pytest.fixture(scope="module")
+def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mini graph's home, which the tests go on with one after another."""
+    return copied(mini_home, tmp_path_factory.mktemp("optional_parts") / "o1")
+
+
+def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
+    result = o1(home, "run", "--with", "thinking", "--json")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert json.loads(result.stdout)["computed"] == 3
+    assert o1_json(home, "run")["computed"] == 0
+    unknown = o1(home, "run", "--with", "thinkin")
+    assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
+
+
+EXPERIMENTS = {
+    "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl",
+}  # fmt: skip
+
+
+def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path) -> None:
+    result = o1(home, "run", "--with", "ablations", "--json")
+    assert result.returncode == 0, result.stderr[-2000:]
+    report = o1_json(home, "report")
+    arms = ("some_groups", "every_group", "expert_sampled", "expert")
+    searches = [name for name in report["ablations"] if name.startswith("search_in_rl.")]
+    assert searches == [f"search_in_rl.{arm}" for arm in arms]
+    claims = {
+        "prm_minus_orm@2", "prm_minus_majority@2_ood", "active_slope_ratio", "fooled_rate_ratio",
+        "pass@1_error_ratio", "test_time_r2", "rounds_minus_fixed_selector_pass@1", "feature_gain_largest",
+        "rl.process_bare_gap_growth", "chains.rl_minus_written",
+    }  # fmt: skip
+    assert claims <= set(report["ablations"])
+    assert all(set(row) == {"value", "spread", "target", "better"} for row in report["ablations"].values())
+    assert "Tree search in RL" in Path(report["report"]).read_text()
+    written = o1_json(home, "results", str(home / "docs"))
+    assert set(written["finished"]) == EXPERIMENTS and not written["stale"] and not written["missing"]
+    assert "(`test_time_r2`)" in Path(written["page"]).read_text()
+    assert o1_json(home, "run")["computed"] == 0
+
+
+def test_no_change_of_the_code_changed_a_result(home: Path) -> None:
+    """After the tests above `home` holds the loop, thinking and the experiments."""
+    if same_bytes.circumstances() != same_bytes.recorded()[0]:
+        pytest.skip(f"the bytes were recorded with {same_bytes.recorded()[0]}")
+    assert same_bytes.different(home) == []
