@@ -5,10 +5,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# Before anything imports torch. Workers share the cores, and OpenMP's threads wait for one another by spinning: a
-# fixture that trains 120 updates of a tiny model took 32 s in place of 2 on two busy cores.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before anything imports torch. OpenMP's threads wait for one another by spinning, and test workers share the cores: a
+# fixture that trains 120 updates of a tiny model took 32 s in place of 2 beside other work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
