@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,63 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate, flops_train
+from o1_assets.core.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.policy.curves import Curve, curve_point, save_plots
 from o1_assets.policy.rollouts import Collector, Rollout
+from o1_assets.reward.aggregate import solution_score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from o1_assets.engine.training.config import TuningConfig
     from o1_assets.reward.interface import RewardModels
+    from o1_assets.reward.score import Scorer
+
+
+Curve = dict[str, float]
+"""Means over the solutions of one update, by name."""
+
+PLOTS = {
+    "reward": ("Reward models on the policy's samples", "mean score", ("prm_score", "orm_score")),
+    "length": ("Length of a solution", "tokens", ("tokens",)),
+    "entropy": ("Entropy of a sampled token", "nats", ("entropy",)),
+    "corrections": ("Steps that correct or check", "share of steps", ("wait_share", "check_share")),
+}
+"""File name -> title, unit and columns of a plot of the learning curve."""
+
+
+@dataclass(frozen=True)
+class PolicyModels:
+    """The models of a policy's training: the policy itself, and the reward models that judge what it writes."""
+
+    policy: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    rewards: Scorer
+    tuning: TuningConfig
+
+    @classmethod
+    def open(cls, task: Task, tuning: TuningConfig) -> PolicyModels:
+        """From the task's inputs policy, generator, prm and orm; the policy is ready to be trained."""
+        from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+        from o1_assets.engine.training.tuning import prepare
+        from o1_assets.reward.score import load_scorer
+
+        policy = load_causal_lm(task.inputs["policy"], tuning.weights)
+        prepare(policy, tuning, derive_seed(task.seed, "lora"))
+        rewards = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+        return cls(policy, load_tokenizer(task.inputs["policy"]), rewards, tuning)
+
+    def save(self, folder: Path) -> None:
+        """Writes the policy as a plain checkpoint."""
+        from o1_assets.engine.training.tuning import finish
+
+        finish(self.policy, self.tuning)
+        self.policy.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
 
 
 def make_policy(task: Task, config: PolicyConfig) -> Outcome:
@@ -30,49 +76,45 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
 
     The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
     """
-    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-    from o1_assets.engine.training.tuning import finish, prepare
-    from o1_assets.reward.score import load_scorer
-
-    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
-    prepare(model, config.tuning, derive_seed(task.seed, "lora"))
-    tokenizer = load_tokenizer(task.inputs["policy"])
-    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+    models = PolicyModels.open(task, config.tuning)
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     curve, collector, tokens_trained = train_policy(
-        model,
-        tokenizer,
-        scorer,
+        models.policy,
+        models.tokenizer,
+        models.rewards,
         draw_problems(problems, config, task.seed),
         config,
         task.seed,
         task.progress,
         Checkpoints.of(task),
-        scorer.cost,
+        models.rewards.cost,
     )
-    finish(model, config.tuning)
-    model.save_pretrained(task.out)
-    tokenizer.save_pretrained(task.out)
+    models.save(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
     save_plots(curve, task.out / "plots")
+    cost = training_cost(collector, models.rewards.cost(), tokens_trained, config)
+    return Outcome(figures=_figures(curve), cost=cost, rows=len(curve), sample=curve[-5:])
 
+
+def training_cost(collector: Collector, scored: Cost, tokens_trained: int, config: PolicyConfig) -> Cost:
+    """What a training cost all of its processes together. scored: by this process's reward models."""
     parameters = collector.engine.parameters
-    generated, scored = _spent(collector, scorer.cost())
-    cost = scored + Cost(
+    generated, scored = _counts(collector, scored)
+    return scored + Cost(
         flops=flops_generate(parameters, generated)
         + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
         tokens_generated=generated,
         tokens_trained=tokens_trained,
     )
-    return Outcome(figures=_figures(curve), cost=cost, rows=len(curve), sample=curve[-5:])
 
 
 def draw_problems(problems: pl.DataFrame, config: PolicyConfig, seed: int) -> list[dict[str, Any]]:
     """The problems of all updates in order: without repeats as long as there are enough."""
-    wanted = config.updates * config.problems_per_update
-    order = np.random.default_rng(derive_seed(seed, "problems"))
-    drawn = np.concatenate([order.permutation(problems.height) for _ in range(-(-wanted // problems.height))])
-    return problems[drawn[:wanted].tolist()].to_dicts()
+    total = config.updates * config.problems_per_update
+    rng = np.random.default_rng(derive_seed(seed, "problems"))
+    passes = -(-total // problems.height)  # rounded up
+    drawn = np.concatenate([rng.permutation(problems.height) for _ in range(passes)])
+    return problems[drawn[:total].tolist()].to_dicts()
 
 
 def train_policy(
@@ -88,8 +130,8 @@ def train_policy(
 ) -> tuple[list[Curve], Collector, int]:
     """Trains `model` in place, `problems_per_update` of the problems an update, from the last checkpoint on.
 
-    scored: what `rewards` has cost in this process. Returns the learning curve (one row an update), the collector
-    with its counts, and the tokens trained on.
+    scored: what `rewards` has cost in this process so far. Returns the learning curve (one row an update), the
+    collector with its counts, and the tokens trained on.
     """
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
@@ -118,39 +160,39 @@ def train_policy(
     )
     curve: list[Curve] = []
     tokens_trained = 0
-    spent = 0, Cost()
+    counts = 0, Cost()
 
     def groups(prompts: list[str], update: int) -> list[list[Rollout]]:
-        """This process's share of an update, which the trainer gave it; the curve is of all shares."""
-        nonlocal tokens_trained, spent
-        own = collector.groups(prompts, update, rank() * len(prompts), processes() * len(prompts))
-        made = flatten(all_gather_object(own))
-        spent = _spent(collector, scored())
+        """The groups of this process's share of an update. The curve is of all shares."""
+        nonlocal tokens_trained, counts
+        here = collector.groups(prompts, update, rank() * len(prompts), processes() * len(prompts))
+        everywhere = flatten(all_gather_object(here))
+        counts = _counts(collector, scored())
         tokens_trained += sum(
             len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
-            for group in made
+            for group in everywhere
             for rollout in group
         )
-        curve.append({"update": update, **curve_point(made)})
+        curve.append({"update": update, **curve_point(everywhere)})
         progress(
             f"update {update + 1}/{config.updates}: PRM {curve[-1]['prm_score']:.3f}, "
             f"ORM {curve[-1]['orm_score']:.3f}, {curve[-1]['tokens']:.1f} tokens"
         )
-        return own
+        return here
 
     keep = KeepState(
         checkpoints or Checkpoints(),
         after_log=False,
         figures=lambda: {
             "curve": curve,
-            "tokens_generated": spent[0],
+            "tokens_generated": counts[0],
             "tokens_trained": tokens_trained,
-            "scored": asdict(spent[1]),
+            "scored": asdict(counts[1]),
         },
     )
     if before := keep.figures_before:
         curve, tokens_trained = before["curve"], before["tokens_trained"]
-        if rank() == 0:  # what all of them spent is counted once
+        if rank() == 0:  # the checkpoint has the sum over all processes, so only one of them goes on from it
             collector.tokens_generated = before["tokens_generated"]
             collector.scored_before = Cost(**before["scored"])
     with keep.checkpoints.scratch() as scratch, workers() as pool:
@@ -169,7 +211,7 @@ def train_policy(
     return curve, collector, tokens_trained
 
 
-def _spent(collector: Collector, scored: Cost) -> tuple[int, Cost]:
+def _counts(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     """Tokens generated, and what scoring cost, by all processes of the training together."""
     from o1_assets.engine.training.processes import all_gather_object
 
@@ -197,20 +239,21 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         max_steps=config.updates,
         per_device_train_batch_size=_problems_here(config) * config.group_size,
         num_generations=config.group_size,
+        # One update a batch of solutions: they are on policy, the importance ratio is 1 and nothing is clipped.
         num_iterations=1,
         steps_per_generation=1,
         gradient_accumulation_steps=1,
         max_completion_length=config.prompt.max_tokens,
         temperature=config.temperature,
         beta=config.kl_coefficient,
-        loss_type="dapo",
+        loss_type="dapo",  # the mean over all tokens of the batch, so that long solutions do not weigh less a token
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr_rate": config.final_learning_rate},
         warmup_steps=config.warmup_updates,
         weight_decay=0.0,
         max_grad_norm=config.max_grad_norm,
-        shuffle_dataset=False,
+        shuffle_dataset=False,  # `draw_problems` has drawn them in order
         seed=seed,
         use_cpu=not torch.cuda.is_available(),
         **trainer_arguments(config.tuning),
@@ -246,3 +289,49 @@ def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:
         figures[f"{name}_first"] = round(float(np.mean([point[name] for point in curve[:quarter]])), 4)
         figures[f"{name}_last"] = round(float(np.mean([point[name] for point in curve[-quarter:]])), 4)
     return figures
+
+
+# The learning curve: means over the solutions of each update. Nothing here knows a true answer.
+
+
+def curve_point(groups: Sequence[Sequence[Rollout]]) -> Curve:
+    """Means over the rollouts of one update."""
+    rollouts = [rollout for group in groups for rollout in group]
+    # Searched solutions are apart: they are better than what the policy writes by itself.
+    sampled = [rollout for rollout in rollouts if rollout.logprobs is not None]
+    searched = [rollout for rollout in rollouts if rollout.logprobs is None]
+    steps = [step for rollout in rollouts for step in rollout.steps]
+    means = {
+        "prm_score": _mean(solution_score(r.probabilities) for r in sampled if len(r.probabilities)),
+        "orm_score": _mean(r.outcome for r in sampled),
+        "reward": _mean(float(r.rewards.sum()) for r in sampled),
+        "tokens": _mean(len(r.token_ids) for r in sampled),
+        "steps": _mean(len(r.steps) for r in sampled),
+        "finished": _mean(r.finished for r in sampled),
+        # The mean of -log p over sampled tokens is an unbiased estimate of the entropy, without any logits kept.
+        "entropy": -_mean(logprob for r in sampled for logprob in r.logprobs or []),
+        "wait_share": _mean(step.startswith("wait") for step in steps),
+        "check_share": _mean(step.startswith("check") for step in steps),
+        "advantage_size": _mean(float(np.abs(r.advantages).mean()) for r in rollouts if len(r.advantages)),
+    }
+    if searched:
+        means["searched_prm_score"] = _mean(solution_score(r.probabilities) for r in searched)
+        means["searched_orm_score"] = _mean(r.outcome for r in searched)
+    return means
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = [float(value) for value in values]
+    return sum(numbers) / len(numbers) if numbers else 0.0
+
+
+def save_plots(curve: Sequence[Curve], folder: Path) -> None:
+    """One PNG for each of PLOTS."""
+    updates = [point["update"] + 1 for point in curve]
+    for name, (title, unit, columns) in PLOTS.items():
+        series = [
+            Series(column.replace("_", " "), updates, [point[column] for point in curve], color)
+            for column, color in zip(columns, (BLUE, ORANGE), strict=False)
+        ]
+        shares = name in ("reward", "corrections")
+        save_png(folder / f"{name}.png", series, Axis(title, "update", unit, percent=shares))
