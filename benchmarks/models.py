@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from o1_assets.core.prompt_format import PromptFormat
     from o1_assets.reward.score import Scorer
-    from o1_assets.search.run import Thinker
+    from o1_assets.search.run import SearchModels
 
 
 MISSING = (
@@ -39,11 +39,11 @@ class Finished:
 
         return load_scorer(self.folders[PRM], self.folders["generator/model"])
 
-    def thinker(self, scorer: Scorer | None = None) -> Thinker:
+    def thinker(self, scorer: Scorer | None = None) -> SearchModels:
         from o1_assets.engine.open import open_engine
-        from o1_assets.search.run import Thinker
+        from o1_assets.search.run import SearchModels
 
-        return Thinker(
+        return SearchModels(
             open_engine(self.folders[POLICY]),
             prm=scorer or self.scorer(),
             answer_of=self.prompt.answer,

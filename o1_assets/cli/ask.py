@@ -16,14 +16,14 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.open import require_engine
 from o1_assets.execution.project import Project
-from o1_assets.search.models import Chosen, choose_models, load_thinker
+from o1_assets.search.models import ModelVersions, choose_models, load_search_models
 from o1_assets.search.question import Question, check_readable, read_question
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
     from o1_assets.search.interface import Budget, Strategy
-    from o1_assets.search.run import Thinker
+    from o1_assets.search.run import SearchModels
     from o1_assets.search.trace import Trace
 
 
@@ -129,15 +129,15 @@ class Asked:
                 opinion = "" if seen.right is None else f"   {seen.right:.2f}"
                 forced = "   asked for: no answer was offered" if seen.node.forced else ""
                 yield f"  {seen.node.text.strip():{width}}{opinion}{forced}".rstrip()
-            answer = trace.found.answer.answer
+            answer = trace.result.answer.answer
             yield "no answer was reached; more --tokens may help" if answer is None else f"answer: {answer}"
             yield ""
-        tokens = sum(trace.found.tree.tokens_generated for trace in self.traces)
+        tokens = sum(trace.result.tree.tokens_generated for trace in self.traces)
         yield f"{self.title}; {tokens} tokens generated, {self.seconds:.1f} s"
 
 
 def _answer(question: Question, trace: Trace) -> dict[str, Any]:
-    tree, answer = trace.found.tree, trace.found.answer
+    tree, answer = trace.result.tree, trace.result.answer
     return {
         "question": question.asked,
         "read_as": question.text,
@@ -238,7 +238,7 @@ def ask(
     )
 
 
-def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
+def _load(store: ArtifactStore, profile: Profile, chosen: ModelVersions) -> SearchModels:
     from o1_assets.execution.environment import prepare_compute
 
     prepare_compute(profile.threads)
@@ -250,7 +250,7 @@ def _load(store: ArtifactStore, profile: Profile, chosen: Chosen) -> Thinker:
     torch.set_num_threads(profile.threads)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    return load_thinker(
+    return load_search_models(
         store,
         chosen,
         lambda path: open_engine(path, profile.engine),

@@ -1,9 +1,9 @@
-"""TRL's GRPOTrainer with process supervision: our rollouts, and an advantage of its own for every token.
+"""TRL's GRPOTrainer with process supervision: our rollouts, and an advantage for every single token.
 
-What is overridden: where solutions and advantages come from (`_generate_and_score_completions`, equal
-solutions once) and, on CPUs, how the batch is cut up for the cores (`training_step`). The loss, its clipping,
-the KL term and the optimiser are TRL's. On policy: one update a batch, so that the importance ratio is 1.
-Searched solutions are treated the same: they are built of steps that this policy sampled a moment ago.
+Two methods are overridden: `_generate_and_score_completions`, where solutions and advantages come from, and
+`training_step`, which cuts the batch up for the cores. The loss, its clipping, the KL term and the optimiser are TRL's.
+There is one update a batch, so training is on policy and the importance ratio is 1. Searched solutions are treated as
+sampled ones: they are built of steps that this policy sampled a moment ago.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Groups = Callable[[list[str], int], list[list[Rollout]]]
 
 
 class ProcessGRPOTrainer(GRPOTrainer):
-    """groups makes and scores the solutions of an update; chunks: pieces that a process's share of it is cut into."""
+    """groups: makes and scores the solutions of an update. chunks: pieces that a process cuts its share of it into."""
 
     def __init__(self, groups: Groups, pool: ThreadPoolExecutor, chunks: int = 1, **kwargs: Any) -> None:
         self._groups = groups
@@ -39,14 +39,15 @@ class ProcessGRPOTrainer(GRPOTrainer):
 
         Raises ValueError if the batch is not made of whole groups.
         """
+        # TRL repeats each problem's row `num_generations` times; our groups are made from the problem once.
         size = self.num_generations or 1
         prompts = [row["prompt"] for row in inputs[::size]]
         if [row["prompt"] for row in inputs] != [prompt for prompt in prompts for _ in range(size)]:
             raise ValueError(f"a batch of {len(inputs)} rows is not made of whole groups of {size}")
         groups = self._groups(prompts, self.state.global_step)
         tokens = sum(len(rollout.token_ids) for group in groups for rollout in group)
-        # The KL term, unlike the advantages, does not add up over equal solutions. TRL gathers a number for each row,
-        # so that several processes need equally many.
+        # Equal solutions are merged, but for two cases. The KL term, unlike the advantages, does not add up over them.
+        # And TRL gathers a number for each row, so several processes need equally many rows.
         whole = bool(self.beta) or processes() > 1
         rollouts = [r for group in groups for r in (group if whole else merge_equal(group))]
 
@@ -55,6 +56,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
         }
         prompt_ids, prompt_mask = self._pad([encoded[r.prompt] for r in rollouts], left=True)
         completion_ids, completion_mask = self._pad([r.token_ids for r in rollouts], left=False)
+        # (rows, T). TRL's own advantages are (rows,), one a solution; its loss broadcasts either.
         advantages = torch.zeros(completion_ids.shape, device=completion_ids.device)
         for row, rollout in zip(advantages, rollouts, strict=True):
             row[: len(rollout.advantages)] = torch.as_tensor(rollout.advantages, dtype=row.dtype)
@@ -64,6 +66,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
             "completion_ids": completion_ids,
             "completion_mask": completion_mask,
             "advantages": advantages,
+            # All generated tokens, before merging and over all processes: what the loss's sum is divided by.
             "num_items_in_batch": self.accelerator.gather(
                 torch.tensor(tokens, device=self.accelerator.device)
             ).sum(),
@@ -96,8 +99,11 @@ class ProcessGRPOTrainer(GRPOTrainer):
         return torch.tensor(loss)
 
     def _one_by_one(self, model: Any, parts: list[dict[str, torch.Tensor]]) -> torch.Tensor:
-        """Gradients add up in place; processes exchange them once, with the last chunk. All have equally many rows and
-        so chunks, which TRL's all_gather_object figures need."""
+        """Gradients add up in place; processes exchange them once, with the last chunk.
+
+        All processes have equally many rows and so equally many chunks: TRL gathers figures with each chunk, and a
+        process that had fewer would be waited for without end.
+        """
         total = torch.zeros((), device=self.args.device)
         for i, part in enumerate(parts, 1):
             with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):
@@ -124,6 +130,8 @@ def cut(batch: dict[str, torch.Tensor], chunks: int) -> list[dict[str, torch.Ten
     """The rows of a batch in chunks of similar completion length, each without the padding all its rows have."""
     prompt = batch["prompt_ids"].size(1)
     parts = []
+    # (rows,) indices, shortest solutions first. Cut off per chunk are the columns of padding that all its rows have: on
+    # the left of the prompts, on the right of the solutions.
     for rows in batch["completion_mask"].sum(dim=1).argsort(stable=True).chunk(chunks):
         keep = int(batch["completion_mask"][rows].sum(dim=1).max())
         start = prompt - int(batch["prompt_mask"][rows].sum(dim=1).max())

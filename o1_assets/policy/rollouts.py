@@ -17,12 +17,17 @@ from o1_assets.policy.rewards import outcome_reward, process_rewards, step_rewar
 from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 
 
 @dataclass
 class Rollout:
-    """One solution of a group. token_ids has the end token if finished; searched ones have no logprobs."""
+    """One solution of a group: its tokens, and from `ends` on what was read off it afterwards.
+
+    token_ids has the end token if `finished`. logprobs: of each token; None for a searched solution.
+    steps, ends: text and last token of each step. probabilities: (steps, 3) by the PRM. outcome: P(correct) by the ORM.
+    rewards: (steps,), or (1,) where only the outcome counts. advantages: (tokens,).
+    """
 
     prompt: str
     token_ids: list[int]
@@ -34,12 +39,15 @@ class Rollout:
     outcome: float = 0.0
     rewards: Floats = field(default_factory=lambda: np.zeros(0))
     advantages: Floats = field(default_factory=lambda: np.zeros(0))
-    """One a token."""
 
 
 @dataclass
 class Collector:
-    """Makes the groups of one update after the other, from problems whose prompts it is given."""
+    """Makes the groups of one update after the other, from the prompts of its problems.
+
+    grade: (prompt, solution) -> is its answer correct; called only where the reward asks for the `grader`.
+    scored_before: what the reward models cost before this process went on with a killed training.
+    """
 
     engine: Engine
     rewards: RewardModels
@@ -47,28 +55,28 @@ class Collector:
     seed: int
     answer_of: Callable[[str], str | None] = lambda step: None
     grade: Callable[[str, str], bool] | None = None
-    """(prompt, solution) -> is its answer correct; used, and only there, where the reward says `grader`."""
     tokens_generated: int = 0
     scored_before: Cost = field(default_factory=Cost)
-    """What the reward models cost before this process went on with the training."""
 
     def prompt_ids(self, prompt: str) -> list[int]:
         return list(self.engine.tokenizer.encode(prompt, add_special_tokens=False))
 
     def groups(
-        self, prompts: Sequence[str], update: int, first: int = 0, of: int | None = None
+        self, prompts: Sequence[str], update: int, first: int = 0, total: int | None = None
     ) -> list[list[Rollout]]:
         """For each prompt `group_size` scored rollouts with their advantages.
 
-        first, of: the prompts are those from `first` on of the update's `of`; other processes have the others.
-        What is drawn for a prompt depends on its place among all of them.
+        The prompts are number `first` and following of the update's `total` prompts; other processes have the others.
+        What is drawn for a prompt depends on its number among all of them, so that it is the same with any number of
+        processes.
         """
-        everywhere = self._searched(len(prompts) if of is None else of, update)
+        everywhere = self._searched(len(prompts) if total is None else total, update)
         searched = [i - first for i in everywhere if first <= i < first + len(prompts)]
         groups = self._sample(prompts, searched, update, first)
         before = sum(i < first for i in everywhere)
-        found = self._search([prompts[i] for i in searched], update, before)
-        for i, solutions in zip(searched, found, strict=True):
+        # Searched solutions come last in their group and take the place of sampled ones: groups have equal sizes.
+        solutions_found = self._search([prompts[i] for i in searched], update, before)
+        for i, solutions in zip(searched, solutions_found, strict=True):
             groups[i] += solutions
         self._score([rollout for group in groups for rollout in group])
         for group in groups:
@@ -87,23 +95,16 @@ class Collector:
     def _sample(
         self, prompts: Sequence[str], searched: Sequence[int], update: int, first: int
     ) -> list[list[Rollout]]:
+        """The sampled part of each group, in one call of the engine."""
         size = self.config.group_size
         counts = [
             size - self.config.search.per_group if i in set(searched) else size for i in range(len(prompts))
         ]
         encoded = [self.prompt_ids(prompt) for prompt in prompts]
+        pairs = [(i, k) for i, n in enumerate(counts) for k in range(n)]  # problem-major
         params = SamplingParams(self.config.prompt.max_tokens, self.config.temperature)
-        samples = iter(
-            self.engine.sample(
-                [encoded[i] for i, n in enumerate(counts) for _ in range(n)],
-                params,
-                [
-                    derive_seed(self.seed, update, first + i, k)
-                    for i, n in enumerate(counts)
-                    for k in range(n)
-                ],
-            )
-        )
+        seeds = [derive_seed(self.seed, update, first + i, k) for i, k in pairs]
+        samples = iter(self.engine.sample([encoded[i] for i, _ in pairs], params, seeds))
         groups = []
         for prompt, n in zip(prompts, counts, strict=True):
             group = []
@@ -114,13 +115,14 @@ class Collector:
         return groups
 
     def _search(self, prompts: Sequence[str], update: int, before: int) -> list[list[Rollout]]:
+        """`per_group` solutions of each prompt, each by a greedy step search of its own."""
         if not prompts:
             return []
         config, n = self.config, self.config.search.per_group
-        found = search(
+        results = search(
             StepBeam(width=1, branch=config.search.branch),
             [prompt for prompt in prompts for _ in range(n)],
-            Thinker(self.engine, self.rewards, answer_of=self.answer_of, temperature=config.temperature),
+            SearchModels(self.engine, self.rewards, answer_of=self.answer_of, temperature=config.temperature),
             Budget(
                 tokens=config.prompt.max_tokens * config.search.branch,
                 steps=config.max_steps,
@@ -132,9 +134,8 @@ class Collector:
                 for k in range(n)
             ],
         )
-        for one in found:
-            self.tokens_generated += one.tree.tokens_generated
-        rollouts = [Rollout(f.tree.prompt, f.completion_ids, f.finished, None) for f in found]
+        self.tokens_generated += sum(result.tree.tokens_generated for result in results)
+        rollouts = [Rollout(r.tree.prompt, r.completion_ids, r.finished, None) for r in results]
         return [rollouts[i * n : (i + 1) * n] for i in range(len(prompts))]
 
     def _score(self, rollouts: Sequence[Rollout]) -> None:
@@ -165,9 +166,12 @@ class Collector:
             rollout.probabilities, rollout.outcome = p, float(outcome)
 
     def _advantages(self, group: Sequence[Rollout]) -> None:
+        """Fills in rewards and advantages from what `_score` has read: the four forms of `RewardConfig`."""
         reward, floor, clip = self.config.reward, self.config.std_floor, self.config.advantage_clip
         for rollout in group:
-            if not rollout.steps:  # nothing but an end token, or cut off before the first step ended
+            # Nothing but an end token, or cut off before the first step ended. It gets one step that is surely wrong:
+            # without any it would have no reward, which is more than the negative one of a bad solution.
+            if not rollout.steps:
                 rollout.ends, rollout.steps = [len(rollout.token_ids) - 1], [""]
                 rollout.probabilities = np.array([[1.0, 0.0, 0.0]])
         outcomes = [outcome_reward(r.outcome, r.finished) for r in group]
@@ -180,9 +184,10 @@ class Collector:
             advantages = process_advantages(rewards, ends, lengths, floor)
         else:
             rewards = [np.array([o]) for o in outcomes]
-            whole = outcome_advantages(outcomes, floor)
-            advantages = [np.full(n, a) for n, a in zip(lengths, whole, strict=True)]
+            of_solutions = outcome_advantages(outcomes, floor)  # (group,)
+            advantages = [np.full(n, a) for n, a in zip(lengths, of_solutions, strict=True)]
             if reward.form == "both_minimum":
+                # Normalised apart: outcomes and minima have different spreads, and the weight is to mean something.
                 worst = minimum_advantages(process, ends, lengths, reward.minimum_temperature, floor)
                 advantages = [reward.outcome_weight * a + w for a, w in zip(advantages, worst, strict=True)]
         for rollout, r, a in zip(group, rewards, advantages, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.search.beam import StepBeam
-from o1_assets.search.interface import Budget, Plan, Rollout, Strategy
+from o1_assets.search.interface import Budget, Complete, Plan, Strategy
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import Chains, best, weighted_majority
 
@@ -38,7 +38,7 @@ class Adaptive:
     reads: Literal["prm"] = "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        yield [Rollout(tree.root, max(1, min(self.probe, budget.tokens // budget.solution_tokens)))]
+        yield [Complete(tree.root, max(1, min(self.probe, budget.tokens // budget.solution_tokens)))]
         while not budget.spent(tree) and (confidence := self.confidence(tree.ends)) < self.easy:
             yield from (self.tree if confidence < self.hard else self.more).plan(tree, budget)
 

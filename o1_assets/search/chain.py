@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Expand, Plan, Rollout
+from o1_assets.search.interface import Budget, Complete, Expand, Plan
 from o1_assets.search.tree import End, Node, Tree
 
 
@@ -42,7 +42,7 @@ class Chain:
     reads: Literal["nothing"] = "nothing"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        [[last]] = yield [Rollout(tree.root, 1, scored=False)]
+        [[last]] = yield [Complete(tree.root, 1, scored=False)]
         extensions = 0
         while self.extend and extensions != self.times and last.ended and last.depth < budget.steps:
             if budget.spent(tree):
@@ -52,7 +52,7 @@ class Chain:
             [doubts] = yield [Expand(thought, 1, start=self.extend)]
             if not doubts:
                 return
-            [[last]] = yield [Rollout(doubts[0], 1, scored=False)]
+            [[last]] = yield [Complete(doubts[0], 1, scored=False)]
             extensions += 1
 
     def cache_tokens(self, budget: Budget) -> int:

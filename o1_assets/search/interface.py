@@ -1,14 +1,14 @@
-"""What a search strategy is: it looks at one problem's tree and says what to sample next.
+"""What a search strategy is: it looks at the tree of one problem and says what to sample next.
 
-A strategy is a generator, so that it reads as if it worked on one problem alone, while `run.search` moves all
-problems forward together in batches:
+A strategy is a generator. So it reads as if it worked on one problem alone, while `run.search` advances all problems
+together in batches:
 
     def plan(self, tree, budget):
         while not budget.spent(tree):
             [children] = yield [Expand(node, samples=4)]
             ...
 
-and a choice among the solutions that ended. As these are in the order of the tokens spent, the choice among
+Beside that it chooses among the solutions that ended. These are in the order of the tokens spent, so the choice among
 the first of them is what the strategy would have answered with a smaller budget.
 """
 
@@ -23,9 +23,10 @@ from o1_assets.search.tree import End, Node, Tree
 
 @dataclass(frozen=True)
 class Budget:
-    """What one problem may cost. tokens: generated; a strategy asks for no more once they are spent.
+    """What one problem may cost.
 
-    steps: longest solution. step_tokens, solution_tokens: longest step, longest solution sampled in one go.
+    tokens: generated; a strategy asks for no more once they are spent. steps: of the longest solution.
+    step_tokens, solution_tokens: length of the longest step, and of the longest solution that is sampled in one go.
     """
 
     tokens: int
@@ -37,7 +38,7 @@ class Budget:
         return tree.tokens_generated >= self.tokens
 
     def at_most(self, steps_sampled: int) -> int:
-        """Tokens of so many steps sampled, or the budget."""
+        """The most tokens that `steps_sampled` steps can have within the budget."""
         return min(self.tokens, steps_sampled * self.step_tokens)
 
 
@@ -45,9 +46,10 @@ class Budget:
 class Expand:
     """Sample `samples` next steps after `node`. The reply lists the distinct children, scored by the PRM.
 
-    Identical samples are one child. Samples that are cut off or blank are not listed, so the list may be empty. A
-    node after which the policy ends the solution is itself in the list, now `ended`. start: text that the steps
-    begin with. forced: the most likely step instead of sampled ones, as an answer that was not offered.
+    Identical samples are one child. Samples that are cut off or blank are not listed, so the list may be empty. If
+    the policy ends the solution right after `node`, then `node` itself is in the list, now `ended`.
+    start: text that the steps begin with. forced: the most likely step instead of sampled ones; this is how an answer
+    is asked for.
     """
 
     node: Node
@@ -57,10 +59,10 @@ class Expand:
 
 
 @dataclass(frozen=True, eq=False)
-class Rollout:
+class Complete:
     """Sample `samples` solutions from `node` to their end. The reply lists the last node of each, with repeats.
 
-    scored: the PRM is asked about each step. A solution that was cut off is listed and has not `ended`.
+    A solution that was cut off is listed too and has not `ended`. scored: the PRM scores each step.
     """
 
     node: Node
@@ -68,8 +70,7 @@ class Rollout:
     scored: bool = True
 
 
-Request = Expand | Rollout
-
+Request = Expand | Complete
 
 Plan = Generator[list[Request], list[list[Node]], None]
 
@@ -77,25 +78,29 @@ Plan = Generator[list[Request], list[list[Node]], None]
 class Strategy(Protocol):
     @property
     def reads(self) -> Literal["nothing", "prm", "q"]:
-        """Which model looks at steps: none, the PRM, or the PRM and the Q-value model."""
+        """Which models score steps: none, the PRM, or the PRM and the Q-value model."""
         ...
 
     def cache_tokens(self, budget: Budget) -> int:
-        """Tokens a problem that the models should remember, because it comes back to them; 0 if it never does."""
+        """Tokens a problem to keep in the models' KV caches, because the strategy comes back to them; 0 if it never
+        does."""
         ...
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        """Yields requests, is sent their replies in the same order."""
+        """Yields requests and is sent their replies, in the same order."""
         ...
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        """The solution to answer with; None without any that has an answer."""
+        """The solution to answer with; None if none has an answer."""
         ...
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found. completion_ids has the end token if the solution ended."""
+class SearchResult:
+    """The solution of one problem, and the tree it was found in.
+
+    answer: the last node of the solution. completion_ids has the end token if the solution ended.
+    """
 
     answer: Node
     tree: Tree

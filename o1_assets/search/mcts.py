@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Expand, Plan, Request, Rollout
+from o1_assets.search.interface import Budget, Complete, Expand, Plan, Request
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import CHOICES
 
@@ -62,7 +62,7 @@ class PuctSearch:
         """One solution, in one go where the budget surely lasts for it. Returns its last whole step."""
         if budget.tokens < budget.solution_tokens:
             return (yield from self._walk(tree, tree.root, 1, budget))
-        [[last]] = yield [Rollout(tree.root, 1)]
+        [[last]] = yield [Complete(tree.root, 1)]
         return last.parent if last.cut and last.parent else last
 
     def _walk(self, tree: Tree, node: Node, samples: int, budget: Budget) -> Steps:

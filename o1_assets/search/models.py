@@ -1,4 +1,4 @@
-"""Opens the models that think, straight from the store, every byte compared with its digest."""
+"""Opens the models of a search straight from the store, every byte compared with its digest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from o1_assets.store.store import MissingInput
 if TYPE_CHECKING:
     from o1_assets.core.engine import Engine
     from o1_assets.profiles.profile import Profile
-    from o1_assets.search.run import Thinker
+    from o1_assets.search.run import SearchModels
     from o1_assets.store.manifest import Manifest
     from o1_assets.store.store import ArtifactStore
 
@@ -28,8 +28,8 @@ class UnknownModel(O1Error):
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """role (policy, prm, generator, q_value) -> the version of the artifact that plays it."""
+class ModelVersions:
+    """by_role: policy, prm, generator, q_value -> the version of the artifact that plays this role."""
 
     by_role: dict[str, Manifest]
 
@@ -38,10 +38,13 @@ class Chosen:
         return {manifest.key: manifest.digest for manifest in self.by_role.values()}
 
 
-def choose_models(store: ArtifactStore, profile: Profile, reads: Reads, key: str | None = None) -> Chosen:
-    """The policy of `key`, else the newest baby-o1, and what its round judges steps with; else the newest judges.
+def choose_models(
+    store: ArtifactStore, profile: Profile, reads: Reads, key: str | None = None
+) -> ModelVersions:
+    """The policy of `key`, or without it the newest baby-o1, and the models that score its steps.
 
-    Raises MissingInput where one has not been made, UnknownModel where `key` is none of a policy.
+    These are the ones of the policy's round, or for a policy of no round (base/model, generator/model) the newest.
+    Raises MissingInput if one of them has not been made, UnknownModel if `key` is not the key of a policy.
     """
     newest_first = [f"r{k:02d}" for k in reversed(range(profile.rounds + 1))]
     if key is None:
@@ -59,41 +62,41 @@ def choose_models(store: ArtifactStore, profile: Profile, reads: Reads, key: str
         if policy is None:
             raise MissingInput(f"{key} has not been made; run `o1 run`, or leave --model out")
     chosen = {"policy": policy}
-    own = policy.key.removesuffix("/policy")
-    rounds = [own] if own != policy.key else newest_first
+    round_name = policy.key.removesuffix("/policy")
+    rounds = [round_name] if round_name != policy.key else newest_first
     wanted = {"prm": "prm", "q": "q_value"} if reads == "q" else {"prm": "prm"} if reads == "prm" else {}
     for name in wanted.values():
-        judge = _first(store, [f"{r}/{name}" for r in rounds])
-        if judge is None:
+        head = _first(store, [f"{r}/{name}" for r in rounds])
+        if head is None:
             how = "o1 run --with thinking" if name == "q_value" else "o1 run"
             raise MissingInput(
                 f"this way of thinking needs {rounds[0]}/{name}, which has not been made; run `{how}`, or take "
                 "another --strategy: chain and consistency need the policy alone"
             )
-        chosen[name] = judge
+        chosen[name] = head
     if wanted:
         generator = store.head("generator/model")
         assert generator is not None, "a PRM was made from it"
         chosen["generator"] = generator
-    return Chosen(chosen)
+    return ModelVersions(chosen)
 
 
-def load_thinker(
+def load_search_models(
     store: ArtifactStore,
-    chosen: Chosen,
+    chosen: ModelVersions,
     open_engine: Callable[[Path], Engine],
     prompt: PromptFormat,
     temperature: float,
-) -> Thinker:
+) -> SearchModels:
     """Raises StoreError where a model's files are not what its manifest says."""
     from o1_assets.reward.score import load_scorer
-    from o1_assets.search.run import Thinker
+    from o1_assets.search.run import SearchModels
 
     folders = {role: store.verified(manifest.digest) for role, manifest in chosen.by_role.items()}
     scorer = None
     if "prm" in folders:
         scorer = load_scorer(folders["prm"], folders["generator"], folders.get("q_value"))
-    return Thinker(
+    return SearchModels(
         open_engine(folders["policy"]),
         prm=scorer,
         q=scorer if "q_value" in folders else None,

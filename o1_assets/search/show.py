@@ -12,7 +12,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree as RichTree
 
-from o1_assets.search.trace import Seen, Trace
+from o1_assets.search.trace import NodeView, Trace
 
 LINES = 50
 """Most steps shown of a tree; what is less interesting is counted instead."""
@@ -29,7 +29,6 @@ LEGEND = (
 
 def terminal_tree(question: str, trace: Trace, lines: int = LINES) -> RichTree:
     """A line a step: its text, P(right) of the step and of the path by the PRM, the policy's prior, visits."""
-    found = trace.found
     back = {move.node.index: 0 for move in trace.moves}
     for move in trace.moves:
         back[move.node.index] += move.left is not None
@@ -41,14 +40,14 @@ def terminal_tree(question: str, trace: Trace, lines: int = LINES) -> RichTree:
         assert node.parent is not None
         branches[node.index] = branches[node.parent.index].add(_line(seen, back.get(node.index, 0)))
     for index, branch in branches.items():
-        left_out = [c for c in found.tree.nodes[index].children if c.index not in shown]
+        left_out = [c for c in trace.result.tree.nodes[index].children if c.index not in shown]
         if left_out:
             branch.add(_left_out([trace.nodes[c.index] for c in left_out], trace))
     return root
 
 
 def _root(question: str, trace: Trace, back: int) -> Text:
-    tree = trace.found.tree
+    tree = trace.result.tree
     rounds = len(tree.rounds)
     jumps = sum(move.left is not None for move in trace.moves)
     text = Text(question, style="bold")
@@ -59,7 +58,7 @@ def _root(question: str, trace: Trace, back: int) -> Text:
     return text.append(f"  <-{back}" if back else "", "magenta")
 
 
-def _line(seen: Seen, back: int) -> Text:
+def _line(seen: NodeView, back: int) -> Text:
     node = seen.node
     quiet = "bold" if seen.chosen else "" if seen.fate in ("followed", "ended") else "dim"
     text = Text(f"{'*' if seen.chosen else MARKS[seen.fate]} ", "bold" if seen.chosen else "dim")
@@ -88,14 +87,14 @@ def _color(right: float) -> str:
     return "blue" if right >= 0.8 else "yellow" if right >= 0.4 else "red"
 
 
-def _left_out(nodes: Sequence[Seen], trace: Trace) -> Text:
+def _left_out(nodes: Sequence[NodeView], trace: Trace) -> Text:
     below = sum(_size(seen) - 1 for seen in nodes)
     text = f"{len(nodes)} more" + (f", {below} below" if below else "")
     scores = [seen.score for seen in nodes if seen.score is not None]
     return Text(text + (f", best {max(scores):.2f}" if scores else ""), "dim italic")
 
 
-def _size(seen: Seen) -> int:
+def _size(seen: NodeView) -> int:
     """Nodes of a subtree."""
     count, todo = 0, [seen.node]
     while todo:
@@ -109,18 +108,19 @@ def _interesting(trace: Trace, lines: int) -> set[int]:
     """Indices of the steps worth their line: the answer's, then solutions by score, then what was followed."""
     interest = [0.0] * len(trace.nodes)
     for seen in reversed(trace.nodes):  # children before their parents
-        own = 0.0 if seen.node.parent is None else _interest(seen)
-        interest[seen.node.index] = max([own, *(interest[child.index] for child in seen.node.children)])
+        here = 0.0 if seen.node.parent is None else _interest(seen)
+        # A step is shown if anything below it is, so it is as interesting as the most interesting of them.
+        interest[seen.node.index] = max([here, *(interest[child.index] for child in seen.node.children)])
     ranked = sorted(range(1, len(trace.nodes)), key=lambda i: (-interest[i], i))
     return set(ranked[:lines])
 
 
-def _interest(seen: Seen) -> float:
+def _interest(seen: NodeView) -> float:
     score = 0.0 if seen.score is None else seen.score
     return {"ended": 2.0, "followed": 1.0, "gave up": 1.0}.get(seen.fate, 0.0) + score + 10 * seen.chosen
 
 
-def _order(seen: Seen) -> tuple[int, bool, int]:
+def _order(seen: NodeView) -> tuple[int, bool, int]:
     """Parents before their children, the answer's step first among its siblings."""
     return (seen.node.depth, not seen.chosen, seen.node.index)
 
@@ -155,7 +155,7 @@ def render(asked: Sequence[tuple[str, Trace]], title: str) -> str:
 
 def tree_json(question: str, trace: Trace) -> dict[str, Any]:
     """One search as the page's script reads it."""
-    tree, answer = trace.found.tree, trace.found.answer
+    tree, answer = trace.result.tree, trace.result.answer
     return {
         "question": question,
         "answer": answer.answer,

@@ -1,4 +1,7 @@
-"""What happened in a search: its moves in their order, and what became of each step. All views of a tree read this."""
+"""What happened in a search: its moves in their order, and what became of each step.
+
+The terminal, the page and the JSON of `o1 ask` are views of this.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,21 @@ from itertools import groupby
 from typing import Any, Literal
 
 from o1_assets.reward.aggregate import right_probabilities
-from o1_assets.search.interface import Found
+from o1_assets.search.interface import SearchResult
 from o1_assets.search.mcts import prior
-from o1_assets.search.tree import Node
+from o1_assets.search.tree import Node, Tree
 
 Fate = Literal["root", "followed", "gave up", "open", "ended", "cut"]
-"""followed: gone on from. gave up: gone on from, but from nothing that came of it, and no solution ended there.
-open: looked ahead at, not followed. ended: a solution ends here. cut: not a whole step."""
+"""followed: the search continued from here. gave up: it continued from here, but from no step after it, and no solution
+ended there. open: a step that was scored and not followed. ended: a solution ends here. cut: not a whole step."""
 
 
 @dataclass
 class Move:
     """Steps were sampled after `node`. Moves of one round were made together.
 
-    left: the node of the round before from which the search went back to this one; None where it went on below
-    one of them, or stayed. new: what had not been there before, whole solutions included.
+    left: the node of the round before from which the search went back to this one; None if it went on below one of
+    them, or stayed. new: the nodes that this move added, those of whole solutions included.
     """
 
     tick: int
@@ -35,11 +38,11 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Seen:
+class NodeView:
     """One step, as people are shown it.
 
-    prior: the policy's probability of it among its siblings. right: P(right) by the PRM; score: the path's product.
-    Each is None where it was not asked for. move: index of the move that made it, -1 at the root.
+    prior: the policy's probability of it among its siblings. right: P(right) by the PRM; score: the product over the
+    path. Each is None if it was not computed. move: index of the move that made it, -1 at the root.
     """
 
     node: Node
@@ -78,16 +81,16 @@ class Seen:
 class Trace:
     """nodes: by index, the root first. moves: in their order."""
 
-    found: Found
-    nodes: list[Seen]
+    result: SearchResult
+    nodes: list[NodeView]
     moves: list[Move]
 
     @classmethod
-    def of(cls, found: Found) -> Trace:
-        tree = found.tree
-        moves = _moves(found)
+    def of(cls, result: SearchResult) -> Trace:
+        tree = result.tree
+        moves = _moves(tree)
         made_by = {node.index: i for i, move in enumerate(moves) for node in move.new}
-        chosen = {node.index for node in found.answer.path()} | {0}
+        chosen = {node.index for node in result.answer.path()} | {0}
         reached = {node.index for end in tree.ends for node in end.node.path()}
         nodes = []
         for node in tree.nodes:
@@ -96,7 +99,7 @@ class Trace:
                 float(right_probabilities(node.probabilities)[0]) if node.probabilities is not None else None
             )
             nodes.append(
-                Seen(
+                NodeView(
                     node,
                     _fate(node, reached),
                     node.index in chosen,
@@ -106,15 +109,15 @@ class Trace:
                     made_by.get(node.index, -1),
                 )
             )
-        return cls(found, nodes, moves)
+        return cls(result, nodes, moves)
 
-    def path(self) -> list[Seen]:
+    def path(self) -> list[NodeView]:
         """The steps of the answer."""
-        return [self.nodes[node.index] for node in self.found.answer.path()]
+        return [self.nodes[node.index] for node in self.result.answer.path()]
 
     def votes(self) -> list[dict[str, Any]]:
-        """One {answer, solutions, score} an answer, what was found most often first. score: summed."""
-        ends = [end.node for end in self.found.tree.ends if end.node.answer is not None]
+        """One {answer, solutions, score} for each answer, the most frequent first; score is a sum over solutions."""
+        ends = [end.node for end in self.result.tree.ends if end.node.answer is not None]
         tally: dict[str, list[Node]] = {}
         for node in ends:
             tally.setdefault(str(node.answer), []).append(node)
@@ -129,8 +132,7 @@ class Trace:
         return sorted(rows, key=lambda row: -int(str(row["solutions"])))
 
 
-def _moves(found: Found) -> list[Move]:
-    tree = found.tree
+def _moves(tree: Tree) -> list[Move]:
     visits = sorted((tick, node.index) for node in tree.nodes for tick in node.visited)
     moves = [Move(tick, bisect_right(tree.rounds, tick) - 1, tree.nodes[index]) for tick, index in visits]
     by_tick = {move.tick: move for move in moves}
@@ -138,19 +140,20 @@ def _moves(found: Found) -> list[Move]:
         by_tick[node.made].new.append(node)
     before: list[Move] = []
     for _, group in groupby(moves, key=lambda move: move.round):
-        together = list(group)
-        for move in together:
+        in_round = list(group)
+        for move in in_round:
             move.left = _left(move.node, [other.node for other in before])
-        before = together
+        before = in_round
     return moves
 
 
 def _left(node: Node, before: Sequence[Node]) -> Node | None:
     """Which of the nodes before the search came back from to reach `node`: the nearest by the tree."""
-    way = [0, *(step.index for step in node.path())]
-    if not before or any(other.index in way for other in before):
+    path = [0, *(step.index for step in node.path())]
+    # On the path from one of them, the search went on instead of back.
+    if not before or any(other.index in path for other in before):
         return None
-    shared = [sum(step.index in way for step in other.path()) for other in before]
+    shared = [sum(step.index in path for step in other.path()) for other in before]
     return before[max(range(len(before)), key=lambda i: (shared[i], i))]
 
 

@@ -13,15 +13,15 @@ class Node:
     """One step after the steps of its parents.
 
     logprob: log-probability of the step's tokens under the policy, given all before it.
-    probabilities: the PRM's (3,) for negative, neutral, positive; None where it was not asked.
+    probabilities: by the PRM, (3,) for negative, neutral, positive; None if it was not asked.
     score: product of P(right) over the path, the solution score of the steps so far; 1 at the root.
-    q: the Q-value model's chance that a solution which goes on from here ends right; None where it was not asked.
-    answer: the final answer, where the solution ends here and has one.
-    ended: the solution ends here. cut: not a whole step (cut off, or blank); not followed.
+    q: the chance that a solution which continues this one ends right, by the Q-value model; None if it was not asked.
+    answer: the final answer, if the solution ends here with one.
+    ended: the solution ends here. cut: not a whole step (cut off, or blank); it is not followed.
     forced: the answer was asked for before the policy gave one.
-    samples: how many identical samples this node stands for. drawn: how many were taken after it.
-    made, visited: the number of the request that made the node, and of each that asked for what follows it.
-    visits, value: for strategies that come back to a node.
+    samples: how many identical samples this node stands for. drawn: how many samples were drawn after it.
+    made, visited: the number of the request that made the node, and of each request for what follows it.
+    visits, value: for strategies that come back to a node (MCTS): how often, and the sum of what was found below.
     """
 
     index: int
@@ -67,8 +67,10 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class End:
-    """A solution that ended: its last node, and the tokens generated until then. Equal solutions end as often as
-    they were sampled: each is a vote."""
+    """A solution that ended: its last node, and the tokens generated until then.
+
+    Equal solutions end as often as they were sampled, because each is a vote.
+    """
 
     node: Node
     tokens: int
@@ -78,10 +80,10 @@ class End:
 class Tree:
     """The search of one problem.
 
-    ends: solutions in the order in which they ended. clock: requests so far. rounds: the first request of each
-    round of requests that were answered together.
-    tokens_generated: by the policy. tokens_scored: of distinct prefixes that the PRM was asked about.
-    ledger: both, after each time that requests were answered.
+    ends: solutions in the order in which they ended. clock: requests so far. rounds: the number of the first request
+    of each round; the requests of a round are answered together.
+    tokens_generated: by the policy. tokens_scored: of the distinct prefixes that the PRM was asked about.
+    ledger: both of these after each round.
     """
 
     prompt: str
@@ -113,9 +115,6 @@ class Tree:
         self.ends.append(End(node, self.tokens_generated))
 
     def deepest(self) -> Node:
-        """The whole step, of a solution that did not end, that is furthest along; of equals the best scored.
-
-        The root if there is none.
-        """
+        """The last whole step of the longest solution that did not end; among equals the best scored, else the root."""
         whole = (node for node in self.nodes if not node.cut and not node.ended)
         return max(whole, key=lambda n: (n.depth, n.score, -n.index), default=self.root)

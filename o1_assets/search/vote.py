@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Plan, Rollout
+from o1_assets.search.interface import Budget, Complete, Plan
 from o1_assets.search.tree import End, Node, Tree
 
 
@@ -29,7 +29,7 @@ class Chains:
         drawn = 0
         while not budget.spent(tree) and drawn != self.samples:
             count = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
-            yield [Rollout(tree.root, count, scored=self.choice != "majority")]
+            yield [Complete(tree.root, count, scored=self.choice != "majority")]
             drawn += count
 
     def cache_tokens(self, budget: Budget) -> int:

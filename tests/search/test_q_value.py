@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from o1_assets.search.astar import AStar
-from o1_assets.search.interface import Budget, Found, Strategy
+from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.mcts import PuctSearch
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.tree import Node
 from tests.search.test_search import answer_of
 from tests.search.toy import PathScorer, TablePolicy
@@ -48,13 +48,15 @@ class Chances(PathScorer):
         return [next(q for start, q in self.q.items() if text.startswith(start)) for text in texts]
 
 
-def found(strategy: Strategy, table: dict[str, dict[str, float]], judge: Chances, tokens: int) -> Found:
-    thinker = Thinker(TablePolicy(table), judge, judge, answer_of=answer_of)
+def found(
+    strategy: Strategy, table: dict[str, dict[str, float]], judge: Chances, tokens: int
+) -> SearchResult:
+    thinker = SearchModels(TablePolicy(table), judge, judge, answer_of=answer_of)
     [one] = search(strategy, ["q\n"], thinker, Budget(tokens), [3])
     return one
 
 
-def order_of(one: Found) -> list[str]:
+def order_of(one: SearchResult) -> list[str]:
     """First steps in the order in which it was gone on from them."""
     steps: list[Node] = [node for node in one.tree.root.children if node.visited]
     return [node.text for node in sorted(steps, key=lambda node: node.visited[0])]

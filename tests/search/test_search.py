@@ -8,7 +8,7 @@ from o1_assets.core.engine import SamplingParams
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch, prior, puct
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.tree import Tree
 from tests.search.toy import PathScorer, TablePolicy
@@ -36,8 +36,8 @@ def answer_of(step: str) -> str | None:
     return step.strip() if step.startswith("answer") else None
 
 
-def thinker(policy: TablePolicy, prm: PathScorer, answers: bool = True) -> Thinker:
-    return Thinker(policy, prm, answer_of=answer_of if answers else lambda step: None)
+def thinker(policy: TablePolicy, prm: PathScorer, answers: bool = True) -> SearchModels:
+    return SearchModels(policy, prm, answer_of=answer_of if answers else lambda step: None)
 
 
 def test_greedy_falls_for_the_misconception() -> None:

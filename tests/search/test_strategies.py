@@ -11,9 +11,9 @@ from o1_assets.search.adaptive import Adaptive
 from o1_assets.search.astar import AStar
 from o1_assets.search.beam import DiverseTrees
 from o1_assets.search.chain import Chain, Direct
-from o1_assets.search.interface import Budget, Found, Strategy
+from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.mcts import PuctSearch
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.tree import End, Tree
 from o1_assets.search.vote import Chains, best, majority, weighted_majority
 from tests.search.test_search import RIGHT, TABLE, answer_of
@@ -45,9 +45,11 @@ class Judge(PathScorer):
 
 def think(
     strategy: Strategy, budget: Budget, seeds: Sequence[int] = (0,), prm: PathScorer | None = None
-) -> list[Found]:
+) -> list[SearchResult]:
     judge = Judge(RIGHT)
-    thinker = Thinker(TablePolicy(FORCED), prm or judge, judge, answer_of=answer_of, answer_start="answer ")
+    thinker = SearchModels(
+        TablePolicy(FORCED), prm or judge, judge, answer_of=answer_of, answer_start="answer "
+    )
     return search(strategy, ["q\n"] * len(seeds), thinker, budget, seeds)
 
 
@@ -119,7 +121,7 @@ def test_a_star_follows_the_q_value_where_the_prm_sees_no_difference() -> None:
     """The PRM finds all steps alike; the Q-value model knows that "good" leads to the right end."""
     blind = PathScorer("", right=0.5, wrong=0.5)
     judge = Judge("", right=0.5, wrong=0.5)
-    thinker = Thinker(TablePolicy(TABLE), blind, judge, answer_of=answer_of)
+    thinker = SearchModels(TablePolicy(TABLE), blind, judge, answer_of=answer_of)
     found = search(AStar(branch=16, at_once=1), ["q\n"] * 5, thinker, Budget(10**4), range(5))
     assert all(one.completion.startswith("good\n") and one.finished for one in found)
     # best first: "bad" was sampled, scored, and never gone on from
@@ -159,16 +161,16 @@ def test_what_thinks_as_long_as_it_may_spends_its_budget_and_little_more(strateg
 
 def test_an_easy_problem_is_answered_after_the_probe_and_a_hard_one_is_searched() -> None:
     table = {"q\n": {"answer 3\n": 1.0}, "q\nanswer 3\n": {"": 1.0}}
-    sure = Thinker(TablePolicy(table), PathScorer("answer 3\n", right=0.99), answer_of=answer_of)
+    sure = SearchModels(TablePolicy(table), PathScorer("answer 3\n", right=0.99), answer_of=answer_of)
     [easy] = search(Adaptive(probe=4), ["q\n"], sure, Budget(2000), [0])
     assert len(easy.tree.ends) == 4 and easy.tree.tokens_generated == 4 * len("answer 3\n" + "e")
-    unsure = Thinker(TablePolicy(table), PathScorer("nothing", wrong=0.1), answer_of=answer_of)
+    unsure = SearchModels(TablePolicy(table), PathScorer("nothing", wrong=0.1), answer_of=answer_of)
     [hard] = search(Adaptive(probe=4), ["q\n"], unsure, Budget(2000), [0])
     assert hard.tree.tokens_generated >= 2000
 
 
 def test_a_hard_problem_is_left_as_soon_as_what_was_found_is_believed() -> None:
-    sure = Thinker(TablePolicy(TABLE), PathScorer(RIGHT, right=0.99), answer_of=answer_of)
+    sure = SearchModels(TablePolicy(TABLE), PathScorer(RIGHT, right=0.99), answer_of=answer_of)
     found = search(Adaptive(probe=4), ["q\n"] * 10, sure, Budget(20_000), range(10))
     assert all(one.completion == RIGHT for one in found)
     assert max(one.tree.tokens_generated for one in found) < 2000
@@ -180,7 +182,7 @@ def test_the_probe_is_no_larger_than_the_budget() -> None:
 
 
 def test_a_model_that_is_missing_is_named() -> None:
-    thinker = Thinker(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
+    thinker = SearchModels(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
     with pytest.raises(ValueError, match="AStar reads a model that was not given: q"):
         search(AStar(), ["q\n"], thinker, Budget(100), [0])
 
@@ -188,7 +190,9 @@ def test_a_model_that_is_missing_is_named() -> None:
 def test_a_solution_that_did_not_end_in_time_is_asked_for_its_answer() -> None:
     table = {"q\n" + "s\n" * n: {"s\n": 1.0} for n in range(60)}
     table |= {"q\n" + "s\n" * n + "answer ": {"5\n": 1.0} for n in range(60)}
-    thinker = Thinker(TablePolicy(table), PathScorer("s\n" * 60), answer_of=answer_of, answer_start="answer ")
+    thinker = SearchModels(
+        TablePolicy(table), PathScorer("s\n" * 60), answer_of=answer_of, answer_start="answer "
+    )
     for strategy in (PuctSearch(simulations=4), Chain()):
         [found] = search(strategy, ["q\n"], thinker, Budget(40, steps=60, solution_tokens=20), [0])
         assert found.answer.forced and found.answer.answer == "answer 5"

@@ -10,7 +10,7 @@ import pytest
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
 from o1_assets.search.mcts import PuctSearch
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.show import terminal_tree
 from o1_assets.search.trace import Trace
 from o1_assets.search.vote import Chains
@@ -20,7 +20,7 @@ from tests.search.wide import large, think
 
 
 def traced(strategy: object, tokens: int = 2000, seed: int = 0) -> Trace:
-    thinker = Thinker(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
+    thinker = SearchModels(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
     [found] = search(strategy, ["q\n"], thinker, Budget(tokens), [seed])  # type: ignore[arg-type]
     return Trace.of(found)
 
@@ -76,7 +76,7 @@ def test_a_line_that_led_to_no_solution_was_given_up() -> None:
         "q\na\n": {"a very long step that is cut off\n": 1.0},
         "q\nb\n": {"answer 1\n": 1.0},
     }
-    thinker = Thinker(TablePolicy(table), PathScorer("a\n"), answer_of=answer_of)
+    thinker = SearchModels(TablePolicy(table), PathScorer("a\n"), answer_of=answer_of)
     budget = Budget(tokens=400, step_tokens=9, solution_tokens=500)
     [found] = search(PuctSearch(12, branch=8), ["q\n"], thinker, budget, [0])
     fates = by_text(Trace.of(found))

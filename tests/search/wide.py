@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from o1_assets.search.beam import StepBeam
-from o1_assets.search.interface import Budget, Found, Strategy
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.interface import Budget, SearchResult, Strategy
+from o1_assets.search.run import SearchModels, search
 from tests.search.toy import PathScorer, TablePolicy
 
 QUESTION = "q\n"
@@ -31,15 +31,15 @@ def answer_of(step: str) -> str | None:
 
 def think(
     strategy: Strategy, tokens: int, seed: int = 0, table: dict[str, dict[str, float]] | None = None
-) -> Found:
+) -> SearchResult:
     policy = TablePolicy(Endless() if table is None else table)
-    thinker = Thinker(
+    thinker = SearchModels(
         policy, PathScorer("", right=0.9, wrong=0.6), answer_of=answer_of, answer_start="answer "
     )
     [found] = search(strategy, [QUESTION], thinker, Budget(tokens, step_tokens=200), [seed])
     return found
 
 
-def large() -> Found:
+def large() -> SearchResult:
     """More than 500 nodes."""
     return think(StepBeam(width=48, branch=8, again=True), tokens=16000)

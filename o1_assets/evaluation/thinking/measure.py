@@ -20,7 +20,7 @@ from o1_assets.evaluation.thinking.points import (
 )
 from o1_assets.evaluation.thinking.solver import Reads, Solver
 from o1_assets.search.chain import Chain, Direct
-from o1_assets.search.interface import Budget, Found, Strategy
+from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.vote import Chains
@@ -151,7 +151,7 @@ def measure_extension(task: Task, solver: Solver) -> tuple[Measured, list[dict[s
 
 
 def _after(
-    solver: Solver, tries: list[list[Found]], waits: int
+    solver: Solver, tries: list[list[SearchResult]], waits: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether each chain's answer after so many waits is right, and its tokens until then; both [tries, problems]."""
     right = np.zeros((len(tries), len(solver.problems)), dtype=bool)

@@ -17,7 +17,7 @@ from o1_assets.evaluation.best_of_n import (
     curves,
     powers_of_two,
 )
-from o1_assets.search.interface import Found, Strategy
+from o1_assets.search.interface import SearchResult, Strategy
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def mean_and_error(name: str, values: Floats) -> dict[str, float]:
 
 
 def sampled_points(
-    searches: Sequence[Found], right: Sequence[dict[str, bool]], subsets: int, seed: int
+    searches: Sequence[SearchResult], right: Sequence[dict[str, bool]], subsets: int, seed: int
 ) -> list[Point]:
     """For N = 1, 2, 4, ...: the mean over random subsets of each problem's solutions.
 
@@ -80,7 +80,7 @@ def single_point(
     name: str,
     budget: int,
     right: Sequence[Sequence[bool]],
-    searches: Sequence[Sequence[Found]],
+    searches: Sequence[Sequence[SearchResult]],
     asked: bool = True,
 ) -> Point:
     """One budget, searched for its own sake. right, searches: [tries][problems].
@@ -88,7 +88,7 @@ def single_point(
     asked: what was generated when an answer was asked for counts; else only what came before that.
     """
 
-    def tokens(search: Found) -> int:
+    def tokens(search: SearchResult) -> int:
         before_asking = search.answer.forced and not asked
         return search.tree.ledger[-2][0] if before_asking else search.tree.tokens_generated
 
@@ -102,7 +102,7 @@ def single_point(
 def tree_points(
     name: str,
     strategy: Strategy,
-    searches: Sequence[Sequence[Found]],
+    searches: Sequence[Sequence[SearchResult]],
     right: Sequence[dict[str, bool]],
     tokens: int,
     budgets: Sequence[int] | None = None,
@@ -112,7 +112,7 @@ def tree_points(
     searches: seed -> problem -> the search with the largest budget. Without any answer by then it is wrong.
     """
 
-    def at(search: Found, verdicts: dict[str, bool], budget: int) -> tuple[float, float, float]:
+    def at(search: SearchResult, verdicts: dict[str, bool], budget: int) -> tuple[float, float, float]:
         answer = strategy.choose([end for end in search.tree.ends if end.tokens <= budget])
         correct = answer is not None and answer.answer is not None and verdicts[answer.answer]
         # Entries of (generated, scored) so far: the last one within the budget is what had been spent by then.
@@ -131,7 +131,7 @@ def tree_points(
     return points
 
 
-def _pool(searches: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
+def _pool(searches: Sequence[SearchResult], right: Sequence[dict[str, bool]]) -> Pool:
     """Each problem's samples as a pool: those that ended, then those that were cut off."""
     samples = min(search.tree.root.drawn for search in searches)
     correct = np.zeros((len(searches), samples), dtype=bool)
@@ -146,7 +146,7 @@ def _pool(searches: Sequence[Found], right: Sequence[dict[str, bool]]) -> Pool:
     return Pool(tuple(str(p) for p in range(len(searches))), correct, answers, {"prm": scores})
 
 
-def _distinct_tokens(search: Found, ns: Sequence[int], seed: int) -> Floats:
+def _distinct_tokens(search: SearchResult, ns: Sequence[int], seed: int) -> Floats:
     """Tokens of the distinct prefixes of N solutions and the prompt, for each N, on average over random orders."""
     tree = search.tree
     cut_off = [node for node in tree.nodes[1:] if not node.children and not node.ended]

@@ -11,8 +11,8 @@ from o1_assets.core.flops import flops_generate, flops_score, non_embedding_para
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.problems.grading import grade
-from o1_assets.search.interface import Budget, Found, Strategy
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.interface import Budget, SearchResult, Strategy
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.tree import Node
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Solver:
     seed: int
     engine: Engine
     scorer: Scorer
-    thinker: Thinker
+    thinker: SearchModels
     generated: int = 0
     _right: dict[tuple[int, str], bool] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ class Solver:
 
         engine = task.open_engine(task.inputs[name])
         scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], orm=task.inputs["q_value"])
-        thinker = Thinker(
+        thinker = SearchModels(
             engine,
             scorer,
             scorer,
@@ -64,7 +64,7 @@ class Solver:
 
     def think(
         self, strategy: Strategy, tokens: int, *purpose: object, tries: int = 1, longest: int | None = None
-    ) -> list[list[Found]]:
+    ) -> list[list[SearchResult]]:
         """[tries][problems], each try with a seed of its own. longest: tokens of a solution, else as configured."""
         config = self.config
         budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.prompt.max_tokens)
@@ -89,7 +89,7 @@ class Solver:
             self._right[key] = grade(row["grader"], node.answer, row)
         return self._right[key]
 
-    def verdicts(self, tries: Sequence[Sequence[Found]]) -> list[dict[str, bool]]:
+    def verdicts(self, tries: Sequence[Sequence[SearchResult]]) -> list[dict[str, bool]]:
         """For each problem: every answer that any of its searches found -> whether it is right."""
         return [
             {

@@ -32,7 +32,7 @@ from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -152,7 +152,7 @@ def solve(
     found = search(
         StepBeam(width=1, branch=config.branch),
         [prompt for prompt in prompts for _ in range(n)],
-        Thinker(
+        SearchModels(
             engine,
             rewards,
             answer_of=config.prompt.answer,

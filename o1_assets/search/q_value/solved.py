@@ -11,7 +11,7 @@ from o1_assets.problems.grading import grade
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.q_value.config import QValueConfig
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.tree import Tree
 from o1_assets.search.vote import Chains
 
@@ -34,7 +34,7 @@ class Solved:
 
 
 def collect(
-    problems: Sequence[dict[str, Any]], thinker: Thinker, config: QValueConfig, seed: int
+    problems: Sequence[dict[str, Any]], models: SearchModels, config: QValueConfig, seed: int
 ) -> list[Solved]:
     """For each problem the tree of its chains and, if the config says so, a search tree. Graded on the answer."""
     prompts = [config.prompt.render(problem["question"]) for problem in problems]
@@ -45,7 +45,7 @@ def collect(
     for number, (strategy, tokens) in enumerate(plans):
         budget = Budget(tokens, config.max_steps, config.step_tokens, config.prompt.max_tokens)
         seeds = [derive_seed(seed, number, problem["problem_id"]) for problem in problems]
-        for problem, found in zip(problems, search(strategy, prompts, thinker, budget, seeds), strict=True):
+        for problem, found in zip(problems, search(strategy, prompts, models, budget, seeds), strict=True):
             answers = {end.node.answer for end in found.tree.ends if end.node.answer is not None}
             right = {answer: grade(problem["grader"], answer, problem) for answer in sorted(answers)}
             solved.append(Solved(problem["problem_id"], found.tree, right, searched=number > 0))

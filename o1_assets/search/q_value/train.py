@@ -16,7 +16,7 @@ from o1_assets.search.q_value.calibration import calibrate, evaluate
 from o1_assets.search.q_value.config import QValueConfig
 from o1_assets.search.q_value.packed_trees import PackedTrees, pack_trees, values_of
 from o1_assets.search.q_value.solved import Solved, bootstrapped, collect, returns
-from o1_assets.search.run import Thinker
+from o1_assets.search.run import SearchModels
 
 if TYPE_CHECKING:
     from o1_assets.reward.model import RewardModel
@@ -43,7 +43,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
     problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
     policy = task.open_engine(task.inputs["policy"])
-    thinker = Thinker(
+    models = SearchModels(
         policy,
         scorer,
         answer_of=config.prompt.answer,
@@ -52,7 +52,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     task.progress(
         f"{problems.height} problems, {config.chains} chains and a tree of {config.tree_tokens} tokens each"
     )
-    solved = collect(problems.to_dicts(), thinker, config, task.seed)
+    solved = collect(problems.to_dicts(), models, config, task.seed)
     generated = sum(s.tree.tokens_generated for s in solved)
     packed, cost = pack_trees(solved, scorer.tokenizer, scorer.generator if edges else None, config)
     cost += scorer.cost() + Cost(flops_generate(policy.parameters, generated), tokens_generated=generated)

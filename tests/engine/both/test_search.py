@@ -15,8 +15,8 @@ from o1_assets.search.beam import StepBeam
 from o1_assets.search.chain import Chain
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch
-from o1_assets.search.models import choose_models, load_thinker
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.models import choose_models, load_search_models
+from o1_assets.search.run import SearchModels, search
 from tests.engine.both.conftest import Both
 from tests.engine.checkpoints import Checkpoint
 
@@ -51,11 +51,11 @@ def _belief(tokens: Sequence[int]) -> tuple[float, float, float]:
     return 1 - right, 0.0, right
 
 
-def thinker(checkpoint: Checkpoint, engine: Engine) -> Thinker:
+def thinker(checkpoint: Checkpoint, engine: Engine) -> SearchModels:
     if checkpoint.store is None:
-        return Thinker(engine, Whim(engine))
+        return SearchModels(engine, Whim(engine))
     chosen = choose_models(checkpoint.store, NANO, "prm")
-    return load_thinker(checkpoint.store, chosen, lambda path: engine, NANO.prompt, 1.0)
+    return load_search_models(checkpoint.store, chosen, lambda path: engine, NANO.prompt, 1.0)
 
 
 @pytest.mark.parametrize("name", WAYS)

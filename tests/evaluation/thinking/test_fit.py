@@ -10,7 +10,7 @@ from o1_assets.evaluation.statistics import before_saturation, fit, r_squared
 from o1_assets.evaluation.thinking.evaluate import FITS
 from o1_assets.evaluation.thinking.points import sampled_points, tree_points
 from o1_assets.search.interface import Budget
-from o1_assets.search.run import Thinker, search
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.vote import Chains
 from tests.search.test_search import RIGHT, TABLE, answer_of
 from tests.search.toy import PathScorer, TablePolicy
@@ -60,7 +60,7 @@ def test_r_squared_has_an_interval() -> None:
 
 
 def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
-    thinker = Thinker(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
+    thinker = SearchModels(TablePolicy(TABLE), PathScorer(RIGHT), answer_of=answer_of)
     strategy = Chains("weighted", 32)
     found = search(strategy, ["q\n"] * 3, thinker, Budget(10**6), [1, 2, 3])
     right = [{"answer 1": False, "answer 2": False, "answer 3": True}] * 3
@@ -82,7 +82,7 @@ def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
 
 def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
     table = {"q\n": {"answer 3\n": 0.5, "x" * 40: 0.5}, "q\nanswer 3\n": {"": 1.0}}
-    thinker = Thinker(TablePolicy(table), PathScorer("answer 3\n"), answer_of=answer_of)
+    thinker = SearchModels(TablePolicy(table), PathScorer("answer 3\n"), answer_of=answer_of)
     found = search(Chains("weighted", 64), ["q\n"] * 3, thinker, Budget(10**6, solution_tokens=20), [1, 2, 3])
     points = sampled_points(found, [{"answer 3": True}] * 3, subsets=100, seed=0)
     by = {(p.strategy, p.budget): p for p in points}

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.solver import Solver
-from o1_assets.search.run import Thinker
+from o1_assets.search.run import SearchModels
 from tests.search.test_strategies import Judge
 from tests.search.toy import TablePolicy
 
@@ -24,6 +24,6 @@ def toy_solver(table: dict[str, dict[str, float]], right: str, problems: int = 3
         get_input_embeddings=lambda: None, get_output_embeddings=lambda: None, named_parameters=lambda: []
     )
     scorer = SimpleNamespace(model=lambda classes: SimpleNamespace(backbone=backbone), generator=None)
-    thinker = Thinker(policy, judge, judge, answer_of=answer_of, answer_start="answer ")
+    thinker = SearchModels(policy, judge, judge, answer_of=answer_of, answer_start="answer ")
     sizes = {"max_steps": 16, "tree_seeds": 2, "subsets": 20, **config}
     return Solver("toy", rows, ThinkingConfig(**sizes), 0, policy, cast(Any, scorer), thinker)
