@@ -15,6 +15,7 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.experiments.active_learning.assets import artifacts, policy_key
 from o1_assets.experiments.active_learning.measure import (
     HeldOut,
+    World,
     choose,
     doubt,
     draw,
@@ -236,14 +237,13 @@ def test_who_knows_the_answer_is_never_fooled_and_picks_right_ones(made: Made) -
     problems = problems_of(pl.read_parquet(made.folder("problems/test") / "problems.parquet"))
     generator = made.folder("generator/model")
     config: Any = made.graph["ablations/active/scratch_uniform_0"].config
-    held_out = HeldOut.of(
-        samples, problems, load_tokenizer(generator), open_generator(generator), config.prm, 2
-    )
+    world = World(problems, samples, load_tokenizer(generator), open_generator(generator), config.prm)
+    held_out = HeldOut.of(samples, problems, world, 2)
     right = dict(zip(held_out.which.tolist(), held_out.pool.correct.ravel().tolist(), strict=True))
     assert len(right) == len(held_out.packed.sequences) < samples.height
     best = f"best_of_{held_out.pool.samples}"
-    good = held_out.judge([np.array([0.9 if right[i] else 0.1]) for i in range(len(right))])
-    bad = held_out.judge([np.array([0.1 if right[i] else 0.9]) for i in range(len(right))])
+    good = held_out.measure([np.array([0.9 if right[i] else 0.1]) for i in range(len(right))])
+    bad = held_out.measure([np.array([0.1 if right[i] else 0.9]) for i in range(len(right))])
     assert good[best] == held_out.pool.correct.any(1).tolist() and good["fooled"] == 0.0
     assert bad[best] == held_out.pool.correct.all(1).tolist() and bad["fooled"] == 1.0
 

@@ -58,13 +58,13 @@ def artifacts(profile: Profile) -> list[Artifact]:
         inputs = {"policy": policy, "train": f"problems/{problems}"}
         return artifact(name, make_solutions, sampled, inputs, f"Solutions of {policy} that {what}.")
 
-    made = [
+    artifacts = [
         solutions("pool", "train", settings.pool_problems, settings.pool_samples),
         solutions("held_out", "test", settings.held_out_problems, settings.held_out_samples),
     ]
     base = {"generator": "generator/model", "pool": f"{GROUP}/pool", "train": "problems/train"}
     for seed in range(seeds):
-        made.append(
+        artifacts.append(
             artifact(
                 f"scores_{seed}",
                 make_scores,
@@ -86,7 +86,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             for seed in range(seeds):
                 scores = {} if strategy == "uniform" else {"scores": f"{GROUP}/scores_{seed}"}
                 name = f"{setting}_{strategy}_{seed}"
-                made.append(
+                artifacts.append(
                     artifact(
                         name,
                         make_arm,
@@ -108,7 +108,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                         estimate=estimate_arm,
                     )
                 )
-                arms[name] = made[-1].key
+                arms[name] = artifacts[-1].key
     compared = ActiveResultConfig(
         seeds=seeds,
         sizes=settings.sizes,
@@ -118,8 +118,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
         resamples=settings.resamples,
     )
     question = "How many labels does it save to choose which solutions are labelled?"
-    made.append(artifact("result", make_result, compared, arms, question, estimate=estimate_tables))
-    return made
+    artifacts.append(artifact("result", make_result, compared, arms, question, estimate=estimate_tables))
+    return artifacts
 
 
 def policy_key(profile: Profile) -> str:
@@ -129,10 +129,13 @@ def policy_key(profile: Profile) -> str:
 
 
 def prm_config(profile: Profile, setting: Setting) -> PRMConfig:
-    """As the profile trains round 0's, or a later round's, with as many updates in both settings."""
+    """As the profile trains round 0's, or a later round's, with as many updates in both settings.
+
+    As many at every size too, so that more labels do not also mean a longer training.
+    """
     settings = profile.ablations.active
-    own = profile.first_prm if setting == "scratch" else profile.later_prm
-    return own.model_copy(
+    base = profile.first_prm if setting == "scratch" else profile.later_prm
+    return base.model_copy(
         update={
             "updates": settings.updates,
             "class_balance": settings.class_balance,

@@ -1,7 +1,6 @@
-"""ablations/active/<setting>_<strategy>_<seed>: PRMs on more and more labels that one strategy chose, judged.
+"""The experiment's measurements: what the selectors think of the pool, and PRMs on more and more chosen labels.
 
-Writes sizes.parquet, a row a size: solutions, right (share with the right answer), steps (rated), what
-`HeldOut.judge` gives, and what it cost. No PRM is kept.
+Both train PRMs on labels of the exact checker, and keep none of them.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from o1_assets.experiments.active_learning.config import (
 )
 from o1_assets.labels.annotators.arithmetic_checker import expression_of, first_error, rate_steps
 from o1_assets.reward.aggregate import right_probabilities
-from o1_assets.reward.config import RewardModelConfig
+from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.dataset import Example, prm_examples, step_sequence
 from o1_assets.reward.read import PackedSequences, pack_sequences, read_steps, reading_cost
 from o1_assets.reward.train import PackedExamples, area_under_curve, pack_examples, train_reward_model
@@ -43,10 +42,208 @@ if TYPE_CHECKING:
     from o1_assets.reward.model import RewardModel
 
 
-# Which solutions of the pool are labelled.
+Problems = Mapping[str, Mapping[str, Any]]
+"""problem_id -> its row."""
+
 
 SAME = ("problem_id", "text")
 """What makes two samples one solution: nobody labels it twice."""
+
+
+REPLAY, CHOSEN = 0, 1
+"""Rounds, as the sampler counts them: what is newest has its own share of every batch."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What every training of the experiment shares. problems: of train, id -> row; samples: the pool to choose from."""
+
+    problems: Problems
+    samples: pl.DataFrame
+    tokenizer: PreTrainedTokenizerBase
+    generator: PreTrainedModel
+    config: PRMConfig
+
+    @classmethod
+    def open(cls, task: Task, config: PRMConfig) -> World:
+        """Inputs: pool (solutions), train (problems), generator."""
+        from o1_assets.engine.checkpoint import load_tokenizer
+        from o1_assets.reward.score import open_generator
+
+        return cls(
+            problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet")),
+            pl.read_parquet(task.inputs["pool"] / "solutions.parquet"),
+            load_tokenizer(task.inputs["generator"]),
+            open_generator(task.inputs["generator"]),
+            config,
+        )
+
+    def pack(self, examples: Sequence[Example]) -> PackedExamples:
+        return pack_examples(examples, self.generator, self.config)
+
+    def pack_solutions(self, solutions: pl.DataFrame, problems: Problems) -> PackedSequences:
+        """solutions: problem_id, steps. Packed once, and read by every PRM of an artifact."""
+        sequences = [
+            step_sequence(self.tokenizer, self.config.prompt.render(problems[problem]["question"]), steps)
+            for problem, steps in solutions.select("problem_id", "steps").iter_rows()
+        ]
+        generator = self.generator if self.config.probability_feature else None
+        return pack_sequences(sequences, generator, self.config.score_tokens)
+
+    def examples(self, solutions: pl.DataFrame, round: int) -> list[Example]:
+        """One a solution (problem_id, solution_id, steps), read no further than it is rated."""
+        return examples(solutions, self.problems, self.tokenizer, self.config.prompt, round)
+
+
+def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
+    """ablations/active/scores_<seed>: what the selectors think of every different solution of the pool.
+
+    Inputs: pool (solutions), train (problems), generator, prm (of phase 1).
+
+    The selector "scratch" is a PRM trained on one solution a problem, of a few problems (Lightman et al. 2023, section
+    4.2), "added" the PRM of phase 1. Writes scores.parquet: solution_id, and of both selectors score (product) and
+    doubt.
+    """
+    from o1_assets.reward.model import PRM_CLASSES, load_reward_model
+
+    world = World.open(task, config.prm)
+    samples, generator = world.samples, world.generator
+    first = draw(samples, 1, derive_seed(task.seed, "first")).head(config.solutions)
+    selector, _, cost = train_reward_model(
+        task.inputs["generator"],
+        world.pack(world.examples(first, 0)),
+        PRM_CLASSES,
+        config.prm,
+        task.seed,
+        task.progress,
+        Checkpoints.of(task),
+    )
+    different = samples.sort("problem_id", "sample").unique(SAME, keep="first", maintain_order=True)
+    task.progress(f"scores {different.height} different solutions of {samples.height}")
+    packed = world.pack_solutions(different, world.problems)
+    cost += reading_cost(generator, packed.tokens) if config.prm.probability_feature else Cost()
+    models = {"scratch": selector, "added": load_reward_model(task.inputs["prm"]).to(generator.device)}
+    figures: Figures = {
+        "pool": samples.height,
+        "different": different.height,
+        "correct": samples.select(pl.col("correct").mean()).item(),
+        "selector_solutions": first.height,
+    }
+    table, right = different.select("solution_id"), different["correct"].to_numpy()
+    for setting in SETTINGS:
+        chances = p_right(models[setting], packed)
+        cost += reading_cost(models[setting].backbone, packed.tokens)
+        # A solution without steps has no chance to be right; the empty product would be 1.
+        scores = [float(p.prod()) if len(p) else 0.0 for p in chances]
+        table = table.with_columns(
+            pl.Series(f"{setting}_score", scores, pl.Float64),
+            pl.Series(f"{setting}_doubt", [doubt(p) for p in chances], pl.Float64),
+        )
+        figures[f"{setting}_auc"] = area_under_curve(np.array(scores), right)
+    table.write_parquet(task.out / "scores.parquet")
+    return Outcome(figures, cost, table.height)
+
+
+def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
+    """ablations/active/<setting>_<strategy>_<seed>: PRMs on more and more labels that one strategy chose.
+
+    Inputs: init (what is fine-tuned), generator, pool and held_out (solutions), train and test (problems), scores
+    (but for uniform), labels (of phase 1, replayed, where they are added to).
+
+    Writes sizes.parquet, a row a size: solutions, right (share with the right answer), steps (rated), and what
+    `HeldOut.measure` gives. Where a killed training continues, the sizes that are done are read again.
+    """
+    world = World.open(task, config.prm)
+    test = problems_of(pl.read_parquet(task.inputs["test"] / "problems.parquet"))
+    held_out = HeldOut.of(
+        pl.read_parquet(task.inputs["held_out"] / "solutions.parquet"), test, world, config.step_samples
+    )
+    replay = []
+    if "labels" in task.inputs:
+        labels = pl.read_parquet(task.inputs["labels"] / "labels.parquet")
+        replay = [world.pack(prm_examples(labels, world.tokenizer, config.prm.prompt, REPLAY))]
+    measure_size = partial(_measure_size, task, config, world, held_out, _scores(task, config), replay)
+    rows, cost = [], Cost()
+    for n in config.sizes:
+        finished = task.unfinished / f"size_{n}.json" if task.unfinished else None
+        if finished is None:
+            row = measure_size(n)
+        else:
+            if not finished.exists():
+                replace_file(finished, json_bytes(measure_size(n)))
+            # Read again even when it was only just written: equal bytes, killed or not.
+            row = json.loads(finished.read_text())
+        cost += Cost(**row.pop("cost"))
+        rows.append(row)
+    table = pl.DataFrame(rows)
+    table.select(sorted(table.columns)).write_parquet(task.out / "sizes.parquet")
+    best = f"best_of_{held_out.pool.samples}"
+    return Outcome(
+        {
+            **{f"{best} {row['solutions']} solutions": sum(row[best]) / len(row[best]) for row in rows},
+            "rated_steps": rows[-1]["steps"],
+            "right": rows[-1]["right"],
+        },
+        cost,
+        len(rows),
+    )
+
+
+def _measure_size(
+    task: Task,
+    config: ActiveArmConfig,
+    world: World,
+    held_out: HeldOut,
+    scores: pl.DataFrame,
+    replay: Sequence[PackedExamples],
+    n: int,
+) -> dict[str, Any]:
+    """The row of the PRM that n chosen solutions train, with its cost."""
+    from o1_assets.reward.model import PRM_CLASSES
+
+    def progress(line: str) -> None:
+        task.progress(f"{n} solutions: {line}")
+
+    chosen = choose(
+        config.strategy,
+        world.samples,
+        scores,
+        n,
+        config.per_problem,
+        config.wrong_share,
+        config.choice_seed,
+    )
+    examples = world.examples(chosen, CHOSEN)
+    model, _, cost = train_reward_model(
+        task.inputs["init"],
+        PackedExamples.concat([world.pack(examples), *replay]),
+        PRM_CLASSES,
+        config.prm,
+        derive_seed(task.seed, "training", n),
+        progress,
+        Checkpoints(task.unfinished / f"training_{n}" if task.unfinished else None, progress),
+    )
+    cost += reading_cost(model.backbone, held_out.packed.tokens)
+    return {
+        "solutions": n,
+        "right": float(chosen.select(pl.col("correct").mean()).item()),
+        "steps": sum(len(example.labels[0]) for example in examples),
+        **held_out.measure(p_right(model, held_out.packed)),
+        "cost": asdict(cost),
+    }
+
+
+def _scores(task: Task, config: ActiveArmConfig) -> pl.DataFrame:
+    """solution_id, score and doubt by the selector of the arm's setting; nothing for uniform choice."""
+    if "scores" not in task.inputs:
+        return pl.DataFrame()
+    table = pl.read_parquet(task.inputs["scores"] / "scores.parquet")
+    return table.select(
+        "solution_id", score=pl.col(f"{config.setting}_score"), doubt=pl.col(f"{config.setting}_doubt")
+    )
+
+
+# Which solutions of the pool are labelled.
 
 
 def doubt(p_right: NDArray[np.float64] | Sequence[float]) -> float:
@@ -106,9 +303,6 @@ def choose(
 
 # The labels: the exact checker under the sparse protocol, to the first wrong step, without alternatives.
 
-Problems = Mapping[str, Mapping[str, Any]]
-"""problem_id -> its row."""
-
 
 def problems_of(table: pl.DataFrame) -> Problems:
     """Raises ValueError where a problem cannot be rated by the exact checker."""
@@ -149,28 +343,13 @@ def examples(
     return made
 
 
-def pack_solutions(
-    solutions: pl.DataFrame,
-    questions: Mapping[str, str],
-    tokenizer: PreTrainedTokenizerBase,
-    generator: PreTrainedModel,
-    config: RewardModelConfig,
-) -> PackedSequences:
-    """solutions: problem_id, steps. Packed once, and read by every PRM of an arm."""
-    sequences = [
-        step_sequence(tokenizer, config.prompt.render(questions[problem]), steps)
-        for problem, steps in solutions.select("problem_id", "steps").iter_rows()
-    ]
-    return pack_sequences(sequences, generator if config.probability_feature else None, config.score_tokens)
+# A PRM on held-out problems: best of N, how often it is fooled, and whether it finds the first wrong step.
 
 
 def p_right(model: RewardModel, packed: PackedSequences) -> list[NDArray[np.float64]]:
     """For each solution (steps,): P(step is right)."""
     (of_solutions,) = read_steps([model], packed)
     return [right_probabilities(classes) for classes in of_solutions]
-
-
-# A PRM on held-out problems: best of N, how often it is fooled, and whether it finds the first wrong step.
 
 
 @dataclass(frozen=True)
@@ -188,201 +367,44 @@ class HeldOut:
     groups: Sequence[str]
 
     @classmethod
-    def of(
-        cls,
-        samples: pl.DataFrame,
-        problems: Problems,
-        tokenizer: PreTrainedTokenizerBase,
-        generator: PreTrainedModel,
-        config: RewardModelConfig,
-        step_samples: int,
-    ) -> HeldOut:
+    def of(cls, samples: pl.DataFrame, problems: Problems, world: World, step_samples: int) -> HeldOut:
         """samples: a solutions table, equally many of each problem; step_samples: the first so many are rated."""
         ordered = samples.sort("problem_id", "sample")
         different = ordered.unique(SAME, keep="first", maintain_order=True).with_row_index("at")
         which = ordered.join(different.select(*SAME, "at"), on=SAME, how="left", maintain_order="left")["at"]
-        questions: Mapping[str, str] = {name: str(row["question"]) for name, row in problems.items()}
-        packed = pack_solutions(different, questions, tokenizer, generator, config)
         early = which.filter(ordered["sample"] < step_samples).unique().sort()
         rated = different[early.to_list()].filter(pl.col("steps").list.len() > 0)
-        truth = []
-        for problem, steps in rated.select("problem_id", "steps").iter_rows():
-            error = first_error(problems[problem], steps)
-            truth.append(NO_ERROR if error is None else error)
+        errors = [
+            first_error(problems[problem], steps)
+            for problem, steps in rated.select("problem_id", "steps").iter_rows()
+        ]
         return cls(
             Pool.from_frame(ordered),
-            packed,
+            world.pack_solutions(different, problems),
             which.cast(pl.Int64).to_numpy(),
             rated["at"].to_list(),
-            truth,
+            [NO_ERROR if error is None else error for error in errors],
             rated["problem_id"].to_list(),
         )
 
-    def judge(self, found: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+    def measure(self, chances: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
         """best_of_<N>: lists, a value a problem, exact over all subsets; fooled: the share of wrong solutions with a
         score above that of the median right one; step_f1.
 
-        found: for each packed solution (steps,), P(step is right) by the PRM.
+        chances: for each packed solution (steps,), P(step is right) by the PRM.
         """
-        # Silence is not perfect: without a step a solution stands last.
-        logs = np.array([np.log(np.maximum(p, 1e-300)).sum() if len(p) else -np.inf for p in found])
-        scores = logs[self.which].reshape(self.pool.correct.shape)
-        result: dict[str, Any] = {
+        # The log of the product, because products of many steps underflow. A solution without steps gets -inf; its
+        # empty product would be 1, the best score of all.
+        logs = np.array([np.log(np.maximum(p, 1e-300)).sum() if len(p) else -np.inf for p in chances])
+        scores = logs[self.which].reshape(self.pool.correct.shape)  # [P, M]
+        measures: dict[str, Any] = {
             f"best_of_{n}": [
-                expected_best_of_n(own, right, n)
-                for own, right in zip(scores, self.pool.correct, strict=True)
+                expected_best_of_n(row, right, n)
+                for row, right in zip(scores, self.pool.correct, strict=True)
             ]
             for n in sorted({*powers_of_two(self.pool.samples)[1:], self.pool.samples})
         }
-        result["fooled"] = fooled_on_pool(scores.ravel(), self.pool.correct.ravel())
-        result["step_f1"] = cross_fitted_f1([found[i] for i in self.rated], self.truth, self.groups)[0].f1
-        return result
-
-
-REPLAY, CHOSEN = 0, 1
-"""Rounds, as the sampler counts them: what is newest has its own share of every batch."""
-
-
-def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
-    """Inputs: init (what is fine-tuned), generator, pool and held_out (solutions), train and test (problems), scores
-    (but for uniform), labels (of phase 1, replayed, where they are added to).
-
-    A size that is done is kept where a killed training continues.
-    """
-    from o1_assets.engine.checkpoint import load_tokenizer
-    from o1_assets.reward.model import PRM_CLASSES
-    from o1_assets.reward.score import open_generator
-
-    train = problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet"))
-    test = problems_of(pl.read_parquet(task.inputs["test"] / "problems.parquet"))
-    samples = pl.read_parquet(task.inputs["pool"] / "solutions.parquet")
-    tokenizer, generator = load_tokenizer(task.inputs["generator"]), open_generator(task.inputs["generator"])
-    held_out = HeldOut.of(
-        pl.read_parquet(task.inputs["held_out"] / "solutions.parquet"),
-        test, tokenizer, generator, config.prm, config.step_samples,
-    )  # fmt: skip
-    prompt, replay = config.prm.prompt, []
-    if "labels" in task.inputs:
-        labels = pl.read_parquet(task.inputs["labels"] / "labels.parquet")
-        replay = [pack_examples(prm_examples(labels, tokenizer, prompt, REPLAY), generator, config.prm)]
-    scores, rows, cost = _scores(task, config), [], Cost()
-    for n in config.sizes:
-        kept = task.unfinished / f"size_{n}.json" if task.unfinished else None
-        row = _read(kept)
-        if row is None:
-            chosen = choose(
-                config.strategy,
-                samples,
-                scores,
-                n,
-                config.per_problem,
-                config.wrong_share,
-                config.choice_seed,
-            )
-            own = examples(chosen, train, tokenizer, prompt, CHOSEN)
-            progress = _prefixed(task, f"{n} solutions: ")
-            train_set = PackedExamples.concat([pack_examples(own, generator, config.prm), *replay])
-            model, _, spent = train_reward_model(
-                task.inputs["init"], train_set, PRM_CLASSES, config.prm, derive_seed(task.seed, "training", n),
-                progress, Checkpoints(task.unfinished / f"training_{n}" if task.unfinished else None, progress),
-            )  # fmt: skip
-            spent += reading_cost(model.backbone, held_out.packed.tokens)
-            row = {
-                "solutions": n,
-                "right": float(chosen.select(pl.col("correct").mean()).item()),
-                "steps": sum(len(e.labels[0]) for e in own),
-                **held_out.judge(p_right(model, held_out.packed)),
-                "cost": asdict(spent),
-            }
-            if kept is not None:
-                replace_file(kept, json_bytes(row))
-        cost += Cost(**row.pop("cost"))
-        rows.append(row)
-    table = pl.DataFrame(rows)
-    table.select(sorted(table.columns)).write_parquet(task.out / "sizes.parquet")
-    best = f"best_of_{held_out.pool.samples}"
-    means = {row["solutions"]: sum(row[best]) / len(row[best]) for row in rows}
-    return Outcome(
-        {
-            **{f"{best} {n} solutions": mean for n, mean in means.items()},
-            "rated_steps": rows[-1]["steps"],
-            "right": rows[-1]["right"],
-        },
-        cost,
-        len(rows),
-    )
-
-
-def _scores(task: Task, config: ActiveArmConfig) -> pl.DataFrame:
-    if "scores" not in task.inputs:
-        return pl.DataFrame()
-    table = pl.read_parquet(task.inputs["scores"] / "scores.parquet")
-    return table.select(
-        "solution_id", score=pl.col(f"{config.setting}_score"), doubt=pl.col(f"{config.setting}_doubt")
-    )
-
-
-def _prefixed(task: Task, prefix: str) -> Any:
-    return lambda line: task.progress(prefix + line)
-
-
-def _read(path: Path | None) -> dict[str, Any] | None:
-    """What was kept of a size; it was written whole or not at all."""
-    if path is None or not path.exists():
-        return None
-    row: dict[str, Any] = json.loads(path.read_text())
-    return row
-
-
-# ablations/active/scores_<seed>: what the selectors think of every different solution of the pool.
-#
-# scratch: a PRM trained on one solution a problem, of a few problems (Lightman et al. 2023, section 4.2). added: the
-# PRM of phase 1. Writes scores.parquet: solution_id, and of both selectors score (product) and doubt.
-#
-
-
-def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
-    """Inputs: pool (solutions), train (problems), generator, prm (of phase 1)."""
-    from o1_assets.engine.checkpoint import load_tokenizer
-    from o1_assets.reward.model import PRM_CLASSES, load_reward_model
-    from o1_assets.reward.score import open_generator
-
-    problems = problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet"))
-    samples = pl.read_parquet(task.inputs["pool"] / "solutions.parquet")
-    tokenizer, generator = load_tokenizer(task.inputs["generator"]), open_generator(task.inputs["generator"])
-    first = draw(samples, 1, derive_seed(task.seed, "first")).head(config.solutions)
-    train_set = pack_examples(
-        examples(first, problems, tokenizer, config.prm.prompt, 0), generator, config.prm
-    )
-    selector, _, cost = train_reward_model(
-        task.inputs["generator"],
-        train_set,
-        PRM_CLASSES,
-        config.prm,
-        task.seed,
-        task.progress,
-        Checkpoints.of(task),
-    )
-    different = samples.sort("problem_id", "sample").unique(SAME, keep="first", maintain_order=True)
-    questions = {name: str(problem["question"]) for name, problem in problems.items()}
-    task.progress(f"scores {different.height} different solutions of {samples.height}")
-    packed = pack_solutions(different, questions, tokenizer, generator, config.prm)
-    cost += reading_cost(generator, packed.tokens) if config.prm.probability_feature else Cost()
-    models = {"scratch": selector, "added": load_reward_model(task.inputs["prm"]).to(generator.device)}
-    figures: Figures = {
-        "pool": samples.height,
-        "different": different.height,
-        "correct": samples.select(pl.col("correct").mean()).item(),
-        "selector_solutions": first.height,
-    }
-    table, right = different.select("solution_id"), different["correct"].to_numpy()
-    for setting in SETTINGS:
-        found = p_right(models[setting], packed)
-        cost += reading_cost(models[setting].backbone, packed.tokens)
-        score = pl.Series(f"{setting}_score", [float(p.prod()) if len(p) else 0.0 for p in found], pl.Float64)
-        table = table.with_columns(
-            score, pl.Series(f"{setting}_doubt", [doubt(p) for p in found], pl.Float64)
-        )
-        figures[f"{setting}_auc"] = area_under_curve(score.to_numpy(), right)
-    table.write_parquet(task.out / "scores.parquet")
-    return Outcome(figures, cost, table.height)
+        measures["fooled"] = fooled_on_pool(scores.ravel(), self.pool.correct.ravel())
+        rated = [chances[i] for i in self.rated]
+        measures["step_f1"] = cross_fitted_f1(rated, self.truth, self.groups)[0].f1
+        return measures

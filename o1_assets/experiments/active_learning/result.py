@@ -13,7 +13,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.statistics import Floats, Interval, interval, interval_of_means
+from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval, interval_of_means
 from o1_assets.experiments.active_learning.config import SAYS, SETTINGS, STRATEGIES, ActiveResultConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
@@ -32,10 +32,11 @@ def chart(rows: pl.DataFrame, measure: str, column: str, words: str, setting: st
     """rows: of one setting, as the table "sizes" has them. column: what x is; bands are the standard error."""
     series = []
     for strategy in STRATEGIES:
-        own = rows.filter(pl.col("strategy") == strategy)
-        x, y, error = (own[name].cast(pl.Float64).to_list() for name in (column, "accuracy", "error"))
+        curve = rows.filter(pl.col("strategy") == strategy)
+        x, y, error = (curve[name].cast(pl.Float64).to_list() for name in (column, "accuracy", "error"))
         series.append(Series(LABELS[strategy], x, y, COLORS[strategy], spread=error))
     ticks = rows["solutions"].unique().sort().cast(pl.Float64).to_list() if column == "solutions" else None
+    # Rated steps differ from strategy to strategy: powers of two that lie between them are ticks for all.
     if ticks is None:
         lowest, highest = rows[column].min(), rows[column].max()
         ticks = [2.0**k for k in range(4, 24) if float(str(lowest)) <= 2.0**k <= float(str(highest))]
@@ -76,7 +77,7 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     }
     seed = derive_seed(task.seed, "bootstrap")
     sizes = _sizes(arms.values(), config, seed)
-    found: dict[tuple[str, str, str], Saving] = {
+    savings: Savings = {
         (setting, strategy, x): saving(
             arms[setting, strategy].best,
             _labels(arms[setting, strategy], x, config),
@@ -94,10 +95,10 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
         name="active",
         title="Active learning",
         question="How many labels does it save to choose which solutions are labelled?",
-        claims=_claims(found),
+        claims=_claims(savings),
         tables={
             "slopes": Table(
-                f"Accuracy of best-of-{n} a doubling of labels, against uniform choice", slopes_table(found)
+                f"Accuracy of best-of-{n} a doubling of labels, against uniform choice", slopes_table(savings)
             ),
             "sizes": Table(f"Best-of-{n}, fooled rate and step F1 of every arm and size", sizes),
         },
@@ -111,11 +112,11 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
                 ("steps", "rated_steps", STEPS),
             )
         },
-        notes=_notes(arms, found, config),
+        notes=_notes(arms, savings, config),
     )
     write_result(task.out, result)
     figures: Figures = {claim.name: claim.value for claim in result.claims}
-    return Outcome(figures, rows=sizes.height, sample=slopes_table(found).to_dicts())
+    return Outcome(figures, rows=sizes.height, sample=slopes_table(savings).to_dicts())
 
 
 DOUBLINGS = 10.0
@@ -177,13 +178,17 @@ def _arm(task: Task, config: ActiveResultConfig, setting: str, strategy: str) ->
     for seed in range(config.seeds):
         table = pl.read_parquet(task.inputs[f"{setting}_{strategy}_{seed}"] / "sizes.parquet")
         tables.append(table.with_columns(seed=pl.lit(seed)))
+    # [seeds, sizes, problems]; the sizes come first in an Arm.
     best = np.array([table[f"best_of_{config.samples}"].to_list() for table in tables], dtype=np.float64)
     steps = np.array([table["steps"].to_list() for table in tables], dtype=np.float64).mean(0)
     return Arm(setting, strategy, best.swapaxes(0, 1), steps, pl.concat(tables))
 
 
 def _labels(arm: Arm, x: str, config: ActiveResultConfig) -> list[float]:
-    """log2 of the labels of each size."""
+    """log2 of the labels of each size.
+
+    x WITH_SELECTOR: a strategy needs a selector, whose own labels uniform choice saves.
+    """
     if x == STEPS:
         return [float(v) for v in np.log2(arm.steps)]
     more = config.selector_solutions if x == WITH_SELECTOR and arm.strategy != UNIFORM else 0
@@ -194,11 +199,10 @@ def _sizes(arms: Any, config: ActiveResultConfig, seed: int) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for arm in arms:
         for k, n in enumerate(config.sizes):
-            own = arm.table.filter(pl.col("solutions") == n)
+            trainings = arm.table.filter(pl.col("solutions") == n)
             best = interval(arm.best[k], config.resamples, seed)
-            means = own.select(pl.col("right", "fooled", "step_f1").cast(pl.Float64).mean()).row(
-                0, named=True
-            )
+            columns = pl.col("right", "fooled", "step_f1").cast(pl.Float64)
+            means = trainings.select(columns.mean()).row(0, named=True)
             rows.append(
                 {
                     "setting": arm.setting,
@@ -217,29 +221,28 @@ def _sizes(arms: Any, config: ActiveResultConfig, seed: int) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-Found = Mapping[tuple[str, str, str], Saving]
+Savings = Mapping[tuple[str, str, str], Saving]
+"""(setting, strategy, what counts as labels) -> its saving."""
 
 
-def slopes_table(found: Found) -> pl.DataFrame:
+def slopes_table(savings: Savings) -> pl.DataFrame:
     """A row a setting, strategy and way of counting labels."""
     rows = []
-    for (setting, strategy, x), one in found.items():
+    for (setting, strategy, x), saved in savings.items():
         row: dict[str, Any] = {"setting": setting, "strategy": strategy, "against": x}
         for name in ("slope", "ratio", "efficiency"):
-            value = getattr(one, name)
-            # A strategy against itself says nothing.
-            hidden = value is None or (name != "slope" and strategy == UNIFORM)
-            row |= {name: None, f"{name}_low": None, f"{name}_high": None}
-            if not hidden:
-                row |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
+            # A strategy against itself has a ratio of 1, which says nothing.
+            shown = name == "slope" or strategy != UNIFORM
+            columns = (name, f"{name}_low", f"{name}_high")
+            row |= dict(zip(columns, bounds(getattr(saved, name) if shown else None), strict=True))
         rows.append(row)
     numbers = [f"{name}{end}" for name in ("slope", "ratio", "efficiency") for end in ("", "_low", "_high")]
     return pl.DataFrame(rows, schema_overrides=dict.fromkeys(numbers, pl.Float64))
 
 
-def _claims(found: Found) -> list[Claim]:
+def _claims(savings: Savings) -> list[Claim]:
     claims = []
-    for (setting, strategy, x), one in found.items():
+    for (setting, strategy, x), saved in savings.items():
         if strategy == UNIFORM or x != SOLUTIONS:
             continue
         claimed = (setting, strategy, x) == CLAIMED
@@ -249,16 +252,17 @@ def _claims(found: Found) -> list[Claim]:
         if claimed:
             ratio += f" (Lightman et al. 2023: {PAPER})"
         efficiency = f"Uniformly chosen solutions that reach what one chosen solution reaches: {where}"
-        for name, says, value, target in (
-            ("active_slope_ratio", ratio, one.ratio, TARGET if claimed else None),
-            ("active_label_efficiency", efficiency, one.efficiency, None),
+        for name, says, measured, target in (
+            ("active_slope_ratio", ratio, saved.ratio, TARGET if claimed else None),
+            ("active_label_efficiency", efficiency, saved.efficiency, None),
         ):
-            mean, low, high = (value.mean, value.low, value.high) if value else (None, None, None)
-            claims.append(Claim(name + ending, says, mean, low, high, target, unit="number"))
+            claims.append(Claim(name + ending, says, *bounds(measured), target, unit="number"))
     return claims
 
 
-def _notes(arms: Mapping[tuple[str, str], Arm], found: Found, config: ActiveResultConfig) -> Sequence[str]:
+def _notes(
+    arms: Mapping[tuple[str, str], Arm], savings: Savings, config: ActiveResultConfig
+) -> Sequence[str]:
     claimed, against = arms[CLAIMED[:2]], arms[CLAIMED[0], UNIFORM]
     gaps = claimed.best.mean((1, 2)) - against.best.mean((1, 2))
     ahead = int((gaps > 0).sum())
@@ -279,7 +283,7 @@ def _notes(arms: Mapping[tuple[str, str], Arm], found: Found, config: ActiveResu
         "policy are the same throughout."
     )
     for setting in SETTINGS:
-        if found[setting, CLAIMED[1], SOLUTIONS].ratio is None:
+        if savings[setting, CLAIMED[1], SOLUTIONS].ratio is None:
             notes.append(
                 f"PRMs {SAYS[setting]}: the slope of uniform choice is not distinguishable from 0, so there is no "
                 "ratio to it."
