@@ -1,7 +1,8 @@
-"""Two folders that should hold the same: which files differ, and by how much.
+"""Two folders that should hold the same: which files differ and by how much, and which of it still counts as equal.
 
-Weights are compared tensor by tensor, tables by rows and columns, JSON by its values; of anything else
-only the bytes are.
+Weights are compared tensor by tensor, tables by rows and columns, JSON by its values; of anything else only the bytes
+are. Equal bytes need no tolerance. It is for another machine, a GPU or other library versions, where sums are made in
+another order, a sampled token tips, and what is trained on it follows.
 """
 
 from __future__ import annotations
@@ -18,19 +19,10 @@ from o1_assets.store.digest import folder_tree
 if TYPE_CHECKING:
     import polars as pl
 
-
-# How far a replay may be from the recorded result and still count as equal: all of it stands here.
-#
-# Equal bytes need none of this. It is for another machine, a GPU or other library versions, where sums are made
-# in another order, a sampled token tips, and what is trained on it follows.
-#
-
 Figure = float | int | str | None
-
 
 WEIGHTS = 0.05
 """Norm of the difference of a tensor, relative to the norm of the recorded one."""
-
 
 FIGURES: tuple[tuple[str, float], ...] = (
     ("parameters", 0.0),
@@ -45,9 +37,11 @@ FIGURES: tuple[tuple[str, float], ...] = (
 )
 """Relative tolerance of a figure: the first pattern that fits its name. Text has to be the same."""
 
-
 SMALL = 0.02
 """What a share, a loss or a mean may differ by however small it is; whole numbers have no such floor."""
+
+SHOWN = 3
+"""Tensors, columns or values named of a file; the figures count all."""
 
 
 @dataclass(frozen=True)
@@ -62,28 +56,24 @@ class FigureDifference:
     within: bool
 
 
-def figure_tolerance(name: str) -> float:
-    return next(tolerance for pattern, tolerance in FIGURES if fnmatchcase(name, pattern))
-
-
 def compare_figures(
     recorded: Mapping[str, Figure], replayed: Mapping[str, Figure]
 ) -> tuple[FigureDifference, ...]:
     """The figures that are not exactly the same, in the order of the recorded ones."""
-    names = dict.fromkeys([*recorded, *replayed])
     return tuple(
-        _compare(name, recorded.get(name), replayed.get(name))
-        for name in names
+        _figure(name, recorded.get(name), replayed.get(name))
+        for name in dict.fromkeys([*recorded, *replayed])
         if not _same(recorded.get(name), replayed.get(name)) or (name in recorded) != (name in replayed)
     )
 
 
 def _same(a: Figure, b: Figure) -> bool:
-    return a == b or (a != a and b != b)  # NaN stands for NaN
+    # NaN is not equal to itself, but a figure that is not defined is the same one when it is made again.
+    return a == b or (a != a and b != b)
 
 
-def _compare(name: str, recorded: Figure, replayed: Figure) -> FigureDifference:
-    tolerance = figure_tolerance(name)
+def _figure(name: str, recorded: Figure, replayed: Figure) -> FigureDifference:
+    tolerance = next(share for pattern, share in FIGURES if fnmatchcase(name, pattern))
     if not isinstance(recorded, int | float) or not isinstance(replayed, int | float):
         return FigureDifference(name, recorded, replayed, None, tolerance, within=False)
     distance = abs(replayed - recorded)
@@ -91,10 +81,6 @@ def _compare(name: str, recorded: Figure, replayed: Figure) -> FigureDifference:
     allowed = max(tolerance * abs(recorded), 0.0 if whole or not tolerance else SMALL)
     relative = distance / abs(recorded) if recorded else None
     return FigureDifference(name, recorded, replayed, relative, tolerance, within=distance <= allowed)
-
-
-SHOWN = 3
-"""Tensors, columns or values named of a file; the figures count all."""
 
 
 @dataclass(frozen=True)

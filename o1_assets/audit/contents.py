@@ -1,4 +1,7 @@
-"""An object's files, read where the store keeps them (never from a local copy), against its digest."""
+"""One version against what the store holds: its object's bytes, its inputs and cache key, and what points to it.
+
+Files are read where the store keeps them and never from a local copy, which may be good where the stored one is not.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
-from o1_assets.audit.result import Part
+from o1_assets.audit.result import Fault
 from o1_assets.core.files import NotAFile, open_regular
 from o1_assets.store.ancestry import Visited
 from o1_assets.store.digest import TREE
@@ -18,7 +21,10 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import object_name
 from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
+"""Bytes that are read at once: a checkpoint does not fit into memory several times."""
+
+Ancestors = Mapping[tuple[str, str], Visited]
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,12 @@ class Contents:
     """files: path, size and SHA-256 of each as it is now. faults: what does not fit, and of which part it is."""
 
     files: tuple[dict[str, Any], ...]
-    faults: tuple[tuple[Part, str], ...]
+    faults: tuple[Fault, ...]
 
 
-def contents(store: ArtifactStore, digest: str) -> Contents:
+def read_contents(store: ArtifactStore, digest: str) -> Contents:
     """Reads every byte of the object: sizes, digests, no file more or less, tree.json itself, the files' kinds."""
-    faults: list[tuple[Part, str]] = []
+    faults: list[Fault] = []
     actual: dict[str, Any] = {}
     try:
         names = _names(store, digest)
@@ -47,7 +53,7 @@ def contents(store: ArtifactStore, digest: str) -> Contents:
             faults.append(("kind", f"object {digest} holds what no artifact may hold: {why}"))
     try:
         recorded = {entry["path"]: entry for entry in store.tree(digest)}
-    except StoreError as error:  # what it lists cannot be believed
+    except StoreError as error:  # a list with another digest than the object's name is not to be believed
         return Contents(tuple(actual.values()), (("object", str(error)), *faults))
     for name in sorted(recorded.keys() | actual.keys()):
         if name not in recorded:
@@ -65,6 +71,7 @@ def _names(store: ArtifactStore, digest: str) -> list[str]:
     place = backend.own(object_name(digest))
     if backend.local:
         folder = Path(place)
+        # A link to a folder is no folder: what it leads to is not in the store.
         paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
         names = [path.relative_to(folder).as_posix() for path in paths]
     else:
@@ -74,31 +81,24 @@ def _names(store: ArtifactStore, digest: str) -> list[str]:
 
 
 def _file(store: ArtifactStore, digest: str, name: str) -> tuple[dict[str, Any], str | None]:
+    """A file as it is, and why no artifact may hold it. It is told by its first bytes: no pickle is ever opened."""
     place = f"{store.backend.place(object_name(digest))}/{name}"
     opened = open_regular(Path(place)) if store.backend.local else store.backend.fs.open(place, "rb")
     with cast(IO[bytes], opened) as file:
-        chunk = file.read(_CHUNK)
+        chunk = file.read(CHUNK)
         why, size, sha = refusal(name, chunk[:HEAD]), 0, hashlib.sha256()
         while chunk:
             sha.update(chunk)
             size += len(chunk)
-            chunk = file.read(_CHUNK)
+            chunk = file.read(CHUNK)
     return {"path": name, "size": size, "sha256": sha.hexdigest()}, why
 
 
-# What a manifest says of its inputs and of itself, and what leads to it, against what the store holds.
-
-Ancestors = Mapping[tuple[str, str], Visited]
-
-
-def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[tuple[Part, str]]:
-    """Each recorded input against the manifest it names, and the recorded cache key against all of them.
-
-    An input whose manifest cannot be read is that version's fault and is not said again.
-    """
+def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
+    """Each recorded input against the manifest it names, and the recorded cache key against all of them."""
     for name, item in manifest.inputs.items():
         made = ancestors[item.key, item.version].manifest
-        if made is None:
+        if made is None:  # that version's own fault, which is not named a second time
             continue
         if made.digest != item.digest:
             yield (
@@ -116,28 +116,23 @@ def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[tuple[Par
         yield "cache key", f"its cache key {manifest.cache_key} is not what its content leads to"
 
 
-@dataclass(frozen=True)
-class Pointed:
-    """remark: what is worth knowing and is not broken."""
+def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault], str]:
+    """Of the head of its key and of the cache entry of its computation, neither of which has to be there.
 
-    faults: tuple[tuple[Part, str], ...] = ()
-    remark: str = ""
-
-
-def pointed_at(store: ArtifactStore, manifest: Manifest) -> Pointed:
-    """The head of its key, and the entry of the cache index for its computation. Neither has to be there."""
-    faults: list[tuple[Part, str]] = []
+    Also a remark, if there is one: two runs of one computation with other bytes break nothing.
+    """
+    faults: list[Fault] = []
     try:
         store.head(manifest.key)
     except StoreError as error:
         faults.append(("head", str(error)))
     try:
-        found = store.cached(manifest.cache_key)
+        cached = store.cached(manifest.cache_key)
     except StoreError as error:
-        return Pointed((*faults, ("cache", str(error))))
-    other = found is not None and found.digest != manifest.digest
-    remark = f"the same computation gave other bytes: {found.digest[:12]}" if found and other else ""
-    return Pointed(tuple(faults), remark)
+        return [*faults, ("cache", str(error))], ""
+    if cached is None or cached.digest == manifest.digest:
+        return faults, ""
+    return faults, f"the same computation gave other bytes: {cached.digest[:12]}"
 
 
 def _before(earlier: str, later: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.audit.result import BatchTrail, LabelTrail, Part
+from o1_assets.audit.result import BatchTrail, Fault, LabelTrail
 from o1_assets.core.files import NotAFile, sha256
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.reader import IMPORTED
@@ -25,10 +25,11 @@ from o1_assets.labels.prm800k.importer import source_version
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.store.manifest import Manifest
 
-Faults = list[tuple[Part, str]]
-
-
+# What makes a row of labels and a row of ratings the same statement of the same person.
 _EVENT = ["solution_id", "step", "completion", "labeler", "batch", "line", "rating"]
+
+# Whatever a damaged manifest or table raises when it is read: an audit names it instead of stopping.
+UNREADABLE = (OSError, NotAFile, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,17 @@ class Homes:
     imported: Path
 
 
-def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTrail, Faults]:
+def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTrail, list[Fault]]:
     """folder: the object of rNN/label_batches. Every batch in it, and what of them does not hold."""
     index = json.loads((folder / "index.json").read_text())
     tables = {name: pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)}
-    faults: Faults = []
+    faults: list[Fault] = []
     trail = []
     for entry in index["batches"]:
         digest = str(entry["digest"])
         rows = {name: table.filter(pl.col("batch") == digest) for name, table in tables.items()}
-        place, known, found = _batch(index["round"], entry, manifest, homes, rows)
-        faults += [("batch", f"batch {digest} {why}") for why in found]
+        place, known, reasons = _batch(index["round"], entry, manifest, homes, rows)
+        faults += [("batch", f"batch {digest} {why}") for why in reasons]
         rated_by = rows[RECORDS].group_by("labeler").len().sort("labeler")
         trail.append(
             BatchTrail(
@@ -72,11 +73,11 @@ def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTr
     return LabelTrail(batches=tuple(trail)), faults
 
 
-def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, Faults]:
+def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
     """labels, batches: the objects of rNN/labels and of its rNN/label_batches. Every row against its line."""
     rows, rated = pl.read_parquet(labels / "labels.parquet"), pl.read_parquet(batches / RATINGS)
     lost = rows.join(rated, on=_EVENT, how="anti", nulls_equal=True)
-    faults: Faults = [
+    faults: list[Fault] = [
         (
             "label",
             f"the label of solution {row['solution_id']}, step {row['step']}, completion {row['completion']} names "
@@ -105,20 +106,13 @@ def _batch(
     place = "imported" if published else folder.parent.name
     try:
         known = json.loads((folder / "manifest.json").read_text())
-        found = list(_folder_faults(folder, digest, entry, known))
-        if not found:
-            found = list(_table_faults(folder, digest, known, rows))
-    except (
-        OSError,
-        NotAFile,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        pl.exceptions.PolarsError,
-    ) as error:
+        # Tables are not compared with lines that are no longer those that were sent.
+        reasons = list(_folder_faults(folder, digest, entry, known)) or list(
+            _table_faults(folder, digest, known, rows)
+        )
+    except UNREADABLE as error:
         return place, {}, [f"in {folder} cannot be read: {error}"]
-    return place, known, found
+    return place, known, reasons
 
 
 def _folder_faults(folder: Path, digest: str, entry: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
@@ -144,6 +138,7 @@ def _table_faults(
     if known["source"] == IMPORTED:
         made = [pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)]
     else:
+        # Batches from before there were tables name no protocol: phase 1 was rated densely and phase 2 sparsely.
         protocol = known["protocol"] or ("dense" if known["round"] == "r00" else "sparse")
         made = list(tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest))
     for name, table in zip((RATINGS, RECORDS), made, strict=True):

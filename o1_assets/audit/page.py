@@ -1,4 +1,9 @@
-"""The audit as one self-contained HTML page: the graph of the ancestry, each version clickable."""
+"""The audit as one self-contained HTML page: the graph of the ancestry, each version clickable.
+
+In the drawing a row is a folder of keys (a round) and a column a stage. Data flows from left to right inside a row and
+from top to bottom between rows, so eleven rounds look like what they are: the same eight stages eleven times. A general
+layered drawing puts them on one line of sixty layers.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from o1_assets.audit.result import Audit, document
-from o1_assets.audit.text import verdict
-
-# Where each version stands in the drawing: a row a folder of keys (a round), a column a stage.
-#
-# Data flows from left to right inside a row and from top to bottom between rows, so eleven rounds look like what
-# they are: the same eight stages eleven times. A general layered drawing puts them on one line of sixty layers.
-#
 
 Name = tuple[str, str]
+"""A key and a version."""
 
-
+# A version's box, the gaps between boxes and between rows, and the room for the rows' titles: pixels.
 WIDTH, HEIGHT = 148, 40
-
-
 GAP_X, GAP_Y, GAP_ROW, LEFT = 38, 10, 34, 112
 
 
@@ -36,7 +33,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Edge:
-    """From an input to what was made from it. implied: there is a longer way as well; shown only on request."""
+    """From an input to what was made from it. implied: there is a longer path as well; shown only on request."""
 
     source: Name
     target: Name
@@ -55,12 +52,51 @@ class Drawing:
     edges: tuple[Edge, ...]
 
 
+def page(audit: Audit) -> str:
+    """Nothing in it comes from elsewhere, and what a manifest or a labeller says is shown as text only."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("o1_assets.audit", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    ids = {version.name: f"v{i}" for i, version in enumerate(audit.versions)}
+    drawing = draw({version.name: version.inputs for version in audit.versions})
+    nodes: list[dict[str, Any]] = [
+        {
+            "id": ids[version.name],
+            "box": drawing.boxes[version.name],
+            "stage": version.key.rpartition("/")[2],
+            "key": version.key,
+            "digest": version.manifest.digest[:12] if version.manifest else "unreadable",
+            "broken": bool(version.broken),
+            "asked": version is audit.asked,
+        }
+        for version in audit.versions
+    ]
+    edges = [
+        {"source": ids[edge.source], "target": ids[edge.target], "path": edge.path, "implied": edge.implied}
+        for edge in drawing.edges
+    ]
+    return environment.get_template("page.html.j2").render(
+        audit=document(audit),
+        verdict=audit.verdict,
+        drawing=drawing,
+        nodes=nodes,
+        edges=edges,
+        box={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+    )
+
+
 def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
-    """inputs: (key, version) -> the same of its inputs, in the order of the data."""
-    depth, inner = _depths(inputs, across=True), _depths(inputs, across=False)
+    """Where each version stands. inputs: of each version, in the order of the data."""
+    layers, inner = _depths(inputs, across=True), _depths(inputs, across=False)
     columns = _columns(inputs, inner)
     deepest: dict[str, int] = defaultdict(int)
-    for (key, _), layer in depth.items():
+    for (key, _), layer in layers.items():
         deepest[_folder(key)] = max(deepest[_folder(key)], layer)
     rows, boxes, y = [], {}, GAP_ROW
     for folder in sorted(deepest, key=lambda name: (deepest[name], name)):
@@ -68,11 +104,10 @@ def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
         for name in inputs:
             if _folder(name[0]) == folder:
                 cells[columns[_stage(name[0])]].append(name)
-        high = max(map(len, cells.values()))
-        height = high * HEIGHT + (high - 1) * GAP_Y
+        height = _column_height(max(map(len, cells.values())))
         for column, names in cells.items():
             # The longest chain of a row runs straight along its bottom.
-            top = y + height - len(names) * HEIGHT - (len(names) - 1) * GAP_Y
+            top = y + height - _column_height(len(names))
             for i, name in enumerate(sorted(names, key=lambda name: (inner[name], name))):
                 boxes[name] = Box(LEFT + column * (WIDTH + GAP_X), top + i * (HEIGHT + GAP_Y))
         rows.append((folder, y + height // 2, y, height))
@@ -81,24 +116,29 @@ def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
     return Drawing(right, y, tuple(rows), boxes, tuple(_edges(inputs, boxes)))
 
 
+def _column_height(boxes: int) -> int:
+    return boxes * (HEIGHT + GAP_Y) - GAP_Y
+
+
 def _depths(inputs: Mapping[Name, Sequence[Name]], across: bool) -> dict[Name, int]:
-    """The longest way to each from what has no inputs; across: also through other folders."""
+    """The longest path to each from what has no inputs; across: also through other folders."""
     depth: dict[Name, int] = {}
     for name, before in inputs.items():
-        counted = [depth[one] + 1 for one in before if across or _folder(one[0]) == _folder(name[0])]
-        depth[name] = max(counted, default=0)
+        steps = [depth[i] + 1 for i in before if across or _folder(i[0]) == _folder(name[0])]
+        depth[name] = max(steps, default=0)
     return depth
 
 
 def _columns(inputs: Mapping[Name, Sequence[Name]], inner: Mapping[Name, int]) -> dict[str, int]:
     """Stage -> column: as far to the right as what is made from it in its own row allows."""
-    latest = dict(inner)
-    room: dict[Name, int] = {}
+    latest: dict[Name, int] = {}
+    limit: dict[Name, int] = {}
     for name in reversed(list(inputs)):
-        latest[name] = room.get(name, inner[name] + 1) - 1
-        for one in inputs[name]:
-            if _folder(one[0]) == _folder(name[0]):
-                room[one] = min(room.get(one, latest[name]), latest[name])
+        latest[name] = limit.get(name, inner[name] + 1) - 1
+        for i in inputs[name]:
+            if _folder(i[0]) == _folder(name[0]):
+                limit[i] = min(limit.get(i, latest[name]), latest[name])
+    # One column for a stage in all rounds: the rightmost that any of them needs.
     columns: dict[str, int] = defaultdict(int)
     for (key, _), column in latest.items():
         columns[_stage(key)] = max(columns[_stage(key)], column)
@@ -109,15 +149,15 @@ def _edges(inputs: Mapping[Name, Sequence[Name]], boxes: Mapping[Name, Box]) -> 
     ancestors: dict[Name, set[Name]] = {}
     edges = []
     for name, before in inputs.items():
-        ancestors[name] = set(before).union(*(ancestors[one] for one in before))
-        for one in dict.fromkeys(before):
-            implied = any(one in ancestors[other] for other in before)
-            edges.append(Edge(one, name, _curve(boxes[one], boxes[name]), implied))
+        ancestors[name] = set(before).union(*(ancestors[i] for i in before))
+        for i in dict.fromkeys(before):
+            implied = any(i in ancestors[other] for other in before)
+            edges.append(Edge(i, name, _curve(boxes[i], boxes[name]), implied))
     return edges
 
 
 def _curve(a: Box, b: Box) -> str:
-    """To the right if there is room, else from one row down to the next."""
+    """An SVG path, to the right if there is room, else from one row down to the next."""
     if a.x + WIDTH < b.x and abs(a.y - b.y) <= HEIGHT + GAP_Y:
         x1, y1, x2, y2 = a.x + WIDTH, a.y + HEIGHT // 2, b.x, b.y + HEIGHT // 2
         bend = GAP_X // 2
@@ -134,52 +174,3 @@ def _folder(key: str) -> str:
 def _stage(key: str) -> str:
     """What stands in one column: r03/prm and r04/prm, but not base/model and generator/model."""
     return re.sub(r"\d+", "#", key)
-
-
-def page(audit: Audit) -> str:
-    """Nothing in it comes from elsewhere, and what a manifest or a labeller says is shown as text only."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("o1_assets.audit", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    names = {(one.key, one.version): f"v{i}" for i, one in enumerate(audit.versions)}
-    inputs = {
-        (one.key, one.version): [(i.key, i.version) for i in one.manifest.inputs.values()]
-        if one.manifest
-        else []
-        for one in audit.versions
-    }
-    drawing = draw(inputs)
-    nodes: list[dict[str, Any]] = [
-        {
-            "id": names[one.key, one.version],
-            "box": drawing.boxes[one.key, one.version],
-            "stage": one.key.rpartition("/")[2],
-            "key": one.key,
-            "digest": one.manifest.digest[:12] if one.manifest else "unreadable",
-            "broken": bool(one.broken),
-            "asked": one is audit.asked,
-        }
-        for one in audit.versions
-    ]
-    return environment.get_template("page.html.j2").render(
-        audit=document(audit),
-        verdict=verdict(audit),
-        drawing=drawing,
-        nodes=nodes,
-        edges=[
-            {
-                "source": names[edge.source],
-                "target": names[edge.target],
-                "path": edge.path,
-                "implied": edge.implied,
-            }
-            for edge in drawing.edges
-        ],
-        box={"width": WIDTH, "height": HEIGHT, "left": LEFT},
-    )

@@ -2,32 +2,46 @@
 
 Depth 1 is the artifact itself, from its stored, verified inputs; with depth 2 its inputs are made again too
 and the new ones are used; without a limit everything down to the problems is. The store is only read.
+
+Configuration, seed, threads and engine are those of the manifest: of today's graph only the compute function is used.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from o1_assets.audit.compare import FigureDifference, FileDifference, compare_figures, compare_folders
-from o1_assets.audit.differences import changed_circumstances
-from o1_assets.audit.remake import CannotRemake, Gone, recorded_artifact, remake, restore_outside
+from o1_assets.audit.restore import Gone, restore_outside
+from o1_assets.core.artifact import Artifact, Outcome, Task
+from o1_assets.core.engine import Engine
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
-from o1_assets.execution.code_version import code_version
+from o1_assets.execution.differences import checkout, differences, environment_differences
+from o1_assets.execution.environment import environment, prepare_compute
+from o1_assets.graph import build_graph
+from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.profiles.profile import Profile
-from o1_assets.store.ancestry import ancestry
+from o1_assets.store.ancestry import ancestry, spent_on
 from o1_assets.store.digest import folder_tree, tree_digest
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 Verdict = Literal["equal bytes", "equal within tolerance", "differs"]
 
-
 VERDICTS: tuple[Verdict, ...] = ("equal bytes", "equal within tolerance", "differs")
+"""From the best to the worst."""
+
+
+class CannotRemake(O1Error):
+    """Today's code has no computation for this version, or this machine no engine; the message says what has."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +87,16 @@ def replay(
     watch = watch or Watch()
     chosen = within_depth(ancestry(store, key, version), depth)
     scratch = store.scratch()
-    made: dict[tuple[str, str], tuple[Path, Replayed]] = {}
+    # By key and version: where the new content of what was made again lies, and its digest.
+    remade: dict[tuple[str, str], tuple[Path, str]] = {}
     results = []
     try:
         for number, manifest in enumerate(chosen, 1):
             watch.started(manifest.key, number, len(chosen))
-            out = scratch / f"{number:04d}"
-            result = _replay(manifest, store, settings, profile, out, made, watch)
+            folder = scratch / f"{number:04d}"
+            result = _replay(manifest, store, settings, profile, folder, remade, watch)
             if result.digest is not None:
-                made[manifest.key, manifest.version] = (out / "out", result)
+                remade[manifest.key, manifest.version] = (folder / "out", result.digest)
             watch.done(result, number, len(chosen))
             results.append(result)
     finally:
@@ -113,44 +128,39 @@ def _replay(
     settings: Settings,
     profile: Profile,
     folder: Path,
-    made: dict[tuple[str, str], tuple[Path, Replayed]],
+    remade: Mapping[tuple[str, str], tuple[Path, str]],
     watch: Watch,
 ) -> Replayed:
     recorded = store.verified(manifest.digest)
     home, out = replace(settings, home=folder / "home"), folder / "out"
     out.mkdir(parents=True)
-    because: list[str] = []
-    notes: list[str] = []
     inputs: dict[str, Path] = {}
+    other_inputs, notes = [], []
     for name, item in manifest.inputs.items():
-        again = made.get((item.key, item.version))
-        if again is None:
-            inputs[name] = store.verified(item.digest)
-        else:
-            inputs[name], result = again
-            if result.digest != item.digest:
-                because.append(f"its input {item.key} came out different")
-    started = time.perf_counter()
+        again = remade.get((item.key, item.version))
+        inputs[name] = again[0] if again else store.verified(item.digest)
+        if again and again[1] != item.digest:
+            other_inputs.append(f"its input {item.key} came out different")
+    because, started = tuple(dict.fromkeys(other_inputs)), time.perf_counter()
     try:
         restore_outside(manifest, recorded, settings, home.home, notes.append)
         artifact = recorded_artifact(manifest, profile, home)
-        changed = changed_circumstances(manifest, code_version(artifact.compute))
-        because = list(dict.fromkeys(changed + because))
+        because = (*changed_circumstances(manifest, artifact), *because)
         outcome = remake(manifest, artifact, inputs, out, lambda line: watch.line(manifest.key, line), store)
     except (Gone, CannotRemake) as error:
         return Replayed(manifest, "differs", None, because=(str(error),), notes=tuple(notes))
     except Exception as error:
+        # Anything may be raised by other code or on another machine; the replay of the rest goes on.
         why = f"making it again failed with {type(error).__name__}: {error}"
         return Replayed(manifest, "differs", None, because=(*because, why), notes=tuple(notes))
     seconds = time.perf_counter() - started
     digest = tree_digest(folder_tree(out))
     files = compare_folders(recorded, out) if digest != manifest.digest else []
     figures = compare_figures(manifest.figures, outcome.figures)
-    exact = not manifest.cost.flops and not any(text.startswith("its input") for text in because)
-    verdict = judge(files, figures, exact)
+    verdict = judge(files, figures, exact=not manifest.cost.flops and not other_inputs)
     if verdict != "equal bytes" and not because:
-        because = ["this computation is not deterministic: nothing that is recorded has changed"]
-    return Replayed(manifest, verdict, digest, tuple(files), figures, tuple(because), tuple(notes), seconds)
+        because = ("this computation is not deterministic: nothing that is recorded has changed",)
+    return Replayed(manifest, verdict, digest, tuple(files), figures, because, tuple(notes), seconds)
 
 
 def judge(files: Sequence[FileDifference], figures: Sequence[FigureDifference], exact: bool) -> Verdict:
@@ -161,3 +171,75 @@ def judge(files: Sequence[FileDifference], figures: Sequence[FigureDifference], 
     if beyond or (exact and any(file.content for file in files)):
         return "differs"
     return "equal within tolerance"
+
+
+def changed_circumstances(manifest: Manifest, artifact: Artifact) -> list[str]:
+    """One clause each; empty when bytes are to be expected equal. artifact: as recorded, with today's code."""
+    then = manifest.environment
+    changes = []
+    if differences(manifest, artifact).code:
+        changes.append(f"its code has changed since; {checkout(then)}")
+    now = environment(then.threads, then.engine, manifest.config)
+    changes += environment_differences(then, now)
+    if then.processes != now.processes:
+        changes.append(f"{then.processes} processes shared it then, {now.processes} now")
+    return changes
+
+
+def recorded_artifact(manifest: Manifest, profile: Profile, settings: Settings) -> Artifact:
+    """The artifact as it was. settings: the home whose inbox and imported sources it reads.
+
+    Raises CannotRemake when today's code does not know the key, or its configuration.
+    """
+    artifact = build_graph(_recorded_profile(manifest, profile), settings).get(manifest.key)
+    if artifact is None:
+        raise CannotRemake(f"today's code makes no {manifest.key}; {checkout(manifest.environment)}")
+    try:
+        config = type(artifact.config).model_validate(manifest.config)
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise CannotRemake(
+            f"the configuration of {manifest.key} does not fit today's code (at {field}); "
+            f"{checkout(manifest.environment)}"
+        ) from None
+    inputs = {name: item.key for name, item in manifest.inputs.items()}
+    return replace(artifact, config=config, seed=manifest.seed, inputs=inputs)
+
+
+def _recorded_profile(manifest: Manifest, profile: Profile) -> Profile:
+    """Today's profile, with the round in it, and that round imported exactly if it was."""
+    match = re.match(r"r(\d\d)/", manifest.key)
+    if match is None:
+        return profile
+    k, source = int(match[1]), manifest.config.get("source")
+    imported = LabelSource(name=source, first=k, last=k) if isinstance(source, str) else None
+    return profile.model_copy(update={"rounds": max(profile.rounds, k), "label_source": imported})
+
+
+def remake(
+    manifest: Manifest,
+    artifact: Artifact,
+    inputs: Mapping[str, Path],
+    out: Path,
+    progress: Callable[[str], None],
+    store: ArtifactStore,
+) -> Outcome:
+    """Fills `out`. Raises what the compute function raises, CannotRemake where it needs an engine that is not here."""
+    from o1_assets.engine.open import EngineMissing, open_engine
+
+    def opened(path: Path) -> Engine:
+        try:
+            return open_engine(path, manifest.environment.engine)
+        except EngineMissing as error:
+            raise CannotRemake(f"{manifest.key} was sampled on another engine: {error}") from None
+
+    prepare_compute(manifest.environment.threads, artifact.resource_class)
+    task = Task(
+        inputs=inputs,
+        out=out,
+        seed=manifest.seed,
+        open_engine=opened,
+        progress=progress,
+        cost_of=lambda name: spent_on(store, manifest.inputs[name]),
+    )
+    return artifact.compute(task, artifact.config)

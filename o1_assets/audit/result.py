@@ -1,4 +1,7 @@
-"""What an audit found: every version in the ancestry, what of it does not hold, and what is worth knowing."""
+"""What an audit finds: every version in the ancestry, what of it does not hold, and what is worth knowing.
+
+`document` is the audit as JSON. `o1 audit --json` prints it, and the page shows it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import Any, Literal
 from o1_assets.store.manifest import Manifest
 
 Part = Literal["manifest", "object", "kind", "input", "cache key", "cache", "head", "batch", "label"]
+
+Fault = tuple[Part, str]
+"""What of a version does not hold: the part that it concerns, and a clause."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class LabelTrail:
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditedVersion:
     """One version. manifest: None if it cannot be read. files: path, size and SHA-256 of what its object holds."""
 
     key: str
@@ -60,6 +66,16 @@ class Audited:
     files: tuple[dict[str, Any], ...] = ()
     labels: LabelTrail | None = None
 
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.key, self.version
+
+    @property
+    def inputs(self) -> list[tuple[str, str]]:
+        """Their keys and versions, each once; nothing where the manifest cannot be read."""
+        items = self.manifest.inputs.values() if self.manifest else ()
+        return list(dict.fromkeys((item.key, item.version) for item in items))
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -67,11 +83,11 @@ class Audit:
 
     key: str
     version: str
-    versions: tuple[Audited, ...]
+    versions: tuple[AuditedVersion, ...]
     seconds: float = field(default=0.0, compare=False)
 
     @property
-    def asked(self) -> Audited:
+    def asked(self) -> AuditedVersion:
         return self.versions[-1]
 
     @cached_property
@@ -82,32 +98,42 @@ class Audit:
     @cached_property
     def remarks(self) -> dict[str, list[str]]:
         """Remark -> the keys it holds for."""
-        found: dict[str, list[str]] = {}
+        keys: dict[str, list[str]] = {}
         for version in self.versions:
             for remark in version.remarks:
-                found.setdefault(remark, []).append(version.key)
-        return found
+                keys.setdefault(remark, []).append(version.key)
+        return keys
 
     @property
     def summary(self) -> dict[str, int | float]:
-        batches = [batch for one in self.versions if one.labels for batch in one.labels.batches]
+        batches = [batch for version in self.versions if version.labels for batch in version.labels.batches]
+        files = [file for version in self.versions for file in version.files]
         return {
-            "artifacts": len({one.key for one in self.versions}),
+            "artifacts": len({version.key for version in self.versions}),
             "versions": len(self.versions),
-            "files": sum(len(one.files) for one in self.versions),
-            "bytes": sum(file["size"] for one in self.versions for file in one.files),
+            "files": len(files),
+            "bytes": sum(file["size"] for file in files),
             "batches": len(batches),
             "lines": sum(batch.lines for batch in batches),
             "broken": len(self.broken),
             "seconds": round(self.seconds, 2),
         }
 
-
-# The audit as one JSON document: what `o1 audit --json` prints and what the page shows.
+    @property
+    def verdict(self) -> str:
+        """One line: what was looked at, and whether it holds."""
+        counts, broken = self.summary, len(self.broken)
+        scope = f"{counts['versions']} versions of {counts['artifacts']} artifacts, {counts['files']} files, "
+        scope += f"{counts['bytes'] / 2**20:.1f} MiB"
+        if counts["batches"]:
+            scope += f", {counts['batches']} label batches with {counts['lines']:,} lines"
+        holds = f"{broken} link{'s' * (broken > 1)} broken" if broken else "everything is as it was recorded"
+        return f"{holds} ({scope}; {self.seconds:.1f} s)"
 
 
 def document(audit: Audit) -> dict[str, Any]:
-    """
+    """The audit as one JSON document.
+
     {"key", "version", "digest": what was asked for, "ok": everything holds,
      "summary": {"artifacts", "versions", "files", "bytes", "batches", "lines", "broken": counts, "seconds"},
      "broken": [{"key", "version", "part", "message"}] in the order of the data; part: manifest, object, kind, input,
@@ -131,21 +157,21 @@ def document(audit: Audit) -> dict[str, Any]:
         "summary": audit.summary,
         "broken": [asdict(broken) for broken in audit.broken],
         "remarks": [{"message": message, "keys": keys} for message, keys in audit.remarks.items()],
-        "versions": [_version(one) for one in audit.versions],
+        "versions": [_version(version) for version in audit.versions],
     }
 
 
-def _version(one: Audited) -> dict[str, Any]:
+def _version(version: AuditedVersion) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "key": one.key,
-        "version": one.version,
-        "ok": not one.broken,
-        "broken": [asdict(broken) for broken in one.broken],
-        "remarks": list(one.remarks),
-        "files": list(one.files),
+        "key": version.key,
+        "version": version.version,
+        "ok": not version.broken,
+        "broken": [asdict(broken) for broken in version.broken],
+        "remarks": list(version.remarks),
+        "files": list(version.files),
     }
-    if one.manifest is None:
+    if version.manifest is None:
         return shown
-    made = one.manifest.model_dump(mode="json", exclude={"key", "inputs", "sample", "format"})
-    inputs = [{"name": name, **item.model_dump()} for name, item in one.manifest.inputs.items()]
-    return {**shown, **made, "inputs": inputs, "labels": asdict(one.labels) if one.labels else None}
+    made = version.manifest.model_dump(mode="json", exclude={"key", "inputs", "sample", "format"})
+    inputs = [{"name": name, **item.model_dump()} for name, item in version.manifest.inputs.items()]
+    return {**shown, **made, "inputs": inputs, "labels": asdict(version.labels) if version.labels else None}

@@ -1,7 +1,7 @@
 """The audit for a person at a terminal: the verdict, what is broken, what differs from today, then the ancestry.
 
-The ancestry is one small tree a folder of keys (a round), newest first, so that nothing is indented further than
-a round is deep. A version is shown once; where it is an input again, or of another round, it is only named.
+The ancestry is a list a folder of keys (a round), newest first: a line a version, with what it was made from. The page
+draws the graph and, as the JSON document does, tells all that is recorded of each version.
 """
 
 from __future__ import annotations
@@ -11,26 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.text import Text
-from rich.tree import Tree
 
-from o1_assets.audit.differences import commit
-from o1_assets.audit.result import Audit, Audited
+from o1_assets.audit.result import Audit, AuditedVersion, LabelTrail
+from o1_assets.execution.differences import commit
 
-Name = tuple[str, str]
-
-
-SHOWN = 400
-"""Letters of a configuration or a list of libraries that are shown."""
+# Letters of a configuration or a list of libraries that are shown; broken links that are listed.
+SHOWN, LISTED = 400, 20
 
 
-LISTED = 20
-"""Broken links that are listed; JSON and the page have all."""
-
-
-def render(audit: Audit) -> RenderableType:
-    return Group(*_verdict(audit), *_broken(audit), *_recorded(audit), *_remarks(audit), *_trees(audit))
+def render(audit: Audit) -> Group:
+    return Group(*_verdict(audit), *_recorded(audit), *_remarks(audit), *_ancestry(audit))
 
 
 def console() -> Console:
@@ -39,57 +31,34 @@ def console() -> Console:
     return shown if shown.is_terminal else Console(highlight=False, width=200)
 
 
-def verdict(audit: Audit) -> str:
-    """One line: what was looked at, and whether it holds."""
-    said = audit.summary
-    looked = f"{said['versions']} versions of {said['artifacts']} artifacts, {said['files']} files, "
-    looked += f"{said['bytes'] / 2**20:.1f} MiB"
-    if said["batches"]:
-        looked += f", {said['batches']} label batches with {said['lines']:,} lines"
-    count = len(audit.broken)
-    holds = "everything is as it was recorded" if not count else f"{count} link{'s' * (count > 1)} broken"
-    return f"{holds} ({looked}; {audit.seconds:.1f} s)"
-
-
 def _verdict(audit: Audit) -> Iterator[Text]:
-    made = audit.asked.manifest
-    title = Text(audit.key, style="bold")
+    title, made = Text(audit.key, style="bold"), audit.asked.manifest
     if made:
-        title.append(f"  {made.digest}", style="cyan").append(f"  {_when(made.finished)}", style="dim")
+        title.append(f"  {made.digest}", style="cyan").append(f"  {_minute(made.finished)}", style="dim")
     yield title
-    yield Text(
-        f"{'✗' if audit.broken else '✓'} {verdict(audit)}", style="bold red" if audit.broken else "green"
-    )
-
-
-def _broken(audit: Audit) -> Iterator[Text]:
+    mark, style = ("✗", "bold red") if audit.broken else ("✓", "green")
+    yield Text(f"{mark} {audit.verdict}", style=style)
     for broken in audit.broken[:LISTED]:
-        yield (
-            Text("  ✗ ", style="red")
-            .append(broken.key, style="bold")
-            .append(f" ({broken.part}): {broken.message}")
-        )
+        line = Text("  ✗ ", style="red").append(broken.key, style="bold")
+        yield line.append(f" ({broken.part}): {broken.message}")
     if len(audit.broken) > LISTED:
         yield Text(f"  and {len(audit.broken) - LISTED} more; --json lists all", style="red")
 
 
 def _recorded(audit: Audit) -> Iterator[Text]:
-    """How the version that was asked about was made; of the others the page and --json tell the same."""
+    """How the version that was asked about was made."""
     made = audit.asked.manifest
     if made is None:
         return
-    there = made.environment
-    libraries = ", ".join(f"{name} {version}" for name, version in there.libraries.items())
-    for name, value in (
-        ("code", f"{made.code_version}, {commit(there)}"),
-        ("seed", f"{made.seed}, profile {made.profile}"),
-        (
-            "machine",
-            f"{there.hardware}, {there.threads} thread{'s' * (there.threads > 1)}, Python {there.python}",
-        ),
-        ("libraries", libraries),
-        ("config", json.dumps(made.config)),
-    ):
+    then = made.environment
+    threads = f"{then.threads} thread{'s' * (then.threads > 1)}"
+    for name, value in {
+        "code": f"{made.code_version}, {commit(then)}",
+        "seed": f"{made.seed}, profile {made.profile}",
+        "machine": f"{then.hardware}, {threads}, Python {then.python}",
+        "libraries": ", ".join(f"{name} {version}" for name, version in then.libraries.items()),
+        "config": json.dumps(made.config),
+    }.items():
         yield Text(f"  {name:10}", style="dim").append(value if len(value) < SHOWN else f"{value[:SHOWN]} …")
 
 
@@ -99,64 +68,48 @@ def _remarks(audit: Audit) -> Iterator[Text]:
     for message, keys in audit.remarks.items():
         unique = list(dict.fromkeys(keys))
         whole = len(unique) == audit.summary["artifacts"]
-        yield Text("  · ").append(message).append(f": {'all' if whole else named(unique)}", style="dim")
+        yield Text("  · ").append(message).append(f": {'all' if whole else in_short(unique)}", style="dim")
 
 
-def _trees(audit: Audit) -> Iterator[RenderableType]:
-    by_name = {(one.key, one.version): one for one in audit.versions}
-    several = {key for key, versions in _versions(audit).items() if len(versions) > 1}
-    shown: set[Name] = set()
+def _ancestry(audit: Audit) -> Iterator[Text]:
+    folders: dict[str, list[AuditedVersion]] = defaultdict(list)
+    for version in reversed(audit.versions):  # what was asked about comes first, and each before its inputs
+        folders[version.key.rpartition("/")[0]].append(version)
+    keys = [version.key for version in audit.versions]
+    several = {key for key in keys if keys.count(key) > 1}
     yield Text("\nMade from", style="bold")
-    for folder in _folders(audit):
-        tree = Tree(Text(folder, style="bold"), guide_style="dim")
-        # What nothing later in the folder was made from comes first, its inputs below it.
-        for one in reversed(audit.versions):
-            if _folder(one.key) == folder and (one.key, one.version) not in shown:
-                _branch(tree, one, by_name, shown, several)
-        yield tree
+    for folder, versions in folders.items():
+        yield Text(folder, style="bold")
+        yield from (_line(version, folder, several) for version in versions)
 
 
-def _branch(
-    tree: Tree, one: Audited, by_name: dict[Name, Audited], shown: set[Name], several: set[str]
-) -> None:
-    shown.add((one.key, one.version))
-    own: list[Name] = []
-    named_only: list[Name] = []
-    for name in (
-        dict.fromkeys((i.key, i.version) for i in one.manifest.inputs.values()) if one.manifest else ()
-    ):
-        nested = _folder(name[0]) == _folder(one.key) and name not in shown
-        (own if nested else named_only).append(name)
-    branch = tree.add(_line(one, [_short(one, name, several) for name in named_only], several))
-    for name in own:
-        if name not in shown:  # an input of the one before it
-            _branch(branch, by_name[name], by_name, shown, several)
-
-
-def _line(one: Audited, inputs: list[str], several: set[str]) -> Text:
-    style = "bold red" if one.broken else ""
-    line = Text("✗ " if one.broken else "", style=style).append(_last(one.key), style=style or "bold")
-    made = one.manifest
+def _line(version: AuditedVersion, folder: str, several: set[str]) -> Text:
+    """several: keys of which the ancestry holds more than one version, which are told apart by their dates."""
+    style = "bold red" if version.broken else "bold"
+    line = Text("  ✗ " if version.broken else "  ", style=style).append(_within(version.key, folder), style)
+    made = version.manifest
     if made is None:
         return line.append("  its manifest cannot be read", style=style)
-    line.append(f"  {made.digest[:12]}", style="cyan").append(f"  {_when(made.finished)}", style="dim")
+    line.append(f"  {made.digest[:12]}", style="cyan").append(f"  {_minute(made.finished)}", style="dim")
     line.append(f"  {made.cost.seconds:.1f} s", style="dim")
-    if one.labels and one.labels.batches:
-        line.append(f"  {_batches(one)}")
-    if inputs:
-        line.append(f"  from {named(inputs)}", style="dim")
-    return line
+    if version.labels and version.labels.batches:
+        line.append(f"  {_batches(version.labels)}")
+    inputs = [
+        _within(key, folder) + (f" of {_minute(name)}" if key in several else "")
+        for key, name in version.inputs
+    ]
+    return line.append(f"  from {in_short(inputs)}", style="dim") if inputs else line
 
 
-def _batches(one: Audited) -> str:
-    batches = one.labels.batches if one.labels else ()
+def _batches(labels: LabelTrail) -> str:
+    batches = labels.batches
     lines = sum(batch.lines for batch in batches)
-    who = sorted({labeller for batch in batches for labeller in batch.rated_by})
-    return f"{lines:,} lines in {len(batches)} batch{'es' * (len(batches) > 1)} by {named(who)}"
+    labellers = sorted({labeller for batch in batches for labeller in batch.rated_by})
+    return f"{lines:,} lines in {len(batches)} batch{'es' * (len(batches) > 1)} by {in_short(labellers)}"
 
 
-def named(names: Iterable[str]) -> str:
-    """Names in a few words: r00/labels ... r09/labels (10) where many differ in their round only."""
+def in_short(names: Iterable[str]) -> str:
+    """Names in a few words: r00/labels … r09/labels (10) where many differ in their round only."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name in names:
         alike[name.partition("/")[2] if "/" in name else name].append(name)
@@ -168,36 +121,16 @@ def named(names: Iterable[str]) -> str:
     return ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
 
 
-def _short(one: Audited, name: Name, several: set[str]) -> str:
-    key, version = name
-    word = _last(key) if _folder(key) == _folder(one.key) else key
-    return f"{word} of {_when(version)}" if key in several else word
+def _within(key: str, folder: str) -> str:
+    """A key as it is called among those of its own folder."""
+    return key.removeprefix(f"{folder}/")
 
 
-def _folders(audit: Audit) -> list[str]:
-    """The one asked about first, then by where its newest version stands in the data, newest first."""
-    return list(dict.fromkeys(_folder(one.key) for one in reversed(audit.versions)))
-
-
-def _versions(audit: Audit) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for one in audit.versions:
-        found[one.key].add(one.version)
-    return found
-
-
-def _folder(key: str) -> str:
-    return key.rpartition("/")[0]
-
-
-def _last(key: str) -> str:
-    return key.rpartition("/")[2]
-
-
-def _when(moment: str) -> str:
+def _minute(moment: str) -> str:
+    """Of a time of day, or of a version's name, which begins with one and has no punctuation in it."""
+    compact = "T" in moment[:9]
     try:
-        return datetime.fromisoformat(moment.partition("-")[0] if "T" in moment[:9] else moment).strftime(
-            "%Y-%m-%d %H:%M"
-        )
+        time = datetime.fromisoformat(moment.partition("-")[0] if compact else moment)
+        return time.strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return moment

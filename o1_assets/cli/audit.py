@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from o1_assets.audit.audit import audit
-from o1_assets.audit.differences import Today
+from o1_assets.audit.audit import Today, audit
 from o1_assets.audit.lines import Homes
 from o1_assets.audit.replay import Replayed, Watch, replay, worst
 from o1_assets.audit.result import Audit, document

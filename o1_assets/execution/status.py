@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.core.artifact import Artifact
-from o1_assets.execution.code_version import code_version
+from o1_assets.execution.differences import differences
 from o1_assets.execution.materialize import artifact_cache_key, inputs_of
 from o1_assets.graph import asked_for, descendants
 from o1_assets.store.manifest import Manifest, ManifestInput
@@ -90,16 +90,12 @@ def _difference(artifact: Artifact, head: Manifest, inputs: dict[str, ManifestIn
     changed = [item.key for name, item in inputs.items() if head.inputs[name].digest != item.digest]
     if changed:
         return f"{', '.join(changed)} changed"
-    config = artifact.config.model_dump(mode="json")
-    if head.config != config:
-        names = [
-            name
-            for name in sorted(config.keys() | head.config.keys())
-            if config.get(name) != head.config.get(name)
-        ]
-        return f"the profile's {', '.join(names)} changed"
-    if head.seed != artifact.seed:
+    other = differences(head, artifact)
+    if other.config:
+        return f"the profile's {', '.join(other.config)} changed"
+    if other.seed:
         return "the seed changed"
-    if head.code_version != code_version(artifact.compute):
+    if other.code:
         return "its code changed"
+    # The cache key is made of all these and of the inbox, which is what is left.
     return "new label batches"

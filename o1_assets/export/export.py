@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from o1_assets.export.contents import (
-    ATTRIBUTES,
-    GENERATOR,
-    complete_config,
-    complete_generation_config,
-    copy_checkpoint,
-    is_reward_model,
-    plots,
-    reads_generator,
-)
-from o1_assets.export.errors import ExportError
-from o1_assets.export.evaluations import evaluations_of
-from o1_assets.export.folder import check_target, write_folder
+from o1_assets.core.files import json_bytes
+from o1_assets.export.folder import ExportError, check_target, write_folder
 from o1_assets.export.model_card import is_checkpoint, make_card
-from o1_assets.export.readme import export_card
+from o1_assets.export.readme import evaluations_of, export_card
 from o1_assets.store.ancestry import ancestry
+from o1_assets.store.kinds import check_kinds
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
+
+GENERATOR = "generator"
+"""Folder, inside of a reward model's export, of the generator whose log-probabilities it reads."""
+
+# What the Hub writes into .gitattributes of a new repository, as far as it is of our files.
+ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.png filter=lfs diff=lfs merge=lfs -text\n"
 
 
 @dataclass(frozen=True)
@@ -103,3 +102,58 @@ def _longest(manifest: Manifest) -> int | None:
     """Tokens of the longest solution that the model was trained on; None if its stage does not say."""
     found = manifest.config.get("prompt", {}).get("max_tokens")
     return found if isinstance(found, int) else None
+
+
+def copy_checkpoint(source: Path, target: Path, plots: bool = True) -> None:
+    """The files of a checkpoint's object: weights, configuration, tokenizer and, if wanted, its plots.
+
+    Tables stay out: they are no part of a model. Raises StoreError on a file that no artifact may hold.
+    """
+    check_kinds(source)
+    for path in sorted(source.rglob("*")):
+        name = path.relative_to(source)
+        wanted = len(name.parts) == 1 or (plots and name.parts[0] == "plots")
+        if path.is_file() and wanted and path.suffix != ".parquet" and name.as_posix() != "tree.json":
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            # Without its mode: the store's files are read-only, and these belong to the user.
+            shutil.copyfile(path, target / name)
+
+
+def is_reward_model(folder: Path) -> bool:
+    return any(
+        "TokenClassification" in name for name in _json(folder / "config.json").get("architectures") or ()
+    )
+
+
+def reads_generator(folder: Path) -> bool:
+    """Whether a reward model reads how likely the generator found each step."""
+    return bool(_json(folder / "config.json").get("probability_feature"))
+
+
+def complete_config(folder: Path) -> None:
+    """Switches the cache of keys and values on again."""
+    # Training switches it off, and transformers saves that: whoever generates would compute each prefix anew.
+    path = folder / "config.json"
+    path.write_bytes(json_bytes({**_json(path), "use_cache": True}))
+
+
+def complete_generation_config(folder: Path, max_tokens: int | None) -> None:
+    """Adds the longest solution, in tokens, that the model was trained to write; transformers stops at 20 without."""
+    path = folder / "generation_config.json"
+    if path.exists():
+        known = _json(path)
+    else:
+        config = _json(folder / "config.json")
+        keys = [f"{name}_token_id" for name in ("bos", "eos", "pad")]
+        known = {key: config[key] for key in keys if config.get(key) is not None}
+    path.write_bytes(json_bytes({**known, **({"max_new_tokens": max_tokens} if max_tokens else {})}))
+
+
+def plots(folder: Path) -> list[str]:
+    """Names of the plots, relative to the folder."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob("plots/*.png"))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_bytes())
+    return content

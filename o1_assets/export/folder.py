@@ -6,24 +6,30 @@ list of its own says; whatever a person added or changed is not ours to remove.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, seal, sync
-from o1_assets.export.errors import ExportError
-from o1_assets.export.exchange import exchange
 from o1_assets.store.digest import folder_tree
 from o1_assets.store.objects import scratch_name
 from o1_assets.store.scratch import abandoned
 
 EXPORT_FILE = "o1_export.json"
-
-
 FORMAT = "o1-export-1"
+
+# Arguments of Linux's renameat2(2), which Python does not offer.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+class ExportError(O1Error):
+    """Says in one sentence what is wrong with what is to be exported, or with where, and what to do."""
 
 
 def check_target(target: Path) -> None:
@@ -99,3 +105,25 @@ def _tidy(target: Path) -> None:
     for left in target.parent.glob(f"{prefix}*"):
         if left.is_dir() and not left.is_symlink() and abandoned(Path(left.name.removeprefix(prefix))):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def exchange(a: Path, b: Path) -> None:
+    """Exchanges the names of two folders on one disk, so that neither name is ever free.
+
+    Where the system cannot do that in one step (not Linux, or a file system without it), in three: whoever is killed
+    between them finds b's old content under a name of its own beside it. Raises OSError.
+    """
+    if sys.platform == "linux" and _renameat2(a, b):
+        return
+    aside = a.with_name(f"{a.name}.replaced")
+    os.rename(b, aside)
+    os.rename(a, b)
+    os.rename(aside, a)
+
+
+def _renameat2(a: Path, b: Path) -> bool:
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):  # a C library without it
+        return False
+    return call(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), ctypes.c_uint(_RENAME_EXCHANGE)) == 0

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.audit.audit import audit
-from o1_assets.audit.differences import Today
+from o1_assets.audit.audit import Today, audit
 from o1_assets.audit.result import document
 from o1_assets.audit.text import console, render
 from o1_assets.execution.environment import environment

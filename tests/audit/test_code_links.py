@@ -33,4 +33,4 @@ def test_a_place_is_shown_at_its_commit() -> None:
 
 
 def test_a_computation_is_found_by_its_source() -> None:
-    assert place_of(upper).path == "tests/spine/toy.py" and place_of(upper).line > 1
+    assert place_of(upper).path == "tests/execution/toy.py" and place_of(upper).line > 1

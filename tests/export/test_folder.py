@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.export import exchange as exchange_module
-from o1_assets.export.errors import ExportError
-from o1_assets.export.folder import EXPORT_FILE, write_folder
+from o1_assets.export import folder as folder_module
+from o1_assets.export.folder import EXPORT_FILE, ExportError, write_folder
 
 
 def export(target: Path, text: str = "a") -> bool:
@@ -49,7 +48,7 @@ def test_another_version_takes_the_place_of_an_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
 ) -> None:
     if not in_one_step:
-        monkeypatch.setattr(exchange_module, "_renameat2", lambda a, b: False)
+        monkeypatch.setattr(folder_module, "_renameat2", lambda a, b: False)
     export(tmp_path / "policy", "a")
     (tmp_path / "beside").write_text("stays")
     assert export(tmp_path / "policy", "b")
@@ -61,7 +60,7 @@ def test_linux_exchanges_in_one_step(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "was").write_text(name)
-    assert exchange_module._renameat2(tmp_path / "a", tmp_path / "b")
+    assert folder_module._renameat2(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "a" / "was").read_text() == "b"
 
 

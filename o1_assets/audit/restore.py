@@ -1,0 +1,111 @@
+"""What lay outside of the graph when a version was made, laid out again in a scratch home.
+
+A replay must not read today's inbox: batches have come since, one may have been withdrawn. The scratch home
+has the people's batches that the recorded rNN/label_batches lists and no other, and the imported source at the
+version that was read. A machine annotator rates again, and files into the scratch home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from o1_assets.core.errors import O1Error
+from o1_assets.core.files import sha256
+from o1_assets.core.settings import Settings
+from o1_assets.labels.inbox.reader import PEOPLE, BatchManifest
+from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
+from o1_assets.store.manifest import Manifest
+
+# Where a batch that was accepted once may lie today: a withdrawal moves it, and keeps its lines.
+PLACES = ("accepted", "withdrawn")
+
+
+class Gone(O1Error):
+    """What the version was made from outside of the graph is no longer there; the message names it."""
+
+
+def restore_outside(
+    manifest: Manifest, content: Path, settings: Settings, home: Path, note: Callable[[str], None]
+) -> None:
+    """Fills the scratch home `home` for one version. content: folder of its recorded object.
+
+    Every batch is checked against its digest. note: is told what had to be taken from the object itself.
+    Raises Gone when an imported source is no longer there.
+    """
+    round_name, _, stage = manifest.key.partition("/")
+    if stage == "label_batches":
+        for entry in json.loads((content / "index.json").read_text())["batches"]:
+            if entry["source"] == PEOPLE:
+                _restore_batch(str(entry["digest"]), round_name, content, settings, home, note)
+    source = manifest.config.get("source")
+    if manifest.external and isinstance(source, str):
+        _restore_source(source, manifest.external.split()[-1], settings, home)
+
+
+def _restore_batch(
+    digest: str, round_name: str, content: Path, settings: Settings, home: Path, note: Callable[[str], None]
+) -> None:
+    target = home / "inbox" / round_name / "accepted" / digest
+    for place in PLACES:
+        folder = settings.inbox / round_name / place / digest
+        if folder.is_dir() and sha256(folder / "batch.jsonl") == digest:
+            shutil.copytree(folder, target, copy_function=_link)
+            return
+    note(f"batch {digest[:12]} is no longer in the inbox; its ratings were taken from the recorded object")
+    _batch_from_object(digest, round_name, content, target)
+
+
+def _batch_from_object(digest: str, round_name: str, content: Path, target: Path) -> None:
+    """A batch's folder from the rows that rNN/label_batches kept of it; only its lines as sent are not there."""
+    of_batch = pl.col("batch") == digest
+    ratings = pl.read_parquet(content / RATINGS).filter(of_batch).select(list(EVENT))
+    records = pl.read_parquet(content / RECORDS).filter(of_batch)
+    index = json.loads((content / "index.json").read_text())
+    entry = next(entry for entry in index["batches"] if entry["digest"] == digest)
+    fits = bool((records["misfit"] == "").all())
+    target.mkdir(parents=True)
+    ratings.write_parquet(target / RATINGS)
+    records.select(list(RECORD)).write_parquet(target / RECORDS)
+    solutions = sorted(set(records["solution_id"].drop_nulls()))
+    manifest = BatchManifest(
+        digest=digest,
+        round=round_name,
+        source=PEOPLE,
+        lines=int(entry["lines"]),
+        solutions=int(entry["solutions"]),
+        labelers=sorted(set(records["labeler"].drop_nulls())),
+        original="",
+        name="",
+        received="",
+        selection=str(index["selection"]) if fits else "",
+        tables={name: sha256(target / name) for name in (RATINGS, RECORDS)},
+    )
+    (target / "solutions.json").write_text(json.dumps(solutions))
+    (target / "manifest.json").write_text(json.dumps(asdict(manifest)))
+
+
+def _restore_source(source: str, version: str, settings: Settings, home: Path) -> None:
+    there, target = settings.imported / source / version, home / "imported" / source
+    if not there.is_dir():
+        raise Gone(
+            f"version {version} of the imported source {source!r} is no longer in {settings.imported}; import it again"
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "current.json").write_text(json.dumps({"version": version}))
+    if not (target / version).exists():
+        (target / version).symlink_to(there, target_is_directory=True)
+
+
+def _link(source: str, target: str) -> None:
+    """Batches are never changed, so the scratch home may share their bytes."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

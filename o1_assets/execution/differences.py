@@ -1,0 +1,62 @@
+"""What of a recorded version is not as the same computation would be today: code, configuration, seed, environment.
+
+None of it is a fault of the version. `o1 status` says why something is stale, an audit remarks on it, and a replay
+explains bytes that came out different; all three ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from o1_assets.core.artifact import Artifact
+from o1_assets.execution.code_version import code_version
+from o1_assets.store.manifest import Environment, Manifest
+
+
+@dataclass(frozen=True)
+class Differences:
+    """config: names of the fields of the stage's configuration with other values. seed, code: whether they differ."""
+
+    config: tuple[str, ...]
+    seed: bool
+    code: bool
+
+
+def differences(manifest: Manifest, artifact: Artifact) -> Differences:
+    """Between a version and the artifact of today's graph. Inputs are not compared: they have versions of their own."""
+    now, then = artifact.config.model_dump(mode="json"), manifest.config
+    # Over the fields of both: a release may have added one, or dropped it.
+    fields = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    other_code = manifest.code_version != code_version(artifact.compute)
+    return Differences(tuple(fields), manifest.seed != artifact.seed, other_code)
+
+
+def environment_differences(then: Environment, now: Environment) -> Iterator[str]:
+    """One clause each, the same for every version of which it is true."""
+    for name in sorted(then.libraries.keys() | now.libraries.keys()):
+        yield from _difference(name, then.libraries.get(name, "absent"), now.libraries.get(name, "absent"))
+    yield from _difference("Python", then.python, now.python)
+    yield from _difference("the hardware", then.hardware, now.hardware)
+    # Sums are made in another order with another number of threads, so that the last bits of a result depend on it.
+    yield from _difference("the number of threads", then.threads, now.threads)
+
+
+def _difference(what: str, then: object, now: object) -> Iterator[str]:
+    if then != now:
+        yield f"{what} was {then}, today {now}"
+
+
+def commit(environment: Environment) -> str:
+    """The commit that a version was made at, in a clause."""
+    if environment.git_commit is None:
+        return "commit not recorded, it was no git checkout"
+    return f"commit {environment.git_commit[:12]}{' with local changes' if environment.git_dirty else ''}"
+
+
+def checkout(environment: Environment) -> str:
+    """Where the code that made a version is to be found, in a clause."""
+    if environment.git_commit is None:
+        return "it was made outside of a git checkout"
+    changes = ", which had local changes that git does not know" if environment.git_dirty else ""
+    return f"`git checkout {environment.git_commit[:12]}` has what made it{changes}"
