@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 
 from o1_assets.audit.contents import Ancestors, Contents, input_faults, pointer_faults, read_contents
 from o1_assets.audit.lines import Homes, batch_trail, row_trail
-from o1_assets.audit.result import Audit, AuditedVersion, Broken, Fault, LabelTrail
+from o1_assets.audit.result import Audit, AuditedVersion, Broken, Fault, LabelTrail, Part
 from o1_assets.core.artifact import Artifact
 from o1_assets.execution.differences import commit, differences, environment_differences
 from o1_assets.execution.environment import libraries
@@ -153,5 +153,5 @@ def _labels(
             return None, []
         return row_trail(folder, store.path(made.digest))
     except (OSError, ValueError, KeyError, TypeError, PolarsError) as error:
-        part = "batch" if manifest.key.endswith(BATCHES) else "label"
+        part: Part = "batch" if manifest.key.endswith(BATCHES) else "label"
         return None, [(part, f"its tables cannot be read: {error}")]

@@ -135,7 +135,8 @@ def _replay(
     home, out = replace(settings, home=folder / "home"), folder / "out"
     out.mkdir(parents=True)
     inputs: dict[str, Path] = {}
-    other_inputs, notes = [], []
+    other_inputs: list[str] = []
+    notes: list[str] = []
     for name, item in manifest.inputs.items():
         again = remade.get((item.key, item.version))
         inputs[name] = again[0] if again else store.verified(item.digest)
