@@ -132,16 +132,16 @@ def test_the_large_prm_says_what_is_wrong_and_labels_end_there(
 
     monkeypatch.setattr(Scorer, "step_probabilities", judged)
     task = Task(world, tmp_path, 1, open_engine=Pupil)
-    table, _ = train.judge(task, solutions, TRAININGS[arms.large_process(8)])
+    table, _ = train.rate_with_large_prm(task, solutions, TRAININGS[arms.large_process(8)])
     by_solution = table.group_by("solution_id", maintain_order=True).agg("rating")["rating"].to_list()
     assert by_solution == [[1] * len(solutions["steps"][0]), [1, -1], [-1]]
-    assert train.all_right(solutions, table).to_list() == [True, False, False]
+    assert train.called_right(solutions, table).to_list() == [True, False, False]
 
 
 def test_outcomes_by_the_large_prm_replace_the_final_answers(
     world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "all_right", lambda solutions, judged: pl.Series([True] * solutions.height))
+    monkeypatch.setattr(train, "called_right", lambda solutions, labels: pl.Series([True] * solutions.height))
     figures = trained(world, tmp_path / "large", TRAININGS[arms.large_outcome(8)])
     assert (figures["labels_right"], figures["labels_wrong"]) == (8, 0)
     told = trained(world, tmp_path / "answer", TRAININGS[arms.orm(8)])

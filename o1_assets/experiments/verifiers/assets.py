@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 GROUP = "ablations/verifiers"
-
-
 LABELLED = f"{GROUP}/labels"
 
 
@@ -32,7 +30,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     config, seeds = profile.ablations.verifiers, profile.ablations.seeds
     trainings = arms.trainings(config, profile.first_prm, profile.first_orm)
     pools = {"test": TEST_POOL, "ood": OOD_POOL}
-    made = [
+    declared = [
         ablation(
             profile,
             LABELLED,
@@ -47,7 +45,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         for arm, training in trainings.items():
             by_large = training.supervision in ("large_steps", "large_outcome")
             large = {"large": f"r{profile.rounds:02d}/prm"} if by_large else {}
-            made.append(
+            declared.append(
                 ablation(
                     profile,
                     f"{GROUP}/{arm}_{seed}",
@@ -60,14 +58,14 @@ def artifacts(profile: Profile) -> list[Artifact]:
                         "labelled": LABELLED,
                         **large,
                     },
-                    f"{_says(arm, training)}, training {seed + 1} of {seeds}.",
+                    f"{_description(arm, training)}, training {seed + 1} of {seeds}.",
                     # Equal for all arms: they draw the same solutions.
                     seed_of=f"{GROUP}/{seed}",
                     trains=True,
                     estimate=estimate_training,
                 )
             )
-        made.append(
+        declared.append(
             ablation(
                 profile,
                 f"{GROUP}/scores_{seed}",
@@ -106,11 +104,11 @@ def artifacts(profile: Profile) -> list[Artifact]:
         opens_models=False,
         estimate=estimate_tables,
     )
-    return [*made, result]
+    return [*declared, result]
 
 
-def _says(arm: str, training: TrainingConfig) -> str:
-    told = {
+def _description(arm: str, training: TrainingConfig) -> str:
+    supervision = {
         "labels": "their ratings",
         "answer": "whether the final answer is right",
         "large_steps": "the large PRM's judgement of each step",
@@ -119,7 +117,7 @@ def _says(arm: str, training: TrainingConfig) -> str:
     model = "ORM" if arm.startswith("orm") else "PRM"
     without = " without the probability feature" if "bare" in arm else ""
     count = "all sampled" if training.solutions is None else str(training.solutions)
-    return f"{'An' if model == 'ORM' else 'A'} {model}{without} on {count} solutions, told {told}"
+    return f"{'An' if model == 'ORM' else 'A'} {model}{without} on {count} solutions, told {supervision}"
 
 
 def estimate_training(context: EstimateContext, config: TrainingConfig) -> Estimate:

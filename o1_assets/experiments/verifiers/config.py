@@ -1,4 +1,7 @@
-"""Every number of the experiment `verifiers`."""
+"""What `ablations/verifiers` asks: which verifier finds the right one among N solutions, and what it has to be told.
+
+The arms are reward models, each named by what it is and by how many labelled solutions it learns from.
+"""
 
 from __future__ import annotations
 
@@ -69,8 +72,6 @@ class VerifiersResultConfig(StageConfig):
     subsets: int
     resamples: int
 
-
-# The arms: each is a reward model, named by what it is and how many labelled solutions it learns from.
 
 EVERY = "orm_all"
 """The best supplied ORM: the outcomes of all sampled solutions."""

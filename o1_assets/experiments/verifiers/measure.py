@@ -1,7 +1,11 @@
-"""Trains one reward model on labelled solutions drawn at random, each with one of four kinds of supervision.
+"""Reward models that learn from the same solutions in different ways, and what each is worth as a verifier.
 
-Equal seeds draw equal solutions, and fewer of them are a part of more: models of equal size and seed differ in what
-they were told of the same solutions, and in nothing else.
+Four steps, each an artifact: `make_labelled` rates solutions that were drawn at random; `train_verifier` trains one
+reward model on a part of them with one of four kinds of supervision; `score_pools` scores the pools of held-out
+solutions with all models of one training seed; `accuracies` draws best of N for the result.
+
+Models of equal size and seed learn from the same solutions, and a smaller number is a part of a larger one. So they
+differ in what they were told of these solutions, and in nothing else.
 """
 
 from __future__ import annotations
@@ -46,9 +50,55 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
 
 
+LABELS_SCHEMA: dict[str, Any] = {
+    "solution_id": pl.String, "problem_id": pl.String, "question": pl.String, "step": pl.Int32,
+    "completion": pl.Int32, "text": pl.String, "rating": pl.Int8,
+}  # fmt: skip
+
+
+def make_labelled(task: Task, config: SelectionConfig) -> Outcome:
+    """GPT*'s solutions drawn uniformly at random, rated by the exact checker as phase 1 is.
+
+    There are more of them than round 0 rates, because accuracy is wanted against their number. Writes
+    solutions.parquet and completions.parquet as rNN/selection does, and labels.parquet: one row for each rated
+    completion. Inputs: solutions, policy, train. Raises ValueError where the exact checker cannot rate a problem.
+    """
+    drawn = make_selection(task, config)
+    selection = Selection.load(task.out, task.inputs["train"])
+    ids = list(selection.solution_ids)
+    ratings = rate_selection(selection, DENSE, Oracle(), set(ids))
+    unrated = next((solution for solution in ids if solution not in ratings), None)
+    if unrated is not None:
+        problem = selection.problem_of[unrated]["problem_id"]
+        raise ValueError(
+            f"ablations/verifiers needs problems with an exact checker, and {problem} has none; use a source of "
+            "arithmetic problems (problems.source) or leave this experiment out"
+        )
+    rows = [
+        {
+            "solution_id": solution,
+            "problem_id": selection.problem_of[solution]["problem_id"],
+            "question": selection.problem_of[solution]["question"],
+            "step": slot.step,
+            "completion": slot.completion,
+            "text": selection.steps[solution][slot.step][slot.completion],
+            "rating": rating,
+        }
+        for solution in ids
+        for slot, rating in sorted(ratings[solution].items())
+    ]
+    labels = pl.DataFrame(rows, schema=LABELS_SCHEMA)
+    labels.write_parquet(task.out / "labels.parquet")
+    counts = dict(labels.group_by("rating").len().iter_rows())
+    figures = {
+        name: counts.get(rating, 0) for name, rating in (("negative", -1), ("neutral", 0), ("positive", 1))
+    }
+    return replace(drawn, figures={**drawn.figures, "labels": labels.height, **figures})
+
+
 def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
-    """Inputs: generator, train (problems), solutions (all sampled), labelled (those that were rated, see labels.py),
-    and large (a PRM) where it supervises. Writes a reward model."""
+    """Inputs: generator, train (problems), solutions (all that were sampled), labelled (those that were rated), and
+    large (a PRM) where it supervises. Writes a reward model."""
     labels = pl.read_parquet(task.inputs["labelled"] / "labels.parquet")
     if config.solutions is None:
         solutions = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
@@ -57,23 +107,25 @@ def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
         solutions = draw(chosen, labels, config.solutions, task.seed)
     cost = Cost()
     if config.supervision in ("large_steps", "large_outcome"):
-        judged, cost = judge(task, solutions, config)
-        labels, solutions = judged, solutions.with_columns(correct=all_right(solutions, judged))
-    with tempfile.TemporaryDirectory() as laid_out:
-        folder = Path(laid_out)
+        # The large PRM's verdicts replace both kinds of truth: the ratings, and the outcome that an ORM learns.
+        labels, cost = rate_with_large_prm(task, solutions, config)
+        solutions = solutions.with_columns(correct=called_right(solutions, labels))
+    # The ordinary trainings read folders of a round, so one is laid out for them.
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         labels.join(solutions.select("solution_id"), on="solution_id", how="semi").write_parquet(
             folder / "labels.parquet"
         )
         solutions.write_parquet(folder / "solutions.parquet")
         inputs = {name: task.inputs[name] for name in ("generator", "train")}
         inputs |= {"init": task.inputs["generator"], "labels_00": folder, "solutions_00": folder}
-        own = replace(task, inputs=inputs, seed=derive_seed(task.seed, "training"))
+        training = replace(task, inputs=inputs, seed=derive_seed(task.seed, "training"))
         if isinstance(config.training, PRMConfig):
-            made = make_prm(own, config.training)
+            trained = make_prm(training, config.training)
         else:
             assert isinstance(config.training, ORMConfig)
-            made = make_orm(own, config.training)
-    return replace(made, cost=made.cost + cost)
+            trained = make_orm(training, config.training)
+    return replace(trained, cost=trained.cost + cost)
 
 
 def draw(chosen: pl.DataFrame, labels: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
@@ -84,23 +136,25 @@ def draw(chosen: pl.DataFrame, labels: pl.DataFrame, count: int, seed: int) -> p
     return rated.sample(fraction=1.0, shuffle=True, seed=derive_seed(seed, "draw")).head(count)
 
 
-def judge(task: Task, solutions: pl.DataFrame, config: TrainingConfig) -> tuple[pl.DataFrame, Cost]:
-    """The large PRM's ratings, shaped as labels: own steps up to the first that it calls wrong.
+def rate_with_large_prm(
+    task: Task, solutions: pl.DataFrame, config: TrainingConfig
+) -> tuple[pl.DataFrame, Cost]:
+    """The large PRM's ratings in the form of labels: a solution's steps up to the first that it calls wrong.
 
-    A step is -1 where P(negative) is above the threshold, else +1 (Lightman et al. 2023, appendix H).
+    A step is rated -1 where P(negative) is above the threshold, else +1 (Lightman et al. 2023, appendix H).
     """
     from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.aggregate import NEGATIVE
     from o1_assets.reward.score import load_scorer
 
     questions = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
-    known = solutions.join(questions, on="problem_id", how="inner", maintain_order="left")
+    asked = solutions.join(questions, on="problem_id", how="inner", maintain_order="left")
     tokenizer = load_tokenizer(task.inputs["generator"])
-    prompts = config.training.prompt.encode(tokenizer, known["question"].to_list())
+    prompts = config.training.prompt.encode(tokenizer, asked["question"].to_list())
     scorer = load_scorer(task.inputs["large"], task.inputs["generator"])
-    found = scorer.step_probabilities(prompts, known["token_ids"].to_list())
+    read = scorer.step_probabilities(prompts, asked["token_ids"].to_list())
     rows = []
-    for solution, probabilities in zip(known.iter_rows(named=True), found, strict=True):
+    for solution, probabilities in zip(asked.iter_rows(named=True), read, strict=True):
         for step, text in enumerate(solution["steps"]):
             rating = -1 if probabilities[step, NEGATIVE] > config.threshold else 1
             rows.append(
@@ -119,41 +173,38 @@ def judge(task: Task, solutions: pl.DataFrame, config: TrainingConfig) -> tuple[
     return pl.DataFrame(rows), scorer.cost()
 
 
-def all_right(solutions: pl.DataFrame, judged: pl.DataFrame) -> pl.Series:
-    """For each solution whether it has steps and none of them is called wrong."""
-    fine = judged.group_by("solution_id").agg(fine=pl.col("rating").min() > 0)
-    found = solutions.select("solution_id").join(fine, on="solution_id", how="left", maintain_order="left")
-    return found["fine"].fill_null(False)
+def called_right(solutions: pl.DataFrame, labels: pl.DataFrame) -> pl.Series:
+    """For each solution whether it has steps and none of them is rated wrong."""
+    right = labels.group_by("solution_id").agg(right=pl.col("rating").min() > 0)
+    verdicts = solutions.select("solution_id").join(
+        right, on="solution_id", how="left", maintain_order="left"
+    )
+    return verdicts["right"].fill_null(False)
 
-
-# The scores that all models of one training seed give to the pools: one pass of the generator for all of them.
-#
-# Writes <pool>.parquet (whole pools, main models) and <pool>_part.parquet (the first problems and samples, all models):
-# problem_id, sample, and a column a selector, "<arm>" for a model's own score (a PRM's product with neutral steps as
-# right) and "<arm>:<aggregation>:<neutral>" for a PRM's other ways of adding up its steps.
-#
 
 POOLS = ("test", "ood")
+CHUNK_PROBLEMS = 25
+"""Problems that are scored together, so that memory stays bounded."""
 
-
-AT_ONCE = 25
-"""Problems that are scored together, for memory."""
-
-
-OTHER_WAYS: tuple[tuple[Aggregation, Neutral], ...] = (
+OTHER_AGGREGATIONS: tuple[tuple[Aggregation, Neutral], ...] = (
     ("product", "wrong"),
     ("minimum", "right"),
     ("minimum", "wrong"),
 )
 
 
-def way(arm: str, aggregation: Aggregation, neutral: Neutral) -> str:
-    """Name of a PRM's column."""
+def selector_name(arm: str, aggregation: Aggregation, neutral: Neutral) -> str:
+    """A PRM's column: "prm_100", or "prm_100:minimum:wrong" for another way of adding up its steps."""
     return arm if (aggregation, neutral) == ("product", "right") else f"{arm}:{aggregation}:{neutral}"
 
 
 def score_pools(task: Task, config: ScoresConfig) -> Outcome:
-    """Inputs: generator, test, ood (pools), and each arm's reward model by its name."""
+    """Scores of all models of one training seed; the generator's pass that they share is made once.
+
+    Inputs: generator, test, ood (pools), and each arm's reward model by its name. Writes <pool>.parquet (whole pools,
+    main models) and <pool>_part.parquet (the first problems and samples, all other models): problem_id, sample, and a
+    column for each selector. "<arm>" is a model's score: a PRM's product with neutral steps as right.
+    """
     from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.model import load_reward_model
     from o1_assets.reward.score import Scorer, open_generator
@@ -201,65 +252,66 @@ def _scored(
 ) -> tuple[pl.DataFrame, Cost]:
     ids = solutions["problem_id"].unique(maintain_order=True).to_list()
     parts, cost = [], Cost()
-    for start in range(0, len(ids), AT_ONCE):
-        part = solutions.filter(pl.col("problem_id").is_in(ids[start : start + AT_ONCE]))
+    for start in range(0, len(ids), CHUNK_PROBLEMS):
+        part = solutions.filter(pl.col("problem_id").is_in(ids[start : start + CHUNK_PROBLEMS]))
+        # A policy writes many solutions more than once; each is read once and its score copied by `index`.
         once, index = distinct(part)
-        found, spent = scorer.score_all(
+        scores, spent = scorer.score_all(
             [prompts[problem] for problem in once["problem_id"]], once["token_ids"].to_list()
         )
         cost += spent
-        columns = _columns(found, arms)
+        columns = _columns(scores, arms)
         parts.append(
             part.select("problem_id", "sample").with_columns(
                 pl.Series(column, values[index], dtype=pl.Float64) for column, values in columns.items()
             )
         )
-        task.progress(f"{name}: scored {min(start + AT_ONCE, len(ids))} of {len(ids)} problems")
+        task.progress(f"{name}: scored {min(start + CHUNK_PROBLEMS, len(ids))} of {len(ids)} problems")
     return pl.concat(parts), cost
 
 
 def _columns(
-    found: Sequence[Sequence[NDArray[np.float64]]], arms: Sequence[str]
+    scores: Sequence[Sequence[NDArray[np.float64]]], arms: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
-    """Selector -> score of each solution; an ORM's is P(right) at the last step, 0 without any."""
+    """Selector -> score of each solution; an ORM's is P(right) at the last step, 0 for a solution without steps.
+
+    scores: for each arm and solution (steps, classes); an ORM has two classes, a PRM three.
+    """
     columns = {}
-    for arm, own in zip(arms, found, strict=True):
-        if own and own[0].shape[1] == 2:
-            columns[arm] = np.array([float(steps[-1, 1]) if len(steps) else 0.0 for steps in own])
+    for arm, of_arm in zip(arms, scores, strict=True):
+        if of_arm and of_arm[0].shape[1] == 2:
+            columns[arm] = np.array([float(steps[-1, 1]) if len(steps) else 0.0 for steps in of_arm])
             continue
-        columns[arm] = np.array([solution_score(steps) for steps in own])
-        for aggregation, neutral in OTHER_WAYS:
-            columns[way(arm, aggregation, neutral)] = np.array(
-                [solution_score(steps, aggregation, neutral) for steps in own]
+        columns[arm] = np.array([solution_score(steps) for steps in of_arm])
+        for aggregation, neutral in OTHER_AGGREGATIONS:
+            columns[selector_name(arm, aggregation, neutral)] = np.array(
+                [solution_score(steps, aggregation, neutral) for steps in of_arm]
             )
     return columns
 
 
-# Best of N of every selector, on every pool, for every training seed: the table that all claims are read from.
-
 LEAST_LIKELY = "min_logprob"
-
-
+ALL, PART = "all", "part"
 SCHEMA: dict[str, Any] = {
     "pool": pl.String, "problems": pl.String, "selector": pl.String, "seed": pl.Int32, "n": pl.Int32,
     "accuracy": pl.Float64, "per_problem": pl.List(pl.Float64),
 }  # fmt: skip
-"""problems: "all" of the pool with all samples, or the "part" that every model scored. per_problem: mean over random
+"""problems: ALL of the pool with all samples, or the PART that every model scored. per_problem: mean over random
 subsets, in the order of problem ids."""
-
-
-ALL, PART = "all", "part"
 
 
 def main_selectors(size: int) -> list[str]:
     """What is drawn against N, from scores of whole pools."""
     best = prm(size)
-    ways = [way(best, *other) for other in OTHER_WAYS]
-    return [best, EVERY, LEAST_LIKELY, MAJORITY, WEIGHTED + best, WEIGHTED + EVERY, PASS, *ways]
+    aggregations = [selector_name(best, *other) for other in OTHER_AGGREGATIONS]
+    return [best, EVERY, LEAST_LIKELY, MAJORITY, WEIGHTED + best, WEIGHTED + EVERY, PASS, *aggregations]
 
 
 def accuracies(task: Task, config: VerifiersResultConfig) -> pl.DataFrame:
-    """Inputs: test, ood (pools), scores_<seed>. A row a pool, selector, seed and N."""
+    """Best of N of every selector: a row for each pool, selector, training seed and N.
+
+    Inputs: test, ood (pools), scores_<seed>.
+    """
     rows: list[tuple[Any, ...]] = []
     for name in POOLS:
         solutions = pl.read_parquet(task.inputs[name] / "solutions.parquet")
@@ -293,70 +345,22 @@ def _rows(
 ) -> list[tuple[Any, ...]]:
     scores = [s.removeprefix(WEIGHTED) for s in selectors if s not in (MAJORITY, PASS)]
     pool = Pool.from_frame(table, sorted(set(scores)))
-    found = curves(pool, selectors, powers_of_two(pool.samples), subsets, draw)
+    drawn = curves(pool, selectors, powers_of_two(pool.samples), subsets, draw)
     return [
         (name, which, selector, seed, n, curve.mean[k], curve.per_problem[k].tolist())
-        for selector, curve in found.items()
+        for selector, curve in drawn.items()
         for k, n in enumerate(curve.ns)
     ]
 
 
 def values(table: pl.DataFrame, pool: str, problems: str, selector: str, n: int) -> Floats:
     """[seeds, problems]. Raises KeyError where nothing like it was measured."""
-    own = table.filter(
+    rows = table.filter(
         (pl.col("pool") == pool)
         & (pl.col("problems") == problems)
         & (pl.col("selector") == selector)
         & (pl.col("n") == n)
     ).sort("seed")
-    if own.is_empty():
+    if rows.is_empty():
         raise KeyError(f"{selector} at {n} was not measured on {problems} of {pool}")
-    return np.array(own["per_problem"].to_list(), dtype=np.float64)
-
-
-# ablations/verifiers/labels: GPT*'s solutions drawn at random, rated by the exact checker as phase 1 is.
-#
-# More of them than round 0 has, because accuracy is wanted against their number. Writes solutions.parquet and
-# completions.parquet as rNN/selection does, and labels.parquet: solution_id, problem_id, question, step, completion,
-# text, rating, one row a rated completion.
-#
-
-LABELS_SCHEMA: dict[str, Any] = {
-    "solution_id": pl.String, "problem_id": pl.String, "question": pl.String, "step": pl.Int32,
-    "completion": pl.Int32, "text": pl.String, "rating": pl.Int8,
-}  # fmt: skip
-
-
-def make_labelled(task: Task, config: SelectionConfig) -> Outcome:
-    """Inputs: solutions, policy, train. Raises ValueError where the exact checker cannot rate a problem."""
-    made = make_selection(task, config)
-    selection = Selection.load(task.out, task.inputs["train"])
-    ids = list(selection.solution_ids)
-    ratings = rate_selection(selection, DENSE, Oracle(), set(ids))
-    unrated = next((solution for solution in ids if solution not in ratings), None)
-    if unrated is not None:
-        problem = selection.problem_of[unrated]["problem_id"]
-        raise ValueError(
-            f"ablations/verifiers needs problems with an exact checker, and {problem} has none; use a source of "
-            "arithmetic problems (problems.source) or leave this experiment out"
-        )
-    rows = [
-        {
-            "solution_id": solution,
-            "problem_id": selection.problem_of[solution]["problem_id"],
-            "question": selection.problem_of[solution]["question"],
-            "step": slot.step,
-            "completion": slot.completion,
-            "text": selection.steps[solution][slot.step][slot.completion],
-            "rating": rating,
-        }
-        for solution in ids
-        for slot, rating in sorted(ratings[solution].items())
-    ]
-    labels = pl.DataFrame(rows, schema=LABELS_SCHEMA)
-    labels.write_parquet(task.out / "labels.parquet")
-    counts = dict(labels.group_by("rating").len().iter_rows())
-    figures = {
-        name: counts.get(rating, 0) for name, rating in (("negative", -1), ("neutral", 0), ("positive", 1))
-    }
-    return replace(made, figures={**made.figures, "labels": labels.height, **figures})
+    return np.array(rows["per_problem"].to_list(), dtype=np.float64)

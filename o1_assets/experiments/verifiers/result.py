@@ -1,4 +1,4 @@
-"""ablations/verifiers/result: accuracies, claims, tables and charts. Writes accuracy.parquet too (accuracy.py)."""
+"""What `ablations/verifiers` found: claims as paired differences, tables and charts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from o1_assets.experiments.verifiers.measure import (
     POOLS,
     accuracies,
     main_selectors,
+    selector_name,
     values,
-    way,
 )
-
-# What the experiment claims, each as a paired difference on the same problems, solutions and subsets.
 
 
 @dataclass(frozen=True)
 class Difference:
-    """better minus worse, both selectors. problems: as in the table of accuracies."""
+    """A claim: the accuracy of `better` minus that of `worse`, on the same problems, solutions and random subsets.
+
+    better, worse: selectors. problems: ALL or PART, as in the table of accuracies.
+    """
 
     name: str
     says: str
@@ -69,11 +70,11 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
         ),
         Difference(
             "product_minus_minimum", "The product over steps against the worst step (Lightman et al. 2023, appendix F: "
-            "78.2 and 77.6).", prm, way(prm, "minimum", "right"),
+            "78.2 and 77.6).", prm, selector_name(prm, "minimum", "right"),
         ),
         Difference(
             "neutral_right_minus_wrong", "Neutral steps as right against neutral as wrong (Lightman et al. 2023, "
-            "appendix F: 78.2 and 77.4).", prm, way(prm, "product", "wrong"),
+            "appendix F: 78.2 and 77.4).", prm, selector_name(prm, "product", "wrong"),
         ),
         Difference(
             "prm_vote_minus_best", "Majority weighted by the PRM against its best solution.", WEIGHTED + prm, prm,
@@ -98,14 +99,14 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
 
 def claims(table: pl.DataFrame, config: VerifiersResultConfig, seed: int) -> list[Claim]:
     """prm_minus_orm@64, then the same out of distribution with `_ood`, and so on."""
-    found = []
+    differing = []
     for difference in differences(config):
         for pool in difference.pools:
-            apart = values(table, pool, difference.problems, difference.better, config.n) - values(
+            gap = values(table, pool, difference.problems, difference.better, config.n) - values(
                 table, pool, difference.problems, difference.worse, config.n
             )
-            measured = interval(apart, config.resamples, seed)
-            found.append(
+            measured = interval(gap, config.resamples, seed)
+            differing.append(
                 Claim(
                     name=f"{difference.name}@{config.n}" + ("_ood" if pool == "ood" else ""),
                     says=difference.says if pool == "test" else f"Out of distribution: {difference.says}",
@@ -116,7 +117,7 @@ def claims(table: pl.DataFrame, config: VerifiersResultConfig, seed: int) -> lis
                     unit="points",
                 )
             )
-    return found
+    return differing
 
 
 TITLES = {"test": "in distribution", "ood": "out of distribution"}
@@ -141,18 +142,18 @@ NOTES = (
 
 
 def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
-    """Inputs: test, ood (pools), scores_<seed>."""
+    """Inputs: test, ood (pools), scores_<seed>. Writes the result, and accuracy.parquet with what it rests on."""
     table = accuracies(task, config)
     table.write_parquet(task.out / "accuracy.parquet")
     seed = derive_seed(task.seed, "bootstrap")
-    found = claims(table, config, seed)
+    claimed = claims(table, config, seed)
     write_result(
         task.out,
         Result(
             name="verifiers",
             title="Process supervision, outcome supervision, majority",
             question="Which verifier finds the right one among N solutions, and what does it have to be told?",
-            claims=found,
+            claims=claimed,
             tables={
                 **{f"best_of_n_{pool}": _curve_table(table, config, pool) for pool in POOLS},
                 **{f"labels_{pool}": _label_table(table, config, pool, seed) for pool in POOLS},
@@ -173,20 +174,20 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
         ),
     )
     return Outcome(
-        figures={claim.name: claim.value for claim in found},
+        figures={claim.name: claim.value for claim in claimed},
         rows=table.height,
-        sample=[{"claim": claim.name, "value": claim.value, "target": claim.target} for claim in found],
+        sample=[{"claim": claim.name, "value": claim.value, "target": claim.target} for claim in claimed],
     )
 
 
-def _looks(config: VerifiersResultConfig) -> dict[str, tuple[str, str]]:
-    """Selector -> what people call it, and its colour. In the order of tables."""
+def _appearance(config: VerifiersResultConfig) -> dict[str, tuple[str, str]]:
+    """Selector -> (its name for people, its colour), in the order of the tables."""
     prm = arms.prm(config.sizes[-1])
     return {
         prm: ("PRM", plots.BLUE),
-        way(prm, "minimum", "right"): ("PRM, worst step", plots.SKY),
-        way(prm, "product", "wrong"): ("PRM, neutral as wrong", plots.SKY),
-        way(prm, "minimum", "wrong"): ("PRM, worst step, neutral as wrong", plots.SKY),
+        selector_name(prm, "minimum", "right"): ("PRM, worst step", plots.SKY),
+        selector_name(prm, "product", "wrong"): ("PRM, neutral as wrong", plots.SKY),
+        selector_name(prm, "minimum", "wrong"): ("PRM, worst step, neutral as wrong", plots.SKY),
         WEIGHTED + prm: ("PRM-weighted vote", plots.RED),
         arms.EVERY: ("ORM", plots.ORANGE),
         WEIGHTED + arms.EVERY: ("ORM-weighted vote", plots.ORANGE),
@@ -203,12 +204,17 @@ def _drawn(config: VerifiersResultConfig) -> tuple[str, ...]:
 
 def _curve_table(table: pl.DataFrame, config: VerifiersResultConfig, pool: str) -> Table:
     """A row a selector, a column an N; at 1 every selector is a random choice."""
-    looks = _looks(config)
-    own = table.filter((pl.col("pool") == pool) & (pl.col("problems") == ALL))
+    appearance = _appearance(config)
+    whole = table.filter((pl.col("pool") == pool) & (pl.col("problems") == ALL))
     rows = []
-    for selector in sorted(main_selectors(config.sizes[-1]), key=list(looks).index):
-        of = own.filter(pl.col("selector") == selector).group_by("n").agg(pl.col("accuracy").mean()).sort("n")
-        rows.append({"choice": looks[selector][0], **{f"N={n}": value for n, value in of.iter_rows()}})
+    for selector in sorted(main_selectors(config.sizes[-1]), key=list(appearance).index):
+        means = (
+            whole.filter(pl.col("selector") == selector)
+            .group_by("n")
+            .agg(pl.col("accuracy").mean())
+            .sort("n")
+        )
+        rows.append({"choice": appearance[selector][0], **{f"N={n}": mean for n, mean in means.iter_rows()}})
     title = f"Accuracy of best of N {TITLES[pool]}, mean over trainings; at N=1 every choice is random."
     return Table(title, pl.DataFrame(rows))
 
@@ -216,16 +222,16 @@ def _curve_table(table: pl.DataFrame, config: VerifiersResultConfig, pool: str) 
 def _kinds_table(table: pl.DataFrame, config: VerifiersResultConfig, problems: pl.DataFrame) -> Table:
     """A row a kind of problems/ood; accuracies are in the order of problem ids, as kinds are here."""
     kinds = problems.sort("problem_id").with_columns(kind=problems_kind(problems))["kind"].to_numpy()
-    looks = _looks(config)
+    appearance = _appearance(config)
     rows = []
     for kind in sorted(set(kinds)):
-        of = kinds == kind
-        found = {
-            looks[selector][0]: float(values(table, "ood", ALL, selector, config.n)[:, of].mean())
+        is_kind = kinds == kind
+        best = {
+            appearance[selector][0]: float(values(table, "ood", ALL, selector, config.n)[:, is_kind].mean())
             for selector in _drawn(config)
         }
-        once = float(values(table, "ood", ALL, MAJORITY, 1)[:, of].mean())
-        rows.append({"kind": kind, "problems": int(of.sum()), "one at random": once, **found})
+        once = float(values(table, "ood", ALL, MAJORITY, 1)[:, is_kind].mean())
+        rows.append({"kind": kind, "problems": int(is_kind.sum()), "one at random": once, **best})
     return Table(f"Best of {config.n} on each kind of problem out of distribution.", pl.DataFrame(rows))
 
 
@@ -235,16 +241,16 @@ def problems_kind(problems: pl.DataFrame) -> pl.Expr:
 
 
 def _curve_chart(table: pl.DataFrame, config: VerifiersResultConfig, pool: str) -> Chart:
-    own = table.filter((pl.col("pool") == pool) & (pl.col("problems") == ALL))
-    looks, series = _looks(config), []
+    whole = table.filter((pl.col("pool") == pool) & (pl.col("problems") == ALL))
+    appearance, series = _appearance(config), []
     for selector in _drawn(config):
-        mine = own.filter(pl.col("selector") == selector)
         means = (
-            mine.group_by("n")
+            whole.filter(pl.col("selector") == selector)
+            .group_by("n")
             .agg(pl.col("accuracy").mean(), spread=pl.col("accuracy").std().fill_null(0.0))
             .sort("n")
         )
-        label, color = looks[selector]
+        label, color = appearance[selector]
         series.append(
             Series(
                 label,
@@ -260,9 +266,9 @@ def _curve_chart(table: pl.DataFrame, config: VerifiersResultConfig, pool: str) 
 
 def _label_table(table: pl.DataFrame, config: VerifiersResultConfig, pool: str, seed: int) -> Table:
     """A row an arm, at the N of the claims, on the problems that all models scored."""
-    own = table.filter((pl.col("pool") == pool) & (pl.col("problems") == PART) & (pl.col("n") == config.n))
+    part = table.filter((pl.col("pool") == pool) & (pl.col("problems") == PART) & (pl.col("n") == config.n))
     rows = []
-    for arm in own["selector"].unique(maintain_order=True):
+    for arm in part["selector"].unique(maintain_order=True):
         measured = interval(values(table, pool, PART, arm, config.n), config.resamples, seed)
         rows.append(
             {"arm": arm, f"best of {config.n}": measured.mean, "low": measured.low, "high": measured.high}
