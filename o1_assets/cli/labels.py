@@ -18,10 +18,16 @@ from o1_assets.cli.common import Answer, command
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
-from o1_assets.labels.export_missing import Which, export_to_file
 from o1_assets.labels.inbox.progress import find_batch, impact
 from o1_assets.labels.protocol import Violation
-from o1_assets.labels.round_inputs import known_round, round_inputs, round_names, selected_rounds
+from o1_assets.labels.round_inputs import (
+    Which,
+    export_to_file,
+    known_round,
+    round_inputs,
+    round_names,
+    selected_rounds,
+)
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import START, LabelStudio, LabelStudioError, connection, labeling_home
 from o1_assets.labels.studio.pull import progress_file, pull_labels
@@ -306,7 +312,7 @@ def serve_studio(
     port: Annotated[int, typer.Option()] = 8080,
 ) -> None:
     """Become the Label Studio server of this machine (`make labeling`)."""
-    from o1_assets.labels.studio.server import serve
+    from o1_assets.labels.studio.client import serve
 
     serve(project.settings, executable, port)
 

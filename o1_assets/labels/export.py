@@ -20,7 +20,7 @@ def generation_of(round_name: str) -> int | None:
 
 
 def round_of(generation: int | None) -> str:
-    """The round that a generation of PRM800K drives. Raises ValueError on a negative one (screening)."""
+    """The round whose labels are those of a PRM800K generation. Raises ValueError on a negative one (screening)."""
     if generation is not None and not 0 <= generation < 99:
         raise ValueError(f"generation {generation} belongs to no round")
     return f"r{0 if generation is None else generation + 1:02d}"
@@ -33,10 +33,9 @@ def export_selection(
     gold: Collection[str] = (),
     only: Collection[str] | None = None,
 ) -> Iterator[Record]:
-    """One unrated record a solution, in the selection's order. Needs the selection's problems.
+    """One unrated record per solution, in the selection's order. Needs the selection's problems.
 
-    gold: solutions that are rated to judge labellers; nothing else sets them apart from the others.
-    only: leaves out all but these.
+    gold: solutions by which labellers are assessed. only: leaves out all other solutions.
     """
     generation = generation_of(round_name)
     for row in selection.table.iter_rows(named=True):
@@ -46,17 +45,12 @@ def export_selection(
                 labeler=None,
                 timestamp=None,
                 generation=generation,
+                # Nothing else sets a gold solution apart, so that it is rated like any other.
                 is_quality_control_question=solution in gold,
                 is_initial_screening_question=False,
                 question=_question(row, selection, generation),
-                label=Label(
-                    steps=[_step(texts) for texts in selection.steps[solution]],
-                    total_time=None,
-                    finish_reason=None,
-                ),
-                o1=Origin(
-                    round=round_name, solution_id=solution, selection=selection.digest, protocol=protocol.name
-                ),
+                label=Label(steps=[_step(texts) for texts in selection.steps[solution]]),
+                o1=Origin(round_name, solution, selection.digest, protocol.name),
             )
 
 
@@ -80,8 +74,4 @@ def _question(row: dict[str, Any], selection: Selection, generation: int | None)
 
 
 def _step(texts: list[str]) -> Step:
-    return Step(
-        completions=[Completion(text=text, rating=None, flagged=None) for text in texts],
-        human_completion=None,
-        chosen_completion=None,
-    )
+    return Step(completions=[Completion(text=text, rating=None) for text in texts])

@@ -1,19 +1,35 @@
-"""What labelling a round needs: how it is labelled, its selection and its problems, from the store."""
+"""A round that is being labelled: its inputs from the store, and its solutions out to a file that can be rated."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import polars as pl
 
 from o1_assets.core.errors import O1Error
 from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.export import export_screening, export_selection
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.labels.inbox.tables import tables_of_round
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
+from o1_assets.labels.quality_control import (
+    apply_quality_control,
+    check_solutions,
+    exact_ratings,
+    lead_batches,
+    lead_solutions,
+)
 from o1_assets.labels.selection import Selection
 from o1_assets.store.store import ArtifactStore, MissingInput
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
+
+Which = Literal["all", "screening", "missing"]
+"""What of a round is exported: everything, the screening solutions, or the solutions without a rating that counts."""
 
 
 class RoundInputs(NamedTuple):
@@ -28,7 +44,7 @@ class RoundInputs(NamedTuple):
         return Selection.load(self.selection, self.train)
 
     def check(self) -> SelectionCheck:
-        """What the inbox compares the round's batches with."""
+        """The inbox's check of the round's batches."""
         return SelectionCheck(self.load(), self.config.round, PROTOCOLS[self.config.protocol])
 
 
@@ -65,3 +81,49 @@ def round_inputs(profile: Profile, store: ArtifactStore, name: str) -> RoundInpu
 def selected_rounds(profile: Profile, store: ArtifactStore) -> set[str]:
     """The profile's rounds whose selection was made: those that can be labelled."""
     return {name for name in round_names(profile) if store.head(f"{name}/selection") is not None}
+
+
+def missing_solutions(config: LabelBatchesConfig, selection: Selection, inbox: Inbox) -> frozenset[str]:
+    """Solutions that never came back, whose batches were withdrawn, or whose raters are all excluded."""
+    if config.source is not None:  # others have published the labels of all solutions
+        return frozenset()
+    digests = inbox.accepted(config.round, PEOPLE)
+    ratings, records = tables_of_round([(inbox, digest) for digest in digests], config.round, selection)
+    checks = check_solutions(selection, config.quality)
+    gold = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
+    filtered = apply_quality_control(ratings, records, gold, selection, digests, config.quality)
+    excluded = filtered.quality.filter("excluded")["labeler"]
+    leads = list(lead_batches(inbox, config.round, config.quality))
+    # As in `round_progress`, a solution that was given up or called a bad problem has come back, and the leads' batches
+    # become gold. Screening becomes no labels, nor does a record of a solution that has changed since.
+    returned = records.filter(
+        ~pl.col("screening")
+        & (pl.col("misfit") == "")
+        & ~pl.col("batch").is_in(leads)
+        & ~pl.col("labeler").is_in(excluded.implode())
+    )
+    return frozenset(selection.solution_ids).difference(returned["solution_id"].to_list())
+
+
+def export_to_file(inputs: RoundInputs, inbox: Inbox, file: Path, which: Which = "all") -> int:
+    """Writes solutions of the round as unrated records; returns their number. Raises OSError, ValueError.
+
+    The gold solutions are marked among them, also those that the leads have rated in the inbox.
+    """
+    selection, config = inputs.load(), inputs.config
+    protocol, checks = PROTOCOLS[config.protocol], check_solutions(selection, config.quality)
+    if which == "screening":
+        records = export_screening(selection, config.round, protocol, checks.screening)
+    else:
+        gold = checks.gold | lead_solutions(inbox, config.round, config.quality)
+        only = missing_solutions(config, selection, inbox) if which == "missing" else None
+        records = export_selection(selection, config.round, protocol, gold, only)
+    # Renamed at the end, so that nobody sends out half of a round.
+    partial = file.with_name(f".{file.name}.partial")
+    count = 0
+    with partial.open("w") as lines:
+        for record in records:
+            lines.write(record.to_line() + "\n")
+            count += 1
+    partial.replace(file)
+    return count

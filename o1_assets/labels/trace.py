@@ -17,30 +17,26 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 _LABELS = re.compile(r"(r\d\d)/labels", re.ASCII)
-
-
 _WHO = ["batch", "labeler"]
-
 
 COUNTS = {
     "round": pl.String, "version": pl.String, "batch": pl.String, "source": pl.String, "labeler": pl.String,
     "ratings": pl.Int64, "labels": pl.Int64, "positive": pl.Int64, "neutral": pl.Int64, "negative": pl.Int64,
 }  # fmt: skip
-"""A row for each labeller of a batch of a label table. version: of rNN/labels. ratings: what they rated in the
-batches that the table was made of. labels: rows of the table that name them; a rating that agrees with a newer one
-of somebody else's, was corrected, outvoted or left out is no label. A row of labels without a rating was written."""
-
+"""A row for each labeller of a batch of a label table. version: of rNN/labels. ratings: the labeller's, in the batches
+that the table was made of. labels: rows of the table that name the labeller. A rating becomes no label if a newer one
+of somebody else agrees with it, or if it was corrected, outvoted or left out. A label without a rating was written."""
 
 LINES = {
     "round": pl.String, "version": pl.String, "batch": pl.String, "line": pl.Int32, "labeler": pl.String,
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8, "text": pl.String,
 }  # fmt: skip
-"""A row a label. line: in the batch, from 1."""
+"""A row per label. line: in the batch, from 1."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """key, version, digest: what was traced. tables: versions of rNN/labels in it. counts: COUNTS; lines: LINES."""
+    """key, version, digest: of the artifact. tables: versions of rNN/labels in it. counts: COUNTS; lines: LINES."""
 
     key: str
     version: str
@@ -59,63 +55,63 @@ def trace(
     batch: str | None = None,
     lines: bool = False,
 ) -> Trace:
-    """version: as `audit.walk.find_version` takes it, None for today's. batch: beginning of a digest.
+    """version: as `find_version` takes it, None for today's. batch: the beginning of a digest.
 
-    lines: each label too, not only how many. Raises StoreError if anything on the way is missing or damaged.
+    lines: returns each label too, not only their number. Raises StoreError if a manifest or a table is missing or
+    damaged.
     """
     manifests = ancestry(store, key, version)
     tables = sorted((m for m in manifests if _LABELS.fullmatch(m.key)), key=lambda m: (m.key, m.version))
-    who = pl.lit(True)
+    is_wanted = pl.lit(True)
     if labeler is not None:
-        who &= pl.col("labeler") == labeler
+        is_wanted &= pl.col("labeler") == labeler
     if batch is not None:
-        who &= pl.col("batch").str.starts_with(batch)
-    counts, found = [pl.DataFrame(schema=COUNTS)], [pl.DataFrame(schema=LINES)]
+        is_wanted &= pl.col("batch").str.starts_with(batch)
+    # An artifact without label tables has empty ones.
+    counts, label_lines = [pl.DataFrame(schema=COUNTS)], [pl.DataFrame(schema=LINES)]
     for manifest in tables:
-        labels = pl.scan_parquet(store.verified(manifest.digest) / "labels.parquet").filter(who)
         batches = store.verified(manifest.inputs["batches"].digest)
-        ratings = pl.scan_parquet(batches / RATINGS).filter(who)
-        named = {"round": _round(manifest), "version": manifest.version}
-        counts.append(_counts(labels, ratings, batch_sources(batches), named))
+        ratings = pl.scan_parquet(batches / RATINGS).filter(is_wanted)
+        table = store.verified(manifest.digest) / "labels.parquet"
+        labels = pl.scan_parquet(table).filter(is_wanted)
+        origin = [
+            pl.lit(manifest.key.split("/")[0]).alias("round"),
+            pl.lit(manifest.version).alias("version"),
+        ]
+        counts.append(_counts(labels, ratings, batch_sources(batches), origin))
         if lines:
-            found.append(
-                _typed(labels.with_columns(pl.lit(text).alias(name) for name, text in named.items()), LINES)
-            )
+            label_lines.append(_typed(labels.with_columns(origin), LINES))
     order = ["round", "version", "batch", "line", "solution_id", "step", "completion"]
-    newest = manifests[-1]
+    artifact = manifests[-1]
     return Trace(
         key,
-        newest.version,
-        newest.digest,
+        artifact.version,
+        artifact.digest,
         tables,
         pl.concat(counts),
-        pl.concat(found).sort(order) if lines else None,
+        pl.concat(label_lines).sort(order) if lines else None,
     )
 
 
 def _counts(
-    labels: pl.LazyFrame, ratings: pl.LazyFrame, sources: dict[str, str], named: dict[str, str]
+    labels: pl.LazyFrame, ratings: pl.LazyFrame, sources: dict[str, str], origin: list[pl.Expr]
 ) -> pl.DataFrame:
-    """COUNTS of one label table."""
+    """COUNTS of one label table. origin: its round and version."""
     rating = pl.col("rating")
-    own = labels.group_by(_WHO).agg(
+    labels_by = labels.group_by(_WHO).agg(
         labels=pl.len(),
         positive=(rating == 1).sum(),
         neutral=(rating == 0).sum(),
         negative=(rating == -1).sum(),
     )
-    given = ratings.group_by(_WHO).agg(ratings=rating.count())
-    both = given.join(own, on=_WHO, how="full", coalesce=True).with_columns(
+    ratings_by = ratings.group_by(_WHO).agg(ratings=rating.count())
+    both = ratings_by.join(labels_by, on=_WHO, how="full", coalesce=True).with_columns(
         pl.col("ratings", "labels", "positive", "neutral", "negative").fill_null(0),
         pl.col("batch").replace_strict(sources, default="", return_dtype=pl.String).alias("source"),
-        *(pl.lit(text).alias(name) for name, text in named.items()),
+        *origin,
     )
     return _typed(both.sort(_WHO), COUNTS)
 
 
 def _typed(rows: pl.LazyFrame, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
     return rows.select(pl.col(name).cast(kind) for name, kind in schema.items()).collect()
-
-
-def _round(manifest: Manifest) -> str:
-    return manifest.key.split("/")[0]

@@ -14,13 +14,12 @@ from o1_assets.core.artifact import Outcome, Waiting
 from o1_assets.labels.annotators.annotator import annotate
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig, LabelsConfig, QualityConfig
-from o1_assets.labels.export_missing import export_to_file
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import label_batches
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.quality_control import check_solutions
-from o1_assets.labels.round_inputs import RoundInputs
+from o1_assets.labels.round_inputs import RoundInputs, export_to_file
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world

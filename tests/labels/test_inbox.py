@@ -12,13 +12,12 @@ import msgspec
 import pytest
 
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.export_missing import export_to_file
 from o1_assets.labels.inbox import inbox as inbox_module
 from o1_assets.labels.inbox import validate as intake
 from o1_assets.labels.inbox.inbox import Inbox, SubmitReport
 from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
-from o1_assets.labels.round_inputs import RoundInputs
+from o1_assets.labels.round_inputs import RoundInputs, export_to_file
 from o1_assets.labels.schema import Origin, Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world

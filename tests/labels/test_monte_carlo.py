@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from o1_assets.labels.annotators.annotator import Path, PathAnnotator, Request, annotate
-from o1_assets.labels.annotators.monte_carlo import Estimate, FirstErrorSearch, MonteCarlo
+from o1_assets.labels.annotators.monte_carlo import FirstErrorSearch, MonteCarlo, RolloutEstimate
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
@@ -60,7 +60,7 @@ def test_a_step_that_answers_is_graded_and_costs_nothing() -> None:
     hard = annotator("hard", engine)
     assert hard.rate([request("p=0", "answer 4"), request("p=1", "answer 5")]) == [1, -1]
     assert engine.calls == [] and hard.rollouts.known[(PROBLEM["problem_id"], ("p=0", "answer 4"))] == (
-        Estimate(rollouts=0, right=1)
+        RolloutEstimate(rollouts=0, right=1)
     )
 
 

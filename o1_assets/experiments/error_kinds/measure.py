@@ -24,8 +24,7 @@ from o1_assets.core.artifact import Cost, Task
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.error_kinds.config import KindsResultConfig
 from o1_assets.experiments.rounds.measure import first_samples
-from o1_assets.labels.annotators.arithmetic_checker import expression_of
-from o1_assets.labels.annotators.arithmetic_trace import start, take_step
+from o1_assets.labels.annotators.arithmetic_checker import expression_of, start, take_step
 from o1_assets.problems.expression import OPERATION, Expression
 from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.score import load_scorers

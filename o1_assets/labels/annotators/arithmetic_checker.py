@@ -13,25 +13,39 @@ a `wait` has replaced it: the expression that is left no longer has the problem'
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from o1_assets.labels.annotators.arithmetic_trace import Trace, Verdict, start, take_step
-from o1_assets.problems.expression import Expression
+from o1_assets.problems.expression import OPERATION, Expression, apply
 
+# Three limits bound the time that any input can take. An expression longer than this is nobody's arithmetic.
 MAX_EXPRESSION_CHARS = 200
-"""A longer problem is nobody's arithmetic; like the limits of a trace it bounds the time that any input can take."""
+MAX_STEP_CHARS = 200
+MAX_STATES = 64
+"""Readings of the steps so far that are followed."""
+
+_ANSWER = re.compile(r"answer (-?\d+)", re.ASCII)
+_STEP = re.compile(r"(?:(check|wait) )?" + OPERATION.pattern, re.ASCII)
 
 
 def rate(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> int:
     """Rating of one step after the steps before it. Never raises; a problem without expression gives -1."""
-    return _judge(problem, prefix, text).rating
+    return _verdict(problem, prefix, text).rating
 
 
 def rate_steps(problem: Mapping[str, Any], steps: Sequence[str]) -> list[int]:
     """Ratings of all steps of a solution, each after those before it."""
-    return [verdict.rating for verdict in _judge_all(problem, steps)]
+    expression = expression_of(problem)
+    if expression is None:
+        return [-1] * len(steps)
+    trace, ratings = _start(expression), []
+    for text in steps:
+        trace, verdict = take_step(trace, text)
+        ratings.append(verdict.rating)
+    return ratings
 
 
 def first_error(problem: Mapping[str, Any], steps: Sequence[str]) -> int | None:
@@ -50,7 +64,7 @@ def error_kind(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> 
     product beside it); grouping (b-c taken first in a-b-c); and of false results: self (a-a), zero, one
     (a product with it), sign, slip.
     """
-    verdict = _judge(problem, prefix, text)
+    verdict = _verdict(problem, prefix, text)
     return verdict.kind if verdict.rating < 0 else None
 
 
@@ -59,6 +73,8 @@ def expression_of(problem: Mapping[str, Any]) -> Expression | None:
     return _expression_in(str(problem.get("metadata") or ""))
 
 
+# The steps of one solution are rated one after another, and many solutions share a problem and its first steps. So
+# parsed expressions, first traces and traces after a prefix are kept.
 @lru_cache(maxsize=1 << 14)
 def _expression_in(metadata: str) -> Expression | None:
     try:
@@ -68,25 +84,11 @@ def _expression_in(metadata: str) -> Expression | None:
         return None
 
 
-_start = lru_cache(maxsize=1 << 14)(start)
-
-
-def _judge(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> Verdict:
+def _verdict(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> Verdict:
     expression = expression_of(problem)
     if expression is None:
         return Verdict(-1, "unreadable")
     return take_step(_trace(expression, tuple(prefix)), text)[1]
-
-
-def _judge_all(problem: Mapping[str, Any], steps: Sequence[str]) -> list[Verdict]:
-    expression = expression_of(problem)
-    if expression is None:
-        return [Verdict(-1, "unreadable")] * len(steps)
-    trace, verdicts = _start(expression), []
-    for text in steps:
-        trace, verdict = take_step(trace, text)
-        verdicts.append(verdict)
-    return verdicts
 
 
 @lru_cache(maxsize=1 << 14)
@@ -95,3 +97,120 @@ def _trace(expression: Expression, prefix: tuple[str, ...]) -> Trace:
     for text in prefix:
         trace, _ = take_step(trace, text)
     return trace
+
+
+class Operation(NamedTuple):
+    """a op b = result, as a step claims."""
+
+    a: int
+    op: str
+    b: int
+    result: int
+
+    @property
+    def is_true(self) -> bool:
+        return apply(self.a, self.op, self.b) == self.result
+
+
+class Verdict(NamedTuple):
+    """kind: "right", "check", "needless" or the kind of error; see `error_kind`."""
+
+    rating: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The state of an expression after some steps.
+
+    states: what may be left of the expression, each with the problem's value (several when a step can be read
+    at several places); empty after a wrong operation. before: the states before the newest operation, None
+    when there was none. done: operations done rightly that still stand, the newest last.
+    """
+
+    value: int
+    states: tuple[Expression, ...]
+    before: tuple[Expression, ...] | None = None
+    done: tuple[Operation, ...] = ()
+    answered: bool = False
+
+
+def start(expression: Expression) -> Trace:
+    """Before the first step."""
+    return Trace(value=expression.value(), states=(expression,))
+
+
+_start = lru_cache(maxsize=1 << 14)(start)
+
+
+def take_step(trace: Trace, text: str) -> tuple[Trace, Verdict]:
+    """The trace after a step, and the step's verdict."""
+    if trace.answered:
+        return trace, Verdict(-1, "after_answer")
+    if len(text) > MAX_STEP_CHARS:
+        return trace, Verdict(-1, "unreadable")
+    if answer := _ANSWER.fullmatch(text):
+        right = int(answer[1]) == trace.value
+        return replace(trace, answered=True), Verdict(1, "right") if right else Verdict(-1, "answer")
+    match = _STEP.fullmatch(text)
+    if match is None:
+        return trace, Verdict(-1, "unreadable")
+    word, a, op, b, result = match.groups()
+    operation = Operation(int(a), op, int(b), int(result))
+    if word == "check":
+        return trace, Verdict(0, "check") if operation in trace.done else Verdict(-1, "check")
+    if word == "wait":
+        return _correct(trace, operation)
+    return _operate(trace, operation, trace.states, trace.done)
+
+
+def _correct(trace: Trace, operation: Operation) -> tuple[Trace, Verdict]:
+    if trace.before is None:
+        return trace, Verdict(-1, "correction")
+    # A wrong operation leaves no states.
+    replaced_is_right = bool(trace.states)
+    standing = trace.done[:-1] if replaced_is_right else trace.done
+    corrected, verdict = _operate(trace, operation, trace.before, standing)
+    return corrected, Verdict(0, "needless") if replaced_is_right and verdict.rating > 0 else verdict
+
+
+def _operate(
+    trace: Trace, operation: Operation, states: tuple[Expression, ...], done: tuple[Operation, ...]
+) -> tuple[Trace, Verdict]:
+    """`operation` taken in `states`, after the operations in `done`."""
+    # In 2*3-2*3 the step 2*3=6 can be read at two places; both readings are followed until later steps decide.
+    matches, legal = [], []
+    for state in states:
+        legal_indices = set(state.legal_indices())
+        for i in state.match(operation.a, operation.op, operation.b):
+            matches.append((state, i))
+            if i in legal_indices:
+                legal.append((state, i))
+    if legal and operation.is_true:
+        after = _distinct(state.reduce(i) for state, i in legal)
+        return replace(trace, states=after, before=states, done=(*done, operation)), Verdict(1, "right")
+    if not states:
+        kind = "after_error"
+    elif not matches:
+        kind = "absent"
+    elif not legal:
+        products = any("*" in state.ops[max(0, i - 1) : i + 2] for state, i in matches)
+        kind = "order" if products else "grouping"
+    else:
+        kind = _false_result(operation)
+    return replace(trace, states=(), before=states, done=done), Verdict(-1, kind)
+
+
+def _false_result(operation: Operation) -> str:
+    a, op, b, result = operation
+    if op == "-" and a == b:
+        return "self"
+    if op == "*" and 0 in (a, b):
+        return "zero"
+    if op == "*" and 1 in (a, b):
+        return "one"
+    return "sign" if result == -apply(a, op, b) else "slip"
+
+
+def _distinct(states: Iterable[Expression]) -> tuple[Expression, ...]:
+    return tuple(dict.fromkeys(states))[:MAX_STATES]

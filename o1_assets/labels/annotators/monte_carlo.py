@@ -1,7 +1,7 @@
-"""Annotators that need no checker of steps: a step is as good as the rollouts of the policy that follow it.
+"""Monte Carlo annotators: they rate a step by how often rollouts of the policy from it reach the right answer.
 
-They need only the grader of final answers, and they are wrong in known ways: a step that the policy can
-recover from is rated positive, one that it cannot finish from is rated negative although it may be right.
+They need only the grader of final answers, and they are wrong in known ways. A wrong step that the policy can recover
+from is rated positive; a right step that the policy cannot finish from is rated negative.
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.selection import Selection
 from o1_assets.problems.grading import grade
 
-# How often the policy reaches the right answer from some steps on: what Monte Carlo labels are made of.
-
 Steps = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """right of `rollouts` reached the right answer. rollouts 0: the steps end in an answer, which was graded."""
+class RolloutEstimate:
+    """How many of `rollouts` reached the right answer. rollouts 0: the steps end in an answer, which was graded."""
 
     rollouts: int
     right: int
@@ -49,31 +47,31 @@ class Rollouts:
 
     def __init__(self, engine: Engine, config: MonteCarloConfig, seed: int) -> None:
         self.engine, self.config, self.seed = engine, config, seed
-        self.known: dict[tuple[str, Steps], Estimate] = {}
+        self.known: dict[tuple[str, Steps], RolloutEstimate] = {}
         self.rollouts = 0
         self.tokens = 0
         self._verdicts: dict[tuple[str, str], bool] = {}
 
-    def estimate(self, asked: Sequence[tuple[Mapping[str, Any], Steps]]) -> list[Estimate]:
+    def estimate(self, asked: Sequence[tuple[Mapping[str, Any], Steps]]) -> list[RolloutEstimate]:
         """One estimate for each problem row and the steps taken so far; all rollouts in one call of the engine."""
         keys = [(str(problem["problem_id"]), steps) for problem, steps in asked]
         new = {key: problem for key, (problem, _) in zip(keys, asked, strict=True) if key not in self.known}
         open_ended = []
         for key, problem in new.items():
             if key[1] and self.config.prompt.answer(key[1][-1]) is not None:
-                self.known[key] = Estimate(0, int(self._is_right(problem, "\n".join(key[1]))))
+                self.known[key] = RolloutEstimate(0, int(self._is_right(problem, "\n".join(key[1]))))
             else:
                 open_ended.append((key, problem))
         for (key, problem), samples in zip(open_ended, self._sample(open_ended), strict=True):
-            taken = "".join(step + separator(self.engine.tokenizer) for step in key[1])
+            prefix = "".join(step + separator(self.engine.tokenizer) for step in key[1])
             right = sum(
-                sample.finished and self._is_right(problem, taken + self._text(sample)) for sample in samples
+                sample.finished and self._is_right(problem, prefix + self._text(sample)) for sample in samples
             )
-            self.known[key] = Estimate(len(samples), right)
+            self.known[key] = RolloutEstimate(len(samples), right)
         return [self.known[key] for key in keys]
 
     def cost(self) -> Cost:
-        """Of all rollouts so far."""
+        """The cost of all rollouts so far."""
         return Cost(flops_generate(self.engine.parameters, self.tokens), tokens_generated=self.tokens)
 
     def _sample(self, states: Sequence[tuple[tuple[str, Steps], Mapping[str, Any]]]) -> list[list[Sample]]:
@@ -96,7 +94,7 @@ class Rollouts:
         samples = self.engine.sample(prompts, params, seeds)
         self.rollouts += len(samples)
         self.tokens += sum(len(sample.token_ids) for sample in samples)
-        return [samples[i : i + k] for i in range(0, len(samples), k)]
+        return [samples[i : i + k] for i in range(0, len(samples), k)]  # (states, k)
 
     def _text(self, sample: Sample) -> str:
         return str(self.engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
@@ -127,7 +125,7 @@ class MonteCarlo:
 
     @classmethod
     def open(cls, engine: Engine, config: MonteCarloConfig, seed: int) -> MonteCarlo:
-        """The one that config.estimate names."""
+        """The annotator that config.estimate names."""
         kind = FirstErrorSearch if config.estimate == "first_error" else MonteCarlo
         return kind(Rollouts(engine, config, seed))
 
@@ -147,29 +145,28 @@ class MonteCarlo:
             for step, texts in enumerate(steps):
                 prefix = tuple(before[0] for before in steps[:step])
                 for completion, text in enumerate(texts):
-                    found = self.rollouts.known.get((problem, (*prefix, text)))
-                    if found is not None:
-                        rows.append((solution, step, completion, found.rollouts, found.right, found.share))
+                    known = self.rollouts.known.get((problem, (*prefix, text)))
+                    if known is not None:
+                        rows.append((solution, step, completion, known.rollouts, known.right, known.share))
         return pl.DataFrame(rows, schema=ESTIMATES, orient="row")
 
 
 class FirstErrorSearch(MonteCarlo):
     """A PathAnnotator: OmegaPRM's binary search for the first error (arXiv:2406.06592, section 3.2).
 
-    Takes for granted that once the policy cannot reach the answer any more, it cannot later either. A step is
-    then judged with about log2(steps) estimates a solution; alternatives are rated by hard estimates.
+    It assumes that once the policy cannot reach the answer any more, it cannot later either. So a solution needs
+    about log2(steps) estimates; its alternatives are rated by hard estimates.
     """
 
     def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
-        """+1 for every step before the first error, -1 for it. All paths advance together.
-
-        The first error of path i lies in [low[i], high[i]]; high[i] = its number of steps: it may have none.
-        A path that ends in an answer is graded first, which costs no rollout, and a right one has no error.
-        """
+        """+1 for every step before the first error, -1 for it. All paths advance together."""
+        # The first error of path i lies in [low[i], high[i]]; high[i] = its number of steps: it may have none.
         low = [0] * len(paths)
         high = [len(path.steps) for path in paths]
-        first = [i for i in range(len(paths)) if high[i]]
-        self._probe(paths, first, [high[i] - 1 for i in first], low, high)
+        # The last step is probed first: a path that ends in an answer is graded there, which costs no rollout, and a
+        # right one has no error.
+        not_empty = [i for i in range(len(paths)) if high[i]]
+        self._probe(paths, not_empty, [high[i] - 1 for i in not_empty], low, high)
         while searching := [i for i in range(len(paths)) if low[i] < high[i]]:
             self._probe(paths, searching, [(low[i] + high[i]) // 2 for i in searching], low, high)
         return [
@@ -188,7 +185,7 @@ class FirstErrorSearch(MonteCarlo):
                 high[i] = step
 
 
-def rating_of(estimate: Estimate, config: MonteCarloConfig) -> int:
+def rating_of(estimate: RolloutEstimate, config: MonteCarloConfig) -> int:
     """Hard (and for the search): +1 if any rollout is right, else -1 (arXiv:2312.08935, equation 3).
 
     Soft: the share of right ones against two thresholds, neutral between them.

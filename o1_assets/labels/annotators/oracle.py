@@ -1,4 +1,4 @@
-"""The oracle: rates with the exact checker of the nano world; never unsure, and wrong only when told to be."""
+"""The oracle: an annotator that rates by the exact checker. It is never unsure, and errs only when told to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Oracle:
     """An Annotator for problems that have an exact checker; today those whose metadata holds an expression.
 
     error_rate: probability that a rating is replaced by one of the two others, drawn from the seed and what
-    is rated, so the order of rating does not matter. At 2/3 every rating is equally likely: a labeller who
+    is rated, so the order of rating does not matter. At 2/3 every rating is equally likely, as by a labeller who
     does not look.
     """
 
@@ -35,8 +35,9 @@ class Oracle:
     def _replaced(self, request: Request, rating: int) -> int:
         if self.error_rate == 0:
             return rating
-        slot = (request.solution_id, request.step, request.completion)
-        if derive_seed(self.seed, "errs", *slot) >= self.error_rate * 2**31:
+        completion = (request.solution_id, request.step, request.completion)
+        # A seed is below 2**31, so this is a uniform number against the rate.
+        if derive_seed(self.seed, "errs", *completion) >= self.error_rate * 2**31:
             return rating
         others = [other for other in RATINGS if other != rating]
-        return others[derive_seed(self.seed, "as", *slot) % 2]
+        return others[derive_seed(self.seed, "as", *completion) % 2]

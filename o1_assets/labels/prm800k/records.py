@@ -1,8 +1,8 @@
-"""How one published PRM800K record is read: the path that was labelled, and what was rated along it.
+"""Reads one published PRM800K record: the path that was labelled, and the ratings along it.
 
-Our tables call the labelled step completion 0. In the published files it is the chosen one: another
-completion than the first, or one that the labeller wrote (`human_completion`, never rated). Every other
-completion is an alternative after the same chosen prefix; no path leads through one.
+Our tables call the labelled step completion 0. In the published files it is the chosen one, which may be another
+completion than the first, or one that the labeller wrote (`human_completion`, never rated). Every other completion
+is an alternative after the same chosen prefix; no path leads through one.
 
 Phase 1 (generation null) is round 0. Phase 2 has ten generations, 0 to 9, each collected with the PRM of the
 one before: generation g is round g + 1. Generation -1 is the screening of labellers before phase 2: its
@@ -33,7 +33,10 @@ class Unusable(O1Error, ValueError):
 
 @dataclass(frozen=True)
 class PathStep:
-    """own: the text that the labeller went on from, or judged last. shown: the model's completions, rated."""
+    """own: the text that the labeller continued from, or rated last. shown: the model's completions, rated.
+
+    written: the labeller wrote it.
+    """
 
     own: str
     written: bool
@@ -41,8 +44,12 @@ class PathStep:
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """A record as our tables see it. steps: own texts; in phase 2 those after the labelled ones too."""
+class LabelledSolution:
+    """A record in the terms of our tables.
+
+    steps: the texts of the own steps; in phase 2 also of those after the labelled ones. unreachable: number of ratings
+    after a step from which nothing was chosen.
+    """
 
     solution_id: str
     problem_id: str
@@ -50,10 +57,9 @@ class Labelled:
     steps: tuple[str, ...]
     path: tuple[PathStep, ...]
     unreachable: int
-    """Ratings after a step from which nothing was chosen."""
 
 
-def read(record: Record) -> Labelled:
+def read(record: Record) -> LabelledSolution:
     """Raises Unusable on a generation or a chosen completion that cannot be."""
     generation = record.generation
     screening = generation == SCREENING or record.is_initial_screening_question
@@ -62,13 +68,13 @@ def read(record: Record) -> Labelled:
     except ValueError as error:
         raise Unusable(Violation("wrong_generation", str(error))) from error
     path, unreachable = labelled_path(record)
-    own = tuple(step.own for step in path)
+    own_steps = tuple(step.own for step in path)
     sampled = tuple(record.question.pre_generated_steps or ())
-    # Labellers of one phase 2 solution stop at different steps; it is still one solution.
-    steps = sampled if sampled[: len(own)] == own else own
+    # Labellers of one phase 2 solution stop at different steps; by its sampled steps it is still one solution.
+    steps = sampled if sampled[: len(own_steps)] == own_steps else own_steps
     written = [i for i, step in enumerate(path) if step.written]
     identity = msgspec.json.encode([record.question.problem, steps, written])
-    return Labelled(
+    return LabelledSolution(
         solution_id=hashlib.sha256(identity).hexdigest()[:16],
         problem_id=problem_id(canonical(record.question.problem)),
         round=round_name,

@@ -1,4 +1,4 @@
-"""A round whose solutions and labels were published by others: its selection comes from an imported label source."""
+"""Rounds whose solutions and labels were published by others: their selection comes from an imported label source."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ImportedRound:
 
     @property
     def folder(self) -> Path | None:
-        """Today's version of the source; None: it was not imported yet."""
+        """Today's version of the source; None if it was not imported yet."""
         try:
             version = json.loads((self.root / self.source / "current.json").read_text())["version"]
         except FileNotFoundError:
@@ -49,23 +49,23 @@ class ImportedRound:
         return self.root / self.source / str(version)
 
     def version(self) -> str:
-        """What the source holds today, for the cache key."""
+        """Today's version of the source, for the cache key."""
         return self.folder.name if self.folder else "none"
 
     def inbox(self) -> Inbox:
         """The source's batches. Raises Waiting."""
-        return Inbox(self._there().parent)
+        return Inbox(self._imported().parent)
 
     def selection(self) -> Path:
         """Folder of the source's selection. Raises Waiting."""
-        return self._there() / "selection"
+        return self._imported() / "selection"
 
-    def _there(self) -> Path:
+    def _imported(self) -> Path:
         folder = self.folder
         if folder is None or not (folder / self.round).is_dir():
-            what = "was not imported yet" if folder is None else "holds nothing for it"
+            problem = "was not imported yet" if folder is None else "holds nothing for it"
             raise Waiting(
-                f"{self.round} takes its labels from the source {self.source!r}, which {what}: "
+                f"{self.round} takes its labels from the source {self.source!r}, which {problem}: "
                 f"`o1 labels import-prm800k FOLDER --name {self.source}` imports it"
             )
         return folder / self.round
@@ -80,19 +80,17 @@ def imported_selection(imported: ImportedRound) -> Compute:
     """The compute function of rNN/selection for a round that was imported."""
 
     def make_imported_selection(task: Task, config: ImportedConfig) -> Outcome:
-        """Input: test (problems). Writes solutions, completions and problems .parquet; raises Waiting.
-
-        Problems that are held out here are left out, so that no label of one is ever trained on.
-        """
+        """Input: test (problems). Writes solutions, completions and problems .parquet. Raises Waiting."""
+        # No label of a problem that is held out here is ever trained on.
         folder = imported.selection()
         held_out = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["problem_id"])
         solutions = 0
         for name in ("solutions", "completions", "problems"):
             table = pl.read_parquet(folder / f"{name}.parquet")
-            kept = table.join(held_out, on="problem_id", how="anti", maintain_order="left")
-            kept.write_parquet(task.out / f"{name}.parquet")
-            solutions = kept.height if name == "solutions" else solutions
-            left_out = table.height - kept.height if name == "problems" else 0
+            trainable = table.join(held_out, on="problem_id", how="anti", maintain_order="left")
+            trainable.write_parquet(task.out / f"{name}.parquet")
+            solutions = trainable.height if name == "solutions" else solutions
+            left_out = table.height - trainable.height if name == "problems" else 0
         return Outcome(
             figures={"solutions": solutions, "source": config.source, "held_out_problems": left_out},
             rows=solutions,

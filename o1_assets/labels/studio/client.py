@@ -1,28 +1,35 @@
-"""The part of Label Studio's REST interface that is used here. Knows nothing about rounds or labels."""
+"""Label Studio: the part of its REST interface that is used here, which server is ours, and `make labeling`.
+
+Nothing here knows about rounds or labels.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.settings import Settings
 
-# Apart from the client, so that a command that prints errors does not import an HTTP library.
+# Where it is used httpx is imported inside functions: commands that have nothing to do with Label Studio import this
+# module too, and should not wait for an HTTP library.
+if TYPE_CHECKING:
+    import httpx
 
 
 class LabelStudioError(O1Error):
-    """What is wrong with the server, its address or the token, in one sentence."""
+    """The server, its address or the token does not work; the message says why and what to do."""
 
 
+HOST = "127.0.0.1"
 START = "start one with `make labeling`, or set O1_LABEL_STUDIO_URL"
 
 
@@ -32,8 +39,7 @@ PAGE = 100
 class LabelStudio:
     """A connection to one server. Every call raises LabelStudioError.
 
-    token: of an account page, legacy or personal (a personal one is a JWT and is exchanged for short-lived
-    ones). connect, timeout: seconds until a server that does not answer is given up.
+    token: of an account page, legacy or personal. connect, timeout: seconds to wait for a server that does not answer.
     """
 
     def __init__(
@@ -45,6 +51,8 @@ class LabelStudio:
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        import httpx
+
         self.url = url.rstrip("/")
         self._token = token.strip()
         if not self._token.isascii() or not self._token:
@@ -69,8 +77,8 @@ class LabelStudio:
 
     def projects(self, title: str = "") -> list[dict[str, Any]]:
         """Id, title and description of all projects whose title contains `title`."""
-        asked = {"page_size": PAGE, "include": "id,title,description", **({"title": title} if title else {})}
-        return list(self._pages("/api/projects/", "results", asked))
+        query = {"page_size": PAGE, "include": "id,title,description", **({"title": title} if title else {})}
+        return list(self._pages("/api/projects/", "results", query))
 
     def create_project(self, **fields: Any) -> int:
         """fields: title, description, label_config and other fields of a project. Returns its id."""
@@ -93,18 +101,18 @@ class LabelStudio:
             items.append(_filter("updated_at", "greater_or_equal", "Datetime", updated_since))
         if after:
             items.append(_filter("id", "greater", "Number", after))
-        query = {"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]}
-        asked = {"project": project, "page_size": PAGE, "fields": "all", "query": json.dumps(query)}
-        yield from self._pages("/api/tasks/", "tasks", asked)
+        view = {"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]}
+        query = {"project": project, "page_size": PAGE, "fields": "all", "query": json.dumps(view)}
+        yield from self._pages("/api/tasks/", "tasks", query)
 
     def users(self) -> dict[int, str]:
         """E-mail address by user id."""
         return {int(user["id"]): str(user["email"]) for user in self._call("GET", "/api/users/")}
 
-    def _pages(self, path: str, field: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, field: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         page, seen = 1, 0
         while True:
-            answer = self._call("GET", path, params={**asked, "page": page})
+            answer = self._call("GET", path, params={**query, "page": page})
             rows = answer[field]
             yield from rows
             seen += len(rows)
@@ -125,6 +133,7 @@ class LabelStudio:
         return self._content(answer)
 
     def _authorize(self) -> str:
+        # A personal token is a JWT, which has two points; it is exchanged for a short-lived one.
         if self._token.count(".") != 2:
             return f"Token {self._token}"
         answer = self._send("POST", "/api/token/refresh", json={"refresh": self._token})
@@ -136,6 +145,8 @@ class LabelStudio:
         return f"Bearer {self._content(answer)['access']}"
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        import httpx
+
         try:
             return self._http.request(method, path, **request)
         except httpx.UnsupportedProtocol:
@@ -174,9 +185,6 @@ def _detail(content: Any) -> str:
     return json.dumps(content)[:300]
 
 
-# Which Label Studio is ours: the one named by environment variables, else the one `make labeling` started.
-
-
 @dataclass(frozen=True)
 class Connection:
     url: str
@@ -194,7 +202,7 @@ class LocalServer:
 
 
 def labeling_home(settings: Settings) -> Path:
-    """Data of the local server: one for all profiles."""
+    """Folder of the local server's data: one server for all profiles."""
     return settings.home.parent / "labeling"
 
 
@@ -218,5 +226,52 @@ def read_local(home: Path) -> LocalServer | None:
 
 
 def write_local(home: Path, server: LocalServer) -> None:
-    """Readable by its owner only: it holds a password and a token."""
+    # Readable by its owner only: it holds a password and a token.
     replace_file(home / "server.json", json_bytes(asdict(server)), mode=0o600)
+
+
+def serve(settings: Settings, executable: Path, port: int) -> None:
+    """Replaces this process by the server (`make labeling`). Its first use makes an account, a password and a token.
+
+    Label Studio runs in an environment of its own, with SQLite under O1_HOME. Raises FileNotFoundError if the
+    executable is not there.
+    """
+    executable = executable.absolute()
+    if not executable.exists():
+        raise FileNotFoundError(
+            f"{executable} is not there; `make labeling` installs Label Studio and starts it"
+        )
+    home = labeling_home(settings)
+    known = read_local(home)
+    server = LocalServer(
+        url=f"http://{HOST}:{port}",
+        token=known.token if known else secrets.token_hex(20),
+        user=known.user if known else "lead@example.com",
+        password=known.password if known else secrets.token_urlsafe(9),
+    )
+    write_local(home, server)
+    print(
+        f"Label Studio: {server.url} in about a minute; sign in as {server.user}, password {server.password}"
+    )
+    sys.stdout.flush()
+    os.execve(executable, arguments(executable, server, home, port), environment())
+
+
+def arguments(executable: Path, server: LocalServer, data: Path, port: int) -> list[str]:
+    return [
+        str(executable), "start", "--no-browser", "--internal-host", HOST, "--port", str(port),
+        "--data-dir", str(data), "--username", server.user, "--password", server.password,
+        "--user-token", server.token, "--enable-legacy-api-token", "--log-level", "WARNING",
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """The server's environment variables. They stop its analytics, crash reports and search for newer versions."""
+    return {
+        **os.environ,
+        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        "COLLECT_ANALYTICS": "false",
+        "SENTRY_DSN": "",
+        "FRONTEND_SENTRY_DSN": "",
+        "LATEST_VERSION_CHECK": "false",
+    }

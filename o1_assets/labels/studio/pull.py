@@ -1,4 +1,4 @@
-"""Annotations out of Label Studio, through the inbox."""
+"""Annotations out of Label Studio, through the inbox: by `o1 labels studio pull`, and by the label sensor."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ from o1_assets.labels.protocol import PROTOCOLS, Ratings, Slot
 from o1_assets.labels.round_inputs import round_inputs, selected_rounds
 from o1_assets.labels.schema import Record, fill, parse_moment
 from o1_assets.labels.studio.client import LabelStudio, LabelStudioError
-from o1_assets.labels.studio.interface import ENDING
-from o1_assets.labels.studio.tasks import Project, control_name, find_projects, rating_of
+from o1_assets.labels.studio.push import ENDING
+from o1_assets.labels.studio.tasks import StudioProject, control_name, find_projects, rating_of
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-# A Label Studio annotation as a rated record.
+log = logging.getLogger(__name__)
+
+OVERLAP = timedelta(minutes=5)
+"""Asked for again at every pass: a change that the server had not finished writing is not missed."""
+SECONDS = 20.0
+"""A tick of the sensor pulls for at most so long, besides waiting for an answer; the next tick continues."""
 
 
 def rated_record(
     task: Mapping[str, Any], annotation: Mapping[str, Any], users: Mapping[int, str]
 ) -> Record | None:
-    """The task's record with the annotation's ratings; None if it was skipped or is not about a task of ours.
+    """The task's record with the annotation's ratings; None if it was skipped or the task is not ours.
 
-    users: e-mail address by user id. The labeller is the one who last saved the annotation, the timestamp when.
-    A rating that the protocol does not ask for is left over from before the labeller changed an earlier one;
-    it is dropped.
+    users: e-mail address by user id. The labeller is the user who last saved the annotation, the timestamp the time of
+    that.
     """
     if annotation.get("was_cancelled") or "record" not in task["data"]:
         return None
@@ -58,6 +62,7 @@ def rated_record(
         for slot in (Slot(step, completion) for completion in range(count))
         if control_name(slot) in chosen
     }
+    # A rating that the protocol does not ask for was given before the labeller changed an earlier one.
     asked = set(protocol.reached(shape, given))
     ratings: Ratings = {slot: rating for slot, rating in given.items() if slot in asked}
     fill(record, ratings, protocol, _labeler(annotation, users), str(annotation["updated_at"]))
@@ -70,29 +75,23 @@ def rated_record(
 
 
 def _labeler(annotation: Mapping[str, Any], users: Mapping[int, str]) -> str:
-    who = annotation.get("completed_by")
-    if isinstance(who, Mapping):
-        return str(who.get("email") or f"label-studio:{who.get('id')}")
-    return users.get(int(who), f"label-studio:{who}") if who is not None else "label-studio:unknown"
-
-
-# What was pulled of every project: one small file that only saves work, and may be lost at any time.
-#
-# A pass reads a project's tasks by ascending id. One that ran out of time is resumed where it stopped. The next one
-# asks for what changed since the newest change that was known when the last one began: what was changed behind its
-# back while it read is found then, and no clock but the server's is trusted.
-#
-
-OVERLAP = timedelta(minutes=5)
-"""Asked for again at every pass: a change that the server had not finished writing is not missed."""
+    user = annotation.get("completed_by")
+    if isinstance(user, Mapping):
+        return str(user.get("email") or f"label-studio:{user.get('id')}")
+    return users.get(int(user), f"label-studio:{user}") if user is not None else "label-studio:unknown"
 
 
 @dataclass
-class Progress:
-    """seen: annotation id -> its last change when it was pulled. since, after: of the pass under way.
+class PullProgress:
+    """What was pulled of a project. It only saves work, and may be lost at any time.
 
-    next_since: `since` of the pass after it.
+    seen: annotation id -> its last change when it was pulled. since, after: of the pass under way. next_since: `since`
+    of the pass after it.
     """
+
+    # A pass reads a project's tasks by ascending id. If it runs out of time, it is resumed at the task `after`. The
+    # next pass asks for changes since the newest one that was known when this pass began: changes that were made to
+    # tasks behind it while it read are then found, and no clock but the server's is trusted.
 
     seen: dict[str, str] = field(default_factory=dict)
     since: str | None = None
@@ -100,7 +99,7 @@ class Progress:
     next_since: str | None = None
 
     def begin(self) -> None:
-        """A new pass, unless one is under way."""
+        """Begins a new pass, unless one is under way."""
         if self.after == 0:
             self.since, self.next_since = self.next_since, _newest(self.seen)
 
@@ -115,23 +114,23 @@ def _newest(seen: dict[str, str]) -> str | None:
     return newest.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def read_progress(file: Path) -> dict[str, Progress]:
+def read_progress(file: Path) -> dict[str, PullProgress]:
     """By project URL. A file that cannot be read counts as none: then everything is pulled again."""
     try:
-        return {key: Progress(**value) for key, value in json.loads(file.read_text()).items()}
+        return {key: PullProgress(**value) for key, value in json.loads(file.read_text()).items()}
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def write_progress(file: Path, progress: dict[str, Progress]) -> None:
-    replace_file(file, json_bytes({key: asdict(one) for key, one in progress.items()}))
+def write_progress(file: Path, progress: dict[str, PullProgress]) -> None:
+    replace_file(file, json_bytes({key: asdict(of_project) for key, of_project in progress.items()}))
 
 
 @dataclass
 class PullReport:
-    """By round: records that were accepted, and why others were not (they lie in the inbox's quarantine).
+    """accepted: round -> number of accepted records. rejected: round -> why others were not (they are quarantined).
 
-    more: time ran out; the next pull goes on.
+    more: the time ran out; the next pull continues.
     """
 
     accepted: dict[str, int] = field(default_factory=dict)
@@ -152,8 +151,7 @@ def pull_labels(
     """Submits every annotation that is new or changed since the last pull; one batch a project.
 
     check_of: the inbox's check of a round, asked for only when there is something to submit. rounds: only these.
-    seconds: after which no further task is read. At least once: what was pulled is remembered after the inbox
-    has it. Raises LabelStudioError; what was submitted before stays submitted.
+    seconds: after which no further task is read. Raises LabelStudioError; what was submitted before stays submitted.
     """
     report, progress = PullReport(), read_progress(progress_file)
     users: dict[int, str] = {}
@@ -162,22 +160,28 @@ def pull_labels(
         if rounds is not None and project.round not in rounds:
             continue
         key = f"{studio.url}/projects/{project.id}"
-        before = progress.get(key, Progress())
+        before = progress.get(key, PullProgress())
         now = copy.deepcopy(before)
-        records, whole = _read(studio, project, now, users, deadline)
+        records, is_complete = _read(studio, project, now, users, deadline)
         if records:
             _submit(project, records, inbox, check_of(project.round), report)
+        # Remembered after the inbox has the records: a pull that is killed in between submits them a second time, and
+        # the inbox recognises them.
         if now != before:
             progress[key] = now
             write_progress(progress_file, progress)
-        report.more = report.more or not whole
+        report.more = report.more or not is_complete
     return report
 
 
 def _read(
-    studio: LabelStudio, project: Project, progress: Progress, users: dict[int, str], deadline: float
+    studio: LabelStudio,
+    project: StudioProject,
+    progress: PullProgress,
+    users: dict[int, str],
+    deadline: float,
 ) -> tuple[list[Record], bool]:
-    """Records of what is new, and whether the pass came to its end. Brings `progress` up to date."""
+    """Records of new annotations, and whether the pass came to its end. Updates `progress`."""
     records: list[Record] = []
     progress.begin()
     for task in studio.tasks(project.id, updated_since=progress.since, after=progress.after):
@@ -199,7 +203,7 @@ def _read(
 
 
 def _submit(
-    project: Project, records: list[Record], inbox: Inbox, check: SelectionCheck, report: PullReport
+    project: StudioProject, records: list[Record], inbox: Inbox, check: SelectionCheck, report: PullReport
 ) -> None:
     records.sort(key=lambda record: (record.timestamp or "", record.labeler or ""))
     with tempfile.TemporaryDirectory() as folder:
@@ -210,34 +214,25 @@ def _submit(
     report.rejected.setdefault(project.round, []).extend(str(violation) for violation in result.violations)
 
 
-# What the label sensor calls at the top of a tick: pull what is new, never fail, never hang.
-
-SECONDS = 20.0
-"""What a tick spends on pulling at most, besides waiting for an answer; the next tick goes on."""
-
-
-log = logging.getLogger(__name__)
-
-
 def progress_file(settings: Settings) -> Path:
-    """Remembers what was pulled; may be deleted at any time."""
+    """The file of `PullProgress`; it may be deleted at any time."""
     return settings.home / "label_studio.json"
 
 
 def studio_pull(
     settings: Settings, profile: Profile, store: ArtifactStore, open_studio: Callable[[], LabelStudio | None]
 ) -> Callable[[], None]:
-    """A call that pulls and says on one log line what came or why nothing could.
+    """A function for the top of a sensor's tick: it pulls what is new, never hangs, and logs an error of the server.
 
     open_studio: called every time; None while no server is known.
     """
 
     def pull() -> None:
         try:
-            opened = open_studio()
-            if opened is None:
+            server = open_studio()
+            if server is None:
                 return
-            with opened as studio:
+            with server as studio:
                 report = pull_labels(
                     studio,
                     settings.profile,

@@ -1,4 +1,8 @@
-"""A round's selection into a Label Studio project."""
+"""A round's selection into a Label Studio project: its labelling configuration, its instruction and its tasks.
+
+The configuration is XML that follows the round's protocol. A step appears when the one before it was rated right or
+neutral. Its alternatives appear when it was rated wrong (sparse) or rated at all (dense).
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
+from pathlib import Path
+from xml.etree import ElementTree
 
-from o1_assets.labels.protocol import DENSE, PROTOCOLS, Protocol
+from o1_assets.labels.protocol import DENSE, PROTOCOLS, Phase, Protocol, Slot
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import LabelStudio
-from o1_assets.labels.studio.interface import label_config
-from o1_assets.labels.studio.tasks import find_projects, mark, size_of, task_data, title
+from o1_assets.labels.studio.tasks import (
+    RATINGS,
+    Size,
+    choice_value,
+    control_name,
+    find_projects,
+    mark,
+    size_of,
+    task_data,
+    title,
+    title_of,
+)
 
 BATCH = 500
-"""Tasks a request: each is one transaction of the server, so a push that is killed goes on where it stopped."""
+"""Tasks per request. A request is one transaction of the server, so a push that was killed goes on where it stopped."""
+
+ENDING = "ending"
+ENDINGS = (("Bad problem", "bad_problem", "-"), ("Give up", "give_up", "="))
+"""Shown, finish_reason, key."""
+
+STYLE = (Path(__file__).parent / "style.css").read_text()
 
 
 @dataclass(frozen=True)
@@ -33,8 +55,8 @@ def push_records(
 ) -> PushReport:
     """Makes the project of a round's exported records, or completes it. labelers: how many rate each solution.
 
-    Doing it again adds nothing. Another selection of the same round gets a project of its own; labels of the
-    old one are still pulled. Raises LabelStudioError; ValueError where there is nothing to label.
+    A second call adds nothing. Another selection of the same round gets a project of its own; labels of the old one
+    are still pulled. Raises LabelStudioError; ValueError where there is nothing to label.
     """
     origins = [record.o1 for record in records if record.o1 is not None]
     if not origins:
@@ -43,11 +65,11 @@ def push_records(
     name, protocol = origins[0].round, PROTOCOLS[origins[0].protocol]
     digest = origins[0].selection + ("-screening" if screening else "")
     size = size_of(records)
-    mine = [p for p in find_projects(studio, profile) if p.round == name and p.selection == digest]
-    there: set[str] = set()
-    if mine:
-        project = mine[0].id
-        there = {str(task["data"].get("solution_id")) for task in studio.tasks(project)}
+    projects = [p for p in find_projects(studio, profile) if p.round == name and p.selection == digest]
+    sent: set[str] = set()
+    if projects:
+        project = projects[0].id
+        sent = {str(task["data"].get("solution_id")) for task in studio.tasks(project)}
     else:
         project = studio.create_project(
             title=title(profile, name) + (" · screening" if screening else ""),
@@ -60,12 +82,12 @@ def push_records(
             maximum_annotations=labelers,
             sampling="Sequential sampling",
         )
-    missing = (r for r in records if r.o1 is not None and r.o1.solution_id not in there)
+    missing = (r for r in records if r.o1 is not None and r.o1.solution_id not in sent)
     added = 0
     while batch := [task_data(record, size) for record in islice(missing, BATCH)]:
         studio.import_tasks(project, batch)
         added += len(batch)
-    return PushReport(project, f"{studio.url}/projects/{project}", not mine, added, len(records))
+    return PushReport(project, f"{studio.url}/projects/{project}", not projects, added, len(records))
 
 
 def instruction(protocol: Protocol) -> str:
@@ -87,3 +109,75 @@ def instruction(protocol: Protocol) -> str:
         "If the problem makes no sense, say Bad problem (-); if it is too hard, Give up (=).",
     ]
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def label_config(protocol: Protocol, size: Size) -> str:
+    """The labelling configuration, as XML, for tasks of at most `size`."""
+    root = ElementTree.Element("View", className="o1")
+    ElementTree.SubElement(root, "Style").text = STYLE
+    head = ElementTree.SubElement(root, "View", className="o1-head")
+    ElementTree.SubElement(head, "Text", name="problem", value="$problem")
+    ElementTree.SubElement(head, "Header", value="Right answer: $answer", size="5")
+    steps = ElementTree.SubElement(
+        root, "View", className="o1-steps", visibleWhen="choice-unselected", whenTagName=ENDING
+    )
+    for step in range(size.steps):
+        _step(steps, protocol, size, step)
+    foot = ElementTree.SubElement(root, "View", className="o1-foot")
+    ending = ElementTree.SubElement(
+        foot, "Choices", name=ENDING, toName="problem", choice="single", layout="inline"
+    )
+    for shown, alias, key in ENDINGS:
+        ElementTree.SubElement(ending, "Choice", value=shown, alias=alias, hotkey=key)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _step(parent: ElementTree.Element, protocol: Protocol, size: Size, step: int) -> None:
+    box = ElementTree.SubElement(parent, "View", className="o1-step")
+    if step:
+        continues = [
+            choice_value(rating, count, last=False)
+            for rating in RATINGS
+            if rating.value is not None and rating.value >= 0
+            for count in range(size.alternatives + 1)
+        ]
+        _show_when(box, Slot(step - 1, 0), continues)
+    _slot(box, Slot(step, 0), "own")
+    is_dense = protocol.first is Phase.EVERY
+    for number in range(1, size.alternatives + 1):
+        allows = [
+            choice_value(rating, count, last)
+            for rating in RATINGS
+            if is_dense or (rating.value is not None and rating.value < 0)
+            for count in range(number, size.alternatives + 1)
+            for last in (False, True)
+        ]
+        view = _slot(box, Slot(step, number), f"alternative{number}")
+        _show_when(view, Slot(step, 0), allows)
+
+
+def _slot(parent: ElementTree.Element, slot: Slot, field: str) -> ElementTree.Element:
+    kind = "o1-own" if slot.completion == 0 else "o1-alternative"
+    view = ElementTree.SubElement(parent, "View", className=f"o1-slot {kind}")
+    ElementTree.SubElement(view, "Header", value=title_of(slot), size="5")
+    ElementTree.SubElement(view, "Header", value=f"${field}[{slot.step}].text", size="4")
+    where = f"step {slot.step + 1}" + (f", alternative {slot.completion}" if slot.completion else "")
+    ElementTree.SubElement(
+        view,
+        "Choices",
+        name=control_name(slot),
+        toName="problem",
+        value=f"${field}[{slot.step}].choices",
+        choice="single",
+        layout="inline",
+        required="true",
+        requiredMessage=f"Please rate {where}, or say Unsure.",
+    )
+    return view
+
+
+def _show_when(view: ElementTree.Element, slot: Slot, values: list[str]) -> None:
+    view.set("visibleWhen", "choice-selected")
+    view.set("whenTagName", control_name(slot))
+    view.set("whenChoiceValue", ",".join(values))

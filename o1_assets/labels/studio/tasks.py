@@ -1,15 +1,13 @@
-"""An unrated record as the data of one Label Studio task.
+"""An unrated record as the data of one Label Studio task, its keys, and the projects that are ours.
 
     problem, answer                  what the labeller sees above the steps
     own[s]                           {text, choices} of step s
     alternative1[s], alternative2..  the same for its alternatives
     record                           the record itself, as one line: what comes back is this line, rated
 
-One configuration serves all tasks of a project, however many steps and alternatives each has. So what a task
-has is said by the values of its own choices, and the configuration shows a part when a value that allows it is
-chosen: `right.2` means rated right, two alternatives, more steps to come; `right.2.last` that there are none.
-Where a task has less than the configuration, its data holds a part without choices: without any data Label Studio
-1.23 fails when the task is submitted.
+One configuration serves all tasks of a project, however many steps and alternatives each has. So the values of a
+task's own choices say what the task has, and the configuration shows a part when a value that allows it is chosen:
+`right.2` means rated right, two alternatives, more steps to come; `right.2.last` that there are none.
 """
 
 from __future__ import annotations
@@ -22,17 +20,43 @@ from typing import Any, NamedTuple
 from o1_assets.labels.protocol import Slot
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import LabelStudio
-from o1_assets.labels.studio.keys import key_of
+
+# Label Studio binds a key to a choice of the whole page, so the same keys cannot serve every step. The column of the
+# keyboard is the step, the row the rating: step 3 is rated right with 3, neutral with e, wrong with d, unsure with c,
+# and its first alternative with the same keys and Shift.
+ROWS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+"""Right, neutral, wrong, unsure."""
+MODIFIERS = ("", "shift+", "alt+", "alt+shift+")
+"""The step itself, its first alternative, its second, its third."""
+NO_KEY = " "
+"""A key that nothing sends: Label Studio would give a key to a choice without any."""
 
 
-class Rating(NamedTuple):
+def key_of(slot: Slot, row: int) -> str:
+    """row: 0 right, 1 neutral, 2 wrong, 3 unsure."""
+    if slot.step < len(ROWS[row]) and slot.completion < len(MODIFIERS):
+        return MODIFIERS[slot.completion] + ROWS[row][slot.step]
+    return NO_KEY
+
+
+def title_of(slot: Slot) -> str:
+    """The heading of a completion: the step's number, or how an alternative's keys differ from the step's."""
+    if slot.completion == 0:
+        return f"Step {slot.step + 1}"
+    has_keys = key_of(slot, 0) != NO_KEY
+    return MODIFIERS[slot.completion].title().replace("+", " ").strip() if has_keys else "or"
+
+
+class RatingChoice(NamedTuple):
     """One of the buttons. value None: unsure."""
 
     word: str
     value: int | None
 
 
-RATINGS = (Rating("right", 1), Rating("neutral", 0), Rating("wrong", -1), Rating("unsure", None))
+RATINGS = (
+    RatingChoice("right", 1), RatingChoice("neutral", 0), RatingChoice("wrong", -1), RatingChoice("unsure", None),
+)  # fmt: skip
 
 
 class Size(NamedTuple):
@@ -50,7 +74,7 @@ def size_of(records: Sequence[Record]) -> Size:
     )
 
 
-def choice_value(rating: Rating, alternatives: int, last: bool) -> str:
+def choice_value(rating: RatingChoice, alternatives: int, last: bool) -> str:
     return f"{rating.word}.{alternatives}{'.last' if last else ''}"
 
 
@@ -82,6 +106,7 @@ def task_data(record: Record, size: Size) -> dict[str, Any]:
         data[field] = [
             _part(Slot(step, completion), steps[step], step + 1 == len(steps))
             if step < len(steps) and completion < len(steps[step])
+            # Without any data Label Studio 1.23 fails when the task is submitted.
             else {"text": "", "choices": []}
             for step in range(size.steps)
         ]
@@ -109,16 +134,15 @@ def _part(slot: Slot, texts: list[str], last: bool) -> dict[str, Any]:
     }
 
 
-# Which Label Studio projects are ours: the last line of the description names profile, round and selection.
-
+# The last line of a project's description names profile, round and selection. It marks the projects that are ours.
 _MARK = re.compile(
     r"o1-assets:(?P<profile>[^:\s]+):(?P<round>r\d\d):(?P<selection>[0-9a-f]+(-screening)?)\s*\Z", re.ASCII
 )
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project of ours. selection: digest of what it was made from; with -screening, what labellers begin with."""
+class StudioProject:
+    """A project of ours. selection: digest of its selection; with -screening, for its screening solutions."""
 
     id: int
     profile: str
@@ -134,9 +158,9 @@ def mark(profile: str, round_name: str, selection: str) -> str:
     return f"o1-assets:{profile}:{round_name}:{selection}"
 
 
-def find_projects(studio: LabelStudio, profile: str) -> Iterator[Project]:
+def find_projects(studio: LabelStudio, profile: str) -> Iterator[StudioProject]:
     """All projects of a profile, whatever selection they were made from. Raises LabelStudioError."""
     for row in studio.projects():
-        found = _MARK.search(row.get("description") or "")
-        if found and found["profile"] == profile:
-            yield Project(int(row["id"]), profile, found["round"], found["selection"])
+        match = _MARK.search(row.get("description") or "")
+        if match and match["profile"] == profile:
+            yield StudioProject(int(row["id"]), profile, match["round"], match["selection"])

@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol, Slot
 from o1_assets.labels.schema import Completion, Label, Origin, Question, Record, Step
-from o1_assets.labels.studio.interface import STYLE, label_config
-from o1_assets.labels.studio.keys import NO_KEY, key_of, title_of
-from o1_assets.labels.studio.tasks import RATINGS, Size, control_name, size_of, task_data
+from o1_assets.labels.studio.push import STYLE, label_config
+from o1_assets.labels.studio.tasks import (
+    NO_KEY,
+    RATINGS,
+    Size,
+    control_name,
+    key_of,
+    size_of,
+    task_data,
+    title_of,
+)
 from tests.labels import world
 
 ROOM = Size(steps=6, alternatives=3)
