@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -22,41 +23,44 @@ _NEXT = re.compile(rf"\s+(?={_NAME.pattern}=)")
 
 
 class ProfileError(O1Error):
-    """The profile does not exist or an override does not fit it."""
+    """The profile does not exist, or an override does not fit it."""
 
 
 def assignments(text: str) -> list[tuple[str, str]]:
     """(path, value) of every assignment in O1_SET's text. Raises ProfileError on a text that begins with none.
 
-    An assignment ends where a word begins the next one, NAME.NAME=, or the text ends. So values may hold spaces;
-    one that holds such a word is written as JSON, in which nothing begins an assignment: "a b=c", {"r03": "human"}.
+    An assignment ends where a word begins the next one, NAME.NAME=, or the text ends. So values may hold spaces.
+    A value that holds such a word is written as JSON, inside which nothing begins an assignment.
+
+    >>> assignments('rounds=2 annotators={"r03": "human"} problems.source.folder=/my data')
+    [('rounds', '2'), ('annotators', '{"r03": "human"}'), ('problems.source.folder', '/my data')]
     """
-    found, text = [], text.strip()
+    # Shell quoting (shlex) was the other choice. It would take the quotes out of JSON, which most values are.
+    pairs, text = [], text.strip()
     while text:
         path, equals, rest = text.partition("=")
         if not equals or not _NAME.fullmatch(path):
             raise ProfileError(f"{text.split()[0]!r} sets nothing; write FIELD.FIELD=VALUE")
-        following = _NEXT.search(rest)
-        end = _json_end(rest) or (following.start() if following else len(rest))
-        found.append((path, rest[:end]))
+        following = _NEXT.search(rest, _json_end(rest))
+        end = following.start() if following else len(rest)
+        pairs.append((path, rest[:end]))
         text = rest[end:].strip()
-    return found
+    return pairs
 
 
-def _json_end(text: str) -> int | None:
-    """Where the JSON object, list or string ends that a value is; None if it is none of them."""
+def _json_end(text: str) -> int:
+    """Where the JSON object, list or string ends that the text begins with; 0 if it begins with none."""
     try:
-        end = json.JSONDecoder().raw_decode(text)[1] if text[:1] in ("{", "[", '"') else 0
+        return json.JSONDecoder().raw_decode(text)[1] if text[:1] in ("{", "[", '"') else 0
     except json.JSONDecodeError:
-        return None
-    whole = end and (not text[end:].strip() or _NEXT.match(text, end))
-    return end if whole else None
+        return 0
 
 
 def load_profile(name: str, overrides: str | None = None) -> Profile:
-    """overrides: see `assignments`, values as JSON or as text; None takes O1_SET. Raises ProfileError.
+    """The profile of this name. overrides: see `assignments`; values are JSON or text; None takes O1_SET.
 
-    A profile's own settings, such as smol's `size`, decide many of its numbers; what else is given changes those.
+    Raises ProfileError. A profile may have settings of its own, such as smol's `size`, that decide many of its numbers;
+    the other overrides are applied after them.
     """
     from o1_assets.profiles.micro import MICRO
     from o1_assets.profiles.nano import NANO
@@ -69,54 +73,48 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
         "qwen": qwen,
         "smol": smol,
     }
-    own: dict[str, tuple[str, ...]] = {"qwen": ("size", "tuning"), "smol": ("size", "weights")}
     if name not in profiles:
         raise ProfileError(f"there is no profile {name!r}; choose one of: {', '.join(sorted(profiles))}")
-    text = os.environ.get("O1_SET", "") if overrides is None else overrides
-    settings, rest = {}, []
-    for path, value in assignments(text):
-        if path in own.get(name, ()):
-            settings[path] = _value(value)
-        else:
-            rest.append((path, value))
+    pairs = assignments(os.environ.get("O1_SET", "") if overrides is None else overrides)
+    settings = inspect.signature(profiles[name]).parameters
     try:
-        profile = profiles[name](**settings)
+        profile = profiles[name](**{path: _value(value) for path, value in pairs if path in settings})
     except ValidationError as error:
         raise _refused(name, error) from error
     except ValueError as error:
         raise ProfileError(f"profile {name}: {error}") from error
-    return override(profile, rest)
+    return override(profile, [(path, value) for path, value in pairs if path not in settings])
 
 
 def override(profile: Profile, pairs: Iterable[tuple[str, str]]) -> Profile:
-    """A copy of the profile with (path, value) pairs applied, validated as a whole."""
+    """A copy of the profile with (path, value) pairs applied, validated as a whole. Raises ProfileError."""
     content = profile.model_dump(mode="json")
-    _drop_prompt_copies(profile, content)
+    _drop_prompts(profile, content)
     for path, value in pairs:
-        names = path.split(".")
-        if "prompt" in names[1:]:
+        *outer, field = path.split(".")
+        if "prompt" in path.split(".")[1:]:
             raise ProfileError(f"{path} is a copy of `prompt`, which is one for all stages; set prompt.FIELD")
         target: Any = content
-        for name in names[:-1]:
-            target = target.get(name) if isinstance(target, dict) else None
-        if not isinstance(target, dict) or names[-1] not in target:
+        for part in outer:
+            target = target.get(part) if isinstance(target, dict) else None
+        if not isinstance(target, dict) or field not in target:
             raise ProfileError(
                 f"{f'{path}={value}'!r} sets nothing in profile {profile.name}; write FIELD.FIELD=VALUE, and text "
                 "that itself holds a word such as a=b in JSON's quotes"
             )
-        target[names[-1]] = _value(value)
+        target[field] = _value(value)
     try:
         return Profile.model_validate(content)
     except ValidationError as error:
         raise _refused(profile.name, error) from error
 
 
-def _drop_prompt_copies(config: StageConfig, content: dict[str, Any]) -> None:
-    """Remove the stages' copies from `content`, the dump of `config`, so that the profile fills them in anew."""
+def _drop_prompts(config: StageConfig, content: dict[str, Any]) -> None:
+    """Remove the stages' copies from `content`, the dump of `config`: the profile makes them anew."""
     for name, value in config:
         if isinstance(value, StageConfig) and not isinstance(value, PromptFormat):
             content[name].pop("prompt", None)
-            _drop_prompt_copies(value, content[name])
+            _drop_prompts(value, content[name])
 
 
 def _value(text: str) -> Any:
@@ -127,6 +125,7 @@ def _value(text: str) -> Any:
 
 
 def _refused(name: str, error: ValidationError) -> ProfileError:
+    # The first error alone: the others often follow from it.
     first = error.errors()[0]
     where = [name, ".".join(str(part) for part in first["loc"])]
     message = first["msg"].removeprefix("Value error, ")

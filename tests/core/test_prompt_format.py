@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o1_assets.core.prompt_format import extract_answer
+from o1_assets.core.prompt_format import PromptFormat, extract_answer
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,17 @@ def test_a_million_characters_are_read_in_a_second(text: str) -> None:
     for prefix in ("answer", "####", "\\boxed"):
         extract_answer(text, prefix)
     assert time.perf_counter() - start < 2
+
+
+def test_a_question_full_of_braces_is_asked_as_it_is() -> None:
+    prompt = PromptFormat(template="in \\boxed{}: {question}\n", answer_prefix="\\boxed")
+    assert prompt.render("what is \\frac{1}{2}?") == "in \\boxed{}: what is \\frac{1}{2}?\n"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "start"), [("answer", "answer "), ("####", "#### "), ("\\boxed", "\\boxed{")]
+)
+def test_an_answer_that_is_forced_can_be_read(prefix: str, start: str) -> None:
+    prompt = PromptFormat(answer_prefix=prefix)
+    assert prompt.answer_start == start
+    assert prompt.answer(start + "7" + "}" * start.endswith("{")) == "7"

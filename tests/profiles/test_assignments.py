@@ -66,3 +66,28 @@ def test_an_option_that_assigns_nothing_is_refused_and_not_taken_into_the_value_
 def test_text_that_looks_like_another_assignment_is_refused_with_what_to_write() -> None:
     with pytest.raises(ProfileError, match=r"'b=c' sets nothing in profile nano; .* in JSON's quotes"):
         load_profile("nano", "annotator=a b=c")
+
+
+def test_the_prompt_is_set_once_and_every_stage_has_it() -> None:
+    profile = load_profile("nano", "prompt.max_tokens=40")
+    stages = (profile.samples, profile.policy, profile.first_prm, profile.thinking, profile.monte_carlo)
+    assert {stage.prompt.max_tokens for stage in (*stages, profile.ablations.judge)} == {40}
+    assert load_profile("nano", "policy.updates=3").policy.prompt == load_profile("nano", "").prompt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "policy.prompt.max_tokens=40",
+        'policy.prompt={"max_tokens":40}',
+        'thinking={"prompt":{"max_tokens":40}}',
+    ],
+)
+def test_a_stages_copy_of_the_prompt_cannot_be_set(text: str) -> None:
+    with pytest.raises(ProfileError, match=r"\.prompt.* is a copy of `prompt`, .* set prompt\.FIELD"):
+        load_profile("nano", text)
+
+
+def test_a_template_without_a_question_is_refused() -> None:
+    with pytest.raises(ProfileError, match=r"nano: prompt: template has no \{question\}"):
+        load_profile("nano", "prompt.template=Solve:")
