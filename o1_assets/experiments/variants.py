@@ -29,9 +29,8 @@ from o1_assets.experiments.chains.config import ChainSftConfig
 from o1_assets.experiments.model_size.config import Shape
 from o1_assets.experiments.rounds.config import ArmConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.generator.samples import make_samples
+from o1_assets.generator.samples import make_samples, make_sft_set
 from o1_assets.generator.sft import make_generator
-from o1_assets.generator.sft_set import make_sft_set
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import label_batches
 from o1_assets.labels.label_table import make_labels

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.generator.samples import make_samples
+from o1_assets.generator.samples import make_samples, make_sft_set
 from o1_assets.generator.sft import make_generator
-from o1_assets.generator.sft_set import make_sft_set
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile

@@ -1,22 +1,28 @@
-"""generator/samples: several step-by-step solutions of each train problem by the prompted base."""
+"""generator/samples and generator/sft_set: what the prompted base writes, and what of it is worth imitating.
+
+Imitated are the samples whose final answer is correct (Lightman et al. 2023, arXiv:2305.20050, section 2.4).
+"""
 
 from __future__ import annotations
+
+import json
+import re
 
 import polars as pl
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
-from o1_assets.generator.config import SamplesConfig
+from o1_assets.generator.config import SamplesConfig, SftSetConfig
 
 
 def make_samples(task: Task, config: SamplesConfig) -> Outcome:
-    """Inputs "base" and "train"; writes solutions.parquet."""
+    """Inputs "base" and "train"; writes solutions.parquet, config.per_problem rows a problem."""
     from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 
-    problems = (
-        pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id").head(config.problems)
-    )
+    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    # Ids are hashes of the content, so the first ones are a fair sample.
+    problems = problems.sort("problem_id").head(config.problems)
     engine = task.open_engine(task.inputs["base"])
     task.progress(f"{len(problems)} problems, {config.per_problem} solutions each")
     solutions = sample_solutions(
@@ -48,3 +54,54 @@ def make_samples(task: Task, config: SamplesConfig) -> Outcome:
 
 def _share(table: pl.DataFrame, column: str) -> float:
     return float(table.select(pl.col(column).mean()).item() or 0)
+
+
+def make_sft_set(task: Task, config: SftSetConfig) -> Outcome:
+    """Inputs "samples" and "train"; writes sft_set.parquet: solution_id, problem_id, question, text."""
+    samples = pl.read_parquet(task.inputs["samples"] / "solutions.parquet")
+    train = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = train.select("problem_id", "question")
+    examples = select(samples, config).join(problems, on="problem_id", how="inner", maintain_order="left")
+    examples = examples.select("solution_id", "problem_id", "question", "text")
+    sampled = len(examples)
+    if config.references is not None:
+        # Only for problems that the base was asked and failed: what it writes itself comes first.
+        tried = train.join(samples, on="problem_id", how="semi", maintain_order="left")
+        unsolved = tried.join(examples, on="problem_id", how="anti", maintain_order="left")
+        examples = pl.concat([examples, references(unsolved, config.references)])
+    if examples.is_empty():
+        raise ValueError(
+            "no sample has the correct final answer: the base cannot follow the prompt's format yet"
+        )
+    examples.write_parquet(task.out / "sft_set.parquet")
+    return Outcome(
+        figures={
+            "solutions": len(examples),
+            "problems": examples["problem_id"].n_unique(),
+            "kept_share": sampled / len(samples),
+            **({} if config.references is None else {"references": len(examples) - sampled}),
+        },
+        rows=len(examples),
+        sample=examples.head(5).select("question", "text").to_dicts(),
+    )
+
+
+def select(samples: pl.DataFrame, config: SftSetConfig) -> pl.DataFrame:
+    """The first distinct correct solutions of each problem, at most config.per_problem; in the given order."""
+    correct = samples.filter(pl.col("correct") & (pl.col("steps").list.len() >= config.min_steps))
+    distinct = correct.unique(subset=["problem_id", "text"], keep="first", maintain_order=True)
+    return distinct.filter(pl.int_range(pl.len()).over("problem_id") < config.per_problem)
+
+
+def references(problems: pl.DataFrame, template: str) -> pl.DataFrame:
+    """The worked solutions that came with the problems, for those that have one, without GSM8K's <<48/2=24>>."""
+    rows = []
+    for problem in problems.iter_rows(named=True):
+        solution = re.sub(r"<<[^>]*>>", "", json.loads(problem["metadata"]).get("solution") or "").strip()
+        if solution:
+            # The answer first: a solution may itself hold the text "{answer}".
+            text = template.replace("{answer}", problem["answer"]).replace("{solution}", solution)
+            name = problem["problem_id"]
+            rows.append((f"reference-{name}", name, problem["question"], text))
+    columns = ("solution_id", "problem_id", "question", "text")
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")

@@ -1,4 +1,7 @@
-"""generator/model (GPT*): the base after one epoch on its own correct solutions, with TRL's SFTTrainer."""
+"""generator/model (GPT*): the base after one epoch on its own correct solutions, with TRL's SFTTrainer.
+
+As in Lightman et al. 2023 (section 2.4) it teaches the format, one step a line, and not the skill.
+"""
 
 from __future__ import annotations
 
@@ -46,18 +49,19 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
                 SFTConfig(
                     output_dir=str(scratch),
                     num_train_epochs=1,
+                    # A batch goes through the model in `cut` equal pieces, whose gradients add up to its own.
                     per_device_train_batch_size=config.batch_size // cut,
                     gradient_accumulation_steps=cut,
                     learning_rate=config.learning_rate,
                     lr_scheduler_type="linear",
-                    warmup_steps=config.warmup_ratio,
+                    warmup_steps=config.warmup_ratio,  # below 1 it is a share of the updates
                     completion_only_loss=True,
                     max_length=config.max_length,
-                    seed=task.seed % 2**32,
+                    seed=task.seed % 2**32,  # numpy takes no larger one
                     use_cpu=not gpu,
                     **trainer_arguments(config.tuning),
                     logging_steps=1,
-                    save_strategy="no",
+                    save_strategy="no",  # KeepState saves, into the folder that outlives a kill
                     report_to="none",
                     disable_tqdm=True,
                     **shared_arguments(split=True),
@@ -101,18 +105,16 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
 
 
 def _longest(rows: list[dict[str, Any]], config: SftConfig) -> int:
-    """What processes that share a batch pad it to: the last one may be filled up with rows of the first."""
+    """What processes that share a batch pad it to, so that all of them compute on equal shapes."""
     return min(config.max_length, max(len(row["input_ids"]) for row in rows))
 
 
 def encode(
     tokenizer: PreTrainedTokenizerBase, questions: list[str], texts: list[str], prompt: PromptFormat
 ) -> list[dict[str, Any]]:
-    """Rows as SFTTrainer takes them tokenized: input_ids, and completion_mask, 1 on the solution and its end.
-
-    Prompt and solution are tokenized apart, as the sampler will see them, and the end token is added here, so
-    that no trainer has to guess either.
-    """
+    """Rows as SFTTrainer takes them: input_ids, and completion_mask, which is 1 on the solution and its end token."""
+    # Prompt and solution are tokenized apart, as the sampler will see them: encoded together, a token could span both.
+    # The end token is added here, because what trainers add depends on the tokenizer.
     prompts = prompt.encode(tokenizer, questions)
     solutions = tokenizer(texts, add_special_tokens=False)["input_ids"]
     rows = []
@@ -121,6 +123,7 @@ def encode(
         rows.append(
             {
                 "input_ids": [*asked, *completion],
+                # Both (tokens,): the loss is of the solution only.
                 "completion_mask": [0] * len(asked) + [1] * len(completion),
             }
         )

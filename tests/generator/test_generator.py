@@ -13,9 +13,8 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.open import open_engine
 from o1_assets.engine.steps import split_steps
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.generator.samples import make_samples
+from o1_assets.generator.samples import make_samples, make_sft_set, select
 from o1_assets.generator.sft import encode, make_generator
-from o1_assets.generator.sft_set import make_sft_set, select
 from o1_assets.problems.solutions import sample_solutions
 from tests.engine.training.interrupted import killed_then_resumed
 
@@ -202,7 +201,7 @@ def test_references_stand_in_for_what_no_sample_solved(tmp_path: Path) -> None:
     import json
 
     from o1_assets.generator.config import SftSetConfig
-    from o1_assets.generator.sft_set import references
+    from o1_assets.generator.samples import references
 
     solutions = ["He has <<3+4=7>>7.\nSo 7.", None]
     problems = pl.DataFrame(
