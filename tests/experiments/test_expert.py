@@ -56,7 +56,7 @@ def test_fine_tuning_on_what_search_found_teaches_the_right_path(world: tuple[An
     texts, scores, tokens = solve(engine, ExactRewards(tokenizer), QUESTIONS, CONFIG, seed=1)
     kept = choose(texts, scores, CONFIG, at_least=1)
     assert {texts[q][i] for q, i in kept} == {RIGHT[0]} and tokens > 0
-    rows = encode(tokenizer, [QUESTIONS[q] for q, _ in kept], [texts[q][i] for q, i in kept], "{question}\n")
+    rows = encode(tokenizer, [QUESTIONS[q] for q, _ in kept], [texts[q][i] for q, i in kept], PromptFormat())
     fine_tune(model, tokenizer, rows, 8, CONFIG, seed=0)
     assert before < 0.4
     assert right_share(model, tokenizer) > before + 0.3

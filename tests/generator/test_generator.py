@@ -141,7 +141,7 @@ def test_an_sft_set_without_a_correct_sample_is_an_error_with_a_reason(chain):
 def test_only_the_solution_and_its_end_are_trained_on():
     from tests.engine.models import TOKENIZER
 
-    (row,) = encode(TOKENIZER, ["Calculate 1 + 2."], ["1+2=3\nanswer 3\n"], "{question}\n")
+    (row,) = encode(TOKENIZER, ["Calculate 1 + 2."], ["1+2=3\nanswer 3\n"], PromptFormat())
     trained = [i for i, m in zip(row["input_ids"], row["completion_mask"], strict=True) if m]
     assert TOKENIZER.decode(trained) == "1+2=3\nanswer 3\n<eos>"
     untrained = [i for i, m in zip(row["input_ids"], row["completion_mask"], strict=True) if not m]
@@ -153,7 +153,7 @@ def test_fine_tuning_makes_its_own_correct_solutions_likelier(chain):
     means = []
     for stage in ("base", "generator"):
         engine = open_engine(chain.root / stage)
-        rows = encode(engine.tokenizer, kept["question"].to_list(), kept["text"].to_list(), "{question}\n")
+        rows = encode(engine.tokenizer, kept["question"].to_list(), kept["text"].to_list(), PromptFormat())
         prompts = [r["completion_mask"].count(0) for r in rows]
         logprobs = engine.logprobs([r["input_ids"] for r in rows], prompts)
         means.append(sum(map(sum, logprobs)) / len(logprobs))
