@@ -1,6 +1,7 @@
-"""What each run of the command line did and how long it took: one JSON file a run, rewritten after every artifact.
+"""How long things take: an artifact over all attempts at it, and what each run of the command line did.
 
-A killed run thus leaves the time it took up to its last artifact.
+A run is one JSON file that is rewritten after every artifact, so that a killed run leaves the time it took up to its
+last one. An artifact's own seconds are in its manifest; tokens and FLOPs are summed in store/ancestry.py.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,36 @@ import psutil
 
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.store.manifest import Manifest
+
+SAVE_SECONDS = 10.0
+"""The least time between two saves of a stopwatch: what a kill may leave uncounted."""
+
+
+class Stopwatch:
+    """The seconds that an artifact takes, counted from now on, on top of those of attempts that were killed.
+
+    They are saved in unfinished/<cache key>/attempts/seconds.json, and go with that folder once the artifact is made.
+    """
+
+    def __init__(self, unfinished: Path) -> None:
+        # In a folder of its own: saving a training's state removes the other files beside it.
+        self._file = unfinished / "attempts" / "seconds.json"
+        self._earlier = 0.0
+        with suppress(OSError, ValueError, TypeError):
+            self._earlier = float(json.loads(self._file.read_text()))
+        self._started = self._saved = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return self._earlier + time.perf_counter() - self._started
+
+    def save(self) -> None:
+        """Writes the seconds down if it is time to. A disk that is full is no reason to stop computing."""
+        if time.perf_counter() - self._saved < SAVE_SECONDS:
+            return
+        with suppress(OSError):
+            replace_file(self._file, json_bytes(self.seconds))
+        self._saved = time.perf_counter()
 
 
 class RunRecord:
@@ -56,10 +88,10 @@ def old_records(folder: Path, before: float, needed: set[str]) -> list[Path]:
         path for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.tmp")) if not path.is_symlink()
     ]
     old = [path for path in old if path.stat().st_mtime < before]
-    return [path for path in old if path.suffix == ".tmp" or needed.isdisjoint(_made(path))]
+    return [path for path in old if path.suffix == ".tmp" or needed.isdisjoint(_cache_keys(path))]
 
 
-def _made(path: Path) -> set[str]:
+def _cache_keys(path: Path) -> set[str]:
     try:
         return set(json.loads(path.read_text())["computed"].values())
     except (ValueError, KeyError):
@@ -75,16 +107,16 @@ def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, flo
     covered: set[str] = set()
     for path in sorted(folder.glob("*.json")):
         run: dict[str, Any] = json.loads(path.read_text())
-        own = {
-            k
-            for k, cache_key in run["computed"].items()
-            if k in current and current[k].cache_key == cache_key
+        still_current = {
+            key
+            for key, cache_key in run["computed"].items()
+            if key in current and current[key].cache_key == cache_key
         }
-        if own:
+        if still_current:
             # Optional parts of the graph, made in the same run, are not what `current` took.
             wall += run["seconds"] - sum(
                 s for key, s in run.get("seconds_of", {}).items() if key not in current
             )
             overhead += run["seconds"] - run["compute_seconds"]
-            covered |= own
+            covered |= still_current
     return wall + sum(m.cost.seconds for k, m in current.items() if k not in covered), overhead

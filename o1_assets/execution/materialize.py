@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import shutil
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from o1_assets.core.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.core.disk import disk_full
 from o1_assets.core.engine import Engine
-from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.environment import environment, prepare_compute
+from o1_assets.execution.ledger import Stopwatch
 from o1_assets.store.ancestry import spent_on
 from o1_assets.store.manifest import Manifest, ManifestCost, ManifestInput
 from o1_assets.store.scratch import Scratch, ScratchLost
 from o1_assets.store.store import ArtifactStore, MissingInput, cache_key
-
-# The seconds that an artifact takes, those of earlier attempts that were killed included.
-#
-# They are kept in unfinished/<cache key>/attempts/seconds.json.
-#
-
-KEEP_SECONDS = 10.0
-"""The least time between two writes: what a kill may leave uncounted."""
-
-
-class Elapsed:
-    """Counts from now on, on top of what killed attempts left under `unfinished`."""
-
-    def __init__(self, unfinished: Path) -> None:
-        # In a folder of its own: saving a training's state removes the other files beside it.
-        self._file = unfinished / "attempts" / "seconds.json"
-        self._earlier = 0.0
-        with suppress(OSError, ValueError, TypeError):
-            self._earlier = float(json.loads(self._file.read_text()))
-        self._started = self._kept = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        return self._earlier + time.perf_counter() - self._started
-
-    def keep(self) -> None:
-        """Writes them down if it is time to. A disk that is full is no reason to stop computing."""
-        if time.perf_counter() - self._kept < KEEP_SECONDS:
-            return
-        with suppress(OSError):
-            replace_file(self._file, json_bytes(self.seconds))
-        self._kept = time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -62,6 +28,127 @@ class Made:
 
     manifest: Manifest
     cached: bool
+
+
+def materialize(
+    artifact: Artifact,
+    store: ArtifactStore,
+    *,
+    profile: str,
+    open_engine: Callable[[Path], Engine],
+    threads: int,
+    engine: str = "transformers",
+    progress: Callable[[str], None] = lambda line: None,
+    on_start: Callable[[Task], None] = lambda task: None,
+) -> Made:
+    """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
+
+    Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
+    folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
+    StoreError when an input or the cached result is damaged, DiskFull, ScratchLost, or what the compute function
+    raises. engine: the name of what `open_engine` opens, for the manifest. on_start: called with the task right
+    before it is computed, if it has to be.
+    """
+    inputs = current_inputs(artifact, store)
+    external = artifact.external() if artifact.external else None
+    wanted = artifact_cache_key(artifact, inputs, external)
+    if cached := _lookup(artifact, store, wanted):
+        return cached
+
+    prepare_compute(threads, artifact.resource_class)
+    unfinished = store.work / "unfinished" / wanted
+    stopwatch = Stopwatch(unfinished)
+
+    def report_progress(line: str) -> None:
+        stopwatch.save()
+        progress(line)
+
+    with _scratch(artifact, store) as scratch:
+        task = Task(
+            inputs={name: store.verified(item.digest) for name, item in inputs.items()},
+            out=scratch.folder,
+            seed=artifact.seed,
+            open_engine=open_engine,
+            progress=report_progress,
+            unfinished=unfinished,
+            cost_of=lambda name: spent_on(store, inputs[name]),
+        )
+        on_start(task)
+        outcome = artifact.compute(task, artifact.config)
+        seconds = stopwatch.seconds
+        # A folder that was removed and made again would be stored with some of its files missing.
+        scratch.require()
+        digest = store.put(scratch.folder)
+
+    # What arrived outside while it computed is not in the result, so it must not be in its key either.
+    external = outcome.external or external
+    config = artifact.config.model_dump(mode="json")
+    manifest = Manifest(
+        key=artifact.key,
+        digest=digest,
+        cache_key=artifact_cache_key(artifact, inputs, external),
+        inputs=inputs,
+        external=external,
+        code_version=code_version(artifact.compute),
+        config=config,
+        seed=artifact.seed,
+        profile=profile,
+        finished=datetime.now(UTC).isoformat(),
+        cost=_cost(outcome, seconds),
+        figures=outcome.figures,
+        rows=outcome.rows,
+        sample=outcome.sample,
+        environment=environment(threads, engine, config),
+    )
+    manifest = store.record(manifest)
+    # Only now: killed before the manifest is there, an equal computation still has a state to go on from.
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return Made(manifest, cached=False)
+
+
+def find_cached(artifact: Artifact, store: ArtifactStore) -> Made | None:
+    """The result of an equal computation on the newest inputs, now the key's head, if there is one.
+
+    Raises MissingInput, StoreError.
+    """
+    return _lookup(artifact, store, artifact_cache_key(artifact, current_inputs(artifact, store)))
+
+
+def _lookup(artifact: Artifact, store: ArtifactStore, cache_key: str) -> Made | None:
+    manifest = store.cached(cache_key) or store.recorded(artifact.key, cache_key)
+    if manifest is None:
+        return None
+    store.verified(manifest.digest)
+    store.adopt(manifest)
+    return Made(manifest, cached=True)
+
+
+@contextmanager
+def _scratch(artifact: Artifact, store: ArtifactStore) -> Iterator[Scratch]:
+    """An empty folder to make the artifact in. A full disk, or a folder that somebody removed meanwhile, causes all
+    kinds of errors in libraries; they become DiskFull and ScratchLost."""
+    scratch = Scratch(store.scratch())
+    try:
+        yield scratch
+    except Waiting:
+        raise
+    except Exception as error:
+        if full := disk_full(error, store.work):
+            raise full from error
+        if scratch.lost():
+            raise ScratchLost(
+                f"{scratch.folder} was removed while {artifact.key} was being made in it, so nothing of it was "
+                "stored; `o1 run` makes it again"
+            ) from error
+        raise
+    finally:
+        scratch.remove()
+
+
+def _cost(outcome: Outcome, seconds: float) -> ManifestCost:
+    # Linux reports the peak in KiB. It is the process's: under the in-process executor, that of all steps so far.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return ManifestCost(seconds=seconds, peak_rss_gib=peak, **asdict(outcome.cost))
 
 
 def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, ManifestInput]:
@@ -92,128 +179,3 @@ def artifact_cache_key(
         {name: item.digest for name, item in inputs.items()},
         external or (artifact.external() if artifact.external else None),
     )
-
-
-def materialize(
-    artifact: Artifact,
-    store: ArtifactStore,
-    *,
-    profile: str,
-    open_engine: Callable[[Path], Engine],
-    threads: int,
-    engine: str = "transformers",
-    progress: Callable[[str], None] = lambda line: None,
-    begin: Callable[[Task], None] = lambda task: None,
-) -> Made:
-    """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
-
-    Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
-    folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
-    StoreError when an input or the result found is damaged, DiskFull, ScratchLost, or what the compute function
-    raises. engine: the name of what `open_engine` opens, for the manifest. begin: called with the task right before
-    it is computed, if it has to be.
-    """
-    inputs = current_inputs(artifact, store)
-    external = artifact.external() if artifact.external else None
-    equal = artifact_cache_key(artifact, inputs, external)
-    found = _found(artifact, store, equal)
-    if found is not None:
-        return found
-
-    prepare_compute(threads, artifact.resource_class)
-    unfinished = store.work / "unfinished" / equal
-    out = Scratch(store.scratch())
-    elapsed = Elapsed(unfinished)
-
-    def said(line: str) -> None:
-        elapsed.keep()
-        progress(line)
-
-    try:
-        task = Task(
-            inputs={name: store.verified(item.digest) for name, item in inputs.items()},
-            out=out.folder,
-            seed=artifact.seed,
-            open_engine=open_engine,
-            progress=said,
-            unfinished=unfinished,
-            cost_of=lambda name: spent_on(store, inputs[name]),
-        )
-        begin(task)
-        outcome: Outcome = artifact.compute(task, artifact.config)
-        # What arrived outside while it computed is not in the result, so it must not be in its key either.
-        external = outcome.external or external
-        seconds = elapsed.seconds
-        if out.lost():
-            raise FileNotFoundError(f"{out.folder} is gone")
-        digest = store.put(out.folder)
-    except Waiting:
-        raise
-    except Exception as error:
-        if full := disk_full(error, store.work):
-            raise full from error
-        if out.lost():
-            raise ScratchLost(
-                f"{out.folder} was removed while {artifact.key} was being made in it, so nothing of it was stored; "
-                "`o1 run` makes it again"
-            ) from error
-        raise
-    finally:
-        out.remove()
-    config = artifact.config.model_dump(mode="json")
-    manifest = Manifest(
-        key=artifact.key,
-        digest=digest,
-        cache_key=artifact_cache_key(artifact, inputs, external),
-        inputs=inputs,
-        external=external,
-        code_version=code_version(artifact.compute),
-        config=config,
-        seed=artifact.seed,
-        profile=profile,
-        finished=datetime.now(UTC).isoformat(),
-        cost=ManifestCost(
-            seconds=seconds,
-            peak_rss_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-            flops=outcome.cost.flops,
-            tokens_generated=outcome.cost.tokens_generated,
-            tokens_scored=outcome.cost.tokens_scored,
-            tokens_trained=outcome.cost.tokens_trained,
-        ),
-        figures=outcome.figures,
-        rows=outcome.rows,
-        sample=outcome.sample,
-        environment=environment(threads, engine, config),
-    )
-    manifest = store.record(manifest)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    _write_card(store, manifest, progress)
-    return Made(manifest, cached=False)
-
-
-def known(artifact: Artifact, store: ArtifactStore) -> Made | None:
-    """The result of an equal computation on the newest inputs, now the key's head, if there is one.
-
-    Raises MissingInput, StoreError.
-    """
-    return _found(artifact, store, artifact_cache_key(artifact, current_inputs(artifact, store)))
-
-
-def _found(artifact: Artifact, store: ArtifactStore, equal: str) -> Made | None:
-    found = store.cached(equal) or store.recorded(artifact.key, equal)
-    if found is None:
-        return None
-    store.verified(found.digest)
-    store.adopt(found)
-    return Made(found, cached=True)
-
-
-def _write_card(store: ArtifactStore, manifest: Manifest, progress: Callable[[str], None]) -> None:
-    """A checkpoint's model card. It says nothing that the manifest does not, so it is no reason to fail."""
-    from o1_assets.export.model_card import is_checkpoint, write_card
-
-    try:
-        if is_checkpoint(store, manifest):
-            write_card(store, manifest)
-    except Exception as error:
-        progress(f"no model card was written: {error}")

@@ -12,7 +12,7 @@ import dagster as dg
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import PROJECT
-from o1_assets.execution.materialize import Made, known
+from o1_assets.execution.materialize import Made, find_cached
 from o1_assets.orchestration.internals import PipesFailed
 from o1_assets.store.store import ArtifactStore
 
@@ -75,9 +75,8 @@ def make_in_processes(
 
     Raises MissingInput, StoreError, TrainingFailed.
     """
-    found = known(artifact, store)
-    if found is not None:
-        return found
+    if cached := find_cached(artifact, store):
+        return cached
     client = dg.PipesSubprocessClient(cwd=str(PROJECT))
     try:
         done = client.run(context=context, command=guarded(artifact.key, processes))

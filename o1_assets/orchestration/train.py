@@ -82,7 +82,7 @@ def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
         return None
     called = False
 
-    def begin(task: Task) -> None:
+    def on_start(task: Task) -> None:
         nonlocal called
         called = True
         _hand_out(sendable(task))
@@ -96,7 +96,7 @@ def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
             threads=profile.threads,
             engine=profile.engine,
             progress=say,
-            begin=begin,
+            on_start=on_start,
         )
     except (O1Error, FileNotFoundError) as error:
         if called and processes() > 1:

@@ -37,6 +37,11 @@ class Scratch:
         except FileNotFoundError:
             return True
 
+    def require(self) -> None:
+        """Raises FileNotFoundError if the folder was removed."""
+        if self.lost():
+            raise FileNotFoundError(f"{self.folder} is gone")
+
     def remove(self) -> None:
         os.close(self._handle)
         shutil.rmtree(self.folder, ignore_errors=True)

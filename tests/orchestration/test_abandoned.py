@@ -13,10 +13,10 @@ import pytest
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.settings import Settings
 from o1_assets.engine.training import processes
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.orchestration import train
 from o1_assets.profiles.load import load_profile
-from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import toy_graph
 
 SENTENCE = "train.jsonl is not here"
@@ -45,9 +45,7 @@ def test_a_task_arrives_with_everything_that_a_training_reads(
     artifact = replace(toy_graph()["toy/letters"], compute=computes)
     monkeypatch.setattr(train, "prepare_compute", lambda *about: None)
     monkeypatch.setattr(train, "_hand_out", lambda task: arrived.append(sent(task)))
-    train.make(
-        artifact, load_profile("nano", "threads=1"), ArtifactStore(str(tmp_path / "s"), tmp_path), print
-    )
+    train.make(artifact, Project(Settings.load("nano", tmp_path), "threads=1"), print)
     for name in ("inputs", "seed", "unfinished"):
         assert getattr(arrived[0], name) == getattr(began[0], name)
 
@@ -69,9 +67,7 @@ def test_process_0_abandons_only_who_computes_with_it(
     monkeypatch.setattr(processes, "processes", lambda: number)
     monkeypatch.setattr(train, "_hand_out", sent)
     with pytest.raises(FileNotFoundError if number == 1 else train.Abandoned, match=SENTENCE):
-        train.make(
-            artifact, load_profile("nano", "threads=1"), ArtifactStore(str(tmp_path / "s"), tmp_path), print
-        )
+        train.make(artifact, Project(Settings.load("nano", tmp_path), "threads=1"), print)
 
 
 def test_it_says_why_and_its_exit_code_is_a_failure(

@@ -18,7 +18,7 @@ STEP = """
 import signal, subprocess
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as a library may have done
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-from o1_assets.launch import guarded
+from o1_assets.orchestration.launch import guarded
 subprocess.run(guarded("r00/prm", 2))
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
-from o1_assets.execution import materialize as elapsed
+from o1_assets.execution import ledger
 from o1_assets.execution.ledger import RunRecord
 from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import make
@@ -37,7 +37,7 @@ def interrupted(task: Task, config: StageConfig) -> Outcome:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArtifactStore:
     ATTEMPTS.clear()
-    monkeypatch.setattr(elapsed, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(ledger, "SAVE_SECONDS", 0.0)
     return ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
 
 
@@ -63,12 +63,12 @@ def test_a_damaged_note_is_no_reason_to_fail(tmp_path: Path) -> None:
     note.parent.mkdir()
     for text in ("", "{}", "null", '"a"'):
         note.write_text(text)
-        assert elapsed.Elapsed(tmp_path).seconds < 5
+        assert ledger.Stopwatch(tmp_path).seconds < 5
     note.write_text("100.0")
-    assert 100 <= elapsed.Elapsed(tmp_path).seconds < 105
+    assert 100 <= ledger.Stopwatch(tmp_path).seconds < 105
 
 
 def test_seconds_are_written_at_most_every_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elapsed, "KEEP_SECONDS", 1000.0)
-    elapsed.Elapsed(tmp_path).keep()
+    monkeypatch.setattr(ledger, "SAVE_SECONDS", 1000.0)
+    ledger.Stopwatch(tmp_path).save()
     assert not list(tmp_path.iterdir())
