@@ -16,7 +16,6 @@ NAMES = {
     "fooled_rate_last": "Wrong answers that fool the newest PRM",
 }
 
-
 PATTERNS = (
     (re.compile(r"majority@(\d+)"), "Majority of {0}"),
     (re.compile(r"orm_best_of_(\d+)"), "ORM, best of {0}"),

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
 INK, QUIET, GRID, PAPER = "#1d2433", "#667085", "#e6e8ee", "#ffffff"
 
-
 BLUE, SKY, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#2f5fd0", "#4aa3d8", "#d9731a", "#16906b", "#8050c4", "#cf3f52", "#7b8494",
 )  # fmt: skip
-
 
 VARIABLES = {
     INK: "--ink", QUIET: "--quiet", GRID: "--line", PAPER: "--card", BLUE: "--blue", SKY: "--sky",
@@ -65,7 +63,6 @@ class Axis:
 
 
 PALETTE = 128
-
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",

@@ -19,21 +19,15 @@ from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
 
-
 Floats = NDArray[np.float64]
-
 
 Ints = NDArray[np.int64]
 
-
 NO_ANSWER = -1
-
 
 MAJORITY = "majority"
 
-
 PASS = "pass"
-
 
 WEIGHTED = "weighted:"
 """Prefix of a selector's name for majority weighted by its score, which then has to be non-negative."""

@@ -16,9 +16,7 @@ from o1_assets.evaluation.versions import ALL
 
 Row = Mapping[str, Any]
 
-
 Rows = Sequence[Row]
-
 
 Plot = tuple[list[Series], Axis]
 
@@ -78,7 +76,6 @@ LEARNING: Mapping[str, Mapping[str, Look]] = {
 }
 """Chart title -> its lines over the rounds: column of the rounds' table -> how it looks."""
 
-
 RATES = ("How often wrong answers fool the PRM", "Catching its own mistakes")
 """Charts whose y axis begins at 0, because a rate of 0 is what their lines are compared with."""
 
@@ -116,12 +113,9 @@ STRATEGY_COLORS = {
     "compute-optimal": plots.INK,
 }
 
-
 DASHED = ("mcts, Q-value", "dvts", "compute-optimal")
 
-
 LEVEL_COLORS = {"easy": plots.GREEN, ALL: plots.INK, "medium": plots.BLUE, "hard": plots.RED}
-
 
 FLOPS_AXIS = "FLOPs a problem, reward models included (log scale)"
 

@@ -18,16 +18,12 @@ class Headline(TypedDict):
 
 MAX_WALL_SECONDS = 20 * 60.0
 
-
 MAX_OVERHEAD_SHARE = 0.10
-
 
 MAX_RSS_GIB = 4.0
 
-
 ERROR_KEPT = 2 / 3
 """baby-o1 has to make at most this share of the generator's sampled errors: down by a third."""
-
 
 STANDARD_ERRORS = 2.0
 

@@ -34,7 +34,6 @@ from o1_assets.evaluation.steps import correction_figures, rated_steps, step_fig
 
 SELECTORS = (*SCORES, MAJORITY, WEIGHTED + PRM, PASS)
 
-
 AT_N = {
     PRM: "prm_best_of_n",
     "prm_minimum": "prm_minimum_best_of_n",

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SCORES = ("prm_product", "prm_minimum", "orm", "min_logprob")
 """Columns that choose a solution; all are better when higher."""
 
-
 PROBLEMS_A_CHUNK = 25
 """Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory."""
 

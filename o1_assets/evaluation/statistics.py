@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-
 Statistic = Callable[..., Any]
 """Takes one array of drawn indices for each axis and gives a number, or an array of them."""
 

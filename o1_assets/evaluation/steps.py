@@ -26,7 +26,6 @@ SCHEMA = {
     "p_right": pl.Float64,
 }
 
-
 NO_ERROR = -1
 """In place of a step's index: the solution has no wrong step."""
 

@@ -12,17 +12,13 @@ from numpy.typing import NDArray
 
 ALL, LEVELS = "all", ("easy", "medium", "hard")
 
-
 EVERY = (ALL, *LEVELS)
-
 
 GENERATOR = -1
 """The round of GPT*, which no round trained."""
 
-
 CHECK = "check"
 """A step that begins with it looks again at what was done; a doubt after it is about the step before."""
-
 
 OUTCOMES = {
     "wrong_to_right": (False, True),

@@ -19,9 +19,7 @@ from o1_assets.report.table import Table, share
 
 Rows = Sequence[Mapping[str, Any]]
 
-
 ALL_STAGES, RL = "all stages", "RL alone"
-
 
 RESAMPLES = 1000
 """Bootstrap samples of the problems: a page is written in seconds, and the report has no configuration."""
@@ -148,13 +146,11 @@ OFTEN = {
     "noticed": ("of first errors", plots.BLUE),
 }
 
-
 RIGHTLY = {
     "rightly": ("rightly", plots.GREY),
     "wrong_to_right": ("wrong to right", plots.GREEN),
     "right_to_wrong": ("right to wrong", plots.RED),
 }
-
 
 COLUMNS = {
     "doubting": "of all solutions",

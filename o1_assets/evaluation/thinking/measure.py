@@ -30,7 +30,6 @@ TREES: Mapping[str, Strategy] = {
     "mcts, Q-value": PuctSearch(simulations=None, choice="weighted", reads="q"),
 }
 
-
 UNLIMITED = 10**9
 
 
@@ -98,7 +97,6 @@ def measure_tree(
 # "wait" in its place, once or several times.
 
 WAIT = "wait "
-
 
 CUT, FORCED, EXTENDED = "chain, cut off", "chain, answer forced", "chain, extended"
 

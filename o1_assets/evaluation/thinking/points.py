@@ -21,14 +21,11 @@ from o1_assets.search.interface import SearchResult, Strategy
 
 Floats = NDArray[np.float64]
 
-
 SAMPLED = {"consistency": MAJORITY, "best-of-n": "prm", "weighted": WEIGHTED + "prm", "any right": PASS}
 """Strategy -> selector, for those that choose among whole solutions."""
 
-
 FEWEST = 32
 """Tokens of the smallest budget that a tree is asked for an answer at."""
-
 
 ORDERS = 4
 """Random orders of the samples in which the tokens of their distinct prefixes are counted."""

@@ -11,13 +11,10 @@ from o1_assets.reward.config import PRMConfig
 
 Setting = Literal["scratch", "added"]
 
-
 Strategy = Literal["uniform", "convincing_wrong", "uncertain"]
-
 
 STRATEGIES: tuple[Strategy, ...] = ("uniform", "convincing_wrong", "uncertain")
 """The first is what the others are compared with."""
-
 
 SETTINGS: tuple[Setting, ...] = ("scratch", "added")
 

@@ -45,10 +45,8 @@ if TYPE_CHECKING:
 Problems = Mapping[str, Mapping[str, Any]]
 """problem_id -> its row."""
 
-
 SAME = ("problem_id", "text")
 """What makes two samples one solution: nobody labels it twice."""
-
 
 REPLAY, CHOSEN = 0, 1
 """Rounds, as the sampler counts them: what is newest has its own share of every batch."""

@@ -73,9 +73,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 INVISIBLE = "none"
 
-
 TRAINING_AXIS = "FLOPs of training so far (log scale)"
-
 
 TEST_AXIS = "FLOPs a problem (log scale)"
 

@@ -34,9 +34,7 @@ from o1_assets.reward.train import area_under_curve
 
 SLIP, ORDER_OTHER, GUESS = "slip", "order_unexplained", "wrong_answer"
 
-
 FALSE_CHECK, NO_CORRECTION, COPY, UNREADABLE = "false_check", "false_correction", "not_there", "unreadable"
-
 
 OTHERS: dict[str, str] = {
     SLIP: "a false result that no misconception gives",
@@ -48,7 +46,6 @@ OTHERS: dict[str, str] = {
     UNREADABLE: "no step of this world, or one after the answer",
 }
 
-
 KIND_OF_VERDICT = {
     "answer": GUESS,
     "check": FALSE_CHECK,
@@ -58,18 +55,13 @@ KIND_OF_VERDICT = {
     "after_answer": UNREADABLE,
 }
 
-
 KINDS: tuple[str, ...] = (*NAMES, *OTHERS)
-
 
 _MISCONCEPTIONS: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
 
-
 RATES: dict[str, float] = {m.name: m.rate for m in _MISCONCEPTIONS}
 
-
 EXAMPLES: dict[str, str] = {m.name: m.example for m in _MISCONCEPTIONS}
-
 
 _WORD = re.compile(r"(?:check|wait) ")
 
@@ -105,7 +97,6 @@ def _kind(states: Sequence[Expression], before: Sequence[Expression] | None, tex
 
 
 PRM, ORM, ALL = "PRM", "ORM", "all"
-
 
 RIGHT = "false alarms"
 """In place of a kind: the row of the false-positive rate, the share of right steps, or answers, that look wrong."""
@@ -176,7 +167,6 @@ def _rows(
 # How often each kind of error is made: by GPT*, by each baby-o1, and in the corpus that the base grew up on.
 
 GENERATOR, LAST = "GPT*", "last baby-o1"
-
 
 _EXPRESSION = re.compile(r"[-+*\d ]*\d")
 

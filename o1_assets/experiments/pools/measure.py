@@ -40,7 +40,6 @@ from o1_assets.problems.split import allowed, as_table, take
 AT_ONCE = 25
 """Problems that are sampled, and then scored, together: for memory, and so that progress is seen."""
 
-
 SUBSETS = 100
 
 
