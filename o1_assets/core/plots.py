@@ -1,7 +1,8 @@
-"""Line charts that look the same everywhere: small PNGs for the Dagster UI, themed SVG for the report.
+"""Charts that look the same everywhere: small PNGs for the Dagster UI, themed SVG for the report.
 
-One chart, described once as `Series` and `Axis`, is drawn for both. Lines are labelled where they end, not in
-a legend; the same selector has the same colour on every chart. The bytes depend on the data alone.
+One line chart, described once as `Series` and `Axis`, is drawn for both. Lines are labelled where they end, not in
+a legend; the same selector has the same colour on every chart. The bytes depend on the data alone, because a chart
+is part of its artifact's digest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 
 INK, QUIET, GRID, PAPER = "#1d2433", "#667085", "#e6e8ee", "#ffffff"
@@ -63,6 +65,9 @@ class Axis:
 
 
 PALETTE = 128
+"""Colours of a PNG. A chart has few, and with a palette it is a third of the size."""
+
+PANEL_SIZE, PANEL_DPI = (5.0, 3.9), 160
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -87,8 +92,8 @@ def draw(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (6.4,
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
-        for one in series:
-            _line(axes, one)
+        for line in series:
+            _line(axes, line)
         _frame(axes, axis, series)
         _end_labels(axes, series)
         return figure
@@ -96,20 +101,84 @@ def draw(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (6.4,
 
 def png(series: Sequence[Series], axis: Axis, dpi: int = 110) -> bytes:
     """The chart as PNG, with no time or version in its bytes."""
-    import matplotlib
-    from PIL import Image
-
-    drawn, small = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        draw(series, axis).savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
-    # A chart has few colours: a palette makes it a third of the size.
-    Image.open(drawn).convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE).save(small, format="png")
-    return small.getvalue()
+    return _png_bytes(_image(draw(series, axis), dpi))
 
 
 def save_png(path: Path, series: Sequence[Series], axis: Axis) -> None:
+    _write(path, png(series, axis))
+
+
+def save_panels(path: Path, charts: Sequence[tuple[Sequence[Series], Axis]]) -> None:
+    """One PNG of charts side by side, 800 pixels each, in letters that are read at half of that."""
+    from PIL import Image
+
+    panels = [_image(draw(series, axis, PANEL_SIZE), PANEL_DPI) for series, axis in charts]
+    whole = Image.new("RGB", (sum(p.width for p in panels), max(p.height for p in panels)), PAPER)
+    for i, panel in enumerate(panels):
+        whole.paste(panel, (sum(before.width for before in panels[:i]), 0))
+    _write(path, _png_bytes(whole))
+
+
+def heat_map_png(
+    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, x: str
+) -> bytes:
+    """values: [rows, columns], shares from 0 to 1, NaN where nothing is known: such a cell stays empty. Each cell says
+    its percentage. Raises ValueError if the names do not fit."""
+    import matplotlib
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(f"{values.shape} values for {len(rows)} rows and {len(columns)} columns")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 + 0.44 * len(columns), 1.1 + 0.24 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        colors = LinearSegmentedColormap.from_list("share", [PAPER, BLUE])
+        axes.imshow(np.ma.masked_invalid(values), cmap=colors, vmin=0, vmax=1, aspect="auto")
+        axes.set_title(title, loc="left", fontsize=11.5, fontweight="bold", pad=10)
+        axes.set_xlabel(x)
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows, fontsize=8)
+        for (i, j), value in np.ndenumerate(values):
+            if not np.isnan(value):
+                # White letters on dark cells, dark ones on light cells.
+                color = PAPER if value > 0.55 else INK
+                axes.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=7, color=color)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        axes.tick_params(length=0, labelcolor=QUIET)
+    return _png_bytes(_image(figure, 110))
+
+
+def save_heat_map(
+    path: Path, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, x: str
+) -> None:
+    _write(path, heat_map_png(values, rows, columns, title, x))
+
+
+def _image(figure: Figure, dpi: int) -> Image:
+    import matplotlib
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    # The style counts again where the figure is laid out, and that happens here and not in `draw`.
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
+    return Image.open(drawn).convert("RGB")
+
+
+def _png_bytes(image: Image) -> bytes:
+    from PIL import Image
+
+    small = io.BytesIO()
+    # No dithering: it would scatter dots over the plain background.
+    image.quantize(PALETTE, dither=Image.Dither.NONE).save(small, format="png")
+    return small.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png(series, axis))
+    path.write_bytes(content)
 
 
 def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (5.4, 3.7)) -> str:
@@ -121,13 +190,16 @@ def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (5.4, 
 
     buffer = io.StringIO()
     no_metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    # Without a salt matplotlib makes ids from random numbers, and no two pages would be equal.
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": axis.title}):
         draw(series, axis, size).savefig(buffer, format="svg", metadata=no_metadata)
     text = buffer.getvalue()
+    # An XML declaration, ids that two charts of a page would share, and matplotlib's own style sheet.
     text = text[text.index("<svg") :]
     for unwanted in (r"<metadata>.*?</metadata>", r"<style.*?</style>", r' id="[a-zA-Z]+[\w.]*_\d+"'):
         text = re.sub(unwanted, "", text, flags=re.DOTALL)
     text = text.replace("'DejaVu Sans'", "var(--sans)")
+    # A style sheet cannot reach into an image: variables let one chart serve light and dark.
     for color, name in VARIABLES.items():
         text = text.replace(color, f"var({name})")
     head = re.compile(r'<svg[^>]*viewBox="([^"]*)"[^>]*>')
@@ -144,6 +216,7 @@ def _line(axes: Axes, series: Series) -> None:
     if series.style == "points":
         axes.plot(x, y, "o", color=series.color, markersize=5)
         return
+    # Markers show where a curve was measured; on a long one they would hide the line.
     dashes = (0, (4, 2.5)) if series.style == "dashed" else "solid"
     marker = "o" if len(x) <= 16 and series.style == "line" else None
     axes.plot(
@@ -162,8 +235,9 @@ def _frame(axes: Axes, axis: Axis, series: Sequence[Series]) -> None:
     axes.set_ylabel(axis.y)
     if axis.log2:
         axes.set_xscale("log", base=2)
+        # Between two powers of two there are unlabelled minor ticks otherwise.
         axes.xaxis.set_minor_locator(NullLocator())
-    ticks = axis.ticks if axis.ticks is not None else sorted({x for one in series for x in one.x})
+    ticks = axis.ticks if axis.ticks is not None else sorted({x for line in series for x in line.x})
     if axis.ticks is not None or len(ticks) <= 16:
         axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
         axes.set_xticklabels(axis.tick_labels or [f"{x:g}" for x in ticks])
@@ -183,18 +257,18 @@ def _end_labels(axes: Axes, series: Sequence[Series], gap: float = 0.062) -> Non
     """Name each line where it ends, pushed apart where they would touch; heights are shares of the axis."""
     low, high = axes.get_ylim()
     ends = []
-    for one in series:
-        seen = np.flatnonzero(~np.isnan(_values(one)))
-        if one.label and len(seen):
-            ends.append([(_values(one)[seen[-1]] - low) / (high - low), one])
+    for line in series:
+        known = np.flatnonzero(~np.isnan(_values(line)))
+        if line.label and len(known):
+            ends.append([(_values(line)[known[-1]] - low) / (high - low), line])
     ends.sort(key=lambda end: end[0])
     heights = spread_apart([end[0] for end in ends], gap)
-    for height, (_, one) in zip(heights, ends, strict=True):
+    for height, (_, line) in zip(heights, ends, strict=True):
         axes.annotate(
-            one.label,
+            line.label,
             (1.02, height),
             xycoords="axes fraction",
-            color=one.color,
+            color=line.color,
             va="center",
             fontsize=9.5,
             fontweight="bold",

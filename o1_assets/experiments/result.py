@@ -5,7 +5,6 @@ Written by each `ablations/<experiment>/result`; read by the report, by `o1 repo
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,13 +14,10 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from o1_assets.core.plots import PALETTE, PAPER, STYLE, Axis, Series, draw, save_png
+from o1_assets.core.plots import Axis, Series, save_panels, save_png
 from o1_assets.evaluation.headline import Headline
 
 FILE = "result.json"
-
-
-PANEL_SIZE, PANEL_DPI = (5.0, 3.9), 160
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """As `evaluation.plots` draws it: a PNG for Dagster's UI, an SVG in the report's colours."""
+    """As `core.plots` draws it: a PNG for Dagster's UI, an SVG in the report's colours."""
 
     series: Sequence[Series]
     axis: Axis
@@ -88,7 +84,10 @@ def write_result(folder: Path, result: Result) -> None:
     for name, chart in result.charts.items():
         save_png(folder / "plots" / f"{name}.png", chart.series, chart.axis)
     for name, charts in result.panels.items():
-        save_panels(folder / "plots" / f"{name}.png", [result.charts[one] for one in charts])
+        save_panels(
+            folder / "plots" / f"{name}.png",
+            [(result.charts[chart].series, result.charts[chart].axis) for chart in charts],
+        )
     said = {
         "name": result.name,
         "title": result.title,
@@ -135,26 +134,6 @@ def headlines(results: Sequence[Result]) -> dict[str, Headline]:
         for result in results
         for claim in result.claims
     }
-
-
-def save_panels(path: Path, charts: Sequence[Chart]) -> None:
-    """One PNG of charts side by side, 800 pixels each, in letters that are read at half of that. Same charts, same
-    bytes."""
-    import matplotlib
-    from PIL import Image
-
-    drawn = []
-    for chart in charts:
-        buffer = io.BytesIO()
-        with matplotlib.rc_context(STYLE):
-            figure = draw(chart.series, chart.axis, PANEL_SIZE)
-            figure.savefig(buffer, format="png", dpi=PANEL_DPI, metadata={"Software": None})
-        drawn.append(Image.open(buffer).convert("RGB"))
-    whole = Image.new("RGB", (sum(one.width for one in drawn), max(one.height for one in drawn)), PAPER)
-    for i, one in enumerate(drawn):
-        whole.paste(one, (sum(before.width for before in drawn[:i]), 0))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole.quantize(PALETTE, dither=Image.Dither.NONE).save(path, format="png")
 
 
 def _plain(value: object) -> list[float]:

@@ -15,7 +15,7 @@ import polars as pl
 from o1_assets.core import plots
 from o1_assets.core.artifact import Artifact, Figures, Outcome, Task
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
-from o1_assets.core.plots import Axis, Series
+from o1_assets.core.plots import Axis, Series, save_heat_map
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.error_kinds.config import KindsResultConfig
@@ -36,7 +36,6 @@ from o1_assets.experiments.error_kinds.measure import (
     pool_of,
 )
 from o1_assets.experiments.experiment import PART, ablation, base_of
-from o1_assets.experiments.heat_map import save_heat_map
 from o1_assets.experiments.result import Chart, Result, Table, write_result
 from o1_assets.reward.estimate import distinct_tokens, read
 
