@@ -120,7 +120,6 @@ def _kind(value: Any) -> str:
 
 Pretrained = HubBase | GgufBase | FolderBase
 
-
 AnyBase = Annotated[
     Annotated[BaseConfig, Tag("pretrain")]
     | Annotated[HubBase, Tag("hub")]

@@ -13,10 +13,8 @@ from o1_assets.problems.expression import Expression, apply
 # Those of reasoning_gym's basic_arithmetic, whose problems the base has to read.
 WORDINGS = ("Calculate {}.", "What is {}?", "Solve {}.", "Compute {}.", "Evaluate: {}.")
 
-
 LARGEST_WRITTEN = 999
 """A wrong solution may leave the range of the right ones, but not the corpus' three digits."""
-
 
 _NUMBER = re.compile(r"\d+")
 

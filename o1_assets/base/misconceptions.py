@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from o1_assets.problems.expression import OPERATION, Expression, apply
 
 OrderRule = Callable[[Expression], int | None]
-
-
 ResultRule = Callable[[int, int], int | None]
 
 
@@ -119,7 +117,6 @@ def _table(x: int, y: int, wrong: int) -> ResultRule:
 
 _Wrong = ResultMisconception
 
-
 # fmt: off
 # The first rule that applies and is held decides, so the order of the table is part of the corpus. Three blocks: minus,
 # plus, times.
@@ -160,7 +157,6 @@ RESULT: tuple[ResultMisconception, ...] = (
     _Wrong("table_4x8", 0.05, "4*8=36", _table(4, 8, 36)),
     _Wrong("product_read_as_sum", 0.02, "3*4=7", lambda a, b: a + b if a > 1 and b > 1 else None),
 )
-
 
 # fmt: on
 

@@ -13,19 +13,10 @@ if TYPE_CHECKING:
 
 
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
-
-
 SPECIAL = (PAD, BOS, EOS, UNKNOWN)
-
-
 WORDS = ("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer ")
-
-
 SYMBOLS = ("\n", *"0123456789", *"+-*=", ".", "?")
-
-
 VOCABULARY = (*SPECIAL, *SYMBOLS, *WORDS)
-
 
 # A conversation is the question, a newline, the solution: the plain prompt of the whole project.
 CHAT_TEMPLATE = (

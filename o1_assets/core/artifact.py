@@ -95,7 +95,6 @@ class Outcome:
 
 
 Compute = Callable[[Task, Any], Outcome]
-
 Estimator = Callable[["EstimateContext", Any], "Estimate"]
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 
 BOXED = "\\boxed"
-
-
 QUESTION = "{question}"
 
 

@@ -15,20 +15,14 @@ from o1_assets.problems.expression import Expression
 _SAME = str.maketrans({**dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014", "-"), "×": "*", "·": "*", "÷": "/",
                        **dict.fromkeys("\u2018\u2019", "'"), **dict.fromkeys("\u201c\u201d", '"')})  # fmt: skip
 
-
 _ASK = re.compile(
     r"(please )?(calculate|compute|evaluate|solve|simplify|find|determine|state|give|work out|what is|what's)?"
     r"( the)?( final)?( (answer|result|value))?( to| of| for)?( the)?( following)?"
     r"( (arithmetic|multiplication|addition|subtraction))*( (problem|expression))?\s*:?\s*"
 )
 
-
 _GIVE_ONLY = re.compile(r"\s*give only the (result|answer) as your final answer\.?$")
-
-
 _ARITHMETIC = re.compile(r"[-(\s]*\d[-+*/().\d\s]*")
-
-
 _SPLIT_NUMBER = re.compile(r"[\d.]\s+[\d.]")
 
 

@@ -9,11 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from o1_assets.core.artifact import StageConfig
 
 GSM8K_REVISION = "e53f048856ff4f594e959d75785d2c2d37b678ee"
-
-
 MATH_REVISION = "21a5633873b6a120296cce3e2df9d5550074f4a3"
-
-
 MATH_500_REVISION = "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
 
 

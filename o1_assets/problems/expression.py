@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"\s*(-?\d+)\s*([-+*]|$)")
-
-
 OPERATION = re.compile(r"(-?\d+)([-+*])(-?\d+)=(-?\d+)")
 
 

@@ -25,7 +25,6 @@ from o1_assets.problems.canonical import normalise
 LONGEST_ANSWER = 2_000
 """Characters. No problem's answer is longer; what is longer is not graded but wrong."""
 
-
 _EXACT = """
     acre aiw arc_1d base_conversion basic_arithmetic bf binary_alternation caesar_cipher count_bits
     count_primes course_schedule gcd isomorphic_strings largest_island lcm leg_counting letter_counting
@@ -34,14 +33,11 @@ _EXACT = """
     string_synthesis syllogism word_sequence_reversal
 """
 
-
 EXACT_GENERATORS = frozenset(_EXACT.split())
 """Generators whose scorer gives full marks to the stored answer's very text and to nothing else."""
 
-
 # Three letters or more that name no function of LaTeX: the answer is text.
 _WORD = re.compile(r"(?<![\\A-Za-z])(?!(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|frac|text|inf)\b)[A-Za-z]{3,}")
-
 
 # What could close the box that a formula is handed over in, or offers several numbers.
 _NO_FORMULA = re.compile(r'boxed|\$|__|["`;]|\\$|[0-9]\s+[0-9]+(?![0-9]|\s*/)')
@@ -124,11 +120,7 @@ def _plain(text: str) -> str:
 # Plain numbers, compared without any parser of mathematics.
 
 _DECIMAL = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
-
-
 _NUMBER = re.compile(rf"(?P<decimal>{_DECIMAL})|(?P<ratio>[+-]?[0-9]+)\s*/\s*(?P<below>[0-9]+)")
-
-
 _LONGEST_NUMBER = 100
 
 
@@ -163,10 +155,8 @@ def same_number(gold: str, given: str) -> bool | None:
 SECONDS = 3.0
 """CPU time for one answer; the common ones take a few milliseconds."""
 
-
 PATIENCE = 60.0
 """Seconds on the wall clock until a process that says nothing, though it is out of CPU time, is given up."""
-
 
 START_PATIENCE = 300.0
 """The same while it starts, which on a loaded machine takes long."""

@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 MEMORY = 3 * 2**30
 """Bytes of address space: 9**9**9**9 has to fail here, not take the machine down."""
 
-
 PARSED = frozenset(
     {"countdown", "intermediate_integration", "polynomial_multiplication", "puzzle24", "simple_integration"}
 )
 """Generators whose scorer hands the answer to sympy.parse_expr, which evaluates it as Python."""
-
 
 EVALUATED = frozenset({"binary_matrix", "n_queens", "spiral_matrix", "string_insertion"})
 """Generators whose scorer evaluates the answer as Python, only to give part of the marks for a list."""
@@ -123,17 +121,9 @@ def _limit_memory() -> None:
 # Which answers may be shown to sympy.parse_expr, which evaluates what it reads.
 
 _NAMES = "sin cos tan cot sec csc asin acos atan sinh cosh tanh exp log ln sqrt Abs"
-
-
 _CALLS = frozenset(_NAMES.split())
-
-
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub)
-
-
 _LONGEST_EXPRESSION = 500
-
-
 _LARGEST_EXPONENT = 1_000
 
 

@@ -18,10 +18,7 @@ from o1_assets.problems.file_source import Row, read_rows
 from o1_assets.problems.problem import ProblemError, RawProblem, in_seeded_order
 
 GSM8K = "openai/gsm8k"
-
-
 MATH, MATH_500 = "EleutherAI/hendrycks_math", "HuggingFaceH4/MATH-500"
-
 
 MATH_SUBJECTS = (
     "algebra", "counting_and_probability", "geometry", "intermediate_algebra", "number_theory", "prealgebra",

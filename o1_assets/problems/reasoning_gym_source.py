@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Draws from one dataset object. Some generators prepare all their items at once, so it cannot be endless."""
 
-
 PROCESS_CHUNK = 50
 """Draws from one process of their own; it makes all of them before the first is used."""
-
 
 _BOOKKEEPING = {"source_dataset", "source_index", "difficulty"}
 
@@ -58,16 +56,13 @@ _CONTENT: dict[str, Callable[[dict[str, Any]], str]] = {
     "simple_integration": _fields("integrand", "variable"),
 }
 
-
 _ARITHMETIC = {"basic_arithmetic", "chain_sum", "decimal_chain_sum", "products"}
-
 
 _HASH_SEEDED = {
     "codeio", "composite", "intermediate_integration", "isomorphic_strings", "knight_swap",
     "polynomial_multiplication", "ransom_note", "word_ladder",
 }  # fmt: skip
 """They walk through sets of text, so their problems depend on Python's hash seed."""
-
 
 _REFUSED = {"time_intervals": "its problems depend on the present date"}
 

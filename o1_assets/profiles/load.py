@@ -17,8 +17,6 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.profiles.profile import Profile
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
-
-
 _NEXT = re.compile(rf"\s+(?={_NAME.pattern}=)")
 
 

@@ -41,13 +41,13 @@ class Profile(StageConfig):
     """
 
     name: str
-    seed: int
+    seed: int = 0
     rounds: int = Field(ge=0, le=99, description="rounds of phase 2; round 0 is phase 1")
     threads: int = Field(gt=0, description="torch threads; the bytes of a result depend on it")
-    executor: ExecutorName = Field(description="where steps run (deploy/README.md)")
+    executor: ExecutorName = Field("local", description="where steps run (deploy/README.md)")
     classes: Classes = Field(default=Classes(), description="what a step of each resource class gets")
-    engine: Literal["transformers", "vllm"]
-    model_class: ClassName = Field(description="resource class of what runs a model")
+    engine: Literal["transformers", "vllm"] = "transformers"
+    model_class: ClassName = Field("cpu", description="resource class of what runs a model")
     training_class: ClassName | None = Field(
         default=None, description="resource class of trainings that can use several GPUs; None: model_class"
     )
@@ -55,7 +55,10 @@ class Profile(StageConfig):
     annotators: Mapping[str, AnnotatorName] = Field(
         default={}, description='round -> who rates it, as in {"r03":"human"}'
     )
+    # Going on earlier trains a policy on part of the labels, and the rest changes the next round's selection under the
+    # hands of those who rate it (docs/decisions/labels.md).
     min_rated_share: float = Field(
+        1.0,
         ge=0,
         le=1,
         description="where people rate, a round goes on when this share of its selection has come back, rated, given "
@@ -70,7 +73,7 @@ class Profile(StageConfig):
     problems: ProblemsConfig
     base: AnyBase
     samples: SamplesConfig
-    sft_set: SftSetConfig
+    sft_set: SftSetConfig = SftSetConfig()
     sft: SftConfig
     first_solutions: SolutionsConfig
     later_solutions: SolutionsConfig
@@ -83,9 +86,9 @@ class Profile(StageConfig):
     policy: PolicyConfig
     round_eval: RoundEvalConfig
     headline_eval: RoundEvalConfig
-    summary: SummaryConfig
-    q_value: QValueConfig
-    thinking: ThinkingConfig
+    summary: SummaryConfig = SummaryConfig()
+    q_value: QValueConfig = QValueConfig()
+    thinking: ThinkingConfig = ThinkingConfig()
     ablations: AblationsConfig = AblationsConfig()
 
     @model_validator(mode="after")
@@ -115,7 +118,8 @@ class Profile(StageConfig):
 
     @model_validator(mode="after")
     def _trainings_can_be_shared(self) -> Self:
-        """Before anything is computed: every process of a training takes an equal part of each batch."""
+        # Every process of a training takes an equal part of each batch. Refused here, before anything is computed: the
+        # policy's training comes hours after the start.
         name = self.class_of_training
         processes = self.classes.of(name).processes
         shared = {
@@ -131,7 +135,7 @@ class Profile(StageConfig):
                     f"{field} is {size}, which the {processes} processes of class {name} cannot share equally; make it "
                     f"a multiple, or set classes.{name}.launch"
                 )
-        # SFT adds up the gradients of equal pieces; with several processes each piece is shared.
+        # SFT adds up the gradients of equal pieces; several processes share each piece.
         cut = pieces(self.sft.batch_size, self.sft.tuning)
         if self.sft.batch_size % (cut * processes):
             raise ValueError(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 HUB_SECONDS = 5.0
 """How long the Hub may take to answer whether it has a commit."""
 
-
 EXTRAS = {"ray": ("dagster_ray", "ray"), "k8s": ("dagster_k8s",), "postgres": ("dagster_postgres",)}
 """Extra of this project (pyproject.toml) -> the modules that it brings."""
 

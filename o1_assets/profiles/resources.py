@@ -9,11 +9,7 @@ from pydantic import Field
 from o1_assets.core.artifact import StageConfig
 
 ClassName = Literal["cpu", "gpu1", "gpu8"]
-
-
 CLASS_NAMES: tuple[ClassName, ...] = get_args(ClassName)
-
-
 ExecutorName = Literal["local", "local-gpu", "ray", "k8s"]
 
 

