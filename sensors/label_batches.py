@@ -1,7 +1,7 @@
 """One sensor for all rounds: new label batches in the inbox re-run what depends on those rounds' labels.
 
-At least once by design, effectively once: the version of the inbox that a round was made of stands in its
-manifest, so what was taken in is no news, whoever took it in; and what is asked for twice is found in the store.
+It asks at least once by design, and effectively once. A round's manifest records the version of the inbox that the
+round was made of, so batches that any run has used are no news; and what is asked for twice is found in the store.
 """
 
 from __future__ import annotations
@@ -30,10 +30,7 @@ from sensors.recovery import (
 )
 
 NAME = "label_batches"
-
-
 INTERVAL_SECONDS = 15
-
 
 Pull = Callable[[], object]
 
@@ -41,9 +38,9 @@ Pull = Callable[[], object]
 def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.SensorDefinition:
     """pull: fetches labels from elsewhere into the inbox; called first in every tick. Its failure stops nothing.
 
-    A tick compares the inbox with the manifests in the store and never parses labels. It waits for a run that is
-    at work; then all rounds with news make one run over what is made from their batches. A run of this sensor
-    that failed is asked for again, twice and later and later, unless somebody made what it left undone.
+    A tick compares the inbox with the manifests in the store and never parses labels. It waits for a run that is at
+    work; then all rounds with news make one run over everything that is made from their batches. A failed run of this
+    sensor is asked for twice more, after increasing delays, unless somebody has made what it left undone.
     """
     graph, store, lock = project.graph, project.store, project.lock
 
@@ -66,27 +63,30 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
 
         news = arrivals(graph, store, project.inbox)
         left = leftover(last, graph, store)
-        seen = _Seen.of(context.cursor)
-        asked = {name for name, version in news.ready.items() if seen.asked.get(name) != version}
-        shown = {name: short.version for name, short in news.waiting.items()}
-        if not asked and not left.due:
+        before = _Cursor.parse(context.cursor)
+        # A round that was asked for stays news until its run has made the label table; asking once is enough.
+        new_rounds = {name for name, version in news.ready.items() if before.asked.get(name) != version}
+        shown = {name: incomplete.version for name, incomplete in news.waiting.items()}
+        if not new_rounds and not left.due:
             return dg.SensorResult(
                 skip_reason=_nothing_to_do(news, left),
-                cursor=_Seen(seen.asked, shown).cursor(),
+                cursor=_Cursor(before.asked, shown).to_json(),
                 asset_events=[
-                    _progress(name, short)
-                    for name, short in news.waiting.items()
-                    if seen.shown.get(name) != short.version
+                    _progress(name, incomplete)
+                    for name, incomplete in news.waiting.items()
+                    if before.shown.get(name) != incomplete.version
                 ],
             )
-        rounds = sorted(asked | left.rounds)
+        rounds = sorted(new_rounds | left.rounds)
         # With a new batch the attempts are counted from one again.
-        attempt = 1 if asked else left.attempt + 1
-        cursor = _Seen({**seen.asked, **news.ready}, seen.shown).cursor()
+        attempt = 1 if new_rounds else left.attempt + 1
+        cursor = _Cursor({**before.asked, **news.ready}, before.shown).to_json()
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
-                    # A daemon killed halfway cannot start the same run twice; after another run the same can.
+                    # Dagster starts no run with a key that it has seen. A daemon that is killed after it started the
+                    # run and before it saved the cursor asks with the same key; the last run's id makes it another
+                    # key once that run has ended.
                     run_key=sha256_json([rounds, attempt, cursor, last.dagster_run.run_id if last else None]),
                     asset_selection=_selection(graph, store, rounds),
                     tags={SENSOR_TAG: NAME, ROUNDS_TAG: ",".join(rounds), ATTEMPT_TAG: str(attempt)},
@@ -99,46 +99,47 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """The cursor: round -> version of its batches for which a run was asked, and whose progress was shown."""
+class _Cursor:
+    """asked: round -> version of its batches for which a run was requested. shown: whose progress was shown."""
 
     asked: dict[str, str]
     shown: dict[str, str]
 
     @classmethod
-    def of(cls, cursor: str | None) -> _Seen:
+    def parse(cls, cursor: str | None) -> _Cursor:
         return cls(**json.loads(cursor)) if cursor else cls({}, {})
 
-    def cursor(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def _progress(name: str, short: IncompleteRound) -> dg.AssetCheckEvaluation:
-    """Shows in the UI how far a round is that waits for more labels; no run is needed for that."""
+def _progress(name: str, incomplete: IncompleteRound) -> dg.AssetCheckEvaluation:
+    """Shows in the UI the progress of a round that waits for more labels, without a run."""
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([name, "label_batches"]),
         check_name=CHECKS[0].name,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{name} waits: {short.why}",
-        metadata=short.figures,
+        description=f"{name} waits: {incomplete.why}",
+        metadata=incomplete.figures,
     )
 
 
 def _pull(pull: Pull, context: dg.SensorEvaluationContext) -> None:
     try:
         pull()
-    except Exception:
+    except Exception:  # whatever is wrong elsewhere, batches in the inbox must not wait for it
         context.log.exception("pulling labels failed; what is in the inbox is looked at all the same")
 
 
 def _nothing_to_do(news: Arrivals, left: Leftover) -> str:
-    waiting = [f"{name} waits: {short.why}" for name, short in news.waiting.items()]
+    waiting = [f"{name} waits: {incomplete.why}" for name, incomplete in news.waiting.items()]
     return "; ".join([*([left.why] if left.why else []), *waiting]) or "no new label batches"
 
 
 def _selection(graph: Mapping[str, Artifact], store: ArtifactStore, rounds: list[str]) -> list[dg.AssetKey]:
-    """The rounds' batches and everything made from them. The report is not in the store, so not in the graph."""
+    """The rounds' batches and everything made from them."""
     keys = makeable(graph, store, {batches_key(name) for name in rounds})
+    # The report is not in the store, so it is not in the graph either.
     report = ["eval/report"] if "eval/summary" in keys else []
     return [dg.AssetKey(key.split("/")) for key in [*keys, *report]]

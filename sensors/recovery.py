@@ -1,4 +1,4 @@
-"""What the sensor's last run left behind: runs are found by tag, so a daemon that was killed forgets nothing."""
+"""What the sensor's last run left undone. Runs are found by their tags, so a daemon that was killed forgets nothing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from o1_assets.store.store import ArtifactStore
 
 SENSOR_TAG, ROUNDS_TAG, ATTEMPT_TAG = "o1/sensor", "o1/rounds", "o1/attempt"
 
-
 RETRY_AFTER_SECONDS = (60.0, 600.0)
-"""How long after its failure a run is asked for again; then no more until a batch arrives or somebody runs it."""
+"""Delays after which a failed run is asked for again; then no more until a batch arrives or somebody runs it."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """rounds: those of a failed run of which something is still to be made; attempt: how often it was tried.
+    """rounds: of a failed run, if something of them is still to be made. attempt: how often it was tried.
 
-    due: whether it is time to try again; if not, why says so.
+    due: whether it is time to try again. why: the reason if it is not.
     """
 
     rounds: frozenset[str] = frozenset()
@@ -41,25 +40,30 @@ def last_run(instance: dg.DagsterInstance, sensor: str) -> dg.RunRecord | None:
 
 
 def leftover(last: dg.RunRecord | None, graph: Mapping[str, Artifact], store: ArtifactStore) -> Leftover:
-    """Nothing if the last run did not fail, was cancelled by somebody, or its work was done by another run since."""
+    """What is left of a failed run; nothing if another run has done its work since."""
+    # A run that somebody cancelled did not fail, so it is not started again behind their back.
     if last is None or last.dagster_run.status != dg.DagsterRunStatus.FAILURE:
         return Leftover()
-    tags, short = last.dagster_run.tags, last.dagster_run.run_id[:8]
+    tags, run_id = last.dagster_run.tags, last.dagster_run.run_id[:8]
+    # The profile may have fewer rounds than when the run was asked for.
     rounds = frozenset(name for name in tags[ROUNDS_TAG].split(",") if batches_key(name) in graph)
     if not behind(graph, store, makeable(graph, store, {batches_key(name) for name in rounds})):
         return Leftover()
     attempt = int(tags[ATTEMPT_TAG])
     if attempt > len(RETRY_AFTER_SECONDS):
-        why = f"run {short} failed, {attempt} times in all; `o1 run` or a new batch tries again"
+        why = f"run {run_id} failed, {attempt} times in all; `o1 run` or a new batch tries again"
         return Leftover(rounds, attempt, False, why)
-    left = RETRY_AFTER_SECONDS[attempt - 1] - (time.time() - (last.end_time or 0.0))
-    if left > 0:
-        return Leftover(rounds, attempt, False, f"run {short} failed; it is tried again in {left:.0f} s")
+    remaining = RETRY_AFTER_SECONDS[attempt - 1] - (time.time() - (last.end_time or 0.0))
+    if remaining > 0:
+        return Leftover(
+            rounds, attempt, False, f"run {run_id} failed; it is tried again in {remaining:.0f} s"
+        )
     return Leftover(rounds, attempt, True)
 
 
 def fail_killed_runs(instance: dg.DagsterInstance, lock: RunLock) -> None:
-    """A run whose process was killed with its server stays "started" for ever, and would be waited for."""
+    """Marks runs whose process was killed as failed."""
+    # Dagster leaves a run whose process was killed with its server "started" for ever; the sensor would wait for it.
     for run_id in lock.killed():
         run = instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:

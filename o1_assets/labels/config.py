@@ -27,6 +27,7 @@ class MonteCarloConfig(StageConfig):
         default="first_error",
         description="hard: any rollout right; soft: the share that is right; first_error: hard, by binary search",
     )
+    # With a weak policy more hard rollouts make the labels worse, because a wrong step is often survived.
     rollouts: int = Field(default=8, gt=0, description="rollouts after each completion")
     negative_to: float = Field(
         default=0.125, ge=0, lt=1, description="soft: a share up to this is rated negative"
@@ -57,6 +58,7 @@ class QualityConfig(StageConfig):
         default=0.75, ge=0, le=1, description="share of the known ratings that a labeller has to agree with"
     )
     min_ratings: int = Field(default=20, gt=0, description="known ratings before a labeller is judged")
+    # A name here is as good as the exact checker: it works for problems that no checker covers.
     leads: tuple[str, ...] = Field(
         default=(), description="labellers whose ratings are gold wherever they rated"
     )
@@ -74,6 +76,8 @@ class LabelBatchesConfig(StageConfig):
     oracle: OracleConfig | None = None
     monte_carlo: MonteCarloConfig | None = None
     quality: QualityConfig = QualityConfig()
+    # Less than 1 goes on with a part of the labels. The rest, arriving later, then changes the next round's selection
+    # under the hands of those who rate it.
     min_rated_share: float | None = Field(
         default=None,
         ge=0,

@@ -37,6 +37,7 @@ def export_selection(
 
     gold: solutions by which labellers are assessed. only: leaves out all other solutions.
     """
+    # Phase 1 of PRM800K has no pre-generated solution, so these fields stay absent in r00.
     generation = generation_of(round_name)
     for row in selection.table.iter_rows(named=True):
         solution = row["solution_id"]

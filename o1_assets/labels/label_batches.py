@@ -62,6 +62,7 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
         checks = check_solutions(selection, config.quality)
         homes, cost = dict.fromkeys(people, inbox), Cost()
         figures: Figures = {"annotator": config.annotator}
+        # Published labels are complete: nobody is waited for.
         if imported is not None:
             published = imported.inbox()
             homes |= dict.fromkeys(published.accepted(config.round), published)
@@ -76,9 +77,11 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
             digest, figures, cost = rate_by_machine(task, config, inbox, selection, missing)
             homes[digest] = inbox
             missing = set()
+        # The exact ratings are stored, so that labels are made, and audited, without the checker.
         if people and checks.known:
             gold = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
             gold.write_parquet(task.out / GOLD_FILE)
+        # Sorted by digest, so the order of arrival changes no byte.
         batches = [(homes[digest], digest) for digest in sorted(homes)]
         write_tables(batches, config.round, selection, task.out)
         index = [_entry(home, config.round, digest) for home, digest in batches]
@@ -133,6 +136,7 @@ def rate_by_machine(
         digest = file_annotations(inbox, selection, config, annotator, solutions)
     finally:
         engine.close()
+    # The shares behind the ratings are kept: other thresholds can then be tried without new rollouts.
     estimates = annotator.estimates(selection)
     estimates.write_parquet(task.out / "estimates.parquet")
     figures: Figures = {

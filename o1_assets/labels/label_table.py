@@ -37,6 +37,7 @@ COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
     "rating", "labeler", "batch", "line",
 )  # fmt: skip
+# rNN/selection keeps these columns; repeating them would make every version of the labels as large as it.
 LONG = ("text", "steps", "token_ids")
 
 NAMES = 8
@@ -56,6 +57,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     batches = task.inputs["batches"]
     merged = labels_of(batches, selection, config, digests_from_people(batches))
     labels, quality = merged.table, merged.filtered.quality
+    # An empty table would end the run in the PRM's training; a round that waits is a run that succeeds.
     if labels.is_empty() and merged.filtered.excluded:
         raise Waiting(_what_to_do(config, quality))
     selected = pl.scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
@@ -134,6 +136,7 @@ def labels_of(
     texts = completions.drop("completion_id")[
         completions["completion_id"].search_sorted(merged["completion_id"])
     ]
+    # All records of a solution have its question; min picks one of them independently of their order.
     questions = filtered.records.group_by("solution_id").agg(pl.col("question").min())
     by_number = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
     question = by_number[merged.select(SOLUTION).to_series()].to_frame("question")
@@ -183,6 +186,7 @@ def merge(
 
 def _latest(events: pl.DataFrame) -> pl.DataFrame:
     """The latest event of each labeller on each completion."""
+    # A null sorts before every rating, so at equal moments a rating counts rather than "unsure".
     ordered = events.sort(_ORDER, nulls_last=False)
     return ordered.unique(["completion_id", "labeler"], keep="last", maintain_order=True)
 
@@ -194,6 +198,7 @@ def _majority(votes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         .group_by("completion_id", "rating")
         .agg(pl.len().alias("votes"), pl.col("labeler", "batch", "line").last())
     )
+    # Of three values two can have the most votes: then the completion is tied.
     top = counted.filter(pl.col("votes") == pl.col("votes").max().over("completion_id"))
     decided = top.filter(pl.len().over("completion_id") == 1)
     return decided.select(_MERGED), top["completion_id"].n_unique() - decided.height
@@ -222,6 +227,7 @@ def _on_labelled_path(rows: pl.DataFrame, written: pl.Series) -> pl.DataFrame:
     # The right own steps of a solution are unbroken for as long as the k-th of them is step k.
     first = np.searchsorted(solutions, solutions)
     unbroken = steps == np.arange(len(steps)) - first
+    # known[i]: how many own steps of solution i are right from the first one on.
     known = np.bincount(solutions[unbroken], minlength=int(solution.max(initial=0)) + 1)  # (solutions,)
     return rows.filter(pl.Series(step <= known[solution]))
 

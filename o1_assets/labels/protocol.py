@@ -110,6 +110,7 @@ class Protocol:
         """The state after the own step of `state` got this rating (None: unsure)."""
         if rating is None or state.phase is Phase.ALTERNATIVES:
             return None
+        # A file cannot ask the model for another continuation, so an error ends the path.
         if rating < 0:
             return None if self.after_error is None else State(self.after_error, state.step)
         return State(self.first, state.step + 1) if state.step + 1 < len(shape) else None
@@ -125,6 +126,8 @@ class Protocol:
                 return
             state = self.advance(state, ratings[own_step], shape)
 
+    # `reached` starts again from the first step at every call. Solutions are short, and a state that is kept beside the
+    # ratings could contradict them when a labeller changes an earlier one.
     def open_slots(self, shape: Shape, ratings: Ratings) -> list[Slot]:
         """Slots that may be rated now and are not; once all are rated, the next ones open."""
         return [slot for slot in self.reached(shape, ratings) if slot not in ratings]
@@ -147,6 +150,7 @@ class Protocol:
         return [
             _violation(shape, ratings, slot)
             for slot in sorted(ratings)
+            # A null is no rating: an interface may write one for a completion that was never shown.
             if ratings[slot] is not None and slot not in allowed
         ]
 

@@ -64,6 +64,7 @@ class Checks(NamedTuple):
 def check_solutions(selection: Selection, config: QualityConfig) -> Checks:
     """config.gold and config.screening solutions of the selection, as many as the exact checker covers."""
     oracle, solutions = Oracle(), selection.solution_ids
+    # The gold solutions come first in the order, so changing the number of screening solutions does not change them.
     gold = min(config.gold, int(LARGEST_SHARE * len(solutions)))
     problems = {name for name, problem in selection.problems.items() if oracle.covers(problem)}
     covered = [s for s in solutions if selection.problem_ids[s] in problems] if problems else []
@@ -168,6 +169,7 @@ def apply_quality_control(
         ratings = ratings.join(unused, on=["batch", "line"], how="anti")
     events = with_completion_id(ratings, selection.numbers)
 
+    # By batch and not by name: a person could call themselves "oracle".
     by_people = pl.col("batch").is_in(list(people))
     latest = latest_ratings(events.filter(by_people))
     leads = lead_gold(latest, config.leads)
@@ -175,6 +177,7 @@ def apply_quality_control(
     quality = assess_labelers(latest, known, config)
     rated = events.filter(~is_check)
     excluded = quality.filter("excluded")["labeler"].to_list()
+    # `rated` is kept too: how the table would look with everybody shows what the exclusion did.
     counted = rated.filter(~(by_people & pl.col("labeler").is_in(excluded)))
     figures: Figures = {}
     if latest.height:
@@ -197,6 +200,7 @@ def assess_labelers(latest: pl.DataFrame, gold: pl.DataFrame, config: QualityCon
     on_screening = _agreement(compared.filter("screening"), "screening").drop("screening_alpha")
     working = ratings.filter(~pl.col("screening"))
     labels = working.filter(~pl.col("quality_control")).group_by("labeler").agg(ratings=pl.len())
+    # Left joins keep a labeller of whom nothing but nulls came back.
     table = latest.select("labeler").unique()
     for part in (labels, on_gold, on_screening, with_peers(working.filter("shared"))):
         table = table.join(part, on="labeler", how="left")
@@ -326,6 +330,7 @@ def alpha(counts: pl.DataFrame) -> float | None:
     1 is agreement, 0 is what chance would give. None without two ratings of one completion and two values among
     them. Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability".
     """
+    # Imported here: `o1 status` reads this module and measures nothing.
     import krippendorff
 
     # Sorted, because a sum of floats depends on their order and group_by gives any order.
@@ -341,6 +346,7 @@ def percent(counts: pl.DataFrame) -> float | None:
     """Share of equal pairs among all pairs of ratings of one completion, from `counts_of`; None without pairs."""
     table = counts.select(COUNTS).to_numpy()
     ratings = table.sum(axis=1)
+    # n ratings make n(n-1) ordered pairs; those of equal value are counted the same way.
     pairs = int((ratings * (ratings - 1)).sum())
     return int((table * (table - 1)).sum()) / pairs if pairs else None
 
@@ -363,6 +369,7 @@ def with_peers(ratings: pl.DataFrame) -> pl.DataFrame:
         shared_ratings=pl.len(),
         peer_agreement=(same - 1).sum() / (pl.sum_horizontal(COUNTS) - 1).sum(),
     )
+    # Krippendorff's alpha has no aggregate in Polars: one call per labeller, each on counts.
     alphas = {str(labeler): alpha(part) for (labeler,), part in shared.group_by("labeler")}
     peer_alpha = pl.Series([alphas[labeler] for labeler in rows["labeler"]], dtype=pl.Float64)
     return rows.with_columns(peer_alpha=peer_alpha).sort("labeler")

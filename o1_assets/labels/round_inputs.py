@@ -110,6 +110,7 @@ def export_to_file(inputs: RoundInputs, inbox: Inbox, file: Path, which: Which =
 
     The gold solutions are marked among them, also those that the leads have rated in the inbox.
     """
+    # Gold and screening follow from the selection, so they are the same at every export.
     selection, config = inputs.load(), inputs.config
     protocol, checks = PROTOCOLS[config.protocol], check_solutions(selection, config.quality)
     if which == "screening":

@@ -28,6 +28,7 @@ WITHDRAWN: tuple[FinishReason, ...] = ("bad_problem", "give_up")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+# dict=True lets a record keep its source line beside its fields.
 class _Part(msgspec.Struct, dict=True):
     OPTIONAL: ClassVar[frozenset[str]] = frozenset()
     """Fields that are left out, not written as null, where they are None."""
@@ -108,6 +109,7 @@ class Record(_Part):
     o1: Origin | None = None
 
     def __post_init__(self) -> None:
+        # msgspec would take any string; a wrong timestamp should be refused with its line, not found a stage later.
         if self.timestamp is not None:
             parse_moment(self.timestamp)
 
@@ -171,6 +173,7 @@ def parse_moment(timestamp: str) -> datetime:
 
 def ratings_of(record: Record) -> dict[Slot, int | None]:
     """The record's ratings. Where labelling has ended, a null means unsure; before, it means still to be rated."""
+    # PRM800K has one value for "unsure" and "not rated"; whether labelling has ended tells them apart.
     has_ended = record.label.finish_reason is not None
     return {
         slot: item.rating
@@ -196,6 +199,7 @@ def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, tim
         part.chosen_completion = 0 if own_rating is not None and own_rating >= 0 else None
         has_error = has_error or (own_rating is not None and own_rating < 0)
     shape = [len(part.completions or []) for part in record.label.steps]
+    # A machine takes no time that would mean anything; Label Studio's time is written over it.
     record.label.total_time = 0
     if protocol.finished(shape, ratings):
         record.label.finish_reason = "found_error" if has_error else "solution"

@@ -40,6 +40,12 @@ def with_completion_id(table: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFra
     return joined.with_columns(completion_id=packed).drop("solution")
 
 
+def texts_by_solution(completions: pl.DataFrame) -> pl.DataFrame:
+    """Columns solution_id and text (a list per step of the texts in it) of ordered completions."""
+    steps = completions.group_by("solution_id", "step", maintain_order=True).agg("text")
+    return steps.group_by("solution_id", maintain_order=True).agg("text")
+
+
 def content_of(steps: list[list[str]]) -> str:
     """32 hex digits over the texts of all completions of all steps, in order."""
     return hashlib.sha256(msgspec.json.encode(steps)).hexdigest()[:32]
@@ -66,6 +72,7 @@ class Selection:
         Raises ValueError if a problem is missing.
         """
         rows: dict[str, dict[str, Any]] = {}
+        # The label table needs no problems; an export and an annotator do.
         if problems is not None:
             imported = folder / "problems.parquet"
             wanted = pl.read_parquet(folder / "solutions.parquet", columns=["problem_id"]).unique()
@@ -75,10 +82,12 @@ class Selection:
             missing = wanted.height - len(rows)
             if missing:
                 raise ValueError(f"the selection has {missing} problems that the problem set does not have")
+        # Everything that is rated is in completions.parquet; scores and reasons in the other file may change.
         return cls(folder, sha256_file(folder / "completions.parquet")[:16], rows)
 
     def restricted_to(self, solutions: frozenset[str]) -> Selection:
         """The same selection, of which only these solutions are read; itself if it was read already."""
+        # A new object, because the cached properties of this one are of all solutions.
         return self if "completions" in self.__dict__ else replace(self, only=solutions)
 
     @cached_property
@@ -98,6 +107,7 @@ class Selection:
             completions = completions.sort(KEY)
             if (row := _out_of_order(completions)) is not None:
                 raise ValueError("solution {}: step {} completion {} has no predecessor".format(*row))
+        # Only imported selections have steps that a labeller wrote.
         if "written" not in completions.columns:
             completions = completions.with_columns(written=pl.lit(False))
         return completions
@@ -119,12 +129,7 @@ class Selection:
     @cached_property
     def steps(self) -> dict[str, list[list[str]]]:
         """Solution id -> step -> texts, the own step first. Of a few solutions: `restricted_to(..).steps`."""
-        texts = (
-            self.completions.group_by("solution_id", "step", maintain_order=True)
-            .agg("text")
-            .group_by("solution_id", maintain_order=True)
-            .agg("text")
-        )
+        texts = texts_by_solution(self.completions)
         return dict(zip(texts["solution_id"].to_list(), texts["text"].to_list(), strict=True))
 
     def __contains__(self, solution: str) -> bool:
@@ -156,6 +161,7 @@ class Selection:
 
 def _out_of_order(completions: pl.DataFrame) -> tuple[Any, ...] | None:
     """KEY of the first row that does not follow on the one before it; None: every solution is whole."""
+    # Every expression looks at one row and the row before it, so a million rows are one pass.
     step, completion = pl.col("step"), pl.col("completion")
     # A solution that begins a second time has rows in two places.
     begins = pl.col("solution_id").ne_missing(pl.col("solution_id").shift())

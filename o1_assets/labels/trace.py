@@ -60,6 +60,7 @@ def trace(
     lines: returns each label too, not only their number. Raises StoreError if a manifest or a table is missing or
     damaged.
     """
+    # The artifact itself is the last.
     manifests = ancestry(store, key, version)
     tables = sorted((m for m in manifests if _LABELS.fullmatch(m.key)), key=lambda m: (m.key, m.version))
     is_wanted = pl.lit(True)
@@ -70,6 +71,7 @@ def trace(
     # An artifact without label tables has empty ones.
     counts, label_lines = [pl.DataFrame(schema=COUNTS)], [pl.DataFrame(schema=LINES)]
     for manifest in tables:
+        # The batches of that time, too: one that was withdrawn since is still in the artifact.
         batches = store.verified(manifest.inputs["batches"].digest)
         ratings = pl.scan_parquet(batches / RATINGS).filter(is_wanted)
         table = store.verified(manifest.digest) / "labels.parquet"

@@ -17,6 +17,7 @@ import pytest
 from o1_assets.core.files import NotAFile
 from o1_assets.labels.inbox import validate as intake
 from o1_assets.labels.inbox.inbox import ABANDONED_SECONDS, Inbox, SubmitReport
+from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
@@ -164,7 +165,7 @@ def test_late_labels_are_taken_however_many_rounds_have_followed(
     tmp_path: Path, selection: Selection, inbox: Inbox, good: Record
 ) -> None:
     other = world.write(tmp_path / "later.jsonl", [good])
-    inbox.submit(other, "r07", lambda record: [])
+    inbox.submit(other, "r07", world.AcceptAll(selection, "r07", DENSE))
     assert inbox.submit(other, ROUND, world.check(selection)).accepted == 1
 
 
@@ -359,7 +360,7 @@ def test_a_batch_that_was_accepted_before_there_were_columns_is_read_from_its_li
     tmp_path: Path, selection: Selection, inbox: Inbox, good: Record
 ) -> None:
     file = world.write(tmp_path / "x.jsonl", [good])
-    digest = inbox.submit(file, "r00", lambda record: []).digest
+    digest = inbox.submit(file, "r00", world.AcceptAll(selection, "r00", DENSE)).digest
     assert digest is not None
     ratings, records = inbox.tables("r00", digest)
     folder = inbox.batch("r00", digest).parent

@@ -15,6 +15,7 @@ from o1_assets.labels.annotators.annotator import Path, PathAnnotator, Request, 
 from o1_assets.labels.annotators.monte_carlo import FirstErrorSearch, MonteCarlo, RolloutEstimate
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import MonteCarloConfig
+from o1_assets.labels.inbox.tables import ParsedRecord
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
 from o1_assets.labels.schema import ratings_of
 from tests.labels import world
@@ -135,7 +136,9 @@ def test_its_records_keep_to_the_protocol(tmp_path: FilePath, protocol: Protocol
     rater = annotator(kind, engine)
     records = list(annotate(selection, world.ROUND, protocol, rater, set(selection.solution_ids)))
     check = world.check(selection, protocol)
-    assert len(records) == 3 and not any(check(record) for record in records)
+    assert len(records) == 3 and not any(
+        check.violations(ParsedRecord.parse(record, protocol)) for record in records
+    )
     assert {record.labeler for record in records} == {"monte_carlo"}
     assert all(record.label.finish_reason in ("solution", "found_error") for record in records)
     estimates = rater.estimates(selection)

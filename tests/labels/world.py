@@ -12,8 +12,9 @@ import polars as pl
 
 from o1_assets.core.artifact import Task
 from o1_assets.labels.export import export_selection
-from o1_assets.labels.inbox.validate import Check, SelectionCheck
-from o1_assets.labels.protocol import DENSE, Protocol, Slot
+from o1_assets.labels.inbox.tables import ParsedRecord
+from o1_assets.labels.inbox.validate import SelectionCheck
+from o1_assets.labels.protocol import DENSE, Protocol, Slot, Violation
 from o1_assets.labels.schema import Record, fill
 from o1_assets.labels.selection import Selection
 from o1_assets.problems.expression import Expression
@@ -82,7 +83,14 @@ def load(root: Path) -> Selection:
     return Selection.load(*write_selection(root))
 
 
-def check(selection: Selection, protocol: Protocol = DENSE) -> Check:
+class AcceptAll(SelectionCheck):
+    """Finds nothing wrong with any record."""
+
+    def violations(self, parsed: ParsedRecord) -> list[Violation]:
+        return []
+
+
+def check(selection: Selection, protocol: Protocol = DENSE) -> SelectionCheck:
     return SelectionCheck(selection, ROUND, protocol)
 
 

@@ -102,8 +102,10 @@ def annotate(
         assert record.o1 is not None
         solution = record.o1.solution_id
         if solution in solutions:
+            # By the place in the selection, so that rating a part of it gives the same times.
             timestamp = (EPOCH + timedelta(seconds=index)).isoformat()
             fill(record, ratings.get(solution, {}), protocol, annotator.labeler, timestamp)
+            # Not left out: the inbox, and the round's progress, then know that the solution came back.
             if solution not in ratings:
                 record.label.finish_reason = "bad_problem"
             yield record

@@ -147,9 +147,11 @@ def take_step(trace: Trace, text: str) -> tuple[Trace, Verdict]:
     """The trace after a step, and the step's verdict."""
     if trace.answered:
         return trace, Verdict(-1, "after_answer")
+    # Python's int() of a very long string takes quadratic time.
     if len(text) > MAX_STEP_CHARS:
         return trace, Verdict(-1, "unreadable")
     if answer := _ANSWER.fullmatch(text):
+        # The value is compared, not the steps: an answer after an error can be right.
         right = int(answer[1]) == trace.value
         return replace(trace, answered=True), Verdict(1, "right") if right else Verdict(-1, "answer")
     match = _STEP.fullmatch(text)
@@ -213,4 +215,5 @@ def _false_result(operation: Operation) -> str:
 
 
 def _distinct(states: Iterable[Expression]) -> tuple[Expression, ...]:
+    # Not a set: the order decides which readings are dropped, and it must be the same in every process.
     return tuple(dict.fromkeys(states))[:MAX_STATES]

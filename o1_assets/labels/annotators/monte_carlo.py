@@ -65,7 +65,9 @@ class Rollouts:
         for (key, problem), samples in zip(open_ended, self._sample(open_ended), strict=True):
             prefix = "".join(step + separator(self.engine.tokenizer) for step in key[1])
             right = sum(
-                sample.finished and self._is_right(problem, prefix + self._text(sample)) for sample in samples
+                # A rollout that was cut off at max_tokens has no answer of its own.
+                sample.finished and self._is_right(problem, prefix + self._text(sample))
+                for sample in samples
             )
             self.known[key] = RolloutEstimate(len(samples), right)
         return [self.known[key] for key in keys]
@@ -78,6 +80,7 @@ class Rollouts:
         """config.rollouts samples after each state."""
         if not states:
             return []
+        # Every state's prompt k times: the engine batches them, and a seed per rollout keeps them apart.
         k, encode = self.config.rollouts, self.engine.tokenizer.encode
         end = separator(self.engine.tokenizer)
         questions = [str(problem["question"]) for _, problem in states]
@@ -105,6 +108,7 @@ class Rollouts:
             return False
         key = (str(problem["problem_id"]), answer)
         if key not in self._verdicts:
+            # Many rollouts give the same answer, and grading mathematics is slow.
             self._verdicts[key] = grade(problem["grader"], answer, problem)
         return self._verdicts[key]
 

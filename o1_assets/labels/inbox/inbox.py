@@ -41,14 +41,7 @@ from o1_assets.labels.inbox.reader import (
     moves_in,
 )
 from o1_assets.labels.inbox.tables import BatchTables
-from o1_assets.labels.inbox.validate import (
-    Check,
-    FreeCheck,
-    IntakeResult,
-    SelectionCheck,
-    accept_good_lines,
-    copy_submission,
-)
+from o1_assets.labels.inbox.validate import IntakeResult, SelectionCheck, accept_good_lines, copy_submission
 from o1_assets.labels.protocol import Violation
 
 ABANDONED_SECONDS = 24 * 3600
@@ -81,7 +74,7 @@ class Inbox(BatchReader):
     """Takes batches in and out. Safe with several processes at once."""
 
     def submit(
-        self, file: Path, round_name: str, check: SelectionCheck | Check, source: str = PEOPLE
+        self, file: Path, round_name: str, check: SelectionCheck, source: str = PEOPLE
     ) -> SubmitReport:
         """Accepts the lines of `file` (or of the *.jsonl files of a folder) that pass `check`, quarantines the rest.
 
@@ -90,16 +83,16 @@ class Inbox(BatchReader):
         whole.
         """
         folder = self._round(round_name)
-        line_check = check if isinstance(check, SelectionCheck) else FreeCheck(check)
         with self._staging() as staging:
             lines, good, bad = staging / "sent.jsonl", staging / "accepted", staging / "quarantine"
             good.mkdir()
             bad.mkdir()
             submission = copy_submission(Path(file), lines)
             original = sha256(lines)
+            # A machine's batch follows from the graph, so closing a round to people must not stop it.
             closed = self.closed(round_name) if source == PEOPLE else None
             if closed is None:
-                result = accept_good_lines(lines, good / "batch.jsonl", line_check.for_file(lines))
+                result = accept_good_lines(lines, good / "batch.jsonl", check.for_file(lines))
             else:
                 result = IntakeResult(BatchTables())
                 result.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
@@ -117,8 +110,8 @@ class Inbox(BatchReader):
                     original=original,
                     name=Path(file).name,
                     received=_now(),
-                    protocol=line_check.protocol.name,
-                    selection=line_check.digest,
+                    protocol=check.protocol.name,
+                    selection=check.selection.digest,
                     tables=result.tables.write(good, result.digest),
                 )
                 (good / "solutions.json").write_bytes(json_bytes(sorted(result.solutions)))
@@ -128,9 +121,11 @@ class Inbox(BatchReader):
             with self._lock():
                 if result.lines and source == PEOPLE:
                     self._refuse_withdrawn(round_name, result)
+                # First the quarantine: a process that is killed here has accepted nothing, and the sender tries again.
                 if result.refused:
                     (bad / "reason.json").write_bytes(_reason(round_name, Path(file).name, original, result))
                     lines.rename(bad / "sent.jsonl")
+                    # Named by the reasons: the same file refused again for the same reasons is one folder.
                     refused = sha256(bad / "reason.json")
                     publish(bad, folder / "quarantine" / refused)
                 if result.lines:
@@ -187,6 +182,7 @@ class Inbox(BatchReader):
             # The move is recorded first and the folder renamed after it. Only the rename counts: a reader ignores
             # a recorded move that did not happen.
             replace_file(source / MOVES, json_bytes([asdict(each) for each in moves]))
+            # `publish` puts the target's parent on the disk; without this the batch could be in both after a power cut.
             publish(source, target)
             sync(source.parent)
         return move
@@ -212,6 +208,7 @@ class Inbox(BatchReader):
             with suppress(OSError):  # another process may be removing it too
                 if leftover.stat().st_mtime < time.time() - ABANDONED_SECONDS:
                     shutil.rmtree(leftover, ignore_errors=True)
+        # In the inbox itself, because a rename is atomic within one file system only.
         folder = Path(tempfile.mkdtemp(dir=area))
         try:
             yield folder

@@ -75,6 +75,7 @@ class Listing:
 
 def people_batches(inbox: Inbox, round_name: str) -> Listing:
     """The batches and their version, read as one: a batch that arrives in between is in both or in neither."""
+    # The version is read before and after the list. If it is the same, the list belongs to it.
     while True:
         version = inbox.version(round_name)
         digests = inbox.accepted(round_name, PEOPLE)
@@ -150,6 +151,7 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
         config = artifact.config
         if not isinstance(config, LabelBatchesConfig):
             continue
+        # `external` is the version of the batches that the round's table was made of.
         head, version = store.head(key), artifact.external() if artifact.external else ""
         if head is not None and head.external == version:
             continue
@@ -197,6 +199,7 @@ def find_batch(inbox: Inbox, rounds: list[str], name: str, withdrawn: bool) -> t
         for list_batches in (inbox.accepted, inbox.withdrawn)
     )
     candidates, others = (taken_out, accepted) if withdrawn else (accepted, taken_out)
+    # "Already withdrawn" helps more than "no such batch".
     in_other_state = [batch for label, batch in others.items() if label.startswith(name)]
     if in_other_state and not any(label.startswith(name) for label in candidates):
         round_name, digest = in_other_state[0]
@@ -258,6 +261,7 @@ def made_of(graph: Mapping[str, Artifact], store: ArtifactStore, round_name: str
             ) or any(rests_on_batch(item.key, item.version) for item in manifest.inputs.values())
         return known[key, version]
 
+    # Manifests are read once each, however many artifacts share an ancestor.
     heads = {key: store.head(key) for key in graph}
     return [key for key, head in heads.items() if head is not None and rests_on_batch(key, head.version)]
 

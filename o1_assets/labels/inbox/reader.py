@@ -117,15 +117,18 @@ class BatchReader:
         """
         folder, manifest = self.find(round_name, digest), self.manifest(round_name, digest)
         try:
+            # The digests are compared first: a changed table would change labels without a trace.
             tables = manifest.tables.items()
             if tables and all(sha256(folder / name) == recorded for name, recorded in tables):
                 return pl.read_parquet(folder / RATINGS), pl.read_parquet(folder / RECORDS)
         except (OSError, NotAFile):
             pass  # the lines are the original, the tables only save parsing them
+        # The lines of an import are in PRM800K's terms; only the import turns them into tables.
         if manifest.source == IMPORTED:
             raise ValueError(f"{folder} has changed since it was imported; import it again")
         if sha256(folder / "batch.jsonl") != digest:
             raise ValueError(f"{folder}/batch.jsonl is not what was accepted; bring it back from a backup")
+        # Manifests of before there were tables name no protocol.
         protocol = manifest.protocol or ("dense" if round_name == "r00" else "sparse")
         return tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest)
 
@@ -168,6 +171,7 @@ class BatchReader:
         return self._round(round_name) / state / digest
 
     def _round(self, name: str) -> Path:
+        # Names become paths, so nothing but a round may pass: no "..", no other alphabet's digits.
         if re.fullmatch(r"r\d\d", name, re.ASCII) is None:
             raise ValueError(f"{name!r} is not a round; rounds are named r00, r01, ...")
         return self.root / name

@@ -53,6 +53,7 @@ def solution_id_of(record: Record) -> str:
     """The solution that a record is about; gold and screening problems from elsewhere are named by their content."""
     if record.o1 is not None:
         return record.o1.solution_id
+    # In phase 2 the labellers of one solution stop at different steps; the sampled steps are the same for all.
     question = record.question
     own_steps = question.pre_generated_steps or [
         step.completions[0].text for step in record.label.steps if step.completions
@@ -104,6 +105,7 @@ class BatchTables:
         for slot in slots:
             step, completion = slot
             item = (label.steps[step].completions or ())[completion]
+            # A flagged completion was looked at, even if it got no rating.
             if slot in parsed.ratings or item.flagged:
                 self._events.append(
                     (solution, step, completion, labeler, moment, None, line, item.rating, bool(item.flagged),
@@ -153,6 +155,7 @@ def tables_of_round(
     batches: Sequence[tuple[BatchReader, str]], round_name: str, selection: Selection
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The ratings (EVENT) and records (MISFIT) of several batches, in the order given and then of their lines."""
+    # Empty tables come first, so a round without batches has the right columns.
     ratings, records = [pl.DataFrame(schema=EVENT)], [pl.DataFrame(schema=MISFIT)]
     for reader, digest in batches:
         batch_ratings, batch_records = reader.tables(round_name, digest)

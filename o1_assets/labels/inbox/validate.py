@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import msgspec
 
 from o1_assets.core.files import NotAFile, append
 from o1_assets.labels.inbox.tables import BatchTables, ParsedRecord
-from o1_assets.labels.protocol import DENSE, Protocol, Violation
+from o1_assets.labels.protocol import Protocol, Violation
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import Selection
 
@@ -70,6 +70,7 @@ def _skip_line(file: BinaryIO) -> None:
 
 def parse_line(number: int, raw: bytes) -> Line:
     """One line as a record, or as what is wrong: `not_utf8`, `not_json`, `wrong_rating` or `wrong_schema`."""
+    # msgspec does not say where a line stops being UTF-8.
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -119,24 +120,20 @@ def solutions_named(path: Path) -> frozenset[str]:
     return frozenset(name for line in lines if (name := _named_solution(line)) is not None)
 
 
-Check = Callable[[Record], list[Violation]]
-"""All violations of a record; empty: accept it."""
-
-
 @dataclass(frozen=True)
 class SelectionCheck:
-    """The `Check` against one round's selection. A quality-control record only needs a labeller and a time."""
+    """Compares records with one round's selection. A quality-control record only needs a labeller and a time."""
 
     selection: Selection
     round: str
     protocol: Protocol
 
-    def __call__(self, record: Record) -> list[Violation]:
-        return self.violations(ParsedRecord.parse(record, self.protocol))
-
     def violations(self, parsed: ParsedRecord) -> list[Violation]:
+        """All that is wrong with a record; empty: accept it."""
         record = parsed.record
         violations = list(_signature(record))
+        # Without a signature, or of another solution, what else is wrong with the record would only be noise. Gold and
+        # screening problems may come from elsewhere, so they are not compared with the selection.
         if not record.is_quality_control and not violations:
             violations = list(_identity(record, self.selection, self.round)) or [
                 *_changes(parsed, self.selection),
@@ -145,31 +142,12 @@ class SelectionCheck:
         solution = record.o1.solution_id if record.o1 else None
         return [replace(violation, solution=solution) for violation in violations]
 
-    @property
-    def digest(self) -> str:
-        """Of the selection."""
-        return self.selection.digest
-
     def for_file(self, file: Path) -> SelectionCheck:
         """The same check; for a small file it reads only the solutions of the selection that the file names."""
+        # One late batch is the common case, and reading a whole selection would take longer than the batch.
         if file.stat().st_size > SMALL_BYTES:
             return self
         return replace(self, selection=self.selection.restricted_to(solutions_named(file)))
-
-
-@dataclass(frozen=True)
-class FreeCheck:
-    """A `Check` without a selection. Its records are compared with the selection when labels are made."""
-
-    check: Check
-    protocol: Protocol = DENSE
-    digest: str = ""
-
-    def violations(self, parsed: ParsedRecord) -> list[Violation]:
-        return [*_signature(parsed.record), *self.check(parsed.record)]
-
-    def for_file(self, file: Path) -> FreeCheck:
-        return self
 
 
 def _signature(record: Record) -> Iterator[Violation]:
@@ -196,6 +174,7 @@ def _changes(parsed: ParsedRecord, selection: Selection) -> Iterator[Violation]:
     if problem is not None and parsed.record.question.problem != problem["question"]:
         yield Violation("changed_question", "the question is not the one that was exported")
     exported = selection.steps[solution]
+    # Nearly every record is unchanged: one comparison of lists instead of one per text.
     if parsed.texts == exported:
         return
     if len(parsed.texts) != len(exported):
@@ -213,6 +192,7 @@ def _changes(parsed: ParsedRecord, selection: Selection) -> Iterator[Violation]:
 
 
 def _ratings(parsed: ParsedRecord, protocol: Protocol) -> Iterator[Violation]:
+    # Who gives a solution up need not have rated anything.
     is_withdrawn = parsed.record.label.finish_reason in WITHDRAWN
     if not is_withdrawn and all(rating is None for rating in parsed.ratings.values()):
         yield Violation("nothing_rated", "no completion is rated")
@@ -249,7 +229,7 @@ class IntakeResult:
         self.violations = [violation, *self.violations][:MAX_LISTED]
 
 
-def accept_good_lines(file: Path, good: Path, check: SelectionCheck | FreeCheck) -> IntakeResult:
+def accept_good_lines(file: Path, good: Path, check: SelectionCheck) -> IntakeResult:
     """Writes the lines of `file` that pass the check to `good`, byte for byte, and counts what is wrong with others.
 
     Memory does not grow with the number of refused lines, nor with the length of a line.
@@ -266,6 +246,7 @@ def accept_good_lines(file: Path, good: Path, check: SelectionCheck | FreeCheck)
             if violations:
                 result.refuse([replace(violation, line=line.number) for violation in violations])
                 continue
+            # The bytes as sent: written anew, a record of another program would have another digest than its file.
             digest.update(line.raw + b"\n")
             accepted.write(line.raw + b"\n")
             result.lines += 1
@@ -312,6 +293,7 @@ def copy_submission(source: Path, target: Path) -> Submission:
     # The copy is checked and filed, so a sender who goes on writing cannot change what was checked.
     submission, line = Submission(), 1
     with target.open("wb") as copy:
+        # A link to a folder goes to `append`, which refuses links.
         if not source.is_dir() or source.is_symlink():
             append(source, copy)
             return submission

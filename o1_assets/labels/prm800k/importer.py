@@ -30,7 +30,7 @@ from o1_assets.labels.inbox.validate import read_lines
 from o1_assets.labels.prm800k.records import LabelledSolution, Unusable, read
 from o1_assets.labels.protocol import Violation
 from o1_assets.labels.schema import WITHDRAWN, Record
-from o1_assets.labels.selection import content_of
+from o1_assets.labels.selection import content_of, texts_by_solution
 
 REPO, REVISION = "tasksource/PRM800K", "547b19506677a59037ee888838834b65e9b1ddd4"
 FILES = ("phase1_train.jsonl", "phase2_train.jsonl")
@@ -113,6 +113,7 @@ def import_prm800k(folder: Path, target: Path) -> ImportReport:
     try:
         report = ImportReport()
         rounds: dict[str, PublishedRound] = {}
+        # The records of a round may lie in several files, so no round is finished before all are read.
         for file in files:
             for line in read_lines(file):
                 violation = _add(line.record, line.raw, rounds, staging) if line.record else line.violation
@@ -193,6 +194,7 @@ class PublishedRound:
                     )
                 )
             for item in step.shown:
+                # Equal texts are one completion, so this is by text and not by place.
                 own = not step.written and item.text == step.own
                 self.rows["shown"].append(
                     (solution, number, labeler, moment, line, item.rating, bool(item.flagged), item.text, own, False,
@@ -255,6 +257,7 @@ class PublishedRound:
         )
         (self.batch / "manifest.json").write_bytes(json_bytes(asdict(manifest)))
         (self.folder / ACCEPTED).mkdir()
+        # The folder's name is the digest, which is known only now.
         os.rename(self.batch, self.folder / ACCEPTED / digest)
 
     def _count(self, record: Record, labelled: LabelledSolution, gold: bool, screening: bool) -> None:
@@ -354,12 +357,7 @@ def batch_ratings(shown: pl.DataFrame, completions: pl.DataFrame, digest: str) -
 
 def batch_records(records: pl.DataFrame, completions: pl.DataFrame, digest: str) -> pl.DataFrame:
     """records.parquet of the batch `digest`. records: columns of RECORD, whose content is not known yet."""
-    texts = (
-        completions.group_by("solution_id", "step", maintain_order=True)
-        .agg("text")
-        .group_by("solution_id", maintain_order=True)
-        .agg("text")
-    )
+    texts = texts_by_solution(completions)
     contents = pl.Series([content_of(steps) for steps in texts["text"].to_list()], dtype=pl.String)
     return (
         records.drop("content")

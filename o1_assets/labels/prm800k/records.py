@@ -72,6 +72,7 @@ def read(record: Record) -> LabelledSolution:
     sampled = tuple(record.question.pre_generated_steps or ())
     # Labellers of one phase 2 solution stop at different steps; by its sampled steps it is still one solution.
     steps = sampled if sampled[: len(own_steps)] == own_steps else own_steps
+    # Two solutions with equal texts differ if a labeller wrote a step of one of them.
     written = [i for i, step in enumerate(path) if step.written]
     identity = msgspec.json.encode([record.question.problem, steps, written])
     return LabelledSolution(
@@ -100,6 +101,7 @@ def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int]:
         elif step.human_completion is not None and step.human_completion.text:
             path.append(PathStep(step.human_completion.text, True, shown))
         else:
+            # Nothing was chosen: the last step of the path. Its own completion is the sampled one, if it was shown.
             if shown:
                 texts = [item.text for item in shown]
                 own = sampled[number] if number < len(sampled) and sampled[number] in texts else texts[0]

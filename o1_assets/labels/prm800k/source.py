@@ -42,6 +42,7 @@ class ImportedRound:
     @property
     def folder(self) -> Path | None:
         """Today's version of the source; None if it was not imported yet."""
+        # Read at every call: an import may come while a server is running.
         try:
             version = json.loads((self.root / self.source / "current.json").read_text())["version"]
         except FileNotFoundError:

@@ -53,6 +53,7 @@ class LabelStudio:
     ) -> None:
         import httpx
 
+        # Part of the key under which a pull remembers its progress.
         self.url = url.rstrip("/")
         self._token = token.strip()
         if not self._token.isascii() or not self._token:
@@ -163,6 +164,7 @@ class LabelStudio:
             content = answer.json()
         except ValueError:
             content = None
+        # A proxy or another service answers with a page; its status says nothing about Label Studio.
         if content is None or answer.status_code == 404:
             raise LabelStudioError(
                 f"what answers at {self.url} is not Label Studio "
@@ -245,6 +247,7 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
     known = read_local(home)
     server = LocalServer(
         url=f"http://{HOST}:{port}",
+        # Kept from the first start: its data knows the account by them.
         token=known.token if known else secrets.token_hex(20),
         user=known.user if known else "lead@example.com",
         password=known.password if known else secrets.token_urlsafe(9),
@@ -253,6 +256,7 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
     print(
         f"Label Studio: {server.url} in about a minute; sign in as {server.user}, password {server.password}"
     )
+    # The process is replaced, and with it everything in Python's buffers.
     sys.stdout.flush()
     os.execve(executable, arguments(executable, server, home, port), environment())
 

@@ -69,6 +69,7 @@ def rated_record(
     record.label.total_time = round(float(annotation.get("lead_time") or 0) * 1000)
     if ENDING in chosen:
         record.label.finish_reason = chosen[ENDING]
+    # An annotation of nothing but "unsure" could not be accepted as ratings.
     elif all(rating is None for rating in ratings.values()):
         record.label.finish_reason = "give_up"
     return record
@@ -189,6 +190,7 @@ def _read(
             name, changed = str(annotation["id"]), str(annotation["updated_at"])
             if progress.seen.get(name) == changed:
                 continue
+            # Asked for at the first new annotation: most pulls find none.
             if not users:
                 users.update(studio.users())
             record = rated_record(task, annotation, users)
@@ -205,6 +207,7 @@ def _read(
 def _submit(
     project: StudioProject, records: list[Record], inbox: Inbox, check: SelectionCheck, report: PullReport
 ) -> None:
+    # In a fixed order, so that the same annotations make the same batch.
     records.sort(key=lambda record: (record.timestamp or "", record.labeler or ""))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"label-studio-project-{project.id}.jsonl"

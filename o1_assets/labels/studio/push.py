@@ -67,6 +67,7 @@ def push_records(
     size = size_of(records)
     projects = [p for p in find_projects(studio, profile) if p.round == name and p.selection == digest]
     sent: set[str] = set()
+    # What is there is asked of the server, not remembered: a push that was killed simply goes on.
     if projects:
         project = projects[0].id
         sent = {str(task["data"].get("solution_id")) for task in studio.tasks(project)}
@@ -77,6 +78,7 @@ def push_records(
             label_config=label_config(protocol, size),
             expert_instruction=instruction(protocol),
             show_instruction=True,
+            # A skipped task would never come back; "Give up" returns it with a reason.
             show_skip_button=False,
             enable_empty_annotation=False,
             maximum_annotations=labelers,
