@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 Figure = float | int | str | None
 
+# Norm of the difference of a tensor, relative to the norm of the recorded one.
 WEIGHTS = 0.05
-"""Norm of the difference of a tensor, relative to the norm of the recorded one."""
 
+# Relative tolerance of a figure: the first pattern that fits its name. Text has to be the same.
 FIGURES: tuple[tuple[str, float], ...] = (
     ("parameters", 0.0),
     ("updates", 0.0),
@@ -35,13 +36,12 @@ FIGURES: tuple[tuple[str, float], ...] = (
     ("loss_*", 0.05),
     ("*", 0.1),
 )
-"""Relative tolerance of a figure: the first pattern that fits its name. Text has to be the same."""
 
+# What a share, a loss or a mean may differ by however small it is; whole numbers have no such floor.
 SMALL = 0.02
-"""What a share, a loss or a mean may differ by however small it is; whole numbers have no such floor."""
 
+# Tensors, columns or values named of a file; the figures count all.
 SHOWN = 3
-"""Tensors, columns or values named of a file; the figures count all."""
 
 
 @dataclass(frozen=True)

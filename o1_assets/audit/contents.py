@@ -21,8 +21,8 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import object_name
 from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
 
+# Bytes that are read at once: a checkpoint does not fit into memory several times.
 CHUNK = 1 << 20
-"""Bytes that are read at once: a checkpoint does not fit into memory several times."""
 
 Ancestors = Mapping[tuple[str, str], Visited]
 

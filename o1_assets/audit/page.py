@@ -15,8 +15,8 @@ from typing import Any
 
 from o1_assets.audit.result import Audit, document
 
+# A key and a version.
 Name = tuple[str, str]
-"""A key and a version."""
 
 # A version's box, the gaps between boxes and between rows, and the room for the rows' titles: pixels.
 WIDTH, HEIGHT = 148, 40

@@ -36,8 +36,8 @@ from o1_assets.store.store import ArtifactStore
 
 Verdict = Literal["equal bytes", "equal within tolerance", "differs"]
 
+# From the best to the worst.
 VERDICTS: tuple[Verdict, ...] = ("equal bytes", "equal within tolerance", "differs")
-"""From the best to the worst."""
 
 
 class CannotRemake(O1Error):

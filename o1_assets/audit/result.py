@@ -13,8 +13,8 @@ from o1_assets.store.manifest import Manifest
 
 Part = Literal["manifest", "object", "kind", "input", "cache key", "cache", "head", "batch", "label"]
 
+# What of a version does not hold: the part that it concerns, and a clause.
 Fault = tuple[Part, str]
-"""What of a version does not hold: the part that it concerns, and a clause."""
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,11 @@ app = typer.Typer()
 
 WIDTH = 132
 
-
+# Of a GPU's peak, where nothing else is said.
 UTILISATION = 0.3
-"""Of a GPU's peak, where nothing else is said."""
 
-
+# Parameters below which FLOPs say little about a GPU's time.
 SMALL = 20_000_000
-"""Parameters below which FLOPs say little about a GPU's time."""
 
 
 @command(app, "plan")

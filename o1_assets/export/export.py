@@ -17,8 +17,8 @@ from o1_assets.store.kinds import check_kinds
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
 
+# Folder, inside of a reward model's export, of the generator whose log-probabilities it reads.
 GENERATOR = "generator"
-"""Folder, inside of a reward model's export, of the generator whose log-probabilities it reads."""
 
 # What the Hub writes into .gitattributes of a new repository, as far as it is of our files.
 ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.png filter=lfs diff=lfs merge=lfs -text\n"
@@ -59,9 +59,7 @@ def export(store: ArtifactStore, key: str, folder: Path, version: str | None = N
         if generator is not None:
             (stage / GENERATOR).mkdir()
             copy_checkpoint(generator, stage / GENERATOR, plots=False)
-        card = export_card(
-            make_card(store, manifest), evaluations_of(store, manifest), plots(stage), manifest
-        )
+        card = export_card(make_card(store, manifest), evaluations_of(store, manifest), plots(stage))
         (stage / "README.md").write_text(card)
         (stage / ".gitattributes").write_text(ATTRIBUTES)
 

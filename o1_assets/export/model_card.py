@@ -7,25 +7,30 @@ cards/<key>/<version>.md, is written when the manifest is, and made again from i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from o1_assets.core.formatting import with_thousands
-from o1_assets.export.card_words import Words, words_of
+from o1_assets.export.card_words import words_of
 from o1_assets.store.ancestry import ancestry, find_version
-from o1_assets.store.manifest import Environment, Manifest
+from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 
-
 LINEAGE = "## Lineage"
 
-
+# Stages whose artifacts are checkpoints: what is made from one has them as a start, not as data.
 MODELS = ("model", "prm", "orm", "policy", "q_value")
-"""Stages whose artifacts are checkpoints; what is made from one has them as a start, not as data."""
+
+COSTS = {
+    "seconds": "seconds",
+    "flops": "FLOPs (2P a token read or written, 6P a token trained on)",
+    "tokens_trained": "tokens trained on",
+    "tokens_generated": "tokens generated",
+    "tokens_scored": "tokens scored",
+}
 
 
 def is_checkpoint(store: ArtifactStore, manifest: Manifest) -> bool:
@@ -39,11 +44,6 @@ def write_card(store: ArtifactStore, manifest: Manifest) -> str:
     text = make_card(store, manifest)
     store.backend.write(card_name(manifest.key, manifest.version), text.encode())
     return text
-
-
-def make_card(store: ArtifactStore, manifest: Manifest) -> str:
-    """The card of a recorded checkpoint, from the manifests of all that it was made from. Raises StoreError."""
-    return model_card(ancestry(store, manifest.key, manifest.version), partial(_labelers, store))
 
 
 def read_card(store: ArtifactStore, key: str, version: str | None = None) -> str:
@@ -73,18 +73,13 @@ def without_lineage(card: str) -> str:
     return card.partition("\n---\n")[2].partition(LINEAGE)[0].strip()
 
 
-def model_card(
-    ancestors: Sequence[Manifest], labelers: Callable[[Manifest], int | None] = lambda batches: None
-) -> str:
-    """The card of the last of `ancestors`, which come inputs first.
-
-    labelers: how many labellers rated in a version of rNN/label_batches, None if that is not known.
-    """
+def make_card(store: ArtifactStore, manifest: Manifest) -> str:
+    """The card of a recorded checkpoint, from the manifests of all that it was made from. Raises StoreError."""
     from huggingface_hub import ModelCard, ModelCardData
-    from jinja2 import Environment as Jinja
-    from jinja2 import StrictUndefined
+    from jinja2 import Environment, StrictUndefined
 
-    manifest, words = ancestors[-1], words_of(ancestors[-1])
+    ancestors = ancestry(store, manifest.key, manifest.version)
+    words, inputs = words_of(manifest), {item.key for item in manifest.inputs.values()}
     header = ModelCardData(
         language="en",
         license="apache-2.0",
@@ -92,112 +87,53 @@ def model_card(
         pipeline_tag=words.pipeline,
         tags=["o1-assets", *words.tags],
     )
-    template = Jinja(undefined=StrictUndefined, keep_trailing_newline=True).from_string(TEMPLATE.read_text())
-    text = template.render(card_data=header.to_yaml(), **_fields(manifest, ancestors, words, labelers))
-    return str(ModelCard(text))  # reads the header back: what is no valid YAML fails here
-
-
-def _fields(
-    manifest: Manifest,
-    ancestors: Sequence[Manifest],
-    words: Words,
-    labelers: Callable[[Manifest], int | None],
-) -> dict[str, Any]:
-    own = {item.key for item in manifest.inputs.values()}
-    return {
-        "manifest": manifest,
-        "title": words.title,
-        "what": words.what,
-        "use": words.use,
-        "limits": words.limits,
-        "load": words.load,
-        "labels_are": words.labels_are,
-        "data": [m for m in ancestors if m.key in own and m.key.rpartition("/")[2] not in MODELS],
-        "labels": _label_rows(ancestors, labelers),
-        "figures": [
-            (name, with_thousands(value)) for name, value in manifest.figures.items() if value is not None
-        ],
-        "compute": _compute(manifest, ancestors),
-        "environment": _environment(manifest.environment),
-        "lineage": [
-            {
-                "key": m.key,
-                "digest": m.digest,
-                "version": m.version,
-                "code_version": m.code_version,
-                "commit": _commit(m.environment),
-            }
-            for m in reversed(ancestors)
-        ],
-        "config": json.dumps(manifest.config, indent=1, sort_keys=True),
-    }
-
-
-def _label_rows(
-    ancestors: Sequence[Manifest], labelers: Callable[[Manifest], int | None]
-) -> list[dict[str, Any]]:
-    """One row a rNN/labels that it was made from, directly or not."""
-    known = {(m.key, m.version): m for m in ancestors}
-    rows = []
-    for m in ancestors:
-        if m.key.endswith("/labels") and "batches" in m.inputs:
-            source = m.inputs["batches"]
-            batches = known[source.key, source.version]
-            raters = labelers(batches)
-            rows.append(
-                {
-                    "round": m.key.partition("/")[0],
-                    "annotator": batches.figures.get("annotator", ""),
-                    "protocol": m.config.get("protocol", ""),
-                    "batches": batches.figures.get("batches", ""),
-                    "people": batches.figures.get("batches_from_people", ""),
-                    "labelers": "" if raters is None else raters,
-                    **{
-                        name: m.figures.get(name, "")
-                        for name in ("labels", "positive", "neutral", "negative")
-                    },
-                }
-            )
-    return rows
-
-
-def _compute(manifest: Manifest, ancestors: Sequence[Manifest]) -> list[tuple[str, str, str]]:
-    names = {
-        "seconds": "seconds",
-        "FLOPs (2P a token read or written, 6P a token trained on)": "flops",
-        "tokens trained on": "tokens_trained",
-        "tokens generated": "tokens_generated",
-        "tokens scored": "tokens_scored",
-    }
-    return [
-        (
-            title,
-            with_thousands(getattr(manifest.cost, name)),
-            with_thousands(sum(getattr(m.cost, name) for m in ancestors)),
-        )
-        for title, name in names.items()
+    costs = [
+        (title, getattr(manifest.cost, name), sum(getattr(made.cost, name) for made in ancestors))
+        for name, title in COSTS.items()
     ]
-
-
-def _environment(environment: Environment) -> str:
-    libraries = ", ".join(f"{name} {version}" for name, version in environment.libraries.items())
-    return (
-        f"On {environment.hardware}, {environment.threads} threads; engine {environment.engine}; Python "
-        f"{environment.python}, {libraries}."
+    jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    jinja.filters["thousands"] = with_thousands
+    text = jinja.from_string(TEMPLATE.read_text()).render(
+        card_data=header.to_yaml(),
+        manifest=manifest,
+        words=words,
+        data=[made for made in ancestors if made.key in inputs and made.key.rpartition("/")[2] not in MODELS],
+        labels=list(_label_rows(store, ancestors)),
+        figures={name: value for name, value in manifest.figures.items() if value is not None},
+        costs=costs,
+        lineage=ancestors[::-1],
+        config=json.dumps(manifest.config, indent=1, sort_keys=True),
     )
+    # Reads the header back: what is no valid YAML fails here, and not on the Hub.
+    return str(ModelCard(text))
 
 
-def _commit(environment: Environment) -> str:
-    if environment.git_commit is None:
-        return ""
-    return f"`{environment.git_commit[:12]}`{' with local changes' if environment.git_dirty else ''}"
+def _label_rows(store: ArtifactStore, ancestors: Sequence[Manifest]) -> Iterator[dict[str, Any]]:
+    """One row a rNN/labels that it was made from, directly or not."""
+    known = {(made.key, made.version): made for made in ancestors}
+    for made in ancestors:
+        if made.key.endswith("/labels") and "batches" in made.inputs:
+            source = made.inputs["batches"]
+            batches = known[source.key, source.version]
+            # Figures of old manifests may lack some of these names.
+            yield {
+                "round": made.key.partition("/")[0],
+                "annotator": batches.figures.get("annotator", ""),
+                "protocol": made.config.get("protocol", ""),
+                "batches": batches.figures.get("batches", ""),
+                "people": batches.figures.get("batches_from_people", ""),
+                "labelers": _labelers(store, batches),
+                **{
+                    name: made.figures.get(name, "") for name in ("labels", "positive", "neutral", "negative")
+                },
+            }
 
 
-def _labelers(store: ArtifactStore, batches: Manifest) -> int | None:
-    """How many labellers rated in a version of rNN/label_batches; None if its object is gone."""
+def _labelers(store: ArtifactStore, batches: Manifest) -> int | str:
+    """How many labellers rated in a version of rNN/label_batches; an empty cell if its object is gone."""
     import polars as pl
 
     if not store.present(batches.digest):
-        return None
+        return ""
     records = pl.scan_parquet(store.path(batches.digest) / "records.parquet")
     return int(records.select(pl.col("labeler").n_unique()).collect().item())

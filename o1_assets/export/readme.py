@@ -9,13 +9,14 @@ from o1_assets.core.formatting import figure_text
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
+# The section of the card before which the evaluations are put.
 _AFTER = "## Training compute"
-"""The section of the card before which the evaluations are put."""
 
 WHAT = {"eval/generator": "GPT*'s solutions", "eval/baby_o1": "the last baby-o1's solutions"}
 
 PLACEHOLDER = "FOLDER"
 
+# Role that the checkpoint has in the evaluation -> figures that say something about it.
 SHOWN = {
     "policy": (
         "problems",
@@ -29,7 +30,6 @@ SHOWN = {
     "prm": ("problems", "samples", "prm_best_of_n", "majority_at_n", "pass@1", "step_f1", "fooled_fresh"),
     "orm": ("problems", "samples", "orm_best_of_n", "majority_at_n", "pass@1"),
 }
-"""Role that the checkpoint has in the evaluation -> figures that say something about it."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[Evaluation]
     return found
 
 
-def export_card(
-    card: str, evaluations: Sequence[Evaluation], plots: Sequence[str], manifest: Manifest
-) -> str:
+def export_card(card: str, evaluations: Sequence[Evaluation], plots: Sequence[str]) -> str:
     """The card with what was measured on held-out problems before its section on compute.
 
     In its examples FOLDER becomes ".", the folder that the README lies in.

@@ -61,7 +61,6 @@ GRADE_SCHOOL = Assumptions(
     bytes_a_token=6,
 )
 
-
 COMPETITION = Assumptions(
     source="assumed for MATH: solutions of 450 tokens in 12 steps; " + _RATING_OF_MATH,
     question_tokens=75,

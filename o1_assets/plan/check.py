@@ -12,8 +12,8 @@ from o1_assets.experiments.experiment import PART
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
+# A stage's estimate is good if it is off by less than this factor, either way.
 WITHIN = 1.5
-"""A stage's estimate is good if it is off by less than this factor, either way."""
 
 QUANTITIES = {
     "tokens generated": lambda estimate: estimate.cost.tokens_generated,

@@ -18,8 +18,8 @@ ADAMW = 8
 # Bytes a token and word of the vocabulary: in bfloat16 as the head gives them, in float32, and their gradient.
 LOGITS = 2 + 4 + 4
 
+# By the profile's `size`.
 SHAPES: Mapping[str, DecoderShape] = {size: KNOWN[f"qwen2.5-math-{size.lower()}"] for size in ("1.5B", "7B")}
-"""By the profile's `size`."""
 
 
 def training_bytes(
