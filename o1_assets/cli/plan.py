@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from o1_assets.plan.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 app = typer.Typer()
@@ -84,7 +85,7 @@ def plan(
     """Raises PlanError, ProfileError, StoreError."""
     speed = speed_of(gpu, utilisation, project.store, project.graph)
     try:
-        return make_plan(project.profile, project.settings, parts, list(assume)), speed
+        return make_plan(project.profile, project.graph, parts, assume), speed
     except ValueError as error:
         raise PlanError(str(error)) from None
 
@@ -98,17 +99,16 @@ def check(project: Project, assume: Sequence[str]) -> tuple[list[Comparison], Us
             "its --set"
         )
     parts = {artifact.part for artifact in project.graph.values() if artifact.part}
-    return compare(make_plan(project.profile, project.settings, parts, list(assume)).made, taken.made), taken
+    return compare(make_plan(project.profile, project.graph, parts, assume).made, taken.made), taken
 
 
 def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
-    rows = {stage: _row(one, made, speed) for stage, one in made.rows().items()}
     return {
         "profile": made.profile.name,
         "parameters": {"total": made.shape.total, "non_embedding": made.shape.non_embedding},
         "speed": asdict(speed),
         "assumptions": made.assumptions.model_dump(),
-        "stages": rows,
+        "stages": {stage: _row(estimate, made, speed) for stage, estimate in made.rows().items()},
         "total": _row(made.total(), made, speed),
         "hours_if_people_rated_everything": _hours(made.total().labels, made),
         "no_estimate": made.unknown,
@@ -118,46 +118,51 @@ def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
 def check_json(compared: Sequence[Comparison], taken: Usage) -> dict[str, Any]:
     return {
         "within": WITHIN,
-        "stages": [{**asdict(one), "factor": one.factor, "good": one.good} for one in compared],
+        "stages": [{**asdict(row), "factor": row.factor, "good": row.good} for row in compared],
         "left_out": taken.left_out,
         "used": {
-            key: {**asdict(one.cost), "labels": one.labels, "stored": one.stored}
-            for key, one in taken.made.items()
+            key: {**asdict(used.cost), "labels": used.labels, "stored": used.stored}
+            for key, used in taken.made.items()
         },
     }
 
 
-def print_plan(made: Plan, speed: Speed) -> None:
-    from rich import box
-    from rich.table import Table
+def _row(estimate: Estimate, made: Plan, speed: Speed) -> dict[str, float]:
+    return {
+        "problems": estimate.problems,
+        "samples": estimate.samples,
+        **asdict(estimate.cost),
+        "hours": speed.hours(estimate.cost.flops),
+        "labels": estimate.labels,
+        "asked_of_people": estimate.asked,
+        "hours_of_people": _hours(estimate.asked, made),
+        "bytes": estimate.stored,
+    }
 
-    table = Table(
-        title=f"Plan of profile {made.profile.name}",
-        title_justify="left",
-        box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
-    )
-    names = (
-        "problems",
-        "samples",
-        "written",
-        "scored",
-        "trained on",
-        "FLOPs",
-        "hours",
-        "labels",
-        "people's h",
-        "disk",
-    )
-    table.add_column("stage", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
+
+# Column of the table -> the figure of `_row` that it shows, and how. Nothing is an empty cell.
+COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "problems": ("problems", compact),
+    "samples": ("samples", compact),
+    "written": ("tokens_generated", compact),
+    "scored": ("tokens_scored", compact),
+    "trained on": ("tokens_trained", compact),
+    "FLOPs": ("flops", lambda flops: f"{flops:.2g}"),
+    "hours": ("hours", lambda hours: f"{hours:,.3g}"),
+    "labels": ("labels", compact),
+    "people's h": ("hours_of_people", lambda hours: f"{hours:,.1f}"),
+    "disk": ("bytes", byte_size),
+}
+
+
+def print_plan(made: Plan, speed: Speed) -> None:
+    table = _table(f"Plan of profile {made.profile.name}", ("stage",), tuple(COLUMNS))
     rows = made.rows()
-    for stage, one in rows.items():
-        last = stage == list(rows)[-1]
-        table.add_row(stage, *_cells(one, made, speed), end_section=last)
     # The same problems are solved again and again: their sum would say nothing.
-    table.add_row("all", *_cells(replace(made.total(), problems=0), made, speed))
+    for stage, estimate in {**rows, "all": replace(made.total(), problems=0)}.items():
+        figures = _row(estimate, made, speed)
+        cells = (text(figures[name]) if figures[name] else "" for name, text in COLUMNS.values())
+        table.add_row(stage, *cells, end_section=stage == list(rows)[-1])
     console = _console()
     console.print(table)
     for line in notes(made, speed):
@@ -166,45 +171,42 @@ def print_plan(made: Plan, speed: Speed) -> None:
 
 def notes(made: Plan, speed: Speed) -> list[str]:
     """What the table rests on."""
-    total, shape = made.total(), made.shape
-    larger = (
-        ", by models of nano's size; larger ones reach several times that"
-        if speed.is_guess_for(shape.total)
-        else ""
-    )
+    total, shape, policy = made.total(), made.shape, made.profile.policy
+    guess = ", by models of nano's size; larger ones reach several times that"
+    hours = _hours(total.labels, made)
+    people = f"People are asked for {total.asked:,.0f}" if total.asked else "Nobody is asked for"
+    # A training's checkpoint holds each weight and AdamW's two moments, until its artifact is stored.
+    kept = 3 * training_bytes(shape, policy.tuning, tokens=0)["gradients"]
+    assumed = made.assumptions.model_dump(exclude={"source"})
     lines = [
         f"Model: {_billions(shape.total)} parameters, {_billions(shape.non_embedding)} of them without embeddings. "
-        f"Tokens written, scored and trained on; a FLOP count of 2, 2 and 6 a token and parameter.",
-        f"Hours on {speed.name}: {speed.words}{larger}. Start-up and waiting come on top; writing is bound by "
-        "memory bandwidth and often reaches less than training does.",
+        "Tokens written, scored and trained on; a FLOP count of 2, 2 and 6 a token and parameter.",
+        f"Hours on {speed.name}: {speed.words}{guess if speed.is_guess_for(shape.total) else ''}. Start-up and "
+        "waiting come on top; writing is bound by memory bandwidth and often reaches less than training does.",
+        _memory(made, speed.memory),
+        f"{people} ratings; by people, all {total.labels:,.0f} labels would take {hours:,.1f} hours at "
+        f"{made.assumptions.seconds_a_rating:g} s each, one opinion a rating.",
+        f"Disk: what the artifacts hold; a training keeps up to {byte_size(kept)} more while under way.",
+        "Assumed (`--assume NAME=VALUE`): "
+        + ", ".join(f"{name} {value:g}" for name, value in assumed.items())
+        + f". Source: {made.assumptions.source}.",
     ]
-    if speed.memory is not None and shape.total < SMALL:
-        lines.append("A model this small cannot fill a GPU: starting its kernels takes longer than they do.")
-    elif speed.memory is not None:
-        lines.append(_memory(made, speed.memory))
-    people = (
-        f"People are asked for {total.asked:,.0f} ratings" if total.asked else "Nobody is asked for ratings"
-    )
-    lines.append(
-        f"{people}; by people, all {total.labels:,.0f} labels would take {_hours(total.labels, made):,.1f} hours at "
-        f"{made.assumptions.seconds_a_rating:g} s each, one opinion a rating."
-    )
-    kept = 3 * training_bytes(shape, made.profile.policy.tuning, tokens=0)["gradients"]
-    lines.append(
-        f"Disk: what the artifacts hold; a training keeps up to {byte_size(kept)} more while under way."
-    )
-    lines.append(f"Assumed (`--assume NAME=VALUE`): {_assumed(made)}. Source: {made.assumptions.source}.")
-    if any(recomputes(config) for config in (made.profile.sft, made.profile.later_prm, made.profile.policy)):
+    trained = (made.profile.sft.tuning, made.profile.later_prm.tuning, policy.tuning)
+    if any(tuning.gradient_checkpointing for tuning in trained):
         lines.append(
             "Gradient checkpointing computes each forward pass of a training twice; that is not counted."
         )
     if made.unknown:
         lines.append(f"No estimate, and counted as nothing: {', '.join(made.unknown)}.")
-    return lines
+    return [line for line in lines if line]
 
 
-def _memory(made: Plan, memory: float) -> str:
-    """What the policy's training holds whatever its batch is, counted as docs/qwen.md does."""
+def _memory(made: Plan, memory: float | None) -> str:
+    """What the policy's training holds whatever its batch is, counted as docs/qwen.md does; nothing on a CPU."""
+    if memory is None:
+        return ""
+    if made.shape.total < SMALL:
+        return "A model this small cannot fill a GPU: starting its kernels takes longer than they do."
     tuning = made.profile.policy.tuning
     held = {name: size / 2**30 for name, size in training_bytes(made.shape, tuning, tokens=0).items()}
     trained = f"LoRA of rank {tuning.lora.rank}" if tuning.lora else "all weights trained"
@@ -215,22 +217,12 @@ def _memory(made: Plan, memory: float) -> str:
     )
 
 
-def recomputes(config: object) -> bool:
-    """Whether a stage trains with gradient checkpointing."""
-    return bool(getattr(getattr(config, "tuning", None), "gradient_checkpointing", False))
-
-
 def print_check(compared: Sequence[Comparison], taken: Usage) -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title="Planned and used", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for name in ("stage", "figure", "planned", "used", "planned / used", ""):
-        table.add_column(name, justify="left" if name in ("stage", "figure", "") else "right", no_wrap=True)
-    for one in compared:
-        ratio = f"{one.planned / one.used:.2f}" if one.used else "-"
-        mark = "" if one.good else f"off by more than {WITHIN}"
-        table.add_row(one.stage, one.quantity, compact(one.planned), compact(one.used), ratio, mark)
+    table = _table("Planned and used", ("stage", "figure"), ("planned", "used", "planned / used", ""))
+    for row in compared:
+        ratio = f"{row.planned / row.used:.2f}" if row.used else "-"
+        mark = "" if row.good else f"off by more than {WITHIN}"
+        table.add_row(row.stage, row.quantity, compact(row.planned), compact(row.used), ratio, mark)
     console = _console()
     console.print(table)
     console.print(verdict(compared), highlight=False)
@@ -242,59 +234,35 @@ def print_check(compared: Sequence[Comparison], taken: Usage) -> None:
 
 
 def verdict(compared: Sequence[Comparison]) -> str:
-    bad = [one for one in compared if not one.good]
+    bad = [row for row in compared if not row.good]
     if not bad:
         return f"All {len(compared)} figures are within a factor of {WITHIN}."
-    worst = max(bad, key=lambda one: one.factor)
+    worst = max(bad, key=lambda row: row.factor)
     return (
         f"{len(bad)} of {len(compared)} figures are off by more than a factor of {WITHIN}; worst: {worst.quantity} of "
         f"{worst.stage}, by {worst.factor:.2f}."
     )
 
 
+def _table(title: str, names: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in (*names, *numbers):
+        table.add_column(name, justify="left" if name in names else "right", no_wrap=True)
+    return table
+
+
 def _console() -> Console:
-    """Wide enough for every column: a cell that is cut says something else."""
     from rich.console import Console
 
+    # Wide enough for every column: a cell that is cut says something else.
     return Console(width=max(WIDTH, Console().width))
-
-
-def _row(one: Estimate, made: Plan, speed: Speed) -> dict[str, float]:
-    return {
-        "problems": one.problems,
-        "samples": one.samples,
-        **asdict(one.cost),
-        "hours": speed.hours(one.cost.flops),
-        "labels": one.labels,
-        "asked_of_people": one.asked,
-        "hours_of_people": _hours(one.asked, made),
-        "bytes": one.stored,
-    }
-
-
-def _cells(one: Estimate, made: Plan, speed: Speed) -> list[str]:
-    hours = speed.hours(one.cost.flops)
-    return [
-        compact(one.problems),
-        compact(one.samples),
-        compact(one.cost.tokens_generated),
-        compact(one.cost.tokens_scored),
-        compact(one.cost.tokens_trained),
-        f"{one.cost.flops:.2g}" if one.cost.flops else "",
-        f"{hours:,.3g}" if hours else "",
-        compact(one.labels),
-        f"{_hours(one.asked, made):,.1f}" if one.asked else "",
-        byte_size(one.stored),
-    ]
 
 
 def _hours(ratings: float, made: Plan) -> float:
     return ratings * made.assumptions.seconds_a_rating / 3600
-
-
-def _assumed(made: Plan) -> str:
-    values = made.assumptions.model_dump(exclude={"source"})
-    return ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 
 def _billions(parameters: int) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import Assumptions, Estimate, EstimateContext
-from o1_assets.core.settings import Settings
 from o1_assets.core.shape import DecoderShape
-from o1_assets.graph import asked_for, build_graph
+from o1_assets.graph import asked_for
 from o1_assets.plan.assumptions import assumptions_of
 from o1_assets.plan.check import stage_of
 from o1_assets.profiles.profile import Profile
@@ -43,14 +42,13 @@ class Plan:
 
 
 def make_plan(
-    profile: Profile, settings: Settings, parts: Collection[str] = (), assume: Sequence[str] = ()
+    profile: Profile, graph: Mapping[str, Artifact], parts: Collection[str] = (), assume: Sequence[str] = ()
 ) -> Plan:
-    """Walk the graph in the order of the data and ask each artifact.
+    """Walk the profile's graph in the order of the data and ask each artifact.
 
     parts: optional ones to count as well. assume: NAME=VALUE pairs for `Assumptions`. Raises PlanError, and ValueError
     on an unknown part or a base of unknown shape.
     """
-    graph = build_graph(profile, settings)
     wanted = asked_for(graph, parts)
     assumptions = assumptions_of(profile, assume)
     made: dict[str, Estimate] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ from o1_assets.core.artifact import Cost, StageConfig
 from o1_assets.core.estimate import Estimate, PlannedModel, trained
 from o1_assets.core.settings import Settings
 from o1_assets.core.shape import SHAPES, named_shape, shape_from
+from o1_assets.execution import code_version
+from o1_assets.graph import build_graph
 from o1_assets.plan import PlanError
 from o1_assets.plan.check import WITHIN, compare, stage_of
 from o1_assets.plan.hardware import GPUS, gpu_of
@@ -20,10 +23,12 @@ from o1_assets.plan.plan import Plan, make_plan
 from o1_assets.profiles.load import load_profile
 
 HERE = Path(__file__).parent
+NOWHERE = Settings("nano", Path("nowhere"))
 
 
 def plan(settings: str = "", *assume: str, parts: tuple[str, ...] = ()) -> Plan:
-    return make_plan(load_profile("nano", settings), Settings("nano", Path("nowhere")), parts, assume)
+    profile = load_profile("nano", settings)
+    return make_plan(profile, build_graph(profile, NOWHERE), parts, assume)
 
 
 def used_by(run: str) -> tuple[dict[str, Estimate], str]:
@@ -75,6 +80,34 @@ def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_eve
 def test_a_plan_of_other_numbers_is_found_to_be_wrong(settings: str, stage: str, quantity: str) -> None:
     found = compare(plan(settings).made, nano_used())
     assert (stage, quantity) in {(one.stage, one.quantity) for one in found if not one.good}
+
+
+def test_a_stage_without_an_estimate_is_named_and_what_is_made_from_it_is_planned() -> None:
+    profile = load_profile("nano", "")
+    graph = build_graph(profile, NOWHERE)
+    for key in ("generator/model", "r01/labels"):
+        graph[key] = replace(graph[key], estimate=None)
+    made = make_plan(profile, graph)
+    assert made.unknown == ["generator/model", "r01/labels"]
+    assert made.made["generator/model"].cost.flops == made.made["r01/labels"].labels == 0
+    assert made.made["r00/solutions"].cost == plan().made["r00/solutions"].cost
+    assert made.made["r02/prm"].examples == plan().made["r02/prm"].examples - 200 > 0
+
+
+def test_an_estimate_is_no_part_of_any_code_version() -> None:
+    """A version would change with it, and everything made from it would be made again for a better plan."""
+    graph = build_graph(load_profile("nano", ""), NOWHERE)
+    reached: set[tuple[str, str]] = set()
+    todo = [(a.compute.__module__, a.compute.__qualname__.partition(".")[0]) for a in graph.values()]
+    while todo:
+        place = todo.pop()
+        if place not in reached:
+            reached.add(place)
+            todo += [target for _, target in code_version._targets(place) if isinstance(target, tuple)]
+    assert len(reached) > 500
+    assert [
+        place for place in reached if place[1].startswith("estimate_") or "core.estimate" in place[0]
+    ] == []
 
 
 def test_every_artifact_of_the_graph_has_an_estimate() -> None:

@@ -34,7 +34,7 @@ def whole(name: str, settings: str = "", everything: bool = True) -> Plan:
     """With every optional part."""
     profile, where = load_profile(name, settings), Settings(name, Path("nowhere"))
     graph = build_graph(profile, where)
-    return make_plan(profile, where, {a.part for a in graph.values() if a.part} if everything else ())
+    return make_plan(profile, graph, {a.part for a in graph.values() if a.part} if everything else ())
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
