@@ -1,4 +1,4 @@
-"""What samples: one small interface, so that every strategy runs on transformers and on vLLM alike."""
+"""The interface of what samples, so that every search strategy runs on transformers and on vLLM alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """temperature 0 is greedy. stop_at_step ends a sample after its first step (`engine/steps.py`)."""
+    """max_tokens: of one sample. temperature: 0 is greedy. stop_at_step: a sample ends after its first step
+    (`engine/steps.py`)."""
 
     max_tokens: int
     temperature: float = 1.0
@@ -32,6 +33,14 @@ class Sample:
     token_ids: list[int]
     logprobs: list[float]
     finished: bool
+
+
+def check_prompts(prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> None:
+    """Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty."""
+    if len(prompts) != len(seeds):
+        raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
+    if any(not prompt for prompt in prompts):
+        raise ValueError("an empty prompt cannot be continued")
 
 
 class Engine(Protocol):
@@ -59,9 +68,11 @@ class Engine(Protocol):
         ...
 
     def prefix_cache(self) -> AbstractContextManager[None]:
-        """Within it a prefix that was read or written once is not read again, but for less than one of the blocks
-        that the engine keeps prefixes in. Results are the same, up to the last bits; the model's weights must not
-        change meanwhile."""
+        """Inside of it a prefix that was read or written once is not read again.
+
+        An engine may keep prefixes in blocks of tokens and read the last, incomplete block again. Results are the same,
+        up to the last bits. The model's weights must not change meanwhile.
+        """
         ...
 
     def close(self) -> None: ...

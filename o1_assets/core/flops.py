@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-
 FORWARD = 2.0
 
-
 FORWARD_AND_BACKWARD = 6.0
-
 
 FROZEN = 4.0
 

@@ -16,9 +16,8 @@ from o1_assets.store.kinds import check_kinds
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-
+# No code of a checkpoint is run, and nothing is fetched: a folder is all there is of an artifact.
 _PLAIN: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-
 
 _WEIGHTS: dict[str, Any] = {**_PLAIN, "use_safetensors": True}
 
@@ -31,7 +30,7 @@ def load_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
 
 
 def load_gguf(file: Path) -> tuple[Any, Any]:
-    """A causal language model, expanded to float32, and its tokenizer, of one GGUF file: numbers and text, no code."""
+    """A causal language model in float32, and its tokenizer, from one GGUF file: numbers and text, no code."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where: dict[str, Any] = {"gguf_file": file.name, **_PLAIN}
@@ -72,6 +71,7 @@ def load_config(path: Path) -> PretrainedConfig:
 def checked(path: Path) -> Path:
     """The folder. Raises StoreError naming a file in it that no artifact may hold, or an index that leads elsewhere."""
     check_kinds(path)
+    # An index names the files that hold the weights: it could name any file of the machine.
     for index in path.glob("*.index.json"):
         for shard in set(json.loads(index.read_text()).get("weight_map", {}).values()):
             if Path(shard).name != shard or not shard.endswith(".safetensors"):

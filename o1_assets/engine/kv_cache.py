@@ -19,8 +19,16 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-
 Slots = NDArray[np.int64]
+
+
+def cache_shape(config: PretrainedConfig) -> tuple[int, int, int]:
+    """Layers, heads of keys and values, and width of a head: what a token's cache entry is made of."""
+    text: Any = config.get_text_config()
+    # Models without grouped-query attention leave the first out, older configurations the second.
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return text.num_hidden_layers, heads, width
 
 
 class BufferLayer(CacheLayerMixin):
@@ -63,9 +71,10 @@ class BufferLayer(CacheLayerMixin):
         self.values = self._selected(self.values, rows)
 
     def _selected(self, buffer: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        out = buffer.new_empty(len(rows), *buffer.shape[1:])
-        torch.index_select(buffer[:, :, : self.length], 0, rows, out=out[:, :, : self.length])
-        return out
+        # Only what is filled is copied; the rest of the capacity is left uninitialised.
+        selected = buffer.new_empty(len(rows), *buffer.shape[1:])
+        torch.index_select(buffer[:, :, : self.length], 0, rows, out=selected[:, :, : self.length])
+        return selected
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.length + query_length, 0
@@ -88,7 +97,7 @@ class BufferCache(Cache):
     def room(
         self, rows: int, heads: int, width: int, new: int
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Views of everything so far and of `new` columns more, for the caller to fill, for each layer."""
+        """For each layer views (rows, heads, columns, width) of everything so far and of `new` columns to be filled."""
         keys, values = [], []
         for layer in self.buffers:
             if not layer.is_initialized:
@@ -114,31 +123,32 @@ class BufferCache(Cache):
 
 
 class PrefixTree:
-    """Slots of token prefixes. Sequences that begin alike share the slots of what they share.
+    """A slot, a running number, for every token of every prefix; sequences that begin alike share slots.
 
     A mark (0 by default) tells tokens apart that are equal but were read differently.
     """
 
     def __init__(self) -> None:
+        # (slot before, token, mark) -> slot: a trie as one flat dictionary.
         self._next: dict[tuple[int, int, int], int] = {}
 
     def __len__(self) -> int:
         return len(self._next)
 
     def known(self, tokens: Sequence[int], marks: Sequence[int] | None = None) -> list[int]:
-        """Slots of the longest beginning of `tokens` that is in the tree."""
-        found: list[int] = []
+        """Slots of the longest prefix of `tokens` that is in the tree."""
+        slots: list[int] = []
         at = -1
         for i, token in enumerate(tokens):
             slot = self._next.get((at, token, marks[i] if marks else 0))
             if slot is None:
                 break
-            found.append(slot)
+            slots.append(slot)
             at = slot
-        return found
+        return slots
 
     def add(self, after: int, token: int, mark: int = 0) -> int:
-        """The slot of a token after that of `after` (-1: at the beginning), new if need be."""
+        """The slot of a token after slot `after` (-1: at the beginning); a new one if there is none yet."""
         return self._next.setdefault((after, token, mark), len(self._next))
 
     def extend(self, tokens: Sequence[int], marks: Sequence[int] | None = None) -> Slots:
@@ -155,24 +165,24 @@ class KeyValuePool:
     """Keys and values of every slot and layer of one model, (slots, heads, head_dim) each, grown as needed."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        config = model.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        layers, heads, width = cache_shape(model.config)
         empty = torch.empty(0, heads, width, dtype=model.dtype, device=model.device)
-        self._keys = [empty] * config.num_hidden_layers
-        self._values = [empty] * config.num_hidden_layers
+        self._keys = [empty] * layers
+        self._values = [empty] * layers
 
     def reserve(self, slots: int) -> None:
         """Room for `slots` slots. Not to be called while a batch is computed."""
         for parts in (self._keys, self._values):
             for i, part in enumerate(parts):
                 if len(part) < slots:
+                    # At least doubled, so that growing token by token copies each token less than twice.
                     parts[i] = part.new_empty(max(slots, 2 * len(part)), *part.shape[1:])
                     parts[i][: len(part)] = part
 
     def fill(self, cache: BufferCache, slots: torch.Tensor) -> None:
         """Begins every row of an empty cache with the keys and values of slots, (rows, width)."""
         for layer, keys, values in zip(cache.buffers, self._keys, self._values, strict=True):
+            # (rows, width, heads, head_dim) -> (rows, heads, width, head_dim)
             layer.update(keys[slots].transpose(1, 2), values[slots].transpose(1, 2))
 
     def put(self, slots: Sequence[int], keys: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
@@ -184,7 +194,7 @@ class KeyValuePool:
 
 
 def padded(paths: Sequence[Slots], left: bool) -> torch.Tensor:
-    """(rows, longest), filled up with slot 0 on the left or on the right; what is filled has to be masked."""
+    """Shape (rows, longest), filled up with slot 0 on the left or right; whoever uses it masks what is filled."""
     width = max((len(path) for path in paths), default=0)
     result = np.zeros((len(paths), width), dtype=np.int64)
     for row, path in zip(result, paths, strict=True):

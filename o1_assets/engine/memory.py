@@ -1,4 +1,4 @@
-"""The sampler's memory of a search: prefixes that were read or written once are gathered, not computed again."""
+"""The prefix cache of a search on the transformers engine: what was read or written once is gathered, not computed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ READ_ROWS = 256
 
 @dataclass(frozen=True)
 class Written:
-    """Rows that left a batch. paths: their tokens, prompt first; known: how many of each were there before.
+    """Rows that left a batch.
 
-    keys, values: of the others, one after another, (tokens, heads, head_dim) for each layer.
+    paths: their tokens, prompt first; known: how many of each were in the memory before. keys, values: those of the
+    other tokens, all rows one after another, (tokens, heads, head_dim) for each layer.
     """
 
     paths: list[list[int]]
@@ -29,7 +30,7 @@ class Written:
 
 
 class Memory:
-    """Of one model, for as long as its weights stay the same."""
+    """The prefixes that one model has read, for as long as its weights stay the same."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -42,9 +43,12 @@ class Memory:
 
     def read(self, prompts: Sequence[Sequence[int]]) -> None:
         """Makes sure that all of each prompt but its last token is known."""
+        # By length, so that what another prompt continues is read before it. By content, because the order decides the
+        # batches and a set has none.
         distinct = sorted({tuple(prompt[:-1]) for prompt in prompts}, key=lambda p: (len(p), p))
         while distinct:
-            # What continues an unknown prefix of this very round waits for the next one.
+            # Two prompts that continue in the same new way would both compute what they share: the second waits for the
+            # next round, and then finds it.
             fresh: list[tuple[tuple[int, ...], int]] = []
             firsts: set[tuple[int, ...]] = set()
             later = []
@@ -71,11 +75,13 @@ class Memory:
         capacity: columns for what follows. Returns the cache, the mask (rows, width + 1) of what is there and of
         the last token, and the last token's positions.
         """
+        # The last token is left out: its logits are wanted, so it has to be computed anyway.
         lengths = torch.tensor([len(prompt) - 1 for prompt in prompts])
         width = int(lengths.max())
         cache = BufferCache(self.model.config, width + capacity)
         if width:
             self._pool.fill(cache, padded([self._path(prompt[:-1]) for prompt in prompts], left=True))
+        # (rows, width + 1), padded on the left; the column at the end is the last token's.
         mask = (torch.arange(width + 1) >= width - lengths[:, None]).long()
         return cache, mask, lengths
 
@@ -89,6 +95,7 @@ class Memory:
     ) -> Written:
         """What rows of a cache have beyond its first `width` columns: the prompt's last token, and all new ones
         but the last, which was never read."""
+        # n new tokens were written, n were read: the prompt's last one and all new ones but the last.
         counts = [len(tokens) for tokens in new]
         row = torch.tensor([r for r, n in zip(rows, counts, strict=True) for _ in range(n)])
         column = torch.tensor([width + i for n in counts for i in range(n)])
@@ -97,11 +104,11 @@ class Memory:
 
     def add(self, written: Written) -> None:
         """Not to be called while batches run: who is first decides whose bits are kept."""
-        slots, taken, at = [], [], 0
+        slots, taken, at = [], [], 0  # at: where a path's tokens begin in written.keys
         for path, known in zip(written.paths, written.known, strict=True):
             before = len(self._prefixes)
             for position, slot in enumerate(self._prefixes.extend(path)[known:].tolist()):
-                if slot >= before:
+                if slot >= before:  # another row may have written the same prefix: the first one's is kept
                     slots.append(slot)
                     taken.append(at + position)
             at += len(path) - known
@@ -132,7 +139,9 @@ class Memory:
             n = len(prompt) - known
             ids[i, :n] = torch.tensor(prompt[known:])
             positions[i] = torch.arange(known, known + longest).clamp(max=len(prompt))
-            mask[i, before - known : before + n] = 1
+            mask[i, before - known : before + n] = (
+                1  # known tokens end, and new ones begin, at column `before`
+            )
             row += [i] * n
             column += range(before, before + n)
         self.model(

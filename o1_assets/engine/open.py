@@ -16,8 +16,8 @@ from o1_assets.core.errors import O1Error
 
 ENGINES = ("transformers", "vllm")
 
+# Device files of the GPUs that vLLM computes on: NVIDIA, NVIDIA under Windows, AMD. Asking torch would import it.
 _GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-"""Device files of the GPUs that vLLM computes on: NVIDIA, NVIDIA under Windows, AMD. Asking torch would import it."""
 
 
 class EngineMissing(O1Error):

@@ -14,16 +14,12 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-
 LINE, PARAGRAPH = "\n", "\n\n"
 
-
+# In tokenizer_config.json; without it, a step is a line.
 SETTING = "step_separator"
-"""In tokenizer_config.json; without it, a step is a line."""
-
 
 _PIECES: WeakKeyDictionary[PreTrainedTokenizerBase, dict[int, str]] = WeakKeyDictionary()
-
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
@@ -52,12 +48,14 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
 def step_ends(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Index into token_ids of each step's last token: the one that holds its (last) newline.
 
-    As many as split_steps gives of the decoded text. A last step without a newline ends at its last token
-    with text. Holds for tokens that contain a newline among other characters (".\\n", "\\n\\n"); one token
+    There are as many as `split_steps` finds steps in the decoded text. A last step without a newline ends at its last
+    token with text. Holds for tokens that contain a newline among other characters (".\\n", "\\n\\n"); one token
     that ends two steps is listed twice.
     """
-    needed = len(separator(tokenizer))
+    needed = len(separator(tokenizer))  # newlines in a row that end a step
     ends: list[int] = []
+    # Letter by letter through the tokens' own texts: decoding the whole and searching in it would not say which token
+    # a newline belongs to, and large vocabularies have tokens that hold one among other letters.
     open_step, newlines, last_text = False, 0, -1
     for i, token in enumerate(token_ids):
         piece = token_text(tokenizer, token)
@@ -67,7 +65,7 @@ def step_ends(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> l
                 if open_step and newlines >= needed:
                     ends.append(i)
                     open_step = False
-            elif not letter.isspace():
+            elif not letter.isspace():  # spaces neither begin a step nor interrupt a blank line
                 open_step, newlines = True, 0
         if open_step and piece.strip():
             last_text = i
@@ -83,8 +81,10 @@ def ends_step(tokenizer: PreTrainedTokenizerBase, token: int) -> bool:
 
 
 def half_ends(tokenizer: PreTrainedTokenizerBase, token: int) -> tuple[bool, bool]:
-    """Whether the token ends a paragraph together with one after it that begins with a newline, or one before it
-    that ends with one."""
+    """Whether the token ends a paragraph together with its neighbour: as the first of the two, as the second.
+
+    The first ends with a newline, the second begins with one.
+    """
     blank = token_text(tokenizer, token).replace(" ", "").replace("\t", "")
     return blank.endswith("\n"), blank.startswith("\n")
 
@@ -92,7 +92,7 @@ def half_ends(tokenizer: PreTrainedTokenizerBase, token: int) -> tuple[bool, boo
 def close_last(
     token_ids: Sequence[int], ends: Sequence[int], tokenizer: PreTrainedTokenizerBase
 ) -> tuple[list[int], list[int]]:
-    """Tokens up to the last step's end, and the ends, the last step closed as the others are.
+    """Tokens up to the end of the last step, and the ends, with the last step closed as the others are.
 
     Reward models are trained on steps that end with their separator, and pre-trained models write none after the
     last one. nano's do, so there a step that lacks it was cut off and stays so.

@@ -1,9 +1,9 @@
 """The sampler: any Hugging Face causal LM, made fast for small models on a CPU.
 
-What it does that `generate` does not: the cache is written in place, rows that are finished are dropped from
-the batch, a prompt that occurs many times is read once, and every sample has its own counter-based random
-stream, so it is the same in any batch (up to the last bits of floating point). Llamas that fit it are computed by
-`LlamaStep`, everything else by the model itself.
+What it does that `generate` does not: the cache is written in place, finished rows are dropped from the batch, a
+prompt that occurs many times is read once, and every sample has its own counter-based random stream, so that it is the
+same in any batch (up to the last bits of floating point). Llamas that `LlamaStep` fits are computed by it, all other
+models by themselves.
 What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-window and recurrent caches.
 """
 
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
-from o1_assets.core.engine import Sample, SamplingParams
+from o1_assets.core.engine import Sample, SamplingParams, check_prompts
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.core.parallel import map_batches, shares
 from o1_assets.core.seeds import uniforms
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-from o1_assets.engine.kv_cache import BufferCache
+from o1_assets.engine.kv_cache import BufferCache, cache_shape
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
@@ -30,20 +30,17 @@ from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-
 T = TypeVar("T")
 
-
+# Keys and values of a batch take at most so much, on CPUs for each core.
 CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**33
-"""Keys and values of a batch take at most so much, on CPUs for each core."""
 
-
+# Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others.
 COMPACT_AT = 0.2
-"""Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others."""
 
 
 class TransformersEngine:
-    """Samples from `model`, which stays the caller's: RL passes the policy while training it."""
+    """Samples from `model`, which stays the caller's: RL passes the policy while it trains it."""
 
     def __init__(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 512
@@ -52,6 +49,8 @@ class TransformersEngine:
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.parameters = non_embedding_parameters(model)
+        # Which tokens end a sample, as masks over the vocabulary: a batch's tokens are looked up in one operation. The
+        # vocabulary is the model's; a tokenizer may know fewer tokens, where the embedding was rounded up.
         ends = model.generation_config.eos_token_id if model.generation_config else tokenizer.eos_token_id
         self._ends = torch.zeros(model.config.get_text_config().vocab_size, dtype=torch.bool)
         self._ends[ends if ends is not None else []] = True
@@ -79,11 +78,8 @@ class TransformersEngine:
 
         Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
         """
-        if len(prompts) != len(seeds):
-            raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
-        if any(not prompt for prompt in prompts):
-            raise ValueError("an empty prompt cannot be continued")
-        samples = [Sample([], [], False) for _ in prompts]
+        check_prompts(prompts, seeds)
+        samples = [Sample([], [], False) for _ in prompts]  # filled in place, whatever batch each is in
         # By length, so that little is padded; by content, so that equal prompts meet in one batch.
         order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i], i))
         training = self.model.training
@@ -95,38 +91,44 @@ class TransformersEngine:
                 [prompts[i] for i in rows], params, [seeds[i] for i in rows], [samples[i] for i in rows]
             )
 
+        # Whole solutions end and are never continued, so only steps are worth remembering.
         memory = self._memory if params.stop_at_step else None
         if self._memory is None:
+            # The weights may have changed since the last call: RL trains them in between.
             self._step = self._new_step()
         if memory is not None:
             memory.read(prompts)
         longest = max(map(len, prompts), default=0) + params.max_tokens
         for batch in self._map(fill, len(order), self._rows(longest)):
             for written in batch:
+                # After all batches and in their order: they ran in parallel, and who adds first decides whose bits
+                # are kept.
                 assert memory is not None
                 memory.add(written)
         self.model.train(training)
         return samples
 
     def _map(self, work: Callable[[slice], T], total: int, largest: int) -> list[T]:
-        """`work` on all of `total` rows, in batches of at most `largest`: at once on a CPU's cores, one after another
-        on a GPU, whose memory they would share."""
+        """`work` on all of `total` rows, in batches of at most `largest` rows.
+
+        On a CPU the batches run at once, one for each core; on a GPU one after another, as they would share its memory.
+        """
         if self.model.device.type == "cpu":
             return map_batches(work, shares(total, largest))
         return [work(slice(start, start + largest)) for start in range(0, total, largest)]
 
     def _rows(self, tokens: int) -> int:
-        """How many samples of so many tokens go through the model together: their cache has to fit."""
-        config = self.model.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        token = 2 * config.num_hidden_layers * heads * width * self.model.dtype.itemsize
+        """How many samples of `tokens` tokens go through the model together: their cache has to fit."""
+        layers, heads, width = cache_shape(self.model.config)
+        token = (
+            2 * layers * heads * width * self.model.dtype.itemsize
+        )  # bytes of the keys and values of one token
         limit = CACHE_BYTES if self.model.device.type == "cpu" else GPU_CACHE_BYTES
         return max(1, min(self.batch_size, limit // max(1, token * tokens)))
 
     @contextmanager
     def prefix_cache(self) -> Iterator[None]:
-        """Within it no prefix of a step is read twice. The model's weights must not change meanwhile."""
+        """Inside of it no prefix of a step is read twice. The model's weights must not change meanwhile."""
         self._memory, self._step = Memory(self.model), self._new_step()
         try:
             yield
@@ -134,7 +136,7 @@ class TransformersEngine:
             self._memory = None
 
     def _new_step(self) -> LlamaStep | None:
-        """Of the weights of this moment."""
+        """For the weights as they are now; None if the model is not one that `LlamaStep` computes."""
         return LlamaStep(self.model) if LlamaStep.fits(self.model) else None
 
     @torch.inference_mode()
@@ -144,10 +146,14 @@ class TransformersEngine:
         """Fills `samples` in place. Returns what the memory, if there is one, is to keep."""
         device = self.model.device
         stops, halves = self._stops(params), self._half_stops(params)
-        before = torch.zeros(len(prompts), dtype=torch.bool)
+        # One entry for each row of the batch that is computed; finished rows are dropped from time to time.
+        before = torch.zeros(
+            len(prompts), dtype=torch.bool
+        )  # the last token was the first half of a paragraph's end
         streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
-        owners = torch.arange(len(prompts))
+        owners = torch.arange(len(prompts))  # which sample a row belongs to
         running = torch.ones(len(prompts), dtype=torch.bool)
+        # One entry for each sample, whatever became of its row.
         tokens = torch.zeros(len(prompts), params.max_tokens, dtype=torch.long)
         logprobs = torch.zeros(len(prompts), params.max_tokens)
         lengths = torch.full((len(prompts),), params.max_tokens)
@@ -155,11 +161,11 @@ class TransformersEngine:
         written: list[Written] = []
 
         def leave(rows: torch.Tensor) -> None:
-            """Rows of the cache that are about to go."""
+            """Saves what the cache holds of rows that are about to be dropped."""
             if memory is not None and len(rows):
-                own = owners[rows].tolist()
-                new = [tokens[i, : int(lengths[i])].tolist() for i in own]
-                written.append(memory.leave(cache, width, rows.tolist(), [prompts[i] for i in own], new))
+                of = owners[rows].tolist()
+                new = [tokens[i, : int(lengths[i])].tolist() for i in of]
+                written.append(memory.leave(cache, width, rows.tolist(), [prompts[i] for i in of], new))
 
         memory = self._memory if params.stop_at_step else None
         if memory is None:
@@ -167,11 +173,12 @@ class TransformersEngine:
             logits, mask, positions = self._prefill(prompts, cache)
         else:
             cache, logits, mask, positions = self._continue(memory, prompts, params.max_tokens)
-        width = cache.get_seq_length() - 1
+        width = cache.get_seq_length() - 1  # columns of the prompts but for their last token
         for position in range(params.max_tokens):
+            # Finished rows that were not dropped yet are still sampled; `lengths` cuts off what they write.
             chosen, likely = _choose(logits, params.temperature, uniforms(streams, position))
             tokens[owners, position], logprobs[owners, position] = chosen, likely
-            ends = stops[chosen]
+            ends = stops[chosen]  # (rows,)
             if halves is not None:
                 ends = ends | (before & halves[1, chosen])
                 before = halves[0, chosen]
@@ -185,6 +192,7 @@ class TransformersEngine:
             if left <= (1 - COMPACT_AT) * len(running):
                 leave(torch.nonzero(~running).squeeze(1))
                 kept = torch.nonzero(running).squeeze(1)
+                # Everything that has an entry for each row, on the CPU first and then on the device.
                 owners, streams, running = owners[kept], streams[kept.numpy()], running[kept]
                 before, chosen, kept = before[kept], chosen[kept], kept.to(device)
                 positions = positions[kept]
@@ -203,7 +211,7 @@ class TransformersEngine:
     def _continue(
         self, memory: Memory, prompts: list[Sequence[int]], new: int
     ) -> tuple[BufferCache, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """As `_prefill`, from the memory: only each prompt's last token is computed."""
+        """As `_prefill`, but from the memory: only the last token of each prompt is computed."""
         device = self.model.device
         cache, mask, positions = memory.begin(prompts, new)
         mask, positions = mask.to(device), positions.to(device)
@@ -216,6 +224,7 @@ class TransformersEngine:
         """Logits after one more token a row, (rows, vocabulary), float32 on the CPU."""
         if self._step is None:
             return self._forward(ids[:, None], mask, positions[:, None], cache)
+        # (rows, width) of 0 and 1 -> (rows, 1, width) to be added to attention's logits
         bias = (
             None if mask is None else torch.zeros(mask.shape).masked_fill_(mask == 0, float("-inf"))[:, None]
         )
@@ -233,6 +242,7 @@ class TransformersEngine:
         distinct = {tuple(prompt): None for prompt in prompts}
         index = {prompt: i for i, prompt in enumerate(distinct)}
         width = max(map(len, distinct))
+        # Padded on the left, so that all prompts end in one column and the next token is the same column for all.
         ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in distinct], device=device)
         lengths = torch.tensor([len(p) for p in distinct], device=device)
         mask, positions = None, torch.arange(width, device=device)[None]
@@ -247,10 +257,12 @@ class TransformersEngine:
             seen = torch.ones(width, width, dtype=torch.bool).tril()
             if mask is not None:
                 seen = seen & (mask[:, None] > 0) | torch.eye(width, dtype=torch.bool)
+            # (width, width) without padding, else (distinct, width, width)
             bias = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))
             logits = self._step(ids, positions.expand_as(ids), bias.expand(len(ids), width, width), cache)
         rows = torch.tensor([index[tuple(prompt)] for prompt in prompts], device=device)
         if len(distinct) < len(prompts):
+            # From a row for each distinct prompt to one for each sample: copying is far cheaper than reading again.
             cache.select(rows)
         # Rows of `distinct` are in the order of first occurrence, so without repeats rows is 0, 1, 2, ...
         return logits[rows.cpu()], None if mask is None else mask[rows], lengths[rows]
@@ -305,6 +317,7 @@ class TransformersEngine:
         @torch.inference_mode()
         def fill(rows: list[int]) -> None:
             width = len(sequences[rows[0]])
+            # (rows, width); the token in column c is predicted by the logits of column c - 1.
             ids = torch.tensor([list(sequences[i]) + [0] * (width - len(sequences[i])) for i in rows])
             ids = ids.to(self.model.device)
             # No mask: padding is on the right, where a causal model never looks.
@@ -325,6 +338,8 @@ def _choose(
     if temperature == 0:
         chosen = logits.argmax(dim=1)
     else:
+        # In double precision: in single, the sum over a large vocabulary loses tokens of small probability. The number
+        # is scaled by the sum as it came out, instead of 1.
         cumulative = torch.softmax(logits / temperature, dim=1, dtype=torch.float64).cumsum(dim=1)
         target = torch.from_numpy(uniform)[:, None] * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[1] - 1)

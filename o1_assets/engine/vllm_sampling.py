@@ -1,7 +1,7 @@
-"""Sampling of our own inside vLLM: each sample from its counter-based stream, as the transformers engine draws it.
+"""Our sampling inside vLLM: each sample from its counter-based stream, as the transformers engine draws it.
 
-vLLM's sampler has a random generator for each request and draws row by row. With the streams of `uniforms.py` a
-seed means the same sample on both engines (up to the models' last bits), and a batch is drawn at once.
+vLLM's sampler has a random generator for each request and draws row by row. With `core.seeds.uniforms` a seed means the
+same sample on both engines (up to the models' last bits), and a batch is drawn at once.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from vllm.config import VllmConfig
     from vllm.v1.sample.logits_processor import BatchUpdate
 
-
+# Rows drawn at once: a vocabulary of 150,000 in double precision takes 1.2 MB a row.
 ROWS = 64
-"""Rows drawn at once: a vocabulary of 150,000 in double precision takes 1.2 MB a row."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,9 @@ class _Stream:
 
 
 class StreamSampler(LogitsProcessor):
-    """Leaves of each row only the token that its stream draws, so that vLLM's greedy choice is the sample.
+    """Masks all tokens of a row but the one that its stream draws, so that vLLM's greedy choice is the sample.
 
-    A request that wants it says extra_args={"o1_seed": ..., "o1_temperature": ...} and temperature 0.
+    A request asks for it by extra_args={"o1_seed": ..., "o1_temperature": ...} and temperature 0.
     """
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
@@ -59,6 +58,7 @@ class StreamSampler(LogitsProcessor):
             streams = [self._streams[row] for row in some]
             at = torch.tensor(some, device=logits.device)
             chosen = _draw(logits[at], streams)
+            # In place, as vLLM expects it. The log-probabilities that it reports are computed before (raw_logprobs).
             logits[at] = -torch.inf
             logits[at, chosen] = 0.0
         return logits
@@ -85,6 +85,7 @@ def _uniforms(streams: Sequence[_Stream]) -> NDArray[np.float64]:
     """Each stream's number at the position that it has come to, (rows,)."""
     seeds = np.array([s.seed for s in streams], dtype=np.uint64)
     positions = np.array([len(s.new) for s in streams])
+    # Requests of a batch are at different tokens; those at the same one are drawn together.
     result = np.empty(len(streams))
     for position in set(positions.tolist()):
         here = positions == position

@@ -118,8 +118,9 @@ def _path(module: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     path = Path(spec.submodule_search_locations[0]).joinpath(*rest)
-    found = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return found if found.is_file() else None
+    # A folder alone is no package: an upgrade may have left one behind with nothing but __pycache__ in it.
+    candidates = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in candidates if file.is_file()), None)
 
 
 @cache

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 def normalise(rewards: Sequence[float] | Floats, std_floor: float) -> Floats:
     """(r - mean) / std over all rewards given; std of the population, and never below `std_floor`."""
     r = np.asarray(rewards, dtype=np.float64)
+    # One reward alone says nothing about better or worse: advantage 0, whatever it is.
     return r - r if r.size < 2 else (r - r.mean()) / max(float(r.std()), std_floor)
 
 
@@ -36,7 +37,8 @@ def returns_to_go(steps: Floats, ends: Sequence[int], length: int) -> Floats:
         raise ValueError(f"{len(steps)} step values, {len(ends)} step ends")
     if not len(ends):
         return np.zeros(length)
-    to_go = np.cumsum(steps[::-1])[::-1]
+    to_go = np.cumsum(steps[::-1])[::-1]  # (steps,): each step's value and those of all after it
+    # (length,): the first step that ends at or after each token.
     step_of = np.searchsorted(np.asarray(ends), np.arange(length), side="left")
     return np.asarray(to_go[np.minimum(step_of, len(ends) - 1)])
 
@@ -49,6 +51,8 @@ def process_advantages(
     All step rewards of the group are normalised together; a token's advantage is the sum of the normalised
     rewards of the steps that end at or after it. DeepSeekMath, 4.1.3. rewards[i] has one value a step.
     """
+    # All steps of all solutions in one row, normalised, and cut up again. Normalised for each solution alone, a bad
+    # solution of equally bad steps would get advantages of 0.
     normalised = normalise(np.concatenate(list(rewards)), std_floor)
     splits = np.split(normalised, np.cumsum([len(r) for r in rewards])[:-1])
     return [returns_to_go(r, e, n) for r, e, n in zip(splits, ends, lengths, strict=True)]
@@ -67,6 +71,7 @@ def minimum_advantages(
     that the steps ending at or after it answer for, so that what follows the worst step is left alone.
     """
     credits = [minimum_credit(np.asarray(r), temperature) for r in rewards]
+    # A solution without steps is as bad as can be.
     minima = [float(np.dot(c, r)) if len(r) else -1.0 for c, r in zip(credits, rewards, strict=True)]
     values = normalise(minima, std_floor)
     return [

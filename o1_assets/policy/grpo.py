@@ -21,8 +21,8 @@ from o1_assets.core.parallel import backward
 from o1_assets.engine.training.processes import processes
 from o1_assets.policy.rollouts import Rollout
 
+# (prompts, number of the update) -> for each prompt its scored group.
 Groups = Callable[[list[str], int], list[list[Rollout]]]
-"""(prompts, number of the update) -> for each prompt its scored group."""
 
 
 class ProcessGRPOTrainer(GRPOTrainer):

@@ -29,6 +29,7 @@ def process_rewards(probabilities: np.ndarray, steps: Sequence[str], config: Rew
     p = np.asarray(probabilities, dtype=np.float64)
     if p.shape != (len(steps), 3):
         raise ValueError(f"{len(steps)} steps, but step probabilities of shape {p.shape}")
+    # (steps,): the first step has nothing before it, hence 1 (the score of no steps at all is 0).
     right_before = np.array([solution_score(p[:i]) if i else 1.0 for i in range(len(p))])
     rewards = right_before * (p[:, POSITIVE] - p[:, NEGATIVE] - config.neutral_cost * p[:, NEUTRAL])
     rewards[repeated(steps, config.repeat_limit)] = -1.0
@@ -67,7 +68,7 @@ def minimum_credit(process: Floats, temperature: float) -> Floats:
     if not len(process):
         return process
     logits = -process / temperature
-    weights = np.exp(logits - logits.max())
+    weights = np.exp(logits - logits.max())  # the largest is exp(0): nothing overflows at low temperatures
     return weights / weights.sum()
 
 
@@ -79,8 +80,8 @@ def minimum_credit(process: Floats, temperature: float) -> Floats:
 #
 
 
+# A repeat_limit that no solution reaches.
 NO_LIMIT = 1_000_000
-"""A repeat_limit that no solution reaches."""
 
 
 def step_values(probabilities: Floats, guards: Guards, neutral_cost: float) -> Floats:

@@ -28,17 +28,16 @@ if TYPE_CHECKING:
     from o1_assets.reward.interface import RewardModels
     from o1_assets.reward.score import Scorer
 
-
+# Means over the solutions of one update, by name.
 Curve = dict[str, float]
-"""Means over the solutions of one update, by name."""
 
+# File name -> title, unit and columns of a plot of the learning curve.
 PLOTS = {
     "reward": ("Reward models on the policy's samples", "mean score", ("prm_score", "orm_score")),
     "length": ("Length of a solution", "tokens", ("tokens",)),
     "entropy": ("Entropy of a sampled token", "nats", ("entropy",)),
     "corrections": ("Steps that correct or check", "share of steps", ("wait_share", "check_share")),
 }
-"""File name -> title, unit and columns of a plot of the learning curve."""
 
 
 @dataclass(frozen=True)

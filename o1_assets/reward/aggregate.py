@@ -7,12 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Order of a PRM's three classes; a rating r is class r + 1.
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
-"""Order of a PRM's three classes; a rating r is class r + 1."""
-
 
 Aggregation = Literal["product", "minimum"]
-
 
 Neutral = Literal["right", "wrong"]
 
@@ -22,7 +20,7 @@ def right_probabilities(steps: ArrayLike, neutral: Neutral = "right") -> NDArray
 
     Neutral counts as right unless asked otherwise (Lightman et al. 2023, section 2.6 and appendix F).
     """
-    classes = np.asarray(steps, dtype=np.float64).reshape(-1, 3)
+    classes = np.asarray(steps, dtype=np.float64).reshape(-1, 3)  # a single step may come as (3,)
     right = classes[:, POSITIVE] if neutral == "wrong" else classes[:, POSITIVE] + classes[:, NEUTRAL]
     return np.clip(right, 0.0, 1.0)
 
@@ -32,6 +30,7 @@ def log_score(steps: ArrayLike, aggregation: Aggregation = "product", neutral: N
     right = right_probabilities(steps, neutral)
     if right.size == 0:
         return float("-inf")
+    # A probability that was rounded to 0 would make all longer solutions equal at -inf.
     logs = np.log(np.maximum(right, np.finfo(np.float64).tiny))
     return float(logs.sum() if aggregation == "product" else logs.min())
 

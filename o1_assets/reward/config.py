@@ -10,8 +10,8 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
 
+# Default of `RewardModelConfig.score_tokens`.
 SCORE_TOKENS = 2048
-"""Default of `RewardModelConfig.score_tokens`."""
 
 
 class RewardModelConfig(StageConfig):

@@ -1,7 +1,8 @@
-"""Labels as training examples: a solution's own steps, each alternative on its own after the shared prefix.
+"""Labels as training examples, and the order in which they are trained on.
 
-An alternative shares the prefix of *chosen* steps and is judged at its own last token only. Nothing is ever
-built from two alternatives, or from steps after one that was not chosen: nobody rated those.
+A solution gives its chosen steps as one sequence, and each alternative as one more: the prefix of *chosen* steps, then
+the alternative, labelled at its own last token only. Nothing is ever built from two alternatives, or from steps after
+one that was not chosen: nobody rated those.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from o1_assets.reward.tree import Row, StepSequence, pack
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-
 IGNORED = -100
 
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled solution: sequences[0] is its own path if that is rated, the others end in an alternative.
+    """One labelled solution.
 
-    labels[i][k] is the class of step k of sequence i, IGNORED where it is not labelled (there).
-    round: position of the folder it came from, oldest first.
+    sequences: first the chosen steps if they are rated, then one for each alternative, which is its last step.
+    labels[i][k]: the class of step k of sequence i, IGNORED where it has no label or has it in another sequence.
+    round: number of the folder it came from, oldest first.
     """
 
     problem_id: str
@@ -43,12 +44,11 @@ class Example:
     labels: tuple[tuple[int, ...], ...]
 
     def row(self) -> tuple[Row, NDArray[np.int64]]:
-        """All sequences as one tree, and the classes of its tokens, shape (n,), IGNORED where there is none.
-
-        An alternative with the text of the chosen step is the same token: the chosen step's rating stands.
-        """
+        """All sequences as one tree, and the classes of its tokens, shape (n,), IGNORED where there is none."""
         (row,) = pack([s.tokens for s in self.sequences])
         classes = np.full(len(row), IGNORED, dtype=np.int64)
+        # Backwards, so that the chosen steps are written last: an alternative with the text of the chosen step is the
+        # same token of the tree, and there the chosen step's rating counts.
         for index in reversed(range(len(self.sequences))):
             for end, label in zip(self.sequences[index].ends, self.labels[index], strict=True):
                 if label != IGNORED:
@@ -57,7 +57,9 @@ class Example:
 
 
 def step_sequence(tokenizer: PreTrainedTokenizerBase, prompt: str, steps: Sequence[str]) -> StepSequence:
-    """Prompt and steps (without what separates them), encoded one by one so that every step ends on a token."""
+    """Prompt and steps, which are given without their separators, as one sequence of tokens."""
+    # Encoded one by one, so that every step ends on a token of its own. Encoded as a whole, a large vocabulary may put
+    # the end of one step and the beginning of the next into one token.
     end = separator(tokenizer)
     tokens: list[int] = list(tokenizer.encode(prompt, add_special_tokens=False))
     prompt_length, ends = len(tokens), []
@@ -72,27 +74,27 @@ def prm_examples(
 ) -> list[Example]:
     """labels.parquet as examples in the order of solution ids; a rating r is class r + 1.
 
-    Where labellers could not settle the first step, its alternatives are rated and no own step is: they are then
-    the only sequences. Raises ValueError if own steps are not rated from the first one on, without a gap, or an
-    alternative stands after one that is not rated.
+    If the labellers could not agree on the first step, only its alternatives are rated: they are then the only
+    sequences. Raises ValueError if the chosen steps are not rated from the first one on without a gap, or if an
+    alternative comes after a step that is not rated.
     """
     examples = []
     ordered = labels.sort("solution_id", "step", "completion")
     for (solution_id,), rows in ordered.group_by("solution_id", maintain_order=True):
         completions = rows.to_dicts()
-        own = [c for c in completions if c["completion"] == 0]
-        steps = [c["step"] for c in own]
-        if steps != list(range(len(own))) or any(c["step"] > len(own) for c in completions):
+        chosen = [c for c in completions if c["completion"] == 0]
+        steps = [c["step"] for c in chosen]
+        if steps != list(range(len(chosen))) or any(c["step"] > len(chosen) for c in completions):
             raise ValueError(f"solution {solution_id}: its own rated steps are {steps}")
         asked = prompt.render(completions[0]["question"])
         sequences, classes = [], []
-        if own:
-            sequences.append(step_sequence(tokenizer, asked, [c["text"] for c in own]))
+        if chosen:
+            sequences.append(step_sequence(tokenizer, asked, [c["text"] for c in chosen]))
             # A labeller rates no step that they wrote themselves.
-            classes.append(tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in own))
+            classes.append(tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in chosen))
         for c in completions:
             if c["completion"] > 0:
-                prefix = [step["text"] for step in own[: c["step"]]]
+                prefix = [step["text"] for step in chosen[: c["step"]]]
                 sequences.append(step_sequence(tokenizer, asked, [*prefix, c["text"]]))
                 classes.append((*[IGNORED] * len(prefix), c["rating"] + 1))
         examples.append(
@@ -111,8 +113,8 @@ def orm_examples(
 ) -> list[Example]:
     """Solutions with `correct` as the class of the last step, or of every step; those without steps are skipped.
 
-    questions: problem_id -> question. Lightman et al. 2023 (appendix E) train on every token and take the
-    score at the final one; every_step is the same thing for the tokens that a score is read from.
+    questions: problem_id -> question. Lightman et al. 2023 (appendix E) train on every token and read the score at the
+    final one; every_step does the same with the tokens from which a score is ever read.
     """
     examples = []
     for s in solutions.sort("solution_id").iter_rows(named=True):
@@ -126,7 +128,10 @@ def orm_examples(
 
 
 def held_out(problem_id: str, share: float) -> bool:
-    """Whether a problem is kept for judging: by its id alone, so that no later round trains on it."""
+    """Whether a problem is held out for evaluation.
+
+    Its id alone decides, so that no later round trains on it: a PRM is fine-tuned from the one of the round before.
+    """
     digest = hashlib.sha256(f"reward holdout {problem_id}".encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
@@ -141,8 +146,8 @@ def round_folders(inputs: Any, prefix: str) -> list[Path]:
 
 # Which examples are trained on, and in which order: replay of old rounds, batches of similar lengths.
 
+# Batches that are sorted by length together.
 WINDOW = 8
-"""Batches that are sorted by length together."""
 
 
 def draw_order(
@@ -153,11 +158,10 @@ def draw_order(
     newest_share: float,
     seed: int,
 ) -> list[int]:
-    """updates * batch_size indices of examples; rounds and lengths have one entry an example.
+    """updates * batch_size indices of examples; rounds and lengths have one entry for each example.
 
-    The newest round has `newest_share` of every window of eight batches, older rounds the rest (all of it, or
-    none, where only one of the two exists). Each side is a shuffle without replacement, begun again when
-    used up.
+    The newest round has `newest_share` of every window of eight batches and older rounds have the rest; if there is
+    only one of the two, it has everything. Each side is shuffled and drawn without replacement, again and again.
     Raises ValueError without examples.
     """
     if not rounds:
@@ -171,9 +175,12 @@ def draw_order(
     taken = 0
     for first in range(0, updates, WINDOW):
         count = min(WINDOW, updates - first) * batch_size
-        want = round(share * (len(order) + count)) - taken
-        taken += want
-        window = [next(new) for _ in range(want)] + [next(old) for _ in range(count - want)]
+        # Rounded over all windows so far, not in each: else a small share would be rounded off in every one of them.
+        from_newest = round(share * (len(order) + count)) - taken
+        taken += from_newest
+        window = [next(new) for _ in range(from_newest)] + [next(old) for _ in range(count - from_newest)]
+        # Sorted by length, a batch has little padding. Shuffled before, so that equal lengths stand in random order;
+        # and the batches are drawn in random order, or every window would end with its longest solutions.
         rng.shuffle(window)
         window.sort(key=lambda i: lengths[i])
         batches = [window[i : i + batch_size] for i in range(0, count, batch_size)]

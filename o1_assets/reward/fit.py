@@ -1,4 +1,4 @@
-"""The training loop: transformers.Trainer with everything off that a short run does not need."""
+"""The training loop of the reward models: transformers.Trainer without everything that a short run does not need."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ from o1_assets.reward.model import RewardModel
 from o1_assets.reward.read import stack
 from o1_assets.reward.tree import Row, collate
 
+# A row; for each of its tokens the class (-100: none), or the chance of the second of two classes (NaN: none); and for
+# each of them the probability feature.
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
-"""A row, the class of each of its tokens (-100: none) or the chance of the second of two classes (NaN: none), the
-probability feature of each."""
-
 
 LOG_EVERY = 10
 
@@ -57,21 +56,21 @@ def fit(
         optimizer, lambda update: learning_rate_factor(update, updates, config.warmup)
     )
     keep = KeepState(checkpoints or Checkpoints(), after_log=True)
-    own = share(config.batch_size, "batch_size")
+    rows_here = share(config.batch_size, "batch_size")
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = SharingTrainer(
             pool=pool,
-            cut=pieces(own, config.tuning),
+            cut=pieces(rows_here, config.tuning),
             model=model,
             args=disable_data_parallel(
                 TrainingArguments(
                     output_dir=str(scratch),
-                    per_device_train_batch_size=own,
+                    per_device_train_batch_size=rows_here,
                     max_steps=updates,
-                    train_sampling_strategy="sequential",
+                    train_sampling_strategy="sequential",  # `draw_order` has drawn the order
                     logging_steps=LOG_EVERY,
                     logging_first_step=True,
-                    logging_nan_inf_filter=False,
+                    logging_nan_inf_filter=False,  # a loss that is not a number should be seen as one
                     save_strategy="no",
                     report_to="none",
                     disable_tqdm=True,
@@ -95,8 +94,9 @@ def fit(
 
 
 class SharingTrainer(Trainer):
-    """A batch's rows, of which each process has its share, go through the model in `cut` pieces, on CPUs at least one
-    for each core (see `parallel`); the gradient is that of the whole.
+    """A Trainer whose batches go through the model in `cut` pieces, on CPUs at least one for each core (`parallel`).
+
+    The gradient is that of the whole batch, which all processes share.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, cut: int = 1, **kwargs: Any) -> None:
@@ -109,12 +109,16 @@ class SharingTrainer(Trainer):
         inputs: dict[str, torch.Tensor | Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
+        # The loss of a piece is the mean over its own labels, and pieces have different numbers of them. So the mean
+        # over the batch is the sum of the pieces' losses, each weighted by its share of the labels.
         plain = self.accelerator.unwrap_model(model)
         assert isinstance(plain, RewardModel)
         model.train()
         in_threads = processes() == 1 and self.args.device.type == "cpu"
         count = max(self.cut, torch.get_num_threads() if in_threads else 1)
+        # Every count-th row: rows are sorted by length, so the pieces are of similar size.
         parts = [{name: value[i::count] for name, value in inputs.items()} for i in range(count)]
+        # A piece without labels has no gradient. Several processes keep it: all of them have to exchange as often.
         if processes() == 1:
             parts = [part for part in parts if plain.label_weight(part["labels"])]
         weights = [plain.label_weight(part["labels"]) for part in parts]
@@ -131,8 +135,8 @@ class SharingTrainer(Trainer):
     def _one_by_one(
         self, model: nn.Module, parts: Sequence[dict[str, torch.Tensor]], weights: Sequence[float]
     ) -> torch.Tensor:
-        """Only one piece's activations are held at a time, and gradients add up in place; processes exchange them once,
-        with the last piece."""
+        """Holds the activations of one piece at a time. Gradients add up in place; processes exchange them once, with
+        the last piece."""
         total = torch.zeros((), device=self.args.device)
         for i, (part, weight) in enumerate(zip(parts, weights, strict=True), 1):
             with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):
@@ -145,7 +149,8 @@ class SharingTrainer(Trainer):
 
 
 def _share(model: nn.Module, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:
-    """Without any label the mean of the losses is of nothing: 0, by way of every weight."""
+    """The loss of one piece. Without labels it is zero, but a zero that depends on every parameter: DDP waits for the
+    gradients of all of them."""
     outputs = model(**part)
     loss: torch.Tensor = outputs["loss"] * weight if weight else outputs["logits"].sum() * 0.0
     return loss
@@ -171,6 +176,7 @@ def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:
 
 def learning_rate_factor(update: int, updates: int, warmup: float) -> float:
     """Linear from 0 to 1 over the first `warmup` share of the updates, linear to 0 at the end."""
+    # From 1 / warmup updates on, not from 0: the first update would be lost.
     rising = (update + 1) / max(1.0, warmup * updates)
     falling = (updates - update) / max(1.0, (1 - warmup) * updates)
     return min(1.0, rising, falling)
@@ -179,7 +185,8 @@ def learning_rate_factor(update: int, updates: int, warmup: float) -> float:
 def collate_items(items: Sequence[Item]) -> dict[str, torch.Tensor]:
     """Inputs of RewardModel.forward, padded on the right."""
     batch = collate([row for row, _, _ in items])
-    labels = [own for _, own, _ in items]
+    labels = [labels for _, labels, _ in items]
+    # Padding gets no label: NaN where labels are chances, -100 where they are classes.
     batch["labels"] = stack(labels, np.nan if labels[0].dtype.kind == "f" else -100)
     features = [feature for _, _, feature in items if feature is not None]
     if features:

@@ -1,7 +1,7 @@
-"""The reward model: a token classifier on a causal checkpoint, with the generator's doubt as an extra input.
+"""The reward model: a token classifier on a causal checkpoint, with the generator's log-probabilities as extra input.
 
-On disk it is a plain Hugging Face folder that AutoModelForTokenClassification loads; the weights of the extra
-input are a second safetensors file beside it.
+On disk it is a plain Hugging Face folder that AutoModelForTokenClassification loads. The weights of the extra input are
+a second safetensors file beside it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from o1_assets.reward.config import SCORE_TOKENS
 
 FEATURE_FILE = "probability_feature.safetensors"
 
-
 PRM_CLASSES = ("negative", "neutral", "positive")
-
 
 ORM_CLASSES = ("wrong", "right")
 
@@ -39,14 +37,16 @@ class ProbabilityFeature(nn.Module):
         super().__init__()
         self.edges: Tensor
         self.register_buffer("edges", torch.tensor(list(edges), dtype=torch.float32), persistent=False)
+        # Zero at first: the model begins as the checkpoint that it was, and learns how far to trust the feature.
         self.weight = nn.Parameter(torch.zeros(len(edges), hidden))
 
     def forward(self, logprob: Tensor) -> Tensor:
-        """(batch, n), NaN where no step ends -> (batch, n, hidden), zero there."""
+        """From (batch, n), NaN where no step ends, to (batch, n, hidden), zero there."""
         absent = logprob.isnan()
         value = logprob.nan_to_num(0.0).clamp(float(self.edges[0]), float(self.edges[-1]))
         upper = torch.bucketize(value, self.edges).clamp(1, len(self.edges) - 1)
         low, high = self.edges[upper - 1], self.edges[upper]
+        # How far the value is on its way from the lower knot to the upper one, (batch, n, 1).
         share = ((value - low) / (high - low)).unsqueeze(-1)
         vector = self.weight[upper - 1] * (1 - share) + self.weight[upper] * share
         return vector.masked_fill(absent.unsqueeze(-1), 0.0)
@@ -84,9 +84,9 @@ class RewardModel(nn.Module):
     ) -> dict[str, Tensor]:
         """input_ids, position_ids, min_logprob, labels: (batch, n); attention_mask as `tree.collate` makes it.
 
-        labels are classes, -100 where nothing is labelled. past_key_values: what stands before; the mask then
-        begins with its columns. Floating labels are chances of the second of two classes, NaN where there is
-        none. Returns logits (batch, n, classes) and, with labels, loss.
+        labels are classes, -100 where nothing is labelled; or, if floating, chances of the second of two classes, NaN
+        where nothing is labelled. past_key_values: what stands before; the mask then begins with its columns.
+        Returns logits (batch, n, classes) and, with labels, loss.
         """
         embeds = self.backbone.get_input_embeddings()(input_ids)
         if self.feature is not None:
@@ -106,28 +106,29 @@ class RewardModel(nn.Module):
             return {"logits": logits}
         if labels.is_floating_point():
             return {"loss": _chance_loss(logits, labels), "logits": logits}
+        # (batch * n, classes) against (batch * n,): the mean over labelled tokens, each weighted by its class.
         loss = nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), weight=self.class_weights, ignore_index=-100
         )
         return {"loss": loss, "logits": logits}
 
     def label_weight(self, labels: Tensor) -> float:
-        """What the loss's mean over `labels` is divided by: the summed class weights of what is labelled, 0 if
-        nothing is."""
+        """What the mean loss over `labels` is divided by: the sum of the class weights of all labelled tokens."""
         if labels.is_floating_point():
             return float((~labels.isnan()).sum())
         present = labels[labels != -100]
         return float(len(present) if self.class_weights is None else self.class_weights[present].sum())
 
     def gradient_checkpointing_enable(self, **options: Any) -> None:
-        """What a Trainer asks of a model that is to keep less while it trains."""
+        """Called by a Trainer: keep each layer's input only, and compute the rest again for the gradient."""
         self.backbone.gradient_checkpointing_enable(**options)
 
     def gradient_checkpointing_disable(self) -> None:
         self.backbone.gradient_checkpointing_disable()
 
     def new_modules(self) -> tuple[nn.Module, ...]:
-        """What no pre-trained checkpoint has: the head that classifies, and the feature."""
+        """The modules that no pre-trained checkpoint has: the classification head, and the feature."""
+        # transformers calls the head `score` in most architectures and `classifier` in some.
         head = cast(nn.Module, getattr(self.backbone, "score", None) or self.backbone.classifier)
         return (head,) if self.feature is None else (head, self.feature)
 
@@ -169,6 +170,7 @@ def start_reward_model(
     config.id2label = dict(enumerate(classes))
     config.label2id = {name: i for i, name in enumerate(classes)}
     config.classifier_dropout = 0.0
+    # Carried by config.json, so that whoever opens the folder knows what the model reads.
     config.probability_feature = edges is not None
     config.probability_edges = None if edges is None else [float(e) for e in edges]
     _set_score_tokens(config, score_tokens)

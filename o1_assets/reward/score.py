@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from o1_assets.reward.incremental import TreeScorer
     from o1_assets.reward.model import RewardModel
 
+# How many solutions `score_all` packs together, to bound the memory.
 SOLUTIONS_AT_ONCE = 2000
-"""How many solutions `score_all` packs together, to bound the memory."""
 
 
 class Scorer(StepReader):

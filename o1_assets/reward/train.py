@@ -1,4 +1,4 @@
-"""rNN/prm and rNN/orm: from labels, or outcomes, of all rounds so far to a reward model."""
+"""rNN/prm and rNN/orm: reward models, trained on the labels (or outcomes) of all rounds so far."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def make_orm(task: Task, config: ORMConfig) -> Outcome:
     questions = dict(problems.select("problem_id", "question").iter_rows())
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "solutions")):
+        # Sorted, so that the draw depends on the solutions and not on the order they were written in.
         solutions = pl.read_parquet(folder / "solutions.parquet").sort("solution_id")
         if config.solutions is not None and config.solutions < solutions.height:
             solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
@@ -246,8 +247,8 @@ def classification_figures(
 ) -> Figures:
     """probabilities (m, classes), labels (m,): accuracy, recall of each class, their mean, AUC and loss.
 
-    auc: how often a label that is not of class 0 (negative, wrong) is given a smaller P(class 0) than one
-    that is, ties half. None for what cannot be said without labels of a class.
+    auc: how often a label that is not of class 0 (negative, wrong) is given a smaller P(class 0) than one that is; ties
+    count half. A figure is None if there are no labels to compute it from.
     """
     figures: Figures = {"held_out_labels": len(labels)}
     guesses = probabilities.argmax(-1) if len(labels) else labels
@@ -267,15 +268,13 @@ def classification_figures(
 
 
 def area_under_curve(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:
-    """P(score of a right one > score of a wrong one), ties half; None without one of each."""
-    ours, others = scores[right], np.sort(scores[~right])
-    if not len(ours) or not len(others):
+    """P(score of a right one > score of a wrong one); ties count half. None without one of each."""
+    of_right, of_wrong = scores[right], np.sort(scores[~right])
+    if not len(of_right) or not len(of_wrong):
         return None
-    below = np.searchsorted(others, ours, "left") + np.searchsorted(others, ours, "right")
-    return float(below.mean() / (2 * len(others)))
-
-
-CHANCE = 0.5
+    # For each right one twice the number of wrong ones below it, where "left" leaves ties out and "right" counts them.
+    below = np.searchsorted(of_wrong, of_right, "left") + np.searchsorted(of_wrong, of_right, "right")
+    return float(below.mean() / (2 * len(of_wrong)))
 
 
 def _better_than_chance(context: CheckContext) -> Finding:
@@ -283,7 +282,7 @@ def _better_than_chance(context: CheckContext) -> Finding:
     if not isinstance(area, float):
         return Finding(False, "no held-out labels of both kinds to judge it by")
     return Finding(
-        area > CHANCE, f"area under the ROC curve {area:.3f} on held-out labels", {"held_out_auc": area}
+        area > 0.5, f"area under the ROC curve {area:.3f} on held-out labels", {"held_out_auc": area}
     )
 
 

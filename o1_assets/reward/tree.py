@@ -131,8 +131,8 @@ def batches(rows: Sequence[Sized], tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
+# Length of a row of short sequences: attention is quadratic in it, sharing grows with it.
 ROW_TOKENS = 192
-"""Length of a row of short sequences: attention is quadratic in it, sharing grows with it."""
 
 
 def row_tokens(sequences: Sequence[StepSequence]) -> int:

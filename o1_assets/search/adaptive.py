@@ -13,7 +13,6 @@ from o1_assets.search.vote import Chains, best, weighted_majority
 
 MORE = Chains("best", samples=4)
 
-
 TREE = StepBeam(width=2, branch=4)
 
 

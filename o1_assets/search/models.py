@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from o1_assets.store.manifest import Manifest
     from o1_assets.store.store import ArtifactStore
 
-
 Reads = Literal["nothing", "prm", "q"]
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from o1_assets.base.config import CorpusConfig
     from o1_assets.profiles.profile import Profile
 
-
 USUAL = "What is 3 * 4 - 5?"
 
 

@@ -16,12 +16,12 @@ from o1_assets.search.interface import Budget, Complete, Expand, Request, Search
 from o1_assets.search.tree import Node, Tree
 from o1_assets.search.vote import best
 
+# Problems are searched together as long as the KV caches of their trees hold no more tokens than this: some 3 KB a
+# token and model for hidden 96 and four layers.
 CACHE_TOKENS = 100_000
-"""Problems are searched together as long as the KV caches of their trees hold no more tokens than this: some 3 KB a
-token and model for hidden 96 and four layers."""
 
+# The tokens that a request's `start` put before a sample, and the sample.
 Drawn = tuple[list[int], Sample]
-"""The tokens that a request's `start` put before a sample, and the sample."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,10 @@ from rich.tree import Tree as RichTree
 
 from o1_assets.search.trace import NodeView, Trace
 
+# Most steps shown of a tree; what is less interesting is counted instead.
 LINES = 50
-"""Most steps shown of a tree; what is less interesting is counted instead."""
-
 
 MARKS = {"followed": " ", "gave up": "✗", "open": "·", "ended": "=", "cut": "…"}
-
 
 LEGEND = (
     "* of the answer   = a solution ends   · looked ahead, not followed   ✗ gave up   … cut off   "

@@ -13,8 +13,8 @@ from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.vote import Chains
 
+# Most chains sampled together before the budget is looked at again.
 AT_ONCE = 16
-"""Most chains sampled together before the budget is looked at again."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from o1_assets.search.interface import SearchResult
 from o1_assets.search.mcts import prior
 from o1_assets.search.tree import Node, Tree
 
+# followed: the search continued from here. gave up: it continued from here, but from no step after it, and no solution
+# ended there. open: a step that was scored and not followed. ended: a solution ends here. cut: not a whole step.
 Fate = Literal["root", "followed", "gave up", "open", "ended", "cut"]
-"""followed: the search continued from here. gave up: it continued from here, but from no step after it, and no solution
-ended there. open: a step that was scored and not followed. ended: a solution ends here. cut: not a whole step."""
 
 
 @dataclass

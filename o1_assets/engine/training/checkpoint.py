@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from o1_assets.core.artifact import Task
 
+# Share of the time of a training that saving it may take.
 COST_SHARE = 0.01
-"""Share of the time of a training that saving it may take."""
 
 
 class Checkpoints:

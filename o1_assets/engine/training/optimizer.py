@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+# Coefficients of the quintic iteration of Jordan et al. 2024: steep at zero, so that small singular values rise fast.
+# Those of the result lie around 1 instead of at 1, which they found to do no harm.
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
@@ -21,17 +23,23 @@ def orthogonalise(updates: Tensor, iterations: int = 5) -> Tensor:
     for 28 matrices of 128 x 256, against 0.05 s here).
     """
     a, b, c = _NEWTON_SCHULZ
+    # Of a tall matrix the transpose is taken: its Gram matrix is the smaller one.
     tall = updates.shape[-2] > updates.shape[-1]
     x = updates.mT if tall else updates
+    # The Frobenius norm bounds the largest singular value, and the iteration converges for those up to 1.
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(iterations):
-        gram = x @ x.mT
+        gram = x @ x.mT  # (k, rows, rows)
+        # x <- (a + b gram + c gram^2) x
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """matrices: 2-D parameters trained by Muon at muon_lr. others: parameter groups for AdamW, each with its lr."""
+    """Both optimizers behind one interface.
+
+    matrices: 2-D parameters, trained by Muon at muon_lr. others: parameter groups for AdamW, each with its lr.
+    """
 
     def __init__(
         self,
@@ -62,7 +70,9 @@ class MuonAdamW(torch.optim.Optimizer):
             state = self.state[parameters[0]]
             buffer = state.setdefault("momentum", torch.zeros_like(grads))
             buffer.lerp_(grads, 1 - self.momentum)
+            # Nesterov: the gradient is mixed in once more before the step.
             update = orthogonalise(grads.lerp(buffer, self.momentum))
+            # Tall matrices get larger steps, so that the size of what they put out changes as much as a square one's.
             scale = self.param_groups[0]["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             for parameter, change in zip(parameters, update, strict=True):
                 parameter.add_(change, alpha=-scale)

@@ -1,7 +1,7 @@
-"""A training as several processes, one a GPU, as `accelerate launch` starts them: who this one is, what all share.
+"""A training by several processes, one for each GPU, as `accelerate launch` starts them.
 
-A batch means the same however many processes share it: each takes its rows, in order, and the gradient is that of
-the whole. Alone, every function here leaves things as they are.
+A batch means the same however many processes share it: each takes its rows, in order, and the gradient is that of the
+whole batch. In a single process every function here leaves things as they are.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-
 A = TypeVar("A", bound="TrainingArguments")
-
 
 T = TypeVar("T")
 
 
 def rank() -> int:
-    """Which of the processes this is; process 0 writes what is kept."""
+    """The number of this process; process 0 writes what is kept."""
     import torch.distributed as dist
 
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def processes() -> int:
+    """How many processes share the training."""
     import torch.distributed as dist
 
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
@@ -43,7 +42,7 @@ def share(total: int, what: str) -> int:
 
 
 def all_gather_object(value: T) -> list[T]:
-    """The value of every process, in their order; every process gets them all. It has to be picklable."""
+    """The values of all processes, in their order, on every process. They have to be picklable."""
     import torch.distributed as dist
 
     if processes() == 1:
@@ -71,13 +70,17 @@ def shared_arguments(split: bool = False) -> dict[str, Any]:
 
 
 def disable_data_parallel(arguments: A) -> A:
-    """Keeps a Trainer from spreading each batch over all GPUs that it sees (nn.DataParallel), which would make another
-    batch of it: several GPUs are several processes here."""
+    """Keeps a Trainer from spreading each batch over all GPUs that it sees (nn.DataParallel).
+
+    That would make another batch of it: with n GPUs, Trainer multiplies the batch size by n. Here several GPUs are
+    several processes.
+    """
     alone: Any = arguments
-    _ = alone.device  # sets what is changed now
+    _ = alone.device  # computing it sets _n_gpu, and would set it again later
     alone._n_gpu = min(1, alone._n_gpu)
     return arguments
 
 
 def flatten(parts: Sequence[Sequence[T]]) -> list[T]:
+    """One list of all items, in order."""
     return [item for part in parts for item in part]

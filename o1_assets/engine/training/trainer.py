@@ -19,10 +19,10 @@ from o1_assets.engine.training.checkpoint import Checkpoints, set_random_state
 
 
 class KeepState(TrainerCallback):
-    """Added to a Trainer, saves its state when due, and brings back the saved one.
+    """Saves the state of a Trainer when it is due, and brings back the saved one.
 
-    after_log: saves only where a loss was just logged, because the losses since then are held by nobody else.
-    figures: what is counted along; saved with the state, and found again in `figures_before`.
+    after_log: saves only when a loss was just logged, because nothing else holds the losses since the last log.
+    figures: counts of the caller, saved with the state; after a restart they are in `figures_before`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class KeepState(TrainerCallback):
         """What Trainer.train(resume_from_checkpoint=...) takes; fills `folder` with what it reads there."""
         if self.saved is None:
             return None
+        # Only what Trainer reads here: the weights, and how far it was. The rest is set in the callbacks below.
         save_file(self.saved["model"], folder / "model.safetensors")
         (folder / "trainer_state.json").write_text(self.saved["trainer"])
         return str(folder)
@@ -50,7 +51,8 @@ class KeepState(TrainerCallback):
             self.checkpoints.progress(f"continues at update {self.update} of {state.max_steps}")
 
     def on_step_begin(self, args, state, control, **kwargs) -> None:  # type: ignore[no-untyped-def]
-        if self.saved is not None:  # only now: opening the data loader drew from the generators
+        # Not in on_train_begin: between the two the Trainer opens its data loader, which draws from the generators.
+        if self.saved is not None:
             set_random_state(self.saved["random"])
             self.saved = None
 
@@ -79,6 +81,7 @@ class KeepState(TrainerCallback):
 
 def _trained(model: Any) -> dict[str, Any]:
     """The state of a model without its frozen weights, which are those of the checkpoint it began as."""
+    # Tied weights have two names; without the second, a frozen embedding would be saved as the head.
     named = model.named_parameters(remove_duplicate=False)
     frozen = {name for name, parameter in named if not parameter.requires_grad}
     return {name: value for name, value in model.state_dict().items() if name not in frozen}

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+# A pull towards no change, for sets in which every solution is right, or none: there the best slope is infinite.
 RIDGE = 1e-3
-"""A pull towards no change, for sets in which every solution is right, or none: there the best slope is infinite."""
 
+# Chances closer to 0 or 1 than this are moved here before their logit is taken.
 CERTAIN = 1e-6
-"""Chances closer to 0 or 1 than this are moved here before their logit is taken."""
 
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
