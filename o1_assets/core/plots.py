@@ -28,11 +28,11 @@ BLUE, SKY, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#2f5fd0", "#4aa3d8", "#d9731a", "#16906b", "#8050c4", "#cf3f52", "#7b8494",
 )  # fmt: skip
 
+# What each colour is called in the page's style sheet, where light and dark have their own values of it.
 VARIABLES = {
     INK: "--ink", QUIET: "--quiet", GRID: "--line", PAPER: "--card", BLUE: "--blue", SKY: "--sky",
     ORANGE: "--orange", GREEN: "--green", PURPLE: "--purple", RED: "--red", GREY: "--grey",
 }  # fmt: skip
-"""What each colour is called in the page's style sheet, where light and dark have their own values of it."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Axis:
     from_zero: bool = False
 
 
+# Colours of a PNG. A chart has few, and with a palette it is a third of the size.
 PALETTE = 128
-"""Colours of a PNG. A chart has few, and with a palette it is a third of the size."""
 
 PANEL_SIZE, PANEL_DPI = (5.0, 3.9), 160
 

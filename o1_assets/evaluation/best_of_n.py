@@ -29,8 +29,8 @@ MAJORITY = "majority"
 
 PASS = "pass"
 
+# Prefix of a selector's name for majority weighted by its score, which then has to be non-negative.
 WEIGHTED = "weighted:"
-"""Prefix of a selector's name for majority weighted by its score, which then has to be non-negative."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def expected_best_of_n(scores: Floats, correct: Bools, n: int) -> float:
     return total
 
 
+# order [S, M], ns [K], rng -> whether the choice is right, [K, S].
 Selector = Callable[[Ints, Sequence[int], np.random.Generator], NDArray[np.generic]]
-"""order [S, M], ns [K], rng -> whether the choice is right, [K, S]."""
 
 
 def _selector(pool: Pool, name: str, p: int) -> Selector:

@@ -28,6 +28,7 @@ class Look:
     style: Literal["line", "dashed"] = "line"
 
 
+# Selector -> how it looks on every chart. min_logprob is the baseline that needs no training.
 SELECTORS: Mapping[str, Look] = {
     "prm_product": Look("PRM product", plots.BLUE),
     "prm_minimum": Look("PRM minimum", plots.SKY),
@@ -37,7 +38,6 @@ SELECTORS: Mapping[str, Look] = {
     "min_logprob": Look("least likely token", plots.GREEN),
     PASS: Look("any right", plots.GREY, "dashed"),
 }
-"""Selector -> how it looks on every chart. min_logprob is the baseline that needs no training."""
 
 
 def best_of_n(rows: Iterable[Row], title: str) -> Plot:
@@ -53,6 +53,7 @@ def best_of_n(rows: Iterable[Row], title: str) -> Plot:
     return series, Axis(title, "samples a problem", "accuracy", log2=True)
 
 
+# Chart title -> its lines over the rounds: column of the rounds' table -> how it looks.
 LEARNING: Mapping[str, Mapping[str, Look]] = {
     "Accuracy on held-out problems": {
         "prm_best_of_n": Look("PRM best of N", plots.BLUE),
@@ -74,10 +75,9 @@ LEARNING: Mapping[str, Mapping[str, Look]] = {
         "wait_right_share": Look("of these, rightly", plots.GREEN),
     },
 }
-"""Chart title -> its lines over the rounds: column of the rounds' table -> how it looks."""
 
+# Charts whose y axis begins at 0, because a rate of 0 is what their lines are compared with.
 RATES = ("How often wrong answers fool the PRM", "Catching its own mistakes")
-"""Charts whose y axis begins at 0, because a rate of 0 is what their lines are compared with."""
 
 
 def learning(rounds: Rows) -> list[Plot]:

@@ -46,8 +46,8 @@ class EvalConfig(SamplingConfig):
     resamples: int = Field(default=2000, gt=0, description="bootstrap samples of problems and seeds")
 
 
+# Best of N on GPT*'s samples draws its subsets from so many times N of them: of N there is one subset only.
 SUBSETS_OF = 2
-"""Best of N on GPT*'s samples draws its subsets from so many times N of them: of N there is one subset only."""
 
 
 class SummaryConfig(StageConfig):

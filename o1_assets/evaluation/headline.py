@@ -22,8 +22,8 @@ MAX_OVERHEAD_SHARE = 0.10
 
 MAX_RSS_GIB = 4.0
 
+# baby-o1 has to make at most this share of the generator's sampled errors: down by a third.
 ERROR_KEPT = 2 / 3
-"""baby-o1 has to make at most this share of the generator's sampled errors: down by a third."""
 
 STANDARD_ERRORS = 2.0
 

@@ -34,6 +34,7 @@ from o1_assets.evaluation.steps import correction_figures, rated_steps, step_fig
 
 SELECTORS = (*SCORES, MAJORITY, WEIGHTED + PRM, PASS)
 
+# Selector -> name of its accuracy at the largest N (which is the figure "n").
 AT_N = {
     PRM: "prm_best_of_n",
     "prm_minimum": "prm_minimum_best_of_n",
@@ -43,7 +44,6 @@ AT_N = {
     WEIGHTED + PRM: "prm_vote_at_n",
     PASS: "pass_at_n",
 }
-"""Selector -> name of its accuracy at the largest N (which is the figure "n")."""
 
 
 def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
 
 
+# Columns that choose a solution; all are better when higher.
 SCORES = ("prm_product", "prm_minimum", "orm", "min_logprob")
-"""Columns that choose a solution; all are better when higher."""
 
+# Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory.
 PROBLEMS_A_CHUNK = 25
-"""Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory."""
 
 
 def held_out(test: pl.DataFrame, count: int) -> pl.DataFrame:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+# Takes one array of drawn indices for each axis and gives a number, or an array of them.
 Statistic = Callable[..., Any]
-"""Takes one array of drawn indices for each axis and gives a number, or an array of them."""
 
 
 @dataclass(frozen=True)
@@ -255,8 +255,8 @@ def _decades(log2: Floats) -> float:
     return float((log2[-1] - log2[0]) * np.log10(2))
 
 
+# Decimals of a slope: equal accuracies give slopes of some 1e-17, which are the arithmetic's noise and no trend.
 DIGITS = 12
-"""Decimals of a slope: equal accuracies give slopes of some 1e-17, which are the arithmetic's noise and no trend."""
 
 
 @dataclass(frozen=True)

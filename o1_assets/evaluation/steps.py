@@ -26,8 +26,8 @@ SCHEMA = {
     "p_right": pl.Float64,
 }
 
+# In place of a step's index: the solution has no wrong step.
 NO_ERROR = -1
-"""In place of a step's index: the solution has no wrong step."""
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,19 @@ ALL, LEVELS = "all", ("easy", "medium", "hard")
 
 EVERY = (ALL, *LEVELS)
 
+# The round of GPT*, which no round trained.
 GENERATOR = -1
-"""The round of GPT*, which no round trained."""
 
+# A step that begins with it looks again at what was done; a doubt after it is about the step before.
 CHECK = "check"
-"""A step that begins with it looks again at what was done; a doubt after it is about the step before."""
 
+# Name -> whether what was doubted was right, whether what replaces it is.
 OUTCOMES = {
     "wrong_to_right": (False, True),
     "wrong_to_wrong": (False, False),
     "right_to_wrong": (True, False),
     "right_to_right": (True, True),
 }
-"""Name -> whether what was doubted was right, whether what replaces it is."""
 
 
 def terciles(right: NDArray[np.float64]) -> NDArray[np.str_]:

@@ -48,8 +48,8 @@ class ReportData:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+# Charts of the rounds' table that the report has a section of its own about.
 DRAWN_ELSEWHERE = ("Catching its own mistakes",)
-"""Charts of the rounds' table that the report has a section of its own about."""
 
 
 def render(data: ReportData) -> str:

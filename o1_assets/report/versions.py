@@ -21,8 +21,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 ALL_STAGES, RL = "all stages", "RL alone"
 
+# Bootstrap samples of the problems: a page is written in seconds, and the report has no configuration.
 RESAMPLES = 1000
-"""Bootstrap samples of the problems: a page is written in seconds, and the report has no configuration."""
 
 
 def in_round(folder: str) -> int | None:

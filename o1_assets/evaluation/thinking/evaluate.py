@@ -38,17 +38,17 @@ from o1_assets.evaluation.versions import ALL, EVERY, terciles
 
 BASE = "base"
 
+# Input -> what it is called. The base, which nothing taught to think, is compared by its prompting alone.
 MODELS = {BASE: "base", "generator": "GPT*", "policy": "baby-o1"}
-"""Input -> what it is called. The base, which nothing taught to think, is compared by its prompting alone."""
 
 BEST_OF_N, OPTIMAL = "best-of-n", "compute-optimal"
 
+# What compute-optimal chooses from: at least one whole chain, which the curve begins with, and nothing that knows the
+# answer.
 CANDIDATES = (*(name for name in SAMPLED if name != "any right"), *TREES)
-"""What compute-optimal chooses from: at least one whole chain, which the curve begins with, and nothing that knows the
-answer."""
 
+# Columns of fits.parquet, which has no row where every strategy has fewer than three points to fit.
 FITS = {"model": str, "strategy": str, "difficulty": str, **get_type_hints(ScalingFit)}
-"""Columns of fits.parquet, which has no row where every strategy has fewer than three points to fit."""
 
 Rows = list[dict[str, Any]]
 

@@ -21,14 +21,14 @@ from o1_assets.search.interface import SearchResult, Strategy
 
 Floats = NDArray[np.float64]
 
+# Strategy -> selector, for those that choose among whole solutions.
 SAMPLED = {"consistency": MAJORITY, "best-of-n": "prm", "weighted": WEIGHTED + "prm", "any right": PASS}
-"""Strategy -> selector, for those that choose among whole solutions."""
 
+# Tokens of the smallest budget that a tree is asked for an answer at.
 FEWEST = 32
-"""Tokens of the smallest budget that a tree is asked for an answer at."""
 
+# Random orders of the samples in which the tokens of their distinct prefixes are counted.
 ORDERS = 4
-"""Random orders of the samples in which the tokens of their distinct prefixes are counted."""
 
 
 @dataclass(frozen=True)

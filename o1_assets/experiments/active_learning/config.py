@@ -13,8 +13,8 @@ Setting = Literal["scratch", "added"]
 
 Strategy = Literal["uniform", "convincing_wrong", "uncertain"]
 
+# The first is what the others are compared with.
 STRATEGIES: tuple[Strategy, ...] = ("uniform", "convincing_wrong", "uncertain")
-"""The first is what the others are compared with."""
 
 SETTINGS: tuple[Setting, ...] = ("scratch", "added")
 

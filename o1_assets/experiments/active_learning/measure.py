@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from o1_assets.reward.model import RewardModel
 
 
+# problem_id -> its row.
 Problems = Mapping[str, Mapping[str, Any]]
-"""problem_id -> its row."""
 
+# What makes two samples one solution: nobody labels it twice.
 SAME = ("problem_id", "text")
-"""What makes two samples one solution: nobody labels it twice."""
 
+# Rounds, as the sampler counts them: what is newest has its own share of every batch.
 REPLAY, CHOSEN = 0, 1
-"""Rounds, as the sampler counts them: what is newest has its own share of every batch."""
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ SOLUTIONS, STEPS = "labelled solutions", "rated steps"
 
 WITH_SELECTOR = "labelled solutions, the selector's included"
 
+# What `active_slope_ratio` is read off; why: ActiveConfig.
 CLAIMED = ("scratch", "convincing_wrong", SOLUTIONS)
-"""What `active_slope_ratio` is read off; why: ActiveConfig."""
 
 TARGET, PAPER = 1.5, 2.6
 
@@ -113,8 +113,8 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     return Outcome(figures, rows=sizes.height, sample=slopes_table(savings).to_dicts())
 
 
+# A label efficiency beyond a factor of 2**10 either way is not told from that factor.
 DOUBLINGS = 10.0
-"""A label efficiency beyond a factor of 2**10 either way is not told from that factor."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,8 @@ def _sizes(arms: Any, config: ActiveResultConfig, seed: int) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+# (setting, strategy, what counts as labels) -> its saving.
 Savings = Mapping[tuple[str, str, str], Saving]
-"""(setting, strategy, what counts as labels) -> its saving."""
 
 
 def slopes_table(savings: Savings) -> pl.DataFrame:

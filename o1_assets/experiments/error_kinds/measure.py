@@ -98,8 +98,8 @@ def _kind(states: Sequence[Expression], before: Sequence[Expression] | None, tex
 
 PRM, ORM, ALL = "PRM", "ORM", "all"
 
+# In place of a kind: the row of the false-positive rate, the share of right steps, or answers, that look wrong.
 RIGHT = "false alarms"
-"""In place of a kind: the row of the false-positive rate, the share of right steps, or answers, that look wrong."""
 
 
 def detection(

@@ -37,8 +37,8 @@ from o1_assets.problems.solutions import generated_tokens, readable, sample_solu
 from o1_assets.problems.sources import open_source
 from o1_assets.problems.split import allowed, as_table, take
 
+# Problems that are sampled, and then scored, together: for memory, and so that progress is seen.
 AT_ONCE = 25
-"""Problems that are sampled, and then scored, together: for memory, and so that progress is seen."""
 
 SUBSETS = 100
 
