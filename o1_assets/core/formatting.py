@@ -48,6 +48,7 @@ def seconds(value: float) -> str:
     if value < 60:
         return f"{value:.1f} s"
     if value < 3600:
+        # Rounded before it is split: 119.7 s is 2 min 00 s, not 1 min 60 s.
         whole = round(value)
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(value / 60)
@@ -88,6 +89,7 @@ def number(value: float) -> str:
     size = abs(value)
     if size >= 1000:
         return ("-" if value < 0 else "") + count(size)
+    # 0.000 would say that there is nothing.
     if size and size < 0.001:
         return f"{value:.2g}"
     # Shares and R² lie below 1.5, where the third decimal still tells two of them apart.

@@ -42,11 +42,13 @@ SELECTORS: Mapping[str, Look] = {
 
 def best_of_n(rows: Iterable[Row], title: str) -> Plot:
     """rows: selector, n, mean, std (one curve a selector; average over seeds before)."""
+    # Read once: rows may come from a generator.
     table = list(rows)
     series = []
     for name, look in SELECTORS.items():
         curve = sorted((row for row in table if row["selector"] == name), key=lambda row: row["n"])
         if curve:
+            # A dashed line is a bound and no method: its band would only cover the others'.
             band = [row["std"] for row in curve] if look.style == "line" else None
             x, y = [row["n"] for row in curve], [row["mean"] for row in curve]
             series.append(Series(look.label, x, y, look.color, band, look.style))
@@ -142,6 +144,7 @@ def optimal_chart(rows: Rows, fits: Rows, model: str) -> Plot:
     for level, color in LEVEL_COLORS.items():
         if curve := _select(rows, model, "compute-optimal", level):
             x, y = [row["flops"] for row in curve], [row["accuracy"] for row in curve]
+            # Bands of four curves on one chart cannot be told apart.
             spread = [row["accuracy_error"] for row in curve] if level == ALL else None
             series.append(Series(level, x, y, color, spread))
     if series:
@@ -191,7 +194,7 @@ def thinking_charts(points: Rows, fits: Rows) -> list[Plot]:
 
 def flops_axis(series: Sequence[Series], title: str, label: str = FLOPS_AXIS, ticks: int = 5) -> Axis:
     """A log axis over all that the series show, with ticks a person can read."""
-    x = [value for one in series for value in one.x]
+    x = [value for line in series for value in line.x]
     # Powers of two would be the default of a log2 axis: "2^31" tells nobody how many FLOPs that are.
     at = np.geomspace(min(x), max(x), ticks).tolist() if x else []
     return Axis(title, label, "accuracy", log2=True, ticks=at, tick_labels=[count(tick) for tick in at])

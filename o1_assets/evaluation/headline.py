@@ -16,6 +16,8 @@ class Headline(TypedDict):
     better: Literal["higher", "lower"]
 
 
+# What nano promises on two CPU cores: the whole loop in twenty minutes and within 4 GiB, of which at most a tenth is
+# not model compute.
 MAX_WALL_SECONDS = 20 * 60.0
 
 MAX_OVERHEAD_SHARE = 0.10
@@ -25,6 +27,7 @@ MAX_RSS_GIB = 4.0
 # baby-o1 has to make at most this share of the generator's sampled errors: down by a third.
 ERROR_KEPT = 2 / 3
 
+# A PRM that is ahead by less could be ahead by the choice of problems.
 STANDARD_ERRORS = 2.0
 
 
@@ -67,6 +70,7 @@ def result_headlines(
     base, orm, majority = (
         _number(generator, f"{name}") for name in ("pass@1", "orm_best_of_n", "majority_at_n")
     )
+    # On the same solutions: the standard error is that of the paired difference, not of either accuracy.
     rivals = [
         rival + STANDARD_ERRORS * (_number(generator, f"prm_over_{name}_se") or 0.0)
         for name, rival in (("orm", orm), ("majority", majority))
@@ -76,10 +80,12 @@ def result_headlines(
         "generator_pass@1": _figure(generator, "pass@1"),
         "baby_o1_pass@1": _figure(policy, "pass@1", None if base is None else 1 - ERROR_KEPT * (1 - base)),
         "generator_greedy": _figure(generator, "greedy"),
+        # RL mostly sharpens at this scale: greedy hardly moves, so that not losing is the target.
         "baby_o1_greedy": _figure(policy, "greedy", _number(generator, "greedy")),
         f"majority@{n}": _figure(generator, "majority_at_n"),
         f"orm_best_of_{n}": _figure(generator, "orm_best_of_n"),
         f"prm_best_of_{n}": _figure(generator, "prm_best_of_n", max(rivals) if rivals else None),
+        # The first rate has no target: it is the mark that the last one is held against.
         "fooled_rate_first": headline(fooled_first, better="lower"),
         "fooled_rate_last": headline(fooled_last, None, fooled_first, "lower"),
     }

@@ -94,6 +94,7 @@ def accuracy_figures(by_seed: Sequence[Mapping[str, Curve]], pools: Sequence[Poo
     pass_at_1 = [float(pool.correct.mean()) for pool in pools]
     figures |= {"pass@1": float(np.mean(pass_at_1)), "pass@1_spread": _spread(pass_at_1)}
     for selector, name in AT_N.items():
+        # The last N is the largest: with few samples, as in tests, the names stay the same.
         values = [float(curves[selector].mean[-1]) for curves in by_seed]
         figures |= {name: float(np.mean(values)), f"{name}_spread": _spread(values)}
     prm = np.stack([curves[PRM].per_problem[-1] for curves in by_seed])  # [seeds, problems]
@@ -120,6 +121,7 @@ def curve_table(by_seed: Sequence[Mapping[str, Curve]]) -> pl.DataFrame:
 
 def mean_curves(table: pl.DataFrame) -> list[dict[str, object]]:
     """Rows selector, n, mean, std over seeds and subsets: variance within seeds plus between them."""
+    # The law of total variance: the mean of the variances within seeds, and the variance of their means.
     between = pl.col("mean").var(ddof=0).fill_null(0.0)
     return (
         table.group_by("selector", "n", maintain_order=True)
@@ -134,6 +136,7 @@ def _fooled(pools: Sequence[Pool], config: RoundEvalConfig, seed: int) -> float 
         fooled_under_best_of_n(pool, PRM, n, config.subsets, derive_seed(seed, "fooled", s))
         for s, pool in enumerate(pools)
     ]
+    # A policy that solves everything has no mixed subset left, and so no rate.
     known = [rate for rate in rates if rate is not None]
     return float(np.mean(known)) if known else None
 

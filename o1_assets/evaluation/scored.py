@@ -31,6 +31,7 @@ PROBLEMS_A_CHUNK = 25
 
 def held_out(test: pl.DataFrame, count: int) -> pl.DataFrame:
     """The same `count` problems in every round: ids are hashes, so their order is as good as random."""
+    # Sorted, because the order of a table is no promise of its source.
     return test.sort("problem_id").head(count)
 
 
@@ -109,6 +110,7 @@ def least_likely_tokens(
     sequences = []
     for prompt, completion in zip(prompts, completions, strict=True):
         ends = tuple(len(prompt) + end for end in step_ends(completion, tokenizer))
+        # What follows the last step's end, an end token or a step that was cut off, is not read.
         length = ends[-1] + 1 if ends else len(prompt)
         sequences.append(StepSequence((*prompt, *completion)[:length], len(prompt), ends))
     packed = pack_sequences(sequences, generator, batch_tokens)

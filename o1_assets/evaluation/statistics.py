@@ -179,8 +179,8 @@ def line(x: Floats, table: Floats, resamples: int, seed: int) -> Line:
     means = bootstrap(lambda p: table[:, p].mean(1), table.shape[1:], resamples, seed).T
     gain_low, gain_high = np.quantile(np.polyfit(x, means, 1)[0], [0.025, 0.975])
     r2_low, r2_high = np.quantile(r_squared(x, means), [0.025, 0.975])
-    found = (gain, intercept, r_squared(x, y), gain_low, gain_high, r2_low, r2_high)
-    return Line(*(float(value) for value in found))
+    values = (gain, intercept, r_squared(x, y), gain_low, gain_high, r2_low, r2_high)
+    return Line(*(float(value) for value in values))
 
 
 def r_squared(x: Floats, y: Floats) -> Floats:

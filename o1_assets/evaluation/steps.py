@@ -69,6 +69,7 @@ def choose_threshold(p_right: Sequence[NDArray[np.float64]], truth: Sequence[int
 
     The middle of the best thresholds, because the edge of a plateau is where other data falls off it.
     """
+    # Without 0 and 1, where nothing or everything would be called wrong.
     thresholds = np.linspace(0.0, 1.0, grid + 2)[1:-1]
     scores = [step_f1([predict_first_error(p, t) for p in p_right], truth).f1 for t in thresholds]
     best = np.flatnonzero(np.isclose(scores, max(scores)))
@@ -83,6 +84,7 @@ def cross_fitted_f1(
     groups: the problem of each solution; a problem lies wholly in one half, because solutions of one problem share
     steps, and a threshold fitted on some would have seen the others.
     """
+    # Sorted ids are hashes: every second problem is a random half, the same in every run.
     half_of = {group: k % 2 for k, group in enumerate(sorted(set(groups)))}
     half = np.array([half_of[group] for group in groups])
     predicted = np.full(len(truth), NO_ERROR)
@@ -124,8 +126,10 @@ def step_figures(steps: pl.DataFrame) -> Figures:
         .group_by("problem_id", "sample", maintain_order=True)
         .agg(pl.col("rating"), pl.col("p_right"))
     )
+    # Halves of one problem would have no other problem to choose a threshold on.
     if solutions["problem_id"].n_unique() < 2:
         return {}
+    # Neutral steps (0) are no errors, as in PRM800K.
     truth = [ratings.index(-1) if -1 in ratings else NO_ERROR for ratings in solutions["rating"].to_list()]
     p_right = [np.array(p) for p in solutions["p_right"].to_list()]
     result, thresholds = cross_fitted_f1(p_right, truth, solutions["problem_id"].to_list())

@@ -34,6 +34,7 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     problems = pl.read_parquet(task.inputs["test"] / "problems.parquet")
     evals = {k: task.inputs[f"eval_{k:02d}"] for k in rounds}
     pool = fixed_pool(evals, config, task.seed)
+    # Every PRM reads every round's solutions, its own round's and those it never saw.
     pool, cost = _score_with_every_prm(task, pool, problems, rounds, config.prompt)
     fooled = {k: _fooled(pool, k) for k in rounds}
     table = round_table(evals, fooled)
@@ -150,6 +151,7 @@ def _fooled(pool: pl.DataFrame, k: int) -> float | None:
 
 def _curves(inputs: Mapping[str, Path], first_eval: Path, first: int, last: int) -> pl.DataFrame:
     """The best-of-N charts of the report: GPT* with the newest PRM, the first round and the last."""
+    # The same selectors before and after: what RL gains, and what choosing still adds on top of it.
     wanted = {
         f"GPT*, judged by PRM v{last}": inputs["generator_eval"],
         f"baby-o1 v{first}, judged by PRM v{first}": first_eval,
@@ -228,6 +230,7 @@ def _is_fixed(row: dict[str, Any], word: str) -> bool:
 def _shown(
     kind: str, row: dict[str, Any], problem: dict[str, Any], first: int, newest: int
 ) -> dict[str, Any]:
+    # Two PRMs side by side, so that a reader sees what later labels taught the newest.
     steps = zip(row["steps"], row["ratings"], row[f"p_right_{newest}"], row[f"p_right_{first}"], strict=True)
     return {
         "kind": kind,

@@ -136,7 +136,9 @@ def _share(problems: pl.Series, values: pl.Series) -> tuple[float | None, float 
     yes, of = sums["yes"].to_numpy(), sums["of"].to_numpy()
     share = float(yes.sum() / of.sum())
     clusters = len(yes)
+    # The spread between problems is unknown with one of them.
     if clusters < 2:
         return share, None
+    # Samples of one problem are alike: counted as independent, the error would be too small.
     squares = ((yes - share * of) ** 2).sum()
     return share, float(np.sqrt(clusters / (clusters - 1) * squares) / of.sum())

@@ -83,6 +83,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
     chosen, cost = best_of(
         task,
         {str(k): task.inputs[f"prm_{k:02d}"] for k in rounds},
+        # Twice N samples, because of N there is one subset only.
         first_samples(task.inputs["pool"], SUBSETS_OF * config.best_of, test["problem_id"].to_list()),
         dict(zip(test["problem_id"].to_list(), prompts, strict=True)),
         config.best_of,

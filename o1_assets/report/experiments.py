@@ -36,13 +36,14 @@ def section(
     ablations: Sequence[Ablation], chart: Callable[[Sequence[Series], Axis], Mapping[str, Any]]
 ) -> dict[str, Any]:
     """For the template: `targets`, every claim that has one, and `experiments`. chart: as `render.chart`."""
+    # On top of the section: every claim with a target, met or missed, before any detail.
     targets = [
-        {**_claim(claim), "of": one.result.name}
-        for one in ablations
-        for claim in one.result.claims
+        {**_claim(claim), "of": ablation.result.name}
+        for ablation in ablations
+        for claim in ablation.result.claims
         if claim.target is not None
     ]
-    return {"targets": targets, "experiments": [_experiment(one, chart) for one in ablations]}
+    return {"targets": targets, "experiments": [_experiment(ablation, chart) for ablation in ablations]}
 
 
 def _experiment(
@@ -55,14 +56,15 @@ def _experiment(
         "title": result.title,
         "question": result.question,
         "count": {word: verdicts.count(word) for word in ("met", "missed", "not measured")},
+        # Only what has a picture on top is unfolded; ten open experiments are too long a page.
         "open": bool(result.panels),
         "claims": [_claim(claim) for claim in result.claims],
-        "charts": [chart(one.series, one.axis) for one in result.charts.values()],
+        "charts": [chart(drawn.series, drawn.axis) for drawn in result.charts.values()],
         "pictures": [
             {"name": name.replace("_", " "), "data": base64.b64encode(png).decode()}
             for name, png in ablation.pictures.items()
         ],
-        "tables": [_table(one.title, one.frame) for one in result.tables.values()],
+        "tables": [_table(table.title, table.frame) for table in result.tables.values()],
         "notes": result.notes,
     }
 

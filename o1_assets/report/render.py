@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,18 +72,26 @@ def render(data: ReportData) -> str:
     def chart(series: Sequence[Series], axis: Axis) -> dict[str, Any]:
         return {"title": axis.title, "alt": _alt(series, axis), "svg": Markup(plots.svg(series, axis))}
 
+    def drawn(plots: Iterable[Plot]) -> list[dict[str, Any]]:
+        return [chart(series, axis) for series, axis in plots]
+
     return environment.get_template("page.html.j2").render(
         profile=data.profile,
         figures=_figures(data),
         claims=_claims(data),
         problems=data.rounds[0].get("problems") if data.rounds else None,
-        learning=[chart(*one) for one in charts.learning(data.rounds) if one[1].title not in DRAWN_ELSEWHERE],
-        training=[chart(*one) for one in training_charts(data.training)],
+        # Each list is empty where nothing was measured, and then its section is left out.
+        learning=[
+            chart(series, axis)
+            for series, axis in charts.learning(data.rounds)
+            if axis.title not in DRAWN_ELSEWHERE
+        ],
+        training=drawn(training_charts(data.training)),
         training_tables=_with_rows([training_table(data.training)]),
-        doubts=[chart(*one) for one in doubt_charts(data.corrections)],
+        doubts=drawn(doubt_charts(data.corrections)),
         doubt_tables=_with_rows([doubt_table(data.corrections)]),
-        curves=[chart(*charts.best_of_n(rows, title)) for title, rows in data.curves.items()],
-        thinking=[chart(*one) for one in _thinking_charts(data.thinking)],
+        curves=drawn(charts.best_of_n(rows, title) for title, rows in data.curves.items()),
+        thinking=drawn(_thinking_charts(data.thinking)),
         thinking_tables=_with_rows(thinking_tables(data.thinking)),
         ablations=section(data.ablations, chart),
         examples=data.examples,
@@ -178,6 +186,7 @@ def _stages(costs: Sequence[Row]) -> list[dict[str, Any]]:
         stage["assets"] += 1
         for column in ("seconds", "flops", "tokens"):
             stage[column] += row[column] or 0
+    # Bars relative to the dearest stage.
     longest = max((stage["seconds"] for stage in stages.values()), default=0.0)
     for stage in stages.values():
         stage["bar"] = round(100 * stage["seconds"] / longest, 1) if longest else 0

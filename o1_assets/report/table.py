@@ -18,6 +18,7 @@ class Table:
 
 def share(value: float | None, error: float | None = None) -> str:
     """Percent, with its standard error; a dash where nothing was measured."""
+    # An en dash: an empty cell looks like an error of the page.
     if value is None:
         return "–"
     return f"{100 * value:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")

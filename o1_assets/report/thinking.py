@@ -32,6 +32,7 @@ class Thinking:
         if folder is None:
             return cls()
         files = {field.name: folder / f"{field.name}.parquet" for field in fields(cls)}
+        # A version that an older program wrote has other tables: no section is better than half of one.
         if not all(file.exists() for file in files.values()):
             return cls()
         return cls(**{name: pl.read_parquet(file).to_dicts() for name, file in files.items()})
@@ -42,6 +43,7 @@ def thinking_tables(thinking: Thinking) -> list[Table]:
 
 
 def _prompting(thinking: Thinking) -> Table:
+    # dict.fromkeys: each model once, in the order of the table.
     models = list(dict.fromkeys(row["model"] for row in thinking.prompting))
     rows = []
     for way in dict.fromkeys(row["way"] for row in thinking.prompting):
@@ -74,6 +76,7 @@ def _fits(thinking: Thinking) -> Table:
             f"{row['decades_whole']:.1f}",
         )
         for row in thinking.fits
+        # The thirds have some thirty problems each, too few for a line that says something.
         if row.get("difficulty", ALL) == ALL
     ]
     return Table(

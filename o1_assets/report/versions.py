@@ -36,9 +36,11 @@ def training_flops(costs: Rows) -> dict[str, dict[int, float]]:
     by_round: dict[str, dict[int, float]] = {ALL_STAGES: {}, RL: {}}
     for row in costs:
         first, _, stage = str(row["asset"]).partition("/")
+        # Optional parts are measurements beside the loop: no policy is made from them.
         if stage == "eval" or first in ("eval", "report") or row.get("optional"):
             continue
         k = GENERATOR if (number := in_round(first)) is None else number
+        # A policy's own training, and everything that it was made from: pre-training, samples, labels, reward models.
         for what in (ALL_STAGES, RL) if stage == "policy" else (ALL_STAGES,):
             by_round[what][k] = by_round[what].get(k, 0.0) + float(row["flops"] or 0)
     return {
@@ -55,6 +57,7 @@ def training_points(solved: pl.DataFrame, costs: Rows) -> list[dict[str, Any]]:
         for level in EVERY:
             table = solved if level == ALL else solved.filter(pl.col("difficulty") == level)
             for (k,), part in table.group_by("round", maintain_order=True):
+                # GPT* has no RL compute: a point at 0 has no place on a log axis.
                 if flops := so_far.get(int(str(k)), 0.0):
                     rows.append(
                         {
@@ -167,6 +170,7 @@ def version(k: int) -> str:
 def doubt_charts(rows: Rows) -> list[Plot]:
     """rows: of corrections.parquet."""
     x = [float(row["round"]) for row in rows]
+    # Without the v: up to twelve of them stand below one axis.
     names = [version(row["round"]).removeprefix("v") for row in rows]
     charts = []
     for title, lines in (

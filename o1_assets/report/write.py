@@ -112,6 +112,7 @@ def write_report(project: Project) -> dict[str, Headline]:
         made.folder("eval/thinking") if "eval/thinking" in made.manifests else None,
         made.results(),
     )
+    # Renamed into place: whoever has the page open never reads half of one.
     replace_file(settings.report, render(data).encode())
     rebuild_catalogue(project.store, dict(made.manifests), settings.catalogue)
     return headline
@@ -134,9 +135,11 @@ def collect(
     """
     rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
     curves = pl.read_parquet(summary / "curves.parquet")
+    # Summaries of earlier versions have no such tables; the report of an old store must still be written.
     solved, doubts = summary / "solved.parquet", summary / "corrections.parquet"
     return ReportData(
         profile=profile,
+        # The run's own figures first: they are what a newcomer's machine has just shown.
         headline={**run, **summary_headline(summary)},
         rounds=rounds,
         curves={

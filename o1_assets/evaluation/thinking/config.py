@@ -14,12 +14,14 @@ class ThinkingConfig(StageConfig):
     """eval/thinking: held-out problems, solved by every strategy with every budget."""
 
     problems: int = Field(100, gt=1, description="held-out problems, the same for every strategy and model")
+    # Eight doublings: 2.4 decades of compute, of which a line needs two before it saturates.
     samples: int = Field(
         256, gt=0, description="solutions a problem for the strategies that sample whole ones"
     )
     subsets: int = Field(200, gt=0, description="random subsets of them for each N")
     tree_tokens: int = Field(2048, gt=0, description="largest budget of the strategies that search a tree")
     tree_seeds: int = Field(1, gt=0, description="independent searches of each problem and strategy")
+    # nano's solutions have some 26 tokens (baby-o1) or 29 (GPT*): the limits lie on both sides.
     limits: tuple[int, ...] = Field(
         (4, 8, 12, 16, 24, 32, 48), description="token limits of a chain, with and without forcing its answer"
     )
@@ -40,6 +42,7 @@ class ThinkingConfig(StageConfig):
 
     @model_validator(mode="after")
     def _votes_are_measured(self) -> Self:
+        # A vote is read off the same curve, which has powers of two alone.
         if self.votes > self.samples or self.votes & (self.votes - 1) or self.votes < 1:
             raise ValueError(
                 f"votes={self.votes} has to be one of 1, 2, 4, 8, ... and at most samples={self.samples}"

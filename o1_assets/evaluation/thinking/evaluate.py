@@ -61,6 +61,7 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
     difficulty: NDArray[np.str_] | None = None
     for model, name in MODELS.items():
         solver = Solver.open(task, model, test, config)
+        # Without the format that SFT teaches there is little in a base's curves; it is a row of the prompting table.
         if model == BASE:
             sampled = measure_samples(task, solver, config.votes)
         else:
@@ -182,6 +183,7 @@ def _fits(model: str, measured: Measured, difficulty: NDArray[np.str_], resample
 
 
 def _figures(points: pl.DataFrame, fits: Sequence[dict[str, Any]]) -> Figures:
+    # Headlines are over all problems; the thirds have their own rows.
     everything = points.filter(pl.col("difficulty") == ALL)
     figures: Figures = {}
     lines = {(f["model"], f["strategy"]): f for f in fits if f["difficulty"] == ALL}

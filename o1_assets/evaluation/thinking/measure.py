@@ -107,6 +107,7 @@ def measure_limits(task: Task, solver: Solver) -> Measured:
     for limit in solver.config.limits:
         task.progress(f"{solver.name}: chains of at most {limit} tokens")
         tries = solver.think(Chain(), UNLIMITED, "limit", tries=solver.config.chains, longest=limit)
+        # One search for both: what differs is whether the answer that was asked for counts.
         for name, forced in ((CUT, False), (FORCED, True)):
             right = [
                 [
@@ -157,6 +158,7 @@ def _after(
     for t, chains in enumerate(tries):
         for i, chain in enumerate(chains):
             ends = chain.tree.ends[: waits + 1]
+            # Of the answers so far the chain gives the last one.
             right[t, i] = solver.right(i, Chain().choose(ends))
             tokens[t, i] = ends[waits].tokens if len(ends) > waits else chain.tree.tokens_generated
     return right, tokens
@@ -172,6 +174,7 @@ def compare_prompting(task: Task, solver: Solver, sampled: Measured) -> list[dic
     """
     config = solver.config
     vote = sampled.at("consistency", config.votes)
+    # Equal generated tokens, as Yao et al. compare; the tree's reward models come on top and are counted in FLOPs.
     tokens = round(float(vote.points[0].generated.mean()))
     task.progress(f"{solver.name}: {config.tree}, the {tokens} tokens of {config.votes} chains")
     tree = measure_tree(solver, config.tree, TREES[config.tree], tokens, [tokens])
@@ -184,11 +187,11 @@ def compare_prompting(task: Task, solver: Solver, sampled: Measured) -> list[dic
     }
     return [
         {
-            "way": way,
+            "way": name,
             **mean_and_error("accuracy", measured.points[0].right),
             "generated": float(measured.points[0].generated.mean()),
             "scored": float(measured.points[0].scored.mean()),
             "flops": measured.flops[0],
         }
-        for way, measured in ways.items()
+        for name, measured in ways.items()
     ]

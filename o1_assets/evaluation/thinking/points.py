@@ -130,11 +130,13 @@ def tree_points(
 
 def _pool(searches: Sequence[SearchResult], right: Sequence[dict[str, bool]]) -> Pool:
     """Each problem's samples as a pool: those that ended, then those that were cut off."""
+    # A pool is rectangular: with unequal numbers of samples the shortest decides.
     samples = min(search.tree.root.drawn for search in searches)
     correct = np.zeros((len(searches), samples), dtype=bool)
     answers = np.full((len(searches), samples), NO_ANSWER)
     scores = np.full((len(searches), samples), -np.inf)
     for p, (search, verdicts) in enumerate(zip(searches, right, strict=True)):
+        # Graded answers as numbers: equal ones vote together.
         codes = {answer: code for code, answer in enumerate(verdicts)}
         for m, end in enumerate(search.tree.ends[:samples]):
             scores[p, m] = end.node.score
@@ -149,6 +151,7 @@ def _distinct_tokens(search: SearchResult, ns: Sequence[int], seed: int) -> Floa
     cut_off = [node for node in tree.nodes[1:] if not node.children and not node.ended]
     solutions = [end.node.path() for end in tree.ends]
     solutions += [node.path() for node in cut_off for _ in range(node.samples)]
+    # Which solutions come first decides how much they share: averaged over a few orders.
     rng = np.random.default_rng([seed, tree.seed])
     totals = np.zeros(len(ns))
     for _ in range(ORDERS):

@@ -48,6 +48,7 @@ class Solver:
         from o1_assets.reward.score import load_scorer
 
         engine = task.open_engine(task.inputs[name])
+        # The Q-value model is a reward model with two classes, as an ORM is, and takes its place.
         scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], orm=task.inputs["q_value"])
         thinker = SearchModels(
             engine,
@@ -69,21 +70,24 @@ class Solver:
         config = self.config
         budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.prompt.max_tokens)
         prompts = [config.prompt.render(problem["question"]) for problem in self.problems]
+        # By problem id: another selection of problems searches the same ones in the same way.
         seeds = [
             derive_seed(self.seed, self.name, *purpose, t, problem["problem_id"])
             for t in range(tries)
             for problem in self.problems
         ]
-        found = search(strategy, prompts * tries, self.thinker, budget, seeds)
-        self.generated += sum(one.tree.tokens_generated for one in found)
+        # One call for all tries: the engine fills its batches with them.
+        results = search(strategy, prompts * tries, self.thinker, budget, seeds)
+        self.generated += sum(result.tree.tokens_generated for result in results)
         each = len(self.problems)
-        return [found[t * each : (t + 1) * each] for t in range(tries)]
+        return [results[t * each : (t + 1) * each] for t in range(tries)]
 
     def right(self, problem: int, node: Node | None) -> bool:
         """Whether the answer that the solution ends with is the problem's; without one it is not."""
         if node is None or node.answer is None:
             return False
         key = (problem, node.answer)
+        # Thousands of searches end in the same few answers, and some graders start a process.
         if key not in self._right:
             row = self.problems[problem]
             self._right[key] = grade(row["grader"], node.answer, row)
@@ -94,8 +98,8 @@ class Solver:
         return [
             {
                 end.node.answer: self.right(i, end.node)
-                for found in tries
-                for end in found[i].tree.ends
+                for results in tries
+                for end in results[i].tree.ends
                 if end.node.answer is not None
             }
             for i in range(len(self.problems))
@@ -106,6 +110,7 @@ class Solver:
         readers = [self.scorer.model(3).backbone] if reads != "nothing" else []
         if reads == "q":
             readers.append(self.scorer.model(2).backbone)
+        # Reward models are told the generator's log-probabilities, so it reads whatever they read.
         if readers and self.scorer.generator is not None:
             readers.append(self.scorer.generator)
         parameters = sum(non_embedding_parameters(reader) for reader in readers)

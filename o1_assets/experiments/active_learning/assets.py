@@ -59,6 +59,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         return artifact(name, make_solutions, sampled, inputs, f"Solutions of {policy} that {what}.")
 
     artifacts = [
+        # Solutions of a policy that already trained: what it still gets wrong is rarer and more convincing.
         solutions("pool", "train", settings.pool_problems, settings.pool_samples),
         solutions("held_out", "test", settings.held_out_problems, settings.held_out_samples),
     ]
@@ -79,11 +80,14 @@ def artifacts(profile: Profile) -> list[Artifact]:
     arms = {}
     judged = {"held_out": f"{GROUP}/held_out", "test": "problems/test"}
     for setting in SETTINGS:
+        # From scratch a PRM starts as phase 1's did: from the generator.
         of_setting = {"init": "generator/model" if setting == "scratch" else "r00/prm"}
+        # Phase 1's labels are replayed, so that the chosen ones are added and do not replace them.
         if setting == "added":
             of_setting["labels"] = "r00/labels"
         for strategy in STRATEGIES:
             for seed in range(seeds):
+                # Uniform choice looks at no score, and so must not depend on the selector.
                 scores = {} if strategy == "uniform" else {"scores": f"{GROUP}/scores_{seed}"}
                 name = f"{setting}_{strategy}_{seed}"
                 artifacts.append(

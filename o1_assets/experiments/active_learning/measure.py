@@ -118,6 +118,7 @@ def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     )
     different = samples.sort("problem_id", "sample").unique(SAME, keep="first", maintain_order=True)
     task.progress(f"scores {different.height} different solutions of {samples.height}")
+    # Equal solutions have equal scores.
     packed = world.pack_solutions(different, world.problems)
     cost += reading_cost(generator, packed.tokens) if config.prm.probability_feature else Cost()
     models = {"scratch": selector, "added": load_reward_model(task.inputs["prm"]).to(generator.device)}
@@ -254,6 +255,7 @@ def doubt(p_right: NDArray[np.float64] | Sequence[float]) -> float:
     heads, is left out. A solution without any step is not worth a label: 0.
     """
     p = np.asarray(p_right, dtype=np.float64)
+    # The first predicted error itself counts: it is the last step that a labeller would rate.
     wrong = np.flatnonzero(p < 0.5)
     read = p[: wrong[0] + 1] if len(wrong) else p
     return float(1 - np.maximum(read, 1 - read).min()) if len(read) else 0.0
@@ -262,6 +264,7 @@ def doubt(p_right: NDArray[np.float64] | Sequence[float]) -> float:
 def draw(samples: pl.DataFrame, per_problem: int, seed: int) -> pl.DataFrame:
     """Samples in random order, each solution once, at most `per_problem` of a problem: a longer draw contains the
     shorter. What the policy writes often is drawn early, as in the paper, where no two samples are equal."""
+    # Sorted first: the shuffle is then one of the content, not of the order that a file happens to have.
     shuffled = samples.sort("problem_id", "sample").sample(fraction=1.0, shuffle=True, seed=seed)
     return shuffled.unique(SAME, keep="first", maintain_order=True).filter(
         pl.int_range(pl.len()).over("problem_id") < per_problem
@@ -289,6 +292,7 @@ def choose(
         if strategy == "convincing_wrong":
             chosen = choose_convincing(pool, n, per_problem, wrong_share)
         else:
+            # Ties are broken by the id, a hash: as good as random, and the same in every run.
             ranked = pool.sort(["doubt", "solution_id"], descending=[True, False])
             chosen = ranked.filter(pl.int_range(pl.len()).over("problem_id") < per_problem).head(n)
     if chosen.height < n:
@@ -332,10 +336,12 @@ def examples(
     for s in chosen.select("problem_id", "solution_id", "steps").iter_rows(named=True):
         problem = problems[s["problem_id"]]
         ratings = sparse(problem, s["steps"])
+        # A solution without a step teaches nothing.
         if not ratings:
             continue
         asked = prompt.render(problem["question"])
         sequence = step_sequence(tokenizer, asked, s["steps"][: len(ratings)])
+        # Ratings -1, 0, +1 are the classes 0, 1, 2.
         classes = tuple(rating + 1 for rating in ratings)
         made.append(Example(s["problem_id"], s["solution_id"], round, (sequence,), (classes,)))
     return made
@@ -370,6 +376,7 @@ class HeldOut:
         ordered = samples.sort("problem_id", "sample")
         different = ordered.unique(SAME, keep="first", maintain_order=True).with_row_index("at")
         which = ordered.join(different.select(*SAME, "at"), on=SAME, how="left", maintain_order="left")["at"]
+        # The checker rates every step; of a few samples a problem that is enough for F1.
         early = which.filter(ordered["sample"] < step_samples).unique().sort()
         rated = different[early.to_list()].filter(pl.col("steps").list.len() > 0)
         errors = [

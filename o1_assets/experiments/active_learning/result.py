@@ -69,6 +69,7 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     arms: dict[tuple[str, str], Arm] = {
         (s, t): _arm(task, config, s, t) for s in SETTINGS for t in STRATEGIES
     }
+    # One seed for all comparisons: each resamples the same trainings and problems.
     seed = derive_seed(task.seed, "bootstrap")
     sizes = _sizes(arms.values(), config, seed)
     savings: Savings = {
@@ -151,8 +152,10 @@ def saving(
         for labels, accuracy in ((x, chosen), (uniform_x, uniform))
     )
     slope = interval(rises, resamples, seed)
+    # Divided by a slope that may be 0, a ratio has no finite interval.
     if interval(uniform_rises, resamples, seed).low <= 0:
         return Saving(slope, None, None)
+    # The middles of the two sets of sizes differ where labels are counted by steps.
     apart = float(np.mean(uniform_x) - np.mean(x))
     gained: Floats = np.asarray(chosen.mean(0) - uniform.mean(0), dtype=np.float64)
 
@@ -258,6 +261,7 @@ def _notes(
     arms: Mapping[tuple[str, str], Arm], savings: Savings, config: ActiveResultConfig
 ) -> Sequence[str]:
     claimed, against = arms[CLAIMED[:2]], arms[CLAIMED[0], UNIFORM]
+    # [sizes]: by how much 80/20 is ahead at each.
     gaps = claimed.best.mean((1, 2)) - against.best.mean((1, 2))
     ahead = int((gaps > 0).sum())
     notes = [

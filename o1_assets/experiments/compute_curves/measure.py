@@ -14,6 +14,7 @@ from o1_assets.evaluation import statistics
 from o1_assets.evaluation.statistics import Floats, before_saturation
 from o1_assets.evaluation.versions import ALL, GENERATOR
 
+# Half of a normal 95% interval, in standard errors. Claims have bootstrap intervals; this is for bands.
 Z = 1.96
 
 OPTIMAL, BEST_OF_N, MAJORITY = "compute-optimal", "best-of-n", "consistency"
@@ -91,9 +92,11 @@ def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[
     inputs: those named version_NN are the policies of the rounds, generator is GPT*.
     """
     solved = pl.read_parquet(summary / "solved.parquet").sort("round", "problem_id")
+    # A summary may hold more rounds than the graph has today: only versions that are inputs have a cost.
     names = {GENERATOR: "generator"} | {
         int(name.removeprefix("version_")): name for name in inputs if name.startswith("version_")
     }
+    # Sorted by compute, which is the x axis; a later round need not be the dearer one.
     points = sorted((cost_of(names[k]).flops, k) for k in solved["round"].unique() if k in names)
     right = [solved.filter(pl.col("round") == k)["right"].to_numpy() for _, k in points]
     return Curve(np.array([flops for flops, _ in points]), np.stack(right).astype(np.float64))
@@ -131,10 +134,10 @@ def base_and_generator(prompting: pl.DataFrame, cost_of: Callable[[str], Cost]) 
     compute. right holds one value a point, [2, 1]: the table does not tell problems apart."""
     flops = {"base": cost_of("base").flops, "GPT*": cost_of("generator").flops}
     curves = {}
-    for way in ("chain", "vote"):
-        rows = prompting.filter((pl.col("way") == way) & pl.col("model").is_in(list(flops)))
+    for prompt in ("chain", "vote"):
+        rows = prompting.filter((pl.col("way") == prompt) & pl.col("model").is_in(list(flops)))
         accuracy = dict(rows.select("model", "accuracy").iter_rows())
         if len(accuracy) == len(flops):
             right = np.array([[accuracy[model]] for model in flops])
-            curves[way] = Curve(np.array(list(flops.values())), right)
+            curves[prompt] = Curve(np.array(list(flops.values())), right)
     return curves

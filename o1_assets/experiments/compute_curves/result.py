@@ -71,6 +71,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 # The two curves as charts with one y axis, to be set side by side.
 
+# matplotlib draws nothing in the colour "none", and still counts the points when it chooses the limits.
 INVISIBLE = "none"
 
 TRAINING_AXIS = "FLOPs of training so far (log scale)"
@@ -90,6 +91,7 @@ def chart(
     points: label -> where (FLOPs, accuracy), drawn over the curves.
     """
     series = []
+    # Only the first curve has a band: those of four curves cannot be told apart.
     for i, (label, (curve, color)) in enumerate(curves.items()):
         banded = i == 0 and curve.right.shape[1] > 1
         series.append(
@@ -147,10 +149,12 @@ def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
     training = training_curve(task.inputs["summary"], task.inputs, task.cost_of)
     optimal = thinking_curve(points, POLICY, OPTIMAL)
     majority = thinking_curve(points, GENERATOR, MAJORITY)
+    # An eval/thinking of an earlier version has other strategies.
     if optimal is None or majority is None:
         raise ValueError(
             "eval/thinking holds no curve of baby-o1 and GPT*: make it again with `o1 run --with thinking`"
         )
+    # Training does not span the factor: its line goes through all versions, and its R² has no target.
     trained = fit_line(training, len(training.flops), config.resamples, seed)
     tested = fit_over(optimal, config.factor, config.resamples, seed)
     voted = fit_over(majority, config.factor, config.resamples, seed)
@@ -190,6 +194,7 @@ def _policy_charts(
             thinking[label] = (curve, color)
     if (tree := best_tree(points, POLICY)) is not None:
         thinking[tree[0]] = (tree[1], plots.GREEN)
+    # The first version of the training curve is GPT* itself.
     start = {GENERATOR: (float(training.flops[0]), float(training.accuracy()[0]))}
     left = chart("baby-o1: training", TRAINING_AXIS, {POLICY: (training, plots.BLUE)}, trained, start)
     right = chart("baby-o1: thinking", TEST_AXIS, thinking, tested)
@@ -200,8 +205,8 @@ def _generator_charts(
     task: Task, prompting: pl.DataFrame, points: pl.DataFrame, majority: Curve, voted: FittedLine | None
 ) -> dict[str, Chart]:
     names = {"chain": ("one sample", plots.GREY), "vote": ("majority", plots.PURPLE)}
-    ways = base_and_generator(prompting, task.cost_of)
-    curves = {names[way][0]: (curve, names[way][1]) for way, curve in ways.items()}
+    measured = base_and_generator(prompting, task.cost_of)
+    curves = {names[name][0]: (curve, names[name][1]) for name, curve in measured.items()}
     left = chart("GPT*: from base to GPT*", TRAINING_AXIS, curves, None)
     right = chart("GPT*: majority voting", TEST_AXIS, {"majority": (majority, plots.PURPLE)}, voted)
     return dict(zip(("gpt_training", "gpt_test_time"), alike([left, right]), strict=True))
@@ -223,6 +228,7 @@ def _claims(
         line = fitted.line
         return Claim(name, says, line.r2, line.r2_low, line.r2_high, target, unit="number")
 
+    # What a claim says is fixed before its value is known: a curve that is too short is not measured, not narrowed.
     wide = f"over at least a factor of {config.factor:g} in compute"
     return [
         r2(

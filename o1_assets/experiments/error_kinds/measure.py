@@ -55,6 +55,7 @@ KIND_OF_VERDICT = {
     "after_answer": UNREADABLE,
 }
 
+# Misconceptions first, in the order in which the corpus defines them.
 KINDS: tuple[str, ...] = (*NAMES, *OTHERS)
 
 _MISCONCEPTIONS: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
@@ -63,6 +64,7 @@ RATES: dict[str, float] = {m.name: m.rate for m in _MISCONCEPTIONS}
 
 EXAMPLES: dict[str, str] = {m.name: m.example for m in _MISCONCEPTIONS}
 
+# A check or a correction is an operation behind one of these words.
 _WORD = re.compile(r"(?:check|wait) ")
 
 
@@ -116,9 +118,11 @@ def detection(
     )
     rows = []
     for i, k in enumerate(rounds):
+        # The threshold that the round's own evaluation chose, on other solutions than these.
         threshold = json.loads((task.inputs[f"eval_{k:02d}"] / "figures.json").read_text())["step_threshold"]
         steps = [right_probabilities(one) for one in read[i]]
         rows += _of_prm(pool, steps, threshold, k)
+        # An ORM is read at the last step; a solution without any step is not accepted.
         outcomes = np.array([one[-1, 1] if len(one) else 0.0 for one in read[len(rounds) + i]])
         rows += _of_orm(pool, outcomes, k)
     return pl.DataFrame(rows), cost
@@ -168,6 +172,7 @@ def _rows(
 
 GENERATOR, LAST = "GPT*", "last baby-o1"
 
+# The corpus words its questions in many ways; what all share is the expression.
 _EXPRESSION = re.compile(r"[-+*\d ]*\d")
 
 
@@ -201,6 +206,7 @@ def pool_of(task: Task, config: KindsResultConfig, expressions: dict[str, Expres
                 author=pl.lit(author)
             )
         )
+    # Both authors often write the same solution: it would count twice.
     together = pl.concat(parts).unique(["problem_id", "text"], keep="first", maintain_order=True)
     return with_kinds(together.sort("problem_id", "text"), expressions)
 
@@ -210,6 +216,7 @@ def how_often(
 ) -> dict[str, dict[str, float]]:
     """GPT* and v0, v1, .. -> first errors of each kind in a thousand solutions, on the rounds' problems."""
     evals = {f"v{k}": first_samples(task.inputs[f"eval_{k:02d}"], config.samples) for k in rounds}
+    # GPT* is evaluated on more problems than the rounds are.
     problems = evals[f"v{rounds[0]}"]["problem_id"].unique().to_list()
     evals = {GENERATOR: first_samples(task.inputs["generator_eval"], config.samples, problems), **evals}
     return {

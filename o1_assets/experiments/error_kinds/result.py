@@ -81,6 +81,7 @@ def make_kinds(task: Task, config: KindsResultConfig) -> Outcome:
     corpus = in_corpus(config, derive_seed(task.seed, "corpus"))
     errors = dict(pool.drop_nulls("kind").group_by("kind").len().sort("kind").iter_rows())
     kinds = kind_table(errors, made, corpus, config)
+    # A share of a few errors is noise: rare kinds are in the table of kinds alone.
     shown = [kind for kind in kinds["kind"] if errors.get(kind, 0) >= config.least]
     for model in (PRM, ORM):
         save_heat_map(
@@ -112,6 +113,7 @@ def kind_table(
         {
             "kind": kind,
             "is": OTHERS.get(kind) or f"as in {EXAMPLES[kind]}",
+            # A profile scales all misconceptions together; no more than every writer can hold one.
             "held by writers": min(1.0, RATES[kind] * scale) if kind in RATES else None,
             "corpus, a thousand": corpus.get(kind, 0.0),
             **{f"{author}, a thousand": counts.get(kind, 0.0) for author, counts in made.items()},
@@ -212,7 +214,9 @@ def _lines(found: pl.DataFrame, rounds: Sequence[int]) -> list[Series]:
 
 def _made(made: Mapping[str, Mapping[str, float]], rounds: Sequence[int]) -> list[Series]:
     """GPT* stands at -1; the five kinds that it makes most, and all together."""
+    # Five lines are what a chart can hold; the rest is in the table.
     ranked = sorted(made[GENERATOR], key=lambda kind: (-made[GENERATOR][kind], kind))[:5]
+    # GPT* stands before the first round.
     x = [-1, *rounds]
     colors = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED)
     series = [

@@ -24,6 +24,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     """The problems out of distribution, and GPT*'s solutions of them and of problems/test."""
     config, judge = profile.ablations.pools, profile.ablations.judge
     corpus = base_of(profile).corpus
+    # Out of distribution is what lies beyond the corpus that the base of this very graph was pre-trained on.
     limits = ArithmeticFilter(
         min_terms=corpus.min_terms,
         max_terms=corpus.max_terms,

@@ -76,6 +76,7 @@ def make_pool(task: Task, config: PoolConfig) -> Outcome:
                 problems.slice(start, AT_ONCE),
                 n=config.samples,
                 params=SamplingParams(config.prompt.max_tokens, config.temperature),
+                # One seed for all chunks: a sample depends on its problem and its number, not on its chunk.
                 seed=derive_seed(task.seed, "samples"),
                 prompt=config.prompt,
             )
