@@ -116,8 +116,8 @@ def smol(size: int = 200, weights: Literal["package", "hub"] = "package") -> Pro
             per_problem=2 * samples if size >= SMOKE else samples,
             template=FEW_SHOT,  # the base alone; from GPT* on the question stands without examples
         ),
-        # The base solves next to none of GSM8K, so its own right solutions are too few to learn the format from. A departure
-        # from the paper.
+        # The base solves next to none of GSM8K: its own right solutions are too few to learn the format from. This is a
+        # departure from the paper.
         sft_set=SftSetConfig(references="{solution}\n#### {answer}"),
         sft=SftConfig(learning_rate=2e-5, batch_size=4, tuning=tuning),
         first_solutions=SolutionsConfig(problems=half, samples=samples),

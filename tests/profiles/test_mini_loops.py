@@ -79,7 +79,7 @@ def test_micro_loops(tmp_path: Path) -> None:
         "problems.shares=null problems.source.generators="
         '[{"name":"basic_arithmetic","parameters":{"min_terms":2,"max_terms":3,"min_digits":1,"max_digits":1,'
         '"operators":["+","-"],"allow_parentheses":false,"allow_negation":false,"format_style":"natural"}}] '
-        "base.corpus.solutions=4000 base.corpus.max_terms=3 base.corpus.max_number=9 base.hidden_size=64 "
+        "base.corpus.solutions=8000 base.corpus.max_terms=3 base.corpus.max_number=9 base.hidden_size=64 "
         "base.intermediate_size=128 base.layers=2 base.heads=2 base.batch_size=32 base.warmup=10 "
         "sft_set.min_steps=1",
     )
