@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.artifact import Artifact, Compute, StageConfig
-from o1_assets.evaluation.estimate import estimate_round_eval
+from o1_assets.evaluation.assets import estimate_round_eval
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.labels.estimate import estimate_imported, estimate_label_batches, estimate_labels
 from o1_assets.labels.inbox.inbox import Inbox

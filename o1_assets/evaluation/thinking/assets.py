@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
-from o1_assets.evaluation.thinking.estimate import estimate_thinking
+from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
+from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.evaluate import make_thinking
+from o1_assets.evaluation.thinking.measure import TREES
+from o1_assets.evaluation.thinking.points import FEWEST, SAMPLED
+from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
+from o1_assets.search.vote import Chains
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -35,3 +42,122 @@ def thinking_artifact(profile: Profile) -> Artifact:
         part="thinking",
         estimate=estimate_thinking,
     )
+
+
+# What it takes (`o1 plan`).
+
+# The base is sampled and prompted alone: without the format that SFT teaches it cannot be searched by steps.
+THINKERS = ("generator", "policy")
+
+# Of a step's tokens: an answer that is asked for, its first word being given.
+ANSWER = 0.5
+
+# Of a solution's tokens: what follows a "wait" (nano: 14 of 29 tokens of GPT*, 13 of 26 of baby-o1).
+DOUBT = 0.5
+
+# Steps that a tree search is over its budget when it looks at it again.
+OVERDRAWN = 2.5
+
+# Of the budget, where a strategy stops when it is sure (nano, 1,024 tokens: 527 of GPT*, 548 of baby-o1).
+SPENT = {"adaptive": 0.5}
+
+# Bytes of a problem's value at one point of a curve; the same few values repeat.
+VALUE = 3.0
+
+
+@dataclass(frozen=True)
+class ThinkingTokens:
+    """Tokens of one problem. by_prm: read by the PRM; by_both: by it and the Q-value model."""
+
+    written: float = 0
+    by_prm: float = 0
+    by_both: float = 0
+
+    def __add__(self, other: ThinkingTokens) -> ThinkingTokens:
+        return ThinkingTokens(
+            self.written + other.written, self.by_prm + other.by_prm, self.by_both + other.by_both
+        )
+
+
+@dataclass(frozen=True)
+class _Thinker:
+    """One model, the short name of an input, and what it takes to solve a problem in each way."""
+
+    context: EstimateContext
+    config: ThinkingConfig
+    name: str
+
+    @property
+    def rl_rounds(self) -> int:
+        return self.context.model(self.name).rl_rounds
+
+    @property
+    def solution(self) -> float:
+        return self.context.solution_tokens(self.config.prompt)
+
+    @property
+    def answer(self) -> float:
+        return ANSWER * self.context.assumptions.step_tokens
+
+    def samples(self, count: int) -> ThinkingTokens:
+        """Whole solutions, and the answer without thinking.
+
+        The PRM scores a batch of them at once and remembers nothing between two batches. Each batch reads its new steps
+        and the paths to them again, of which half is new on average.
+        """
+        batch, novelty, tokens = (
+            Chains("weighted").at_once,
+            self.context.assumptions.novelty(self.rl_rounds),
+            0.0,
+        )
+        for before in range(0, count, batch):
+            drawn = min(batch, count - before)
+            new = (before + drawn) ** novelty - before**novelty if before else drawn
+            different = min(drawn, 2 * new) if before else drawn
+            tokens += distinct_tokens(self.context, self.config.prompt, different, self.rl_rounds)
+        return ThinkingTokens(count * self.solution + self.answer, tokens)
+
+    def tree(self, label: str, tokens: float) -> ThinkingTokens:
+        step = min(self.context.assumptions.step_tokens, self.config.step_tokens)
+        written = tokens * SPENT.get(label, 1.0) + OVERDRAWN * step
+        nodes = searched_tokens(self.context, self.config.prompt, written / self.solution, self.rl_rounds)
+        by_both = TREES[label].reads == "q"
+        return ThinkingTokens(written, by_both=nodes) if by_both else ThinkingTokens(written, by_prm=nodes)
+
+    def trees(self) -> ThinkingTokens:
+        tokens = self.config.tree_tokens * self.config.tree_seeds
+        return sum((self.tree(label, tokens) for label in TREES), ThinkingTokens())
+
+    def prompting(self) -> ThinkingTokens:
+        """The tree that is compared with a vote of as many tokens."""
+        return self.tree(self.config.tree, self.config.votes * self.solution)
+
+    def chains(self) -> ThinkingTokens:
+        """Chains cut off at each length, with an answer where one was, and chains that are told to wait."""
+        limits = self.config.limits
+        limited = sum(min(n, self.solution) + self.answer * (n < self.solution) for n in limits)
+        doubted = self.solution * (1 + DOUBT * max(self.config.waits))
+        return ThinkingTokens(self.config.chains * (limited + doubted))
+
+
+def estimate_thinking(context: EstimateContext, config: ThinkingConfig) -> Estimate:
+    """The base votes and is prompted; the others search every tree, and think for longer and shorter."""
+    problems = min(config.problems, context["test"].problems)
+    base = _Thinker(context, config, "base")
+    total = base.samples(config.votes) + base.prompting()
+    for name in THINKERS:
+        model = _Thinker(context, config, name)
+        total += model.samples(config.samples) + model.chains() + model.prompting() + model.trees()
+    cost = context.generate("base", problems * total.written)
+    cost += read(context, problems * total.by_prm, "prm")
+    cost += read(context, problems * total.by_both, "prm", "q_value")
+    samples = problems * (config.votes + len(THINKERS) * config.samples)
+    stored = problems * len(THINKERS) * _points(config) * VALUE + 4 * CHART + 3 * TABLES
+    return Estimate(problems, samples, cost=cost, stored=stored)
+
+
+def _points(config: ThinkingConfig) -> float:
+    """Points on all curves of one model: budgets double from each to the next."""
+    sampled = len(SAMPLED) * (1 + math.floor(math.log2(config.samples)))
+    trees = len(TREES) * max(0.0, 1 + math.log2(config.tree_tokens / FEWEST))
+    return 1 + sampled + trees + 2 * len(config.limits) + len(config.waits)
