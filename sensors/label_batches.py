@@ -31,7 +31,6 @@ from sensors.recovery import (
 
 NAME = "label_batches"
 INTERVAL_SECONDS = 15
-
 Pull = Callable[[], object]
 
 

@@ -25,7 +25,6 @@ from tests.labels.world import ROUND
 
 GOOD = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
 
-
 SUBMIT = """
 import re, sys
 from pathlib import Path

@@ -26,8 +26,6 @@ from tests.labels import world
 from tests.labels.world import ROUND
 
 SOLUTIONS = {f"{name} {i}": world.SOLUTIONS[name] for i in range(30) for name in ("right", "wrong")}
-
-
 QUALITY = QualityConfig(gold=6, screening=4, min_ratings=10)
 
 

@@ -22,11 +22,7 @@ from tests.labels import world
 from tests.labels.rollout_world import ChanceEngine
 
 EXPRESSION = "6 - 2"
-
-
 PROBLEM = world.problem(EXPRESSION)
-
-
 Kind = Literal["hard", "soft", "first_error"]
 
 

@@ -12,8 +12,6 @@ from o1_assets.labels.annotators.oracle import Oracle
 from tests.labels import world
 
 PROBLEM = world.problem("3 * 4 - 5")
-
-
 REQUESTS = [Request(PROBLEM, (), "3*4=12", f"s{i}", 0, 0) for i in range(6000)]
 
 

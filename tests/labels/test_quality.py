@@ -84,8 +84,6 @@ def known(ratings: dict[str, int]) -> pl.DataFrame:
 
 
 TRUTH = {f"g{i}": (-1, 0, 1, 1)[i % 4] for i in range(8)}
-
-
 GOLD_TABLE = known(TRUTH)
 
 

@@ -27,8 +27,6 @@ from tests.labels import world
 from tests.labels.world import ROUND, rated
 
 Blank = dict[str, Record]
-
-
 CONFIG = LabelsConfig(round=ROUND, protocol="dense")
 
 

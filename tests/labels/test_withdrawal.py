@@ -20,7 +20,6 @@ from tests.labels.world import ROUND
 
 GOOD = {(0, 0): 1, (0, 1): -1, (1, 0): 1, (1, 1): -1, (1, 2): 0, (2, 0): 1}
 
-
 DIE = """
 import os, signal, sys
 from o1_assets.labels.inbox import inbox

@@ -26,7 +26,6 @@ SOLUTIONS: dict[str, tuple[str, list[list[str]]]] = {
     "direct": ("6 - 2", [["answer 5", "6-2=4", "answer 4"]]),
 }
 
-
 ROUND = "r03"
 
 

@@ -25,8 +25,6 @@ from o1_assets.store.digest import TREE
 from tests.labels import world
 
 ROUNDS = 3
-
-
 REPORT = "eval/report"
 
 

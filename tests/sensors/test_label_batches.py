@@ -20,8 +20,6 @@ from sensors.label_batches import label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report
 
 Open = Callable[..., Lab]
-
-
 HUMAN = 'annotator="human"'
 
 

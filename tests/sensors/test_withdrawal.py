@@ -21,8 +21,6 @@ from o1_assets.store.store import StoreError
 from tests.sensors.stub import ROUNDS, Lab, asked, quiet_report
 
 HUMAN = 'annotator="human"'
-
-
 O1 = Callable[..., Any]
 
 

@@ -26,7 +26,6 @@ ACCEPTED, WITHDRAWN, MOVES = "accepted", "withdrawn", "moves.json"
 PEOPLE = "people"
 """Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
 IMPORTED = "prm800k"
-
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

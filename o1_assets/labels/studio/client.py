@@ -31,8 +31,6 @@ class LabelStudioError(O1Error):
 
 HOST = "127.0.0.1"
 START = "start one with `make labeling`, or set O1_LABEL_STUDIO_URL"
-
-
 PAGE = 100
 
 

@@ -12,8 +12,6 @@ from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.tasks import mark
 
 RECORDED = Path(__file__).parent / "recorded"
-
-
 TOKEN = "0123456789"
 
 

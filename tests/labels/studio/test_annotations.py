@@ -17,8 +17,6 @@ from tests.labels import world
 from tests.labels.studio.fake import recorded
 
 USERS = {1: "lead@example.com"}
-
-
 N = None
 
 

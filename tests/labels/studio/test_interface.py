@@ -26,8 +26,6 @@ from o1_assets.labels.studio.tasks import (
 from tests.labels import world
 
 ROOM = Size(steps=6, alternatives=3)
-
-
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=6)
 
 

@@ -37,13 +37,8 @@ from o1_assets.labels.studio.push import push_records
 from tests.labels import world
 
 EXECUTABLE = os.environ.get("O1_TEST_LABEL_STUDIO")
-
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
 START_SECONDS = 400
-
 
 pytestmark = [
     pytest.mark.skipif(EXECUTABLE is None, reason="set O1_TEST_LABEL_STUDIO, or use `make test-labeling`"),
