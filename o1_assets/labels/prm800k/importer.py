@@ -195,9 +195,9 @@ class PublishedRound:
                 )
             for item in step.shown:
                 # Equal texts are one completion, so this is by text and not by place.
-                own = not step.written and item.text == step.own
+                is_own = not step.written and item.text == step.own
                 self.rows["shown"].append(
-                    (solution, number, labeler, moment, line, item.rating, bool(item.flagged), item.text, own, False,
+                    (solution, number, labeler, moment, line, item.rating, bool(item.flagged), item.text, is_own, False,
                      gold, screening)
                 )  # fmt: skip
         self.rows["records"].append(
@@ -319,20 +319,20 @@ def problems_of(chosen: pl.DataFrame) -> pl.DataFrame:
 def completions_of(shown: pl.DataFrame, solutions: pl.DataFrame) -> pl.DataFrame:
     """completions.parquet: a solution's own steps as completion 0, then every other text shown there, by text."""
     key = ["solution_id", "step", "text"]
-    own = (
+    own_steps = (
         solutions.select("solution_id", "problem_id", text="steps")
         .with_columns(step=pl.int_ranges(0, pl.col("text").list.len(), dtype=pl.Int32))
         .explode("text", "step")
         .drop_nulls("text")
     )
     written = shown.filter("written").select(*key, "written").unique()
-    own = own.join(written, on=key, how="left").with_columns(
+    own_steps = own_steps.join(written, on=key, how="left").with_columns(
         pl.col("written").fill_null(False), completion=pl.lit(0, pl.Int32)
     )
     others = (
         shown.select(key)
         .unique()
-        .join(own, on=key, how="anti")
+        .join(own_steps, on=key, how="anti")
         .sort(key)
         .with_columns(
             completion=(pl.int_range(pl.len()).over("solution_id", "step") + 1).cast(pl.Int32),
@@ -341,7 +341,9 @@ def completions_of(shown: pl.DataFrame, solutions: pl.DataFrame) -> pl.DataFrame
         .join(solutions.select("solution_id", "problem_id"), on="solution_id")
     )
     columns = ["solution_id", "problem_id", "step", "completion", "text", "written"]
-    return pl.concat([own.select(columns), others.select(columns)]).sort("solution_id", "step", "completion")
+    return pl.concat([own_steps.select(columns), others.select(columns)]).sort(
+        "solution_id", "step", "completion"
+    )
 
 
 def batch_ratings(shown: pl.DataFrame, completions: pl.DataFrame, digest: str) -> pl.DataFrame:

@@ -104,8 +104,10 @@ def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int]:
             # Nothing was chosen: the last step of the path. Its own completion is the sampled one, if it was shown.
             if shown:
                 texts = [item.text for item in shown]
-                own = sampled[number] if number < len(sampled) and sampled[number] in texts else texts[0]
-                path.append(PathStep(own, False, shown))
+                rated_last = (
+                    sampled[number] if number < len(sampled) and sampled[number] in texts else texts[0]
+                )
+                path.append(PathStep(rated_last, False, shown))
             return tuple(path), sum(_ratings(later) for later in steps[number + 1 :])
     return tuple(path), 0
 

@@ -120,13 +120,13 @@ def task_data(record: Record, size: Size) -> dict[str, Any]:
 
 
 def _part(slot: Slot, texts: list[str], last: bool) -> dict[str, Any]:
-    own = slot.completion == 0
+    is_own_step = slot.completion == 0
     return {
         "text": texts[slot.completion],
         "choices": [
             {
                 "value": rating.word.capitalize(),
-                "alias": choice_value(rating, len(texts) - 1, last) if own else rating.word,
+                "alias": choice_value(rating, len(texts) - 1, last) if is_own_step else rating.word,
                 "hotkey": key_of(slot, row),
             }
             for row, rating in enumerate(RATINGS)
