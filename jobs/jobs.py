@@ -9,9 +9,7 @@ import dagster as dg
 # Selections by string are in beta in 1.13; that ours mean what they say is tested.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
-
 LOOP = 'tag:"o1/part"="loop"'
-
 
 JOBS = [
     dg.define_asset_job(

@@ -21,10 +21,8 @@ from o1_assets.profiles.resources import CLASS_NAMES, Resources
 
 CLASS_TAG = "o1/resource"
 
-
 PRELOADED = ["dagster", "o1_assets.execution.materialize", "torch", "transformers"]
 """What a step's process need not import. Nothing that asks CUDA anything: a forked CUDA runtime cannot be used."""
-
 
 FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_CHECKPOINT_SECONDS")
 """What steps elsewhere have to know and is no secret; credentials belong to the workers' own environment."""

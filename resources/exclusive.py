@@ -11,7 +11,6 @@ from o1_assets.execution.run_lock import RunLock
 
 Before = Callable[[dg.DagsterInstance], object]
 
-
 Tell = Callable[[Any], object]
 
 

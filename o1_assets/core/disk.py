@@ -12,10 +12,8 @@ from o1_assets.core.errors import O1Error
 
 _FULL = ("No space left on device", "disk is full", "Disk quota exceeded")
 
-
 _PERHAPS_FULL = ("disk I/O error", "unable to open database file")
 """What SQLite says where it finds no room for its journal, and of other troubles: believed if no room is left."""
-
 
 _NO_ROOM = 1 << 20
 

@@ -12,14 +12,12 @@ from o1_assets.core.files import replace_file
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-
 FORMER_YAML = {
     # The file as earlier versions of this project wrote it, by its SHA-256: replaced, because nobody changed it.
     "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591",
     "7b11045f8660d6b19b4dacc583a9f68be0678517347b9b91ced3096030d5f9a3",
     "89707a3651e3f4445e291a6d500ee109c6ca4df7d920fc28cd02e79477b74d8d",
 }
-
 
 DAGSTER_YAML = """\
 # The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
@@ -44,7 +42,6 @@ concurrency:
   pools:
     granularity: op
 """
-
 
 POSTGRES_YAML = """\
 # Runs, events and schedules of every machine that has this address.

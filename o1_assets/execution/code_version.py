@@ -21,7 +21,6 @@ from o1_assets.execution.source_digest import LOOSE, Source, sources
 
 PACKAGES = ("o1_assets",)
 
-
 # They describe and carry computations; a result does not depend on how they do it.
 CARRIERS = (
     "o1_assets.core.artifact",
@@ -30,7 +29,6 @@ CARRIERS = (
     "o1_assets.store",
     "o1_assets.engine.training.checkpoint",
 )
-
 
 Place = tuple[str, str]
 """A module and the name of one of its definitions."""

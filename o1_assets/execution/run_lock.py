@@ -18,7 +18,6 @@ from o1_assets.core.errors import O1Error
 
 POLL_SECONDS = 1.0
 
-
 SETTLED_SECONDS = 10.0
 """A file younger than this may belong to a run that is just about to lock it."""
 

@@ -28,7 +28,6 @@ from typing import TypeGuard
 _LIMIT = 2000
 """Sources remembered; then those of today only."""
 
-
 LOOSE = ""
 """The name under which a module keeps its statements that define nothing: they run whenever it is imported."""
 

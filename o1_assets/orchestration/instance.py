@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 120
 """How long a connection of this process waits for other writers. A transaction of Dagster's takes milliseconds."""
 
-
 PARTS = ("history", "schedules")
 """The folders of an instance that hold its databases."""
 

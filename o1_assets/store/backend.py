@@ -1,4 +1,7 @@
-"""Where a store's bytes lie: a folder or any fsspec URL. Small files are written whole or not at all."""
+"""Where a store's bytes lie: a folder or any fsspec URL. Small files are written whole or not at all.
+
+What can go wrong between here and a server becomes a StoreError that says what to correct.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,25 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
-from o1_assets.store.remote import StoreError, answers, has_bucket, open_url
 
-# What lies in a store, as a listing shows it: names, sizes, and when each file was written.
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az"})
+
+_CLIENTS = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "adlfs", "azure"})
+
+
+class StoreError(O1Error):
+    """Something in the store is missing or is not what its digest says, or the store cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -30,54 +40,8 @@ class Stored:
     modified: float
 
 
-def walk_folder(root: Path, folder: str) -> Iterator[Stored]:
-    """Every file below `folder`; links, and what is behind them, are left out."""
-    parts = folder.split("/")
-    todo = [folder]
-    if any(root.joinpath(*parts[: n + 1]).is_symlink() for n in range(len(parts))):
-        return
-    while todo:
-        name = todo.pop()
-        try:
-            entries = list(os.scandir(root / name))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                todo.append(f"{name}/{entry.name}")
-            elif entry.is_file(follow_symlinks=False):
-                try:
-                    stat = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                yield Stored(f"{name}/{entry.name}", stat.st_size, stat.st_mtime)
-
-
-def listed(root: str, found: dict[str, dict[str, Any]]) -> Iterator[Stored]:
-    """What fsspec's `find` answers; a key with a part that a path could not have is left out."""
-    for path, info in found.items():
-        name = str(path).removeprefix(f"{root}/")
-        if not {"", ".", ".."} & set(name.split("/")):
-            yield Stored(name, int(info.get("size") or 0), _modified(info))
-
-
-def _modified(info: dict[str, Any]) -> float:
-    """Now, where the listing does not say it: what seems young is left alone."""
-    for field in ("LastModified", "mtime", "last_modified", "updated", "created"):
-        value = info.get(field)
-        if isinstance(value, datetime):
-            return value.timestamp()
-        if isinstance(value, int | float):
-            return float(value)
-    return time.time()
-
-
-__all__ = ["TRASH", "Backend", "StoreError", "Stored"]
-
-
 TRASH = ".trash"
 """Where a folder is moved, in one step, that is about to be removed."""
-
 
 _CHUNK = 500
 
@@ -90,10 +54,10 @@ class Backend:
     """
 
     def __init__(self, url: str) -> None:
-        self.fs, self.root = open_url(url)
+        self.fs, self.root = _open_url(url)
         self.url = url
         self.local = isinstance(self.fs, LocalFileSystem)
-        self._bucket_seen = not has_bucket(url)
+        self._bucket_seen = not _has_bucket(url)
 
     def place(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -174,9 +138,9 @@ class Backend:
     def walk(self, folder: str) -> Iterator[Stored]:
         """Every file below a folder, also what is still being written. Links are neither followed nor shown."""
         if self.local:
-            return walk_folder(Path(self.root), folder)
+            return _walk_folder(Path(self.root), folder)
         with self._answers():
-            return listed(self.root, self.fs.find(self.place(folder), detail=True))
+            return _listed(self.root, self.fs.find(self.place(folder), detail=True))
 
     def remove(self, names: list[str]) -> None:
         """Files, in this order, elsewhere than on a disk some hundreds at once; what is gone already is no error."""
@@ -227,7 +191,7 @@ class Backend:
         return ((by_place[place], content) for place, content in got.items() if isinstance(content, bytes))
 
     def _answers(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self.local else answers(self.url)
+        return nullcontext() if self.local else _answers(self.url)
 
     def _absent(self) -> bool:
         """Always False. Something is not there: is the bucket?"""
@@ -245,3 +209,89 @@ class Backend:
                         "these credentials; make it first, or correct O1_STORE"
                     )
             self._bucket_seen = True
+
+
+def _open_url(url: str) -> tuple[Any, str]:
+    """The file system and the path in it. Raises StoreError when nothing can open such a URL here."""
+    try:
+        # Another process may write at any time, so what a listing said once is never believed.
+        fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        s3 = _protocol(url) in ("s3", "s3a")
+        remedy = "install it with `pip install 'o1-assets[s3]'`" if s3 else str(error)
+        raise StoreError(f"the store {url} needs a package that is not installed: {remedy}") from None
+    except ValueError as error:
+        raise StoreError(f"the store {url} cannot be opened: {error}; correct O1_STORE") from None
+    return fs, root.rstrip("/")
+
+
+def _has_bucket(url: str) -> bool:
+    """Whether the first part of the path has to be made by somebody before anything can be written."""
+    return _protocol(url) in _BUCKETS
+
+
+def _protocol(url: str) -> str:
+    return url.partition("://")[0]
+
+
+@contextmanager
+def _answers(url: str) -> Iterator[None]:
+    """Around every request. FileNotFoundError passes; it is an answer."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise StoreError(
+            f"the store {url} refuses access ({error}); check the credentials (AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or the AWS profile) and their rights"
+        ) from None
+    except Exception as error:
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _CLIENTS:
+            raise StoreError(
+                f"the store {url} cannot be reached ({error or type(error).__name__}); check O1_STORE, the "
+                "network and, for S3, the credentials and AWS_ENDPOINT_URL"
+            ) from None
+        raise
+
+
+def _walk_folder(root: Path, folder: str) -> Iterator[Stored]:
+    """Every file below `folder`; links, and what is behind them, are left out."""
+    parts = folder.split("/")
+    todo = [folder]
+    if any(root.joinpath(*parts[: n + 1]).is_symlink() for n in range(len(parts))):
+        return
+    while todo:
+        name = todo.pop()
+        try:
+            entries = list(os.scandir(root / name))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                todo.append(f"{name}/{entry.name}")
+            elif entry.is_file(follow_symlinks=False):
+                try:
+                    stat = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                yield Stored(f"{name}/{entry.name}", stat.st_size, stat.st_mtime)
+
+
+def _listed(root: str, answer: dict[str, dict[str, Any]]) -> Iterator[Stored]:
+    """What fsspec's `find` answers; a key with a part that a path could not have is left out."""
+    for path, info in answer.items():
+        name = str(path).removeprefix(f"{root}/")
+        if not {"", ".", ".."} & set(name.split("/")):
+            yield Stored(name, int(info.get("size") or 0), _modified(info))
+
+
+def _modified(info: dict[str, Any]) -> float:
+    """Now, where the listing does not say it: what seems young is left alone."""
+    for field in ("LastModified", "mtime", "last_modified", "updated", "created"):
+        value = info.get(field)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return time.time()

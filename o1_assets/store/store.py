@@ -30,9 +30,7 @@ from o1_assets.store.objects import Objects
 
 __all__ = ["ArtifactStore", "StoreError", "cache_key", "manifest_cache_key"]
 
-
 _KEY_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-
 
 _VERSION_LETTERS = set("0123456789abcdefTZ.-")
 
@@ -48,7 +46,7 @@ class ArtifactStore(Objects):
         content = json_bytes(manifest.model_dump(mode="json"))
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
-        self.backend.write(_manifest_name(manifest.key, manifest.version), content)
+        self.backend.write(manifest_name(manifest.key, manifest.version), content)
         self._point(manifest)
         return manifest
 
@@ -70,7 +68,7 @@ class ArtifactStore(Objects):
             pointed[by_name[name]] = pointer = self._parsed(name, content)
             if pointer.key != by_name[name]:
                 raise self._damaged(name)
-        files = {_manifest_name(p.key, p.version): p for p in pointed.values()}
+        files = {manifest_name(p.key, p.version): p for p in pointed.values()}
         read = dict(self.backend.read_many(list(files)))
         return {p.key: self._pointed_to(_head_name(p.key), p, read.get(name)) for name, p in files.items()}
 
@@ -118,15 +116,15 @@ class ArtifactStore(Objects):
 
     def manifest(self, key: str, version: str) -> Manifest:
         """One version of `key`. Raises StoreError when it is missing or not what its name says."""
-        content = self.backend.read(_manifest_name(key, version))
+        content = self.backend.read(manifest_name(key, version))
         manifest = self._checked_manifest(key, version, content)
         if manifest is None:
-            place = self.backend.place(_manifest_name(key, version))
+            place = self.backend.place(manifest_name(key, version))
             raise StoreError(f"{place} is missing; bring it back from a backup")
         return manifest
 
     def _checked_manifest(self, key: str, version: str, content: bytes | None) -> Manifest | None:
-        name = _manifest_name(key, version)
+        name = manifest_name(key, version)
         if content is None:
             return None
         if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
@@ -155,7 +153,7 @@ class ArtifactStore(Objects):
         try:
             entry = json.loads(content)
             pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
-            whole = content == pointer.to_bytes() and bool(_manifest_name(pointer.key, pointer.version))
+            whole = content == pointer.to_bytes() and bool(manifest_name(pointer.key, pointer.version))
         except (ValueError, TypeError, KeyError, StoreError):
             whole = False
         if not whole:
@@ -163,13 +161,13 @@ class ArtifactStore(Objects):
         return pointer
 
     def _content(self, pointer: ManifestPointer) -> bytes | None:
-        return self.backend.read(_manifest_name(pointer.key, pointer.version))
+        return self.backend.read(manifest_name(pointer.key, pointer.version))
 
     def _pointed_to(self, name: str, pointer: ManifestPointer, content: bytes | None) -> Manifest:
         manifest = self._checked_manifest(pointer.key, pointer.version, content)
         if manifest is None:
             raise StoreError(
-                f"{self.backend.place(name)} leads to {_manifest_name(pointer.key, pointer.version)}, which is not "
+                f"{self.backend.place(name)} leads to {manifest_name(pointer.key, pointer.version)}, which is not "
                 "there; bring one of the two back from a backup, or remove the former and `o1 run` again"
             )
         return manifest
@@ -220,7 +218,7 @@ def _cache_name(cache_key: str) -> str:
     return f"cache/{cache_key[:2]}/{cache_key}.json"
 
 
-def _manifest_name(key: str, version: str) -> str:
+def manifest_name(key: str, version: str) -> str:
     if not version or not set(version) <= _VERSION_LETTERS or not version.strip("."):
         raise StoreError(f"{version!r} is not a version")
     return f"manifests/{_checked(key)}/{version}.json"

@@ -19,20 +19,15 @@ from urllib.parse import urlsplit
 
 PLACE = "O1_OPENLINEAGE"
 
-
 OWN = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 
-
 OWN_PREFIX = "OPENLINEAGE__TRANSPORT"
-
 
 WAITING = 1000
 """Events that may wait to be sent; further ones are dropped."""
 
-
 SECONDS = 5.0
 """How long one event may take, and how long the end of a process waits for those not sent yet."""
-
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +86,6 @@ class Emitter:
 
 
 _emitters: dict[str, Emitter] = {}
-
 
 _lock = threading.Lock()
 

@@ -55,7 +55,6 @@ class Observed:
 
 PRODUCER = repository_url() or "urn:o1-assets"
 
-
 BATCHES = "label_batches"
 
 

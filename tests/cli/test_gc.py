@@ -14,7 +14,7 @@ from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.execution.run_lock import Busy, RunLock
-from o1_assets.store.gc.versions import DAY
+from o1_assets.store.gc import DAY
 from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import make_all, toy_graph
 

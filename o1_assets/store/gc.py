@@ -1,33 +1,41 @@
-"""Which versions, objects and pointers of a store nothing needs, and their removal.
+"""Garbage collection: which versions, objects and pointers of a store nothing needs, and their removal.
 
 Kept is what a person can ask about: today's version of every key, pinned and young versions, and the whole
 ancestry of all of these, manifests and objects, so that an audit of a kept version stays complete.
 
 It may be killed at any moment. Pointers into what goes and model cards are removed first, then manifests, each
-before those that it names as inputs, then objects: a manifest that is still there always has its ancestry, and
-what was not reached is found again.
+before those that it names as inputs, then objects. So a manifest that is still there always has its ancestry, and
+what was not reached is found again by the next call.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from o1_assets.store.backend import Backend, Stored, StoreError
 from o1_assets.store.digest import TREE
-from o1_assets.store.gc import contents
-from o1_assets.store.gc.contents import Name
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pins
-from o1_assets.store.store import ArtifactStore
+from o1_assets.store.store import ArtifactStore, manifest_name
 
-# Uploads to S3 that were cut off: parts of a large file that no listing shows and somebody pays for.
+DAY = 86400.0
+
+Name = tuple[str, str]
+"""Key and version."""
+
+_SMALL_FILES = ("heads", "manifests", "cache", "cards", "pins")
+
+_OBJECT = re.compile(r"objects/[0-9a-f]{2}/([0-9a-f]{64})/.+")
 
 
 @dataclass(frozen=True)
@@ -36,33 +44,6 @@ class Upload:
 
     key: str
     number: str
-
-
-def cut_off(backend: Backend, before: float) -> list[Upload]:
-    """Those of this store that were begun before a time (seconds since 1970). None where nobody may ask for them."""
-    if not hasattr(backend.fs, "list_multipart_uploads"):
-        return []
-    bucket, _, prefix = backend.root.partition("/")
-    begun = []
-    with suppress(PermissionError, FileNotFoundError):
-        begun = backend.fs.list_multipart_uploads(bucket)
-    return [
-        Upload(upload["Key"], upload["UploadId"])
-        for upload in begun
-        if upload["Key"].startswith(f"{prefix}/") and upload["Initiated"].timestamp() < before
-    ]
-
-
-def give_up(backend: Backend, uploads: list[Upload]) -> None:
-    bucket = backend.root.partition("/")[0]
-    for upload in uploads:
-        backend.fs.abort_mpu(bucket, upload.key, upload.number)
-
-
-DAY = 86400.0
-
-
-_SMALL_FILES = ("heads", "manifests", "cache", "cards", "pins")
 
 
 @dataclass
@@ -100,15 +81,15 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
     Raises StoreError when a kept version's ancestry is not complete or any manifest is damaged: then nobody can
     say what is needed.
     """
-    listed = dict(contents.versions(store))
-    today = contents.heads(store, {key for key, _ in listed})
+    listed = dict(_versions(store))
+    today = _heads(store, {key for key, _ in listed})
     pinned = {(entry.key, entry.version) for entry in pins(store)}
-    young = {name for name in listed if contents.recorded(store, name) > now - keep_days * DAY}
-    kept = contents.with_ancestry(store, [*today, *pinned, *young])
-    going = contents.read_raw(store, [name for name in listed if name not in kept])
+    young = {name for name in listed if _recorded(store, name) > now - keep_days * DAY}
+    kept = _with_ancestry(store, [*today, *pinned, *young])
+    going = _read_raw(store, [name for name in listed if name not in kept])
 
     keys: dict[str, Removable] = defaultdict(Removable)
-    sizes, changed = contents.objects(store)
+    sizes, changed = _objects(store)
     needed = {manifest.digest for manifest in kept.values()}
     objects: dict[str, int] = {}
     for name in sorted(going):
@@ -131,7 +112,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
         objects=objects,
         orphans=orphans,
         temporary=[entry for entry in _temporary(store) if entry.modified < now - DAY],
-        uploads=cut_off(store.backend, now - DAY),
+        uploads=_cut_off_uploads(store.backend, now - DAY),
         keys=dict(keys),
         roots={"today": len(today), "pinned": len(pinned), "young": len(young - today - pinned)},
         heads=today,
@@ -142,11 +123,11 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
 def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     """Removes what `find_garbage` found, in the order that keeps the store consistent if it is killed."""
     store.backend.remove([*garbage.pointers, *garbage.cards])
-    store.backend.remove([contents.manifest_file(*name) for name in garbage.manifests])
+    store.backend.remove([manifest_name(*name) for name in garbage.manifests])
     for digest in [*garbage.objects, *garbage.orphans]:
         store.backend.remove_folder(object_name(digest), first=TREE)
     store.backend.remove([entry.name for entry in garbage.temporary])
-    give_up(store.backend, garbage.uploads)
+    _abort_uploads(store.backend, garbage.uploads)
 
 
 def _children_first(going: dict[Name, dict[str, Any]]) -> list[Name]:
@@ -191,7 +172,7 @@ def _cards(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Manife
 
 def _gone(store: ArtifactStore, name: Name, going: dict[Name, Any], kept: dict[Name, Manifest]) -> bool:
     """Whether a version goes or is not there; one that was recorded since the listing is."""
-    return name in going or (name not in kept and not store.backend.exists(contents.manifest_file(*name)))
+    return name in going or (name not in kept and not store.backend.exists(manifest_name(*name)))
 
 
 def _temporary(store: ArtifactStore) -> Iterable[Stored]:
@@ -199,3 +180,106 @@ def _temporary(store: ArtifactStore) -> Iterable[Stored]:
         for entry in store.backend.walk(folder):
             if entry.name.rpartition("/")[2].startswith("."):
                 yield entry
+
+
+# What a store holds, read in bulk.
+
+
+def _versions(store: ArtifactStore) -> Iterable[tuple[Name, int]]:
+    """Every recorded version and its manifest's bytes."""
+    for entry in store.backend.walk("manifests"):
+        folder, _, file = entry.name.removeprefix("manifests/").rpartition("/")
+        if folder and file.endswith(".json") and not file.startswith("."):
+            yield (folder, file.removesuffix(".json")), entry.size
+
+
+def _heads(store: ArtifactStore, keys: set[str]) -> set[Name]:
+    """Asked for by name: what a listing does not show yet is no less today's version."""
+    listed = {
+        entry.name.removeprefix("heads/").removesuffix(".json") for entry in store.backend.walk("heads")
+    }
+    named = {key for key in listed | keys if not key.rpartition("/")[2].startswith(".")}
+    heads = (store.head(key) for key in sorted(named))
+    return {(head.key, head.version) for head in heads if head is not None}
+
+
+def _recorded(store: ArtifactStore, name: Name) -> float:
+    try:
+        stamp = datetime.strptime(name[1].partition("-")[0], "%Y%m%dT%H%M%S.%fZ")
+    except ValueError:
+        raise _damaged(store, name) from None
+    return stamp.replace(tzinfo=UTC).timestamp()
+
+
+def _with_ancestry(store: ArtifactStore, roots: list[Name]) -> dict[Name, Manifest]:
+    kept: dict[Name, Manifest] = {}
+    todo = roots
+    while todo:
+        name = todo.pop()
+        if name not in kept:
+            kept[name] = store.manifest(*name)
+            todo += [(item.key, item.version) for item in kept[name].inputs.values()]
+    return kept
+
+
+def _read_raw(store: ArtifactStore, names: list[Name]) -> dict[Name, dict[str, Any]]:
+    """Manifests that may go, compared with their names but not validated: there may be very many."""
+    by_file = {manifest_name(*name): name for name in names}
+    read = {}
+    for file, content in store.backend.read_many(list(by_file)):
+        name = by_file[file]
+        if hashlib.sha256(content).hexdigest() != name[1].rpartition("-")[2]:
+            raise _damaged(store, name)
+        try:
+            manifest = json.loads(content)
+            read[name] = {
+                "digest": manifest["digest"],
+                "inputs": [(item["key"], item["version"]) for item in manifest["inputs"].values()],
+            }
+            object_name(manifest["digest"])
+        except (ValueError, TypeError, KeyError, AttributeError, StoreError):
+            raise _damaged(store, name) from None
+    return read
+
+
+def _objects(store: ArtifactStore) -> tuple[dict[str, int], dict[str, float]]:
+    """Digest -> bytes, and digest -> when its newest file was written, of every object, whole or half."""
+    sizes: dict[str, int] = defaultdict(int)
+    changed: dict[str, float] = defaultdict(float)
+    for entry in store.backend.walk("objects"):
+        if match := _OBJECT.fullmatch(entry.name):
+            sizes[match[1]] += entry.size
+            changed[match[1]] = max(changed[match[1]], entry.modified)
+    return dict(sizes), dict(changed)
+
+
+def _damaged(store: ArtifactStore, name: Name) -> StoreError:
+    place = store.backend.place(manifest_name(*name))
+    return StoreError(
+        f"{place} is damaged, so what it needs is not known and nothing is removed; bring it back from a backup "
+        "or remove it"
+    )
+
+
+# Uploads to S3 that were cut off: parts of a large file that no listing shows and that somebody pays for.
+
+
+def _cut_off_uploads(backend: Backend, before: float) -> list[Upload]:
+    """Those of this store that were begun before a time (seconds since 1970). None where nobody may ask for them."""
+    if not hasattr(backend.fs, "list_multipart_uploads"):
+        return []
+    bucket, _, prefix = backend.root.partition("/")
+    begun = []
+    with suppress(PermissionError, FileNotFoundError):
+        begun = backend.fs.list_multipart_uploads(bucket)
+    return [
+        Upload(upload["Key"], upload["UploadId"])
+        for upload in begun
+        if upload["Key"].startswith(f"{prefix}/") and upload["Initiated"].timestamp() < before
+    ]
+
+
+def _abort_uploads(backend: Backend, uploads: list[Upload]) -> None:
+    bucket = backend.root.partition("/")[0]
+    for upload in uploads:
+        backend.fs.abort_mpu(bucket, upload.key, upload.number)

@@ -11,7 +11,7 @@ import pytest
 from o1_assets.execution.status import graph_status
 from o1_assets.export.model_card import card_name
 from o1_assets.store.ancestry import ancestry
-from o1_assets.store.gc.versions import DAY, Garbage, find_garbage, remove_garbage
+from o1_assets.store.gc import DAY, Garbage, find_garbage, remove_garbage
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pin, pins, unpin
 from o1_assets.store.store import ArtifactStore, StoreError
