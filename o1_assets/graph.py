@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
     """Every artifact by key, each after its inputs. Raises ValueError on an input that nothing makes."""
     from o1_assets.base.assets import base_artifacts
+    from o1_assets.base.config import BaseConfig
     from o1_assets.evaluation.assets import evaluation_artifacts
-    from o1_assets.experiments.assets import ablation_artifacts
+    from o1_assets.experiments import versions
+    from o1_assets.experiments.active_learning import assets as active_learning
+    from o1_assets.experiments.chains import assets as chains
+    from o1_assets.experiments.compute_curves import result as compute_curves
+    from o1_assets.experiments.error_kinds import result as error_kinds
+    from o1_assets.experiments.model_size import assets as model_size
+    from o1_assets.experiments.pools import assets as pools
+    from o1_assets.experiments.rewards import assets as rewards
+    from o1_assets.experiments.rounds import assets as rounds
+    from o1_assets.experiments.search_in_rl import assets as search_in_rl
+    from o1_assets.experiments.verifiers import assets as verifiers
     from o1_assets.generator.assets import generator_artifacts
     from o1_assets.problems.assets import problem_artifacts
     from o1_assets.rounds.factory import build_round
@@ -27,8 +38,23 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
         *generator_artifacts(profile),
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
         *evaluation_artifacts(profile),
-        *ablation_artifacts(profile),
     ]
+    # Experiments rate steps with the exact checker and need to know what the corpus held: a base that was pre-trained
+    # elsewhere has none.
+    if isinstance(profile.base, BaseConfig):
+        artifacts += [
+            *compute_curves.artifacts(profile),
+            *pools.artifacts(profile),
+            *versions.artifacts(profile),
+            *error_kinds.artifacts(profile),
+            *verifiers.artifacts(profile),
+            *rounds.artifacts(profile),
+            *rewards.artifacts(profile),
+            *chains.artifacts(profile),
+            *active_learning.artifacts(profile),
+            *model_size.artifacts(profile),
+            *search_in_rl.artifacts(profile),
+        ]
     graph: dict[str, Artifact] = {}
     for artifact in artifacts:
         unknown = [key for key in artifact.inputs.values() if key not in graph]

@@ -29,7 +29,7 @@ from o1_assets.execution.environment import environment, prepare_compute
 from o1_assets.graph import build_graph
 from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.profiles.profile import Profile
-from o1_assets.store.ancestry import ancestry, spent_on
+from o1_assets.store.ancestry import ancestry, reports
 from o1_assets.store.digest import folder_tree, tree_digest
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
@@ -241,6 +241,6 @@ def remake(
         seed=manifest.seed,
         open_engine=opened,
         progress=progress,
-        cost_of=lambda name: spent_on(store, manifest.inputs[name]),
+        ancestry=lambda name: reports(store, manifest.inputs[name]),
     )
     return artifact.compute(task, artifact.config)

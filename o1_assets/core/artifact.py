@@ -7,7 +7,7 @@ person wants to see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,8 @@ class Task:
     progress: reports one line of progress to whoever watches the run.
     unfinished: a folder for checkpoints (`engine/training/checkpoint.py`). After a kill, an equal computation is given
     the same folder again; it goes once the artifact is stored. It need not exist. None where nothing is to be kept.
-    cost_of: the cumulative cost of an input and of all its ancestors, by the input's short name.
+    ancestry: of an input, by its short name: the key of every artifact it was made from, itself last, and what its
+    computation reported.
     """
 
     inputs: Mapping[str, Path]
@@ -75,8 +76,12 @@ class Task:
     open_engine: Callable[[Path], Engine]
     progress: Callable[[str], None] = lambda line: None
     unfinished: Path | None = None
-    # Tokens and FLOPs, never seconds: equal code and inputs cost the same, so a result may contain them.
-    cost_of: Callable[[str], Cost] = lambda name: Cost()
+    # Figures, tokens and FLOPs, never seconds: equal code and inputs report the same, so a result may contain them.
+    ancestry: Callable[[str], Sequence[tuple[str, Outcome]]] = lambda name: ()
+
+    def cost_of(self, name: str) -> Cost:
+        """The cumulative cost of an input and of all its ancestors, each counted once."""
+        return sum((outcome.cost for _, outcome in self.ancestry(name)), Cost())
 
 
 @dataclass

@@ -16,7 +16,7 @@ from o1_assets.core.engine import Engine
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.environment import environment, prepare_compute
 from o1_assets.execution.ledger import Stopwatch
-from o1_assets.store.ancestry import spent_on
+from o1_assets.store.ancestry import reports
 from o1_assets.store.manifest import Manifest, ManifestCost, ManifestInput
 from o1_assets.store.scratch import Scratch, ScratchLost
 from o1_assets.store.store import ArtifactStore, MissingInput, cache_key
@@ -71,7 +71,7 @@ def materialize(
             open_engine=open_engine,
             progress=report_progress,
             unfinished=unfinished,
-            cost_of=lambda name: spent_on(store, inputs[name]),
+            ancestry=lambda name: reports(store, inputs[name]),
         )
         on_start(task)
         outcome = artifact.compute(task, artifact.config)

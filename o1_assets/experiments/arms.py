@@ -1,8 +1,7 @@
 """From the runs of an experiment's arms to what people see: differences to the control, tables, charts, claims.
 
-Runs are a frame with a row for each arm, training seed and measure: arm, seed, measure, per_problem (a list, the
-problems in the same order everywhere), and what the training cost (`spent.read_cost`). Every seed of every arm has
-every measure.
+Runs are a frame with a row for each arm, training seed and measure, as `measure.runs_of` gives them. The problems of
+per_problem are in the same order everywhere, and every seed of every arm has every measure.
 """
 
 from __future__ import annotations
@@ -14,11 +13,14 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core import plots
-from o1_assets.core.artifact import StageConfig
+from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
+from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import EvalConfig
+from o1_assets.evaluation.evaluate_policy import PASS_AT_1
 from o1_assets.evaluation.statistics import Floats, interval, simplest_unbeaten
-from o1_assets.experiments.result import Chart, Claim, Result, Table
+from o1_assets.experiments.measure import runs_of
+from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
 # The chart of an experiment: each arm's mean with its interval, side by side.
 
@@ -35,7 +37,7 @@ def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series]
     return series, Axis(f"{title}: {measure}", "", "accuracy", ticks=range(len(rows)), tick_labels=names)
 
 
-DECIDES = "pass@1"
+DECIDES = PASS_AT_1
 """The measure that arms are ranked by."""
 
 
@@ -47,6 +49,39 @@ class ArmWords(StageConfig):
 
     name: str
     says: str
+
+
+class ResultConfig(StageConfig):
+    """arms: from the simplest on; the first is the control. today: the arm that is as the profile has it."""
+
+    name: str
+    title: str
+    question: str
+    arms: tuple[ArmWords, ...]
+    today: str
+    seeds: int
+    judge: EvalConfig
+
+
+def make_result(task: Task, config: ResultConfig) -> Outcome:
+    """Inputs: <arm>_<seed>, the evaluations. Writes runs.parquet beside what `result.write_result` does."""
+    names = [arm.name for arm in config.arms]
+    runs = runs_of(task, names, config.seeds)
+    seed = derive_seed(task.seed, "bootstrap")
+    runs.write_parquet(task.out / "runs.parquet")
+    result = arms_result(config.name, config.title, config.question, config.arms, runs, config.judge, seed)
+    verdict = simplest(runs, names, config.judge.resamples, seed)
+    note = f"The simplest arm that no other beats in {DECIDES} by more than noise: {verdict}."
+    if verdict != config.today:
+        note += f" The profile has {config.today}."
+    write_result(task.out, result.with_notes(note))
+    means = arm_differences(runs, names, config.judge.resamples, seed).filter(pl.col("measure") == DECIDES)
+    figures = {f"{DECIDES} {row['arm']}": row["mean"] for row in means.iter_rows(named=True)}
+    return Outcome(
+        {"simplest_unbeaten": verdict, "today": config.today, **figures},
+        rows=runs.height,
+        sample=means.to_dicts(),
+    )
 
 
 def arms_result(

@@ -1,28 +1,22 @@
 """What an experiment is: a question, and arms that differ in their configuration alone.
 
-Each training of an arm is an artifact, `ablations/<experiment>/<arm>_<seed>`, so that an arm that is added or
-changed trains nothing else, and `ablations/<experiment>/result` judges them all together.
+Every arm is trained with several seeds. What a training makes is part of the graph, so that an arm that is added or
+changed trains nothing else; `ablations/<experiment>/result` only compares what was measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.base.config import BaseConfig
 from o1_assets.core.artifact import Artifact, Compute, Estimator, StageConfig
-from o1_assets.experiments.arms import ArmWords
-from o1_assets.experiments.estimate import estimate_judged
-from o1_assets.experiments.measure import ResultConfig, make_result
+from o1_assets.experiments.estimate import estimate_tables
+from o1_assets.experiments.variants import PART
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
-
-
-# How an experiment's artifacts are declared: all of them alike.
-
-PART = "ablations"
 
 
 def base_of(profile: Profile) -> BaseConfig:
@@ -47,9 +41,9 @@ def ablation(
     opens_models: bool = True,
     estimate: Estimator | None = None,
 ) -> Artifact:
-    """An artifact of the part, grouped by what stands before its name.
+    """An artifact of the part that the loop has no stage for, grouped by its experiment.
 
-    seed_of: what its seed is derived from, the key where nothing is said; equal for arms that are to draw alike.
+    seed_of: what its seed is derived from, by default the key; equal for arms that are to draw alike.
     trains: a checkpoint comes out of it, else tables. opens_models: False for what reads tables alone.
     """
     return Artifact(
@@ -58,7 +52,7 @@ def ablation(
         config=config,
         inputs=inputs,
         description=description,
-        group=key.rpartition("/")[0],
+        group="/".join(key.split("/")[:2]),
         seed=profile.seed_of(seed_of or key),
         kinds=("pytorch", "huggingface") if trains else ("parquet", "polars"),
         resource_class=profile.model_class if opens_models else "cpu",
@@ -68,66 +62,60 @@ def ablation(
 
 
 @dataclass(frozen=True)
+class Training:
+    """One training of an arm. artifacts: what it adds to the graph. read: what the result reads of it, name -> key; the
+    name "" stands for the arm itself."""
+
+    artifacts: Sequence[Artifact]
+    read: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Arm:
-    """name: part of a key. says: what is done, in a few words. train: makes a policy, and `cost.json` (spent.py)."""
+    """name: part of a key. says: what is done, in a few words. train: the training with a seed's number."""
 
     name: str
     says: str
-    train: Compute
-    config: StageConfig
-    estimate: Estimator | None = None
+    train: Callable[[int], Training]
+    seeds: int
 
 
 @dataclass(frozen=True)
 class Experiment:
     """arms: from the simplest to the most complicated; the first is the control.
 
-    inputs: short name -> key, of every training. Among them prm, orm and generator, which judge too. today: the arm
-    that is the profile's present way.
+    compute, config: make the result. inputs: of the result beside what it reads of the trainings. An input of the
+    training with seed s of arm a is called `<a>_<s>`, and `<a>_<s>_<name>` where it reads several.
     """
 
     name: str
-    title: str
     question: str
-    arms: tuple[Arm, ...]
+    arms: Sequence[Arm]
+    compute: Compute
+    config: StageConfig
     inputs: Mapping[str, str]
-    today: str
+    opens_models: bool = False
+    estimate: Estimator = estimate_tables
 
 
 def experiment_artifacts(experiment: Experiment, profile: Profile) -> list[Artifact]:
-    """The trainings and the result. Equal seeds of different arms draw the same problems in the same order."""
-    settings, name = profile.ablations, experiment.name
-    trained = {
-        f"{arm.name}_{seed}": ablation(
-            profile,
-            f"{PART}/{name}/{arm.name}_{seed}",
-            arm.train,
-            arm.config,
-            experiment.inputs,
-            f"{experiment.title}: {arm.says}, training {seed + 1} of {settings.seeds}.",
-            seed_of=f"{PART}/{name}/{seed}",
-            trains=True,
-            estimate=arm.estimate,
-        )
-        for arm in experiment.arms
-        for seed in range(settings.seeds)
-    }
-    judges = {role: experiment.inputs[role] for role in ("generator", "prm", "orm")}
+    """The trainings of all arms, and the result after them."""
+    artifacts: list[Artifact] = []
+    inputs = dict(experiment.inputs)
+    for arm in experiment.arms:
+        for seed in range(arm.seeds):
+            training = arm.train(seed)
+            artifacts += training.artifacts
+            for name, key in training.read.items():
+                inputs[f"{arm.name}_{seed}_{name}" if name else f"{arm.name}_{seed}"] = key
     result = ablation(
         profile,
-        f"{PART}/{name}/result",
-        make_result,
-        ResultConfig(
-            name=name,
-            title=experiment.title,
-            question=experiment.question,
-            arms=tuple(ArmWords(name=arm.name, says=arm.says) for arm in experiment.arms),
-            today=experiment.today,
-            seeds=settings.seeds,
-            judge=settings.judge,
-        ),
-        {**judges, "test": "problems/test", **{arm: a.key for arm, a in trained.items()}},
+        f"{PART}/{experiment.name}/result",
+        experiment.compute,
+        experiment.config,
+        inputs,
         experiment.question,
-        estimate=estimate_judged,
+        opens_models=experiment.opens_models,
+        estimate=experiment.estimate,
     )
-    return [*trained.values(), result]
+    return [*artifacts, result]

@@ -1,12 +1,12 @@
-"""How an experiment whose arms are policies is judged: every trained policy on the same held-out problems.
+"""The evaluation of an experiment's policies, each an artifact of its own, and the measures of policies and PRMs.
 
-Other experiments measure their policies with `judge_policy` too, and show them with `arms.py`.
+Because every policy is evaluated apart, another arm or another sentence in a result samples nothing again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -14,110 +14,168 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
+from o1_assets.core.artifact import Artifact, Cost, Outcome, Task
+from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import Pool, fooled_under_best_of_n
-from o1_assets.evaluation.config import EvalConfig
+from o1_assets.evaluation.best_of_n import MAJORITY, Pool, fooled_under_best_of_n
+from o1_assets.evaluation.config import SamplingConfig
 from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import NO_ERROR, choose_threshold, predict_first_error
-from o1_assets.experiments.arms import DECIDES, ArmWords, arm_differences, arms_result, simplest
-from o1_assets.experiments.result import write_result
-from o1_assets.experiments.variants import kept, read_cost
+from o1_assets.experiments.experiment import Arm, Training, ablation
+from o1_assets.experiments.variants import PART
 from o1_assets.labels.annotators.arithmetic_checker import first_error
 from o1_assets.labels.annotators.oracle import Oracle
+from o1_assets.reward.estimate import distinct_tokens, read
 
 if TYPE_CHECKING:
-    pass
+    from o1_assets.profiles.profile import Profile
+
+MEASURES, SOLUTIONS = "measures.parquet", "solutions.parquet"
 
 
-class ResultConfig(StageConfig):
-    """arms: from the simplest on; the first is the control. today: the one that is the profile's way."""
+class PolicyEvalConfig(SamplingConfig):
+    """The evaluation of one trained policy.
 
-    name: str
-    title: str
-    question: str
-    arms: tuple[ArmWords, ...]
-    today: str
-    seeds: int
-    judge: EvalConfig
-
-
-def make_result(task: Task, config: ResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed> (trained policies with their cost), generator, prm, orm, test (problems).
-
-    Writes runs.parquet (arm, seed, measure, value, per_problem, costs) beside what `result.write_result` does.
+    draw: the number of its training; policies with equal numbers are sampled with the same seeds. selectors: what
+    chooses among all samples of a problem, as in `best_of_n.curves`.
     """
-    names = [arm.name for arm in config.arms]
-    runs, cost = judge_arms(task, names, config.seeds, config.judge)
-    seed = derive_seed(task.seed, "bootstrap")
-    runs.write_parquet(task.out / "runs.parquet")
-    result = arms_result(config.name, config.title, config.question, config.arms, runs, config.judge, seed)
-    verdict = simplest(runs, names, config.judge.resamples, seed)
-    note = f"The simplest arm that no other beats in {DECIDES} by more than noise: {verdict}."
-    if verdict != config.today:
-        note += f" The profile has {config.today}."
-    write_result(task.out, result.with_notes(note))
-    means = arm_differences(runs, names, config.judge.resamples, seed).filter(pl.col("measure") == DECIDES)
-    figures = {f"{DECIDES} {row['arm']}": row["mean"] for row in means.iter_rows(named=True)}
-    sample_rows = means.to_dicts()
-    return Outcome(
-        {"simplest_unbeaten": verdict, "today": config.today, **figures}, cost, runs.height, sample_rows
+
+    draw: int
+    greedy: bool = True
+    selectors: tuple[str, ...] = (PRM, MAJORITY)
+
+
+Made = tuple[Sequence[Artifact], str]
+"""What a training adds to the graph, and the key of the policy that comes out."""
+
+TEST: Mapping[str, tuple[str, Mapping[str, object]]] = {"": ("problems/test", {})}
+
+
+def policy_arm(
+    profile: Profile,
+    group: str,
+    name: str,
+    says: str,
+    models: Mapping[str, str],
+    make: Callable[[int], Made],
+    *,
+    problem_sets: Mapping[str, tuple[str, Mapping[str, object]]] = TEST,
+    reads_policy: bool = False,
+) -> Arm:
+    """An arm of the experiment with this prefix whose policies are compared, each with its evaluation.
+
+    models: keys of prm and generator, which evaluate all arms alike. make: of a seed. problem_sets: name of an input of
+    the result -> key of the problems, and fields of the evaluation that differ there. reads_policy: the result reads
+    <arm>_<seed>_policy too.
+    """
+
+    def train(seed: int) -> Training:
+        artifacts, policy = make(seed)
+        evaluations = {
+            which: policy_evaluation(
+                profile,
+                f"{group}/{name}_{which}_eval_{seed}" if which else f"{group}/{name}_eval_{seed}",
+                {"policy": policy, "prm": models["prm"], "generator": models["generator"], "test": problems},
+                f"{group}/result",
+                draw=seed,
+                **changes,
+            )
+            for which, (problems, changes) in problem_sets.items()
+        }
+        read = {which: evaluation.key for which, evaluation in evaluations.items()}
+        if reads_policy:
+            read["policy"] = policy
+        return Training([*artifacts, *evaluations.values()], read)
+
+    return Arm(name, says, train, profile.ablations.seeds)
+
+
+def policy_evaluation(
+    profile: Profile, key: str, inputs: Mapping[str, str], seed_of: str, **changes: object
+) -> Artifact:
+    """The artifact that evaluates a policy. inputs: keys of policy, prm, generator and test (problems). seed_of: equal
+    for all policies that are compared. changes: fields that are not those of `ablations.judge`."""
+    common = {name: getattr(profile.ablations.judge, name) for name in SamplingConfig.model_fields}
+    return ablation(
+        profile,
+        key,
+        make_policy_eval,
+        PolicyEvalConfig.model_validate({**common, **changes}),
+        inputs,
+        "What the policy reaches on held-out problems.",
+        seed_of=seed_of,
+        estimate=estimate_policy_eval,
     )
 
 
-def judge_arms(task: Task, arms: list[str], seeds: int, config: EvalConfig) -> tuple[pl.DataFrame, Cost]:
-    """Every input <arm>_<seed>, a policy's folder with its cost.json, measured: what `arms.py` reads.
+def make_policy_eval(task: Task, config: PolicyEvalConfig) -> Outcome:
+    """Inputs: policy, prm, generator, test (problems). Writes measures.parquet (measure, seed, problem, value) and
+    solutions.parquet (all samples with the PRM's score)."""
+    test = pl.read_parquet(task.inputs["test"] / "problems.parquet")
+    evaluation = evaluate_policy(
+        task.open_engine(task.inputs["policy"]),
+        EvalModels(task.inputs["prm"], task.inputs["generator"], log_probabilities=False),
+        held_out(test, config.problems),
+        config,
+        [Draw.of(task.seed, config.draw)],
+        greedy=derive_seed(task.seed, "greedy") if config.greedy else None,
+        selectors=config.selectors,
+        progress=task.progress,
+    )
+    evaluation.table.write_parquet(task.out / MEASURES)
+    evaluation.solutions.write_parquet(task.out / SOLUTIONS)
+    means = {name: float(values.mean()) for name, values in evaluation.measures(config.draw).items()}
+    return Outcome({**means}, evaluation.cost, evaluation.solutions.height)
 
-    Columns: arm, seed, measure, value, what it cost (spent.py), per_problem.
+
+def estimate_policy_eval(context: EstimateContext, config: PolicyEvalConfig) -> Estimate:
+    """Samples, perhaps a greedy solution a problem, and a pass of the PRM over what differs among the samples."""
+    policy, problems = context.model("policy"), min(config.problems, context["test"].problems)
+    solutions = problems * (config.samples + config.greedy)
+    cost = context.generate("policy", solutions * context.solution_tokens(config.prompt))
+    tokens = problems * distinct_tokens(context, config.prompt, config.samples, policy.rl_rounds)
+    cost += read(context, tokens, "prm")
+    stored = TABLES + context.solutions_bytes(problems, config.samples, policy.rl_rounds)
+    return Estimate(problems, problems * config.samples, cost=cost, stored=stored)
+
+
+def runs_of(task: Task, arms: Sequence[str], seeds: int, name: str = "") -> pl.DataFrame:
+    """Every training of every arm as it was evaluated: what `arms.py` reads.
+
+    Inputs of the task: <arm>_<seed>, or <arm>_<seed>_<name>, an evaluation. Columns: arm, seed, what the training cost
+    (flops, tokens, updates), measure, value (mean over the problems), per_problem.
     """
-    models = EvalModels.of(task.inputs)
-    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
-    tables, cost = [], Cost()
+    tables = []
     for arm in arms:
         for seed in range(seeds):
-            task.progress(f"{arm}, training {seed + 1} of {seeds}")
-            name = f"{arm}_{seed}"
-            measured, spent = kept(task, name, partial(_measured, task, name, seed, models, problems, config))
-            told = pl.DataFrame([{"arm": arm, "seed": seed, **read_cost(task.inputs[name])}])
-            tables.append(told.join(measured, how="cross"))
-            cost += spent
-    return pl.concat(tables), cost
+            run = f"{arm}_{seed}_{name}" if name else f"{arm}_{seed}"
+            measures = per_problem(pl.read_parquet(task.inputs[run] / MEASURES))
+            table = pl.DataFrame(
+                {
+                    "measure": [measure.replace(f"{PRM}@", "best_of_") for measure in measures],
+                    "value": [float(values.mean()) for values in measures.values()],
+                    "per_problem": [values.tolist() for values in measures.values()],
+                }
+            )
+            trained = pl.DataFrame([{"arm": arm, "seed": seed, **training_cost(task, run)}])
+            tables.append(trained.join(table, how="cross"))
+    return pl.concat(tables)
 
 
-def _measured(
-    task: Task, name: str, seed: int, models: EvalModels, problems: pl.DataFrame, config: EvalConfig
-) -> tuple[pl.DataFrame, Cost]:
-    measured, cost = measured_policy(task, name, seed, models, problems, config)
-    return pl.DataFrame(
-        {
-            "measure": list(measured),
-            "value": [float(values.mean()) for values in measured.values()],
-            "per_problem": [values.tolist() for values in measured.values()],
-        }
-    ), cost
+def per_problem(measures: pl.DataFrame) -> dict[str, Floats]:
+    """Measure -> [problems], of the table of one evaluation."""
+    grouped = measures.group_by("measure", maintain_order=True).agg("value")
+    return {name: np.array(values) for name, values in grouped.iter_rows()}
 
 
-def measured_policy(
-    task: Task, name: str, seed: int, models: EvalModels, problems: pl.DataFrame, config: EvalConfig
-) -> tuple[dict[str, Floats], Cost]:
-    """name: of the input that is the policy. Measure -> accuracy on each problem.
-
-    seed: of the training; policies of one seed are sampled with the same seeds. Measures: pass@1 (sampled), greedy,
-    best_of_N by the PRM's product, majority@N, N = config.samples.
-    """
-    evaluation = evaluate_policy(
-        task.open_engine(task.inputs[name]),
-        models,
-        problems,
-        config,
-        [Draw.of(task.seed, seed)],
-        greedy=derive_seed(task.seed, "greedy"),
-    )
-    n = config.samples
-    names = {f"{PRM}@{n}": f"best_of_{n}"}
-    return {names.get(m, m): values for m, values in evaluation.measures(seed).items()}, evaluation.cost
+def training_cost(task: Task, evaluation: str) -> dict[str, float]:
+    """flops, tokens_generated, tokens_scored, tokens_trained and updates of all that the experiments trained for an
+    evaluated policy. What the loop had made before is not counted: all arms start from it."""
+    reports = [report for key, report in task.ancestry(evaluation)[:-1] if key.startswith(f"{PART}/")]
+    cost = sum((report.cost for report in reports), Cost())
+    return {**asdict(cost), "updates": sum(int(report.figures.get("updates") or 0) for report in reports)}
 
 
 # Measures of policies and PRMs as sums over problems, so that problems and seeds can be drawn anew.

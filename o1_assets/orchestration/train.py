@@ -128,7 +128,7 @@ def _hand_out(task: Task | None) -> Task | None:
 
 def sendable(task: Task) -> Task:
     """What another process is given of a task: its functions hold what stays in this one."""
-    return replace(task, open_engine=_nothing, progress=_nothing, cost_of=_nothing)
+    return replace(task, open_engine=_nothing, progress=_nothing, ancestry=_nothing)
 
 
 def _nothing(about: Any) -> Any:

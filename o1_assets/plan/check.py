@@ -8,7 +8,7 @@ from string import digits
 
 from o1_assets.core.artifact import Artifact, Cost
 from o1_assets.core.estimate import Estimate
-from o1_assets.experiments.experiment import PART
+from o1_assets.experiments.variants import PART
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 

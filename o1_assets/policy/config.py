@@ -21,8 +21,11 @@ class RewardConfig(StageConfig):
     """Who says how good the final answer is. `grader` is ground truth: only where a profile asks for it."""
     outcome_weight: float = Field(2.0, ge=0)
     """Of the last step's reward, which lies in [-1, 1] as every step's does."""
-    neutral_cost: float = Field(0.3, ge=0)
-    """Taken from a step that the PRM is sure is neutral: an empty verification must not pay."""
+    prefix_guard: bool = True
+    """A step counts only as far as the steps before it are right."""
+    neutral_cost: float = Field(0.3, ge=-1)
+    """Taken from a step that the PRM is sure is neutral: an empty verification must not pay. -1 counts it as a right
+    step, as a solution's score does (Lightman et al. 2023, section 2.6): the reward that is hacked in PURE."""
     repeat_limit: int = Field(2, ge=1)
     """How often the same step may occur in a solution before each further occurrence is rewarded -1."""
     minimum_temperature: float = Field(0.1, gt=0)

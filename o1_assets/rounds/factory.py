@@ -6,12 +6,15 @@ labels -> prm -> policy -> labels of the next round for every kind of partition.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.core.artifact import Artifact, Compute, StageConfig
+from o1_assets.core.artifact import Artifact, Compute, Outcome, StageConfig, Task
 from o1_assets.evaluation.assets import estimate_round_eval
 from o1_assets.evaluation.round_eval import make_round_eval
+from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.estimate import estimate_imported, estimate_label_batches, estimate_labels
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import CHECKS as BATCH_CHECKS
@@ -41,12 +44,25 @@ def round_name(k: int) -> str:
     return f"r{k:02d}"
 
 
-def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
-    """Round k's artifacts, in the order of the data."""
+def rated_by_machine(task: Task, config: LabelBatchesConfig) -> Outcome:
+    """As rNN/label_batches, in an inbox of its own that is gone afterwards.
+
+    For rounds of an experiment: in the project's inbox their ratings would stand beside people's, and what people send
+    would change an experiment that waits for nobody.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return label_batches(Inbox(Path(folder)))(task, config)
+
+
+def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Artifact]:
+    """Round k's artifacts, in the order of the data.
+
+    settings: where labels arrive and where imported ones lie. None for a round that a machine rates, apart from all
+    that people send.
+    """
     name, before = round_name(k), round_name(k - 1)
     first = k == 0
     newest_policy = "generator/model" if first else f"{before}/policy"
-    inbox = Inbox(settings.inbox)
 
     def artifact(
         stage: str,
@@ -55,7 +71,7 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
         inputs: Mapping[str, str],
         description: str,
         kinds: tuple[str, ...],
-        **more: Any,
+        **fields: Any,
     ) -> Artifact:
         return Artifact(
             key=f"{name}/{stage}",
@@ -67,18 +83,27 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
             kinds=kinds,
             seed=profile.seed_of(f"{name}/{stage}"),
             tags={"o1/round": name, "o1/stage": stage, "o1/phase": "1" if first else "2"},
-            **more,
+            **fields,
         )
 
+    # A PRM is trained on all labels so far, an ORM on the outcomes of all solutions so far, not on the newest alone.
     earlier = {f"labels_{i:02d}": f"{round_name(i)}/labels" for i in range(k + 1)}
     outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
     models: dict[str, Any] = {"resource_class": profile.model_class}
     training: dict[str, Any] = {"resource_class": profile.class_of_training, "launches": True}
-    imported = imported_round(settings.imported, profile.label_source, k)
+    imported = imported_round(settings.imported, profile.label_source, k) if settings else None
     # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
     rolls_out = profile.annotator_of(k) == "monte_carlo" and imported is None
     rater = {"policy": newest_policy} if rolls_out else {}
+    batches: dict[str, Any] = {"compute": rated_by_machine}
+    if settings:
+        inbox = Inbox(settings.inbox)
+        batches = {
+            "compute": label_batches(inbox, imported),
+            "external": lambda: batches_version(inbox.version(name), imported),
+            "checks": BATCH_CHECKS if profile.batches(k).waits_for_people else (),
+        }
     if imported:
         selection = artifact(
             "selection",
@@ -117,14 +142,12 @@ def build_round(k: int, profile: Profile, settings: Settings) -> list[Artifact]:
         selection,
         artifact(
             "label_batches",
-            label_batches(inbox, imported),
-            profile.batches(k),
-            {"selection": f"{name}/selection", "train": "problems/train", **rater},
-            "The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: order of "
-            "arrival and repeats do not matter.",
-            ("json",),
-            external=lambda: batches_version(inbox.version(name), imported),
-            checks=BATCH_CHECKS if profile.batches(k).waits_for_people else (),
+            config=profile.batches(k),
+            inputs={"selection": f"{name}/selection", "train": "problems/train", **rater},
+            description="The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: "
+            "order of arrival and repeats do not matter.",
+            kinds=("json",),
+            **batches,
             **(models if rolls_out else {}),
             estimate=estimate_label_batches,
         ),

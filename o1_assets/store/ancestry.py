@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from o1_assets.core.artifact import Cost
+from o1_assets.core.artifact import Cost, Outcome
 from o1_assets.core.errors import unique_prefix
 from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.store import ArtifactStore, StoreError
@@ -94,9 +94,14 @@ def _digest(store: ArtifactStore, key: str, version: str) -> str:
     return digest if isinstance(digest, str) else ""
 
 
-def spent_on(store: ArtifactStore, item: ManifestInput) -> Cost:
-    """What a version and all that it was made from took, each counted once. Raises StoreError."""
+def reports(store: ArtifactStore, item: ManifestInput) -> list[tuple[str, Outcome]]:
+    """What the computations of a version and of all its ancestors reported, the version last. Raises StoreError."""
+    return [
+        (manifest.key, Outcome(manifest.figures, _cost(manifest), manifest.rows))
+        for manifest in ancestry(store, item.key, item.version)
+    ]
 
-    costs = [manifest.cost for manifest in ancestry(store, item.key, item.version)]
-    own = (Cost(c.flops, c.tokens_generated, c.tokens_scored, c.tokens_trained) for c in costs)
-    return sum(own, Cost())
+
+def _cost(manifest: Manifest) -> Cost:
+    cost = manifest.cost
+    return Cost(cost.flops, cost.tokens_generated, cost.tokens_scored, cost.tokens_trained)

@@ -9,13 +9,12 @@ import polars as pl
 import pytest
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.core.artifact import Task
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat, extract_answer
 from o1_assets.core.settings import Settings
-from o1_assets.experiments.chains.config import ChainSetConfig, ChainSftConfig
+from o1_assets.experiments.chains.config import ChainSetConfig
 from o1_assets.experiments.chains.measure import make_chain_set, repeated_to
-from o1_assets.experiments.rewards.config import RLArmConfig
-from o1_assets.experiments.variants import read_cost
+from o1_assets.generator.config import SftConfig
 from o1_assets.graph import build_graph
 from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.config import PolicyConfig
@@ -37,16 +36,22 @@ def config(source: str, **changes: object) -> ChainSetConfig:
 
 
 def made(source: str, checkpoints: dict[str, Path], train: Path, out: Path) -> pl.DataFrame:
+    return computed(source, checkpoints, train, out)[0]
+
+
+def computed(
+    source: str, checkpoints: dict[str, Path], train: Path, out: Path
+) -> tuple[pl.DataFrame, Outcome]:
     out.mkdir()
     inputs = {"policy": checkpoints["generator"], "train": train}
-    make_chain_set(Task(inputs, out, 5, open_engine=Pupil), config(source))
-    return pl.read_parquet(out / "sft_set.parquet")
+    outcome = make_chain_set(Task(inputs, out, 5, open_engine=Pupil), config(source))
+    return pl.read_parquet(out / "sft_set.parquet"), outcome
 
 
 def test_written_solutions_are_perfect_and_of_the_problems_that_rl_drew(
     checkpoints: dict[str, Path], test_problems: Path, tmp_path: Path
 ) -> None:
-    table = made("written", checkpoints, test_problems, tmp_path / "a")
+    table, outcome = computed("written", checkpoints, test_problems, tmp_path / "a")
     drawn = draw_problems(pl.read_parquet(test_problems / "problems.parquet"), POLICY, 5)
     by_id = {problem["problem_id"]: problem for problem in drawn}
     assert table.height == 3 * 2 * 4 and set(table["problem_id"]) == set(by_id)
@@ -59,7 +64,7 @@ def test_written_solutions_are_perfect_and_of_the_problems_that_rl_drew(
         assert expression and last == f"answer {expression.value()}"
         assert len(steps) >= len(expression.ops)
     assert table.equals(made("written", checkpoints, test_problems, tmp_path / "b"))
-    assert read_cost(tmp_path / "a")["flops"] == 0
+    assert outcome.cost.flops == 0
 
 
 def test_few_written_solutions_are_read_more_often(
@@ -72,7 +77,7 @@ def test_few_written_solutions_are_read_more_often(
 def test_gpt_star_s_own_are_right_and_cost_what_was_sampled(
     checkpoints: dict[str, Path], test_problems: Path, tmp_path: Path
 ) -> None:
-    table = made("own", checkpoints, test_problems, tmp_path / "own")
+    table, outcome = computed("own", checkpoints, test_problems, tmp_path / "own")
     answers = dict(
         pl.read_parquet(test_problems / "problems.parquet").select("problem_id", "answer").iter_rows()
     )
@@ -81,7 +86,7 @@ def test_gpt_star_s_own_are_right_and_cost_what_was_sampled(
         extract_answer(text, "answer") == answers[key]
         for key, text in table.select("problem_id", "text").rows()
     )
-    assert read_cost(tmp_path / "own")["tokens_generated"] > 0
+    assert outcome.cost.tokens_generated > 0
 
 
 def test_a_problem_that_is_no_expression_is_named(checkpoints: dict[str, Path], tmp_path: Path) -> None:
@@ -103,15 +108,15 @@ def test_every_arm_makes_equal_updates_on_equal_numbers_of_solutions_of_equal_pr
     profile = load_profile("nano", "")
     graph = build_graph(profile, Settings("nano", Path("nowhere")))
     rl = graph["ablations/rl/both_sum_1"]
-    assert isinstance(rl.config, RLArmConfig)
-    policy = rl.config.policy
+    policy = rl.config
+    assert isinstance(policy, PolicyConfig)
     for source in ("own", "written_few", "written"):
         chains, sft = (graph[f"ablations/chains/{source}{kind}_1"] for kind in ("_set", ""))
-        assert isinstance(chains.config, ChainSetConfig) and isinstance(sft.config, ChainSftConfig)
+        assert isinstance(chains.config, ChainSetConfig) and isinstance(sft.config, SftConfig)
         assert chains.seed == rl.seed and chains.config.policy == policy
         assert "problems/test" not in {*chains.inputs.values(), *sft.inputs.values()}
         solutions = policy.updates * policy.problems_per_update * policy.group_size
-        assert solutions / sft.config.sft.batch_size == policy.updates
+        assert solutions / sft.config.batch_size == policy.updates
     without = load_profile("nano", 'ablations.rl.arms=["outcome"]')
     assert not any(
         k.startswith("ablations/chains/") for k in build_graph(without, Settings("nano", Path("x")))

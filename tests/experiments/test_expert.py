@@ -21,11 +21,10 @@ from o1_assets.experiments.search_in_rl.expert_iteration import (
     ExpertConfig,
     _batch,
     choose,
-    expert_arm,
     fine_tune,
+    make_expert_policy,
     solve,
 )
-from o1_assets.experiments.variants import read_cost
 from o1_assets.generator.sft import encode
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
 from tests.engine.training.interrupted import killed_then_resumed
@@ -56,7 +55,7 @@ def test_fine_tuning_on_what_search_found_teaches_the_right_path(world: tuple[An
     texts, scores, tokens = solve(engine, ExactRewards(tokenizer), QUESTIONS, CONFIG, seed=1)
     kept = choose(texts, scores, CONFIG, at_least=1)
     assert {texts[q][i] for q, i in kept} == {RIGHT[0]} and tokens > 0
-    rows = encode(tokenizer, [QUESTIONS[q] for q, _ in kept], [texts[q][i] for q, i in kept], PromptFormat())
+    rows = encode(tokenizer, [QUESTIONS[q] for q, _ in kept], [texts[q][i] for q, i in kept], CONFIG.prompt)
     fine_tune(model, tokenizer, rows, 8, CONFIG, seed=0)
     assert before < 0.4
     assert right_share(model, tokenizer) > before + 0.3
@@ -94,15 +93,16 @@ def test_a_killed_expert_goes_on_to_the_same_bytes_and_nobody_asks_for_the_answe
     )
     config = CONFIG.model_copy(update={"iterations": 4})
     (tmp_path / "whole").mkdir()
-    whole = expert_arm(Task(inputs, tmp_path / "whole", 5, lambda path: pytest.fail(str(path))), config)
+    whole = make_expert_policy(
+        Task(inputs, tmp_path / "whole", 5, lambda path: pytest.fail(str(path))), config
+    )
     again, folder, lines = killed_then_resumed(
-        expert_arm, config, inputs, tmp_path / "k", monkeypatch, saves=1
+        make_expert_policy, config, inputs, tmp_path / "k", monkeypatch, saves=1
     )
     assert "continues at iteration 1 of 4" in lines
     assert digests(folder) == digests(tmp_path / "whole") and again == whole
-    cost = read_cost(folder)
-    assert cost["updates"] == 4 and cost["tokens_generated"] == whole.cost.tokens_generated > 0
-    assert cost["flops"] == whole.cost.flops > 6 * cost["tokens_trained"] > 0
+    assert whole.figures["updates"] == 4 and whole.cost.tokens_generated > 0
+    assert whole.cost.flops > 6 * whole.cost.tokens_trained > 0
 
 
 def test_it_is_tuned_as_the_policy_is(
@@ -115,20 +115,22 @@ def test_it_is_tuned_as_the_policy_is(
     config = CONFIG.model_copy(update={"iterations": 4, "tuning": tuning})
     whole = tmp_path / "whole"
     whole.mkdir()
-    outcome = expert_arm(Task(inputs, whole, 5, lambda path: pytest.fail(str(path))), config)
+    outcome = make_expert_policy(Task(inputs, whole, 5, lambda path: pytest.fail(str(path))), config)
     before, after = (load_file(p / "model.safetensors") for p in (inputs["policy"], whole))
     changed = {name for name in before if not before[name].equal(after[name])}
     assert changed == {name for name in before if name.split(".")[-2] in lora.targets}
     for name in changed:
         assert matrix_rank(after[name] - before[name], atol=1e-6) <= lora.rank
-    plain = expert_arm(Task(inputs, tmp_path, 5, lambda path: pytest.fail(str(path))), CONFIG)
+    plain = make_expert_policy(Task(inputs, tmp_path, 5, lambda path: pytest.fail(str(path))), CONFIG)
     per_token = [
         (o.cost.flops - 2 * P * (o.cost.tokens_generated + o.cost.tokens_scored)) / o.cost.tokens_trained
         for P, o in ((parameters(inputs), outcome), (parameters(inputs), plain))
     ]
     # The heads of the reward models are parameters too.
     assert per_token == pytest.approx([4 * parameters(inputs), 6 * parameters(inputs)], rel=0.1)
-    _, folder, _ = killed_then_resumed(expert_arm, config, inputs, tmp_path / "k", monkeypatch, saves=1)
+    _, folder, _ = killed_then_resumed(
+        make_expert_policy, config, inputs, tmp_path / "k", monkeypatch, saves=1
+    )
     assert digests(folder) == digests(whole)
 
 

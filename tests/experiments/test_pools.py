@@ -13,10 +13,11 @@ from o1_assets.base.config import BaseConfig
 from o1_assets.base.corpus import WORDINGS, draw_expression
 from o1_assets.core.artifact import Task
 from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.core.settings import Settings
 from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
-from o1_assets.experiments.assets import ablation_artifacts
 from o1_assets.experiments.pools.config import OodConfig, PoolConfig
 from o1_assets.experiments.pools.measure import distinct, make_ood, make_pool
+from o1_assets.graph import build_graph
 from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.problems.canonical import arithmetic, flat_expression, side
 from o1_assets.problems.config import ArithmeticFilter
@@ -74,7 +75,7 @@ def test_a_kind_that_the_corpus_holds_is_refused_instead_of_looked_for_for_ever(
 @pytest.mark.parametrize("name", ["nano", "micro"])
 def test_the_limits_are_those_of_the_corpus(name: str) -> None:
     profile = load_profile(name, "")
-    graph = {artifact.key: artifact for artifact in ablation_artifacts(profile)}
+    graph = build_graph(profile, Settings("nano", Path("nowhere")))
     config: Any = graph["problems/ood"].config
     assert isinstance(profile.base, BaseConfig)
     limits, corpus = config.corpus, profile.base.corpus
@@ -92,7 +93,8 @@ def test_next_to_no_sum_of_the_other_generator_is_in_the_corpus(ood: pl.DataFram
 
 
 def test_a_base_that_others_pre_trained_has_no_experiments() -> None:
-    assert ablation_artifacts(load_profile("smol", "")) == []
+    graph = build_graph(load_profile("smol", ""), Settings("smol", Path("nowhere")))
+    assert not [key for key, artifact in graph.items() if artifact.part == "ablations"]
 
 
 def test_every_solution_is_graded_and_has_its_own_least_likely_token(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +12,16 @@ import pytest
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.evaluation.config import EvalConfig
-from o1_assets.experiments.arms import ArmWords, arm_differences, arms_result, simplest
-from o1_assets.experiments.measure import ResultConfig, make_result
+from o1_assets.experiments.arms import (
+    ArmWords,
+    ResultConfig,
+    arm_differences,
+    arms_result,
+    make_result,
+    simplest,
+)
+from o1_assets.experiments.measure import PolicyEvalConfig, make_policy_eval
 from o1_assets.experiments.result import headlines, read_result
-from o1_assets.experiments.variants import write_cost
 from o1_assets.report import render
 from o1_assets.report.experiments import Ablation
 from tests.evaluation.conftest import Pupil
@@ -42,16 +47,25 @@ def made(
 ) -> tuple[Path, Outcome]:
     """A result over one and the same solver, under the names of two arms."""
     root = tmp_path_factory.mktemp("result")
-    inputs = {name: checkpoints[name] for name in ("generator", "orm")}
-    inputs |= {"prm": checkpoints["prm_00"], "test": test_problems}
-    for arm in ARMS:
-        for seed in range(CONFIG.seeds):
-            folder = root / f"{arm.name}_{seed}"
-            shutil.copytree(checkpoints["generator"], folder)
-            write_cost(folder, Cost(flops=1e9, tokens_generated=100 + seed), updates=3)
-            inputs[folder.name] = folder
+    models = {"policy": checkpoints["generator"], "generator": checkpoints["generator"]}
+    models |= {"prm": checkpoints["prm_00"], "test": test_problems}
+    inputs = {}
+    for seed in range(CONFIG.seeds):
+        out = root / str(seed)
+        out.mkdir()
+        config = PolicyEvalConfig(problems=5, samples=4, subsets=20, draw=seed)
+        make_policy_eval(Task(models, out, 3, open_engine=Pupil), config)
+        inputs |= {f"{arm.name}_{seed}": out for arm in ARMS}
+
+    def ancestry(name: str) -> list[tuple[str, Outcome]]:
+        trained = Outcome({"updates": 3}, Cost(flops=1e9, tokens_generated=100 + int(name[-1])))
+        loop = ("generator/model", Outcome({"updates": 70}, Cost(flops=5e12)))
+        evaluation = ("ablations/toy/eval", Outcome(cost=Cost(flops=7e12)))
+        return [loop, (f"ablations/toy/{name}", trained), evaluation]
+
     (root / "out").mkdir()
-    return root / "out", make_result(Task(inputs, root / "out", 3, open_engine=Pupil), CONFIG)
+    task = Task(inputs, root / "out", 3, open_engine=Pupil, ancestry=ancestry)
+    return root / "out", make_result(task, CONFIG)
 
 
 def test_equal_policies_sampled_alike_do_not_differ_and_the_simplest_is_named(
@@ -70,6 +84,8 @@ def test_equal_policies_sampled_alike_do_not_differ_and_the_simplest_is_named(
         "plain",
         "fancy",
     ]
+    # Neither what the loop had made before nor the evaluation is a cost of the arm.
+    assert arms["updates"].to_list() == [3, 3] and arms["FLOPs"].to_list() == [1e9, 1e9]
     assert outcome.figures["simplest_unbeaten"] == "plain" and outcome.figures["today"] == "fancy"
     assert result.notes[-1].endswith("by more than noise: plain. The profile has fancy.")
     assert {p.stem for p in (folder / "plots").iterdir()} == set(result.charts) == set(table["measure"])

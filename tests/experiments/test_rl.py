@@ -11,16 +11,9 @@ import pytest
 
 from o1_assets.core.artifact import Task
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.experiments.rewards.assets import arm_config
-from o1_assets.experiments.rewards.config import (
-    BARE,
-    EVERY_ARM,
-    Guards,
-    RLArmConfig,
-    RLConfig,
-    UntrainedConfig,
-)
-from o1_assets.experiments.rewards.measure import Watched, rl_arm, untrained
+from o1_assets.experiments.rewards.assets import GUARDS_OFF, arm_policy, artifacts
+from o1_assets.experiments.rewards.config import EVERY_ARM, RLConfig
+from o1_assets.experiments.rewards.measure import RewardMonitor, make_watched_policy
 from o1_assets.experiments.rewards.result import (
     by_update,
     comparisons,
@@ -30,13 +23,14 @@ from o1_assets.experiments.rewards.result import (
     windows,
     with_gap,
 )
-from o1_assets.experiments.variants import read_cost
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
-from o1_assets.policy.rewards import as_ratings, process_rewards, step_values, without
+from o1_assets.policy.rewards import process_rewards, step_values
 from o1_assets.profiles.load import load_profile
 from tests.engine.training.interrupted import killed_then_resumed
-from tests.policy.test_make_policy import digests
+from tests.policy.test_make_policy import digests, inputs
 from tests.policy.world import QUESTIONS, RIGHT, WRONG, ExactRewards, tiny_policy
+
+__all__ = ["inputs"]
 
 RATINGS = np.random.default_rng(0).dirichlet([1, 1, 3], size=6)
 
@@ -54,48 +48,54 @@ POLICY = PolicyConfig(
 )
 
 
-def test_ratings_tell_the_training_exactly_the_reward_that_is_meant() -> None:
-    reward = RewardConfig(neutral_cost=0.3)
-    same = process_rewards(as_ratings(step_values(RATINGS, Guards(), 0.3)), STEPS, reward)
-    assert same == pytest.approx(process_rewards(RATINGS, STEPS, reward))
-    for guards in (BARE, *(BARE.model_copy(update={name: True}) for name in Guards.model_fields)):
-        values = step_values(RATINGS, guards, 0.3)
-        assert process_rewards(as_ratings(values), STEPS, reward) == pytest.approx(values)
+BARE = RewardConfig(**GUARDS_OFF)
+
+
+def guard(**only: Any) -> RewardConfig:
+    """All guards off but this one."""
+    return BARE.model_copy(update=only)
+
+
+def test_without_guards_a_step_is_paid_its_own_rating_alone() -> None:
+    values = RATINGS[:, 2] - RATINGS[:, 0] + RATINGS[:, 1]
+    assert process_rewards(RATINGS, STEPS, BARE) == pytest.approx(values)
 
 
 def test_each_guard_takes_away_one_way_to_be_paid_for_nothing() -> None:
     right, wrong, neutral = [0.0, 0, 1], [1.0, 0, 0], [0.0, 1, 0]
     check = np.array([right, neutral])
     late = np.array([wrong, right])
-    assert step_values(check, BARE, 0.3).tolist() == [1, 1]
-    assert step_values(check, BARE.model_copy(update={"neutral": True}), 0.3).tolist() == [1, -0.3]
-    assert step_values(late, BARE, 0.3).tolist() == [-1, 1]
-    assert step_values(late, BARE.model_copy(update={"prefix": True}), 0.3) == pytest.approx([-1, 0])
-    again, own = ["1+1=2"] * 4, as_ratings(np.ones(4))
-    paid = {
-        on: process_rewards(own, again, without(RewardConfig(), Guards(repeats=on))).tolist()
-        for on in (True, False)
-    }
-    assert paid == {True: [1, 1, -1, -1], False: [1, 1, 1, 1]}
+    assert step_values(check, BARE).tolist() == [1, 1]
+    assert step_values(check, guard(neutral_cost=0.3)).tolist() == [1, -0.3]
+    assert step_values(late, BARE).tolist() == [-1, 1]
+    assert step_values(late, guard(prefix_guard=True)) == pytest.approx([-1, 0])
+    again = np.array([right] * 4), ["1+1=2"] * 4
+    assert process_rewards(*again, BARE).tolist() == [1, 1, 1, 1]
+    assert process_rewards(*again, guard(repeat_limit=2)).tolist() == [1, 1, -1, -1]
 
 
 def test_arms_differ_in_what_their_names_say() -> None:
     profile = load_profile("nano", "")
-    arms = {arm: arm_config(arm, profile.policy, profile.ablations.rl) for arm in EVERY_ARM}
-    plain = arms["both_sum"].policy
-    assert {arm for arm, one in arms.items() if one.policy.search != plain.search} == {"both_search"}
-    assert {arm for arm, one in arms.items() if one.policy.kl_coefficient} == {"both_kl"}
-    assert {arm for arm, one in arms.items() if one.policy.reward.outcome == "grader"} == {"grader"}
-    assert {arm for arm, one in arms.items() if one.guards.all_on} == set(EVERY_ARM) - {
-        "process_bare", "process_prefix", "process_neutral", "process_repeats"
-    }  # fmt: skip
-    assert arms["process_bare"].guards == BARE and arms["process_repeats"].guards.repeats
-    forms = {arm: one.policy.reward.form for arm, one in arms.items()}
+    arms = {arm: arm_policy(arm, profile.policy, profile.ablations.rl) for arm in EVERY_ARM}
+    plain = arms["both_sum"]
+    assert {arm for arm, one in arms.items() if one.search != plain.search} == {"both_search"}
+    assert {arm for arm, one in arms.items() if one.kl_coefficient} == {"both_kl"}
+    assert {arm for arm, one in arms.items() if one.reward.outcome == "grader"} == {"grader"}
+    own = plain.reward
+    off = {
+        arm: {name for name in GUARDS_OFF if getattr(one.reward, name) != getattr(own, name)}
+        for arm, one in arms.items()
+    }
+    assert {arm: guards for arm, guards in off.items() if guards} == {
+        "process_bare": {"prefix_guard", "neutral_cost", "repeat_limit"},
+        "process_prefix": {"neutral_cost", "repeat_limit"},
+        "process_neutral": {"prefix_guard", "repeat_limit"},
+        "process_repeats": {"prefix_guard", "neutral_cost"},
+    }
+    forms = {arm: one.reward.form for arm, one in arms.items()}
     assert forms["process_prefix"] == "process" and forms["both_kl"] == forms["both_search"] == "both_sum"
     assert (forms["grader"], forms["both_minimum"]) == ("outcome", "both_minimum")
-    assert {one.policy.updates for one in arms.values()} == {
-        profile.ablations.rl.updates
-    } and plain.updates >= 300
+    assert {one.updates for one in arms.values()} == {profile.ablations.rl.updates} and plain.updates >= 300
     with pytest.raises(ValueError, match=r"ablations\.rl\.arms: there is no arm 'bothsum'"):
         _ = RLConfig(arms=("bothsum",)).chosen
 
@@ -103,40 +103,40 @@ def test_arms_differ_in_what_their_names_say() -> None:
 def test_what_is_watched_is_of_the_sampled_solutions_alone() -> None:
     _, tokenizer = tiny_policy()
     config = POLICY.model_copy(update={"search": GroupSearchConfig(share=1.0, per_group=1, every=1)})
-    watched = Watched(
-        ExactRewards(tokenizer), tokenizer, config, Guards(), lambda p, text: "answer 2" in text
-    )
+    monitor = RewardMonitor(ExactRewards(tokenizer), tokenizer, config, lambda p, text: "answer 2" in text)
     texts = [RIGHT[0], WRONG[0], "check 1+1=2\n" * 3, RIGHT[0]]
     ids = [[*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id] for text in texts]
     ids[0] = ids[0][:-1]  # cut off: no final answer
     prompts = [[1, 2]] * 4 + [[1, 3]] * 4
-    watched.with_kv_cache().step_probabilities([[1, 3]], [ids[0]])
-    steps, outcomes = watched.score_both(prompts, [*ids, *ids])
-    (point,) = watched.points
+    monitor.with_kv_cache().step_probabilities([[1, 3]], [ids[0]])
+    steps, outcomes = monitor.score_both(prompts, [*ids, *ids])
+    (point,) = monitor.points
     # Four of the first problem, of which the last is right; three of the second, none of them whole and right.
     assert point["true"] == pytest.approx(1 / 7) and point["finished"] == pytest.approx(5 / 7)
     assert point["orm"] == pytest.approx(3 / 7) and point["prm"] == pytest.approx(3 / 7)
     assert point["check"] == pytest.approx(6 / 16) and point["repeated"] == pytest.approx(4 / 16)
     assert len(steps) == len(outcomes) == 8
-    watched.score_both(prompts, [*ids, *ids])
-    assert watched.points[1]["true"] == pytest.approx(2 / 8) and watched.points[1]["update"] == 1
+    monitor.score_both(prompts, [*ids, *ids])
+    assert monitor.points[1]["true"] == pytest.approx(2 / 8) and monitor.points[1]["update"] == 1
 
 
-def arm(inputs: dict[str, Path], out: Path, config: RLArmConfig) -> Any:
+def arm(inputs: dict[str, Path], out: Path, config: PolicyConfig) -> Any:
     out.mkdir()
-    return rl_arm(Task(inputs, out, 5, lambda path: pytest.fail(str(path))), config)
+    return make_watched_policy(Task(inputs, out, 5, lambda path: pytest.fail(str(path))), config)
 
 
 def test_a_killed_arm_goes_on_to_the_same_bytes_with_everything_it_had_watched(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = RLArmConfig(policy=POLICY, guards=BARE)
+    config = POLICY.model_copy(update={"reward": BARE})
     whole = arm(inputs, tmp_path / "whole", config)
-    again, folder, lines = killed_then_resumed(rl_arm, config, inputs, tmp_path / "k", monkeypatch, saves=2)
+    again, folder, lines = killed_then_resumed(
+        make_watched_policy, config, inputs, tmp_path / "k", monkeypatch, saves=2
+    )
     assert "continues at update 2 of 4" in lines
     assert digests(folder) == digests(tmp_path / "whole") and again == whole
     assert pl.read_parquet(folder / "watched.parquet")["update"].to_list() == [0, 1, 2, 3]
-    assert read_cost(folder)["tokens_generated"] == whole.cost.tokens_generated > 0
+    assert again.cost.tokens_generated == whole.cost.tokens_generated > 0
 
 
 def test_true_answers_change_the_curve_and_never_the_policy_unless_they_are_the_reward(
@@ -149,7 +149,7 @@ def test_true_answers_change_the_curve_and_never_the_policy_unless_they_are_the_
     learnt = POLICY.model_copy(update={"updates": 2, "warmup_updates": 0})
     for name, outcome, same in (("orm", "orm", True), ("grader", "grader", False)):
         reward = RewardConfig.model_validate({"form": "outcome", "outcome": outcome})
-        config = RLArmConfig(policy=learnt.model_copy(update={"reward": reward}))
+        config = learnt.model_copy(update={"reward": reward})
         folders = tmp_path / f"{name}_a", tmp_path / f"{name}_b"
         for folder, given in zip(folders, (inputs, others), strict=True):
             arm(given, folder, config)
@@ -159,12 +159,11 @@ def test_true_answers_change_the_curve_and_never_the_policy_unless_they_are_the_
         assert right[0] != right[1]
 
 
-def test_the_start_is_gpt_star_at_no_cost(inputs: dict[str, Path], tmp_path: Path) -> None:
-    untrained(Task(inputs, tmp_path, 0, lambda path: pytest.fail(str(path))), UntrainedConfig())
-    assert (tmp_path / "model.safetensors").read_bytes() == (
-        inputs["policy"] / "model.safetensors"
-    ).read_bytes()
-    assert read_cost(tmp_path)["flops"] == 0
+def test_the_start_is_gpt_star_itself_and_nothing_is_trained_for_it() -> None:
+    made = {artifact.key.rpartition("/")[2]: artifact for artifact in artifacts(load_profile("nano", ""))}
+    assert made["start_eval_0"].inputs["policy"] == "generator/model" and "start_0" not in made
+    assert made["both_sum_eval_0"].inputs["policy"] == made["both_sum_0"].key
+    assert made["result"].inputs["both_sum_0_policy"] == made["both_sum_0"].key
 
 
 def trainings(drift: dict[str, float], seeds: int = 3, updates: int = 40) -> pl.DataFrame:

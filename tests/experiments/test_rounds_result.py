@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from o1_assets.core.artifact import Cost, Task
+from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.evaluation.config import EvalConfig
+from o1_assets.evaluation.evaluate_policy import PRM
 from o1_assets.experiments.arms import ArmWords
+from o1_assets.experiments.measure import PolicyEvalConfig, make_policy_eval
 from o1_assets.experiments.result import Result, read_result
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.rounds.measure import FOOLED_POOL, STEP_F1, mixed_pool
 from o1_assets.experiments.rounds.result import RoundsResultConfig, make_rounds_result
-from o1_assets.experiments.variants import records_of, write_cost
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.test_round_eval import evaluate
 
@@ -42,16 +42,30 @@ def made(
     evaluate(root / "pool", checkpoints, test_problems)
     for arm in ARMS:
         for seed in range(CONFIG.seeds):
-            folder = inputs[f"{arm}_{seed}"] = root / f"{arm}_{seed}"
-            folder.mkdir()
+            name = f"{arm}_{seed}"
             if arm == "rounds":
-                shutil.copytree(checkpoints["prm_01"], folder / "r02" / "prm")
-            stages = {"r01/labels": {"labels": 9, "solutions": 3}, "r02/prm": {"updates": 7}}
-            records_of(stages).write_parquet(folder / "rounds.parquet")
-            write_cost(folder, Cost(flops=2.0, tokens_generated=10 + seed), updates=7)
+                inputs[f"{name}_prm_1"], inputs[f"{name}_prm_2"] = inputs["prm"], checkpoints["prm_01"]
+            out = inputs[name] = root / name
+            out.mkdir()
+            models = {**inputs, "prm": inputs.get(f"{name}_prm_2", inputs["prm"])}
+            config = PolicyEvalConfig(
+                problems=6, samples=4, subsets=20, draw=seed, greedy=False, selectors=(PRM,)
+            )
+            make_policy_eval(Task(models, out, 3, open_engine=Pupil), config)
     (root / "out").mkdir()
-    make_rounds_result(Task(inputs, root / "out", 3, open_engine=Pupil), CONFIG)
+    make_rounds_result(Task(inputs, root / "out", 3, open_engine=Pupil, ancestry=ancestry), CONFIG)
     return root / "out", read_result(root / "out")
+
+
+def ancestry(name: str) -> list[tuple[str, Outcome]]:
+    """What was made for an evaluated arm: the loop's round 0, labels and a PRM of its own, the evaluation."""
+    prefix, seed = f"ablations/rounds/{name}", int(name[-1])
+    return [
+        ("r00/labels", Outcome({"labels": 100, "solutions": 40})),
+        (f"{prefix}/r01/labels", Outcome({"labels": 9, "solutions": 3})),
+        (f"{prefix}/r02/prm", Outcome({"updates": 7}, Cost(flops=2.0, tokens_generated=10 + seed))),
+        (f"{prefix}/eval", Outcome(cost=Cost(flops=99.0))),
+    ]
 
 
 def test_arms_that_are_alike_do_not_differ_and_one_with_another_prm_does(made: tuple[Path, Result]) -> None:

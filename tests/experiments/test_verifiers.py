@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.core.artifact import Task
+from o1_assets.core.artifact import Cost, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
 from o1_assets.evaluation.best_of_n import MAJORITY
@@ -25,7 +25,15 @@ from o1_assets.experiments.verifiers.config import (
     VerifiersConfig,
     VerifiersResultConfig,
 )
-from o1_assets.experiments.verifiers.measure import ALL, PART, SCHEMA, make_labelled, score_pools, values
+from o1_assets.experiments.verifiers.measure import (
+    ALL,
+    PART,
+    SCHEMA,
+    kept,
+    make_labelled,
+    score_pools,
+    values,
+)
 from o1_assets.experiments.verifiers.result import claims, differences, make_result
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
@@ -253,3 +261,33 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
     assert len({a.seed for a in trainings}) == 3
     large = [a for a in trainings if "large" in a.inputs]
     assert len(large) == 12 and {a.inputs["large"] for a in large} == {"r10/prm"}
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_computation_makes_only_what_is_missing(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def whole(task: Task, killed_at: str = "") -> pl.DataFrame:
+        tables = []
+        for name in ("one", "two"):
+
+            def make(name: str = name) -> tuple[pl.DataFrame, Cost]:
+                if name == killed_at:
+                    raise Killed
+                made.append(name)
+                return pl.DataFrame({"name": [name], "values": [[0.5, 1.5]]}), Cost(flops=7)
+
+            table, cost = kept(task, name, make)
+            assert cost == Cost(flops=7)
+            tables.append(table)
+        return pl.concat(tables)
+
+    task = Task({}, tmp_path / "out", 0, open_engine=Pupil, unfinished=tmp_path / "unfinished")
+    with pytest.raises(Killed):
+        whole(task, killed_at="two")
+    found = whole(task)
+    assert made == ["one", "two"]
+    assert found.equals(whole(Task({}, tmp_path / "out", 0, open_engine=Pupil)))

@@ -1,30 +1,33 @@
-"""ablations/chains: for each source and training seed a set of solutions and an SFT on it, and the result."""
+"""ablations/chains: RL on the machine's own chains against SFT on chains that were written for it.
+
+Its RL is an arm of ablations/rl. Each SFT makes as many updates as that, on as many solutions of the same problems.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.experiments.arms import ArmWords
-from o1_assets.experiments.chains.config import SOURCES, ChainSetConfig, ChainSftConfig
+from o1_assets.experiments.chains.config import ChainSetConfig, Source
 from o1_assets.experiments.chains.measure import make_chain_set
-from o1_assets.experiments.chains.result import ChainsResultConfig, make_chains_result
-from o1_assets.experiments.estimate import estimate_judged
-from o1_assets.experiments.experiment import ablation, base_of
+from o1_assets.experiments.chains.result import OOD_RUN, ChainsResultConfig, make_chains_result
+from o1_assets.experiments.experiment import Experiment, ablation, base_of, experiment_artifacts
+from o1_assets.experiments.measure import TEST, Made, policy_arm
 from o1_assets.experiments.pools.assets import OOD
 from o1_assets.experiments.rewards.assets import GROUP as RL
-from o1_assets.experiments.rewards.assets import arm_config
+from o1_assets.experiments.rewards.assets import arm_policy
 from o1_assets.experiments.rewards.result import START
-from o1_assets.experiments.variants import chain_sft
+from o1_assets.experiments.variants import PART
 from o1_assets.generator.assets import estimate_generator
+from o1_assets.generator.sft import make_generator
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-
-GROUP = "ablations/chains"
-
+GROUP = f"{PART}/chains"
 
 SAYS = {
     START: "GPT* as it is",
@@ -40,75 +43,76 @@ def artifacts(profile: Profile) -> list[Artifact]:
     config, rl = profile.ablations.chains, profile.ablations.rl
     if config.arm not in rl.chosen:
         return []
-    seeds = profile.ablations.seeds
-    policy = arm_config(config.arm, profile.policy, rl).policy
-    made: list[Artifact] = []
+    seeds, judge = profile.ablations.seeds, profile.ablations.judge
+    policy = arm_policy(config.arm, profile.policy, rl)
+    sft = profile.sft.model_copy(update={"batch_size": policy.problems_per_update * policy.group_size})
 
-    def one(key: str, seed: int, compute: Any, own: Any, inputs: dict[str, str], says: str) -> str:
-        made.append(
-            ablation(
-                profile,
-                f"{GROUP}/{key}_{seed}",
-                compute,
-                own,
-                inputs,
-                f"{says}, training {seed + 1} of {seeds}.",
-                seed_of=f"{RL}/{seed}",
-                trains=not key.endswith("_set"),
-                estimate=estimate_set if key.endswith("_set") else estimate_sft,
-            )
+    def fine_tuned(source: Source, seed: int) -> Made:
+        def says(what: str) -> str:
+            return f"{SAYS[source]}{what}, training {seed + 1} of {seeds}."
+
+        chains = ChainSetConfig(
+            source=source,
+            policy=policy,
+            teacher=base_of(profile).corpus,
+            few=profile.first_selection.solutions,
+            tries=config.tries,
         )
-        return made[-1].key
+        solutions = ablation(
+            profile,
+            f"{GROUP}/{source}_set_{seed}",
+            make_chain_set,
+            chains,
+            {"policy": "generator/model", "train": "problems/train"},
+            says(": the solutions"),
+            seed_of=f"{RL}/{seed}",
+            estimate=estimate_set,
+        )
+        model = ablation(
+            profile,
+            f"{GROUP}/{source}_{seed}",
+            make_generator,
+            sft,
+            {"base": "generator/model", "sft_set": solutions.key},
+            says(""),
+            seed_of=f"{RL}/{seed}",
+            trains=True,
+            estimate=estimate_generator,
+        )
+        return [solutions, model], model.key
 
-    trained: dict[str, str] = {}
-    for seed in range(seeds):
-        trained |= {f"{START}_{seed}": f"{RL}/{START}_{seed}", f"rl_{seed}": f"{RL}/{config.arm}_{seed}"}
-        for source in SOURCES:
-            chains = ChainSetConfig(
-                source=source,
-                policy=policy,
-                teacher=base_of(profile).corpus,
-                few=profile.first_selection.solutions,
-                tries=config.tries,
+    def make(arm: str, seed: int) -> Made:
+        if arm == START:
+            return [], "generator/model"
+        if arm == "rl":
+            return [], f"{RL}/{config.arm}_{seed}"
+        return fine_tuned(cast(Source, arm), seed)
+
+    # Out of distribution the expressions are longer, and so may be their solutions.
+    longer = {"prompt": judge.prompt.scaled(profile.ablations.pools.longer)}
+    models = {"generator": "generator/model", "prm": f"r{rl.round:02d}/prm"}
+    experiment = Experiment(
+        name="chains",
+        question="Whether chains that the machine finds teach it more than perfect ones that were written for it.",
+        arms=[
+            policy_arm(
+                profile,
+                GROUP,
+                arm,
+                SAYS[arm],
+                models,
+                partial(make, arm),
+                problem_sets={**TEST, OOD_RUN: (OOD, longer)},
             )
-            inputs = {"policy": "generator/model", "train": "problems/train"}
-            solutions = one(
-                f"{source}_set", seed, make_chain_set, chains, inputs, f"{SAYS[source]}: the solutions"
-            )
-            trained[f"{source}_{seed}"] = one(
-                source,
-                seed,
-                chain_sft,
-                ChainSftConfig(
-                    sft=profile.sft.model_copy(
-                        update={"batch_size": policy.problems_per_update * policy.group_size}
-                    )
-                ),
-                {"policy": "generator/model", "sft_set": solutions},
-                SAYS[source],
-            )
-    result = ablation(
-        profile,
-        f"{GROUP}/result",
-        make_chains_result,
-        ChainsResultConfig(
-            arms=tuple(ArmWords(name=arm, says=says) for arm, says in SAYS.items()),
-            seeds=seeds,
-            judge=profile.ablations.judge,
-            longer=profile.ablations.pools.longer,
+            for arm in SAYS
+        ],
+        compute=make_chains_result,
+        config=ChainsResultConfig(
+            arms=tuple(ArmWords(name=arm, says=says) for arm, says in SAYS.items()), seeds=seeds, judge=judge
         ),
-        {
-            "generator": "generator/model",
-            "prm": f"r{rl.round:02d}/prm",
-            "orm": f"r{rl.round:02d}/orm",
-            "test": "problems/test",
-            "ood": OOD,
-            **trained,
-        },
-        "Whether chains that the machine finds teach it more than perfect ones that were written for it.",
-        estimate=estimate_result,
+        inputs={},
     )
-    return [*made, result]
+    return experiment_artifacts(experiment, profile)
 
 
 def estimate_set(context: EstimateContext, config: ChainSetConfig) -> Estimate:
@@ -129,14 +133,3 @@ def estimate_set(context: EstimateContext, config: ChainSetConfig) -> Estimate:
         cost=context.generate("policy", samples * context.solution_tokens(policy.prompt)),
         stored=TABLES / 2 + different * text,
     )
-
-
-def estimate_sft(context: EstimateContext, config: ChainSftConfig) -> Estimate:
-    """As GPT* is made, from GPT* itself."""
-    return estimate_generator(context.given("base", config, context["policy"]), config.sft)
-
-
-def estimate_result(context: EstimateContext, config: ChainsResultConfig) -> Estimate:
-    """Judged twice: on held-out problems, and on those out of distribution."""
-    judged = estimate_judged(context, config)
-    return judged + judged

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from o1_assets.base.config import CorpusConfig
 from o1_assets.core.artifact import StageConfig
-from o1_assets.generator.config import SftConfig
 from o1_assets.policy.config import PolicyConfig
 
 Source = Literal["written", "written_few", "own"]
@@ -31,12 +30,6 @@ class ChainSetConfig(StageConfig):
     tries: int = Field(
         2, gt=0, description="own: so many times RL's samples of a problem are drawn, right ones kept"
     )
-
-
-class ChainSftConfig(StageConfig):
-    """One epoch over a set, as GPT* was made (generator/sft.py), starting from GPT*."""
-
-    sft: SftConfig
 
 
 class ChainsConfig(StageConfig):

@@ -14,7 +14,6 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
 from o1_assets.experiments.chains.config import ChainSetConfig
-from o1_assets.experiments.variants import write_cost
 from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.train import draw_problems
 
@@ -23,8 +22,7 @@ Rows = list[tuple[str, str, str]]
 
 
 def make_chain_set(task: Task, config: ChainSetConfig) -> Outcome:
-    """Inputs: policy (GPT*), train (problems). Writes sft_set.parquet: solution_id, problem_id, question, text; and
-    what it cost.
+    """Inputs: policy (GPT*), train (problems). Writes sft_set.parquet: solution_id, problem_id, question, text.
 
     The seed is that of RL's training, so that the problems are the same. Solutions that are too few are repeated.
     """
@@ -42,7 +40,6 @@ def make_chain_set(task: Task, config: ChainSetConfig) -> Outcome:
     table = pl.DataFrame(rows, schema=["problem_id", "question", "text"], orient="row")
     table = table.select(pl.int_range(pl.len()).cast(pl.String).alias("solution_id"), pl.all())
     table.write_parquet(task.out / "sft_set.parquet")
-    write_cost(task.out, cost, 0)
     figures = {
         "solutions": table.height,
         "different": table.n_unique(["problem_id", "text"]),

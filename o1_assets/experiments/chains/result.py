@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import polars as pl
-from pydantic import Field
 
 from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
-from o1_assets.experiments.measure import judge_arms
+from o1_assets.experiments.measure import runs_of
 from o1_assets.experiments.result import Claim, write_result
 from o1_assets.experiments.rewards.result import compared
 
@@ -25,8 +24,8 @@ QUESTION = "Does a policy learn more from chains that it finds itself than from 
 PAIRS = (("rl", "written"), ("rl", "written_few"), ("rl", "own"), ("written", "own"))
 
 
-OOD = "_ood"
-"""Ends the names of measures on problems out of distribution."""
+OOD_RUN, OOD = "ood", "_ood"
+"""Name of an evaluation on problems out of distribution, and how the names of its measures end."""
 
 
 LIMITS = (
@@ -46,29 +45,16 @@ class ChainsResultConfig(StageConfig):
     arms: tuple[ArmWords, ...]
     seeds: int
     judge: EvalConfig
-    longer: float = Field(
-        1.5, ge=1, description="out of distribution a solution may be longer by this factor"
-    )
 
 
 def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed> (policies with their cost), generator, prm, orm, test and ood (problems).
+    """Inputs: <arm>_<seed> and <arm>_<seed>_ood, evaluations on problems of both kinds.
 
     Writes runs.parquet beside what `write_result` does.
     """
     arms = [arm.name for arm in config.arms]
-    runs, cost = judge_arms(task, arms, config.seeds, config.judge)
-    further = replace(
-        task,
-        inputs={**task.inputs, "test": task.inputs["ood"]},
-        unfinished=task.unfinished and task.unfinished / "ood",
-    )
-    longer = config.judge.prompt.scaled(config.longer)
-    unlike, spent = judge_arms(
-        further, arms, config.seeds, config.judge.model_copy(update={"prompt": longer})
-    )
-    runs = pl.concat([runs, unlike.with_columns(pl.col("measure") + OOD)])
-    cost += spent
+    unlike = runs_of(task, arms, config.seeds, OOD_RUN).with_columns(pl.col("measure") + OOD)
+    runs = pl.concat([runs_of(task, arms, config.seeds), unlike])
     runs.write_parquet(task.out / "runs.parquet")
     seed, resamples = derive_seed(task.seed, "bootstrap"), config.judge.resamples
     claims: list[Claim] = []
@@ -86,4 +72,4 @@ def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
     write_result(task.out, result)
     decides = measured(runs, arms, DECIDES)
     figures = {f"{DECIDES} {arm}": float(decides[arm].mean()) for arm in arms}
-    return Outcome({**figures}, cost, runs.height, result.tables["arms"].frame.to_dicts())
+    return Outcome({**figures}, rows=runs.height, sample=result.tables["arms"].frame.to_dicts())

@@ -1,188 +1,172 @@
-"""ablations/scale: for each shape and seed a base, its GPT*, its reward models and their judgement; then the result."""
+"""ablations/scale: which of the method's results get stronger with the size of the model, and with its depth?
+
+An arm is a model of another shape from nothing to its reward models: the graph's base, its GPT*, and the reward models
+of round 0, on the labels and outcomes of the loop's own round 0.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from o1_assets.base.assets import estimate_base
-from o1_assets.base.config import BaseConfig
-from o1_assets.core.artifact import Artifact, Estimator
+from o1_assets.base.assets import base_artifacts
+from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
-from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.experiments.estimate import estimate_tables
-from o1_assets.experiments.experiment import ablation, base_of
-from o1_assets.experiments.model_size.config import Shape
-from o1_assets.experiments.model_size.measure import SELECTORS, JudgedConfig, judge_model
-from o1_assets.experiments.model_size.result import ScaleResultConfig, make_scale_result
-from o1_assets.experiments.variants import (
-    SizedBaseConfig,
-    SizedGeneratorConfig,
-    SizedORMConfig,
-    SizedPRMConfig,
-    sized_base,
-    sized_generator,
-    sized_orm,
-    sized_prm,
+from o1_assets.core.seeds import derive_seed
+from o1_assets.experiments.experiment import (
+    Arm,
+    Experiment,
+    Training,
+    ablation,
+    base_of,
+    experiment_artifacts,
 )
-from o1_assets.generator.assets import estimate_generator, estimate_samples, estimate_sft_set
-from o1_assets.reward.estimate import distinct_tokens, estimate_orm, estimate_prm, read
+from o1_assets.experiments.model_size.config import Shape
+from o1_assets.experiments.model_size.measure import SELECTORS, ModelEvalConfig, make_model_eval
+from o1_assets.experiments.model_size.result import ScaleResultConfig, make_scale_result
+from o1_assets.experiments.variants import PART, variant
+from o1_assets.generator.assets import generator_artifacts
+from o1_assets.reward.estimate import distinct_tokens, read
+from o1_assets.rounds.factory import build_round
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-
-GROUP = "ablations/scale"
+GROUP = f"{PART}/scale"
 
 
 def artifacts(profile: Profile) -> list[Artifact]:
-    shapes = [
-        shape.model_copy(update={"seeds": shape.seeds or profile.ablations.seeds})
-        for shape in profile.ablations.scale.shapes
-    ]
-    runs = [(shape, seed) for shape in shapes for seed in range(shape.seeds or 0)]
-    trained = [a for shape, seed in runs for a in _run(profile, base_of(profile), shape, seed)]
     config = profile.ablations.scale
-    result = ablation(
-        profile,
-        f"{GROUP}/result",
-        make_scale_result,
-        ScaleResultConfig(
+    shapes = [
+        shape.model_copy(update={"seeds": shape.seeds or profile.ablations.seeds}) for shape in config.shapes
+    ]
+    experiment = Experiment(
+        name="scale",
+        question="Which of the method's results get stronger with the size of the model, and with its depth.",
+        arms=[
+            Arm(shape.name, _says(shape), partial(train_shape, profile, shape), shape.seeds or 0)
+            for shape in shapes
+        ],
+        compute=make_scale_result,
+        config=ScaleResultConfig(
             shapes=tuple(shapes),
             samples=config.samples,
             shared_samples=min(config.step_samples, profile.headline_eval.samples),
             corpus_solutions=config.corpus_solutions,
             resamples=profile.ablations.judge.resamples,
         ),
-        {f"{shape.name}_{seed}": f"{GROUP}/{shape.name}_judged_{seed}" for shape, seed in runs},
-        "Which of the method's results get stronger with the size of the model, and with its depth.",
-        opens_models=False,
-        estimate=estimate_tables,
+        inputs={},
     )
-    return [*trained, result]
+    return experiment_artifacts(experiment, profile)
 
 
-def _run(profile: Profile, base: BaseConfig, shape: Shape, seed: int) -> list[Artifact]:
+def train_shape(profile: Profile, shape: Shape, seed: int) -> Training:
     """Everything of one model. Equal seeds of all shapes read the same corpus and draw the same problems."""
-    config, judge = profile.ablations.scale, profile.ablations.judge
+    prefix = f"{GROUP}/{shape.name}_{seed}"
+    sized = shape_profile(profile, shape)
+    prm, orm = (a for a in build_round(0, sized, settings=None) if a.key in ("r00/prm", "r00/orm"))
+    without_feature = {"probability_feature": False}
+    plain = replace(prm, key="r00/prm_plain", config=prm.config.model_copy(update=without_feature))
+    made = variant(
+        prefix,
+        [*base_artifacts(sized), *generator_artifacts(sized), prm, plain, orm],
+        partial(seed_of, profile, seed),
+        f"{_says(shape)}.",
+    )
+    evaluation = ablation(
+        profile,
+        f"{prefix}/eval",
+        make_model_eval,
+        eval_config(profile),
+        {
+            "base": f"{prefix}/base/model",
+            "generator": f"{prefix}/generator/model",
+            "prm": f"{prefix}/r00/prm",
+            "prm_plain": f"{prefix}/r00/prm_plain",
+            "orm": f"{prefix}/r00/orm",
+            "test": "problems/test",
+            "shared": "eval/generator",
+        },
+        f"What the model and its reward models reach on held-out problems. {_says(shape)}.",
+        seed_of=f"{GROUP}/judged/{seed}",
+        estimate=estimate_model_eval,
+    )
+    return Training([*made, evaluation], {"": evaluation.key})
+
+
+def shape_profile(profile: Profile, shape: Shape) -> Profile:
+    """The profile with a base of that shape. AdamW's learning rates fall with the width; Muon's need not."""
+    config, base = profile.ablations.scale, base_of(profile)
     slower = (base.hidden_size / shape.hidden_size) ** config.adamw_width_power
-    pretraining = base.model_copy(
+    prm, orm = (
+        reward.model_copy(update={"updates": config.reward_updates, "adamw_lr": reward.adamw_lr * slower})
+        for reward in (profile.first_prm, profile.first_orm)
+    )
+    pretraining = {
+        "corpus": base.corpus.model_copy(update={"solutions": config.corpus_solutions}),
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.intermediate_size,
+        "layers": shape.layers,
+        "heads": shape.heads,
+        "batch_size": config.batch_size,
+        "adamw_lr": base.adamw_lr * slower,
+    }
+    samples = {"problems": config.train_problems, "per_problem": config.per_problem}
+    return profile.model_copy(
         update={
-            "corpus": base.corpus.model_copy(update={"solutions": config.corpus_solutions}),
-            "hidden_size": shape.hidden_size,
-            "intermediate_size": shape.intermediate_size,
-            "layers": shape.layers,
-            "heads": shape.heads,
-            "batch_size": config.batch_size,
-            "adamw_lr": base.adamw_lr * slower,
+            "base": base.model_copy(update=pretraining),
+            "samples": profile.samples.model_copy(update=samples),
+            "sft": profile.sft.model_copy(update={"learning_rate": profile.sft.learning_rate * slower}),
+            # Both reward models are compared with and without the feature, whatever the profile has.
+            "first_prm": prm.model_copy(update={"probability_feature": True}),
+            "first_orm": orm,
         }
     )
-    sft = profile.sft.model_copy(update={"learning_rate": profile.sft.learning_rate * slower})
-    key = {
-        stage: f"{GROUP}/{shape.name}_{stage}_{seed}"
-        for stage in ("base", "generator", "prm", "prm_plain", "orm", "judged")
-    }
 
-    prm, orm = (
-        {"updates": config.reward_updates, "adamw_lr": model.adamw_lr * slower}
-        for model in (profile.first_prm, profile.first_orm)
-    )
 
-    def one(stage: str, says: str, compute: Any, made: Any, inputs: dict[str, str]) -> Artifact:
-        own = f"{GROUP}/{'prm' if stage == 'prm_plain' else stage}/{seed}"
-        says = f"{shape.parameters / 1e6:.2g}M parameters in {shape.layers} layers: {says}."
-        trains = stage != "judged"
-        return ablation(
-            profile,
-            key[stage],
-            compute,
-            made,
-            inputs,
-            says,
-            seed_of=own,
-            trains=trains,
-            estimate=ESTIMATES[stage],
-        )
+def seed_of(profile: Profile, seed: int, key: str) -> int:
+    """Of an artifact of the training number `seed`. The stages of GPT* once were one computation with one seed."""
+    generator = profile.seed_of(f"{GROUP}/generator/{seed}")
+    match key:
+        case "generator/samples":
+            return derive_seed(generator, "samples")
+        case "generator/sft_set":
+            return generator
+        case "generator/model":
+            return derive_seed(generator, "sft")
+        case "base/model":
+            return profile.seed_of(f"{GROUP}/base/{seed}")
+        case "r00/orm":
+            return profile.seed_of(f"{GROUP}/orm/{seed}")
+        case _:  # the PRM with and without the feature, which are compared in pairs
+            return profile.seed_of(f"{GROUP}/prm/{seed}")
 
-    samples = profile.samples.model_copy(
-        update={"problems": config.train_problems, "per_problem": config.per_problem}
-    )
-    on_labels = {"generator": key["generator"], "init": key["generator"], "labels_00": "r00/labels"}
-    on_outcomes = {"generator": key["generator"], "init": key["generator"], "train": "problems/train"}
-    feature, plain = (
-        SizedPRMConfig(
-            shape=shape, prm=profile.first_prm.model_copy(update={**prm, "probability_feature": on})
-        )
-        for on in (True, False)
-    )
-    outcome = SizedORMConfig(shape=shape, orm=profile.first_orm.model_copy(update=orm))
-    judged = JudgedConfig(
-        shape=shape,
+
+def eval_config(profile: Profile) -> ModelEvalConfig:
+    config, judge = profile.ablations.scale, profile.ablations.judge
+    return ModelEvalConfig(
         base_samples=config.base_samples,
-        sampling=RoundEvalConfig(
-            problems=config.problems,
-            samples=config.samples,
-            subsets=config.subsets,
-            step_samples=config.step_samples,
-            prompt=judge.prompt,
-            temperature=judge.temperature,
-        ),
+        problems=config.problems,
+        samples=config.samples,
+        subsets=config.subsets,
+        step_samples=config.step_samples,
+        temperature=judge.temperature,
+        prompt=judge.prompt,
     )
-    models = {stage: key[stage] for stage in ("base", "generator", "prm", "prm_plain", "orm")}
-    return [
-        one("base", "pre-trained on the corpus that all sizes read", sized_base,
-            SizedBaseConfig(shape=shape, base=pretraining), {"test": "problems/test"}),
-        one("generator", "its GPT*", sized_generator,
-            SizedGeneratorConfig(shape=shape, samples=samples, sft_set=profile.sft_set, sft=sft),
-            {"base": key["base"], "train": "problems/train"}),
-        one("prm", "its PRM on round 0's labels", sized_prm, feature, on_labels),
-        one("prm_plain", "its PRM without the probability feature", sized_prm, plain, on_labels),
-        one("orm", "its ORM on round 0's outcomes", sized_orm, outcome,
-            {**on_outcomes, "solutions_00": "r00/solutions"}),
-        one("judged", "what it and its reward models reach on held-out problems", judge_model, judged,
-            {**models, "test": "problems/test", "shared": "eval/generator"}),
-    ]  # fmt: skip
 
 
-def estimate_sized_base(context: EstimateContext, config: SizedBaseConfig) -> Estimate:
-    return estimate_base(context, config.base)
+def _says(shape: Shape) -> str:
+    return f"{shape.parameters / 1e6:.2g}M parameters in {shape.layers} layers"
 
 
-def estimate_sized_generator(context: EstimateContext, config: SizedGeneratorConfig) -> Estimate:
-    """Samples, the SFT set and the training, in one artifact."""
-    samples = estimate_samples(context, config.samples)
-    context = context.given("samples", config.samples, samples)
-    sft_set = estimate_sft_set(context, config.sft_set)
-    generator = estimate_generator(context.given("sft_set", config.sft_set, sft_set), config.sft)
-    return replace(samples + sft_set + generator, examples=generator.examples, model=generator.model)
-
-
-def estimate_sized_prm(context: EstimateContext, config: SizedPRMConfig) -> Estimate:
-    return estimate_prm(context, config.prm)
-
-
-def estimate_sized_orm(context: EstimateContext, config: SizedORMConfig) -> Estimate:
-    return estimate_orm(context, config.orm)
-
-
-def estimate_measures(context: EstimateContext, config: JudgedConfig) -> Estimate:
+def estimate_model_eval(context: EstimateContext, config: ModelEvalConfig) -> Estimate:
     """Samples of the base and of GPT*; three reward models and the generator alone read those and the shared ones."""
-    judge, shared = config.sampling, context["shared"].samples_each
-    problems = min(judge.problems, context["test"].problems)
-    solution = context.solution_tokens(judge.prompt)
-    cost = context.generate("generator", problems * (config.base_samples + judge.samples + 1) * solution)
-    samples = (judge.samples, min(judge.step_samples, shared))
-    tokens = problems * sum(distinct_tokens(context, judge.prompt, n, rl_rounds=0) for n in samples)
+    problems = min(config.problems, context["test"].problems)
+    solution = context.solution_tokens(config.prompt)
+    cost = context.generate("generator", problems * (config.base_samples + config.samples + 1) * solution)
+    samples = (config.samples, min(config.step_samples, context["shared"].samples_each))
+    tokens = problems * sum(distinct_tokens(context, config.prompt, n, rl_rounds=0) for n in samples)
     cost += read(context, tokens, "prm", "prm_plain", "orm") + context.score("generator", tokens)
     stored = TABLES + (2 * len(SELECTORS) + 3) * problems * 2
-    return Estimate(problems, problems * judge.samples, cost=cost, stored=stored)
-
-
-ESTIMATES: dict[str, Estimator] = {
-    "base": estimate_sized_base,
-    "generator": estimate_sized_generator,
-    "prm": estimate_sized_prm,
-    "prm_plain": estimate_sized_prm,
-    "orm": estimate_sized_orm,
-    "judged": estimate_measures,
-}
+    return Estimate(problems, problems * config.samples, cost=cost, stored=stored)

@@ -1,36 +1,34 @@
-"""One model of the comparison on held-out problems: how well it solves them, and how well its reward models judge.
+"""One model of the comparison on held-out problems: how well it solves them, and how well its reward models choose.
 
-Writes measures.parquet (measure, value, per_problem) and spent.json (FLOPs of each stage).
+Writes measures.parquet (measure, value, per_problem).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
+import numpy as np
 import polars as pl
 
-from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, Pool, curves
-from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.evaluation.scored import PROBLEMS_A_CHUNK, SCORES, add_scores, held_out, prompts_of, sample
+from o1_assets.evaluation.best_of_n import MAJORITY, PASS
+from o1_assets.evaluation.config import SamplingConfig
+from o1_assets.evaluation.evaluate_policy import (
+    GREEDY,
+    PASS_AT_1,
+    PRM,
+    Draw,
+    EvalModels,
+    Evaluation,
+    evaluate_policy,
+    evaluate_solutions,
+)
+from o1_assets.evaluation.scored import held_out, prompts_of, sample
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import rated_steps, step_figures
-from o1_assets.experiments.model_size.config import Shape
-from o1_assets.experiments.variants import read_cost
-from o1_assets.reward.aggregate import right_probabilities, solution_score
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from o1_assets.core.engine import Engine
-    from o1_assets.reward.score import Scorer
-
+from o1_assets.experiments.measure import MEASURES
 
 SELECTORS = {
-    "prm": "prm_product",
+    "prm": PRM,
     "prm_plain": "prm_plain",
     "orm": "orm",
     "min_logprob": "min_logprob",
@@ -39,123 +37,87 @@ SELECTORS = {
 }
 """Name in a measure -> selector. prm_plain: the PRM without the probability feature."""
 
-
-STAGES = ("base", "generator", "prm", "prm_plain", "orm")
-
-
 SHARED = "shared_"
 """Before the name of a measure on solutions by the profile's own GPT*, which are the same for every model."""
 
 
-class JudgedConfig(StageConfig):
-    """sampling: of GPT*. base_samples: solutions a problem by the base."""
+class ModelEvalConfig(SamplingConfig):
+    """samples: of GPT*. base_samples: solutions a problem by the base. step_samples: of each problem, those whose steps
+    are rated."""
 
-    shape: Shape
-    sampling: RoundEvalConfig
     base_samples: int
+    step_samples: int
 
 
-def judge_model(task: Task, config: JudgedConfig) -> Outcome:
+def make_model_eval(task: Task, config: ModelEvalConfig) -> Outcome:
     """Inputs: base, generator, prm, prm_plain, orm, test (problems), shared (eval/generator: solutions)."""
-    from o1_assets.reward.score import load_scorer, open_generator
-
-    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.sampling.problems)
-    engine = task.open_engine(task.inputs["base"])
-    few = config.sampling.model_copy(update={"samples": config.base_samples})
-    first, cost = sample(engine, problems, few, derive_seed(task.seed, "base"))
-    engine.close()
-    engine = task.open_engine(task.inputs["generator"])
-    greedy, spent = sample(engine, problems, config.sampling, derive_seed(task.seed, "greedy"), greedy=True)
-    task.progress(f"{problems.height} problems, {config.sampling.samples} solutions each")
-    solutions, sampling = sample(engine, problems, config.sampling, derive_seed(task.seed, "samples"))
-    cost += spent + sampling
-    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-    plain = load_scorer(task.inputs["prm_plain"], task.inputs["generator"])
-    generator = scorer.generator or open_generator(task.inputs["generator"])
-    measures = {
-        "base_pass@1": _accuracy(first),
-        "greedy": _accuracy(greedy),
-        "pass@1": _accuracy(solutions),
-    }
-    own, judging = _judge(task, config, engine, problems, solutions, (scorer, plain, generator))
-    measures |= own
-    shared = pl.read_parquet(
-        task.inputs["shared"] / "solutions.parquet", columns=[*solutions.columns, "seed"]
+    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
+    base = task.open_engine(task.inputs["base"])
+    few = config.model_copy(update={"samples": config.base_samples})
+    by_base, cost = sample(base, problems, few, derive_seed(task.seed, "base"))
+    base.close()
+    models = EvalModels(
+        task.inputs["prm"],
+        task.inputs["generator"],
+        task.inputs["orm"],
+        other_prms={"plain": task.inputs["prm_plain"]},
     )
-    shared = shared.filter((pl.col("seed") == 0) & (pl.col("sample") < config.sampling.step_samples))
-    shared = shared.drop("seed").join(problems, on="problem_id", how="semi", maintain_order="left")
-    same, reading = _judge(task, config, engine, problems, shared, (scorer, plain, generator))
-    measures |= {SHARED + name: values for name, values in same.items()}
-    engine.close()
+    draw = Draw(0, derive_seed(task.seed, "samples"), derive_seed(task.seed, "subsets"))
+    selectors = list(SELECTORS.values())
+    generator = task.open_engine(task.inputs["generator"])
+    prompts = prompts_of(generator, problems, config.prompt)
+    evaluation = evaluate_policy(
+        generator,
+        models,
+        problems,
+        config,
+        [draw],
+        greedy=derive_seed(task.seed, "greedy"),
+        selectors=selectors,
+        progress=task.progress,
+    )
+    shared = pl.read_parquet(task.inputs["shared"] / "solutions.parquet", columns=[*by_base.columns, "seed"])
+    shared = shared.filter((pl.col("seed") == 0) & (pl.col("sample") < config.step_samples))
+    shared = shared.join(problems, on="problem_id", how="semi", maintain_order="left")
+    on_shared = evaluate_solutions(
+        shared, prompts, models, config.subsets, [draw], selectors=selectors, progress=task.progress
+    )
+    own = evaluation.measures(0)
+    measures = {
+        "base_pass@1": _accuracy(by_base),
+        GREEDY: own[GREEDY],
+        PASS_AT_1: own[PASS_AT_1],
+        **_reward_measures(evaluation, config, problems),
+        **{SHARED + name: values for name, values in _reward_measures(on_shared, config, problems).items()},
+    }
     table = pl.DataFrame(
         [(name, float(values.mean()), values.tolist()) for name, values in measures.items()],
         schema={"measure": pl.String, "value": pl.Float64, "per_problem": pl.List(pl.Float64)},
         orient="row",
     )
-    table.write_parquet(task.out / "measures.parquet")
-    spent_on = {stage: read_cost(task.inputs[stage])["flops"] for stage in STAGES}
-    (task.out / "spent.json").write_text(json.dumps(spent_on, indent=1) + "\n")
+    table.write_parquet(task.out / MEASURES)
     shown = table.select("measure", "value")
-    return Outcome(dict(shown.iter_rows()), cost + judging + reading, table.height, shown.to_dicts())
+    cost += evaluation.cost + on_shared.cost
+    return Outcome(dict(shown.iter_rows()), cost, table.height, shown.to_dicts())
 
 
-def _judge(
-    task: Task,
-    config: JudgedConfig,
-    engine: Engine,
-    problems: pl.DataFrame,
-    solutions: pl.DataFrame,
-    models: tuple[Scorer, Scorer, PreTrainedModel],
-) -> tuple[dict[str, Floats], Cost]:
+def _reward_measures(
+    evaluation: Evaluation, config: ModelEvalConfig, problems: pl.DataFrame
+) -> dict[str, Floats]:
     """Accuracy of each selector at all samples of each problem, and the PRMs' step F1 (one value for all)."""
-    scorer, plain, generator = models
-    prompts = prompts_of(engine, problems, config.sampling.prompt)
-    scored, cost = add_scores(solutions, prompts, scorer, generator, task.progress)
-    chances, scores, reading = _without_feature(solutions, prompts, plain, task.progress)
-    scored = scored.with_columns(pl.Series("prm_plain", scores, dtype=pl.Float64))
-    pool = Pool.from_frame(scored, (*SCORES, "prm_plain"))
-    n = pool.samples
-    found = curves(
-        pool, list(SELECTORS.values()), (n,), config.sampling.subsets, derive_seed(task.seed, "subsets")
-    )
-    measures: dict[str, Floats] = {
-        f"{name}@{n}": found[selector].per_problem[0] for name, selector in SELECTORS.items()
-    }
-    rated = pl.col("sample") < config.sampling.step_samples
-    right = pl.Series("p_right", chances, dtype=pl.List(pl.Float64))
-    for name, table in (("step_f1", scored), ("step_f1_plain", scored.with_columns(right))):
-        figures = step_figures(rated_steps(table.filter(rated), problems))
+    n = evaluation.pools[0].samples
+    chosen = evaluation.measures(0)
+    measures = {f"{name}@{n}": chosen[f"{selector}@{n}"] for name, selector in SELECTORS.items()}
+    rated = evaluation.solutions.filter(pl.col("sample") < config.step_samples)
+    for name, p_right in (("step_f1", "p_right"), ("step_f1_plain", "p_right_plain")):
+        figures = step_figures(rated_steps(rated.with_columns(p_right=pl.col(p_right)), problems))
+        # Without the exact checker's ratings there is no step F1, as for problems that are no expressions.
         if (f1 := figures.get("step_f1")) is not None:
-            measures[name] = pl.Series([float(f1)]).to_numpy()
-    return measures, cost + reading
-
-
-def _without_feature(
-    solutions: pl.DataFrame, prompts: dict[str, list[int]], scorer: Scorer, progress: Callable[[str], None]
-) -> tuple[list[list[float]], list[float], Cost]:
-    """P(right) of each step and the product score of every solution by the PRM alone."""
-    before = scorer.cost()
-    chances: list[list[float]] = []
-    scores: list[float] = []
-    chunk = PROBLEMS_A_CHUNK * max(1, solutions.height // max(1, solutions["problem_id"].n_unique()))
-    for start in range(0, solutions.height, chunk):
-        part = solutions.slice(start, chunk)
-        steps = scorer.step_probabilities(
-            [prompts[problem] for problem in part["problem_id"]], part["token_ids"].to_list()
-        )
-        chances += [right_probabilities(s).tolist() for s in steps]
-        scores += [solution_score(s, "product") for s in steps]
-        progress(f"scored {min(start + chunk, solutions.height)} of {solutions.height} without the feature")
-    after = scorer.cost()
-    return (
-        chances,
-        scores,
-        Cost(after.flops - before.flops, tokens_scored=after.tokens_scored - before.tokens_scored),
-    )
+            measures[name] = np.array([float(f1)])
+    return measures
 
 
 def _accuracy(solutions: pl.DataFrame) -> Floats:
-    """Of each problem, in the order of their ids."""
+    """[problems], in the order of their ids."""
     table = solutions.group_by("problem_id").agg(pl.col("correct").cast(pl.Float64).mean())
-    found: Floats = table.sort("problem_id")["correct"].to_numpy()
-    return found
+    return np.asarray(table.sort("problem_id")["correct"].to_numpy())

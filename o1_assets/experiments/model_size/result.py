@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,12 @@ import polars as pl
 from o1_assets.core.artifact import Figures, Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.statistics import Floats, Trend, trend
+from o1_assets.experiments.measure import MEASURES
 from o1_assets.experiments.model_size import charts
 from o1_assets.experiments.model_size.config import Shape
 from o1_assets.experiments.model_size.measure import SHARED
 from o1_assets.experiments.result import Claim, Result, Table, write_result
+from o1_assets.experiments.variants import PART
 
 
 class ScaleResultConfig(StageConfig):
@@ -47,7 +48,7 @@ class Measured:
 
 
 def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
-    """Inputs: <shape>_<seed>, the judgements."""
+    """Inputs: <shape>_<seed>, the evaluations."""
     models = [read(task, shape, config) for shape in config.shapes]
     sizes = sorted((m for m in models if m.shape.of_sizes), key=lambda m: m.shape.parameters)
     depths = sorted((m for m in models if m.shape.of_depths), key=lambda m: m.shape.layers)
@@ -125,12 +126,23 @@ def read(task: Task, shape: Shape, config: ScaleResultConfig) -> Measured:
         for name, (one, other) in wanted.items()
         if one in values and other in values
     }
-    spent = [json.loads((folder / "spent.json").read_text()) for folder in folders]
+    spent = [stage_flops(task, f"{shape.name}_{seed}") for seed in range(shape.seeds or 0)]
     return Measured(shape, values, {stage: float(np.mean([s[stage] for s in spent])) for stage in spent[0]})
 
 
+def stage_flops(task: Task, evaluation: str) -> dict[str, float]:
+    """base, generator, prm, prm_plain, orm -> FLOPs of the trainings that an evaluated model comes from. Sampling what
+    GPT* is trained on is part of making it."""
+    flops = dict.fromkeys(("base", "generator", "prm", "prm_plain", "orm"), 0.0)
+    for key, report in task.ancestry(evaluation)[:-1]:
+        if key.startswith(f"{PART}/"):
+            _, _, _, stage, name = key.split("/")
+            flops[name if stage == "r00" else stage] += report.cost.flops
+    return flops
+
+
 def _measures(folder: Path) -> dict[str, Floats]:
-    table = pl.read_parquet(folder / "measures.parquet")
+    table = pl.read_parquet(folder / MEASURES)
     return {name: np.asarray(values) for name, values in table.select("measure", "per_problem").iter_rows()}
 
 

@@ -1,4 +1,7 @@
-"""ablations/rl: an artifact for each arm and training seed, and the result."""
+"""ablations/rl: what should the policy be rewarded for, and what keeps the reward from being hacked?
+
+Every arm is GRPO from GPT* with the reward models of one round. The arms differ in the form of the reward alone.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +11,22 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.experiments.arms import ArmWords
-from o1_assets.experiments.estimate import estimate_judged
-from o1_assets.experiments.experiment import ablation
-from o1_assets.experiments.rewards.config import BARE, Guards, RLArmConfig, RLConfig, UntrainedConfig
-from o1_assets.experiments.rewards.measure import rl_arm, untrained
+from o1_assets.experiments.experiment import Arm, Experiment, ablation, experiment_artifacts
+from o1_assets.experiments.measure import Made, policy_arm
+from o1_assets.experiments.rewards.config import RLConfig
+from o1_assets.experiments.rewards.measure import make_watched_policy
 from o1_assets.experiments.rewards.result import START, RLResultConfig, make_rl_result
+from o1_assets.experiments.variants import PART
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
 from o1_assets.policy.estimate import estimate_grpo
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-
-GROUP = "ablations/rl"
-
+GROUP = f"{PART}/rl"
 
 NO_SEARCH = GroupSearchConfig(share=0.0)
-
-
 SEARCH = GroupSearchConfig(share=0.25, per_group=2, every=2, branch=4)
-
 
 SAYS = {
     START: "GPT* as it is",
@@ -44,80 +43,91 @@ SAYS = {
     "grader": "the true answer, which nobody has: an upper bound",
 }
 
+GUARDS_OFF: dict[str, Any] = {"prefix_guard": False, "neutral_cost": -1.0, "repeat_limit": 1_000_000}
+"""Fields of RewardConfig that switch off one guard each. No solution has as many equal steps as that limit."""
+
+ONLY_GUARD = {
+    "process_bare": "",
+    "process_prefix": "prefix_guard",
+    "process_neutral": "neutral_cost",
+    "process_repeats": "repeat_limit",
+}
+"""Arm -> the one field that stays as the profile has it."""
+
 
 def artifacts(profile: Profile) -> list[Artifact]:
     """Equal seeds of different arms draw the same problems in the same order."""
-    config, seeds = profile.ablations.rl, range(profile.ablations.seeds)
-    sources = {
+    config = profile.ablations.rl
+    models = {
         "policy": "generator/model",
         "generator": "generator/model",
         "prm": f"r{config.round:02d}/prm",
         "orm": f"r{config.round:02d}/orm",
         "train": "problems/train",
     }
+    seeds = profile.ablations.seeds
 
-    def one(arm: str, seed: int, compute: Any, made: Any, inputs: dict[str, str]) -> Artifact:
-        says = f"RL rewarded by: {SAYS[arm]}. Training {seed + 1} of {profile.ablations.seeds}."
-        key, seed_of = f"{GROUP}/{arm}_{seed}", f"{GROUP}/{seed}"
-        estimate = estimate_untrained if arm == START else estimate_arm
-        return ablation(
-            profile, key, compute, made, inputs, says, seed_of=seed_of, trains=True, estimate=estimate
-        )
+    def arm(name: str) -> Arm:
+        def make(seed: int) -> Made:
+            policy = ablation(
+                profile,
+                f"{GROUP}/{name}_{seed}",
+                make_watched_policy,
+                arm_policy(name, profile.policy, config),
+                models,
+                f"RL rewarded by: {SAYS[name]}. Training {seed + 1} of {seeds}.",
+                seed_of=f"{GROUP}/{seed}",
+                trains=True,
+                estimate=estimate_watched,
+            )
+            return [policy], policy.key
 
-    start = {"policy": "generator/model"}
-    trained = [
-        *(one(START, seed, untrained, UntrainedConfig(), start) for seed in seeds),
-        *(
-            one(arm, seed, rl_arm, arm_config(arm, profile.policy, config), sources)
-            for arm in config.chosen
-            for seed in seeds
-        ),
-    ]
-    arms = (START, *config.chosen)
-    result = ablation(
-        profile,
-        f"{GROUP}/result",
-        make_rl_result,
-        RLResultConfig(
-            arms=tuple(ArmWords(name=arm, says=SAYS[arm]) for arm in arms),
-            seeds=profile.ablations.seeds,
+        return policy_arm(profile, GROUP, name, SAYS[name], models, make, reads_policy=True)
+
+    def untrained(seed: int) -> Made:
+        return [], "generator/model"
+
+    arms = (
+        # GPT* is evaluated once for each seed, as its samples differ by seed like those of what it became.
+        policy_arm(profile, GROUP, START, SAYS[START], models, untrained),
+        *(arm(name) for name in config.chosen),
+    )
+    experiment = Experiment(
+        name="rl",
+        question="What the policy should be rewarded for, and what keeps the reward from being hacked.",
+        arms=arms,
+        compute=make_rl_result,
+        config=RLResultConfig(
+            arms=tuple(ArmWords(name=one.name, says=one.says) for one in arms),
+            seeds=seeds,
             windows=config.windows,
             judge=profile.ablations.judge,
         ),
-        {
-            **{role: sources[role] for role in ("generator", "prm", "orm")},
-            "test": "problems/test",
-            **{a.key.rpartition("/")[2]: a.key for a in trained},
-        },
-        "What the policy should be rewarded for, and what keeps the reward from being hacked.",
-        estimate=estimate_judged,
+        inputs={},
     )
-    return [*trained, result]
+    return experiment_artifacts(experiment, profile)
 
 
-def arm_config(arm: str, policy: PolicyConfig, config: RLConfig) -> RLArmConfig:
+def arm_policy(arm: str, policy: PolicyConfig, config: RLConfig) -> PolicyConfig:
     """The profile's policy with this form of reward, and without the search that the profile may have."""
     forms = {"both_kl": "both_sum", "both_search": "both_sum", "grader": "outcome"}
-    form = "process" if arm.startswith("process") else forms.get(arm, arm)
-    outcome = "grader" if arm == "grader" else "orm"
-    guards = {
-        "process_bare": BARE,
-        **{f"process_{name}": BARE.model_copy(update={name: True}) for name in Guards.model_fields},
+    reward: dict[str, Any] = {
+        "form": "process" if arm.startswith("process") else forms.get(arm, arm),
+        "outcome": "grader" if arm == "grader" else "orm",
     }
-    return RLArmConfig(
-        policy=policy.model_copy(
-            update={
-                "reward": policy.reward.model_copy(update={"form": form, "outcome": outcome}),
-                "search": SEARCH if arm == "both_search" else NO_SEARCH,
-                "chunks": chunks_of(policy, config),
-                "kl_coefficient": config.kl_coefficient if arm == "both_kl" else 0.0,
-                "updates": config.updates,
-                "problems_per_update": config.problems_per_update,
-                "group_size": config.group_size,
-                "learning_rate": config.learning_rate or policy.learning_rate,
-            }
-        ),
-        guards=guards.get(arm, Guards()),
+    if arm in ONLY_GUARD:
+        reward |= {field: off for field, off in GUARDS_OFF.items() if field != ONLY_GUARD[arm]}
+    return policy.model_copy(
+        update={
+            "reward": policy.reward.model_copy(update=reward),
+            "search": SEARCH if arm == "both_search" else NO_SEARCH,
+            "chunks": chunks_of(policy, config),
+            "kl_coefficient": config.kl_coefficient if arm == "both_kl" else 0.0,
+            "updates": config.updates,
+            "problems_per_update": config.problems_per_update,
+            "group_size": config.group_size,
+            "learning_rate": config.learning_rate or policy.learning_rate,
+        }
     )
 
 
@@ -127,11 +137,6 @@ def chunks_of(policy: PolicyConfig, config: RLConfig) -> int:
     return max(2, ceil(policy.chunks * share))
 
 
-def estimate_untrained(context: EstimateContext, config: UntrainedConfig) -> Estimate:
-    model = context.model("policy")
-    return Estimate(stored=model.stored, model=model)
-
-
-def estimate_arm(context: EstimateContext, config: RLArmConfig) -> Estimate:
+def estimate_watched(context: EstimateContext, config: PolicyConfig) -> Estimate:
     """As a policy that both reward models read, whatever it is rewarded for: the other one watches."""
-    return estimate_grpo(context, config.policy, "prm", "orm")
+    return estimate_grpo(context, config, "prm", "orm")

@@ -1,11 +1,10 @@
-"""Every number of ablations/rl: how long each form of reward is trained with, and what is switched off where."""
+"""Every number of ablations/rl: which forms of reward are compared, and how long a policy is trained with each."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
-from o1_assets.policy.config import PolicyConfig
 
 EVERY_ARM = (
     "outcome",
@@ -22,35 +21,8 @@ EVERY_ARM = (
 )
 """In the order in which they are shown, after GPT* itself."""
 
-
 USUAL = EVERY_ARM[:7]
-"""What is trained unless more is asked for: each guard alone and the true answer are four arms more."""
-
-
-class Guards(StageConfig):
-    """What keeps process rewards from being hacked (policy/rewards.py), each of which can be switched off here."""
-
-    prefix: bool = Field(True, description="a step counts only as far as the steps before it are right")
-    neutral: bool = Field(True, description="a neutral step costs; off: it counts as a right one")
-    repeats: bool = Field(True, description="a step that is repeated over and over counts as a wrong one")
-
-    @property
-    def all_on(self) -> bool:
-        return self.prefix and self.neutral and self.repeats
-
-
-BARE = Guards(prefix=False, neutral=False, repeats=False)
-
-
-class RLArmConfig(StageConfig):
-    """One training: a policy's configuration, and which guards stand."""
-
-    policy: PolicyConfig
-    guards: Guards = Guards()
-
-
-class UntrainedConfig(StageConfig):
-    """GPT* as it is, beside which every training is judged. It has nothing to set."""
+"""What is trained unless more is asked for: each guard alone and the true answer are four more arms."""
 
 
 class RLConfig(StageConfig):

@@ -1,4 +1,8 @@
-"""The trainings of ablations/rl: GRPO from GPT* with one form of reward, watched."""
+"""The trainings of ablations/rl: GRPO from GPT* with one form of reward, whose reward models are monitored.
+
+After every update the monitor writes down what they believe of the policy's samples and what is true. The true answers
+are looked at for that curve alone: what the training is given never depends on them.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +18,19 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate, flops_train
 from o1_assets.engine.steps import step_ends
 from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.experiments.rewards.config import Guards, RLArmConfig, UntrainedConfig
-from o1_assets.experiments.variants import write_cost
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.policy.rewards import Floats, as_ratings, repeated, step_values, without
+from o1_assets.policy.rewards import Floats, repeated, step_values
 from o1_assets.policy.train import draw_problems, train_policy
 from o1_assets.problems.grading import grade
 from o1_assets.reward.aggregate import NEUTRAL, right_probabilities, solution_score
 from o1_assets.reward.interface import PrefixScorer, RewardModels, Tokens
 
-# Reward models that write down, update after update, what they believe of the policy's samples and what is true.
-#
-# The true answers are looked at for the curve alone: what the training is given never depends on them.
-#
-
 Point = dict[str, float]
 
 
 @dataclass
-class Watched:
-    """RewardModels (policy/rewards.py). One call scores the solutions of one update, group after group.
+class RewardMonitor:
+    """RewardModels that keep a curve. One call scores the solutions of one update, group after group.
 
     right: (prompt's token ids, the solution's text) -> is its answer the right one. points: a row of means an update
     over the sampled solutions; those found by search are left out.
@@ -42,7 +39,6 @@ class Watched:
     models: RewardModels
     tokenizer: Any
     config: PolicyConfig
-    guards: Guards
     right: Callable[[tuple[int, ...], str], bool]
     points: list[Point] = field(default_factory=list)
     _searched: set[tuple[int, ...]] = field(default_factory=set)
@@ -66,25 +62,19 @@ class Watched:
             )
         )
         self._searched.clear()
-        return [self._rated(p) for p in steps], outcomes
+        return steps, outcomes
 
     def with_kv_cache(self) -> PrefixScorer:
         """For a search; the problems that it is asked about are remembered for this update."""
-        return Noting(self.models.with_kv_cache(), self._searched)
-
-    def _rated(self, probabilities: Floats) -> Floats:
-        """What the training is told: the ratings themselves as long as no guard is off."""
-        if self.guards.all_on:
-            return probabilities
-        return as_ratings(step_values(probabilities, self.guards, self.config.reward.neutral_cost))
+        return RecordingScorer(self.models.with_kv_cache(), self._searched)
 
     def _sampled(self, prompts: Tokens) -> list[int]:
         """Places of the sampled solutions: a group's last `per_group` are searched where its problem was."""
-        size, found = self.config.group_size, self.config.search.per_group
+        size, searched = self.config.group_size, self.config.search.per_group
         return [
             i
             for i, prompt in enumerate(prompts)
-            if i % size < size - found or tuple(prompt) not in self._searched
+            if i % size < size - searched or tuple(prompt) not in self._searched
         ]
 
     def _point(
@@ -98,13 +88,13 @@ class Watched:
         finished = [bool(ids) and ids[-1] == end for ids in completions]
         steps = [self._steps(ids) for ids in completions]
         right = [
-            done and self.right(tuple(prompt), "\n".join(own))
-            for prompt, done, own in zip(prompts, finished, steps, strict=True)
+            done and self.right(tuple(prompt), "\n".join(texts))
+            for prompt, done, texts in zip(prompts, finished, steps, strict=True)
         ]
-        of_steps = [step for own in steps for step in own]
-        again = [flag for own in steps for flag in repeated(own, 1)]
+        of_steps = [step for texts in steps for step in texts]
+        again = [flag for texts in steps for flag in repeated(texts, 1)]
         p = np.concatenate([np.zeros((0, 3)), *ratings])
-        values = [step_values(r, self.guards, self.config.reward.neutral_cost).sum() for r in ratings]
+        values = [step_values(r, self.config.reward).sum() for r in ratings]
         return {
             "update": float(len(self.points)),
             "true": _mean(right),
@@ -114,7 +104,7 @@ class Watched:
             "neutral": _mean(p[:, NEUTRAL]),
             "reward": _mean(values),
             "tokens": _mean([len(ids) for ids in completions]),
-            "steps": _mean([len(own) for own in steps]),
+            "steps": _mean([len(texts) for texts in steps]),
             "finished": _mean(finished),
             "check": _mean([step.startswith("check") for step in of_steps]),
             "wait": _mean([step.startswith("wait") for step in of_steps]),
@@ -131,8 +121,8 @@ class Watched:
 
 
 @dataclass
-class Noting:
-    """A PrefixScorer that notes what it is asked about."""
+class RecordingScorer:
+    """A PrefixScorer that keeps the prompts that it was asked about."""
 
     scorer: PrefixScorer
     asked: set[tuple[int, ...]]
@@ -142,30 +132,30 @@ class Noting:
         return self.scorer.step_probabilities(prompts, completions)
 
 
-class WatchedCheckpoints(Checkpoints):
-    """Checkpoints of a training that hold what was written down so far too."""
+class MonitorCheckpoints(Checkpoints):
+    """Checkpoints of a training that hold the monitor's curve too, so that a training that goes on loses no point."""
 
-    def __init__(self, watched: Watched, folder: Path | None, progress: Callable[[str], None]) -> None:
+    def __init__(self, monitor: RewardMonitor, folder: Path | None, progress: Callable[[str], None]) -> None:
         super().__init__(folder, progress)
-        self.watched = watched
+        self.monitor = monitor
 
     def save(self, update: int, state: Mapping[str, Any]) -> None:
-        super().save(update, {**state, "watched": self.watched.points})
+        super().save(update, {**state, "watched": self.monitor.points})
 
     def load(self) -> tuple[int, dict[str, Any]] | None:
-        found = super().load()
-        if found is not None:
-            self.watched.points = found[1]["watched"]
-        return found
+        state = super().load()
+        if state is not None:
+            self.monitor.points = state[1]["watched"]
+        return state
 
 
 def _mean(values: Sequence[Any] | Floats) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
 
-def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
-    """Inputs: policy (to start from), generator, prm, orm, train (problems). Writes a checkpoint, its cost, and
-    watched.parquet, a row an update (watched.py).
+def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
+    """Inputs: policy (to start from), generator, prm, orm, train (problems). Writes a checkpoint and watched.parquet, a
+    row of means an update.
 
     The curve needs both reward models everywhere: an arm that is trained with one of them scores a few tokens more
     than its training needs, and its cost counts them.
@@ -174,41 +164,38 @@ def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
     from o1_assets.engine.training.tuning import finish, prepare
     from o1_assets.reward.score import load_scorer
 
-    policy = config.policy
-    policy = policy.model_copy(update={"reward": without(policy.reward, config.guards)})
-    model = load_causal_lm(task.inputs["policy"], policy.tuning.weights)
-    prepare(model, policy.tuning, task.seed)
+    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
+    prepare(model, config.tuning, task.seed)
     tokenizer = load_tokenizer(task.inputs["policy"])
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
-    problems = draw_problems(pl.read_parquet(task.inputs["train"] / "problems.parquet"), policy, task.seed)
-    watched = Watched(scorer, tokenizer, policy, config.guards, checker(problems, tokenizer, policy))
-    checkpoints = WatchedCheckpoints(watched, task.unfinished, task.progress)
+    problems = draw_problems(pl.read_parquet(task.inputs["train"] / "problems.parquet"), config, task.seed)
+    monitor = RewardMonitor(scorer, tokenizer, config, checker(problems, tokenizer, config))
+    checkpoints = MonitorCheckpoints(monitor, task.unfinished, task.progress)
 
     def progress(line: str) -> None:
-        """Without the line of a policy's training: its scores are what the reward was written as (guards.py)."""
-        now = watched.points[-1]
+        """In place of the policy's own line, one that says what is right too: that is the question here."""
+        newest = monitor.points[-1]
         task.progress(
-            f"update {len(watched.points)}/{policy.updates}: right {now['true']:.2f}, PRM {now['prm']:.2f}, "
-            f"ORM {now['orm']:.2f}, {now['tokens']:.1f} tokens"
+            f"update {len(monitor.points)}/{config.updates}: right {newest['true']:.2f}, PRM {newest['prm']:.2f}, "
+            f"ORM {newest['orm']:.2f}, {newest['tokens']:.1f} tokens"
         )
 
     _, collector, tokens_trained = train_policy(
-        model, tokenizer, watched, problems, policy, task.seed, progress, checkpoints, scorer.cost
+        model, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost
     )
-    finish(model, policy.tuning)
+    finish(model, config.tuning)
     model.save_pretrained(task.out)
     tokenizer.save_pretrained(task.out)
-    curve = pl.DataFrame(watched.points)
+    curve = pl.DataFrame(monitor.points)
     curve.write_parquet(task.out / "watched.parquet")
     parameters, generated = collector.engine.parameters, collector.tokens_generated
     cost = collector.scored_before + scorer.cost()
     cost += Cost(
         flops_generate(parameters, generated)
-        + flops_train(parameters, tokens_trained, policy.tuning.lora is not None),
+        + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
         tokens_generated=generated,
         tokens_trained=tokens_trained,
     )
-    write_cost(task.out, cost, policy.updates)
     quarter = max(1, curve.height // 4)
     figures = {
         f"{name}_{when}": float(part[name].to_numpy().mean())
@@ -216,16 +203,6 @@ def rl_arm(task: Task, config: RLArmConfig) -> Outcome:
         for when, part in (("first", curve.head(quarter)), ("last", curve.tail(quarter)))
     }
     return Outcome({"updates": curve.height, **figures}, cost, curve.height, curve.tail(5).to_dicts())
-
-
-def untrained(task: Task, config: UntrainedConfig) -> Outcome:
-    """Input: policy. Writes it as it is, at no cost: what the arms began as, judged like them."""
-    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-
-    load_causal_lm(task.inputs["policy"]).save_pretrained(task.out)
-    load_tokenizer(task.inputs["policy"]).save_pretrained(task.out)
-    write_cost(task.out, Cost(), 0)
-    return Outcome()
 
 
 def checker(

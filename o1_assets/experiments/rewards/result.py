@@ -15,7 +15,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import Floats, Interval, interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
-from o1_assets.experiments.measure import judge_arms
+from o1_assets.experiments.measure import runs_of
 from o1_assets.experiments.result import Chart, Claim, Table, write_result
 
 # What was watched along the trainings: curves of belief against truth, and how far they drift apart.
@@ -181,7 +181,6 @@ def compared(what: str, found: Interval) -> str:
 
 START, BARE = "start", "process_bare"
 
-
 TITLE = "What RL is rewarded for"
 
 
@@ -221,15 +220,15 @@ class RLResultConfig(StageConfig):
 
 
 def make_rl_result(task: Task, config: RLResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed> (policies with their cost and what was watched), generator, prm, orm, test (problems).
+    """Inputs: <arm>_<seed>, the evaluations, and <arm>_<seed>_policy of each arm that was trained.
 
     Writes runs.parquet and watched.parquet beside what `write_result` does.
     """
     arms = [arm.name for arm in config.arms]
-    runs, cost = judge_arms(task, arms, config.seeds, config.judge)
+    runs = runs_of(task, arms, config.seeds)
     watched = with_gap(
         pl.concat(
-            pl.read_parquet(task.inputs[f"{arm}_{seed}"] / "watched.parquet").with_columns(
+            pl.read_parquet(task.inputs[f"{arm}_{seed}_policy"] / "watched.parquet").with_columns(
                 arm=pl.lit(arm), seed=pl.lit(seed)
             )
             for arm in arms[1:]
@@ -255,7 +254,7 @@ def make_rl_result(task: Task, config: RLResultConfig) -> Outcome:
     ).with_notes(*sentences, *told, *LIMITS)
     write_result(task.out, result)
     figures = {f"{DECIDES} {arm}": float(values[arm].mean()) for arm in arms}
-    return Outcome({**figures}, cost, runs.height, result.tables["training"].frame.to_dicts())
+    return Outcome({**figures}, rows=runs.height, sample=result.tables["training"].frame.to_dicts())
 
 
 LIMITS = (

@@ -1,33 +1,44 @@
-"""The artifacts of ablations/rounds."""
+"""ablations/rounds: what do the rounds of labels do, against controls that each leave one thing out?
+
+An arm is rounds 1 and up of the ordinary graph, from the loop's round 0 on. The ORM stays that of round 0 in all arms:
+outcomes cost no labels, so training it on would add to every arm alike what is not the question.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from o1_assets.core.artifact import Artifact
+import polars as pl
+
+from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
+from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.evaluate_policy import PRM
+from o1_assets.experiments.active_learning.measure import draw
 from o1_assets.experiments.arms import ArmWords
-from o1_assets.experiments.experiment import PART, ablation
+from o1_assets.experiments.experiment import Arm, Experiment, Training, experiment_artifacts
+from o1_assets.experiments.measure import policy_evaluation
 from o1_assets.experiments.pools.assets import TEST_POOL
-from o1_assets.experiments.rounds.config import ArmConfig, ArmName
+from o1_assets.experiments.rounds.config import ArmName, AtOncePRMConfig
 from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
-from o1_assets.experiments.variants import make_arm
-from o1_assets.labels.config import AnnotatorName, LabelBatchesConfig
-from o1_assets.labels.estimate import estimate_labels
-from o1_assets.policy.estimate import estimate_policy
-from o1_assets.reward.estimate import distinct_tokens, estimate_prm, read
-from o1_assets.rounds.estimate import estimate_selection, estimate_solutions
+from o1_assets.experiments.variants import PART, variant
+from o1_assets.reward.config import PRMConfig
+from o1_assets.reward.estimate import distinct_tokens
+from o1_assets.reward.train import make_prm
+from o1_assets.rounds.config import SelectionConfig
+from o1_assets.rounds.factory import build_round, round_name
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
-
-# The arms: rounds as the profile has them, and five ways that each leave one thing out.
+GROUP = f"{PART}/rounds"
 
 
 @dataclass(frozen=True)
-class Way:
+class ArmSpec:
     """What an arm does otherwise than `rounds`. says: in a few words."""
 
     says: str
@@ -38,149 +49,226 @@ class Way:
     newest_selects: bool = True
 
 
-WAYS: dict[ArmName, Way] = {
-    "rounds": Way("each round: the newest policy samples, the newest PRM selects, labels, PRM, RL"),
-    "at_once": Way(
+ARMS: dict[ArmName, ArmSpec] = {
+    "rounds": ArmSpec("each round: the newest policy samples, the newest PRM selects, labels, PRM, RL"),
+    "at_once": ArmSpec(
         "all labels at once, selected by PRM v0 from baby-o1 v0's samples; then as many PRM and RL updates",
         at_once=True,
         newest_selects=False,
     ),
-    "uniform": Way("rounds, with labelled solutions drawn uniformly", uniform=True),
-    "labels_without_rl": Way("rounds of labels and PRM, solutions always by baby-o1 v0", reinforce=False),
-    "rl_without_labels": Way("as many RL updates with the reward models of round 0", label=False),
-    "fixed_selector": Way("rounds, with PRM v0 selecting in every one", newest_selects=False),
+    "uniform": ArmSpec("rounds, with labelled solutions drawn uniformly", uniform=True),
+    "labels_without_rl": ArmSpec("rounds of labels and PRM, solutions always by baby-o1 v0", reinforce=False),
+    "rl_without_labels": ArmSpec("as many RL updates with the reward models of round 0", label=False),
+    "fixed_selector": ArmSpec("rounds, with PRM v0 selecting in every one", newest_selects=False),
 }
 
 
-def arm_config(profile: Profile, way: Way) -> ArmConfig:
-    """The profile's later rounds at this experiment's size. Labels are a machine's: an experiment waits for nobody."""
-    sizes = profile.ablations.rounds
-    solutions, selection = profile.later_solutions, profile.later_selection
-    if way.uniform:
-        selection = selection.model_copy(update={"strategy": "uniform"})
-    if way.at_once:
-        solutions = solutions.model_copy(update={"problems": solutions.problems * sizes.rounds})
-        selection = selection.model_copy(update={"solutions": selection.solutions * sizes.rounds})
-    machine: AnnotatorName = "oracle" if profile.annotator == "human" else profile.annotator
-    return ArmConfig(
-        label=way.label,
-        reinforce=way.reinforce,
-        at_once=way.at_once,
-        newest_selects=way.newest_selects,
-        rounds=sizes.rounds,
-        solutions=solutions,
-        selection=selection,
-        batches=LabelBatchesConfig(
-            round="r01",
-            protocol="sparse",
-            annotator=machine,
-            oracle=profile.oracle if machine == "oracle" else None,
-            monte_carlo=profile.monte_carlo if machine == "monte_carlo" else None,
-            quality=profile.quality,
-        ),
-        labels=profile.labels(1),
-        prm=profile.later_prm.model_copy(update={"updates": sizes.prm_updates}),
-        policy=profile.policy.model_copy(update={"updates": sizes.policy_updates}),
-    )
-
-
-GROUP = f"{PART}/rounds"
-
-
 def artifacts(profile: Profile) -> list[Artifact]:
-    """Each arm and seed, and the result. Equal seeds draw equal problems."""
-    seeds = range(profile.ablations.seeds)
-    ways = {name: WAYS[name] for name in profile.ablations.rounds.arms}
-    arms = {
-        f"{name}_{seed}": ablation(
-            profile,
-            f"{GROUP}/{name}_{seed}",
-            make_arm,
-            arm_config(profile, way),
-            {
-                "policy": "r00/policy",
-                "prm": "r00/prm",
-                "orm": "r00/orm",
-                "labels": "r00/labels",
-                "generator": "generator/model",
-                "train": "problems/train",
-            },
-            f"{way.says[0].upper()}{way.says[1:]}; training {seed + 1} of {len(seeds)}.",
-            seed_of=f"{GROUP}/{seed}",
-            trains=True,
-            estimate=estimate_arm,
-        )
-        for name, way in ways.items()
-        for seed in seeds
-    }
-    result = ablation(
-        profile,
-        f"{GROUP}/result",
-        make_rounds_result,
-        RoundsResultConfig(
-            arms=tuple(ArmWords(name=name, says=way.says) for name, way in ways.items()),
-            seeds=profile.ablations.seeds,
-            rounds=profile.ablations.rounds,
-            judge=profile.ablations.judge,
+    settings = profile.ablations
+    experiment = Experiment(
+        name="rounds",
+        question=QUESTION,
+        arms=[
+            Arm(name, ARMS[name].says, partial(train_arm, profile, name), settings.seeds)
+            for name in settings.rounds.arms
+        ],
+        compute=make_rounds_result,
+        config=RoundsResultConfig(
+            arms=tuple(ArmWords(name=name, says=ARMS[name].says) for name in settings.rounds.arms),
+            seeds=settings.seeds,
+            rounds=settings.rounds,
+            judge=settings.judge,
         ),
-        {
+        inputs={
             "policy": "r00/policy",
             "prm": "r00/prm",
             "generator": "generator/model",
             "pool": TEST_POOL,
             "test": "problems/test",
-            **{name: arm.key for name, arm in arms.items()},
         },
-        QUESTION,
+        opens_models=True,
         estimate=estimate_result,
     )
-    return [*arms.values(), result]
+    return experiment_artifacts(experiment, profile)
 
 
-# Share of the sampled solutions that are left when none stands twice.
+def train_arm(profile: Profile, name: ArmName, seed: int) -> Training:
+    """The arm's rounds, its evaluation, and what the result reads: that, and the PRM of every round."""
+    arm, rounds = ARMS[name], profile.ablations.rounds.rounds
+    prefix = f"{GROUP}/{name}_{seed}"
+    numbers = range(1, rounds + 1)
+    instead = {f"{round_name(k)}/orm": "r00/orm" for k in numbers}
+    if not arm.reinforce:
+        instead |= {f"{round_name(k)}/policy": "r00/policy" for k in numbers}
+    if not arm.label:
+        instead |= {f"{round_name(k)}/prm": "r00/prm" for k in numbers}
+    # Equal seeds draw equal problems in every arm, so an arm's name is no part of them.
+    first_seed = profile.seed_of(f"{GROUP}/{seed}")
+    made = variant(
+        prefix,
+        stages_of(arm, arm_profile(profile, arm), rounds),
+        lambda key: derive_seed(first_seed, key),
+        f"{arm.says[0].upper()}{arm.says[1:]}; training {seed + 1} of {profile.ablations.seeds}.",
+        instead,
+    )
+
+    def newest(stage: str) -> str:
+        last = f"{round_name(rounds)}/{stage}"
+        return instead.get(last, f"{prefix}/{last}")
+
+    evaluation = policy_evaluation(
+        profile,
+        f"{prefix}/eval",
+        {
+            "policy": newest("policy"),
+            "prm": newest("prm"),
+            "generator": "generator/model",
+            "test": "problems/test",
+        },
+        f"{GROUP}/result",
+        draw=seed,
+        greedy=False,
+        selectors=(PRM,),
+    )
+    prms = {f"prm_{k}": f"{prefix}/{round_name(k)}/prm" for k in numbers if arm.label}
+    return Training([*made, evaluation], {"": evaluation.key, **prms})
+
+
+def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
+    """The profile at this experiment's size. Labels are a machine's: an experiment waits for nobody."""
+    sizes = profile.ablations.rounds
+    solutions, selection = profile.later_solutions, profile.later_selection
+    if arm.uniform:
+        selection = selection.model_copy(update={"strategy": "uniform"})
+    if arm.at_once:
+        solutions = solutions.model_copy(update={"problems": solutions.problems * sizes.rounds})
+        selection = selection.model_copy(update={"solutions": selection.solutions * sizes.rounds})
+    return profile.model_copy(
+        update={
+            "annotator": "oracle" if profile.annotator == "human" else profile.annotator,
+            "annotators": {},
+            "label_source": None,
+            "later_solutions": solutions,
+            "later_selection": selection,
+            "later_prm": profile.later_prm.model_copy(update={"updates": sizes.prm_updates}),
+            "policy": profile.policy.model_copy(update={"updates": sizes.policy_updates}),
+        }
+    )
+
+
+def stages_of(arm: ArmSpec, profile: Profile, rounds: int) -> list[Artifact]:
+    """The artifacts of rounds 1 to `rounds` that the arm has, changed where it does something else."""
+    chosen: list[Artifact] = []
+    for k in range(1, rounds + 1):
+        stages = {
+            artifact.key.partition("/")[2]: artifact for artifact in build_round(k, profile, settings=None)
+        }
+        if arm.label and (k == 1 or not arm.at_once):
+            chosen += _labelling(arm, k, stages)
+        if arm.label:
+            chosen.append(_prm_at_once(stages["prm"], rounds) if arm.at_once else stages["prm"])
+        if arm.reinforce:
+            last = {"prm": f"{round_name(rounds)}/prm"} if arm.at_once else {}
+            chosen.append(_reading(stages["policy"], last))
+    # With all labels at once every policy reads the last PRM, so the PRMs come first; the sort is stable.
+    return sorted(chosen, key=lambda artifact: arm.at_once and artifact.key.endswith("/policy"))
+
+
+def _labelling(arm: ArmSpec, k: int, stages: Mapping[str, Artifact]) -> list[Artifact]:
+    drawn = []
+    selection = (
+        stages["selection"] if arm.newest_selects else _reading(stages["selection"], {"prm": "r00/prm"})
+    )
+    if arm.uniform:
+        key = f"{round_name(k)}/drawn"
+        inputs = {"solutions": f"{round_name(k)}/solutions"}
+        drawn = [replace(selection, key=key, compute=draw_uniformly, inputs=inputs, estimate=estimate_drawn)]
+        selection = _reading(selection, {"solutions": key})
+    return [stages["solutions"], *drawn, selection, stages["label_batches"], stages["labels"]]
+
+
+def _reading(artifact: Artifact, inputs: Mapping[str, str]) -> Artifact:
+    return replace(artifact, inputs={**artifact.inputs, **inputs})
+
+
+def _prm_at_once(prm: Artifact, rounds: int) -> Artifact:
+    """The PRM of a round on all labels there are: those of round 0, and those of round 1 for all other rounds."""
+    inputs = {
+        name: key
+        for name, key in prm.inputs.items()
+        if not name.startswith("labels_") or name in ("labels_00", "labels_01")
+    }
+    config = AtOncePRMConfig(
+        **{name: getattr(prm.config, name) for name in type(prm.config).model_fields}, rounds=rounds
+    )
+    return replace(prm, inputs=inputs, compute=make_prm_at_once, config=config)
+
+
+def draw_uniformly(task: Task, config: SelectionConfig) -> Outcome:
+    """Uniform baseline: sample with the policy's own frequencies, without deduplication. Input: solutions.
+
+    The selection leaves equal texts out before it draws. Of the whole pool it would so take the rare ones too often,
+    which are wrong more often: no fair rival of a choice.
+    """
+    pool = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    drawn = draw(pool, config.per_problem, task.seed).head(config.solutions)
+    drawn.write_parquet(task.out / "solutions.parquet")
+    return Outcome({"solutions": drawn.height}, rows=drawn.height)
+
+
+def make_prm_at_once(task: Task, config: AtOncePRMConfig) -> Outcome:
+    """As `make_prm`; new labels are trained on as often as the rounds train on theirs, all rounds together."""
+    first, new = (_solutions(task, name) for name in ("labels_00", "labels_01"))
+    share = share_of_new(config.newest_share, first, new / config.rounds, config.rounds)
+    fields = {name: getattr(config, name) for name in PRMConfig.model_fields}
+    return make_prm(task, PRMConfig(**{**fields, "newest_share": share}))
+
+
+def share_of_new(newest_share: float, first: float, a_round: float, rounds: int) -> float:
+    """Of all examples trained on in `rounds` rounds, the share that is not of round 0.
+
+    Round k's batches hold `newest_share` of the newest round and fill up uniformly from `first` solutions of round 0
+    and `a_round` of each round between.
+    """
+    shares = []
+    for k in range(1, rounds + 1):
+        between = (k - 1) * a_round
+        shares.append(newest_share + (1 - newest_share) * between / (first + between))
+    return sum(shares) / rounds
+
+
+def _solutions(task: Task, name: str) -> int:
+    labels = pl.scan_parquet(task.inputs[name] / "labels.parquet")
+    return int(labels.select(pl.col("solution_id").n_unique()).collect().item())
+
+
+def estimate_drawn(context: EstimateContext, config: SelectionConfig) -> Estimate:
+    """A part of the solutions, as a table of its own."""
+    pool = context["solutions"]
+    samples = min(config.solutions, pool.samples)
+    return Estimate(pool.problems, samples, examples=samples, stored=TABLES)
+
+
+# Share of the sampled solutions that are left when none stands twice (nano).
 DIFFERENT = 0.55
 
 
-def estimate_arm(context: EstimateContext, config: ArmConfig) -> Estimate:
-    """Each round's stages at the sizes of the arm. What its own machine rates is not counted: labels are the run's."""
-    rounds, total = config.rounds, Estimate(stored=6 * TABLES)
-    first = context.config("labels"), context["labels"]
-    policy = estimate_policy(context, config.policy)
-    if config.label:
-        pool = estimate_solutions(context, config.solutions)
-        context = context.given("solutions", config.solutions, pool)
-        selection = estimate_selection(context, config.selection)
-        context = context.given("selection", config.selection, selection)
-        labels = estimate_labels(context, config.labels)
-        times = 1 if config.at_once else rounds
-        total = sum([Estimate(cost=pool.cost + selection.cost)] * times, total)
-        for k in range(1, rounds + 1):
-            so_far = replace(labels, examples=labels.examples * min(k, times))
-            given = context.given("labels_00", *first).given("labels_01", config.labels, so_far)
-            prm = estimate_prm(given, config.prm)
-            total += Estimate(cost=prm.cost, stored=prm.stored)
-    if config.reinforce:
-        total = sum([Estimate(cost=policy.cost)] * rounds, total + Estimate(stored=policy.stored))
-    return replace(total, model=policy.model)
-
-
 def estimate_result(context: EstimateContext, config: RoundsResultConfig) -> Estimate:
-    """Every last policy samples; its PRM reads that, GPT*'s samples, and with all others a fixed pool."""
-    judge, rounds, assumed = config.judge, config.rounds, context.assumptions
+    """Every last PRM reads GPT*'s samples, and every PRM the fixed pool."""
+    judge, rounds = config.judge, config.rounds
     trainings = len(config.arms) * config.seeds
     problems = min(judge.problems, context["test"].problems)
-    cost = context.generate(
-        "policy", trainings * problems * judge.samples * context.solution_tokens(judge.prompt)
-    )
-    read_each = distinct_tokens(context, judge.prompt, judge.samples, rl_rounds=2)
-    cost += read(context, trainings * problems * read_each, "prm")
     held_out = min(context["pool"].problems, context["test"].problems)
     best_of = held_out * distinct_tokens(context, judge.prompt, rounds.best_of, rl_rounds=0)
     # The generator reads a set once, however many PRMs read it after.
-    cost += context.score("prm", trainings * best_of) + context.score("generator", best_of)
+    cost = context.score("prm", trainings * best_of) + context.score("generator", best_of)
     pool = trainings * rounds.pool_solutions * DIFFERENT
     tokens = problems * distinct_tokens(context, judge.prompt, pool / problems, rl_rounds=2)
     prms = 1 + trainings * rounds.rounds
     cost += context.score("prm", prms * tokens) + context.score("generator", tokens)
-    stored = 2 * CHART + 6 * TABLES + trainings * problems * 16 + pool * assumed.solution_bytes
-    return Estimate(problems, trainings * problems * judge.samples, cost=cost, stored=stored)
+    measured = trainings * problems * 16
+    return Estimate(
+        problems,
+        cost=cost,
+        stored=2 * CHART + 6 * TABLES + measured + pool * context.assumptions.solution_bytes,
+    )

@@ -7,6 +7,7 @@ every figure follows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,24 @@ from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
+from o1_assets.evaluation.evaluate_policy import PASS_AT_1
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
 from o1_assets.experiments.arms import ArmWords, arms_chart
+from o1_assets.experiments.measure import SOLUTIONS, training_cost
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.rounds.measure import (
     FOOLED_POOL,
     STEP_F1,
+    Prompts,
     best_of,
     first_samples,
-    judge_policy,
-    judge_prms,
     mixed_pool,
-    prompts_by,
+    policy_parts,
+    prm_parts,
 )
-from o1_assets.experiments.variants import RECORDS, newest, read_cost
+from o1_assets.experiments.variants import PART
 
 # From the parts of every arm and seed to what people read: means with intervals, differences to the control.
 
@@ -45,11 +48,6 @@ Combine = Callable[[Floats], float]
 
 def combine_of(measure: str) -> Combine:
     return f1 if measure == STEP_F1 else share
-
-
-def stacked(parts: Sequence[Floats]) -> Floats:
-    """Of one arm's seeds: [seeds, problems, values]."""
-    return np.stack(parts)
 
 
 def difference(own: Floats, other: Floats, combine: Combine, resamples: int, seed: int) -> Interval | None:
@@ -155,54 +153,60 @@ class RoundsResultConfig(StageConfig):
 
 
 def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed> of every arm, prm and policy (of round 0), generator, pool (GPT*'s samples of held-out
-    problems), test (problems)."""
+    """Inputs: <arm>_<seed>, an evaluation; <arm>_<seed>_prm_<k> of every round that trained a PRM; prm and policy (of
+    round 0), generator, pool (GPT*'s samples of held-out problems), test (problems)."""
+    from o1_assets.engine.checkpoint import load_tokenizer
+
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
     problems = held_out(test, config.judge.problems)
-    prompts = prompts_by(task, task.inputs["policy"], test, config.judge)
+    tokenizer = load_tokenizer(task.inputs["policy"])
+    encoded = config.judge.prompt.encode(tokenizer, test["question"].to_list())
+    prompts = dict(zip(test["problem_id"].to_list(), encoded, strict=True))
     names = [f"{arm}_{seed}" for seed in range(config.seeds) for arm in config.names]
-    last = config.rounds.rounds
-    parts: dict[str, dict[str, Floats]] = {name: {} for name in names}
-    cost, fresh = Cost(), {}
-    for name in names:
-        task.progress(f"{name} solves {problems.height} problems {config.judge.samples} times")
-        folder, seed = task.inputs[name], int(name.rpartition("_")[2])
-        policy = newest(folder, "policy", last, task.inputs["policy"])
-        prm = newest(folder, "prm", last, task.inputs["prm"])
-        made, spent = judge_policy(task, name, policy, prm, problems, prompts, config.judge, seed)
-        fresh[name], cost = made.solutions, cost + spent
-        parts[name] |= made.parts
-
-    by_round, spent = _of_every_round(task, config, fresh, problems, prompts)
-    cost += spent
-    for name in names:
-        parts[name] |= by_round[name][last]
-    n = config.rounds.best_of
+    last, n = config.rounds.rounds, config.rounds.best_of
+    by_round, cost = _of_every_round(task, config, names, problems, prompts)
     samples = first_samples(task.inputs["pool"], SUBSETS_OF * n, test["problem_id"].to_list())
-    prms = {name: newest(task.inputs[name], "prm", last, task.inputs["prm"]) for name in names}
     chosen, spent = best_of(
-        task, prms, samples, prompts, n, config.judge.subsets, derive_seed(task.seed, "pool")
+        task,
+        {name: newest_prm(task, name, last) for name in names},
+        samples,
+        prompts,
+        n,
+        config.judge.subsets,
+        derive_seed(task.seed, "pool"),
     )
-    cost += spent
+    parts: dict[str, dict[str, Floats]] = {}
     for name in names:
-        parts[name] |= {f"best of {n}, GPT*'s samples": mean_parts(chosen[name])}
-
+        seed = derive_seed(task.seed, "fooled", int(name.rpartition("_")[2]))
+        parts[name] = {
+            **policy_parts(task.inputs[name], config.judge, seed),
+            **by_round[name][last],
+            f"best of {n}, GPT*'s samples": mean_parts(chosen[name]),
+        }
     measured = {
         measure: {
-            arm: stacked([parts[f"{arm}_{s}"][measure] for s in range(config.seeds)]) for arm in config.names
+            # Of one arm's seeds: [seeds, problems, values].
+            arm: np.stack([parts[f"{arm}_{s}"][measure] for s in range(config.seeds)])
+            for arm in config.names
         }
         for measure in parts[names[0]]
     }
     _raw(parts).write_parquet(task.out / "measured.parquet")
     seed = derive_seed(task.seed, "bootstrap")
     table = arms_table(measured, config.control, config.judge.resamples, seed)
-    result = _result(task, config, table, by_round, seed)
-    write_result(task.out, result)
+    write_result(task.out, _result(task, config, table, by_round, seed))
     figures = {
         f"{arm} {measure}": value
         for measure, arm, value in table.select("measure", "arm", "value").iter_rows()
     }
-    return Outcome(figures, cost, table.height, table.filter(pl.col("measure") == "pass@1").to_dicts())
+    shown = table.filter(pl.col("measure") == PASS_AT_1)
+    return Outcome(figures, cost + spent, table.height, shown.to_dicts())
+
+
+def newest_prm(task: Task, name: str, k: int) -> Path:
+    """The PRM of <arm>_<seed> after round k: the last that was trained by then; round 0's where none was."""
+    trained = [f"{name}_prm_{i}" for i in range(k, 0, -1)]
+    return next((task.inputs[prm] for prm in trained if prm in task.inputs), task.inputs["prm"])
 
 
 ByRound = Mapping[str, Mapping[int, Mapping[str, Floats]]]
@@ -212,25 +216,21 @@ ByRound = Mapping[str, Mapping[int, Mapping[str, Floats]]]
 def _of_every_round(
     task: Task,
     config: RoundsResultConfig,
-    fresh: dict[str, pl.DataFrame],
+    names: Sequence[str],
     problems: pl.DataFrame,
-    prompts: dict[str, list[int]],
-) -> tuple[dict[str, dict[int, dict[str, Floats]]], Cost]:
+    prompts: Prompts,
+) -> tuple[ByRound, Cost]:
     """Each PRM of each arm on one fixed pool, made of what all arms' last policies write."""
+    fresh = {name: pl.read_parquet(task.inputs[name] / SOLUTIONS) for name in names}
     pool = mixed_pool(fresh, config.rounds.pool_solutions, derive_seed(task.seed, "mixed"))
     pool.write_parquet(task.out / "pool.parquet")
-    which = {
-        name: {
-            k: newest(task.inputs[name], "prm", k, task.inputs["prm"])
-            for k in range(config.rounds.rounds + 1)
-        }
-        for name in fresh
-    }
-    different = {str(path): path for of_round in which.values() for path in of_round.values()}
+    rounds = range(config.rounds.rounds + 1)
+    prms = {name: {k: newest_prm(task, name, k) for k in rounds} for name in names}
+    different = {str(path): path for of_round in prms.values() for path in of_round.values()}
     task.progress(f"{len(different)} PRMs judge the steps of {pool.height} solutions")
-    judged, cost = judge_prms(task, different, pool, problems, prompts)
+    parts, cost = prm_parts(task, different, pool, problems, prompts)
     return {
-        name: {k: judged[str(path)] for k, path in of_round.items()} for name, of_round in which.items()
+        name: {k: parts[str(path)] for k, path in of_round.items()} for name, of_round in prms.items()
     }, cost
 
 
@@ -379,32 +379,38 @@ def _spent(task: Task, config: RoundsResultConfig) -> pl.DataFrame:
     rows = []
     for arm in config.names:
         for s in range(config.seeds):
-            folder = task.inputs[f"{arm}_{s}"]
-            records = pl.read_parquet(folder / RECORDS)
-            count = {
-                name: records.filter((pl.col("stage") == stage) & (pl.col("figure") == name))["value"].sum()
-                for stage, name in (("labels", "solutions"), ("labels", "labels"))
-            }
-            updates = {
-                f"{stage} updates": records.filter(
-                    (pl.col("stage") == stage) & (pl.col("figure") == "updates")
-                )["value"].sum()
-                for stage in ("prm", "policy")
-            }
-            paid = {k: v for k, v in read_cost(folder).items() if k != "updates"}
+            reported = stage_figures(task, f"{arm}_{s}")
+            costs = training_cost(task, f"{arm}_{s}")
+            costs.pop("updates")
             rows.append(
                 {
                     "arm": arm,
-                    "labelled solutions": count["solutions"],
-                    "ratings": count["labels"],
-                    "share right of the selected": records.filter(
-                        (pl.col("stage") == "selection") & (pl.col("figure") == "correct")
-                    )["value"].mean(),
-                    **updates,
-                    **paid,
+                    "labelled solutions": sum(reported("labels", "solutions")),
+                    "ratings": sum(reported("labels", "labels")),
+                    "share right of the selected": pl.Series(reported("selection", "correct")).mean(),
+                    "prm updates": sum(reported("prm", "updates")),
+                    "policy updates": sum(reported("policy", "updates")),
+                    **costs,
                 }
             )
     return pl.DataFrame(rows).group_by("arm", maintain_order=True).mean()
+
+
+def stage_figures(task: Task, evaluation: str) -> Callable[[str, str], list[float]]:
+    """(stage, figure) -> its values in the order of the rounds, of the variant that an evaluated policy comes from."""
+    reports = sorted(
+        ((key, report) for key, report in task.ancestry(evaluation) if key.startswith(f"{PART}/")),
+        key=lambda keyed: keyed[0],
+    )
+
+    def values(stage: str, figure: str) -> list[float]:
+        return [
+            float(report.figures[figure] or 0.0)
+            for key, report in reports
+            if key.rpartition("/")[2] == stage and figure in report.figures
+        ]
+
+    return values
 
 
 def _raw(parts: Mapping[str, Mapping[str, Floats]]) -> pl.DataFrame:

@@ -24,7 +24,6 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.config import TuningConfig
 from o1_assets.engine.training.tuning import finish, pieces, prepare, trainer_arguments
-from o1_assets.experiments.variants import write_cost
 from o1_assets.generator.sft import encode
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.train import draw_problems
@@ -65,8 +64,8 @@ class ExpertConfig(StageConfig):
     tuning: TuningConfig = TuningConfig()
 
 
-def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
-    """Inputs: policy (to start from), generator, prm, orm, train (problems). Writes a checkpoint and its cost."""
+def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
+    """Inputs: policy (to start from), generator, prm, orm, train (problems). Writes a checkpoint and curve.parquet."""
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.reward.score import load_scorer
@@ -126,7 +125,6 @@ def expert_arm(task: Task, config: ExpertConfig) -> Outcome:
     tokenizer.save_pretrained(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
     cost_of_all = before + scorer.cost()
-    write_cost(task.out, cost_of_all, config.updates)
     return Outcome(
         figures={
             "updates": config.updates,

@@ -10,9 +10,11 @@ differ in what they were told of these solutions, and in nothing else.
 
 from __future__ import annotations
 
+import json
+import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +24,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Outcome, Task
+from o1_assets.core.files import publish
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Pool, curves, powers_of_two
 from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.pools.measure import distinct
-from o1_assets.experiments.variants import kept
 from o1_assets.experiments.verifiers.config import (
     EVERY,
     ScoresConfig,
@@ -364,3 +366,24 @@ def values(table: pl.DataFrame, pool: str, problems: str, selector: str, n: int)
     if rows.is_empty():
         raise KeyError(f"{selector} at {n} was not measured on {problems} of {pool}")
     return np.array(rows["per_problem"].to_list(), dtype=np.float64)
+
+
+# Tables that a long computation keeps while it goes on: a killed one does not make them again.
+
+TABLE, COST = "table.parquet", "cost.json"
+
+
+def kept(task: Task, name: str, make: Callable[[], tuple[pl.DataFrame, Cost]]) -> tuple[pl.DataFrame, Cost]:
+    """What `make` gives, read again where an earlier, killed process of the same computation has made it."""
+    if task.unfinished is None:
+        return make()
+    done = task.unfinished / "done" / name
+    if not done.is_dir():
+        table, cost = make()
+        begun = task.unfinished / "begun" / name
+        shutil.rmtree(begun, ignore_errors=True)
+        begun.mkdir(parents=True)
+        table.write_parquet(begun / TABLE)
+        (begun / COST).write_text(json.dumps(asdict(cost)) + "\n")
+        publish(begun, done)
+    return pl.read_parquet(done / TABLE), Cost(**json.loads((done / COST).read_text()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from o1_assets.core.artifact import Task
+from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.experiments.model_size.config import Shape
 from o1_assets.experiments.model_size.result import ScaleResultConfig, make_scale_result
 from o1_assets.experiments.result import Result, read_result
@@ -57,16 +56,18 @@ def judgement(folder: Path, name: str, rng: np.random.Generator) -> Path:
     rows = [(measure, float(v.mean()), v.tolist()) for measure, v in values.items()]
     table = pl.DataFrame(rows, schema=["measure", "value", "per_problem"], orient="row")
     table.write_parquet(folder / "measures.parquet")
-    size = next(shape for shape in SHAPES if shape.name == name).parameters
-    spent = {
-        "base": 6e6 * size,
-        "generator": 1e6 * size,
-        "prm": 3e6 * size,
-        "prm_plain": 0.0,
-        "orm": 2e6 * size,
-    }
-    (folder / "spent.json").write_text(json.dumps(spent))
     return folder
+
+
+def ancestry(run: str) -> list[tuple[str, Outcome]]:
+    """What was made for a model of the size that the run's name says."""
+    size = next(shape for shape in SHAPES if shape.name == run.rpartition("_")[0]).parameters
+    flops = {"base/model": 6e6, "generator/model": 1e6, "r00/prm": 3e6, "r00/orm": 2e6}
+    made = [
+        (f"ablations/scale/{run}/{stage}", Outcome(cost=Cost(flops=factor * size)))
+        for stage, factor in flops.items()
+    ]
+    return [*made, (f"ablations/scale/{run}/eval", Outcome())]
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Result:
     runs = [f"{shape.name}_{seed}" for shape in SHAPES for seed in range(shape.seeds or 0)]
     inputs = {run: judgement(root / run, run.rpartition("_")[0], rng) for run in runs}
     (root / "out").mkdir()
-    make_scale_result(
-        Task(inputs, root / "out", 0, open_engine=lambda path: pytest.fail("nothing to open")), CONFIG
+    task = Task(
+        inputs, root / "out", 0, open_engine=lambda path: pytest.fail("nothing to open"), ancestry=ancestry
     )
+    make_scale_result(task, CONFIG)
     return read_result(root / "out")
 
 
