@@ -1,4 +1,4 @@
-"""The exact checker of the nano world."""
+"""The exact checker of arithmetic steps."""
 
 from __future__ import annotations
 

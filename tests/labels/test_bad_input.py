@@ -1,4 +1,4 @@
-"""Whatever arrives: what is right is taken, what is wrong is said, nothing is lost and nothing half done is seen."""
+"""Damaged and hostile files: good lines are accepted, the others reported, and nothing is lost or half written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`o1 labels` as a labelling lead types it: what was taken, what was not and why, and what to do."""
+"""`o1 labels` as a labelling lead types it: what was accepted, what was refused and why, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quality control through the graph's own functions: export, rate, submit, label batches, labels."""
+"""Labellers who fail quality control, through the graph: export, rate, submit, label batches, labels."""
 
 from __future__ import annotations
 

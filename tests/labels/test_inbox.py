@@ -1,4 +1,4 @@
-"""Batches of rated solutions arrive: whole or not at all, once, in any order, with what is wrong said."""
+"""Batches arrive as a whole or not at all, once, in any order, and what is wrong with them is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rNN/label_batches: people first, the oracle for what nobody has rated, and waiting that says what to do."""
+"""rNN/label_batches: people first, the oracle for what nobody has rated; a round that waits says what to do."""
 
 from __future__ import annotations
 

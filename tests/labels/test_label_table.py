@@ -1,4 +1,4 @@
-"""Many batches to one label table."""
+"""Many batches are merged into one label table."""
 
 from __future__ import annotations
 

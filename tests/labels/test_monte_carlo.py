@@ -1,4 +1,4 @@
-"""Monte Carlo labels: right shares, right ratings, the binary search's answer and what it costs."""
+"""Monte Carlo labels: shares of right rollouts, ratings, the first error by binary search, and the cost."""
 
 from __future__ import annotations
 

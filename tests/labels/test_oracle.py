@@ -1,4 +1,4 @@
-"""The oracle with an error rate: as often wrong as told, in both ways alike, whatever the order."""
+"""The oracle errs at the rate it is given, in both directions alike, whatever the order of rating."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who agrees with what is known, with whom, and what excluding the others does."""
+"""Agreement with gold, with screening and among labellers, and the effect of excluding labellers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.labels import world
 CONFIG = QualityConfig(gold=10, min_agreement=0.75, min_ratings=4)
 
 
-def said(
+def ratings_by(
     who: str, ratings: dict[str, int | None], moment: int = 0, kind: str = "", flagged: bool = False
 ) -> list[dict[str, Any]]:
     """One event for each solution: its first step's own completion."""
@@ -91,26 +91,30 @@ def wrong_on(count: int) -> dict[str, int | None]:
     return {s: (1 if r < 1 else -1) if i < count else r for i, (s, r) in enumerate(TRUTH.items())}
 
 
-def of(found: pl.DataFrame, who: str) -> dict[str, Any]:
-    return found.row(by_predicate=pl.col("labeler") == who, named=True)
+def row_of(assessed: pl.DataFrame, who: str) -> dict[str, Any]:
+    return assessed.row(by_predicate=pl.col("labeler") == who, named=True)
 
 
 def test_who_agrees_with_too_little_gold_is_excluded_and_who_agrees_with_enough_is_not() -> None:
     events = frame(
-        said("exact", dict(TRUTH), kind="gold"),
-        said("just", wrong_on(2), kind="gold"),
-        said("below", wrong_on(3), kind="gold"),
+        ratings_by("exact", dict(TRUTH), kind="gold"),
+        ratings_by("just", wrong_on(2), kind="gold"),
+        ratings_by("below", wrong_on(3), kind="gold"),
     )
-    found = assess_labelers(events, GOLD_TABLE, CONFIG)
-    assert found.schema == QUALITY and found["labeler"].to_list() == ["below", "exact", "just"]
-    assert [of(found, who)["gold_agreement"] for who in ("exact", "just", "below")] == [1.0, 0.75, 0.625]
-    assert found.filter("excluded")["labeler"].to_list() == ["below"]
-    assert of(found, "below")["reason"] == "gold" and of(found, "exact")["gold_alpha"] == 1.0
-    assert of(found, "exact")["ratings"] == 0 and of(found, "exact")["gold_ratings"] == 8
+    assessed = assess_labelers(events, GOLD_TABLE, CONFIG)
+    assert assessed.schema == QUALITY and assessed["labeler"].to_list() == ["below", "exact", "just"]
+    assert [row_of(assessed, who)["gold_agreement"] for who in ("exact", "just", "below")] == [
+        1.0,
+        0.75,
+        0.625,
+    ]
+    assert assessed.filter("excluded")["labeler"].to_list() == ["below"]
+    assert row_of(assessed, "below")["reason"] == "gold" and row_of(assessed, "exact")["gold_alpha"] == 1.0
+    assert row_of(assessed, "exact")["ratings"] == 0 and row_of(assessed, "exact")["gold_ratings"] == 8
 
 
 def test_nobody_is_judged_on_too_few_ratings() -> None:
-    events = frame(said("new", dict(list(wrong_on(8).items())[:3]), kind="gold"))
+    events = frame(ratings_by("new", dict(list(wrong_on(8).items())[:3]), kind="gold"))
     (row,) = assess_labelers(events, GOLD_TABLE, CONFIG).to_dicts()
     assert row["gold_agreement"] == 0.0 and not row["excluded"] and row["reason"] is None
     (row,) = assess_labelers(events, GOLD_TABLE, CONFIG.model_copy(update={"min_ratings": 3})).to_dicts()
@@ -119,55 +123,68 @@ def test_nobody_is_judged_on_too_few_ratings() -> None:
 
 def test_screening_is_judged_apart_from_gold() -> None:
     events = frame(
-        said("failed", wrong_on(4), kind="screening"),
-        said("failed", dict(TRUTH), moment=5, kind="gold"),
-        said("drifted", dict(TRUTH), kind="screening"),
-        said("drifted", wrong_on(4), moment=5, kind="gold"),
+        ratings_by("failed", wrong_on(4), kind="screening"),
+        ratings_by("failed", dict(TRUTH), moment=5, kind="gold"),
+        ratings_by("drifted", dict(TRUTH), kind="screening"),
+        ratings_by("drifted", wrong_on(4), moment=5, kind="gold"),
     )
-    found = assess_labelers(events, GOLD_TABLE, CONFIG)
-    assert (of(found, "failed")["screening_agreement"], of(found, "failed")["gold_agreement"]) == (
+    assessed = assess_labelers(events, GOLD_TABLE, CONFIG)
+    assert (
+        row_of(assessed, "failed")["screening_agreement"],
+        row_of(assessed, "failed")["gold_agreement"],
+    ) == (
         0.5,
         1.0,
     )
-    assert (of(found, "drifted")["screening_agreement"], of(found, "drifted")["gold_agreement"]) == (
+    assert (
+        row_of(assessed, "drifted")["screening_agreement"],
+        row_of(assessed, "drifted")["gold_agreement"],
+    ) == (
         1.0,
         0.5,
     )
-    assert (of(found, "failed")["reason"], of(found, "drifted")["reason"]) == ("screening", "gold")
+    assert (row_of(assessed, "failed")["reason"], row_of(assessed, "drifted")["reason"]) == (
+        "screening",
+        "gold",
+    )
 
 
 def test_only_the_last_word_counts_and_unsure_or_flagged_says_nothing() -> None:
     events = frame(
-        said("a", wrong_on(8), moment=1, kind="gold"),
-        said("a", dict(TRUTH), moment=2, kind="gold"),
-        said("b", dict.fromkeys(TRUTH), kind="gold"),
-        said("c", wrong_on(8), kind="gold", flagged=True),
+        ratings_by("a", wrong_on(8), moment=1, kind="gold"),
+        ratings_by("a", dict(TRUTH), moment=2, kind="gold"),
+        ratings_by("b", dict.fromkeys(TRUTH), kind="gold"),
+        ratings_by("c", wrong_on(8), kind="gold", flagged=True),
     )
     for order in (events, events.reverse(), events.sample(fraction=1.0, shuffle=True, seed=1)):
-        found = assess_labelers(order, GOLD_TABLE, CONFIG)
-        assert of(found, "a")["gold_agreement"] == 1.0
-        assert of(found, "b")["gold_ratings"] == of(found, "c")["gold_ratings"] == 0
-        assert of(found, "b")["gold_agreement"] is None and not found["excluded"].any()
+        assessed = assess_labelers(order, GOLD_TABLE, CONFIG)
+        assert row_of(assessed, "a")["gold_agreement"] == 1.0
+        assert row_of(assessed, "b")["gold_ratings"] == row_of(assessed, "c")["gold_ratings"] == 0
+        assert row_of(assessed, "b")["gold_agreement"] is None and not assessed["excluded"].any()
 
 
 def test_the_leads_are_the_gold_and_are_never_excluded() -> None:
     config = CONFIG.model_copy(update={"leads": ("lead",)})
-    events = frame(said("lead", dict(TRUTH)), said("ann", wrong_on(5), kind="gold"))
+    events = frame(ratings_by("lead", dict(TRUTH)), ratings_by("ann", wrong_on(5), kind="gold"))
     gold = lead_gold(latest_ratings(events), config.leads)
     assert gold.sort("solution_id").equals(GOLD_TABLE.sort("solution_id")) and gold.schema == GOLD
-    found = assess_labelers(events, known({s: -r for s, r in TRUTH.items()}), config)
-    assert not of(found, "lead")["excluded"], "even where another source of gold says otherwise"
-    assert of(assess_labelers(events, gold, config), "ann")["reason"] == "gold"
+    assessed = assess_labelers(events, known({s: -r for s, r in TRUTH.items()}), config)
+    assert not row_of(assessed, "lead")["excluded"], "even where another source of gold says otherwise"
+    assert row_of(assess_labelers(events, gold, config), "ann")["reason"] == "gold"
 
 
 def test_what_two_leads_contradict_each_other_in_is_not_known() -> None:
-    events = frame(said("x", {"g0": 1, "g1": 0}), said("y", {"g0": -1, "g1": 0}))
+    events = frame(ratings_by("x", {"g0": 1, "g1": 0}), ratings_by("y", {"g0": -1, "g1": 0}))
     assert lead_gold(latest_ratings(events), ("x", "y")).rows() == [("g1", 0, 0, 0)]
 
 
 def test_percent_and_peers_count_pairs_of_one_completion() -> None:
     ratings = standing(
-        frame(said("a", {"s": 1, "t": 0}), said("b", {"s": 1, "t": -1}), said("c", {"s": -1, "u": 1}))
+        frame(
+            ratings_by("a", {"s": 1, "t": 0}),
+            ratings_by("b", {"s": 1, "t": -1}),
+            ratings_by("c", {"s": -1, "u": 1}),
+        )
     )
     # s: pairs ab equal, ac, bc not; t: ab not. u: nobody to agree with.
     assert percent(counts_of(ratings)) == pytest.approx(1 / 4)
@@ -181,15 +198,17 @@ def test_percent_and_peers_count_pairs_of_one_completion() -> None:
 
 def test_alpha_is_ordinal_one_for_agreement_and_nothing_where_nothing_can_be_said() -> None:
     same = {"s": 1, "t": 0, "u": -1, "v": 1}
-    assert alpha(standing(frame(said("a", dict(same)), said("b", dict(same))))) == pytest.approx(1.0)
-    near = standing(frame(said("a", dict(same)), said("b", {**same, "v": 0})))
-    far = standing(frame(said("a", dict(same)), said("b", {**same, "v": -1})))
+    assert alpha(standing(frame(ratings_by("a", dict(same)), ratings_by("b", dict(same))))) == pytest.approx(
+        1.0
+    )
+    near = standing(frame(ratings_by("a", dict(same)), ratings_by("b", {**same, "v": 0})))
+    far = standing(frame(ratings_by("a", dict(same)), ratings_by("b", {**same, "v": -1})))
     near_alpha, far_alpha = alpha(near), alpha(far)
     assert near_alpha is not None and far_alpha is not None and 1 > near_alpha > far_alpha
-    assert alpha(standing(frame(said("a", {"s": 1}), said("b", {"s": 1})))) is None, (
+    assert alpha(standing(frame(ratings_by("a", {"s": 1}), ratings_by("b", {"s": 1})))) is None, (
         "one value: no chance level"
     )
-    assert alpha(standing(frame(said("a", dict(same))))) is None, "nobody to agree with"
+    assert alpha(standing(frame(ratings_by("a", dict(same))))) is None, "nobody to agree with"
 
 
 def test_alpha_equals_that_of_the_whole_reliability_matrix() -> None:
@@ -204,7 +223,7 @@ def test_alpha_equals_that_of_the_whole_reliability_matrix() -> None:
     expected = krippendorff.alpha(
         reliability_data=matrix, level_of_measurement="ordinal", value_domain=[-1, 0, 1]
     )
-    ours = alpha(standing(frame(*(said(who, dict(ratings)) for who, ratings in people.items()))))
+    ours = alpha(standing(frame(*(ratings_by(who, dict(ratings)) for who, ratings in people.items()))))
     assert ours == pytest.approx(expected)
 
 
@@ -213,17 +232,19 @@ def test_random_labellers_are_found_and_leaving_them_out_raises_agreement() -> N
     truth = {f"s{i}": rng.choice((-1, 0, 1)) for i in range(200)}
     careful = {who: {s: r if rng.random() < 0.93 else -r for s, r in truth.items()} for who in "abcd"}
     guessing = {s: rng.choice((-1, 0, 1)) for s in truth}
-    events = frame(*(said(who, dict(ratings)) for who, ratings in careful.items()), said("e", dict(guessing)))
+    events = frame(
+        *(ratings_by(who, dict(ratings)) for who, ratings in careful.items()), ratings_by("e", dict(guessing))
+    )
     gold = known(dict(list(truth.items())[:40]))
-    found = assess_labelers(events, gold, QualityConfig())
-    assert found.filter("excluded")["labeler"].to_list() == ["e"]
-    figures = agreement_figures(latest_ratings(events), found)
+    assessed = assess_labelers(events, gold, QualityConfig())
+    assert assessed.filter("excluded")["labeler"].to_list() == ["e"]
+    figures = agreement_figures(latest_ratings(events), assessed)
     assert (figures["labelers"], figures["labelers_excluded"]) == (5, 1)
     before, after = figures["agreement_before"], figures["agreement_after"]
     assert isinstance(before, float) and isinstance(after, float) and after > before + 0.1
     before, after = figures["alpha_before"], figures["alpha_after"]
     assert isinstance(before, float) and isinstance(after, float) and after > before + 0.1
-    assert set(without_excluded(events, found)["labeler"]) == set("abcd")
+    assert set(without_excluded(events, assessed)["labeler"]) == set("abcd")
 
 
 def test_the_effect_on_the_label_table_is_counted() -> None:
@@ -236,22 +257,22 @@ def test_the_effect_on_the_label_table_is_counted() -> None:
 
 
 def test_no_ratings_give_an_empty_table_and_no_chart() -> None:
-    found = assess_labelers(frame(), GOLD_TABLE, CONFIG)
-    assert found.schema == QUALITY and found.is_empty() and quality_chart(found, 0.75) is None
-    alone = assess_labelers(frame(said("a", {"x": 1})), GOLD_TABLE, CONFIG)
-    assert of(alone, "a")["ratings"] == 1 and quality_chart(alone, 0.75) is None
+    assessed = assess_labelers(frame(), GOLD_TABLE, CONFIG)
+    assert assessed.schema == QUALITY and assessed.is_empty() and quality_chart(assessed, 0.75) is None
+    alone = assess_labelers(frame(ratings_by("a", {"x": 1})), GOLD_TABLE, CONFIG)
+    assert row_of(alone, "a")["ratings"] == 1 and quality_chart(alone, 0.75) is None
 
 
 def test_the_chart_shows_who_is_out_and_survives_many_labellers() -> None:
-    parts = [said(f"labeller {i:02d}", wrong_on(i % 5), kind="gold") for i in range(30)]
+    parts = [ratings_by(f"labeller {i:02d}", wrong_on(i % 5), kind="gold") for i in range(30)]
     for count in (3, 5, 30):
-        found = assess_labelers(frame(*parts[:count]), GOLD_TABLE, CONFIG)
-        drawn = quality_chart(found, CONFIG.min_agreement)
+        assessed = assess_labelers(frame(*parts[:count]), GOLD_TABLE, CONFIG)
+        drawn = quality_chart(assessed, CONFIG.min_agreement)
         assert drawn is not None
         series, axis = drawn
         out = [s for s in series if s.label == "excluded"]
-        assert sum(y is not None for s in out for y in s.y) == found["excluded"].sum()
-        assert axis.title == f"{found['excluded'].sum()} of {count} labellers excluded"
+        assert sum(y is not None for s in out for y in s.y) == assessed["excluded"].sum()
+        assert axis.title == f"{assessed['excluded'].sum()} of {count} labellers excluded"
         assert png(series, axis).startswith(b"\x89PNG")
 
 

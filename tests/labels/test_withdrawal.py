@@ -1,4 +1,4 @@
-"""A batch is taken out of the inbox and back by one rename, whenever the process is killed; nothing is deleted."""
+"""A batch is withdrawn and restored by one rename, whenever the process is killed; nothing is deleted."""
 
 from __future__ import annotations
 

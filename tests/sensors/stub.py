@@ -1,4 +1,4 @@
-"""The graph of nano with three rounds, its labels real and everything else two small files: a run takes a second."""
+"""The graph of nano with three rounds, real labels and two small files for everything else: a run takes a second."""
 
 from __future__ import annotations
 

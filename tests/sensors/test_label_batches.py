@@ -1,4 +1,4 @@
-"""Stories of ticks: what the sensor asks for as batches arrive, runs go on, fail and recover."""
+"""Stories of ticks: what the sensor requests as batches arrive and as runs continue, fail and recover."""
 
 from __future__ import annotations
 

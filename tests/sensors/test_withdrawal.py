@@ -1,4 +1,4 @@
-"""A batch is withdrawn: what was made of it is made again, and nothing else; restored, all of it is found."""
+"""A withdrawn batch: what was made of it is made again, and nothing else; once it is restored, all is cached."""
 
 from __future__ import annotations
 

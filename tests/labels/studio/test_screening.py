@@ -1,4 +1,4 @@
-"""The screening solutions as a project of their own, as a lead sends them; what comes back judges and is no label."""
+"""The screening solutions as a project of their own: they assess labellers and become no labels."""
 
 from __future__ import annotations
 
