@@ -168,8 +168,8 @@ def train(
     )
     losses: list[float] = []
     checkpoints = checkpoints or Checkpoints()
-    if found := checkpoints.load():
-        done, state = found
+    if checkpoint := checkpoints.load():
+        done, state = checkpoint
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])

@@ -1,6 +1,6 @@
 """What makes two questions the same problem, whatever their wording.
 
-Of arithmetic it is the expression alone; of any other text it is its words and symbols, without case, spacing,
+For arithmetic it is the expression alone. For any other text it is its words and symbols, without case, spacing,
 closing punctuation or the choice among Unicode forms.
 """
 
@@ -12,9 +12,11 @@ import unicodedata
 
 from o1_assets.problems.expression import Expression
 
+# Hyphens and dashes, signs and quotes that NFKC keeps apart.
 _SAME = str.maketrans({**dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014", "-"), "×": "*", "·": "*", "÷": "/",
                        **dict.fromkeys("\u2018\u2019", "'"), **dict.fromkeys("\u201c\u201d", '"')})  # fmt: skip
 
+# The wordings of reasoning_gym's generators of arithmetic, and those that people use.
 _ASK = re.compile(
     r"(please )?(calculate|compute|evaluate|solve|simplify|find|determine|state|give|work out|what is|what's)?"
     r"( the)?( final)?( (answer|result|value))?( to| of| for)?( the)?( following)?"
@@ -23,11 +25,12 @@ _ASK = re.compile(
 
 _GIVE_ONLY = re.compile(r"\s*give only the (result|answer) as your final answer\.?$")
 _ARITHMETIC = re.compile(r"[-(\s]*\d[-+*/().\d\s]*")
+# "1 2" is two numbers; without its space it would be twelve.
 _SPLIT_NUMBER = re.compile(r"[\d.]\s+[\d.]")
 
 
 def normalise(text: str) -> str:
-    """Case, spacing, Unicode forms, and punctuation at the end folded away."""
+    """The text without what does not count: case, spacing, Unicode forms, and punctuation at the end."""
     folded = unicodedata.normalize("NFKC", text).translate(_SAME).casefold()
     return " ".join(folded.split()).rstrip(" .?!:;=")
 
@@ -62,6 +65,7 @@ def flat_expression(content: str) -> Expression | None:
 
 def content_hash(content: str) -> str:
     """64 hex digits. The first 16 name the problem, the next 16 decide its side of the split."""
+    # surrogatepass: a file of problems may hold a lone surrogate, which is still a text with a hash.
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -70,5 +74,7 @@ def problem_id(content: str) -> str:
 
 
 def side(content: str, test_fraction: float) -> str:
-    """ "test" or "train", by content alone: growing or reordering the source moves nothing."""
+    """The side of the split, "test" or "train", by content alone."""
+    # A random split would move problems to the other side when the source grows or is read in another order: a model that
+    # was trained before would have seen the test.
     return "test" if int(content_hash(content)[16:32], 16) < test_fraction * 2**64 else "train"

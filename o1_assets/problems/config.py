@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from o1_assets.core.artifact import StageConfig
 
+# Commits on the Hub: a branch may change, and with it every artifact.
 GSM8K_REVISION = "e53f048856ff4f594e959d75785d2c2d37b678ee"
 MATH_REVISION = "21a5633873b6a120296cce3e2df9d5550074f4a3"
 MATH_500_REVISION = "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
@@ -23,9 +24,11 @@ class Generator(StageConfig):
     @field_validator("parameters")
     @classmethod
     def _ours_to_choose(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        taken = sorted({"seed", "size"} & parameters.keys())
-        if taken:
-            raise ValueError(f"{' and '.join(taken)} are chosen by the stage: leave them out of parameters")
+        reserved = sorted({"seed", "size"} & parameters.keys())
+        if reserved:
+            raise ValueError(
+                f"{' and '.join(reserved)} are chosen by the stage: leave them out of parameters"
+            )
         return parameters
 
 
@@ -78,7 +81,7 @@ class ArithmeticFilter(StageConfig):
     """Which expressions without parentheses are kept; anything that is not one is left out.
 
     max_value: every number met on the way in the standard order stays within +-max_value.
-    max_factor: no written factor of a product is larger (multiplication tables are learnt, not reasoned).
+    max_factor: no written factor of a product is larger. (Multiplication tables are learnt, not reasoned.)
     one_of: at least one of these operators occurs; empty asks for none.
     """
 

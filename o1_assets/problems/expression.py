@@ -1,7 +1,7 @@
 """Arithmetic expressions as a solver sees them: terms, operators, and the one-operation steps that are allowed.
 
-Used by the teacher that writes the base corpus and by the oracle that rates steps, so that both agree on
-what a right step is.
+The teacher that writes the base corpus and the oracle that rates steps both use it, so they agree on what a right step
+is.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Expression:
         """Parse "3 * 4 - 5". Raises ValueError on anything that is not integers joined by + - *."""
         numbers: list[int] = []
         ops: list[str] = []
-        at = 0
+        position = 0
         while True:
-            match = _TOKEN.match(text, at)
+            match = _TOKEN.match(text, position)
             if match is None:
                 raise ValueError(f"{text!r} is not an expression of integers joined by + - *")
             numbers.append(int(match[1]))
-            at = match.end()
+            position = match.end()
             if not match[2]:
                 return cls(tuple(numbers), tuple(ops))
             ops.append(match[2])
@@ -60,9 +60,11 @@ class Expression:
     def legal_indices(self) -> list[int]:
         """Operators whose two neighbours may be combined now without changing the expression's value.
 
-        A product may be taken when no product stands directly left of it or the product is associative with
-        it (always true for *); a sum when no product touches it and no minus stands directly left of it.
+        >>> Expression.parse("9 - 4 + 3 * 2").legal_indices()  # 9 - 4 and 3 * 2, but not 4 + 3
+        [0, 2]
         """
+        # Any product: multiplication is associative. A sum if no product stands beside it, and no minus directly to its
+        # left, which would turn its sign.
         legal = []
         for i, op in enumerate(self.ops):
             left = self.ops[i - 1] if i > 0 else "+"
@@ -72,7 +74,7 @@ class Expression:
         return legal
 
     def reduce(self, index: int, result: int | None = None) -> Expression:
-        """The expression after the operation at `index` was replaced by its result (or by a wrong `result`)."""
+        """The expression with the operation at `index` replaced by its result, or by `result`, which may be wrong."""
         if result is None:
             result = apply(self.numbers[index], self.ops[index], self.numbers[index + 1])
         return Expression(

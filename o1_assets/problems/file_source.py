@@ -14,7 +14,7 @@ from o1_assets.problems.problem import ProblemError, RawProblem, in_seeded_order
 
 @dataclass(frozen=True)
 class Row:
-    """One row and where it stands ("problems.jsonl, line 7"), for messages."""
+    """One row. where: for messages, such as "problems.jsonl, line 7"."""
 
     where: str
     values: dict[str, Any]
@@ -22,6 +22,7 @@ class Row:
     def text(self, name: str) -> str:
         """A text, or a number as text. Raises ProblemError where it is absent, empty or anything else."""
         value = self.values.get(name)
+        # An answer is often written as a number; true is an int to Python and no answer.
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if value is None:
@@ -47,6 +48,7 @@ def read_rows(file: Path) -> Iterator[Row]:
 
 
 def _jsonl(file: Path) -> Iterator[Row]:
+    # As bytes: one line that is not UTF-8 is then an error of that line.
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             where = f"{file}, line {number}"
@@ -54,7 +56,7 @@ def _jsonl(file: Path) -> Iterator[Row]:
                 continue
             try:
                 values = json.loads(line)
-            except (ValueError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # json gives up on deep nesting with the latter
                 reason = getattr(error, "msg", None) or getattr(error, "reason", None) or "nested too deeply"
                 raise ProblemError(
                     f"{where}: not JSON ({reason}); write one JSON object a line, in UTF-8."

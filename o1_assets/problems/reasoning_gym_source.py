@@ -56,6 +56,7 @@ _CONTENT: dict[str, Callable[[dict[str, Any]], str]] = {
     "simple_integration": _fields("integrand", "variable"),
 }
 
+# Their metadata holds the expression, so that the wording of the question need not be read.
 _ARITHMETIC = {"basic_arithmetic", "chain_sum", "decimal_chain_sum", "products"}
 
 _HASH_SEEDED = {
@@ -82,6 +83,7 @@ class ReasoningGymProblems:
         ]
         weights = [g.weight for g in self.generators]
         while True:
+            # Each generator has a stream of its own, so a weight that changes moves no problem of the others.
             [index] = choose.choices(range(len(streams)), weights)
             yield _problem(self.generators[index], next(streams[index]))
 
@@ -174,7 +176,7 @@ def _level(metadata: dict[str, Any]) -> int:
 
 
 def _check(generator: Generator) -> None:
-    """Try the generator once. Raises ProblemError if its problems could not be trusted or graded later."""
+    """Try the generator once. Raises ProblemError if its problems could not be trusted, or not be graded later."""
     if generator.name in _REFUSED:
         raise ProblemError(
             f"reasoning_gym's {generator.name} cannot be used: {_REFUSED[generator.name]}; take another."
@@ -189,6 +191,7 @@ def _check(generator: Generator) -> None:
         return
     dataset = open_dataset(generator, 0, CHUNK)
     entry = dataset[0]
+    # What is graded later has been through JSON, which makes lists of tuples and text of keys.
     stored = json.loads(json.dumps(entry, default=str))
     if entry["answer"] is not None and dataset.score_answer(entry["answer"], stored) < 1:
         raise ProblemError(

@@ -50,7 +50,7 @@ def sample_solutions(
 def solutions_table(
     engine: Engine, problems: pl.DataFrame, samples: Sequence[Sample], n: int, prompt: PromptFormat
 ) -> pl.DataFrame:
-    """The table of samples given problem-major, n for each problem. A sample cut off has no final answer."""
+    """The table of samples that are given problem by problem, n for each."""
     from o1_assets.engine.steps import separator, split_steps
     from o1_assets.problems.grading import grade
 
@@ -60,7 +60,9 @@ def solutions_table(
         verdicts: dict[str, bool] = {}
         for i, sample in enumerate(samples[p * n : (p + 1) * n]):
             text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
+            # A sample that was cut off has no final answer: its last line may be half of one.
             answer = prompt.answer(text) if sample.finished else None
+            # Samples of a problem repeat answers, and grading one may take a process.
             if answer is not None and answer not in verdicts:
                 verdicts[answer] = grade(problem["grader"], answer, problem)
             rows.append(

@@ -93,6 +93,7 @@ def quotas(size: int, shares: dict[int, float] | None) -> dict[int | None, int]:
     total = sum(shares.values())
     exact = {level: size * share / total for level, share in sorted(shares.items())}
     whole: dict[int | None, int] = {level: int(number) for level, number in exact.items()}
+    # Ties go to the lower difficulty, so that the same shares always give the same numbers.
     by_remainder = sorted(exact, key=lambda level: (int(exact[level]) - exact[level], level))
     for level in by_remainder[: size - sum(whole.values())]:
         whole[level] += 1
