@@ -95,10 +95,17 @@ def _digest(store: ArtifactStore, key: str, version: str) -> str:
 
 
 def reports(store: ArtifactStore, item: ManifestInput) -> list[tuple[str, Outcome]]:
-    """What the computations of a version and of all its ancestors reported, the version last. Raises StoreError."""
+    """What the computations of a version and of all its ancestors reported, the version last. Raises StoreError.
+
+    An artifact that was made again to the same bytes, as after an upgrade, may be among the ancestors in both versions.
+    It stands here once: a user who upgraded would else be told twice the cost of the same result.
+    """
+    manifests = {
+        (manifest.key, manifest.digest): manifest for manifest in ancestry(store, item.key, item.version)
+    }
     return [
         (manifest.key, Outcome(manifest.figures, _cost(manifest), manifest.rows))
-        for manifest in ancestry(store, item.key, item.version)
+        for manifest in manifests.values()
     ]
 
 
