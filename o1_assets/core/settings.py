@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,6 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-FORMER_YAML = {
-    # The file as earlier versions of this project wrote it, by its SHA-256: replaced, because nobody changed it.
-    "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591",
-    "7b11045f8660d6b19b4dacc583a9f68be0678517347b9b91ced3096030d5f9a3",
-    "89707a3651e3f4445e291a6d500ee109c6ca4df7d920fc28cd02e79477b74d8d",
-}
 
 DAGSTER_YAML = """\
 # The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
@@ -138,12 +130,13 @@ class Settings:
         folder = self.home / "dagster"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "dagster.yaml"
-        wanted = (DAGSTER_YAML + (POSTGRES_YAML if self.postgres else "")).encode()
-        found = config.read_bytes() if config.exists() else b""
-        ours = {b"", DAGSTER_YAML.encode(), (DAGSTER_YAML + POSTGRES_YAML).encode()}
-        if found != wanted and (found in ours or hashlib.sha256(found).hexdigest() in FORMER_YAML):
-            replace_file(config, wanted)
-        elif self.postgres and b"O1_DAGSTER_POSTGRES" not in found and found != wanted:
+        wanted = DAGSTER_YAML + (POSTGRES_YAML if self.postgres else "")
+        present = config.read_text() if config.exists() else ""
+        if present in {"", DAGSTER_YAML, DAGSTER_YAML + POSTGRES_YAML}:
+            # Written only where it differs: the UI and the daemon may be reading it.
+            if present != wanted:
+                replace_file(config, wanted.encode())
+        elif self.postgres and "O1_DAGSTER_POSTGRES" not in present:
             raise BadSetting(
                 f"O1_DAGSTER_POSTGRES is set, but {config} was changed by hand and does not name it; add:\n"
                 f"{POSTGRES_YAML}"

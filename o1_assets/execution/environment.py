@@ -1,17 +1,21 @@
-"""The libraries that a manifest records, with their versions: what the bytes of a result may depend on."""
+"""What a computation runs on and comes from: libraries, threads, hardware, the git commit, and links to its source.
+
+A manifest records it for the audit. It is no part of the cache key: a new library version makes nothing stale.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from o1_assets.core.settings import PROJECT
 from o1_assets.store.manifest import Environment
@@ -84,7 +88,7 @@ def environment(
 ) -> Environment:
     """What this process would record of a computation with that configuration."""
     return Environment(
-        git_commit=_git("rev-parse", "HEAD"),
+        git_commit=head_commit(),
         git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
         python=platform.python_version(),
         libraries=libraries(config),
@@ -127,8 +131,65 @@ def _processor() -> str:
     return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
 
 
+# Where the source of a computation is: the file here, and a page of the git host that shows it at a commit.
+
+_SSH = re.compile(r"(?:ssh://)?(?:[^@/]+@)(?P<host>[^:/]+)[:/](?:\d+/)?(?P<path>.+)")
+
+
+class Place(NamedTuple):
+    """file: absolute; line: from 1; path: relative to the project, as git names it."""
+
+    file: str
+    line: int
+    path: str
+
+
+def place_of(compute: Callable[..., Any]) -> Place:
+    code = compute.__code__
+    file = Path(code.co_filename).resolve()
+    path = file.relative_to(PROJECT).as_posix() if file.is_relative_to(PROJECT) else file.name
+    return Place(str(file), code.co_firstlineno, path)
+
+
+def source_url(place: Place, commit: str | None, repository: str | None = None) -> str | None:
+    """The page that shows the place at a commit; None where no git host is known.
+
+    repository: its address on the web; None asks git for its remote.
+    """
+    repository = repository or repository_url()
+    if repository is None or commit is None:
+        return None
+    blob = "-/blob" if "gitlab" in repository else "blob"
+    return f"{repository}/{blob}/{commit}/{place.path}#L{place.line}"
+
+
+@cache
+def repository_url() -> str | None:
+    """The address on the web of the git remote `origin`; None without one, or if it is a folder."""
+    return web_address(_git("remote", "get-url", "origin") or "")
+
+
+def web_address(remote: str) -> str | None:
+    """https://HOST/PATH of a remote as git writes it, without its password; None if it is not on a host."""
+    match = _SSH.fullmatch(remote)
+    if match and not remote.startswith("http"):
+        address = f"https://{match['host']}/{match['path']}"
+    elif remote.startswith(("https://", "http://")):
+        scheme, _, rest = remote.partition("://")
+        address = f"{scheme}://{rest.rpartition('@')[2]}"
+    else:
+        return None
+    return address.rstrip("/").removesuffix(".git")
+
+
+@cache
+def head_commit() -> str | None:
+    return _git("rev-parse", "HEAD")
+
+
 @cache
 def _git(*arguments: str) -> str | None:
+    """What git says of the project; None where there is no git, or no repository."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True

@@ -1,23 +1,22 @@
 """Shows the graph's artifacts to Dagster: one software-defined asset each, with what people want to see of it."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from o1_assets.core.artifact import Artifact, Waiting
-from o1_assets.execution.code_links import head_commit, place_of, source_url
+from o1_assets.core.artifact import Artifact, Check, CheckContext, Finding, Waiting
 from o1_assets.execution.code_version import code_version
-from o1_assets.execution.materialize import materialize
+from o1_assets.execution.environment import head_commit, place_of, source_url
+from o1_assets.execution.materialize import Made, materialize
 from o1_assets.execution.progress import watcher
 from o1_assets.execution.project import Project
 from o1_assets.export.model_card import is_checkpoint, read_card, without_lineage
-from o1_assets.orchestration.checks import check_specs, findings, waits
 from o1_assets.orchestration.devices import leased
 from o1_assets.orchestration.launch import make_in_processes
-from o1_assets.orchestration.lineage.events import Parent
-from o1_assets.orchestration.lineage.observer import Lineage
+from o1_assets.orchestration.lineage.observer import Lineage, Parent
 from o1_assets.orchestration.records import asset_key, dagster_code_version
 from o1_assets.profiles.profile import Profile
 from o1_assets.report.write import write_report
@@ -36,10 +35,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
     A body that waits for people yields warnings and no asset: Dagster then skips what depends on it, the run
     succeeds, and the asset says in the UI what it waits for.
     """
-    place, resources = (
-        placement(artifact.resource_class, profile),
-        profile.classes.of(artifact.resource_class),
-    )
+    place = placement(artifact.resource_class, profile)
     spec = dg.AssetSpec(
         key=asset_key(artifact.key),
         deps=[asset_key(key) for key in dict.fromkeys(artifact.inputs.values())],
@@ -57,7 +53,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         specs=[spec],
-        check_specs=check_specs(artifact, spec.key),
+        check_specs=_check_specs(artifact, spec.key),
         name=artifact.key.replace("/", "__"),
         op_tags=dict(place.op_tags),
         pool=place.pool,
@@ -74,47 +70,55 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
 
         if watch:
             watch.started(artifact.key)
-        lease = leased(
-            resources.gpus if profile.executor == "local-gpu" else 0,
-            waiting=lambda: progress("waits for a GPU"),
-        )
         lineage = Lineage.start(artifact, profile.name, Parent(context.run_id, context.job_name), opened)
         try:
-            with lease:
-                made = (
-                    make_in_processes(context, artifact, opened, resources.processes)
-                    if artifact.launches and resources.processes > 1
-                    else materialize(
-                        artifact,
-                        opened,
-                        profile=profile.name,
-                        open_engine=engine.open,
-                        threads=profile.threads,
-                        engine=engine.name,
-                        progress=progress,
-                    )
-                )
+            made = _make(context, artifact, profile, opened, engine, progress)
         except Waiting as waiting:
             context.log.warning(str(waiting))
             if watch:
                 watch.waits(artifact.key, str(waiting))
             lineage.waits(str(waiting))
-            yield from waits(artifact, spec.key, waiting)
+            yield from _waiting_results(artifact, spec.key, waiting)
             return
-        except BaseException as error:
+        except BaseException as error:  # an interrupted run ends its lineage as well
             lineage.failed(error)
             raise
         lineage.completed(made.manifest, made.cached)
         if watch:
             watch.made(artifact.key, made.manifest, made.cached)
-        manifest, folder = made.manifest, opened.path(made.manifest.digest)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(manifest.digest),
-            metadata=_metadata(artifact, opened, manifest, made.cached),
+            data_version=dg.DataVersion(made.manifest.digest),
+            metadata=_metadata(artifact, opened, made.manifest, made.cached),
         )
-        yield from findings(artifact, spec.key, manifest, folder)
+        yield from _findings(artifact, spec.key, made.manifest, opened.path(made.manifest.digest))
 
     return body
+
+
+def _make(
+    context: dg.AssetExecutionContext,
+    artifact: Artifact,
+    profile: Profile,
+    store: ArtifactStore,
+    engine: EngineResource,
+    progress: Callable[[str], None],
+) -> Made:
+    """Makes the artifact, in this process or in several, with as many of this machine's GPUs as its class gets."""
+    resources = profile.classes.of(artifact.resource_class)
+    # Elsewhere than on one machine the cluster hands the GPUs out.
+    gpus = resources.gpus if profile.executor == "local-gpu" else 0
+    with leased(gpus, on_wait=lambda: progress("waits for a GPU")):
+        if artifact.launches and resources.processes > 1:
+            return make_in_processes(context, artifact, store, resources.processes)
+        return materialize(
+            artifact,
+            store,
+            profile=profile.name,
+            open_engine=engine.open,
+            threads=profile.threads,
+            engine=engine.name,
+            progress=progress,
+        )
 
 
 def report_asset(project: Project) -> dg.AssetsDefinition:
@@ -199,3 +203,78 @@ def _card(store: ArtifactStore, manifest: Manifest) -> str:
 
 def _cell(value: Any) -> str | int | float | bool | None:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+# What is expected of artifacts, as asset checks.
+
+
+def _own_checks(artifact: Artifact) -> list[Check]:
+    """Those that need nothing beside the artifact. They run in its body, because a step of their own costs more."""
+    return [check for check in artifact.checks if not check.beside]
+
+
+def _check_specs(artifact: Artifact, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    return [dg.AssetCheckSpec(c.name, asset=key, description=c.description) for c in _own_checks(artifact)]
+
+
+def _findings(
+    artifact: Artifact, key: dg.AssetKey, manifest: Manifest, folder: Path
+) -> Iterator[dg.AssetCheckResult]:
+    """The results of the artifact's own checks on this version of it."""
+    for check in _own_checks(artifact):
+        yield _result(artifact, key, check, check.run(CheckContext(folder, manifest.figures)))
+
+
+def _waiting_results(artifact: Artifact, key: dg.AssetKey, waiting: Waiting) -> Iterator[dg.AssetCheckResult]:
+    """An artifact that waits for people has warnings in the UI instead of an error: nothing is broken."""
+    for check in _own_checks(artifact):
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=check.name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=str(waiting),
+            metadata={**waiting.figures, "waits": True},
+        )
+
+
+def checks_beside(artifacts: Iterable[Artifact]) -> list[dg.AssetChecksDefinition]:
+    """A step for each check that needs other artifacts too."""
+    return [_beside(artifact, check) for artifact in artifacts for check in artifact.checks if check.beside]
+
+
+def _beside(artifact: Artifact, check: Check) -> dg.AssetChecksDefinition:
+    key = dg.AssetKey(artifact.key.split("/"))
+
+    @dg.asset_check(
+        asset=key,
+        name=check.name,
+        description=check.description,
+        additional_deps=[dg.AssetKey(other.split("/")) for other in check.beside],
+    )
+    def body(store: StoreResource) -> dg.AssetCheckResult:
+        opened = store.open()
+        heads = {name: opened.head(name) for name in (artifact.key, *check.beside)}
+        folders = {name: opened.verified(head.digest) for name, head in heads.items() if head}
+        made = heads[artifact.key]
+        if made is None or len(folders) < len(heads):
+            missing = ", ".join(name for name, head in heads.items() if head is None)
+            return _result(artifact, key, check, Finding(False, f"{missing} was never made"))
+        context = CheckContext(folders.pop(artifact.key), made.figures, folders)
+        return _result(artifact, key, check, check.run(context))
+
+    return body
+
+
+def _result(artifact: Artifact, key: dg.AssetKey, check: Check, finding: Finding) -> dg.AssetCheckResult:
+    watch = watcher()
+    if watch and not finding.passed:
+        watch.check_failed(artifact.key, check.name, finding.message)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=check.name,
+        passed=finding.passed,
+        severity=dg.AssetCheckSeverity.ERROR if check.serious else dg.AssetCheckSeverity.WARN,
+        description=finding.message,
+        metadata=dict(finding.figures),
+    )

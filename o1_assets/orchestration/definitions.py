@@ -9,8 +9,7 @@ from o1_assets.execution.project import Project
 from o1_assets.execution.status import graph_status
 from o1_assets.labels.studio.client import labeling_home
 from o1_assets.labels.studio.pull import studio_pull
-from o1_assets.orchestration.assets import report_asset, to_asset
-from o1_assets.orchestration.checks import checks_beside
+from o1_assets.orchestration.assets import checks_beside, report_asset, to_asset
 from o1_assets.orchestration.execute import relay
 from o1_assets.orchestration.records import report_unknown
 from o1_assets.profiles.requirements import check_requirements

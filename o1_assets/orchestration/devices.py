@@ -65,29 +65,30 @@ def leased(
     count: int,
     devices: Sequence[str] | None = None,
     folder: Path | None = None,
-    waiting: Callable[[], None] = lambda: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[list[str]]:
     """Holds `count` devices and shows this process, and what it starts, no others; waits until they are free.
 
-    devices: names of those there are; None asks the machine. waiting: called once if it has to wait.
-    One who waits for several keeps what it has got, and nobody is served before it: a step that wants all GPUs is
-    not passed over for ever, and two such steps cannot wait for each other. Raises DevicesMissing.
+    devices: names of those there are; None asks the machine. on_wait: called once if it has to wait.
+    Raises DevicesMissing.
     """
     if not count:
         yield []
         return
-    there = list(machine_devices() if devices is None else devices)
-    if count > len(there):
-        raise DevicesMissing(f"a step needs {count} GPU(s), this machine has {len(there)}")
+    present = list(machine_devices() if devices is None else devices)
+    if count > len(present):
+        raise DevicesMissing(f"a step needs {count} GPU(s), this machine has {len(present)}")
     where = folder or lease_folder()
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = os.environ.get(VISIBLE)
     with ExitStack() as held:
+        # One step at a time collects its devices, and keeps those it has while it waits for more. Otherwise a step
+        # that wants all GPUs would be passed over for ever, or two of them would each hold half and wait.
         with FileLock(where / "turn"):
-            got = _collect(count, there, where, held, waiting)
-        os.environ[VISIBLE] = ",".join(got)
+            names = _collect(count, present, where, held, on_wait)
+        os.environ[VISIBLE] = ",".join(names)
         try:
-            yield got
+            yield names
         finally:
             if before is None:
                 del os.environ[VISIBLE]
@@ -96,22 +97,22 @@ def leased(
 
 
 def _collect(
-    count: int, there: Sequence[str], where: Path, held: ExitStack, waiting: Callable[[], None]
+    count: int, present: Sequence[str], where: Path, held: ExitStack, on_wait: Callable[[], None]
 ) -> list[str]:
-    got: list[str] = []
-    said = False
+    names: list[str] = []
+    announced = False
     while True:
-        for name in there:
-            if name not in got and len(got) < count:
+        for name in present:
+            if name not in names and len(names) < count:
                 lock = FileLock(where / f"device-{name.replace('/', '_')}")
                 try:
                     held.enter_context(lock.acquire(timeout=0))
                 except Timeout:
                     continue
-                got.append(name)
-        if len(got) == count:
-            return sorted(got, key=list(there).index)
-        if not said:
-            waiting()
-            said = True
+                names.append(name)
+        if len(names) == count:
+            return sorted(names, key=list(present).index)
+        if not announced:
+            on_wait()
+            announced = True
         time.sleep(POLL_SECONDS)

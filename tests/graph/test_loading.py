@@ -38,3 +38,16 @@ def test_it_loads_the_graph(command: list[str], tmp_path: Path) -> None:
         timeout=200,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
+def test_the_definitions_load_without_what_only_an_extra_brings(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, o1_assets.definitions as d; print(*sys.modules)"],
+        cwd=PROJECT,
+        env={**os.environ, "O1_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not {"openlineage", "dagster_ray", "dagster_k8s", "torch"} & set(done.stdout.split())

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
@@ -27,31 +25,11 @@ from openlineage.client.facet_v2 import (
     source_code_location_job,
 )
 
-from o1_assets.core.artifact import Artifact
-from o1_assets.execution.code_links import head_commit, place_of, repository_url, source_url
+from o1_assets.execution.environment import head_commit, place_of, repository_url, source_url
 from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.orchestration.lineage.observer import Observed
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
-
-
-@dataclass(frozen=True)
-class Parent:
-    """The Dagster run that the artifact is made in."""
-
-    run_id: str
-    job: str
-
-
-@dataclass(frozen=True)
-class Observed:
-    """One attempt at an artifact. time: of the START event."""
-
-    artifact: Artifact
-    profile: str
-    parent: Parent
-    store: ArtifactStore
-    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
 
 PRODUCER = repository_url() or "urn:o1-assets"
 

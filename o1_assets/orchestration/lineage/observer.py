@@ -1,21 +1,65 @@
-"""One artifact's OpenLineage run: START, then COMPLETE, FAIL, or ABORT where it waits for people.
+"""Reports what is made to an OpenLineage collector: START, then COMPLETE, FAIL, or ABORT where it waits for people.
 
-Called from the body that `o1 run` and the UI's runs share. Nothing happens unless an emitter is configured, and
-nothing here raises.
+Called from the body that `o1 run` and the UI's runs share. Events are made and sent by a thread of their own: a run
+neither waits for them nor fails on them, and without a configuration nothing happens at all.
+
+O1_OPENLINEAGE says where to: file:///PATH.jsonl, or http(s)://HOST[/PATH] (/api/v1/lineage without a path, key in
+OPENLINEAGE_API_KEY). Without it the library's own configuration counts: OPENLINEAGE_URL, OPENLINEAGE_CONFIG,
+OPENLINEAGE__TRANSPORT__...; OPENLINEAGE_DISABLED=true switches all off.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import queue
+import threading
+import time
 import traceback
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from typing import Any
+from urllib.parse import urlsplit
 
 from o1_assets.core.artifact import Artifact
-from o1_assets.orchestration.lineage.emitter import Emitter, emitter
-from o1_assets.orchestration.lineage.events import Observed, Parent
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
+
+PLACE = "O1_OPENLINEAGE"
+
+OWN = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
+
+OWN_PREFIX = "OPENLINEAGE__TRANSPORT"
+
+WAITING = 1000
+"""Events that may wait to be sent; further ones are dropped."""
+
+SECONDS = 5.0
+"""How long one event may take, and how long the end of a process waits for those not sent yet."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The Dagster run that the artifact is made in."""
+
+    run_id: str
+    job: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One attempt at an artifact. time: of the START event."""
+
+    artifact: Artifact
+    profile: str
+    parent: Parent
+    store: ArtifactStore
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class Lineage:
@@ -46,9 +90,111 @@ class Lineage:
         observed, moment = self.observed, datetime.now(UTC).isoformat()
 
         def event() -> Any:
+            # Here, in the sending thread: the library is an extra, and takes a moment to import.
             from o1_assets.orchestration.lineage import events
 
             make: Callable[..., Any] = getattr(events, name)
             return make(observed, moment, *arguments)
 
         self.to.send(event)
+
+
+class Emitter:
+    """connect: opens the client, in the thread that sends. The first error is a warning, later ones are counted."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self.connect = connect
+        self.lost = 0
+        self.warned = False
+        self._queue: queue.Queue[Callable[[], Any] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._send_all, name="openlineage", daemon=True)
+        self._thread.start()
+        # Also called where a process of a pool ends, which atexit is not.
+        self._finalize = Finalize(self, self._end, exitpriority=10)
+
+    def send(self, event: Callable[[], Any]) -> None:
+        """event: makes the event; called in the sending thread."""
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self._failed("too many events wait to be sent")
+
+    def flush(self, seconds: float = SECONDS) -> bool:
+        """Waits until everything was sent or lost; False if that took longer."""
+        deadline = time.monotonic() + seconds
+        while self._queue.unfinished_tasks:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _end(self) -> None:
+        if not self.flush():
+            self._failed(f"{self._queue.unfinished_tasks} events were not sent in {SECONDS:.0f} s")
+
+    def _send_all(self) -> None:
+        client: Any = None
+        while True:
+            event = self._queue.get()
+            try:
+                if event is not None:
+                    client = client or self.connect()
+                    client.emit(event())
+            except Exception as error:
+                self._failed(f"{type(error).__name__}: {error}")
+            finally:
+                self._queue.task_done()
+
+    def _failed(self, why: str) -> None:
+        self.lost += 1
+        if not self.warned:
+            self.warned = True
+            log.warning("OpenLineage events are being lost, the run goes on: %s", why.splitlines()[0][:300])
+
+
+_emitters: dict[str, Emitter] = {}
+
+_lock = threading.Lock()
+
+
+def emitter() -> Emitter | None:
+    """This process's emitter for what the environment says; None while nothing is configured."""
+    place = os.environ.get(PLACE, "")
+    own = any(name in OWN or name.startswith(OWN_PREFIX) for name in os.environ)
+    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true" or not (place or own):
+        return None
+    with _lock:
+        if place not in _emitters:
+            _emitters[place] = Emitter(lambda: _client(place))
+        return _emitters[place]
+
+
+def _client(place: str) -> Any:
+    """Raises ImportError with the remedy, or ValueError on a place that is none."""
+    try:
+        from openlineage.client import OpenLineageClient
+        from openlineage.client.transport.file import FileConfig, FileTransport
+        from openlineage.client.transport.http import HttpConfig, HttpTransport
+    except ImportError:
+        raise ImportError(
+            f"{PLACE} is set, but openlineage-python is not there; install o1-assets[lineage]"
+        ) from None
+    # Its retries are counted by us, and their warnings are one.
+    for name in ("openlineage", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if not place:
+        return OpenLineageClient()
+    url = urlsplit(place)
+    if url.scheme == "file" and url.path:
+        return OpenLineageClient(transport=FileTransport(FileConfig(log_file_path=place, append=True)))
+    if url.scheme in ("http", "https") and url.netloc:
+        config: dict[str, Any] = {
+            "url": f"{url.scheme}://{url.netloc}",
+            "endpoint": url.path.strip("/") or "api/v1/lineage",
+            "timeout": SECONDS,
+            "retry": {"total": 1},
+        }
+        if key := os.environ.get("OPENLINEAGE_API_KEY"):
+            config["auth"] = {"type": "api_key", "apiKey": key}
+        return OpenLineageClient(transport=HttpTransport(HttpConfig.from_dict(config)))
+    raise ValueError(f"{PLACE}={place} is neither file:///PATH nor http(s)://HOST[/PATH]")

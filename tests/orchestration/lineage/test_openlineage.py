@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 
 from o1_assets.core.artifact import Outcome, Task, Waiting
-from o1_assets.orchestration.lineage.emitter import emitter
+from o1_assets.orchestration.lineage.observer import emitter
 from tests.audit.toy_dagster import run_toy, toy_store
 from tests.execution.toy import LettersConfig, toy_graph
 
@@ -99,7 +99,7 @@ def test_each_artifact_starts_and_completes_with_its_inputs_and_output_by_digest
     assert output["outputFacets"]["outputStatistics"]["fileCount"] == 1
     assert events[1]["outputs"][0]["facets"]["o1_figures"]["figures"] == {"count": 3}
     source = last["job"]["facets"]["sourceCodeLocation"]
-    assert source["path"] == "tests/spine/toy.py" and source["codeVersion"] == head.code_version
+    assert source["path"] == "tests/execution/toy.py" and source["codeVersion"] == head.code_version
     assert last["run"]["facets"]["o1_computation"]["cache"] == "miss"
 
     assert run_toy(tmp_path, toy_graph(), instance).success
