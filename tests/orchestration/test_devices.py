@@ -19,7 +19,7 @@ from o1_assets.profiles.load import load_profile
 HOLD = """
 import os, sys, time
 from pathlib import Path
-from o1_assets.devices import leased
+from o1_assets.orchestration.devices import leased
 folder, count, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 with leased(count, ["0", "1", "2"], folder):
     names = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
