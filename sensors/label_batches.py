@@ -23,10 +23,10 @@ from sensors.recovery import (
     ATTEMPT_TAG,
     ROUNDS_TAG,
     SENSOR_TAG,
-    Leftover,
+    FailedRun,
     fail_killed_runs,
+    failed_run,
     last_run,
-    leftover,
 )
 
 NAME = "label_batches"
@@ -61,14 +61,14 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
             return dg.SkipReason("another run is at work; its end is waited for")
 
         news = arrivals(graph, store, project.inbox)
-        left = leftover(last, graph, store)
+        failed = failed_run(last, graph, store)
         before = _Cursor.parse(context.cursor)
         # A round that was asked for stays news until its run has made the label table; asking once is enough.
         new_rounds = {name for name, version in news.ready.items() if before.asked.get(name) != version}
         shown = {name: incomplete.version for name, incomplete in news.waiting.items()}
-        if not new_rounds and not left.due:
+        if not new_rounds and not failed.due:
             return dg.SensorResult(
-                skip_reason=_nothing_to_do(news, left),
+                skip_reason=_nothing_to_do(news, failed),
                 cursor=_Cursor(before.asked, shown).to_json(),
                 asset_events=[
                     _progress(name, incomplete)
@@ -76,9 +76,9 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
                     if before.shown.get(name) != incomplete.version
                 ],
             )
-        rounds = sorted(new_rounds | left.rounds)
+        rounds = sorted(new_rounds | failed.rounds)
         # With a new batch the attempts are counted from one again.
-        attempt = 1 if new_rounds else left.attempt + 1
+        attempt = 1 if new_rounds else failed.attempt + 1
         cursor = _Cursor({**before.asked, **news.ready}, before.shown).to_json()
         return dg.SensorResult(
             run_requests=[
@@ -131,9 +131,9 @@ def _pull(pull: Pull, context: dg.SensorEvaluationContext) -> None:
         context.log.exception("pulling labels failed; what is in the inbox is looked at all the same")
 
 
-def _nothing_to_do(news: Arrivals, left: Leftover) -> str:
+def _nothing_to_do(news: Arrivals, failed: FailedRun) -> str:
     waiting = [f"{name} waits: {incomplete.why}" for name, incomplete in news.waiting.items()]
-    return "; ".join([*([left.why] if left.why else []), *waiting]) or "no new label batches"
+    return "; ".join([*([failed.why] if failed.why else []), *waiting]) or "no new label batches"
 
 
 def _selection(graph: Mapping[str, Artifact], store: ArtifactStore, rounds: list[str]) -> list[dg.AssetKey]:

@@ -21,8 +21,8 @@ RETRY_AFTER_SECONDS = (60.0, 600.0)
 
 
 @dataclass(frozen=True)
-class Leftover:
-    """rounds: of a failed run, if something of them is still to be made. attempt: how often it was tried.
+class FailedRun:
+    """What a failed run left undone. rounds: those that it was for, none if nothing is left. attempt: its number.
 
     due: whether it is time to try again. why: the reason if it is not.
     """
@@ -39,26 +39,26 @@ def last_run(instance: dg.DagsterInstance, sensor: str) -> dg.RunRecord | None:
     return records[0] if records else None
 
 
-def leftover(last: dg.RunRecord | None, graph: Mapping[str, Artifact], store: ArtifactStore) -> Leftover:
+def failed_run(last: dg.RunRecord | None, graph: Mapping[str, Artifact], store: ArtifactStore) -> FailedRun:
     """What is left of a failed run; nothing if another run has done its work since."""
     # A run that somebody cancelled did not fail, so it is not started again behind their back.
     if last is None or last.dagster_run.status != dg.DagsterRunStatus.FAILURE:
-        return Leftover()
+        return FailedRun()
     tags, run_id = last.dagster_run.tags, last.dagster_run.run_id[:8]
     # The profile may have fewer rounds than when the run was asked for.
     rounds = frozenset(name for name in tags[ROUNDS_TAG].split(",") if batches_key(name) in graph)
     if not behind(graph, store, makeable(graph, store, {batches_key(name) for name in rounds})):
-        return Leftover()
+        return FailedRun()
     attempt = int(tags[ATTEMPT_TAG])
     if attempt > len(RETRY_AFTER_SECONDS):
         why = f"run {run_id} failed, {attempt} times in all; `o1 run` or a new batch tries again"
-        return Leftover(rounds, attempt, False, why)
+        return FailedRun(rounds, attempt, False, why)
     remaining = RETRY_AFTER_SECONDS[attempt - 1] - (time.time() - (last.end_time or 0.0))
     if remaining > 0:
-        return Leftover(
+        return FailedRun(
             rounds, attempt, False, f"run {run_id} failed; it is tried again in {remaining:.0f} s"
         )
-    return Leftover(rounds, attempt, True)
+    return FailedRun(rounds, attempt, True)
 
 
 def fail_killed_runs(instance: dg.DagsterInstance, lock: RunLock) -> None:

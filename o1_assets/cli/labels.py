@@ -32,7 +32,7 @@ from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import START, LabelStudio, LabelStudioError, connection, labeling_home
 from o1_assets.labels.studio.pull import progress_file, pull_labels
 from o1_assets.labels.studio.push import push_records
-from o1_assets.labels.trace import Trace, trace
+from o1_assets.labels.trace import LabelTrace, trace
 
 app = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
 
@@ -345,7 +345,7 @@ def trace_labels(
     return Answer(lambda: trace_document(traced), trace_lines(traced))
 
 
-def trace_document(traced: Trace) -> bytes:
+def trace_document(traced: LabelTrace) -> bytes:
     """On one line, as there may be a million labels:
 
     {"key", "version", "digest", "tables": [{"key", "version", "digest"}], "labels": how many, "counts": [columns of
@@ -365,7 +365,7 @@ def trace_document(traced: Trace) -> bytes:
     return msgspec.json.encode(content)
 
 
-def trace_lines(traced: Trace) -> Iterator[str]:
+def trace_lines(traced: LabelTrace) -> Iterator[str]:
     """What an auditor reads: a line a labeller of a batch, then a line a label if they were asked for."""
     counts = traced.counts
     total, labellers = int(counts["labels"].sum()), counts["labeler"].n_unique()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from o1_assets.labels.protocol import Protocol
-from o1_assets.labels.schema import Completion, Label, Origin, Question, Record, Step
+from o1_assets.labels.schema import Completion, Label, Origin, Record, RecordQuestion, Step
 from o1_assets.labels.selection import Selection
 
 SCREENING = -1
@@ -64,14 +64,14 @@ def export_screening(
         yield record
 
 
-def _question(row: dict[str, Any], selection: Selection, generation: int | None) -> Question:
+def _question(row: dict[str, Any], selection: Selection, generation: int | None) -> RecordQuestion:
     problem = selection.problem_of[row["solution_id"]]
     fields = {"problem": problem["question"], "ground_truth_answer": problem["answer"]}
     if generation is not None:
         fields["pre_generated_steps"] = [texts[0] for texts in selection.steps[row["solution_id"]]]
         fields["pre_generated_answer"] = row["answer"]
         fields["pre_generated_verifier_score"] = row["score"]
-    return Question(**fields)
+    return RecordQuestion(**fields)
 
 
 def _step(texts: list[str]) -> Step:

@@ -67,7 +67,7 @@ class Label(_Part):
     finish_reason: FinishReason | None = None
 
 
-class Question(_Part):
+class RecordQuestion(_Part):
     """The pre_generated fields exist in phase 2 only."""
 
     OPTIONAL = frozenset(
@@ -104,7 +104,7 @@ class Record(_Part):
     generation: int | None
     is_quality_control_question: bool
     is_initial_screening_question: bool
-    question: Question
+    question: RecordQuestion
     label: Label
     o1: Origin | None = None
 

@@ -35,7 +35,7 @@ LINES = {
 
 
 @dataclass(frozen=True)
-class Trace:
+class LabelTrace:
     """key, version, digest: of the artifact. tables: versions of rNN/labels in it. counts: COUNTS; lines: LINES."""
 
     key: str
@@ -54,7 +54,7 @@ def trace(
     labeler: str | None = None,
     batch: str | None = None,
     lines: bool = False,
-) -> Trace:
+) -> LabelTrace:
     """version: as `find_version` takes it, None for today's. batch: the beginning of a digest.
 
     lines: returns each label too, not only their number. Raises StoreError if a manifest or a table is missing or
@@ -85,7 +85,7 @@ def trace(
             label_lines.append(_typed(labels.with_columns(origin), LINES))
     order = ["round", "version", "batch", "line", "solution_id", "step", "completion"]
     artifact = manifests[-1]
-    return Trace(
+    return LabelTrace(
         key,
         artifact.version,
         artifact.digest,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from o1_assets.labels.annotators.annotator import Path, PathAnnotator, Request, annotate
+from o1_assets.labels.annotators.annotator import PathAnnotator, Request, SolutionPath, annotate
 from o1_assets.labels.annotators.monte_carlo import FirstErrorSearch, MonteCarlo, RolloutEstimate
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import MonteCarloConfig
@@ -89,7 +89,7 @@ paths = st.lists(
 @given(paths)
 @settings(max_examples=60, deadline=None)
 def test_the_binary_search_finds_what_rating_every_step_finds(shapes: list[tuple[int, int]]) -> None:
-    solutions = [Path(PROBLEM, monotone(*shape)) for shape in shapes]
+    solutions = [SolutionPath(PROBLEM, monotone(*shape)) for shape in shapes]
     search = annotator("first_error", rollouts=2)
     assert isinstance(search, PathAnnotator)
     found = search.rate_paths(solutions)
@@ -101,7 +101,7 @@ def test_the_binary_search_finds_what_rating_every_step_finds(shapes: list[tuple
 
 @pytest.mark.parametrize("length", [1, 2, 7, 8, 33, 64])
 def test_the_search_needs_a_logarithm_of_the_rollouts_and_of_the_calls(length: int) -> None:
-    solutions = [Path(PROBLEM, (*monotone(length, error), "answer 5")) for error in range(length + 1)]
+    solutions = [SolutionPath(PROBLEM, (*monotone(length, error), "answer 5")) for error in range(length + 1)]
     engine = ChanceEngine(EXPRESSION)
     found = annotator("first_error", engine, rollouts=4).rate_paths(solutions)
     assert [len(ratings) - 1 for ratings in found] == list(range(length + 1))
@@ -117,7 +117,9 @@ def test_a_right_answer_means_no_error_and_no_rollout() -> None:
     engine = ChanceEngine(EXPRESSION)
     search = annotator("first_error", engine)
     assert isinstance(search, FirstErrorSearch)
-    assert search.rate_paths([Path(PROBLEM, ("p=0", "p=0", "answer 4")), Path(PROBLEM, ())]) == [
+    assert search.rate_paths(
+        [SolutionPath(PROBLEM, ("p=0", "p=0", "answer 4")), SolutionPath(PROBLEM, ())]
+    ) == [
         [1, 1, 1],
         [],
     ]

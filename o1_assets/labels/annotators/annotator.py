@@ -30,7 +30,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Path:
+class SolutionPath:
     """A solution's own steps."""
 
     problem: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Annotator(Protocol):
 class PathAnnotator(Annotator, Protocol):
     """Rates whole paths at once, because it does not look at their steps one after another."""
 
-    def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
+    def rate_paths(self, paths: Sequence[SolutionPath]) -> list[list[int]]:
         """For each path the ratings of its steps, up to the first negative one."""
         ...
 
@@ -119,7 +119,9 @@ def _path_ratings(
     """Ratings of each solution's own steps by an annotator that rates whole paths; empty for any other."""
     if not isinstance(annotator, PathAnnotator):
         return {}
-    paths = [Path(problems[s], tuple(texts[0] for texts in of_steps)) for s, of_steps in steps.items()]
+    paths = [
+        SolutionPath(problems[s], tuple(texts[0] for texts in of_steps)) for s, of_steps in steps.items()
+    ]
     return dict(zip(steps, annotator.rate_paths(paths), strict=True))
 
 

@@ -41,9 +41,9 @@ def rate_steps(problem: Mapping[str, Any], steps: Sequence[str]) -> list[int]:
     expression = expression_of(problem)
     if expression is None:
         return [-1] * len(steps)
-    trace, ratings = _start(expression), []
+    working, ratings = _start(expression), []
     for text in steps:
-        trace, verdict = take_step(trace, text)
+        working, verdict = take_step(working, text)
         ratings.append(verdict.rating)
     return ratings
 
@@ -74,7 +74,7 @@ def expression_of(problem: Mapping[str, Any]) -> Expression | None:
 
 
 # The steps of one solution are rated one after another, and many solutions share a problem and its first steps. So
-# parsed expressions, first traces and traces after a prefix are kept.
+# parsed expressions, first workings and those after a prefix are kept.
 @lru_cache(maxsize=1 << 14)
 def _expression_in(metadata: str) -> Expression | None:
     try:
@@ -88,15 +88,15 @@ def _verdict(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> Ve
     expression = expression_of(problem)
     if expression is None:
         return Verdict(-1, "unreadable")
-    return take_step(_trace(expression, tuple(prefix)), text)[1]
+    return take_step(_working_after(expression, tuple(prefix)), text)[1]
 
 
 @lru_cache(maxsize=1 << 14)
-def _trace(expression: Expression, prefix: tuple[str, ...]) -> Trace:
-    trace = _start(expression)
+def _working_after(expression: Expression, prefix: tuple[str, ...]) -> Working:
+    working = _start(expression)
     for text in prefix:
-        trace, _ = take_step(trace, text)
-    return trace
+        working, _ = take_step(working, text)
+    return working
 
 
 class Operation(NamedTuple):
@@ -120,8 +120,8 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trace:
-    """The state of an expression after some steps.
+class Working:
+    """What is known of an expression after some steps.
 
     states: what may be left of the expression, each with the problem's value (several when a step can be read
     at several places); empty after a wrong operation. before: the states before the newest operation, None
@@ -135,50 +135,50 @@ class Trace:
     answered: bool = False
 
 
-def start(expression: Expression) -> Trace:
+def start(expression: Expression) -> Working:
     """Before the first step."""
-    return Trace(value=expression.value(), states=(expression,))
+    return Working(value=expression.value(), states=(expression,))
 
 
 _start = lru_cache(maxsize=1 << 14)(start)
 
 
-def take_step(trace: Trace, text: str) -> tuple[Trace, Verdict]:
-    """The trace after a step, and the step's verdict."""
-    if trace.answered:
-        return trace, Verdict(-1, "after_answer")
+def take_step(working: Working, text: str) -> tuple[Working, Verdict]:
+    """The working after one more step, and the step's verdict."""
+    if working.answered:
+        return working, Verdict(-1, "after_answer")
     # Python's int() of a very long string takes quadratic time.
     if len(text) > MAX_STEP_CHARS:
-        return trace, Verdict(-1, "unreadable")
+        return working, Verdict(-1, "unreadable")
     if answer := _ANSWER.fullmatch(text):
         # The value is compared, not the steps: an answer after an error can be right.
-        right = int(answer[1]) == trace.value
-        return replace(trace, answered=True), Verdict(1, "right") if right else Verdict(-1, "answer")
+        right = int(answer[1]) == working.value
+        return replace(working, answered=True), Verdict(1, "right") if right else Verdict(-1, "answer")
     match = _STEP.fullmatch(text)
     if match is None:
-        return trace, Verdict(-1, "unreadable")
+        return working, Verdict(-1, "unreadable")
     word, a, op, b, result = match.groups()
     operation = Operation(int(a), op, int(b), int(result))
     if word == "check":
-        return trace, Verdict(0, "check") if operation in trace.done else Verdict(-1, "check")
+        return working, Verdict(0, "check") if operation in working.done else Verdict(-1, "check")
     if word == "wait":
-        return _correct(trace, operation)
-    return _operate(trace, operation, trace.states, trace.done)
+        return _correct(working, operation)
+    return _operate(working, operation, working.states, working.done)
 
 
-def _correct(trace: Trace, operation: Operation) -> tuple[Trace, Verdict]:
-    if trace.before is None:
-        return trace, Verdict(-1, "correction")
+def _correct(working: Working, operation: Operation) -> tuple[Working, Verdict]:
+    if working.before is None:
+        return working, Verdict(-1, "correction")
     # A wrong operation leaves no states.
-    replaced_is_right = bool(trace.states)
-    standing = trace.done[:-1] if replaced_is_right else trace.done
-    corrected, verdict = _operate(trace, operation, trace.before, standing)
+    replaced_is_right = bool(working.states)
+    standing = working.done[:-1] if replaced_is_right else working.done
+    corrected, verdict = _operate(working, operation, working.before, standing)
     return corrected, Verdict(0, "needless") if replaced_is_right and verdict.rating > 0 else verdict
 
 
 def _operate(
-    trace: Trace, operation: Operation, states: tuple[Expression, ...], done: tuple[Operation, ...]
-) -> tuple[Trace, Verdict]:
+    working: Working, operation: Operation, states: tuple[Expression, ...], done: tuple[Operation, ...]
+) -> tuple[Working, Verdict]:
     """`operation` taken in `states`, after the operations in `done`."""
     # In 2*3-2*3 the step 2*3=6 can be read at two places; both readings are followed until later steps decide.
     matches, legal = [], []
@@ -190,7 +190,7 @@ def _operate(
                 legal.append((state, i))
     if legal and operation.is_true:
         after = _distinct(state.reduce(i) for state, i in legal)
-        return replace(trace, states=after, before=states, done=(*done, operation)), Verdict(1, "right")
+        return replace(working, states=after, before=states, done=(*done, operation)), Verdict(1, "right")
     if not states:
         kind = "after_error"
     elif not matches:
@@ -200,7 +200,7 @@ def _operate(
         kind = "order" if products else "grouping"
     else:
         kind = _false_result(operation)
-    return replace(trace, states=(), before=states, done=done), Verdict(-1, kind)
+    return replace(working, states=(), before=states, done=done), Verdict(-1, kind)
 
 
 def _false_result(operation: Operation) -> str:

@@ -17,7 +17,7 @@ from o1_assets.core.engine import Engine, Sample, SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import separator
-from o1_assets.labels.annotators.annotator import Path, Request
+from o1_assets.labels.annotators.annotator import Request, SolutionPath
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.selection import Selection
 from o1_assets.problems.grading import grade
@@ -162,7 +162,7 @@ class FirstErrorSearch(MonteCarlo):
     about log2(steps) estimates; its alternatives are rated by hard estimates.
     """
 
-    def rate_paths(self, paths: Sequence[Path]) -> list[list[int]]:
+    def rate_paths(self, paths: Sequence[SolutionPath]) -> list[list[int]]:
         """+1 for every step before the first error, -1 for it. All paths advance together."""
         # The first error of path i lies in [low[i], high[i]]; high[i] = its number of steps: it may have none.
         low = [0] * len(paths)
@@ -178,7 +178,12 @@ class FirstErrorSearch(MonteCarlo):
         ]
 
     def _probe(
-        self, paths: Sequence[Path], which: Sequence[int], at: Sequence[int], low: list[int], high: list[int]
+        self,
+        paths: Sequence[SolutionPath],
+        which: Sequence[int],
+        at: Sequence[int],
+        low: list[int],
+        high: list[int],
     ) -> None:
         """Narrows the ranges of the paths `which` by an estimate after step at[i] of each."""
         asked = [(paths[i].problem, paths[i].steps[: step + 1]) for i, step in zip(which, at, strict=True)]

@@ -37,7 +37,7 @@ _STEP_AND_COMPLETION = re.compile(r"\.steps\[(\d+)\](?:\.completions\[(\d+)\])?"
 
 
 @dataclass(frozen=True)
-class Line:
+class ParsedLine:
     """number counts from 1. raw: the bytes without the line ending (their beginning only, if too long)."""
 
     number: int
@@ -46,7 +46,7 @@ class Line:
     violation: Violation | None = None
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def read_lines(path: Path) -> Iterator[ParsedLine]:
     """The file's lines, blank ones left out. Raises OSError only."""
     with path.open("rb") as file:
         number = 0
@@ -58,7 +58,7 @@ def read_lines(path: Path) -> Iterator[Line]:
                 del raw
                 _skip_line(file)
                 message = f"longer than {MAX_LINE_BYTES} bytes"
-                yield Line(number, beginning, violation=Violation("line_too_long", message, number))
+                yield ParsedLine(number, beginning, violation=Violation("line_too_long", message, number))
             elif stripped := (raw.removeprefix(BOM_UTF8) if number == 1 else raw).strip():
                 yield parse_line(number, stripped)
 
@@ -68,17 +68,19 @@ def _skip_line(file: BinaryIO) -> None:
         pass
 
 
-def parse_line(number: int, raw: bytes) -> Line:
+def parse_line(number: int, raw: bytes) -> ParsedLine:
     """One line as a record, or as what is wrong: `not_utf8`, `not_json`, `wrong_rating` or `wrong_schema`."""
     # msgspec does not say where a line stops being UTF-8.
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return Line(number, raw, violation=Violation("not_utf8", f"not UTF-8 at byte {error.start}", number))
+        return ParsedLine(
+            number, raw, violation=Violation("not_utf8", f"not UTF-8 at byte {error.start}", number)
+        )
     try:
-        return Line(number, raw, record=Record.from_line(raw))
+        return ParsedLine(number, raw, record=Record.from_line(raw))
     except (ValueError, RecursionError) as error:
-        return Line(number, raw, violation=_schema_violation(number, raw, str(error)))
+        return ParsedLine(number, raw, violation=_schema_violation(number, raw, str(error)))
 
 
 def _schema_violation(number: int, raw: bytes, message: str) -> Violation:

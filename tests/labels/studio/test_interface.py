@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import DENSE, SPARSE, Protocol, Slot
-from o1_assets.labels.schema import Completion, Label, Origin, Question, Record, Step
+from o1_assets.labels.schema import Completion, Label, Origin, Record, RecordQuestion, Step
 from o1_assets.labels.studio.push import STYLE, label_config
 from o1_assets.labels.studio.tasks import (
     NO_KEY,
@@ -36,7 +36,7 @@ def record(shape: list[int]) -> Record:
     ]
     return Record(
         labeler=None, timestamp=None, generation=1, is_quality_control_question=False,
-        is_initial_screening_question=False, question=Question(problem="p", ground_truth_answer="1"),
+        is_initial_screening_question=False, question=RecordQuestion(problem="p", ground_truth_answer="1"),
         label=Label(steps=steps), o1=Origin(round="r01", solution_id="s", selection="d", protocol="sparse"),
     )  # fmt: skip
 
