@@ -1,4 +1,4 @@
-"""How a round is labelled."""
+"""Who labels a round, by which protocol, and whose ratings count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AnnotatorName = Literal["oracle", "human", "monte_carlo"]
 
 
 class OracleConfig(StageConfig):
-    """The exact checker, and how often it is made to err."""
+    """The exact checker. error_rate makes it err, for experiments with labellers who are wrong."""
 
     error_rate: float = Field(
         default=0.0, ge=0, le=1, description="share of ratings replaced by another one; 2/3 rates at random"
@@ -48,7 +48,7 @@ class MonteCarloConfig(StageConfig):
 
 
 class QualityConfig(StageConfig):
-    """Screening and gold solutions, and who is excluded on them (Lightman et al. 2023)."""
+    """Screening and gold solutions, and which labellers they exclude (Lightman et al. 2023)."""
 
     gold: int = Field(
         default=0, ge=0, description="gold solutions among those of a round; at most a tenth of them"
@@ -57,7 +57,7 @@ class QualityConfig(StageConfig):
     min_agreement: float = Field(
         default=0.75, ge=0, le=1, description="share of the known ratings that a labeller has to agree with"
     )
-    min_ratings: int = Field(default=20, gt=0, description="known ratings before a labeller is judged")
+    min_ratings: int = Field(default=20, gt=0, description="known ratings before a labeller can be excluded")
     # A name here is as good as the exact checker: it works for problems that no checker covers.
     leads: tuple[str, ...] = Field(
         default=(), description="labellers whose ratings are gold wherever they rated"
