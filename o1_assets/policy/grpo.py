@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +18,7 @@ from trl import GRPOTrainer
 
 from o1_assets.core.parallel import backward
 from o1_assets.engine.training.processes import processes
+from o1_assets.engine.training.trainer import backward_one_by_one
 from o1_assets.policy.rollouts import Rollout
 
 # (prompts, number of the update) -> for each prompt its scored group.
@@ -85,34 +85,19 @@ class ProcessGRPOTrainer(GRPOTrainer):
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """In chunks of rows of similar length: on a process's own CPUs shared between the cores (see `parallel`), on a
-        GPU and where several processes share an update one after the other, so that only one chunk's activations and
-        logits are held."""
+        """In chunks of rows of similar length: shared between the CPUs of a single process (see `parallel`), else one
+        after the other, so that only one chunk's activations and logits are held."""
         model.train()
         parts = cut(self._prepare_inputs(inputs), self._chunks)
+        self._step += 1  # by which TRL counts when new solutions are due
         if processes() > 1 or self.args.device.type != "cpu":
-            return self._one_by_one(model, parts)
+            # All processes have equally many rows and so equally many chunks: TRL gathers figures with each chunk, and
+            # a process that had fewer would be waited for without end.
+            return backward_one_by_one(self, model, parts, lambda part: self.compute_loss(model, part))
         parameters = [p for p in model.parameters() if p.requires_grad]
         # The loss is a sum over tokens divided by a number of the whole batch, so chunks add up.
         loss = backward(self._pool, lambda part: self.compute_loss(model, part), parts, parameters)
-        self._step += 1
         return torch.tensor(loss)
-
-    def _one_by_one(self, model: Any, parts: list[dict[str, torch.Tensor]]) -> torch.Tensor:
-        """Gradients add up in place; processes exchange them once, with the last chunk.
-
-        All processes have equally many rows and so equally many chunks: TRL gathers figures with each chunk, and a
-        process that had fewer would be waited for without end.
-        """
-        total = torch.zeros((), device=self.args.device)
-        for i, part in enumerate(parts, 1):
-            with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):
-                with self.compute_loss_context_manager():
-                    loss = self.compute_loss(model, part)
-                self.accelerator.backward(loss)
-            total += loss.detach()
-        self._step += 1
-        return total
 
     def _pad(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """(ids, mask), both (rows, longest)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -24,7 +23,7 @@ from o1_assets.engine.training.processes import (
     share,
     shared_arguments,
 )
-from o1_assets.engine.training.trainer import KeepState
+from o1_assets.engine.training.trainer import KeepState, backward_one_by_one
 from o1_assets.engine.training.tuning import pieces, trainer_arguments
 from o1_assets.reward.config import RewardModelConfig
 from o1_assets.reward.model import RewardModel
@@ -125,27 +124,18 @@ class SharingTrainer(Trainer):
         total = all_reduce_sum(sum(weights)) or 1.0
         if not in_threads:
             # Gradients are averaged over the processes, each of which weights its pieces by what all have labelled.
-            return self._one_by_one(model, parts, [weight * processes() / total for weight in weights])
+            scaled = [weight * processes() / total for weight in weights]
+            return backward_one_by_one(
+                self,
+                model,
+                list(zip(parts, scaled, strict=True)),
+                lambda part: _share(model, self._prepare_inputs(part[0]), part[1]),
+            )
         loss_of = [partial(_share, plain, part, w / total) for part, w in zip(parts, weights, strict=True)]
         loss = backward(
             self.pool, lambda share: share(), loss_of, [p for p in model.parameters() if p.requires_grad]
         )
         return torch.tensor(loss)
-
-    def _one_by_one(
-        self, model: nn.Module, parts: Sequence[dict[str, torch.Tensor]], weights: Sequence[float]
-    ) -> torch.Tensor:
-        """Holds the activations of one piece at a time. Gradients add up in place; processes exchange them once, with
-        the last piece."""
-        total = torch.zeros((), device=self.args.device)
-        for i, (part, weight) in enumerate(zip(parts, weights, strict=True), 1):
-            with nullcontext() if i == len(parts) else self.accelerator.no_sync(model):
-                part = self._prepare_inputs(part)
-                with self.compute_loss_context_manager():
-                    loss = _share(model, part, weight)
-                self.accelerator.backward(loss)
-            total += loss.detach()
-        return total
 
 
 def _share(model: nn.Module, part: dict[str, torch.Tensor], weight: float) -> torch.Tensor:

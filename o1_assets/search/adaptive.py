@@ -1,4 +1,4 @@
-"""Looks how hard the problem is, then picks strategy and budget (Snell et al., arXiv:2408.03314, section 3.2)."""
+"""Estimates how hard a problem is, then picks strategy and budget (Snell et al., arXiv:2408.03314, section 3.2)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from o1_assets.search.interface import Budget, Complete, Plan, Strategy
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import Chains, best, weighted_majority
 
+# What follows at half confidence, and below that.
 MORE = Chains("best", samples=4)
-
 TREE = StepBeam(width=2, branch=4)
 
 
 @dataclass(frozen=True)
 class Adaptive:
-    """A few chains first. Where they agree on an answer that the PRM believes, the problem is easy and that is all.
-    Where they half agree, a few more chains follow; where they do not, a tree is searched once. Then it looks again,
-    as often as the budget lasts.
+    """A few chains first. If they agree on an answer that the PRM believes, the problem is easy and the search is done.
+    If they half agree, a few more chains follow; if they do not, a tree is searched once. Then the confidence is
+    computed again, as often as the budget lasts.
 
-    probe: chains sampled at first, fewer where the budget surely has no tokens for them. easy, hard: bounds of the
-    confidence, which is the favourite answer's share of the vote weighted by the PRM, times its best solution's
-    score. On nano's train problems, solved by baby-o1 v9 and judged by PRM v9, four chains were right in all of the
-    46% of the cases above .9, in 97% of those from .8 to .9, in 79% from .3 to .7 and in 31% below .1; stopping at .8
-    reached the accuracy of 12 to 16 chains with the tokens of 9 (200 problems).
+    probe: chains sampled at first, fewer if the budget may not last for them. easy, hard: bounds of the confidence,
+    which is the favourite answer's share of the vote weighted by the PRM, times the score of its best solution.
     """
 
     probe: int = 2
+    # On nano's train problems, solved by baby-o1 v9 and scored by PRM v9, four chains were right in all of the 46% of
+    # cases above .9, in 97% of those from .8 to .9, in 79% from .3 to .7 and in 31% below .1. Stopping at .8 reached
+    # the accuracy of 12 to 16 chains with the tokens of 9 (200 problems).
     easy: float = 0.8
     hard: float = 0.5
     more: Strategy = MORE
@@ -42,7 +42,7 @@ class Adaptive:
             yield from (self.tree if confidence < self.hard else self.more).plan(tree, budget)
 
     def confidence(self, ends: Sequence[End]) -> float:
-        """What stands for the chance that the answer is right, by the PRM alone; 0 without any answer."""
+        """An estimate of the chance that the answer is right, by the PRM alone; 0 without any answer."""
         answer = weighted_majority(ends)
         total = sum(end.node.score for end in ends)
         if answer is None or not total:

@@ -1,4 +1,4 @@
-"""A* with a learned Q-value (Q*, arXiv:2406.14283): always goes on from the most promising solution so far."""
+"""A* with a learned Q-value (Q*, arXiv:2406.14283): always continues the most promising partial solution."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from o1_assets.search.interface import Budget, Expand, Plan
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import weighted_majority
 
+# Below this a probability is treated as this: the logarithm of 0 would bury a solution for ever.
 TINY = 1e-9
 
 
@@ -19,14 +20,13 @@ TINY = 1e-9
 class AStar:
     """Best first by f(s) = g(s) + weight * h(s) (section 3.2).
 
-    g: the sum over the path of log P(right) by the PRM. h: the logarithm of the Q-value Q(s', a) of the step a
-    that led to s, the chance that what follows ends right; the paper's max over the next steps' Q would cost an
-    expansion more. branch: steps sampled after a node; at_once: nodes expanded together.
+    g: the sum over the path of log P(right) by the PRM. h: the logarithm of Q(s', a), the chance that what follows
+    ends right, where the step a led from s' to s. (The paper takes the maximum of Q over the next steps, which would
+    cost one more expansion.) branch: steps sampled after a node; at_once: nodes expanded together.
 
-    solutions: how many are taken off the frontier, as no unfinished one is more promising, before it stops;
-    None: as many as the budget lasts for, and then from the root again.
-    choice: of the solutions that were found the most promising one (best), which is the first that was taken, or a
-    vote weighted by the PRM alone.
+    solutions: the search stops when so many have come first in the frontier, before every unfinished one; None: it goes
+    on as long as the budget lasts, and from the root again where nothing is left.
+    choice: the most promising solution, which is the first that came first (best), or a vote weighted by the PRM alone.
     """
 
     branch: int = 4
@@ -37,8 +37,8 @@ class AStar:
     reads: Literal["q"] = "q"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        frontier = [(0.0, 0)]
-        taken = 0
+        frontier = [(0.0, 0)]  # a heap of (-f, index of a node): the smallest comes first
+        finished = 0
         while not budget.spent(tree):
             chosen: list[Node] = []
             while frontier and len(chosen) < self.at_once:
@@ -46,11 +46,12 @@ class AStar:
                 if not node.ended:
                     chosen.append(node)
                     continue
-                taken += 1
-                if taken == self.solutions:
+                finished += 1
+                if finished == self.solutions:
                     return
-            chosen = chosen or [tree.root]
+            chosen = chosen or [tree.root]  # the frontier is empty: new first steps
             replies = yield [Expand(node, self.branch) for node in chosen]
+            # A step may be sampled again; it stands in the frontier once.
             known = {index for _, index in frontier}
             for child in (child for children in replies for child in children):
                 if child.index not in known and (child.ended or child.depth < budget.steps):

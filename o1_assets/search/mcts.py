@@ -16,14 +16,12 @@ Steps = Generator[list[Request], list[list[Node]], Node]
 
 @dataclass(frozen=True)
 class PuctSearch:
-    """simulations: descents from the root; None: as many as the budget lasts for, at most one a token of it: in a
-    tree that was seen to its ends a descent samples nothing, and the budget would never be spent. The first is a
-    whole solution, so that a budget too small for a deep tree has an answer too.
-    branch: steps sampled at a leaf.
+    """simulations: descents from the root; None: as many as the budget lasts for. branch: steps sampled at a leaf.
 
-    exploration: PUCT's c. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after
-    it (progressive widening, Couetoux et al. 2011, "Continuous upper confidence trees").
-    reads: what a node is worth, the PRM's score of the path (prm) or the Q-value model's chance of a right end (q).
+    exploration: c in PUCT. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after it
+    (progressive widening, Couetoux et al. 2011, "Continuous upper confidence trees").
+    reads: the value of a node, either the score of its path by the PRM (prm) or the chance of a right end by the
+    Q-value model (q).
     """
 
     simulations: int | None = 16
@@ -34,18 +32,24 @@ class PuctSearch:
     reads: Literal["prm", "q"] = "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
+        # The first simulation is a whole solution, so that a budget too small for a deep tree has an answer too.
         first = yield from self._first(tree, budget)
         back_up(first, self.worth(first))
         done = 1
+        # In a tree that was seen to its ends a descent samples nothing, and the budget would never be spent. So there
+        # is at most one simulation for each of its tokens.
         most = budget.tokens if self.simulations is None else self.simulations
         while not budget.spent(tree) and done < most:
             leaf = self._descend(tree.root)
+            # A leaf that can neither end nor go on is worth nothing, which keeps later descents away from it.
             value = self.worth(leaf) if leaf.ended else 0.0
             if not leaf.ended and leaf.depth < budget.steps:
                 [children] = yield [Expand(leaf, self.branch)]
+                # The best child's value, not their mean: the search will follow the best one.
                 value = max((self.worth(child) for child in children), default=0.0)
             back_up(leaf, value)
             done += 1
+        # Out of simulations without a solution: the deepest path is continued greedily to its end.
         if not tree.ends:
             yield from self._walk(tree, tree.deepest(), self.branch, budget)
 
@@ -89,6 +93,7 @@ class PuctSearch:
 
 def prior(child: Node, siblings: list[Node]) -> float:
     """The policy's probability of this step among its distinct siblings."""
+    # Normalised over what was sampled, the largest first subtracted: exp of a long step's log-probability may be 0.
     top = max(sibling.logprob for sibling in siblings)
     return math.exp(child.logprob - top) / sum(math.exp(sibling.logprob - top) for sibling in siblings)
 
@@ -101,6 +106,7 @@ def puct(child: Node, p: float, exploration: float, unvisited: float) -> float:
 
 
 def back_up(node: Node | None, value: float) -> None:
+    """Adds a simulation's value to the node and all before it."""
     while node is not None:
         node.visits += 1
         node.value += value

@@ -73,6 +73,7 @@ def choose_models(
                 "another --strategy: chain and consistency need the policy alone"
             )
         chosen[name] = head
+    # A reward model may read the generator's log-probabilities, always those of the one GPT*.
     if wanted:
         generator = store.head("generator/model")
         assert generator is not None, "a PRM was made from it"

@@ -28,7 +28,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
             raise metadata.PackageNotFoundError(name) from None
 
     monkeypatch.setattr(engine_open, "find_spec", lambda name: object() if versions else None)
-    monkeypatch.setattr(engine_open.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
 
 
 def devices(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:

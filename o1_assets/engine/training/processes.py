@@ -47,9 +47,9 @@ def all_gather_object(value: T) -> list[T]:
 
     if processes() == 1:
         return [value]
-    found: list[Any] = [None] * processes()
-    dist.all_gather_object(found, value)
-    return found
+    values: list[Any] = [None] * processes()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def all_reduce_sum(value: float) -> float:

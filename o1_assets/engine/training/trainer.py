@@ -7,15 +7,19 @@ updates and skips batches is used. The order of the data depends on the seed and
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from safetensors.torch import save_file
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
 
 from o1_assets.engine.training.checkpoint import Checkpoints, set_random_state
+
+P = TypeVar("P")
 
 
 class KeepState(TrainerCallback):
@@ -31,8 +35,8 @@ class KeepState(TrainerCallback):
         self.checkpoints, self.after_log, self.figures = checkpoints, after_log, figures
         self.update = 0
         self.saved: dict[str, Any] | None = None
-        if found := checkpoints.load():
-            self.update, self.saved = found
+        if checkpoint := checkpoints.load():
+            self.update, self.saved = checkpoint
         self.figures_before = self.saved["figures"] if self.saved else None
 
     def resume_from(self, folder: Path) -> str | None:
@@ -77,6 +81,21 @@ class KeepState(TrainerCallback):
                 "figures": self.figures(),
             },
         )
+
+
+def backward_one_by_one(
+    trainer: Trainer, model: Any, parts: Sequence[P], loss_of: Callable[[P], torch.Tensor]
+) -> torch.Tensor:
+    """The gradient of the sum of the parts' losses, holding the activations of one part at a time. Returns that sum."""
+    total = torch.zeros((), device=trainer.args.device)
+    for i, part in enumerate(parts, 1):
+        # Gradients add up in place; processes exchange them once, with the last part.
+        with nullcontext() if i == len(parts) else trainer.accelerator.no_sync(model):
+            with trainer.compute_loss_context_manager():
+                loss = loss_of(part)
+            trainer.accelerator.backward(loss)
+        total += loss.detach()
+    return total
 
 
 def _trained(model: Any) -> dict[str, Any]:

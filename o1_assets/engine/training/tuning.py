@@ -91,9 +91,9 @@ def merge_lora(model: Any) -> None:
 
     for name, layer in list(model.named_modules()):
         if isinstance(layer, LoraLayer):
-            layer.merge()
-            parent, _, own = name.rpartition(".")
-            setattr(model.get_submodule(parent), own, layer.get_base_layer())
+            layer.merge()  # W + alpha / rank * B A, in place
+            parent, _, attribute = name.rpartition(".")
+            setattr(model.get_submodule(parent), attribute, layer.get_base_layer())
     if hasattr(model, "peft_config"):
         del model.peft_config
     for parameter in model.parameters():

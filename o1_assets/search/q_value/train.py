@@ -1,4 +1,4 @@
-"""rNN/q_value: the chance of a right end from here on, learned from the newest policy's own solutions."""
+"""rNN/q_value: the chance that a solution ends right from a step on, learned from the newest policy's solutions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
 
 
 def _part(problem_id: str, holdout: float) -> Literal["train", "scale", "judge"]:
-    """By the problem's id alone; what is kept is halved."""
+    """By the problem's id alone. The held-out share is halved: one half to calibrate on, the other to evaluate on."""
     if not held_out(problem_id, holdout):
         return "train"
     return "judge" if held_out(problem_id, holdout / 2) else "scale"
@@ -99,25 +99,28 @@ def _learn(
     config: QValueConfig,
     task: Task,
 ) -> tuple[list[tuple[int, float]], int]:
-    """Fits returns, then again and again the targets that the model itself sets. Returns the losses and the tokens."""
+    """Fits the returns, then again and again the targets that the model itself sets. Returns the losses and the tokens
+    trained on."""
     from o1_assets.reward.fit import fit
 
-    own = set(trained)
+    training = set(trained)
+    # For each tree node index -> target; the trees that are held out get none, and so no labels below.
     targets = [
-        {node: found.mean for node, found in returns(s).items()} if i in own else {}
+        {node: outcome.mean for node, outcome in returns(s).items()} if i in training else {}
         for i, s in enumerate(solved)
     ]
     history: list[tuple[int, float]] = []
     tokens = 0
     for iteration in range(config.iterations + 1):
         if iteration:
-            found = values_of(model, packed, config)
-            targets = [bootstrapped(s, found[i]) if i in own else {} for i, s in enumerate(solved)]
+            values = values_of(model, packed, config)
+            targets = [bootstrapped(s, values[i]) if i in training else {} for i, s in enumerate(solved)]
         labels = packed.labels(targets)
         rows = [r for r, row in enumerate(labels) if not np.isnan(row).all()]
         updates = config.iteration_updates if iteration else config.updates
         order = np.random.default_rng(derive_seed(task.seed, "order", iteration))
         wanted = updates * config.batch_size
+        # Whole shuffles one after another, cut off at the number of updates: every row is drawn equally often.
         drawn = np.concatenate([order.permutation(rows) for _ in range(-(-wanted // len(rows)))])[:wanted]
         features = packed.features
         items = [(packed.rows[r], labels[r], features[r] if features else None) for r in drawn.tolist()]
