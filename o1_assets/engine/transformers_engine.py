@@ -22,9 +22,8 @@ from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.core.parallel import map_batches, shares
 from o1_assets.core.seeds import uniforms
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-from o1_assets.engine.kv_cache import BufferCache, cache_shape
+from o1_assets.engine.kv_cache import BufferCache, PrefixCache, Written, cache_shape
 from o1_assets.engine.llama_step import LlamaStep
-from o1_assets.engine.memory import Memory, Written
 from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class TransformersEngine:
         self._ends[ends if ends is not None else []] = True
         self._newlines: torch.Tensor | None = None
         self._halves: torch.Tensor | None = None
-        self._memory: Memory | None = None
+        self._prefixes: PrefixCache | None = None
         self._step: LlamaStep | None = None
 
     @classmethod
@@ -92,19 +91,19 @@ class TransformersEngine:
             )
 
         # Whole solutions end and are never continued, so only steps are worth remembering.
-        memory = self._memory if params.stop_at_step else None
-        if self._memory is None:
+        prefixes = self._prefixes if params.stop_at_step else None
+        if self._prefixes is None:
             # The weights may have changed since the last call: RL trains them in between.
             self._step = self._new_step()
-        if memory is not None:
-            memory.read(prompts)
+        if prefixes is not None:
+            prefixes.read(prompts)
         longest = max(map(len, prompts), default=0) + params.max_tokens
         for batch in self._map(fill, len(order), self._rows(longest)):
             for written in batch:
                 # After all batches and in their order: they ran in parallel, and who adds first decides whose bits
                 # are kept.
-                assert memory is not None
-                memory.add(written)
+                assert prefixes is not None
+                prefixes.add(written)
         self.model.train(training)
         return samples
 
@@ -129,11 +128,11 @@ class TransformersEngine:
     @contextmanager
     def prefix_cache(self) -> Iterator[None]:
         """Inside of it no prefix of a step is read twice. The model's weights must not change meanwhile."""
-        self._memory, self._step = Memory(self.model), self._new_step()
+        self._prefixes, self._step = PrefixCache(self.model), self._new_step()
         try:
             yield
         finally:
-            self._memory = None
+            self._prefixes = None
 
     def _new_step(self) -> LlamaStep | None:
         """For the weights as they are now; None if the model is not one that `LlamaStep` computes."""
@@ -143,7 +142,7 @@ class TransformersEngine:
     def _sample_batch(
         self, prompts: list[Sequence[int]], params: SamplingParams, seeds: list[int], samples: list[Sample]
     ) -> list[Written]:
-        """Fills `samples` in place. Returns what the memory, if there is one, is to keep."""
+        """Fills `samples` in place. Returns what the prefix cache, if there is one, is to keep."""
         device = self.model.device
         stops, halves = self._stops(params), self._half_stops(params)
         # One entry for each row of the batch that is computed; finished rows are dropped from time to time.
@@ -162,17 +161,17 @@ class TransformersEngine:
 
         def leave(rows: torch.Tensor) -> None:
             """Saves what the cache holds of rows that are about to be dropped."""
-            if memory is not None and len(rows):
+            if prefixes is not None and len(rows):
                 of = owners[rows].tolist()
                 new = [tokens[i, : int(lengths[i])].tolist() for i in of]
-                written.append(memory.leave(cache, width, rows.tolist(), [prompts[i] for i in of], new))
+                written.append(prefixes.leave(cache, width, rows.tolist(), [prompts[i] for i in of], new))
 
-        memory = self._memory if params.stop_at_step else None
-        if memory is None:
+        prefixes = self._prefixes if params.stop_at_step else None
+        if prefixes is None:
             cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
             logits, mask, positions = self._prefill(prompts, cache)
         else:
-            cache, logits, mask, positions = self._continue(memory, prompts, params.max_tokens)
+            cache, logits, mask, positions = self._continue(prefixes, prompts, params.max_tokens)
         width = cache.get_seq_length() - 1  # columns of the prompts but for their last token
         for position in range(params.max_tokens):
             # Finished rows that were not dropped yet are still sampled; `lengths` cuts off what they write.
@@ -209,11 +208,11 @@ class TransformersEngine:
         return written
 
     def _continue(
-        self, memory: Memory, prompts: list[Sequence[int]], new: int
+        self, prefixes: PrefixCache, prompts: list[Sequence[int]], new: int
     ) -> tuple[BufferCache, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """As `_prefill`, but from the memory: only the last token of each prompt is computed."""
+        """As `_prefill`, but from the prefix cache: only the last token of each prompt is computed."""
         device = self.model.device
-        cache, mask, positions = memory.begin(prompts, new)
+        cache, mask, positions = prefixes.begin(prompts, new)
         mask, positions = mask.to(device), positions.to(device)
         last = torch.tensor([prompt[-1] for prompt in prompts], device=device)
         return cache, self._next(last, mask, positions, cache), mask, positions + 1

@@ -11,9 +11,16 @@ from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, SamplingParams
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import step_ends
-from o1_assets.policy.advantages import Floats, minimum_advantages, outcome_advantages, process_advantages
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.policy.rewards import outcome_reward, process_rewards, step_rewards
+from o1_assets.policy.rewards import (
+    Floats,
+    minimum_advantages,
+    outcome_advantages,
+    outcome_reward,
+    process_advantages,
+    process_rewards,
+    step_rewards,
+)
 from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget

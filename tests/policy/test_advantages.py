@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from o1_assets.policy.advantages import (
+from o1_assets.policy.rewards import (
     minimum_advantages,
     normalise,
     outcome_advantages,
