@@ -217,7 +217,7 @@ def padded(paths: Sequence[Slots], left: bool) -> torch.Tensor:
 class Written:
     """Rows that left a batch.
 
-    paths: their tokens, prompt first; known: how many of each were in the prefix cache before. keys, values: those of the
+    paths: their tokens, prompt first; known: how many of each were kept before. keys, values: those of the
     other tokens, all rows one after another, (tokens, heads, head_dim) for each layer.
     """
 
