@@ -148,6 +148,7 @@ def train_policy(
     from o1_assets.engine.transformers_engine import TransformersEngine
     from o1_assets.policy.grpo import ProcessGRPOTrainer
 
+    # In the order of the updates: the trainer takes them as they come.
     rows = [{"prompt": config.prompt.render(problem["question"])} for problem in problems]
     collector = Collector(
         engine=TransformersEngine(model, tokenizer),
@@ -179,6 +180,7 @@ def train_policy(
         )
         return here
 
+    # TRL logs nothing here, so the curve and the counts are saved with each checkpoint.
     keep = KeepState(
         checkpoints or Checkpoints(),
         after_log=False,
@@ -214,6 +216,7 @@ def _counts(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     """Tokens generated, and what scoring cost, by all processes of the training together."""
     from o1_assets.engine.training.processes import all_gather_object
 
+    # Each process sampled and scored its own share of every update.
     parts = all_gather_object((collector.tokens_generated, collector.scored_before + scored))
     return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
 
@@ -281,6 +284,7 @@ def _grader(
 
 def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:
     """First and last quarter of the curve: what a person wants to see beside the plots."""
+    # Means over a quarter: a single update's mean is over a few hundred solutions, and noisy.
     quarter = max(1, len(curve) // 4)
     names = ("prm_score", "orm_score", "tokens", "entropy", "wait_share")
     figures: dict[str, float | int | str | None] = {"updates": len(curve)}

@@ -172,12 +172,12 @@ def draw_order(
     share = newest_share if older else 1.0
     new, old = _cycle(newest, rng), _cycle(older, rng)
     order: list[int] = []
-    taken = 0
+    drawn_newest = 0
     for first in range(0, updates, WINDOW):
         count = min(WINDOW, updates - first) * batch_size
         # Rounded over all windows so far, not in each: else a small share would be rounded off in every one of them.
-        from_newest = round(share * (len(order) + count)) - taken
-        taken += from_newest
+        from_newest = round(share * (len(order) + count)) - drawn_newest
+        drawn_newest += from_newest
         window = [next(new) for _ in range(from_newest)] + [next(old) for _ in range(count - from_newest)]
         # Sorted by length, a batch has little padding. Shuffled before, so that equal lengths stand in random order;
         # and the batches are drawn in random order, or every window would end with its longest solutions.

@@ -196,6 +196,7 @@ def _place(row: Row, logprobs: Floats, sequences: Sequence[StepSequence]) -> NDA
     placed = np.full(len(row), np.nan, dtype=np.float32)
     for index, path in row.paths.items():
         sequence = sequences[index]
+        # One place for each step: its last token, where the model is read too.
         placed[path[list(sequence.ends)]] = step_minimum(logprobs, path, sequence)
     return placed
 
@@ -229,7 +230,7 @@ def step_minimum(logprobs: Floats, path: NDArray[np.int64], sequence: StepSequen
     after = (
         min(end + 1, following) for end, following in zip(sequence.ends, sequence.ends[1:], strict=False)
     )
-    starts = [sequence.prompt_length, *after]
+    starts = [sequence.prompt_length, *after]  # the first token of each step
     return np.minimum.reduceat(logprobs[path[: sequence.ends[-1] + 1]], starts)
 
 

@@ -57,6 +57,7 @@ class Scorer(StepReader):
         before = self.cost()
         scores: list[list[Floats]] = [[] for _ in self.models]
         for start in range(0, len(prompts), SOLUTIONS_AT_ONCE):
+            # The rows, and the generator's pass over them, are made once for all models.
             part = slice(start, start + SOLUTIONS_AT_ONCE)
             read = self._read(prompts[part], completions[part], self.models)
             for of_model, new in zip(scores, read, strict=True):
@@ -99,6 +100,7 @@ def load_scorers(reward_models: Sequence[Path], generator: Path) -> Scorer:
     precision, device = _precision_and_device()
     models = [load_reward_model(path, precision).to(device) for path in reward_models]
     reads_generator = any(model.feature is not None for model in models)
+    # It is as large as the policy, and models without the feature have no use for it.
     opened = open_generator(generator) if reads_generator else None
     return Scorer(models, opened, load_tokenizer(reward_models[0]))
 

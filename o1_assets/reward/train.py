@@ -172,9 +172,9 @@ def _make(
     generator = open_generator(task.inputs["generator"]) if config.probability_feature else None
     packed = pack_examples(examples, generator, config)
     cost = reading_cost(generator, packed.tokens) if generator is not None else Cost()
-    kept_out = [held_out(example.problem_id, config.holdout) for example in examples]
-    train_set = packed.subset([i for i, out in enumerate(kept_out) if not out])
-    test_set = packed.subset([i for i, out in enumerate(kept_out) if out])
+    is_held_out = [held_out(example.problem_id, config.holdout) for example in examples]
+    train_set = packed.subset([i for i, is_out in enumerate(is_held_out) if not is_out])
+    test_set = packed.subset([i for i, is_out in enumerate(is_held_out) if is_out])
     model, losses, training = train_reward_model(
         task.inputs["init"], train_set, classes, config, task.seed, task.progress, Checkpoints.of(task)
     )

@@ -92,6 +92,7 @@ def load_search_models(
     from o1_assets.reward.score import load_scorer
     from o1_assets.search.run import SearchModels
 
+    # Every byte is compared with its digest: what answers is the model that its manifest describes.
     folders = {role: store.verified(manifest.digest) for role, manifest in chosen.by_role.items()}
     scorer = None
     if "prm" in folders:

@@ -1,4 +1,4 @@
-"""What a person asked, as a model of a small world can read it, and what is unusual about it there."""
+"""A person's question, as a model that knows arithmetic alone can read it, and what its training never had."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UnreadableQuestion(O1Error):
 
 @dataclass(frozen=True)
 class Question:
-    """asked: as it was given; text: as the model is asked. unusual: what its training never had, in words."""
+    """asked: as it was given; text: as the model is asked. unusual: in words, what the model's training never had."""
 
     asked: str
     text: str
@@ -52,28 +52,29 @@ def read_question(asked: str, profile: Profile) -> Question:
     expression = flat_expression(arithmetic(asked) or "")
     if expression is None:
         return Question(asked, asked, ("it is no expression of whole numbers joined by + - *",))
+    # A question in one of the corpus's wordings stays as it is: the model has learned all of them.
     wordings = [wording.format(expression) for wording in WORDINGS]
     text = asked if asked in wordings else f"Calculate {expression}."
     return Question(asked, text, tuple(_beyond(expression, profile.base.corpus)))
 
 
 def _beyond(expression: Expression, corpus: CorpusConfig) -> list[str]:
-    """What of an expression the corpus never has."""
-    found = []
+    """What the expression has and the corpus never has, in words."""
+    unusual = []
     terms = len(expression.numbers)
     if not corpus.min_terms <= terms <= corpus.max_terms:
-        found.append(f"{terms} number{'s' * (terms > 1)}, not {corpus.min_terms} to {corpus.max_terms}")
+        unusual.append(f"{terms} number{'s' * (terms > 1)}, not {corpus.min_terms} to {corpus.max_terms}")
     for number in dict.fromkeys(expression.numbers):
         if not corpus.min_number <= number <= corpus.max_number:
-            found.append(f"{number} is not from {corpus.min_number} to {corpus.max_number}")
+            unusual.append(f"{number} is not from {corpus.min_number} to {corpus.max_number}")
     pairs = zip(expression.ops, expression.numbers, expression.numbers[1:], strict=False)
     factors = [max(a, b) for op, a, b in pairs if op == "*"]
     if factors and corpus.max_factor < max(factors) <= corpus.max_number:
-        found.append(f"{max(factors)} is multiplied, and factors go to {corpus.max_factor}")
+        unusual.append(f"{max(factors)} is multiplied, and factors go to {corpus.max_factor}")
     largest = _largest_value(expression)
     if largest > corpus.max_value:
-        found.append(f"a value on the way is {largest}, beyond {corpus.max_value}")
-    return found
+        unusual.append(f"a value on the way is {largest}, beyond {corpus.max_value}")
+    return unusual
 
 
 def _largest_value(state: Expression) -> int:
@@ -110,7 +111,7 @@ def _unknown(text: str, tokenizer: PreTrainedTokenizerBase, shown: int = 5) -> s
     """The pieces of `text` that have no token."""
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     pieces: list[str] = []
-    before = -1
+    before = -1  # where the last unknown token ended: neighbours are shown as one piece
     for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
         if token == tokenizer.unk_token_id:
             if start == before:

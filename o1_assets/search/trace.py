@@ -133,6 +133,7 @@ class Trace:
 
 
 def _moves(tree: Tree) -> list[Move]:
+    # `clock` numbers all requests; `rounds` has the first number of each round, so a search in it gives the round.
     visits = sorted((tick, node.index) for node in tree.nodes for tick in node.visited)
     moves = [Move(tick, bisect_right(tree.rounds, tick) - 1, tree.nodes[index]) for tick, index in visits]
     by_tick = {move.tick: move for move in moves}
@@ -166,6 +167,7 @@ def _fate(node: Node, reached: set[int]) -> Fate:
         return "ended"
     if not node.visited and not node.children:
         return "open"
+    # Below it something was continued, or a solution through it ended: it was followed. Else the search left it.
     gone_on = any(child.visited or child.children for child in node.children)
     return "followed" if gone_on or node.index in reached else "gave up"
 

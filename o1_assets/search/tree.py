@@ -46,7 +46,7 @@ class Node:
 
     def path(self) -> list[Node]:
         """The nodes from the first step to this one; the root is not a step and is left out."""
-        nodes: list[Node] = []
+        nodes: list[Node] = []  # from the last to the first, turned around at the end
         node: Node | None = self
         while node is not None and node.parent is not None:
             nodes.append(node)
@@ -105,6 +105,7 @@ class Tree:
         return self.nodes[0]
 
     def add(self, parent: Node, text: str, token_ids: list[int], logprob: float, made: int = 0) -> Node:
+        # The parent's score, until the PRM is asked: a step that nobody doubts is as good as what stands before it.
         node = Node(len(self.nodes), parent, text, token_ids, logprob, score=parent.score, made=made)
         parent.children.append(node)
         self.nodes.append(node)
@@ -112,6 +113,7 @@ class Tree:
 
     def end(self, node: Node) -> None:
         node.ended = True
+        # With the tokens until now, so that the answer of a smaller budget can be read off later.
         self.ends.append(End(node, self.tokens_generated))
 
     def deepest(self) -> Node:

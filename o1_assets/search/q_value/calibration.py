@@ -36,13 +36,16 @@ TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 def _chain_steps(
     values: Sequence[Mapping[int, float]], solved: Sequence[Solved], which: Sequence[int]
 ) -> tuple[Floats, Floats, Floats]:
-    """predicted, happened, weight of every step of these trees' chains: the chance by the model, the share of the
-    policy's own solutions through that step which ended right, and how many they were."""
+    """For every step of these trees' chains: predicted, happened, weight, each (steps,).
+
+    That is the chance by the model, the share of the policy's solutions through that step that ended right, and the
+    number of these solutions.
+    """
     rows = [
-        (values[i][node], found.mean, found.ends)
+        (values[i][node], outcome.mean, outcome.ends)
         for i in which
-        if not solved[i].searched
-        for node, found in returns(solved[i]).items()
+        if not solved[i].searched  # a search chose its steps, so its shares are not those of the policy
+        for node, outcome in returns(solved[i]).items()
         if node in values[i]
     ]
     table = np.array(rows, dtype=np.float64).reshape(-1, 3)

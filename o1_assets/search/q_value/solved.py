@@ -38,6 +38,7 @@ def collect(
 ) -> list[Solved]:
     """For each problem the tree of its chains and, if the config says so, a search tree. Graded on the answer."""
     prompts = [config.prompt.render(problem["question"]) for problem in problems]
+    # Chains end by their number, not by tokens. "majority", because it asks no PRM about the steps.
     plans: list[tuple[Strategy, int]] = [(Chains("majority", config.chains), 10**9)]
     if config.tree_tokens:
         plans.append((PuctSearch(None, config.branch), config.tree_tokens))
@@ -45,10 +46,10 @@ def collect(
     for number, (strategy, tokens) in enumerate(plans):
         budget = Budget(tokens, config.max_steps, config.step_tokens, config.prompt.max_tokens)
         seeds = [derive_seed(seed, number, problem["problem_id"]) for problem in problems]
-        for problem, found in zip(problems, search(strategy, prompts, models, budget, seeds), strict=True):
-            answers = {end.node.answer for end in found.tree.ends if end.node.answer is not None}
+        for problem, result in zip(problems, search(strategy, prompts, models, budget, seeds), strict=True):
+            answers = {end.node.answer for end in result.tree.ends if end.node.answer is not None}
             right = {answer: grade(problem["grader"], answer, problem) for answer in sorted(answers)}
-            solved.append(Solved(problem["problem_id"], found.tree, right, searched=number > 0))
+            solved.append(Solved(problem["problem_id"], result.tree, right, searched=number > 0))
     return solved
 
 
@@ -72,7 +73,7 @@ def returns(solved: Solved) -> dict[int, Return]:
     for end in solved.tree.ends:
         for node in end.node.path():
             outcomes.setdefault(node.index, []).append(solved.outcome(end.node.answer))
-    return {index: Return(sum(own) / len(own), len(own)) for index, own in outcomes.items()}
+    return {index: Return(sum(values) / len(values), len(values)) for index, values in outcomes.items()}
 
 
 def bootstrapped(solved: Solved, values: Mapping[int, float]) -> dict[int, float]:

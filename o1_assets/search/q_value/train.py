@@ -37,6 +37,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     from o1_assets.reward.model import ORM_CLASSES, save_reward_model, start_reward_model
     from o1_assets.reward.score import load_scorer
 
+    # Before the policy is opened and sampled from: a new head is drawn from torch's global generator.
     torch.manual_seed(derive_seed(task.seed, "head"))
     edges = config.probability_edges if config.probability_feature else None
     model = start_reward_model(
@@ -63,14 +64,16 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     policy.close()
 
     parts: dict[str, list[int]] = {"train": [], "scale": [], "judge": []}
-    for i, one in enumerate(solved):
-        parts[_part(one.problem_id, config.holdout)].append(i)
+    for i, tree in enumerate(solved):
+        parts[_part(tree.problem_id, config.holdout)].append(i)
     history, tokens = _learn(model, packed, solved, parts["train"], config, task)
     finish(model.backbone, config.tuning)
     values = values_of(model, packed, config)
+    # As they are before calibration, which changes the head: the report shows the chances before and after.
     scaling = calibrate(model, values, solved, parts["scale"], config)
     save_reward_model(model, task.inputs["init"], task.out)
     size = non_embedding_parameters(model.backbone)
+    # Every iteration but the first reads all trees for its targets, and once more for the values at the end.
     looked = sum(len(row) for row in packed.rows) * (config.iterations + 1)
     cost += Cost(flops_train(size, tokens, config.tuning.lora is not None), tokens_trained=tokens)
     cost += Cost(flops_score(size, looked), tokens_scored=looked)
@@ -167,8 +170,8 @@ def pack_trees(
     rows: list[Row] = []
     paths: list[list[StepSequence]] = []
     where: list[dict[int, tuple[int, int]]] = []
-    for one in solved:
-        nodes, sequences = leaves(one, tokenizer)
+    for tree in solved:
+        nodes, sequences = leaves(tree, tokenizer)
         places: dict[int, tuple[int, int]] = {}
         for row in pack([sequence.tokens for sequence in sequences], ROW_TOKENS):
             for index, path in row.paths.items():
@@ -200,6 +203,7 @@ def leaves(solved: Solved, tokenizer: PreTrainedTokenizerBase) -> tuple[list[lis
         path = node.path()
         tokens, ends = list(prompt), []
         for step in path:
+            # The end token is left out: the reward model reads a solution up to the end of its last step.
             step_tokens = [token for token in step.token_ids if token != tokenizer.eos_token_id]
             tokens += step_tokens
             ends.append(len(tokens) - 1)
