@@ -167,14 +167,14 @@ def test_a_checkpoint_opens_by_the_engines_name(tmp_path):
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "gpt2"])
 def test_with_a_memory_a_tree_is_sampled_as_without(kind: str) -> None:
     """Three levels of a tree, prompts of several lengths, some repeated, some never seen before."""
-    plain, remembering = engine(kind), engine(kind)
+    plain, cached = engine(kind), engine(kind)
     params = SamplingParams(12, stop_at_step=True)
     prompts = [list(p) for p in PROMPTS for _ in range(3)]
-    with remembering.prefix_cache():
+    with cached.prefix_cache():
         for level in range(3):
             seeds = [1000 * level + i for i in range(len(prompts))]
             expected = plain.sample(prompts, params, seeds)
-            found = remembering.sample(prompts, params, seeds)
+            found = cached.sample(prompts, params, seeds)
             assert [s.token_ids for s in found] == [s.token_ids for s in expected]
             for a, b in zip(found, expected, strict=True):
                 assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)

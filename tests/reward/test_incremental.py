@@ -55,10 +55,10 @@ def grown(
 
 
 def test_its_scores_are_those_of_a_scorer(scorer: Scorer, tokenizer: Any) -> None:
-    remembering = TreeScorer(scorer)
+    cached = TreeScorer(scorer)
     for prompts, completions in grown(tokenizer, seed=0, rounds=5):
         for mine, known in zip(
-            remembering.step_probabilities(prompts, completions),
+            cached.step_probabilities(prompts, completions),
             scorer.step_probabilities(prompts, completions),
             strict=True,
         ):
@@ -67,15 +67,15 @@ def test_its_scores_are_those_of_a_scorer(scorer: Scorer, tokenizer: Any) -> Non
 
 
 def test_no_token_of_the_tree_is_read_twice(scorer: Scorer, tokenizer: Any) -> None:
-    remembering, seen, anew = TreeScorer(scorer), set(), 0
+    cached, seen, anew = TreeScorer(scorer), set(), 0
     before = scorer.tokens_scored
     for prompts, completions in grown(tokenizer, seed=1, rounds=5):
-        remembering.step_probabilities(prompts, completions)
+        cached.step_probabilities(prompts, completions)
         for prompt, completion in zip(prompts, completions, strict=True):
             whole = tuple(prompt) + tuple(completion)
             seen |= {whole[: n + 1] for n in range(len(whole))}
             anew += len(whole)
-    models = 1 if remembering.generator is None else 2
+    models = 1 if cached.generator is None else 2
     assert scorer.tokens_scored - before == models * len(seen)
     assert len(seen) < anew / 3
 
@@ -85,10 +85,10 @@ def test_a_step_that_ended_a_solution_and_goes_on_in_another_is_two_steps(
 ) -> None:
     """Without its newline "1+2=3" is a whole step; within "1+2=35" its tokens are not the end of one."""
     prompt = tokenizer.encode(PROMPTS[1], add_special_tokens=False)
-    remembering = TreeScorer(scorer)
+    cached = TreeScorer(scorer)
     for text in ("1+2=3", "1+2=35\n", "1+2=3\n", "1+2=3\nanswer 3\n"):
         completion = tokenizer.encode(text, add_special_tokens=False)
-        (mine,) = remembering.step_probabilities([prompt], [completion])
+        (mine,) = cached.step_probabilities([prompt], [completion])
         (known,) = scorer.step_probabilities([prompt], [completion])
         assert np.allclose(mine, known, atol=1e-5)
 
@@ -107,9 +107,9 @@ def test_a_tree_too_large_for_one_row_is_read_in_several_rounds(scorer: Scorer, 
 def test_completions_without_a_step_and_repeats_cost_nothing_more(scorer: Scorer, tokenizer: Any) -> None:
     prompt = tokenizer.encode(PROMPTS[0], add_special_tokens=False)
     step = tokenizer.encode("3*4=12\n", add_special_tokens=False)
-    remembering = TreeScorer(scorer)
-    first, empty = remembering.step_probabilities([prompt, prompt], [step, []])
+    cached = TreeScorer(scorer)
+    first, empty = cached.step_probabilities([prompt, prompt], [step, []])
     cost = scorer.tokens_scored
-    again, also = remembering.step_probabilities([prompt, prompt], [step, []])
+    again, also = cached.step_probabilities([prompt, prompt], [step, []])
     assert scorer.tokens_scored == cost
     assert np.array_equal(first, again) and empty.shape == also.shape == (0, 3)

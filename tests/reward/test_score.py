@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from o1_assets.reward import tree
+from o1_assets.reward.config import SCORE_TOKENS
 from o1_assets.reward.score import Scorer, load_scorer
 
 PROMPTS = ["Calculate 3 * 4 - 5.\n", "Calculate 1 + 2.\n"]
@@ -110,3 +112,43 @@ def test_score_answers_for_the_only_model_that_was_loaded(folders, generator, to
 def test_asking_for_a_model_that_was_not_loaded_says_which(folders, generator, tokenizer):
     with pytest.raises(ValueError, match="no ORM"):
         load_scorer(folders[0], generator).outcome_probabilities(*encode(tokenizer, COMPLETIONS[:1]))
+
+
+def largest_batch(monkeypatch, scorer, inputs) -> int:
+    """Tokens, with padding, of the largest batch that the models are given."""
+    from o1_assets.reward import read
+
+    sizes = []
+
+    def collate(rows):
+        batch = tree.collate(rows)
+        sizes.append(batch["input_ids"].numel())
+        return batch
+
+    monkeypatch.setattr(read, "collate", collate)
+    scorer.score_both(*inputs)
+    return max(sizes)
+
+
+def test_a_reward_model_carries_its_batch_limit_to_whoever_scores_with_it(
+    generator, tokenizer, tmp_path, monkeypatch
+):
+    import json
+
+    from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
+
+    for name, classes, limit in (("prm", PRM_CLASSES, 16_384), ("orm", ORM_CLASSES, 300)):
+        save_reward_model(
+            start_reward_model(generator, classes, None, score_tokens=limit), generator, tmp_path / name
+        )
+    texts = [f"{a}+{b}={a + b}\nanswer {a + b}\n" for a in range(9) for b in range(9)]
+    inputs = encode(tokenizer, [(1, text) for text in texts])
+    large = load_scorer(tmp_path / "prm", generator)
+    both = load_scorer(tmp_path / "prm", generator, orm=tmp_path / "orm")
+    assert (large.batch_tokens, both.batch_tokens) == (16_384, 300)
+    assert largest_batch(monkeypatch, both, inputs) <= 300
+
+    tuned = start_reward_model(tmp_path / "orm", ORM_CLASSES, None)  # fine-tuned with the default
+    assert tuned.score_tokens == SCORE_TOKENS
+    save_reward_model(tuned, generator, tmp_path / "tuned")
+    assert "score_tokens" not in json.loads((tmp_path / "tuned" / "config.json").read_text())
