@@ -1,4 +1,4 @@
-"""Which charts there are, and what is on each: made from rows, for the UI and the report alike."""
+"""The charts of all evaluations, made from rows, for the UI and the report alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What evaluation measures, and how much of it."""
+"""What evaluations measure, and on how many problems, samples and subsets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class EvalConfig(SamplingConfig):
     resamples: int = Field(default=2000, gt=0, description="bootstrap samples of problems and seeds")
 
 
-# Best of N on GPT*'s samples draws its subsets from so many times N of them: of N there is one subset only.
+# Best of N on GPT*'s samples draws its subsets from a pool of 2N samples; a pool of N has only one subset.
 SUBSETS_OF = 2
 
 

@@ -49,7 +49,7 @@ def met(figure: Headline) -> bool | None:
 
 
 def run_headlines(wall_seconds: float, overhead_share: float, peak_rss_gib: float) -> dict[str, Headline]:
-    """What the run cost, measured by whoever ran it: never part of an artifact's bytes."""
+    """What the run cost on the machine that ran it. This is never part of an artifact's bytes."""
     return {
         "wall_seconds": headline(wall_seconds, None, MAX_WALL_SECONDS, "lower"),
         "overhead_share": headline(overhead_share, None, MAX_OVERHEAD_SHARE, "lower"),
@@ -62,7 +62,7 @@ def result_headlines(
 ) -> dict[str, Headline]:
     """From the figures of the generator's evaluation and of the last round's.
 
-    Best of N is judged on the generator's solutions: what a reward model adds is measured where the samples
+    Best of N is evaluated on the generator's solutions: what a reward model adds is measured where the samples
     are not yet nearly all right, and all selectors see the same ones. The PRM's target is the better of the
     two others plus two standard errors of its paired difference to it.
     """
@@ -85,7 +85,7 @@ def result_headlines(
         f"majority@{n}": _figure(generator, "majority_at_n"),
         f"orm_best_of_{n}": _figure(generator, "orm_best_of_n"),
         f"prm_best_of_{n}": _figure(generator, "prm_best_of_n", max(rivals) if rivals else None),
-        # The first rate has no target: it is the mark that the last one is held against.
+        # The first rate has no target: it is the baseline of the last one.
         "fooled_rate_first": headline(fooled_first, better="lower"),
         "fooled_rate_last": headline(fooled_last, None, fooled_first, "lower"),
     }

@@ -1,4 +1,4 @@
-"""rNN/eval, eval/generator, eval/baby_o1: how well a policy solves held-out problems, and how well reward models judge.
+"""rNN/eval, eval/generator, eval/baby_o1: how well a policy and its reward models do on held-out problems.
 
 Writes solutions.parquet (all samples with their scores), greedy.parquet, steps.parquet (rated steps of some),
 curves.parquet (selector, seed, n, mean, std, per_problem), figures.json and plots/best_of_n.png.

@@ -26,7 +26,9 @@ class Interval:
 
 
 def draws(axes: Sequence[int]) -> tuple[int, ...]:
-    """How many units are drawn along each axis of so many units: n of a single axis, n - 1 of several crossed ones.
+    """How many units are drawn along each axis: all n units of a single axis, n - 1 of the n units of crossed axes.
+
+    axes: the number of units of each axis.
 
     This is the one rule behind every "95%" of the project. Problems alone are drawn as Efron (1979, "Bootstrap
     methods: another look at the jackknife") does, n of n: there are a hundred or more, so that a correction by
@@ -303,8 +305,8 @@ def resampled_means(values: Sequence[Floats], resamples: int, seed: int) -> Floa
     """[resamples, models]: the same problems are drawn for all models, the trainings of each for itself.
 
     A model trained once is given the spread of the others' trainings: its mean moves by a difference drawn from
-    theirs. Else the largest model, which nobody trains three times, would look the surest. With no other trained
-    twice, only problems are drawn anew.
+    theirs. Otherwise the largest model, which is too dear to train three times, would look the surest. With no other
+    model trained twice, only problems are drawn anew.
     """
     # sqrt(n / (n - 1)): deviations from a mean of n values are that much too small.
     deviations = [

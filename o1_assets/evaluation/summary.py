@@ -63,7 +63,7 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
 
 
 def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.DataFrame:
-    """Rated solutions of all rounds, as many right as wrong ones a round (as far as there are).
+    """Rated solutions of all rounds, equally many right and wrong ones of each round where there are enough.
 
     Columns of solutions.parquet that PRMs read, with round and ratings (list, one a step). Every PRM is measured on
     the same pool: the fresh samples of two rounds are of two policies, and no PRM could be compared on them.
@@ -78,6 +78,7 @@ def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.D
         )
         solutions = (
             pl.read_parquet(folder / "solutions.parquet")
+            # The same solution twice would count twice for every PRM.
             .unique(["problem_id", "text"], keep="first", maintain_order=True)
             .join(ratings, on="solution_id", how="inner", maintain_order="left")
             # Cut off within a step: the PRM did not read it, so that not every step has a rating.

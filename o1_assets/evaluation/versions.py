@@ -1,4 +1,4 @@
-"""GPT* and every version of baby-o1 on the same held-out problems: what each solves, and how each doubts its steps."""
+"""GPT* and every version of baby-o1 on the same held-out problems: what each solves, and how it corrects itself."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def corrections(evals: Mapping[int, Path], generator_eval: Path, word: str) -> p
 
 
 def self_correction(steps: pl.DataFrame, word: str) -> dict[str, Any]:
-    """How often solutions doubt a step of their own, how often rightly, and what comes of it.
+    """How often solutions doubt one of their steps, how often they are right to do so, and what replaces that step.
 
     steps: rows of a steps.parquet, rated. A doubt is a step that begins with `word` and replaces the operation
     before it.
@@ -104,7 +104,7 @@ def self_correction(steps: pl.DataFrame, word: str) -> dict[str, Any]:
         right=pl.col("rating") >= 0,
     )
     doubts = operations.filter(pl.col("wait")).drop_nulls("before")
-    # Right before and wrong now: the first wrong operation. The last step is the answer, after which nobody doubts.
+    # Right before and wrong now: the first wrong operation. The last step is the answer, after which no doubt can follow.
     wrong = operations.filter(
         ~pl.col("right") & ~pl.col("last") & ~pl.col("wait") & pl.col("before").fill_null(True)
     )

@@ -144,6 +144,7 @@ def _on_fixed_pool(pool: pl.DataFrame, rounds: list[int]) -> tuple[dict[int, Flo
     pool: eval/summary's, solutions of all rounds with every PRM's score and P(right).
     """
     ids = sorted(pool["problem_id"].unique())
+    # Parts are summed by problem, so that problems can be drawn anew.
     index = {problem: i for i, problem in enumerate(ids)}
     problem = np.array([index[name] for name in pool["problem_id"]], dtype=np.int64)  # [solutions]
     correct = pool["correct"].to_numpy()
@@ -159,6 +160,7 @@ def _on_fixed_pool(pool: pl.DataFrame, rounds: list[int]) -> tuple[dict[int, Flo
 def _right(folder: Path) -> Floats:
     """[problems], by problem id: share of the samples that are right."""
     table = pl.read_parquet(folder / "solutions.parquet", columns=["problem_id", "correct"])
+    # All samples and sampling seeds of a problem count alike.
     by_problem = table.group_by("problem_id").agg(pl.col("correct").mean()).sort("problem_id")
     return by_problem["correct"].to_numpy()
 

@@ -1,4 +1,4 @@
-"""From ReportData to one HTML page without scripts and without anything from elsewhere."""
+"""From ReportData to one HTML page that runs no script and loads nothing."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def render(data: ReportData) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
+    # Escaped, because models wrote some of what stands in the page.
     environment = Environment(
         loader=PackageLoader("o1_assets.report", "."),
         autoescape=True,
@@ -123,6 +124,7 @@ def _figures(data: ReportData) -> list[dict[str, Any]]:
             "spread_text": figure_value(name, figure["spread"]) if figure["spread"] is not None else "",
             "target": figure["target"],
             "target_text": figure_value(name, figure["target"]) if figure["target"] is not None else "",
+            # A target is a bound: the direction says on which side of it a figure has to lie.
             "bound": "at least" if figure["better"] == "higher" else "at most",
             "met": met(figure),
         }

@@ -1,4 +1,4 @@
-"""A table of the report, in words."""
+"""A table of the report: its cells are text, written as people read them."""
 
 from __future__ import annotations
 

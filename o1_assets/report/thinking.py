@@ -1,4 +1,4 @@
-"""The report's section on thinking longer: what of eval/thinking's tables is shown, and in which words."""
+"""The report's section on thinking longer: which parts of eval/thinking's tables are shown."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ def _limits(thinking: Thinking) -> Table:
     models = list(dict.fromkeys(row["model"] for row in forced))
     by = {(row["model"], row["strategy"], row["budget"]): row for row in chains}
 
+    # Both treatments were measured at the same limits, so that every cell exists.
     def cell(model: str, strategy: str, limit: int) -> str:
         row = by[model, strategy, limit]
         return share(row["accuracy"], row["accuracy_error"])

@@ -1,4 +1,4 @@
-"""The report's sections on the versions of baby-o1: what each cost to train and solves, and how each doubts itself."""
+"""The report's sections on the versions of baby-o1: what each cost to train, what it solves, and how it doubts itself."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def training_flops(costs: Rows) -> dict[str, dict[int, float]]:
 
 def training_points(solved: pl.DataFrame, costs: Rows) -> list[dict[str, Any]]:
     """solved: as `versions.solved`. Rows: compute (ALL_STAGES or RL), difficulty, round, flops, right (a list, one
-    share a problem). Versions whose compute is unknown, or nought, are left out."""
+    share a problem). Versions whose compute is unknown, or 0, are left out."""
     rows = []
     for compute, so_far in training_flops(costs).items():
         for level in EVERY:

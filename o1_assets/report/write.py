@@ -40,6 +40,7 @@ class Finished:
         """Raises MissingInput until eval/summary was made."""
         graph = project.graph
         manifests = {key: head for key in graph if (head := project.store.head(key))}
+        # The headline figures and every chart of the loop are read from it.
         if "eval/summary" not in manifests:
             raise MissingInput("there is nothing to report yet: eval/summary was never made; run `o1 run`")
         return cls(project, manifests, frozenset(asked_for(graph)))
@@ -82,6 +83,7 @@ class Finished:
         return {
             "profile seed": str(self.project.profile.seed),
             "made": summary.finished,
+            # A figure made from uncommitted code cannot be made again from the commit alone.
             "git commit": f"{environment.git_commit}{' with local changes' if environment.git_dirty else ''}",
             "hardware": f"{environment.hardware}, {environment.threads} threads",
             "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),

@@ -1,4 +1,4 @@
-"""How much is measured of what thinking longer buys."""
+"""Every number of eval/thinking."""
 
 from __future__ import annotations
 

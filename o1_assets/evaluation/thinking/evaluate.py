@@ -1,4 +1,4 @@
-"""eval/thinking: what thinking longer buys, and who can use it: base, GPT* and baby-o1, by every strategy.
+"""eval/thinking: what base, GPT* and baby-o1 gain by thinking longer, with every strategy.
 
 Writes points.parquet (accuracy, tokens, FLOPs: a row a model, strategy, budget and difficulty), fits.parquet (a line
 through each curve before it saturates), optimal.parquet (what was best at each compute), waits.parquet (chains that

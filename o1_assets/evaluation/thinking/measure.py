@@ -123,8 +123,9 @@ def measure_limits(task: Task, solver: Solver) -> Measured:
 def measure_extension(task: Task, solver: Solver) -> tuple[Measured, list[dict[str, Any]]]:
     """Chains that are made to doubt 1, 2, 4, ... times, and what became of their first answers.
 
-    All are the same chains, read after so many waits; one that could not be extended so often keeps its last answer.
-    Rows: waits, and with their standard errors accuracy, and as shares of all chains extended (so often),
+    The same chains are read after each number of waits. A chain that could not be extended that often keeps its last
+    answer.
+    Rows: waits, and with their standard errors: accuracy; and as shares of all chains: extended (that often),
     wrong_to_right and right_to_wrong (against the first answer).
     """
     waits = solver.config.waits
@@ -152,7 +153,7 @@ def measure_extension(task: Task, solver: Solver) -> tuple[Measured, list[dict[s
 def _after(
     solver: Solver, tries: list[list[SearchResult]], waits: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether each chain's answer after so many waits is right, and its tokens until then; both [tries, problems]."""
+    """Whether each chain's answer after that many waits is right, and its tokens until then; both [tries, problems]."""
     right = np.zeros((len(tries), len(solver.problems)), dtype=bool)
     tokens = np.zeros(right.shape)
     for t, chains in enumerate(tries):

@@ -1,4 +1,4 @@
-"""One policy with the newest judges, set on the same held-out problems again and again."""
+"""One policy with the newest reward models, which solves the same held-out problems with every strategy."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Solver:
         ]
 
     def flops(self, generated: float, scored: float, reads: Reads) -> float:
-        """FLOPs of so many tokens sampled, and read by the models that the strategy reads."""
+        """FLOPs of sampling `generated` tokens, and of `scored` tokens read by the models that the strategy uses."""
         readers = [self.scorer.model(3).backbone] if reads != "nothing" else []
         if reads == "q":
             readers.append(self.scorer.model(2).backbone)

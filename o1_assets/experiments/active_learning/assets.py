@@ -78,7 +78,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             )
         )
     arms = {}
-    judged = {"held_out": f"{GROUP}/held_out", "test": "problems/test"}
+    evaluated_on = {"held_out": f"{GROUP}/held_out", "test": "problems/test"}
     for setting in SETTINGS:
         # From scratch a PRM starts as phase 1's did: from the generator.
         of_setting = {"init": "generator/model" if setting == "scratch" else "r00/prm"}
@@ -104,7 +104,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                             choice_seed=profile.seed_of(f"{GROUP}/choice_{seed}"),
                             prm=prm_config(profile, setting),
                         ),
-                        {**base, **judged, **of_setting, **scores},
+                        {**base, **evaluated_on, **of_setting, **scores},
                         f"Active learning: PRMs {SAYS[setting]}, {SAYS[strategy]}, "
                         f"training {seed + 1} of {seeds}.",
                         # Equal seeds start alike, whatever they are trained on.

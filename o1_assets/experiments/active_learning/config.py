@@ -1,4 +1,4 @@
-"""Every number of the experiment on active learning."""
+"""Every number of ablations/active: what is chosen from, how PRMs are trained and what they are evaluated on."""
 
 from __future__ import annotations
 
@@ -37,16 +37,18 @@ class ActiveConfig(StageConfig):
     )
     pool_problems: int = Field(400, gt=0, description="train problems whose solutions are chosen from")
     pool_samples: int = Field(64, gt=0, description="solutions of each; the paper has 1,000")
-    held_out_problems: int = Field(300, gt=1, description="test problems that judge")
+    held_out_problems: int = Field(300, gt=1, description="test problems that the PRMs are evaluated on")
     held_out_samples: int = Field(
         64, gt=1, description="solutions of each, of the same policy; the N of best-of-N"
     )
+    # Doublings, because accuracy is read against the logarithm of the labels.
     sizes: tuple[int, ...] = Field((50, 100, 200, 400), min_length=2, description="labelled solutions")
-    per_problem: int = Field(2, gt=0, description="at most so many of one problem")
+    per_problem: int = Field(2, gt=0, description="most solutions of one problem")
     wrong_share: float = Field(0.8, ge=0, le=1, description="of 80/20: convincing wrong answers")
     selector_solutions: int = Field(
         100, gt=0, description="scratch: solutions, one a problem, that the selector is trained on"
     )
+    # Equal at every size: more labels must not also mean a longer training.
     updates: int = Field(120, gt=0, description="of every training, selectors too, whatever the size")
     class_balance: float = Field(0.0, ge=0, le=1, description="of every training: as in RewardModelConfig")
     newest_share: float = Field(

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # problem_id -> its row.
 Problems = Mapping[str, Mapping[str, Any]]
 
-# What makes two samples one solution: nobody labels it twice.
+# Samples that are equal in these are one solution, which is labelled only once.
 SAME = ("problem_id", "text")
 
 # Rounds, as the sampler counts them: what is newest has its own share of every batch.
@@ -283,7 +283,7 @@ def choose(
     """n rows of samples. scores: solution_id, score and doubt by the selector, of each different solution.
 
     uniform: `draw`. convincing_wrong: `rounds.choose.choose_convincing`. uncertain: the highest doubt. Raises
-    ValueError if there are not as many.
+    ValueError if the pool has fewer.
     """
     if strategy == "uniform":
         chosen = draw(samples, per_problem, seed).head(n)
@@ -372,7 +372,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, samples: pl.DataFrame, problems: Problems, world: World, step_samples: int) -> HeldOut:
-        """samples: a solutions table, equally many of each problem; step_samples: the first so many are rated."""
+        """samples: a solutions table, equally many of each problem; step_samples: how many of each problem are rated."""
         ordered = samples.sort("problem_id", "sample")
         different = ordered.unique(SAME, keep="first", maintain_order=True).with_row_index("at")
         which = ordered.join(different.select(*SAME, "at"), on=SAME, how="left", maintain_order="left")["at"]

@@ -1,4 +1,4 @@
-"""The curves as eval/summary and eval/thinking measured them, and what each version took to train."""
+"""Curves of accuracy against compute, from what eval/summary and eval/thinking measured and what each version cost."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def best_tree(points: pl.DataFrame, model: str) -> tuple[str, Curve] | None:
 
 
 def base_and_generator(prompting: pl.DataFrame, cost_of: Callable[[str], Cost]) -> dict[str, Curve]:
-    """One chain, and as many as eval/thinking lets vote, of the base and of GPT*: way -> accuracy against training
-    compute. right holds one value a point, [2, 1]: the table does not tell problems apart."""
+    """One chain, and the vote of eval/thinking, by the base and by GPT*: way -> accuracy against training compute.
+    right holds one value a point, [2, 1]: the table does not tell problems apart."""
     flops = {"base": cost_of("base").flops, "GPT*": cost_of("generator").flops}
     curves = {}
     for prompt in ("chain", "vote"):

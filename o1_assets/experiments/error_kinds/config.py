@@ -21,6 +21,6 @@ class KindsConfig(StageConfig):
 
 
 class KindsResultConfig(KindsConfig):
-    """corpus: what the base grew up on."""
+    """corpus: what the base was pre-trained on."""
 
     corpus: CorpusConfig

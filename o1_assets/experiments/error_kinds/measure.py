@@ -120,10 +120,10 @@ def detection(
     for i, k in enumerate(rounds):
         # The threshold that the round's own evaluation chose, on other solutions than these.
         threshold = json.loads((task.inputs[f"eval_{k:02d}"] / "figures.json").read_text())["step_threshold"]
-        steps = [right_probabilities(one) for one in read[i]]
+        steps = [right_probabilities(classes) for classes in read[i]]
         rows += _of_prm(pool, steps, threshold, k)
         # An ORM is read at the last step; a solution without any step is not accepted.
-        outcomes = np.array([one[-1, 1] if len(one) else 0.0 for one in read[len(rounds) + i]])
+        outcomes = np.array([classes[-1, 1] if len(classes) else 0.0 for classes in read[len(rounds) + i]])
         rows += _of_orm(pool, outcomes, k)
     return pl.DataFrame(rows), cost
 
@@ -168,7 +168,7 @@ def _rows(
     return rows
 
 
-# How often each kind of error is made: by GPT*, by each baby-o1, and in the corpus that the base grew up on.
+# How often each kind of error is made: by GPT*, by each baby-o1, and in the corpus of the base.
 
 GENERATOR, LAST = "GPT*", "last baby-o1"
 

@@ -108,6 +108,7 @@ def kind_table(
 ) -> pl.DataFrame:
     """A row a kind, the most common among GPT*'s errors first: what it is, how many writers of the corpus hold it, and
     first errors in a thousand solutions of the corpus, of GPT* and of each baby-o1."""
+    # The corpus holds each misconception in its own share of writers, scaled for the profile.
     scale = config.corpus.misconception_scale
     rows = [
         {

@@ -53,6 +53,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 prompt=judge.prompt.scaled(longer),
                 temperature=judge.temperature,
             ),
+            # One pool for all verifiers: they are compared on the same solutions.
             {"generator": "generator/model", "problems": problems},
             f"{config.samples} solutions of GPT* for each of {count} problems of {problems}: what every "
             "experiment with verifiers judges.",

@@ -164,7 +164,7 @@ def make_ood(task: Task, config: OodConfig) -> Outcome:
 class Unseen:
     """Problems of a kind that are an expression, without those taken before and those within `limits`.
 
-    Raises ProblemError when the source has brought none in as many draws as its patience.
+    Raises ProblemError when `patience` draws in a row have brought none.
     """
 
     def __init__(self, kind: OodKind, limits: ArithmeticFilter | None, seen: set[str]) -> None:
