@@ -104,7 +104,7 @@ def self_correction(steps: pl.DataFrame, word: str) -> dict[str, Any]:
         right=pl.col("rating") >= 0,
     )
     doubts = operations.filter(pl.col("wait")).drop_nulls("before")
-    # Right before and wrong now: the first wrong operation. The last step is the answer, after which no doubt can follow.
+    # Right before and wrong now: the first wrong operation. The last step is the answer, which no doubt can follow.
     wrong = operations.filter(
         ~pl.col("right") & ~pl.col("last") & ~pl.col("wait") & pl.col("before").fill_null(True)
     )

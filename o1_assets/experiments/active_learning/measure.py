@@ -372,7 +372,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, samples: pl.DataFrame, problems: Problems, world: World, step_samples: int) -> HeldOut:
-        """samples: a solutions table, equally many of each problem; step_samples: how many of each problem are rated."""
+        """samples: a solutions table, equally many of each problem; step_samples: rated ones of each problem."""
         ordered = samples.sort("problem_id", "sample")
         different = ordered.unique(SAME, keep="first", maintain_order=True).with_row_index("at")
         which = ordered.join(different.select(*SAME, "at"), on=SAME, how="left", maintain_order="left")["at"]
