@@ -60,7 +60,7 @@ def finished(problems: int) -> Iterator[Finished]:
     import polars as pl
 
     from o1_assets.core.settings import Settings
-    from o1_assets.evaluation.scored import held_out
+    from o1_assets.evaluation.evaluate_policy import held_out
     from o1_assets.execution.environment import prepare_compute
     from o1_assets.profiles.load import load_profile
     from o1_assets.store.store import ArtifactStore

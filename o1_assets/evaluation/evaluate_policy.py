@@ -12,17 +12,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Cost
+from o1_assets.core.flops import flops_generate
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import MAJORITY, Curve, Floats, Pool, curves
 from o1_assets.evaluation.config import SamplingConfig
-from o1_assets.evaluation.scored import PROBLEMS_A_CHUNK, least_likely_tokens, prompts_of, sample
 from o1_assets.reward.aggregate import right_probabilities, solution_score
+from o1_assets.reward.config import SCORE_TOKENS
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from o1_assets.core.engine import Engine
     from o1_assets.reward.score import Scorer
@@ -31,6 +34,43 @@ Progress = Callable[[str], None]
 
 PRM = "prm_product"
 PASS_AT_1, GREEDY = "pass@1", "greedy"
+
+# Columns that choose a solution; all are better when higher.
+SCORES = (PRM, "prm_minimum", "orm", "min_logprob")
+
+# Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory.
+PROBLEMS_A_CHUNK = 25
+
+
+def held_out(test: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The same `count` problems in every round: ids are hashes, so their order is as good as random."""
+    # Sorted, because the order of a table is no promise of its source.
+    return test.sort("problem_id").head(count)
+
+
+def sample(
+    engine: Engine, problems: pl.DataFrame, config: SamplingConfig, seed: int, greedy: bool = False
+) -> tuple[pl.DataFrame, Cost]:
+    """A solutions table: `samples` of each problem at the temperature of the config, or one greedy one."""
+    from o1_assets.core.engine import SamplingParams
+    from o1_assets.problems.solutions import sample_solutions
+
+    solutions = sample_solutions(
+        engine,
+        problems,
+        n=1 if greedy else config.samples,
+        params=SamplingParams(config.prompt.max_tokens, 0.0 if greedy else config.temperature),
+        seed=seed,
+        prompt=config.prompt,
+    )
+    tokens = int(solutions["token_ids"].list.len().sum())
+    return solutions, Cost(flops_generate(engine.parameters, tokens), tokens_generated=tokens)
+
+
+def prompts_of(engine: Engine, problems: pl.DataFrame, prompt: PromptFormat) -> dict[str, list[int]]:
+    """problem_id -> token ids of its prompt, exactly as the sampler makes them."""
+    encoded = prompt.encode(engine.tokenizer, problems["question"].to_list())
+    return dict(zip(problems["problem_id"].to_list(), encoded, strict=True))
 
 
 @dataclass(frozen=True)
@@ -91,6 +131,7 @@ class EvalModels:
         problem share their prefixes, which are then read once.
         """
         scorers = [self.scorer, *self.other_scorers.values()]
+        # A scorer counts from when it was opened, and it may be used before and after this.
         before = [scorer.cost() for scorer in scorers]
         parts, cost = [], Cost()
         samples = max(1, solutions.height // max(1, solutions["problem_id"].n_unique()))
@@ -122,6 +163,7 @@ class EvalModels:
                 self.scorer.batch_tokens,
             )
         columns: dict[str, Any] = {
+            # The PRM reads each solution once; product and minimum are two ways to add up the same chances.
             "p_right": [right_probabilities(p).tolist() for p in steps],
             PRM: [solution_score(p, "product") for p in steps],
             "prm_minimum": [solution_score(p, "minimum") for p in steps],
@@ -249,11 +291,41 @@ def evaluate_solutions(
         draw.number: Pool.from_frame(scored.filter(pl.col("seed") == draw.number), models.selectors)
         for draw in draws
     }
+    # One curve for each draw and not one over all: the spread between draws is what a single draw does not know.
     by_draw = {
         draw.number: curves(
             pools[draw.number], selectors, ns or (pools[draw.number].samples,), subsets, draw.subsets
         )
         for draw in draws
     }
+    # All draws hold the same problems in the same order.
     problem_ids = next(iter(pools.values())).problem_ids
     return Evaluation(problem_ids, scored, None, pools, by_draw, cost)
+
+
+def least_likely_tokens(
+    generator: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    batch_tokens: int = SCORE_TOKENS,
+) -> tuple[list[float], Cost]:
+    """The lowest log-probability of any token of a solution's steps under the generator: no training at all.
+
+    -inf for a solution without a step. What every reward model has to beat.
+    """
+    from o1_assets.engine.steps import step_ends
+    from o1_assets.reward.read import pack_sequences, reading_cost
+    from o1_assets.reward.tree import StepSequence
+
+    sequences = []
+    for prompt, completion in zip(prompts, completions, strict=True):
+        ends = tuple(len(prompt) + end for end in step_ends(completion, tokenizer))
+        # What follows the last step's end, an end token or a step that was cut off, is not read.
+        length = ends[-1] + 1 if ends else len(prompt)
+        sequences.append(StepSequence((*prompt, *completion)[:length], len(prompt), ends))
+    packed = pack_sequences(sequences, generator, batch_tokens)
+    assert packed.features is not None
+    of_steps = packed.at_step_ends(packed.features)
+    minima = [float(np.min(steps)) if len(steps) else float("-inf") for steps in of_steps]
+    return minima, reading_cost(generator, packed.tokens)

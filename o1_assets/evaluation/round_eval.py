@@ -27,8 +27,7 @@ from o1_assets.evaluation.best_of_n import (
     powers_of_two,
 )
 from o1_assets.evaluation.config import RoundEvalConfig
-from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy
-from o1_assets.evaluation.scored import SCORES, held_out
+from o1_assets.evaluation.evaluate_policy import PRM, SCORES, Draw, EvalModels, evaluate_policy, held_out
 from o1_assets.evaluation.statistics import paired
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
 

@@ -19,8 +19,7 @@ from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import MAJORITY, Pool, fooled_under_best_of_n
 from o1_assets.evaluation.config import SamplingConfig
-from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy
-from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy, held_out
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import NO_ERROR, choose_threshold, predict_first_error
 from o1_assets.experiments.experiment import Arm, Training, ablation

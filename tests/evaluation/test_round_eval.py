@@ -11,9 +11,9 @@ import pytest
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.evaluate_policy import SCORES
 from o1_assets.evaluation.headline import run_headlines
 from o1_assets.evaluation.round_eval import make_round_eval
-from o1_assets.evaluation.scored import SCORES
 from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
 from o1_assets.evaluation.summary import make_summary
 from o1_assets.report import render

@@ -14,7 +14,7 @@ from o1_assets.base.corpus import WORDINGS, draw_expression
 from o1_assets.core.artifact import Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
-from o1_assets.evaluation.scored import least_likely_tokens, prompts_of
+from o1_assets.evaluation.evaluate_policy import least_likely_tokens, prompts_of
 from o1_assets.experiments.pools.config import OodConfig, PoolConfig
 from o1_assets.experiments.pools.measure import distinct, make_ood, make_pool
 from o1_assets.graph import build_graph

@@ -20,7 +20,7 @@ from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.plots import save_png
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.charts import limits_chart, thinking_chart, waits_chart
-from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.evaluate_policy import held_out
 from o1_assets.evaluation.statistics import ScalingFit, fit
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.measure import (

@@ -21,8 +21,10 @@ from o1_assets.evaluation.evaluate_policy import (
     Evaluation,
     evaluate_policy,
     evaluate_solutions,
+    held_out,
+    prompts_of,
+    sample,
 )
-from o1_assets.evaluation.scored import held_out, prompts_of, sample
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import rated_steps, step_figures
 from o1_assets.experiments.measure import MEASURES

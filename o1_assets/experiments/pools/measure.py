@@ -28,7 +28,7 @@ from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, Pool, curves
-from o1_assets.evaluation.scored import held_out, least_likely_tokens, prompts_of
+from o1_assets.evaluation.evaluate_policy import held_out, least_likely_tokens, prompts_of
 from o1_assets.experiments.pools.config import EXPRESSION, OodConfig, OodKind, PoolConfig
 from o1_assets.problems.canonical import flat_expression
 from o1_assets.problems.config import ArithmeticFilter

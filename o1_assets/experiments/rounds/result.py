@@ -19,8 +19,7 @@ from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
-from o1_assets.evaluation.evaluate_policy import PASS_AT_1
-from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.evaluate_policy import PASS_AT_1, held_out
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
 from o1_assets.experiments.arms import ArmWords, arms_chart
 from o1_assets.experiments.measure import SOLUTIONS, training_cost

@@ -28,7 +28,7 @@ from o1_assets.core.files import publish
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Pool, curves, powers_of_two
-from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.evaluate_policy import held_out
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.pools.measure import distinct
 from o1_assets.experiments.verifiers.config import (

@@ -11,7 +11,7 @@ import pytest
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.evaluation.scored import held_out, sample
+from o1_assets.evaluation.evaluate_policy import held_out, sample
 from o1_assets.experiments.model_size.measure import ModelEvalConfig, make_model_eval
 from o1_assets.experiments.model_size.result import stage_flops
 from o1_assets.reward.model import PRM_CLASSES, save_reward_model, start_reward_model
