@@ -161,7 +161,7 @@ def mean_parts(values: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Line:
+class LeastSquares:
     """y = intercept + gain * x by least squares, and 95% intervals of gain and R² over problems."""
 
     gain: float
@@ -173,7 +173,7 @@ class Line:
     r2_high: float
 
 
-def line(x: Floats, table: Floats, resamples: int, seed: int) -> Line:
+def line(x: Floats, table: Floats, resamples: int, seed: int) -> LeastSquares:
     """x: [points]; table: [points, problems], a line through whose means is wanted."""
     y = table.mean(1)
     gain, intercept = np.polyfit(x, y, 1)
@@ -182,7 +182,7 @@ def line(x: Floats, table: Floats, resamples: int, seed: int) -> Line:
     gain_low, gain_high = np.quantile(np.polyfit(x, means, 1)[0], [0.025, 0.975])
     r2_low, r2_high = np.quantile(r_squared(x, means), [0.025, 0.975])
     values = (gain, intercept, r_squared(x, y), gain_low, gain_high, r2_low, r2_high)
-    return Line(*(float(value) for value in values))
+    return LeastSquares(*(float(value) for value in values))
 
 
 def r_squared(x: Floats, y: Floats) -> Floats:

@@ -13,8 +13,8 @@ from o1_assets.evaluation import charts
 from o1_assets.evaluation.charts import Plot, limits_chart, thinking_charts, waits_chart
 from o1_assets.evaluation.headline import Headline, met
 from o1_assets.report.experiments import Ablation, section
-from o1_assets.report.table import Table
-from o1_assets.report.thinking import Thinking, thinking_tables
+from o1_assets.report.table import TextTable
+from o1_assets.report.thinking import ThinkingTables, thinking_tables
 from o1_assets.report.versions import doubt_charts, doubt_table, in_round, training_charts, training_table
 
 Row = Mapping[str, Any]
@@ -43,7 +43,7 @@ class ReportData:
     costs: Sequence[Mapping[str, Any]] = ()
     training: Sequence[Mapping[str, Any]] = ()
     corrections: Sequence[Mapping[str, Any]] = ()
-    thinking: Thinking = field(default_factory=Thinking)
+    thinking: ThinkingTables = field(default_factory=ThinkingTables)
     ablations: Sequence[Ablation] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,11 +103,11 @@ def render(data: ReportData) -> str:
     )
 
 
-def _with_rows(tables: Sequence[Table]) -> list[Table]:
+def _with_rows(tables: Sequence[TextTable]) -> list[TextTable]:
     return [table for table in tables if table.rows]
 
 
-def _thinking_charts(thinking: Thinking) -> list[Plot]:
+def _thinking_charts(thinking: ThinkingTables) -> list[Plot]:
     made = [*thinking_charts(thinking.points, thinking.fits)]
     made += [limits_chart(thinking.points), waits_chart(thinking.waits)]
     return [(series, axis) for series, axis in made if series]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """head: names of the columns, the first of which names the row. rows: text."""
 
     title: str

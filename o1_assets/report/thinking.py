@@ -11,13 +11,13 @@ import polars as pl
 
 from o1_assets.core.formatting import count
 from o1_assets.evaluation.versions import ALL
-from o1_assets.report.table import Table, share
+from o1_assets.report.table import TextTable, share
 
 Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Thinking:
+class ThinkingTables:
     """The rows of eval/thinking's tables, each under its file's name; none where it was not made."""
 
     points: Rows = ()
@@ -27,7 +27,7 @@ class Thinking:
     prompting: Rows = ()
 
     @classmethod
-    def read(cls, folder: Path | None) -> Thinking:
+    def read(cls, folder: Path | None) -> ThinkingTables:
         """None of them where the folder is of an earlier version, which did not write them all."""
         if folder is None:
             return cls()
@@ -38,11 +38,11 @@ class Thinking:
         return cls(**{name: pl.read_parquet(file).to_dicts() for name, file in files.items()})
 
 
-def thinking_tables(thinking: Thinking) -> list[Table]:
+def thinking_tables(thinking: ThinkingTables) -> list[TextTable]:
     return [_prompting(thinking), _fits(thinking), _limits(thinking), _waits(thinking)]
 
 
-def _prompting(thinking: Thinking) -> Table:
+def _prompting(thinking: ThinkingTables) -> TextTable:
     # dict.fromkeys: each model once, in the order of the table.
     models = list(dict.fromkeys(row["model"] for row in thinking.prompting))
     rows = []
@@ -56,7 +56,7 @@ def _prompting(thinking: Thinking) -> Table:
                 " / ".join(count(by_model[model]["flops"]) for model in models),
             )
         )
-    return Table(
+    return TextTable(
         "Four ways of prompting",
         "An answer at once, a chain of thought, chains that vote, a tree of thoughts searched with the PRM; the votes "
         "and the tree at equal generated tokens. Tokens and FLOPs are those of a problem, in the models' order.",
@@ -65,7 +65,7 @@ def _prompting(thinking: Thinking) -> Table:
     )
 
 
-def _fits(thinking: Thinking) -> Table:
+def _fits(thinking: ThinkingTables) -> TextTable:
     rows = [
         (
             f"{row['model']}, {row['strategy']}",
@@ -79,7 +79,7 @@ def _fits(thinking: Thinking) -> Table:
         # The thirds have some thirty problems each, too few for a line that says something.
         if row.get("difficulty", ALL) == ALL
     ]
-    return Table(
+    return TextTable(
         "Lines through the curves",
         "Least squares of accuracy against log2 FLOPs: up to the first budget that the best one no longer beats by its "
         "standard error, and through every budget. Compute-optimal takes the best strategy for the compute, chosen on "
@@ -89,53 +89,41 @@ def _fits(thinking: Thinking) -> Table:
     )
 
 
-def _limits(thinking: Thinking) -> Table:
-    chains = [
-        row for row in thinking.points if row["difficulty"] == ALL and row["strategy"].startswith("chain, ")
-    ]
+def _limits(thinking: ThinkingTables) -> TextTable:
     # Extended chains ("chain, extended") have waits in place of a limit, and a table of their own.
-    forced = [row for row in chains if row["strategy"] == "chain, answer forced"]
-    models = list(dict.fromkeys(row["model"] for row in forced))
-    by = {(row["model"], row["strategy"], row["budget"]): row for row in chains}
-
+    treatments = {"chain, cut off": "cut off", "chain, answer forced": "forced"}
+    cells = {
+        (row["model"], row["strategy"], row["budget"]): share(row["accuracy"], row["accuracy_error"])
+        for row in thinking.points
+        if row["difficulty"] == ALL and row["strategy"] in treatments
+    }
+    models = list(dict.fromkeys(model for model, _, _ in cells))
     # Both treatments were measured at the same limits, so that every cell exists.
-    def cell(model: str, strategy: str, limit: int) -> str:
-        row = by[model, strategy, limit]
-        return share(row["accuracy"], row["accuracy_error"])
-
-    rows = []
-    for limit in sorted({row["budget"] for row in forced}):
-        cells = [
-            cell(model, strategy, limit)
-            for model in models
-            for strategy in ("chain, cut off", "chain, answer forced")
-        ]
-        rows.append((f"{limit} tokens", *cells))
-    head = [f"{model}, {what}" for model in models for what in ("cut off", "forced")]
-    return Table(
+    columns = [(model, treatment) for model in models for treatment in treatments]
+    return TextTable(
         "A chain with a limit",
         "The same chains: at the limit the answer is asked for, or there is none.",
-        ("limit", *head),
-        rows,
+        ("limit", *(f"{model}, {treatments[treatment]}" for model, treatment in columns)),
+        [
+            (f"{limit} tokens", *(cells[*column, limit] for column in columns))
+            for limit in sorted({budget for _, _, budget in cells})
+        ],
     )
 
 
-def _waits(thinking: Thinking) -> Table:
-    rows = [
-        (
-            f"{row['model']}, {row['waits']}",
-            share(row["accuracy"], row["accuracy_error"]),
-            share(row["extended"], row["extended_error"]),
-            share(row["wrong_to_right"], row["wrong_to_right_error"]),
-            share(row["right_to_wrong"], row["right_to_wrong_error"]),
-            f"{row['tokens']:.1f}",
-        )
-        for row in thinking.waits
-    ]
-    return Table(
+def _waits(thinking: ThinkingTables) -> TextTable:
+    shares = ("accuracy", "extended", "wrong_to_right", "right_to_wrong")
+    return TextTable(
         "A chain that is made to doubt",
         'Its answer is replaced by "wait" so many times. Changes are against the first answer, in percent of all '
         "chains.",
         ("model, waits", "% right", "extended so often", "wrong to right", "right to wrong", "tokens"),
-        rows,
+        [
+            (
+                f"{row['model']}, {row['waits']}",
+                *(share(row[name], row[f"{name}_error"]) for name in shares),
+                f"{row['tokens']:.1f}",
+            )
+            for row in thinking.waits
+        ],
     )

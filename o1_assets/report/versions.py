@@ -1,4 +1,4 @@
-"""The report's sections on the versions of baby-o1: what each cost to train, what it solves, and how it doubts itself."""
+"""The report's sections on the versions of baby-o1: what each cost to train, solves, and makes of its doubts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from o1_assets.core.plots import Axis, Series
 from o1_assets.evaluation.charts import LEVEL_COLORS, Plot, flops_axis
 from o1_assets.evaluation.statistics import Floats, ScalingFit, fit
 from o1_assets.evaluation.versions import ALL, EVERY, GENERATOR, OUTCOMES
-from o1_assets.report.table import Table, share
+from o1_assets.report.table import TextTable, share
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -103,7 +103,7 @@ def training_charts(points: Rows) -> list[Plot]:
     return charts
 
 
-def training_table(points: Rows) -> Table:
+def training_table(points: Rows) -> TextTable:
     rows = []
     for compute in dict.fromkeys(row["compute"] for row in points):
         for level in EVERY:
@@ -119,7 +119,7 @@ def training_table(points: Rows) -> Table:
                         f"{line.decades:.1f}",
                     )
                 )
-    return Table(
+    return TextTable(
         "Lines through accuracy against training compute",
         "pass@1 in percent against log2 of the FLOPs so far, least squares over all versions; intervals are 95%, over "
         "problems. The first line begins with GPT*. Easy, medium and hard are thirds by how often GPT* solves them.",
@@ -190,8 +190,8 @@ def doubt_charts(rows: Rows) -> list[Plot]:
     return charts
 
 
-def doubt_table(rows: Rows) -> Table:
-    return Table(
+def doubt_table(rows: Rows) -> TextTable:
+    return TextTable(
         "Doubts of each version",
         "In percent, with standard errors over problems: how many solutions doubt, how many first errors are doubted "
         "at once; then, of the doubts, those about an error, and what was made of what. A doubt is a step that begins "

@@ -19,7 +19,7 @@ from o1_assets.experiments.result import headlines, is_result, read_result
 from o1_assets.graph import asked_for
 from o1_assets.report.experiments import Ablation
 from o1_assets.report.render import ReportData, render
-from o1_assets.report.thinking import Thinking
+from o1_assets.report.thinking import ThinkingTables
 from o1_assets.report.versions import training_points
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.manifest import Manifest
@@ -27,7 +27,7 @@ from o1_assets.store.store import MissingInput
 
 
 @dataclass(frozen=True)
-class Finished:
+class StoredRun:
     """What was made of a profile's graph. manifests: key -> the newest version, in graph order. loop: keys of the
     artifacts that are no optional part."""
 
@@ -36,7 +36,7 @@ class Finished:
     loop: frozenset[str]
 
     @classmethod
-    def read(cls, project: Project) -> Finished:
+    def read(cls, project: Project) -> StoredRun:
         """Raises MissingInput until eval/summary was made."""
         graph = project.graph
         manifests = {key: head for key in graph if (head := project.store.head(key))}
@@ -92,18 +92,18 @@ class Finished:
 
 def headline_of(project: Project) -> dict[str, Headline]:
     """Every headline figure of the profile. Raises MissingInput until eval/summary was made."""
-    return Finished.read(project).headline()
+    return StoredRun.read(project).headline()
 
 
 def ablations_of(project: Project) -> dict[str, Headline]:
     """Every claim of every experiment that was made, by its name, in the shape of the headline."""
-    folders = Finished.read(project).results()
+    folders = StoredRun.read(project).results()
     return headlines([read_result(folder) for folder in folders if is_result(folder)])
 
 
 def write_report(project: Project) -> dict[str, Headline]:
     """Writes the HTML page and the DuckDB catalogue, each in one step; returns the headline figures."""
-    settings, made = project.settings, Finished.read(project)
+    settings, made = project.settings, StoredRun.read(project)
     headline = made.headline()
     data = collect(
         settings.profile,
@@ -151,7 +151,7 @@ def collect(
         costs=costs,
         training=training_points(pl.read_parquet(solved), costs) if solved.exists() else (),
         corrections=pl.read_parquet(doubts).to_dicts() if doubts.exists() else (),
-        thinking=Thinking.read(thinking),
+        thinking=ThinkingTables.read(thinking),
         ablations=[result for folder in ablations if (result := Ablation.read(folder))],
         facts=facts,
     )

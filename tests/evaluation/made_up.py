@@ -13,7 +13,7 @@ from o1_assets.evaluation.headline import headline, run_headlines
 from o1_assets.evaluation.thinking.measure import CUT, FORCED
 from o1_assets.evaluation.versions import OUTCOMES
 from o1_assets.report import ReportData
-from o1_assets.report.thinking import Thinking
+from o1_assets.report.thinking import ThinkingTables
 from o1_assets.report.versions import training_points
 
 CEILING = dict(zip(SELECTORS, [0.96, 0.95, 0.93, 0.915, 0.835, 0.886, 0.985], strict=True))
@@ -75,7 +75,7 @@ def corrections() -> list[dict[str, Any]]:
     ]
 
 
-def thinking() -> Thinking:
+def thinking() -> ThinkingTables:
     """Curves that rise with the compute, each a little below the one before."""
     strategies = [*THINKING, "any right", FORCED, CUT]
     points = [
@@ -115,7 +115,7 @@ def thinking() -> Thinking:
         for m, model in enumerate(("base", "GPT*", "baby-o1"))
         for w, way in enumerate(("direct", "chain", "vote", "tree"))
     ]  # fmt: skip
-    return Thinking(points, fits, [], waits, prompting)
+    return ThinkingTables(points, fits, [], waits, prompting)
 
 
 def report() -> ReportData:

@@ -12,7 +12,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Cost
 from o1_assets.core.settings import Settings
 from o1_assets.experiments.compute_curves.measure import (
-    Curve,
+    ComputeCurve,
     best_tree,
     fit_line,
     fit_over,
@@ -26,10 +26,10 @@ from o1_assets.profiles.load import load_profile
 PROBLEMS = 200
 
 
-def curve(accuracies: list[float], start: float = 1.0) -> Curve:
+def curve(accuracies: list[float], start: float = 1.0) -> ComputeCurve:
     """Compute doubles; that share of the problems is solved, the first ones always."""
     right = [(np.arange(PROBLEMS) < round(a * PROBLEMS)).astype(np.float64) for a in accuracies]
-    return Curve(start * 2.0 ** np.arange(len(accuracies)), np.stack(right))
+    return ComputeCurve(start * 2.0 ** np.arange(len(accuracies)), np.stack(right))
 
 
 def test_a_straight_curve_has_r2_of_one_over_all_of_its_compute() -> None:

@@ -11,7 +11,7 @@ import pytest
 from o1_assets.core.formatting import count, figure_name, figure_value, seconds
 from o1_assets.evaluation.headline import headline, met, result_headlines
 from o1_assets.report import ReportData, render
-from o1_assets.report.thinking import Thinking
+from o1_assets.report.thinking import ThinkingTables
 from o1_assets.report.versions import ALL_STAGES, RL, training_fit, training_flops, training_points
 from tests.evaluation.made_up import report, solved
 
@@ -87,7 +87,7 @@ def test_a_report_of_nothing_is_still_a_page() -> None:
 
 
 def test_the_same_data_gives_the_same_page() -> None:
-    less = {"rounds": [], "curves": {}, "thinking": Thinking()}
+    less = {"rounds": [], "curves": {}, "thinking": ThinkingTables()}
     assert render(replace(report(), **less)) == render(replace(report(), **less))
 
 

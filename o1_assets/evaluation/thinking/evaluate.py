@@ -25,7 +25,7 @@ from o1_assets.evaluation.statistics import ScalingFit, fit
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.measure import (
     TREES,
-    Measured,
+    MeasuredPoints,
     compare_prompting,
     measure_curves,
     measure_extension,
@@ -100,11 +100,11 @@ class Envelope:
     """measured: one point a budget, whose `budget` is its number. chosen: the strategy and budget that most folds of
     the problems chose at each."""
 
-    measured: Measured
+    measured: MeasuredPoints
     chosen: list[str]
 
 
-def envelope(measured: Measured, folds: int) -> Envelope:
+def envelope(measured: MeasuredPoints, folds: int) -> Envelope:
     """The best known way of thinking for a given compute: the compute-optimal curve (Snell et al., arXiv:2408.03314,
     section 3.1).
 
@@ -142,10 +142,10 @@ def envelope(measured: Measured, folds: int) -> Envelope:
         spent.append(float(flops[at].mean()))
         most = points[Counter(choice).most_common(1)[0][0]]
         names.append(f"{most.strategy} {most.budget}")
-    return Envelope(Measured(curve, spent), names)
+    return Envelope(MeasuredPoints(curve, spent), names)
 
 
-def _points(model: str, measured: Measured, difficulty: NDArray[np.str_]) -> Rows:
+def _points(model: str, measured: MeasuredPoints, difficulty: NDArray[np.str_]) -> Rows:
     """Each point over all problems, and over each third of them. right: of all of them, a value a problem."""
     rows = []
     for point, flops in zip(measured.points, measured.flops, strict=True):
@@ -167,7 +167,9 @@ def _points(model: str, measured: Measured, difficulty: NDArray[np.str_]) -> Row
     return rows
 
 
-def _fits(model: str, measured: Measured, difficulty: NDArray[np.str_], resamples: int, seed: int) -> Rows:
+def _fits(
+    model: str, measured: MeasuredPoints, difficulty: NDArray[np.str_], resamples: int, seed: int
+) -> Rows:
     """Accuracy against FLOPs, a line for each strategy and difficulty."""
     rows: Rows = []
     for strategy in (*CANDIDATES, "any right", OPTIMAL):

@@ -34,31 +34,35 @@ UNLIMITED = 10**9
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPoints:
     """flops: of each point, a problem, reward models included."""
 
     points: list[Point]
     flops: list[float]
 
-    def __add__(self, other: Measured) -> Measured:
-        return Measured(self.points + other.points, self.flops + other.flops)
+    def __add__(self, other: MeasuredPoints) -> MeasuredPoints:
+        return MeasuredPoints(self.points + other.points, self.flops + other.flops)
 
-    def at(self, strategy: str, budget: int) -> Measured:
+    def at(self, strategy: str, budget: int) -> MeasuredPoints:
         """That point alone. Raises StopIteration where it was not measured."""
         pairs = zip(self.points, self.flops, strict=True)
-        return next(Measured([p], [f]) for p, f in pairs if (p.strategy, p.budget) == (strategy, budget))
+        return next(
+            MeasuredPoints([p], [f]) for p, f in pairs if (p.strategy, p.budget) == (strategy, budget)
+        )
 
 
-def with_flops(solver: Solver, points: list[Point]) -> Measured:
+def with_flops(solver: Solver, points: list[Point]) -> MeasuredPoints:
     reads = [TREES[p.strategy].reads if p.strategy in TREES else "prm" for p in points]
-    return Measured(points, [_flops(solver, p, models) for p, models in zip(points, reads, strict=True)])
+    return MeasuredPoints(
+        points, [_flops(solver, p, models) for p, models in zip(points, reads, strict=True)]
+    )
 
 
 def _flops(solver: Solver, point: Point, reads: Reads) -> float:
     return solver.flops(float(point.generated.mean()), float(point.scored.mean()), reads)
 
 
-def measure_curves(task: Task, solver: Solver) -> Measured:
+def measure_curves(task: Task, solver: Solver) -> MeasuredPoints:
     """Every strategy of `points.SAMPLED` and of TREES, with every budget up to the largest."""
     config = solver.config
     measured = measure_samples(task, solver, config.samples)
@@ -68,7 +72,7 @@ def measure_curves(task: Task, solver: Solver) -> Measured:
     return measured
 
 
-def measure_samples(task: Task, solver: Solver, samples: int) -> Measured:
+def measure_samples(task: Task, solver: Solver, samples: int) -> MeasuredPoints:
     """Whole solutions and the ways of choosing among 1, 2, 4, ... of them; and the answer without any thinking."""
     config = solver.config
     task.progress(f"{solver.name}: {samples} solutions of each of {len(solver.problems)} problems")
@@ -85,7 +89,7 @@ def measure_samples(task: Task, solver: Solver, samples: int) -> Measured:
 
 def measure_tree(
     solver: Solver, label: str, strategy: Strategy, tokens: int, budgets: list[int] | None = None
-) -> Measured:
+) -> MeasuredPoints:
     """One search to the largest budget, read at smaller ones too; budgets: powers of two unless given."""
     searches = solver.think(strategy, tokens, label, tries=solver.config.tree_seeds)
     points = tree_points(label, strategy, searches, solver.verdicts(searches), tokens, budgets)
@@ -101,7 +105,7 @@ WAIT = "wait "
 CUT, FORCED, EXTENDED = "chain, cut off", "chain, answer forced", "chain, extended"
 
 
-def measure_limits(task: Task, solver: Solver) -> Measured:
+def measure_limits(task: Task, solver: Solver) -> MeasuredPoints:
     """Chains with each of the configured limits, cut off and forced: the same chains in both."""
     points = []
     for limit in solver.config.limits:
@@ -120,7 +124,7 @@ def measure_limits(task: Task, solver: Solver) -> Measured:
     return with_flops(solver, points)
 
 
-def measure_extension(task: Task, solver: Solver) -> tuple[Measured, list[dict[str, Any]]]:
+def measure_extension(task: Task, solver: Solver) -> tuple[MeasuredPoints, list[dict[str, Any]]]:
     """Chains that are made to doubt 1, 2, 4, ... times, and what became of their first answers.
 
     The same chains are read after each number of waits. A chain that could not be extended that often keeps its last
@@ -165,7 +169,7 @@ def _after(
     return right, tokens
 
 
-def compare_prompting(task: Task, solver: Solver, sampled: Measured) -> list[dict[str, Any]]:
+def compare_prompting(task: Task, solver: Solver, sampled: MeasuredPoints) -> list[dict[str, Any]]:
     """Four ways of prompting as in Yao et al. (arXiv:2305.10601, figure 1): an answer at once, a chain of thought,
     chains with a vote, a tree of thoughts.
 

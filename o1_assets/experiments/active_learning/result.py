@@ -54,7 +54,7 @@ TARGET, PAPER = 1.5, 2.6
 
 
 @dataclass(frozen=True)
-class Arm:
+class MeasuredArm:
     """best: accuracy [sizes, seeds, problems] of best of N; steps: rated, mean over seeds, of each size."""
 
     setting: str
@@ -66,7 +66,7 @@ class Arm:
 
 def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     """Inputs: <setting>_<strategy>_<seed>."""
-    arms: dict[tuple[str, str], Arm] = {
+    arms: dict[tuple[str, str], MeasuredArm] = {
         (s, t): _arm(task, config, s, t) for s in SETTINGS for t in STRATEGIES
     }
     # One seed for all comparisons: each resamples the same trainings and problems.
@@ -170,18 +170,18 @@ def saving(
     )
 
 
-def _arm(task: Task, config: ActiveResultConfig, setting: str, strategy: str) -> Arm:
+def _arm(task: Task, config: ActiveResultConfig, setting: str, strategy: str) -> MeasuredArm:
     tables = []
     for seed in range(config.seeds):
         table = pl.read_parquet(task.inputs[f"{setting}_{strategy}_{seed}"] / "sizes.parquet")
         tables.append(table.with_columns(seed=pl.lit(seed)))
-    # [seeds, sizes, problems]; the sizes come first in an Arm.
+    # [seeds, sizes, problems]; the sizes come first in a MeasuredArm.
     best = np.array([table[f"best_of_{config.samples}"].to_list() for table in tables], dtype=np.float64)
     steps = np.array([table["steps"].to_list() for table in tables], dtype=np.float64).mean(0)
-    return Arm(setting, strategy, best.swapaxes(0, 1), steps, pl.concat(tables))
+    return MeasuredArm(setting, strategy, best.swapaxes(0, 1), steps, pl.concat(tables))
 
 
-def _labels(arm: Arm, x: str, config: ActiveResultConfig) -> list[float]:
+def _labels(arm: MeasuredArm, x: str, config: ActiveResultConfig) -> list[float]:
     """log2 of the labels of each size.
 
     x WITH_SELECTOR: a strategy needs a selector, whose own labels uniform choice saves.
@@ -258,7 +258,7 @@ def _claims(savings: Savings) -> list[Claim]:
 
 
 def _notes(
-    arms: Mapping[tuple[str, str], Arm], savings: Savings, config: ActiveResultConfig
+    arms: Mapping[tuple[str, str], MeasuredArm], savings: Savings, config: ActiveResultConfig
 ) -> Sequence[str]:
     claimed, against = arms[CLAIMED[:2]], arms[CLAIMED[0], UNIFORM]
     # [sizes]: by how much 80/20 is ahead at each.

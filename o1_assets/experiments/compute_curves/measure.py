@@ -23,7 +23,7 @@ TREES = ("beam", "dvts", "mcts", "astar", "mcts, Q-value")
 
 
 @dataclass(frozen=True)
-class Curve:
+class ComputeCurve:
     """Accuracy against compute. flops: rising, [points]. right: share of the tries that ended right, [points,
     problems]."""
 
@@ -57,7 +57,7 @@ class Curve:
 class FittedLine:
     """accuracy = intercept + gain * log2(flops) through the first `points` points, which span `factor`."""
 
-    line: statistics.Line
+    line: statistics.LeastSquares
     points: int
     factor: float
 
@@ -65,7 +65,7 @@ class FittedLine:
         return self.line.intercept + self.line.gain * float(np.log2(flops))
 
 
-def fit_line(curve: Curve, points: int, resamples: int, seed: int) -> FittedLine | None:
+def fit_line(curve: ComputeCurve, points: int, resamples: int, seed: int) -> FittedLine | None:
     """None through fewer than three points, or all at one compute."""
     if points < 3 or curve.flops[points - 1] == curve.flops[0]:
         return None
@@ -73,7 +73,7 @@ def fit_line(curve: Curve, points: int, resamples: int, seed: int) -> FittedLine
     return FittedLine(statistics.line(x, right, resamples, seed), points, curve.factor(points))
 
 
-def fit_over(curve: Curve, factor: float, resamples: int, seed: int) -> FittedLine | None:
+def fit_over(curve: ComputeCurve, factor: float, resamples: int, seed: int) -> FittedLine | None:
     """Through all that comes before saturation, and on to `factor` times the least compute where that is earlier.
 
     Else a curve that saturates at once would have a perfect line, through its first three points. None where the
@@ -85,7 +85,7 @@ def fit_over(curve: Curve, factor: float, resamples: int, seed: int) -> FittedLi
     return fit_line(curve, max(reaching, curve.saturated()), resamples, seed)
 
 
-def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[[str], Cost]) -> Curve:
+def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[[str], Cost]) -> ComputeCurve:
     """GPT*, then every version of baby-o1: pass@1 on the held-out problems of the rounds, against the FLOPs of all that
     the version was made from, labels' solutions and reward models included, evaluations not.
 
@@ -99,20 +99,20 @@ def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[
     # Sorted by compute, which is the x axis; a later round need not be the dearer one.
     points = sorted((cost_of(names[k]).flops, k) for k in solved["round"].unique() if k in names)
     right = [solved.filter(pl.col("round") == k)["right"].to_numpy() for _, k in points]
-    return Curve(np.array([flops for flops, _ in points]), np.stack(right).astype(np.float64))
+    return ComputeCurve(np.array([flops for flops, _ in points]), np.stack(right).astype(np.float64))
 
 
-def thinking_curve(points: pl.DataFrame, model: str, strategy: str) -> Curve | None:
+def thinking_curve(points: pl.DataFrame, model: str, strategy: str) -> ComputeCurve | None:
     """points: of eval/thinking's points.parquet. None where it was measured at no budget."""
     rows = points.filter(
         (pl.col("model") == model) & (pl.col("strategy") == strategy) & (pl.col("difficulty") == ALL)
     ).sort("flops")
     if rows.is_empty():
         return None
-    return Curve(rows["flops"].to_numpy(), np.array(rows["right"].to_list(), dtype=np.float64))
+    return ComputeCurve(rows["flops"].to_numpy(), np.array(rows["right"].to_list(), dtype=np.float64))
 
 
-def best_tree(points: pl.DataFrame, model: str) -> tuple[str, Curve] | None:
+def best_tree(points: pl.DataFrame, model: str) -> tuple[str, ComputeCurve] | None:
     """The tree search that reaches the highest accuracy, from the budget on at which it is as good as one sample.
 
     Below that a search runs out of tokens before its first answer, which says nothing about searching.
@@ -126,10 +126,10 @@ def best_tree(points: pl.DataFrame, model: str) -> tuple[str, Curve] | None:
     if not good.any():
         return None
     first = int(np.argmax(good))
-    return name, Curve(curves[name].flops[first:], curves[name].right[first:])
+    return name, ComputeCurve(curves[name].flops[first:], curves[name].right[first:])
 
 
-def base_and_generator(prompting: pl.DataFrame, cost_of: Callable[[str], Cost]) -> dict[str, Curve]:
+def base_and_generator(prompting: pl.DataFrame, cost_of: Callable[[str], Cost]) -> dict[str, ComputeCurve]:
     """One chain, and the vote of eval/thinking, by the base and by GPT*: way -> accuracy against training compute.
     right holds one value a point, [2, 1]: the table does not tell problems apart."""
     flops = {"base": cost_of("base").flops, "GPT*": cost_of("generator").flops}
@@ -139,5 +139,5 @@ def base_and_generator(prompting: pl.DataFrame, cost_of: Callable[[str], Cost]) 
         accuracy = dict(rows.select("model", "accuracy").iter_rows())
         if len(accuracy) == len(flops):
             right = np.array([[accuracy[model]] for model in flops])
-            curves[prompt] = Curve(np.array(list(flops.values())), right)
+            curves[prompt] = ComputeCurve(np.array(list(flops.values())), right)
     return curves

@@ -21,7 +21,7 @@ from o1_assets.experiments.compute_curves.measure import (
     BEST_OF_N,
     MAJORITY,
     OPTIMAL,
-    Curve,
+    ComputeCurve,
     FittedLine,
     base_and_generator,
     best_tree,
@@ -82,7 +82,7 @@ TEST_AXIS = "FLOPs a problem (log scale)"
 def chart(
     title: str,
     x: str,
-    curves: Mapping[str, tuple[Curve, str]],
+    curves: Mapping[str, tuple[ComputeCurve, str]],
     fitted: FittedLine | None,
     points: Mapping[str, tuple[float, float]] | None = None,
 ) -> Chart:
@@ -182,8 +182,8 @@ def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
 
 def _policy_charts(
     points: pl.DataFrame,
-    training: Curve,
-    optimal: Curve,
+    training: ComputeCurve,
+    optimal: ComputeCurve,
     trained: FittedLine | None,
     tested: FittedLine | None,
 ) -> dict[str, Chart]:
@@ -202,7 +202,11 @@ def _policy_charts(
 
 
 def _generator_charts(
-    task: Task, prompting: pl.DataFrame, points: pl.DataFrame, majority: Curve, voted: FittedLine | None
+    task: Task,
+    prompting: pl.DataFrame,
+    points: pl.DataFrame,
+    majority: ComputeCurve,
+    voted: FittedLine | None,
 ) -> dict[str, Chart]:
     names = {"chain": ("one sample", plots.GREY), "vote": ("majority", plots.PURPLE)}
     measured = base_and_generator(prompting, task.cost_of)
@@ -214,11 +218,11 @@ def _generator_charts(
 
 def _claims(
     config: TwoCurvesConfig,
-    training: Curve,
+    training: ComputeCurve,
     trained: FittedLine | None,
-    optimal: Curve,
+    optimal: ComputeCurve,
     tested: FittedLine | None,
-    majority: Curve,
+    majority: ComputeCurve,
     voted: FittedLine | None,
     seed: int,
 ) -> list[Claim]:
@@ -263,14 +267,16 @@ def _claims(
     ]
 
 
-def _frame(curve: Curve) -> pl.DataFrame:
+def _frame(curve: ComputeCurve) -> pl.DataFrame:
     accuracy, margin = curve.accuracy(), curve.margin()
     return pl.DataFrame(
         {"FLOPs": curve.flops, "accuracy": accuracy, "low": accuracy - margin, "high": accuracy + margin}
     )
 
 
-def _notes(config: TwoCurvesConfig, training: Curve, optimal: Curve, tested: FittedLine | None) -> list[str]:
+def _notes(
+    config: TwoCurvesConfig, training: ComputeCurve, optimal: ComputeCurve, tested: FittedLine | None
+) -> list[str]:
     saturated = optimal.factor(optimal.saturated())
     notes = [
         f"Training: pass@1 on {training.right.shape[1]} held-out problems against the FLOPs of all that a version was "

@@ -3,17 +3,17 @@ from __future__ import annotations
 import numpy as np
 
 from o1_assets.evaluation.thinking.evaluate import envelope
-from o1_assets.evaluation.thinking.measure import Measured
+from o1_assets.evaluation.thinking.measure import MeasuredPoints
 from o1_assets.evaluation.thinking.points import Point
 from o1_assets.evaluation.versions import terciles
 
 
-def found(right: dict[str, tuple[np.ndarray, float]]) -> Measured:
+def found(right: dict[str, tuple[np.ndarray, float]]) -> MeasuredPoints:
     points = [
         Point(name, 1, values.astype(float), np.full(len(values), cost), np.zeros(len(values)))
         for name, (values, cost) in right.items()
     ]
-    return Measured(points, [cost for _, cost in right.values()])
+    return MeasuredPoints(points, [cost for _, cost in right.values()])
 
 
 def test_the_best_for_the_compute_is_taken_and_never_one_that_knows_the_answer() -> None:
@@ -35,7 +35,7 @@ def test_what_is_chosen_by_luck_does_not_win_where_it_is_measured() -> None:
     points = [
         Point("beam", i, guess.astype(float), np.ones(60), np.ones(60)) for i, guess in enumerate(guesses)
     ]
-    [point] = envelope(Measured(points, [1.0] * len(points)), 60).measured.points
+    [point] = envelope(MeasuredPoints(points, [1.0] * len(points)), 60).measured.points
     assert best > 0.64
     assert point.right.mean() < best - 0.05
 
