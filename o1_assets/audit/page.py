@@ -11,7 +11,6 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from o1_assets.audit.result import Audit, document
 
@@ -63,31 +62,13 @@ def page(audit: Audit) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    ids = {version.name: f"v{i}" for i, version in enumerate(audit.versions)}
     drawing = draw({version.name: version.inputs for version in audit.versions})
-    nodes: list[dict[str, Any]] = [
-        {
-            "id": ids[version.name],
-            "box": drawing.boxes[version.name],
-            "stage": version.key.rpartition("/")[2],
-            "key": version.key,
-            "digest": version.manifest.digest[:12] if version.manifest else "unreadable",
-            "broken": bool(version.broken),
-            "asked": version is audit.asked,
-        }
-        for version in audit.versions
-    ]
-    edges = [
-        {"source": ids[edge.source], "target": ids[edge.target], "path": edge.path, "implied": edge.implied}
-        for edge in drawing.edges
-    ]
     return environment.get_template("page.html.j2").render(
-        audit=document(audit),
-        verdict=audit.verdict,
+        audit=audit,
+        document=document(audit),
         drawing=drawing,
-        nodes=nodes,
-        edges=edges,
-        box={"width": WIDTH, "height": HEIGHT, "left": LEFT},
+        ids={version.name: f"v{i}" for i, version in enumerate(audit.versions)},
+        size={"width": WIDTH, "height": HEIGHT},
     )
 
 
