@@ -12,30 +12,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from o1_assets.store.digest import folder_tree
 
-if TYPE_CHECKING:
-    import polars as pl
 
 Figure = float | int | str | None
 
 # Norm of the difference of a tensor, relative to the norm of the recorded one.
 WEIGHTS = 0.05
 
-# Relative tolerance of a figure: the first pattern that fits its name. Text has to be the same.
-FIGURES: tuple[tuple[str, float], ...] = (
-    ("parameters", 0.0),
-    ("updates", 0.0),
-    ("rounds", 0.0),
-    ("epochs", 0.0),
-    ("problems", 0.0),
-    ("corpus_*", 0.0),
-    ("batches*", 0.0),
-    ("loss_*", 0.05),
-    ("*", 0.1),
-)
+# Relative tolerance of a figure: the first pattern that fits its name. What is counted by the configuration is the same
+# on any machine, and so is text.
+FIGURES = {
+    **dict.fromkeys(("parameters", "updates", "rounds", "epochs", "problems", "corpus_*", "batches*"), 0.0),
+    "loss_*": 0.05,
+    "*": 0.1,
+}
 
 # What a share, a loss or a mean may differ by however small it is; whole numbers have no such floor.
 SMALL = 0.02
@@ -73,7 +66,7 @@ def _same(a: Figure, b: Figure) -> bool:
 
 
 def _figure(name: str, recorded: Figure, replayed: Figure) -> FigureDifference:
-    tolerance = next(share for pattern, share in FIGURES if fnmatchcase(name, pattern))
+    tolerance = next(share for pattern, share in FIGURES.items() if fnmatchcase(name, pattern))
     if not isinstance(recorded, int | float) or not isinstance(replayed, int | float):
         return FigureDifference(name, recorded, replayed, None, tolerance, within=False)
     distance = abs(replayed - recorded)
@@ -119,13 +112,14 @@ def _compare_file(name: str, recorded: Path, replayed: Path) -> FileDifference:
     if compare is not None:
         try:
             return compare(name, recorded, replayed)
-        except Exception as error:  # whatever cannot be read is still a difference, and said to be one
+        except Exception as error:
+            # What cannot be read is a difference still: a replay that stopped here would hide the others.
             return FileDifference(name, f"cannot be compared: {error}")
     sizes = {"bytes": recorded.stat().st_size, "bytes_replayed": replayed.stat().st_size}
-    picture = recorded.suffix == ".png"
-    return FileDifference(
-        name, "other pixels or another encoder" if picture else "other bytes", sizes, content=not picture
-    )
+    # A plot has fonts and antialiasing of the machine in it; the numbers that it draws are compared in their tables.
+    if recorded.suffix == ".png":
+        return FileDifference(name, "other pixels or another encoder", sizes, content=False)
+    return FileDifference(name, "other bytes", sizes)
 
 
 def _weights(name: str, recorded: Path, replayed: Path) -> FileDifference:
@@ -154,7 +148,7 @@ def _weights(name: str, recorded: Path, replayed: Path) -> FileDifference:
         return FileDifference(name, "the same weights, written another way", details, content=False)
     top = ", ".join(f"{t['tensor']} max {t['max']:.2g} relative {t['relative']:.2g}" for t in tensors[:SHOWN])
     what = f"{len(tensors)} of {len(names)} tensors differ: {top}"
-    # Written so that a NaN is beyond as well.
+    # Not written as `> WEIGHTS`: a NaN compares as False either way, and has to be beyond.
     return FileDifference(name, what, details, beyond=not tensors[0]["relative"] <= WEIGHTS)
 
 
@@ -175,31 +169,18 @@ def _tables(name: str, recorded: Path, replayed: Path) -> FileDifference:
     rows = {"rows": before.height, "rows_replayed": after.height}
     shared = min(before.height, after.height)
     unequal = {
-        column: _unequal(before[column].head(shared), after[column].head(shared)) for column in before.columns
+        column: before[column].head(shared).ne_missing(after[column].head(shared))
+        for column in before.columns
     }
     counts = {column: int(mask.sum()) for column, mask in unequal.items() if mask.any()}
     differ = pl.DataFrame(unequal).max_horizontal().sum() if shared and unequal else 0
     details = {**rows, "rows_differ": int(differ), "columns": counts}
     if not counts and before.height == after.height:
         return FileDifference(name, "the same rows, written another way", details, content=False)
-    of = (
-        f"{before.height} rows"
-        if before.height == after.height
-        else f"{before.height} and {after.height} rows"
-    )
-    top = ", ".join(
-        f"{column} {count}" for column, count in sorted(counts.items(), key=lambda c: -c[1])[:SHOWN]
-    )
-    what = f"{differ} of {of} differ" + (f" (by column: {top})" if top else "")
-    return FileDifference(name, what, details)
-
-
-def _unequal(a: pl.Series, b: pl.Series) -> pl.Series:
-    import polars as pl
-
-    if a.dtype.is_nested():
-        return pl.Series(a.name, [x != y for x, y in zip(a.to_list(), b.to_list(), strict=True)], pl.Boolean)
-    return a.ne_missing(b)
+    heights = " and ".join(str(height) for height in dict.fromkeys((before.height, after.height)))
+    most = sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]
+    by_column = f" (by column: {', '.join(f'{column} {count}' for column, count in most)})" if most else ""
+    return FileDifference(name, f"{differ} of {heights} rows differ{by_column}", details)
 
 
 def _json(name: str, recorded: Path, replayed: Path) -> FileDifference:
