@@ -16,7 +16,6 @@ from typing import Any
 
 from o1_assets.store.digest import folder_tree
 
-
 Figure = float | int | str | None
 
 # Norm of the difference of a tensor, relative to the norm of the recorded one.

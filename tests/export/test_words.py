@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from o1_assets.export.card_words import words_of
+from o1_assets.export.model_card import words_of
 from o1_assets.store.manifest import Manifest
 
 
