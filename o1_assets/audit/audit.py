@@ -73,14 +73,15 @@ def audit(
     name = _find(store, key, version)
     ancestors = {(visited.key, visited.version): visited for visited in walk(store, key, name)}
     manifests = [visited.manifest for visited in ancestors.values() if visited.manifest]
+    # Several versions may have one object: it is hashed once.
     digests = list(dict.fromkeys(manifest.digest for manifest in manifests))
     # Hashing and waiting for a remote store leave the interpreter free, so threads help.
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1 if store.backend.local else 16) as pool:
         contents = dict(
             zip(digests, pool.map(lambda digest: read_contents(store, digest), digests), strict=True)
         )
-        found = pool.map(lambda manifest: pointer_faults(store, manifest), manifests)
-        pointers = dict(zip((manifest.version for manifest in manifests), found, strict=True))
+        checked = pool.map(lambda manifest: pointer_faults(store, manifest), manifests)
+        pointers = dict(zip((manifest.version for manifest in manifests), checked, strict=True))
 
     def audited(visited: Visited) -> AuditedVersion:
         manifest = visited.manifest
@@ -113,6 +114,7 @@ def _find(store: ArtifactStore, key: str, version: str | None) -> str:
     try:
         return find_version(store, key, version)
     except StoreError:
+        # A version that was asked for by name and is not there is no other version.
         names = store.versions(key) if version is None else []
         if not names:
             raise
@@ -229,6 +231,7 @@ def _file(store: ArtifactStore, digest: str, name: str) -> tuple[dict[str, Any],
     opened = open_regular(Path(place)) if store.backend.local else store.backend.fs.open(place, "rb")
     with cast(IO[bytes], opened) as file:
         chunk = file.read(CHUNK)
+        # By name and by first bytes: a pickle that is called model.safetensors is a pickle.
         why, size, sha = refusal(name, chunk[:HEAD]), 0, hashlib.sha256()
         while chunk:
             sha.update(chunk)
@@ -255,6 +258,7 @@ def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
                 f"its input {name} ({item.key}) was finished {made.finished}, not before {manifest.finished}, when "
                 f"{manifest.key} was",
             )
+    # A manifest with another configuration would otherwise be found as the result of that computation.
     if manifest_cache_key(manifest) != manifest.cache_key:
         yield "cache key", f"its cache key {manifest.cache_key} is not what its content leads to"
 
@@ -281,5 +285,5 @@ def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault
 def _before(earlier: str, later: str) -> bool:
     try:
         return datetime.fromisoformat(earlier) <= datetime.fromisoformat(later)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError):  # no time at all, or one with a time zone and one without
         return False

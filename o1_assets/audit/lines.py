@@ -63,6 +63,7 @@ def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTr
                 place,
             )
         )
+    # Rows that no listed batch accounts for would reach the labels without a line that anybody sent.
     listed = [batch.digest for batch in trail]
     for name, table in tables.items():
         unknown = table.filter(~pl.col("batch").is_in(listed))["batch"].unique().sort()
@@ -76,6 +77,7 @@ def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTr
 def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
     """labels, batches: the objects of rNN/labels and of its rNN/label_batches. Every row against its line."""
     rows, rated = pl.read_parquet(labels / "labels.parquet"), pl.read_parquet(batches / RATINGS)
+    # A null rating means unsure and is a statement too: in a join null equals nothing unless it is asked to.
     lost = rows.join(rated, on=_EVENT, how="anti", nulls_equal=True)
     faults: list[Fault] = [
         (
@@ -150,6 +152,7 @@ def _imported(root: Path, round_name: str, digest: str, manifest: Manifest) -> P
     version = (manifest.external or "").rpartition(" ")[2]
     source = root / str(manifest.config["source"]) / version
     folder = source / round_name / "accepted" / digest
+    # No link is followed out of the folder of imports.
     if not version or not folder.is_dir() or folder.is_symlink():
         raise FileNotFoundError(f"{folder} is not there; import that source again")
     if _source_version(source) != version:

@@ -57,7 +57,7 @@ def page(audit: Audit) -> str:
 
     environment = Environment(
         loader=PackageLoader("o1_assets.audit", "."),
-        autoescape=True,
+        autoescape=True,  # labellers write names and comments
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -74,6 +74,7 @@ def page(audit: Audit) -> str:
 
 def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
     """Where each version stands. inputs: of each version, in the order of the data."""
+    # Rows are sorted by the layer of their deepest version, which puts r03 after r02 without reading the names.
     layers, inner = _depths(inputs, across=True), _depths(inputs, across=False)
     columns = _columns(inputs, inner)
     deepest: dict[str, int] = defaultdict(int)
@@ -132,6 +133,7 @@ def _edges(inputs: Mapping[Name, Sequence[Name]], boxes: Mapping[Name, Box]) -> 
     for name, before in inputs.items():
         ancestors[name] = set(before).union(*(ancestors[i] for i in before))
         for i in dict.fromkeys(before):
+            # Every round reads the generator and all earlier labels: drawn at once, these edges hide the others.
             implied = any(i in ancestors[other] for other in before)
             edges.append(Edge(i, name, _curve(boxes[i], boxes[name]), implied))
     return edges

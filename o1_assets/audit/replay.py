@@ -110,6 +110,7 @@ def within_depth(ancestors: Sequence[Manifest], depth: int | None) -> list[Manif
         return list(ancestors)
     last = ancestors[-1]
     steps = {(last.key, last.version): 1}
+    # Inputs come before what is made from them, so that backwards each has its steps before its inputs ask for them.
     for manifest in reversed(ancestors):
         below = steps[manifest.key, manifest.version] + 1
         for item in manifest.inputs.values():
@@ -132,6 +133,7 @@ def _replay(
     watch: Watch,
 ) -> Replayed:
     recorded = store.verified(manifest.digest)
+    # A home of its own: the inbox of today may hold other batches than the version was made from.
     home, out = replace(settings, home=folder / "home"), folder / "out"
     out.mkdir(parents=True)
     inputs: dict[str, Path] = {}
@@ -156,6 +158,7 @@ def _replay(
         return Replayed(manifest, "differs", None, because=(*because, why), notes=tuple(notes))
     seconds = time.perf_counter() - started
     digest = tree_digest(folder_tree(out))
+    # Equal digests are equal bytes; opening two checkpoints to compare them would take longer than hashing.
     files = compare_folders(recorded, out) if digest != manifest.digest else []
     figures = compare_figures(manifest.figures, outcome.figures)
     verdict = judge(files, figures, exact=not manifest.cost.flops and not other_inputs)
@@ -180,6 +183,7 @@ def changed_circumstances(manifest: Manifest, artifact: Artifact) -> list[str]:
     changes = []
     if differences(manifest, artifact).code:
         changes.append(f"its code has changed since; {checkout(then)}")
+    # Threads and engine are set as they were, and are no difference.
     now = environment(then.threads, then.engine, manifest.config)
     changes += environment_differences(then, now)
     if then.processes != now.processes:
@@ -203,6 +207,7 @@ def recorded_artifact(manifest: Manifest, profile: Profile, settings: Settings) 
             f"the configuration of {manifest.key} does not fit today's code (at {field}); "
             f"{checkout(manifest.environment)}"
         ) from None
+    # Today's profile may connect the artifact otherwise; its compute function reads inputs by their short names.
     inputs = {name: item.key for name, item in manifest.inputs.items()}
     return replace(artifact, config=config, seed=manifest.seed, inputs=inputs)
 
@@ -234,6 +239,7 @@ def remake(
         except EngineMissing as error:
             raise CannotRemake(f"{manifest.key} was sampled on another engine: {error}") from None
 
+    # As many threads as then: sums in another order have other last bits.
     prepare_compute(manifest.environment.threads, artifact.resource_class)
     task = Task(
         inputs=inputs,

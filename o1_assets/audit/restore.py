@@ -52,6 +52,7 @@ def restore_outside(
 def _restore_batch(
     digest: str, round_name: str, content: Path, settings: Settings, home: Path, note: Callable[[str], None]
 ) -> None:
+    # The copy counts as accepted, also where the batch was withdrawn later: the version was made before.
     target = home / "inbox" / round_name / "accepted" / digest
     for place in PLACES:
         folder = settings.inbox / round_name / place / digest
@@ -69,6 +70,7 @@ def _batch_from_object(digest: str, round_name: str, content: Path, target: Path
     records = pl.read_parquet(content / RECORDS).filter(of_batch)
     index = json.loads((content / "index.json").read_text())
     entry = next(entry for entry in index["batches"] if entry["digest"] == digest)
+    # Checked against the selection only if no record was a misfit; else the check is made again when it is read.
     fits = bool((records["misfit"] == "").all())
     target.mkdir(parents=True)
     ratings.write_parquet(target / RATINGS)
@@ -107,5 +109,5 @@ def _link(source: str, target: str) -> None:
     """Batches are never changed, so the scratch home may share their bytes."""
     try:
         os.link(source, target)
-    except OSError:
+    except OSError:  # another disk, or a file system without hard links
         shutil.copy2(source, target)

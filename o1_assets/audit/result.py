@@ -90,6 +90,7 @@ class Audit:
     def asked(self) -> AuditedVersion:
         return self.versions[-1]
 
+    # Cached: the verdict, the terminal and the page ask for both several times.
     @cached_property
     def broken(self) -> list[Broken]:
         """In the order of the data, so that the first one is the cause where one follows from another."""
@@ -172,6 +173,7 @@ def _version(version: AuditedVersion) -> dict[str, Any]:
     }
     if version.manifest is None:
         return shown
+    # A sample of the rows is for the UI, and may be long.
     made = version.manifest.model_dump(mode="json", exclude={"key", "inputs", "sample", "format"})
     inputs = [{"name": name, **item.model_dump()} for name, item in version.manifest.inputs.items()]
     return {**shown, **made, "inputs": inputs, "labels": asdict(version.labels) if version.labels else None}

@@ -28,6 +28,7 @@ def render(audit: Audit) -> Group:
 def console() -> Console:
     """Lines are wrapped at the terminal's width, and not at all in a file or a pipe."""
     shown = Console(highlight=False)
+    # rich takes 80 columns where there is no terminal, and would break digests in a log.
     return shown if shown.is_terminal else Console(highlight=False, width=200)
 
 
@@ -110,6 +111,7 @@ def _batches(labels: LabelTrail) -> str:
 
 def in_short(names: Iterable[str]) -> str:
     """Names in a few words: r00/labels … r09/labels (10) where many differ in their round only."""
+    # A PRM of round 10 is made from eleven tables of labels.
     alike: dict[str, list[str]] = defaultdict(list)
     for name in names:
         alike[name.partition("/")[2] if "/" in name else name].append(name)

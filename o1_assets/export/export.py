@@ -80,6 +80,7 @@ def export(store: ArtifactStore, key: str, folder: Path, version: str | None = N
     manifest = ancestry(store, key, version)[-1]
     if not is_checkpoint(store, manifest):
         raise StoreError(f"{key} is no checkpoint, so there is nothing to load; `o1 status` lists all keys")
+    # What is published is what the lineage names: a damaged object is refused before anything is written.
     source = store.verified(manifest.digest)
     generator = _generator(store, manifest, source)
 
@@ -130,8 +131,8 @@ def _generator(store: ArtifactStore, manifest: Manifest, source: Path) -> Path |
 
 def _longest(manifest: Manifest) -> int | None:
     """Tokens of the longest solution that the model was trained on; None if its stage does not say."""
-    found = manifest.config.get("prompt", {}).get("max_tokens")
-    return found if isinstance(found, int) else None
+    longest = manifest.config.get("prompt", {}).get("max_tokens")
+    return longest if isinstance(longest, int) else None
 
 
 def copy_checkpoint(source: Path, target: Path, plots: bool = True) -> None:
@@ -197,10 +198,11 @@ def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[Evaluation]
     round_name, _, stage = manifest.key.partition("/")
     keys = [f"{round_name}/eval"] if stage in SHOWN else []
     keys += ["eval/generator", "eval/baby_o1"]
-    found = []
+    evaluations = []
     for key in keys:
         for version in reversed(store.versions(key)):
             evaluation = store.manifest(key, version)
+            # By digest and not by version: a checkpoint that was made again to the same bytes is the same one.
             roles = [
                 r for r in SHOWN if r in evaluation.inputs and evaluation.inputs[r].digest == manifest.digest
             ]
@@ -210,9 +212,9 @@ def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[Evaluation]
                     for name in SHOWN[roles[0]]
                     if (value := evaluation.figures.get(name)) is not None
                 }
-                found.append(Evaluation(key, evaluation.version, figures))
+                evaluations.append(Evaluation(key, evaluation.version, figures))
                 break
-    return found
+    return evaluations
 
 
 def export_card(card: str, evaluations: Sequence[Evaluation], plots: Sequence[str]) -> str:

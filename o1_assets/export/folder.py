@@ -79,6 +79,7 @@ def write_folder(target: Path, fill: Callable[[Path], None], about: dict[str, An
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     _tidy(target)
+    # Beside the target, because a rename is one step on one disk only.
     stage = target.parent / f".{target.name}.{scratch_name()}"
     stage.mkdir()
     try:
@@ -86,9 +87,11 @@ def write_folder(target: Path, fill: Callable[[Path], None], about: dict[str, An
         listed = {"format": FORMAT, **about, "files": folder_tree(stage)}
         (stage / EXPORT_FILE).write_bytes(json_bytes(listed))
         if target.is_dir() and any(target.iterdir()):
+            # The list has the digest of every file, and `check_target` has compared the folder with its own list.
             if (target / EXPORT_FILE).read_bytes() == (stage / EXPORT_FILE).read_bytes():
                 return False
             seal(stage)
+            # Not removed and renamed: whoever is killed in between would have lost the earlier export.
             exchange(stage, target)
         else:
             seal(stage)

@@ -149,6 +149,7 @@ def _labelers(store: ArtifactStore, batches: Manifest) -> int | str:
 
     if not store.present(batches.digest):
         return ""
+    # A card names no labeller, only their number.
     records = pl.scan_parquet(store.path(batches.digest) / "records.parquet")
     return int(records.select(pl.col("labeler").n_unique()).collect().item())
 

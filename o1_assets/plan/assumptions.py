@@ -80,6 +80,7 @@ COMPETITION = Assumptions(
 
 def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
     """The set that fits the profile's problems, with NAME=VALUE pairs applied. Raises PlanError."""
+    # By the kind of problem and not by the profile: a profile of somebody else has one of these too.
     kind = profile.problems.source.kind
     if kind == "reasoning_gym":
         chosen = arithmetic(problem_terms(profile.problems), corpus_terms(profile.base))

@@ -50,6 +50,7 @@ def usage(store: ArtifactStore, graph: Mapping[str, Artifact]) -> Usage:
     made, seconds, left_out = {}, {}, []
     for key, artifact in graph.items():
         head = heads.get(key)
+        # Another configuration took something else than today's plan is about.
         if head is None or head.config != artifact.config.model_dump(mode="json"):
             left_out.append(key)
             continue
@@ -108,9 +109,9 @@ def _sum(estimates: Mapping[str, Estimate], keys: Iterable[str]) -> Estimate:
 
 def _comparisons(stage: str, planned: Estimate, used: Estimate) -> Iterator[Comparison]:
     for name, value in QUANTITIES.items():
-        expected, taken = float(value(planned)), float(value(used))
-        if expected or taken:
-            yield Comparison(stage, name, expected, taken)
+        expected, actual = float(value(planned)), float(value(used))
+        if expected or actual:
+            yield Comparison(stage, name, expected, actual)
 
 
 def stage_of(key: str) -> str:

@@ -57,6 +57,7 @@ def make_plan(
         if key not in wanted:
             continue
         if artifact.estimate is None:
+            # A new stage may come without one: the plan says so instead of failing or hiding it.
             unknown.append(key)
             made[key] = _nothing(artifact, made)
         else:
