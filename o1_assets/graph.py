@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
@@ -12,8 +12,16 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 
-def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
-    """Every artifact by key, each after its inputs. Raises ValueError on an input that nothing makes."""
+Declare = Callable[["Profile"], Iterable[Artifact]]
+"""How a stage or an experiment says which artifacts it adds: a function in its assets.py."""
+
+
+def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] = ()) -> dict[str, Artifact]:
+    """Every artifact by key, each after its inputs. Raises ValueError on an input that nothing makes.
+
+    extra: stages and experiments of another package, after those of this one.
+    """
+    # Imported here, because the stages' modules load polars: `o1 --help` needs no graph.
     from o1_assets.base.assets import base_artifacts
     from o1_assets.base.config import BaseConfig
     from o1_assets.evaluation.assets import evaluation_artifacts
@@ -32,6 +40,7 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
     from o1_assets.problems.assets import problem_artifacts
     from o1_assets.rounds.factory import build_round
 
+    # A new stage is a line here, after the stages that it reads.
     artifacts = [
         *problem_artifacts(profile),
         *base_artifacts(profile),
@@ -39,22 +48,25 @@ def build_graph(profile: Profile, settings: Settings) -> dict[str, Artifact]:
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
         *evaluation_artifacts(profile),
     ]
+    # A new experiment is a line here.
+    experiments: list[Declare] = [
+        compute_curves.artifacts,
+        pools.artifacts,
+        versions.artifacts,
+        error_kinds.artifacts,
+        verifiers.artifacts,
+        rounds.artifacts,
+        rewards.artifacts,
+        chains.artifacts,
+        active_learning.artifacts,
+        model_size.artifacts,
+        search_in_rl.artifacts,
+    ]
     # Experiments rate steps with the exact checker and need to know what the corpus held: a base that was pre-trained
     # elsewhere has none.
     if isinstance(profile.base, BaseConfig):
-        artifacts += [
-            *compute_curves.artifacts(profile),
-            *pools.artifacts(profile),
-            *versions.artifacts(profile),
-            *error_kinds.artifacts(profile),
-            *verifiers.artifacts(profile),
-            *rounds.artifacts(profile),
-            *rewards.artifacts(profile),
-            *chains.artifacts(profile),
-            *active_learning.artifacts(profile),
-            *model_size.artifacts(profile),
-            *search_in_rl.artifacts(profile),
-        ]
+        artifacts += [artifact for declare in experiments for artifact in declare(profile)]
+    artifacts += [artifact for declare in extra for artifact in declare(profile)]
     graph: dict[str, Artifact] = {}
     for artifact in artifacts:
         unknown = [key for key in artifact.inputs.values() if key not in graph]

@@ -15,9 +15,8 @@ from typing import Any
 
 import dagster as dg
 
-from o1_assets.profiles.profile import Profile
+from o1_assets.profiles.profile import CLASS_NAMES, Profile, Resources
 from o1_assets.profiles.requirements import require_extra
-from o1_assets.profiles.resources import CLASS_NAMES, Resources
 
 CLASS_TAG = "o1/resource"
 

@@ -75,6 +75,6 @@ def problem_id(content: str) -> str:
 
 def side(content: str, test_fraction: float) -> str:
     """The side of the split, "test" or "train", by content alone."""
-    # A random split would move problems to the other side when the source grows or is read in another order: a model that
-    # was trained before would have seen the test.
+    # A random split would move problems to the other side when the source grows or is read in another order, and a
+    # model that was trained before would have seen the test.
     return "test" if int(content_hash(content)[16:32], 16) < test_fraction * 2**64 else "train"
