@@ -88,8 +88,10 @@ def make_sft_set(task: Task, config: SftSetConfig) -> Outcome:
 
 def select(samples: pl.DataFrame, config: SftSetConfig) -> pl.DataFrame:
     """The first distinct correct solutions of each problem, at most config.per_problem; in the given order."""
+    # A bare answer that happens to be right shows no reasoning, and would teach to leave it out.
     correct = samples.filter(pl.col("correct") & (pl.col("steps").list.len() >= config.min_steps))
     distinct = correct.unique(subset=["problem_id", "text"], keep="first", maintain_order=True)
+    # Easy problems have many correct samples. Without a limit they would be most of the set.
     return distinct.filter(pl.int_range(pl.len()).over("problem_id") < config.per_problem)
 
 

@@ -88,6 +88,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
             percent=False,
         ),
     )
+    # One epoch: every token once, the prompts' too, which are computed although they have no loss.
     tokens = sum(len(row["input_ids"]) for row in rows)
     return Outcome(
         figures={

@@ -147,6 +147,7 @@ class Profile(StageConfig):
 
     @model_validator(mode="after")
     def _experiments_start_from_rounds(self) -> Self:
+        # Without this, `--set rounds=2` would end in a key that nothing makes.
         for name in ("rl", "search_in_rl"):
             k = getattr(self.ablations, name).round
             if k > self.rounds:
@@ -191,6 +192,7 @@ class Profile(StageConfig):
 
     def seed_of(self, key: str) -> int:
         """The seed of the artifact `key`."""
+        # By the key and not by a counter: an artifact that is added to the graph changes no other one's seed.
         return derive_seed(self.seed, key)
 
     def solutions(self, k: int) -> SolutionsConfig:
@@ -206,6 +208,7 @@ class Profile(StageConfig):
             round=f"r{k:02d}",
             protocol=self._protocol(k),
             annotator=annotator,
+            # Only the settings of whoever rates: a number of another annotator must not make labels stale.
             min_rated_share=self.min_rated_share if annotator == "human" else None,
             oracle=self.oracle if annotator == "oracle" else None,
             monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
