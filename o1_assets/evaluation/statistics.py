@@ -107,14 +107,16 @@ def interval_of_sums(
     if problems < 2:
         raise ValueError(f"an interval needs two problems, not {problems}")
     value = combine(parts.sum((0, 1)))
-    if np.isnan(value):
-        return None
-    drawn = bootstrap(
-        lambda s, p: combine(parts[s].sum(0)[p].sum(0)), (seeds, problems), resamples, seed
-    ).astype(float)
+    return interval_around(
+        value, bootstrap(lambda s, p: combine(parts[s].sum(0)[p].sum(0)), (seeds, problems), resamples, seed)
+    )
+
+
+def interval_around(value: float, drawn: Floats) -> Interval | None:
+    """value: the statistic of what was measured; drawn: of its resamples. None where either is undefined, NaN."""
     # Without any wrong solution among the drawn problems, say, F1 is undefined: such a resample says nothing.
     defined = drawn[~np.isnan(drawn)]
-    return _interval(value, defined) if len(defined) else None
+    return None if np.isnan(value) or not len(defined) else _interval(value, defined)
 
 
 def _interval(value: float, drawn: Floats) -> Interval:

@@ -20,7 +20,17 @@ from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
 from o1_assets.evaluation.evaluate_policy import PASS_AT_1, held_out
-from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
+from o1_assets.evaluation.statistics import (
+    Floats,
+    Interval,
+    bootstrap,
+    bounds,
+    f1,
+    interval_around,
+    interval_of_sums,
+    mean_parts,
+    share,
+)
 from o1_assets.experiments.arms import ArmWords, arms_chart
 from o1_assets.experiments.measure import SOLUTIONS, training_cost
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
@@ -89,7 +99,7 @@ def steadiness(
     """`falls` with a retrained selector minus `falls` with a fixed one, mean over seeds.
 
     retrained, fixed: of each round the parts [seeds, problems, values]. A curve is that of one seed: seeds whose falls
-    cancel would look steady together. Drawn anew as in `intervals.interval`.
+    cancel would look steady together.
     """
     own, other = np.stack(retrained), np.stack(fixed)  # [rounds, seeds, problems, values]
     seeds, problems = own.shape[1:3]
@@ -106,20 +116,7 @@ def steadiness(
         return unsteadiness(own[:, chosen], drawn) - unsteadiness(other[:, chosen], drawn)
 
     value = of(np.arange(seeds), np.arange(problems))
-    if np.isnan(value):
-        return None
-    rng = np.random.default_rng(seed)
-    found = np.array(
-        [
-            of(rng.integers(seeds, size=max(1, seeds - 1)), rng.integers(problems, size=problems - 1))
-            for _ in range(resamples)
-        ]
-    )
-    found = found[~np.isnan(found)]
-    if not len(found):
-        return None
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Interval(value, float(low), float(high), float(found.std()))
+    return interval_around(value, bootstrap(of, (seeds, problems), resamples, seed))
 
 
 TITLE = "Rounds of labels against controls"
