@@ -50,14 +50,17 @@ class PolicyModels:
     tuning: TuningConfig
 
     @classmethod
-    def open(cls, task: Task, tuning: TuningConfig) -> PolicyModels:
-        """From the task's inputs policy, generator, prm and orm; the policy is ready to be trained."""
+    def open(cls, task: Task, tuning: TuningConfig, lora_seed: int | None = None) -> PolicyModels:
+        """From the task's inputs policy, generator, prm and orm; the policy is ready to be trained.
+
+        lora_seed: of new LoRA matrices; None: one of its own, derived from the task's seed.
+        """
         from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
         from o1_assets.engine.training.tuning import prepare
         from o1_assets.reward.score import load_scorer
 
         policy = load_causal_lm(task.inputs["policy"], tuning.weights)
-        prepare(policy, tuning, derive_seed(task.seed, "lora"))
+        prepare(policy, tuning, derive_seed(task.seed, "lora") if lora_seed is None else lora_seed)
         rewards = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
         return cls(policy, load_tokenizer(task.inputs["policy"]), rewards, tuning)
 

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.core.artifact import Cost, Outcome, Task
-from o1_assets.core.flops import flops_generate, flops_train
+from o1_assets.core.artifact import Outcome, Task
 from o1_assets.engine.steps import step_ends
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.rewards import Floats, repeated, step_values
-from o1_assets.policy.train import draw_problems, train_policy
+from o1_assets.policy.train import PolicyModels, draw_problems, train_policy, training_cost
 from o1_assets.problems.grading import grade
 from o1_assets.reward.aggregate import NEUTRAL, right_probabilities, solution_score
 from o1_assets.reward.interface import PrefixScorer, RewardModels, Tokens
@@ -160,14 +159,8 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
     The curve needs both reward models everywhere: an arm that is trained with one of them scores a few tokens more
     than its training needs, and its cost counts them.
     """
-    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
-    from o1_assets.engine.training.tuning import finish, prepare
-    from o1_assets.reward.score import load_scorer
-
-    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
-    prepare(model, config.tuning, task.seed)
-    tokenizer = load_tokenizer(task.inputs["policy"])
-    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+    models = PolicyModels.open(task, config.tuning, lora_seed=task.seed)
+    tokenizer, scorer = models.tokenizer, models.rewards
     problems = draw_problems(pl.read_parquet(task.inputs["train"] / "problems.parquet"), config, task.seed)
     monitor = RewardMonitor(scorer, tokenizer, config, checker(problems, tokenizer, config))
     checkpoints = MonitorCheckpoints(monitor, task.unfinished, task.progress)
@@ -181,21 +174,12 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
         )
 
     _, collector, tokens_trained = train_policy(
-        model, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost
+        models.policy, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost
     )
-    finish(model, config.tuning)
-    model.save_pretrained(task.out)
-    tokenizer.save_pretrained(task.out)
+    models.save(task.out)
     curve = pl.DataFrame(monitor.points)
     curve.write_parquet(task.out / "watched.parquet")
-    parameters, generated = collector.engine.parameters, collector.tokens_generated
-    cost = collector.scored_before + scorer.cost()
-    cost += Cost(
-        flops_generate(parameters, generated)
-        + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
-        tokens_generated=generated,
-        tokens_trained=tokens_trained,
-    )
+    cost = training_cost(collector, scorer.cost(), tokens_trained, config)
     quarter = max(1, curve.height // 4)
     figures = {
         f"{name}_{when}": float(part[name].to_numpy().mean())

@@ -23,10 +23,10 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.config import TuningConfig
-from o1_assets.engine.training.tuning import finish, pieces, prepare, trainer_arguments
+from o1_assets.engine.training.tuning import pieces, trainer_arguments
 from o1_assets.generator.sft import encode
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.policy.train import draw_problems
+from o1_assets.policy.train import PolicyModels, draw_problems
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
@@ -66,14 +66,10 @@ class ExpertConfig(StageConfig):
 
 def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
     """Inputs: policy (to start from), generator, prm, orm, train (problems). Writes a checkpoint and curve.parquet."""
-    from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.engine.transformers_engine import TransformersEngine
-    from o1_assets.reward.score import load_scorer
 
-    model = load_causal_lm(task.inputs["policy"], config.tuning.weights)
-    prepare(model, config.tuning, derive_seed(task.seed, "lora"))
-    tokenizer = load_tokenizer(task.inputs["policy"])
-    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"], task.inputs["orm"])
+    models = PolicyModels.open(task, config.tuning)
+    model, tokenizer, scorer = models.policy, models.tokenizer, models.rewards
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     drawn = draw_problems(
         problems,
@@ -120,9 +116,8 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
         if keep.due():
             cost = asdict(before + scorer.cost())
             keep.save(iteration + 1, {"model": model.state_dict(), "curve": curve, "cost": cost})
-    finish(model.eval(), config.tuning)
-    model.save_pretrained(task.out)
-    tokenizer.save_pretrained(task.out)
+    model.eval()
+    models.save(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
     cost_of_all = before + scorer.cost()
     return Outcome(
