@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+# FLOPs a token and weight. The backward pass computes two gradients, of the inputs and of the weights; frozen weights
+# need only the first.
 FORWARD = 2.0
-
 FORWARD_AND_BACKWARD = 6.0
-
 FROZEN = 4.0
 
 

@@ -96,6 +96,7 @@ class Collector:
         if update % search_config.every or not search_config.per_group:
             return []
         count = round(search_config.share * problems)
+        # From all problems of the update, on every process alike: each then takes those of its own share.
         order = np.random.default_rng([self.seed, update]).permutation(problems)
         return sorted(int(i) for i in order[:count])
 
@@ -162,7 +163,7 @@ class Collector:
             probabilities = [np.zeros((0, 3))] * len(rollouts)
         elif form == "process":
             probabilities = self.rewards.step_probabilities(prompts, completions)
-            outcomes = [0.0] * len(rollouts)
+            outcomes = [0.0] * len(rollouts)  # the ORM is not asked
         else:
             probabilities, outcomes = self.rewards.score_both(prompts, completions)
         if self.config.reward.outcome == "grader":

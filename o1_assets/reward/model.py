@@ -88,6 +88,8 @@ class RewardModel(nn.Module):
         where nothing is labelled. past_key_values: what stands before; the mask then begins with its columns.
         Returns logits (batch, n, classes) and, with labels, loss.
         """
+        # The feature is added to the token's embedding, (batch, n, hidden), where every layer can use it. Hence the
+        # backbone is given embeddings instead of ids.
         embeds = self.backbone.get_input_embeddings()(input_ids)
         if self.feature is not None:
             if min_logprob is None:
@@ -141,7 +143,7 @@ class RewardModel(nn.Module):
 
 def _chance_loss(logits: Tensor, chances: Tensor) -> Tensor:
     """Cross-entropy between chances of the second class, (batch, n), NaN where there is none, and logits."""
-    present = ~chances.isnan()
+    present = ~chances.isnan()  # (batch, n); below only what is labelled, (labels, 2) and (labels,)
     logarithms, chance = logits[present].float().log_softmax(-1), chances[present]
     return -(logarithms[:, 1] * chance + logarithms[:, 0] * (1 - chance)).mean()
 
@@ -160,6 +162,7 @@ def start_reward_model(
     Raises ValueError if the checkpoint is a reward model with other classes or another feature.
     """
     config = load_config(checkpoint)
+    # From round 1 on a reward model is fine-tuned from the one before; only the first has a new head.
     if any("TokenClassification" in name for name in config.architectures or ()):
         model = load_reward_model(checkpoint, precision)
         saved = list((model.backbone.config.id2label or {}).values())

@@ -70,6 +70,7 @@ class DiverseTrees:
         while True:
             [first] = yield [Expand(tree.root, self.subtrees * self.branch)]
             heads = sorted(first, key=rank)[: self.subtrees]
+            # The first step was sampled above; a subtree without whole children is given up.
             for _ in range(1, budget.steps):
                 heads = [head for head in heads if not head.ended]
                 if not heads or budget.spent(tree):

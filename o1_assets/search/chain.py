@@ -18,7 +18,7 @@ class Direct:
     reads: Literal["nothing"] = "nothing"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        yield from ()
+        yield from ()  # a generator that asks for nothing
 
     def cache_tokens(self, budget: Budget) -> int:
         return 0

@@ -27,7 +27,7 @@ LEGEND = (
 
 def terminal_tree(question: str, trace: Trace, lines: int = LINES) -> RichTree:
     """A line a step: its text, P(right) of the step and of the path by the PRM, the policy's prior, visits."""
-    back = {move.node.index: 0 for move in trace.moves}
+    back = {move.node.index: 0 for move in trace.moves}  # how often the search came back to each node
     for move in trace.moves:
         back[move.node.index] += move.left is not None
     shown = _interesting(trace, lines)
@@ -140,6 +140,7 @@ def render(asked: Sequence[tuple[str, Trace]], title: str) -> str:
     environment = Environment(
         loader=PackageLoader("o1_assets.search", "."), autoescape=True, undefined=StrictUndefined
     )
+    # The policy of the page names the hashes of its own style and script, so nothing else that got in would run.
     style, script = ((HERE / f"page.{kind}").read_text() for kind in ("css", "js"))
     return environment.get_template("page.html.j2").render(
         title=title,
@@ -177,6 +178,7 @@ def tree_json(question: str, trace: Trace) -> dict[str, Any]:
 
 def inert_json(value: Any) -> str:
     """JSON that can end no script element and is the same value: < > & are written as escapes."""
+    # The data stand inside of a script element, which HTML ends at the first "</script", quoted or not.
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -27,6 +27,7 @@ class Chains:
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         drawn = 0
+        # In batches: the budget is looked at again after each, and overdrawn by one batch at most.
         while not budget.spent(tree) and drawn != self.samples:
             count = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
             yield [Complete(tree.root, count, scored=self.choice != "majority")]

@@ -77,6 +77,7 @@ class Checkpoints:
         """
         if self.folder is None or rank():
             return False
+        # Twice as long to write, twice as long to wait: on a slow disk the training is not held up more.
         wait = max(self.seconds, self._cost / COST_SHARE) if self.seconds else 0.0
         return time.monotonic() - self._last >= wait
 
@@ -118,6 +119,7 @@ class Checkpoints:
         tensors: dict[str, Any] = {}
         packed = json.dumps(pack({**state, "random": random_state()}, tensors))
         folder.mkdir(parents=True, exist_ok=True)
+        # A hidden name, which `load` does not look for, until the file is whole.
         temporary = folder / f".{uuid.uuid4().hex}"
         try:
             save_file(tensors, temporary, metadata={"state": packed})
