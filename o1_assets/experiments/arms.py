@@ -37,9 +37,8 @@ def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series]
     return series, Axis(f"{title}: {measure}", "", "accuracy", ticks=range(len(rows)), tick_labels=names)
 
 
+# The measure that arms are ranked by.
 DECIDES = PASS_AT_1
-"""The measure that arms are ranked by."""
-
 
 COSTS = ("updates", "tokens_generated", "tokens_scored", "tokens_trained", "flops")
 

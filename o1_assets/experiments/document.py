@@ -15,17 +15,14 @@ from o1_assets.experiments import words
 from o1_assets.experiments.result import Claim, Result
 from o1_assets.store.manifest import Manifest
 
+# The experiment whose first picture stands at the top.
 FIRST = "two_curves"
-"""The experiment whose first picture stands at the top."""
 
-
+# Of a digest: as many as `o1 status` shows.
 CHARACTERS = 12
-"""Of a digest: as many as `o1 status` shows."""
 
-
+# Rows of a table from which on it is folded.
 LONG = 14
-"""Rows of a table from which on it is folded."""
-
 
 HEAD = """\
 # Results

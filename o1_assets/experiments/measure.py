@@ -46,8 +46,8 @@ class PolicyEvalConfig(SamplingConfig):
     selectors: tuple[str, ...] = (PRM, MAJORITY)
 
 
+# What a training adds to the graph, and the key of the policy that comes out.
 Made = tuple[Sequence[Artifact], str]
-"""What a training adds to the graph, and the key of the policy that comes out."""
 
 TEST: Mapping[str, tuple[str, Mapping[str, object]]] = {"": ("problems/test", {})}
 

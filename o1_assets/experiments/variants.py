@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from o1_assets.core.artifact import Artifact
 
+# The optional part of the graph that every artifact of an experiment belongs to.
 PART = "ablations"
-"""The optional part of the graph that every artifact of an experiment belongs to."""
 
 
 def variant(

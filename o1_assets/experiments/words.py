@@ -13,9 +13,7 @@ from o1_assets.experiments.result import Claim
 
 NONE = "–"
 
-
 POINTS = re.compile(r"_minus_|\.|_gain|_points")
-
 
 PLAIN = re.compile(r"_ratio|_r2|r2$|slope|_times")
 

@@ -13,9 +13,8 @@ import polars as pl
 
 UNIFORM, WRONG, REST = "uniform", "convincing_wrong", "convincing_rest"
 
-
+# DuckDB spills to disk beyond it.
 MEMORY_LIMIT = "2GB"
-"""DuckDB spills to disk beyond it."""
 
 
 def choose_uniform(pool: pl.DataFrame, n: int, per_problem: int, seed: int) -> pl.DataFrame:

@@ -17,8 +17,8 @@ from o1_assets.experiments.chains.config import ChainSetConfig
 from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.train import draw_problems
 
+# (problem_id, question, text).
 Rows = list[tuple[str, str, str]]
-"""(problem_id, question, text)."""
 
 
 def make_chain_set(task: Task, config: ChainSetConfig) -> Outcome:

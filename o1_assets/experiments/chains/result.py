@@ -17,16 +17,12 @@ from o1_assets.experiments.rewards.result import compared
 
 TITLE = "Machine-made chains against written ones"
 
-
 QUESTION = "Does a policy learn more from chains that it finds itself than from perfect ones written for it?"
-
 
 PAIRS = (("rl", "written"), ("rl", "written_few"), ("rl", "own"), ("written", "own"))
 
-
+# Name of an evaluation on problems out of distribution, and how the names of its measures end.
 OOD_RUN, OOD = "ood", "_ood"
-"""Name of an evaluation on problems out of distribution, and how the names of its measures end."""
-
 
 LIMITS = (
     "All arms start from GPT* and make equal updates on equal numbers of solutions. RL's are of its own, rewarded by "

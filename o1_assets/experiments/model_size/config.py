@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
 
+# Size of an attention head, the smallest that vLLM's CPU attention has; wider models have more of them.
 HEAD = 32
-"""Size of an attention head, the smallest that vLLM's CPU attention has; wider models have more of them."""
 
 
 class Shape(StageConfig):

@@ -29,6 +29,7 @@ from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import rated_steps, step_figures
 from o1_assets.experiments.measure import MEASURES
 
+# Name in a measure -> selector. prm_plain: the PRM without the probability feature.
 SELECTORS = {
     "prm": PRM,
     "prm_plain": "prm_plain",
@@ -37,10 +38,9 @@ SELECTORS = {
     "majority": MAJORITY,
     "any": PASS,
 }
-"""Name in a measure -> selector. prm_plain: the PRM without the probability feature."""
 
+# Before the name of a measure on solutions by the profile's own GPT*, which are the same for every model.
 SHARED = "shared_"
-"""Before the name of a measure on solutions by the profile's own GPT*, which are the same for every model."""
 
 
 class ModelEvalConfig(SamplingConfig):

@@ -43,16 +43,16 @@ SAYS = {
     "grader": "the true answer, which nobody has: an upper bound",
 }
 
+# Fields of RewardConfig that switch off one guard each. No solution has as many equal steps as that limit.
 GUARDS_OFF: dict[str, Any] = {"prefix_guard": False, "neutral_cost": -1.0, "repeat_limit": 1_000_000}
-"""Fields of RewardConfig that switch off one guard each. No solution has as many equal steps as that limit."""
 
+# Arm -> the one field that stays as the profile has it.
 ONLY_GUARD = {
     "process_bare": "",
     "process_prefix": "prefix_guard",
     "process_neutral": "neutral_cost",
     "process_repeats": "repeat_limit",
 }
-"""Arm -> the one field that stays as the profile has it."""
 
 
 def artifacts(profile: Profile) -> list[Artifact]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
 
+# In the order in which they are shown, after GPT* itself.
 EVERY_ARM = (
     "outcome",
     "process",
@@ -19,10 +20,9 @@ EVERY_ARM = (
     "process_repeats",
     "grader",
 )
-"""In the order in which they are shown, after GPT* itself."""
 
+# What is trained unless more is asked for: each guard alone and the true answer are four more arms.
 USUAL = EVERY_ARM[:7]
-"""What is trained unless more is asked for: each guard alone and the true answer are four more arms."""
 
 
 class RLConfig(StageConfig):

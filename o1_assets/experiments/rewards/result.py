@@ -26,11 +26,10 @@ from o1_assets.experiments.result import Chart, Claim, Table, write_result
 
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.RED, plots.PURPLE, plots.SKY, plots.GREY)
 
-
+# prm - true: how much more the PRM believes in the policy's solutions than is right of them.
 GAP = "gap"
-"""prm - true: how much more the PRM believes in the policy's solutions than is right of them."""
 
-
+# Columns of the table of trainings, as they are called there.
 SHOWN = {
     "reward": "PRM's step values, summed",
     "true": "right",
@@ -44,7 +43,6 @@ SHOWN = {
     "repeated": "repeated steps",
     "neutral": "P(neutral)",
 }
-"""Columns of the table of trainings, as they are called there."""
 
 
 def with_gap(watched: pl.DataFrame) -> pl.DataFrame:
@@ -111,8 +109,8 @@ def curve_charts(watched: pl.DataFrame, arms: Sequence[str], count: int) -> dict
     return made
 
 
+# What growth_table shows.
 GROWS = ("reward", "true", GAP, "orm_gap", "steps", "tokens", "check", "repeated", "wait")
-"""What growth_table shows."""
 
 
 def growth_table(watched: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int) -> Table:
@@ -183,10 +181,9 @@ START, BARE = "start", "process_bare"
 
 TITLE = "What RL is rewarded for"
 
-
 QUESTION = "What should the policy be rewarded for, and what keeps a process reward from being hacked?"
 
-
+# (arm, what it is compared with).
 PAIRS = (
     ("process", "outcome"),
     ("both_sum", "outcome"),
@@ -200,12 +197,9 @@ PAIRS = (
     ("process_repeats", BARE),
     ("grader", "both_sum"),
 )
-"""(arm, what it is compared with)."""
 
-
+# Charts of the trainings, beside one a measure.
 CHARTS = 6
-"""Charts of the trainings, beside one a measure."""
-
 
 GUARDED = ("process", "process_prefix", "process_neutral", "process_repeats")
 

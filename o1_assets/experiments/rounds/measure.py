@@ -31,8 +31,8 @@ from o1_assets.reward.score import load_scorers
 
 STEP_F1, FOOLED_POOL = "step F1", "fooled, fixed pool"
 
+# problem_id -> token ids.
 Prompts = Mapping[str, Sequence[int]]
-"""problem_id -> token ids."""
 
 
 def policy_parts(evaluation: Path, config: EvalConfig, fooled_seed: int) -> dict[str, Floats]:

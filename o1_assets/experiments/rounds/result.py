@@ -51,7 +51,6 @@ from o1_assets.experiments.variants import PART
 
 Ints = NDArray[np.int64]
 
-
 Combine = Callable[[Floats], float]
 
 
@@ -121,12 +120,9 @@ def steadiness(
 
 TITLE = "Rounds of labels against controls"
 
-
 QUESTION = "What do the rounds do: new labels, their choice, their order, and RL between them?"
 
-
 RETRAINED, FIXED = "rounds", "fixed_selector"
-
 
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED, plots.SKY, plots.GREY)
 
@@ -205,8 +201,8 @@ def newest_prm(task: Task, name: str, k: int) -> Path:
     return next((task.inputs[prm] for prm in trained if prm in task.inputs), task.inputs["prm"])
 
 
+# <arm>_<seed> -> round -> measure -> parts [problems, values].
 ByRound = Mapping[str, Mapping[int, Mapping[str, Floats]]]
-"""<arm>_<seed> -> round -> measure -> parts [problems, values]."""
 
 
 def _of_every_round(

@@ -27,12 +27,12 @@ GROUP = f"{PART}/search_in_rl"
 TITLE = "Tree search in RL"
 QUESTION = "How should tree search enter the policy's training? Equal updates, equal generated tokens."
 
+# Arm -> search in GRPO's groups.
 SEARCHES = {
     "none": GroupSearchConfig(share=0.0),
     "some_groups": GroupSearchConfig(share=0.25, per_group=2, every=2, branch=4),
     "every_group": GroupSearchConfig(share=1.0, per_group=2, every=1, branch=4),
 }
-"""Arm -> search in GRPO's groups."""
 
 SAYS = {
     "none": "GRPO on sampled solutions only",
