@@ -114,6 +114,7 @@ class EvalModels:
     def opened_generator(self) -> PreTrainedModel:
         from o1_assets.reward.score import open_generator
 
+        # Reward models that read the log-probabilities have opened it already.
         return self.scorer.generator or open_generator(self.generator)
 
     @cached_property
@@ -265,6 +266,7 @@ def evaluate_policy(
         sampled.append(solutions.with_columns(seed=pl.lit(draw.number, pl.Int32)))
         cost += spent
     prompts = prompts_of(policy, problems, config.prompt)
+    # Closed before the reward models are opened: on a GPU both may not fit.
     policy.close()
     # Sorted by problem, so that the samples of all draws share their prefixes when they are scored.
     solutions = pl.concat(sampled).sort("problem_id", "seed", "sample")

@@ -39,6 +39,7 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     fooled = {k: _fooled(pool, k) for k in rounds}
     table = round_table(evals, fooled)
     first, last = rounds[0], rounds[-1]
+    # Figures that were measured once are read, never measured again.
     generator = _read(task.inputs["generator_eval"] / "figures.json")
     policy = _read(task.inputs["policy_eval"] / "figures.json")
     figures = result_headlines(generator, policy, fooled[first], fooled[last])
@@ -52,6 +53,7 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     doubts.write_parquet(task.out / "corrections.parquet")
     _write(task.out / "examples.json", examples)
     _write(task.out / "headline.json", figures)
+    # Numbered, because a title is no file name and a chart may be left out.
     for number, (series, axis) in enumerate(charts.learning(table.to_dicts())):
         plots.save_png(task.out / "plots" / f"learning_{number}.png", series, axis)
     return Outcome(

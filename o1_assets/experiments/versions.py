@@ -97,6 +97,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
         """parts: [problems, 2]. There is one training, so that problems alone are drawn anew."""
         return interval_of_sums(parts[None], share, config.resamples, seed)
 
+    # One row a round; a version keeps its number as its round.
     rows = []
     for k in rounds:
         intervals = {

@@ -69,6 +69,7 @@ def _fits(thinking: ThinkingTables) -> TextTable:
     rows = [
         (
             f"{row['model']}, {row['strategy']}",
+            # Points, not shares: a gain of .06 a doubling reads as 6.0.
             f"{100 * row['gain']:.1f} ({100 * row['gain_low']:.1f} to {100 * row['gain_high']:.1f})",
             f"{row['r2']:.3f}",
             f"{row['decades']:.1f}",

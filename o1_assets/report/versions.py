@@ -76,6 +76,7 @@ def training_fit(points: Rows, compute: str, level: str) -> ScalingFit | None:
     curve = _curve(points, compute, level)
     if len(curve) < 3 or curve[0]["flops"] == curve[-1]["flops"] or len(curve[0]["right"]) < 2:
         return None
+    # saturates=False: a dozen versions are too few to leave any out.
     return fit([row["flops"] for row in curve], [_right(row) for row in curve], RESAMPLES, 0, saturates=False)
 
 
@@ -109,6 +110,7 @@ def training_table(points: Rows) -> TextTable:
         for level in EVERY:
             if line := training_fit(points, compute, level):
                 curve = _curve(points, compute, level)
+                # Sorted by compute, so these are the cheapest and the dearest version.
                 first, last = (100 * float(_right(curve[i]).mean()) for i in (0, -1))
                 rows.append(
                     (

@@ -46,6 +46,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         seed: str = "",
         estimate: Estimator = estimate_solutions,
     ) -> Artifact:
+        # Arms of equal seeds share theirs, so that they differ in their labels alone.
         seed_of = f"{GROUP}/{seed or name}"
         key = f"{GROUP}/{name}"
         return ablation(
@@ -53,6 +54,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         )
 
     def solutions(name: str, problems: str, count: int, samples: int) -> Artifact:
+        # Sampled as in a later round, only more: what differs from the loop is the choice.
         sampled = profile.later_solutions.model_copy(update={"problems": count, "samples": samples})
         what = "are chosen from" if name == "pool" else "judge"
         inputs = {"policy": policy, "train": f"problems/{problems}"}

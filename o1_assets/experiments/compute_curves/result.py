@@ -63,6 +63,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 **{f"version_{k:02d}": f"r{k:02d}/policy" for k in range(profile.rounds + 1)},
             },
             "Accuracy against training compute and against test-time compute, side by side.",
+            # Tables alone: it needs no accelerator.
             opens_models=False,
             estimate=estimate_tables,
         )
@@ -93,16 +94,9 @@ def chart(
     series = []
     # Only the first curve has a band: those of four curves cannot be told apart.
     for i, (label, (curve, color)) in enumerate(curves.items()):
-        banded = i == 0 and curve.right.shape[1] > 1
-        series.append(
-            Series(
-                label,
-                curve.flops.tolist(),
-                curve.accuracy().tolist(),
-                color,
-                curve.margin().tolist() if banded else None,
-            )
-        )
+        # With one value a point (GPT* and the base) there is no spread over problems to show.
+        band = curve.margin().tolist() if i == 0 and curve.right.shape[1] > 1 else None
+        series.append(Series(label, curve.flops.tolist(), curve.accuracy().tolist(), color, band))
     if fitted is not None:
         x_values = next(iter(curves.values()))[0].flops
         ends = [float(x_values[0]), float(x_values[fitted.points - 1])]
@@ -123,10 +117,7 @@ def alike(charts: Sequence[Chart]) -> list[Chart]:
     return [
         replace(
             chart,
-            series=[
-                *chart.series,
-                Series("", [chart.series[0].x[0]] * 2, y, INVISIBLE, None, "points"),
-            ],
+            series=[*chart.series, Series("", [chart.series[0].x[0]] * 2, y, INVISIBLE, None, "points")],
         )
         for chart in charts
     ]
@@ -277,6 +268,7 @@ def _frame(curve: ComputeCurve) -> pl.DataFrame:
 def _notes(
     config: TwoCurvesConfig, training: ComputeCurve, optimal: ComputeCurve, tested: FittedLine | None
 ) -> list[str]:
+    # A line that goes on past saturation has to be said so: it looks worse than the part before it.
     saturated = optimal.factor(optimal.saturated())
     notes = [
         f"Training: pass@1 on {training.right.shape[1]} held-out problems against the FLOPs of all that a version was "

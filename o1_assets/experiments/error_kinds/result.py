@@ -142,6 +142,7 @@ def matrix(found: pl.DataFrame, model: str, kinds: Sequence[str], rounds: Sequen
 def wide(found: pl.DataFrame, model: str, value: str, errors: Mapping[str, int], least: int) -> pl.DataFrame:
     """kind, errors, v0, v1, ..: of kinds with at least `least` errors that the model could find."""
     enough = found.filter((pl.col("model") == model) & (pl.col("errors") >= least))
+    # Wide, as people read it: a column for each version.
     across = enough.with_columns(version=pl.format("v{}", "version")).pivot(
         "version", index=["kind", "errors"], values=value, maintain_order=True
     )
