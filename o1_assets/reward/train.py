@@ -172,6 +172,7 @@ def _make(
     generator = open_generator(task.inputs["generator"]) if config.probability_feature else None
     packed = pack_examples(examples, generator, config)
     cost = reading_cost(generator, packed.tokens) if generator is not None else Cost()
+    del generator  # on a GPU the training needs its memory
     is_held_out = [held_out(example.problem_id, config.holdout) for example in examples]
     train_set = packed.subset([i for i, is_out in enumerate(is_held_out) if not is_out])
     test_set = packed.subset([i for i, is_out in enumerate(is_held_out) if is_out])
