@@ -48,6 +48,12 @@ SLOWEST = [
     "end_to_end/test_whole_loop.py",
     "profiles/test_mini_loops.py",
     "end_to_end/test_optional_parts.py",
+    "end_to_end/test_imported_labels.py",
+    "orchestration/test_processes.py",
+    "sensors/test_withdrawal.py",
+    "graph/test_loading.py",
+    "experiments/test_active.py",
+    "experiments/test_expert.py",
 ]
 """Files that take longest, by processor time: begun first, so that no worker is left alone with one at the end."""
 

@@ -9,6 +9,7 @@ process (environment, torch's determinism, caches, loggers) ends with it, exactl
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import multiprocessing
 import os
 import subprocess
@@ -35,6 +36,9 @@ PRELOADED = [
 
 @cache
 def _server() -> ForkServerContext:
+    # The server passes over what it cannot import, and every command would be slow again.
+    gone = [name for name in PRELOADED if importlib.util.find_spec(name) is None]
+    assert not gone, f"renamed? {gone}"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ def make(home: Path, last: str) -> dict[str, Manifest]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Beside the published labels the mini graph's store, in which base and generator are found made."""
     folder, data = tmp_path_factory.mktemp("o1"), tmp_path_factory.mktemp("data")
+    shutil.copytree(mini_home / "nano" / "store", folder / "nano" / "store")
     rng = random.Random(0)
     lines = [json.dumps(published(rng)) for _ in range(60)]
     (data / "phase1_train.jsonl").write_text("\n".join(lines) + "\n")
