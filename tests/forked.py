@@ -9,6 +9,7 @@ process (environment, torch's determinism, caches, loggers) ends with it, exactl
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -74,6 +75,7 @@ def _main(arguments: tuple[str, ...], environment: dict[str, str], stdout: Path,
     os.environ.update(environment)
     sys.argv = ["o1", *arguments]
     warnings.simplefilter("ignore")
+    gc.freeze()  # what was preloaded need not be looked through again and again
     try:
         main()
     finally:

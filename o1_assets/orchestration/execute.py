@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -68,10 +69,13 @@ def _run_here(
 
     report_unknown(instance, project.graph, project.store)
     set_pools(instance, project.profile)
-    return (
-        build_definitions(project)
-        .resolve_implicit_global_asset_job_def()
-        .execute_in_process(
+    job = build_definitions(project).resolve_implicit_global_asset_job_def()
+    # transformers' Trainer collects garbage several times a training, and each time looked through the 680,000 objects
+    # that the libraries hold: 0.4 s, more than a small training takes. At exit they are collected as ever, else
+    # nanobind (duckdb) prints them as leaks.
+    gc.freeze()
+    try:
+        return job.execute_in_process(
             instance=instance,
             run_id=run_id,
             asset_selection=keys,
@@ -79,7 +83,8 @@ def _run_here(
             run_config=QUIET,
             tags=TAGS,
         )
-    )
+    finally:
+        gc.unfreeze()
 
 
 def _hand_out(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dg.JobExecutionResult:
