@@ -63,23 +63,24 @@ class _Exclusive(dg.Executor):
         return self.inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
-        said = False
+        announced = False
 
-        def waiting() -> None:
-            nonlocal said
+        def on_wait() -> None:
+            nonlocal announced
+            # Asked here because a run that waits has no step yet that Dagster could interrupt.
             run = plan_context.instance.get_run_by_id(plan_context.run_id)
             if run is None or run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED):
                 raise dg.DagsterExecutionInterruptedError("terminated while it waited for another run to end")
-            if not said:
+            if not announced:
                 plan_context.log.info("another run is at work on this store; waiting for it to end")
-                said = True
+                announced = True
 
-        with self.lock.hold(plan_context.run_id, waiting):
+        with self.lock.hold(plan_context.run_id, on_wait):
             try:
                 self.before(plan_context.instance)
             except Exception as error:
                 plan_context.log.warning(f"what earlier runs left could not be put in order: {error}")
-            if not self.lock.lent:
+            if not self.lock.lent:  # the command that lends the lock has asked already
                 self.check({key.replace("__", "/") for key in execution_plan.step_keys_to_execute})
             for event in self.inner.execute(plan_context, execution_plan):
                 self.tell(event)

@@ -217,6 +217,7 @@ def ask(
     thinking = choose_thinking(profile, effort, tokens, strategy)
     asked = [read_question(question, profile) for question in questions]
     chosen = choose_models(store, profile, thinking.strategy.reads, model)
+    # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is said at once.
     require_engine(profile.engine)
     thinker = _load(store, profile, chosen)
     prompts = [profile.prompt.render(question.text) for question in asked]
@@ -229,6 +230,7 @@ def ask(
     from o1_assets.search.trace import Trace
 
     loaded = time.perf_counter()
+    # By the text: an answer must not change with what else is asked, or in which order.
     seeds = [derive_seed(seed, question.text) for question in asked]
     found = search(thinking.strategy, prompts, thinker, thinking.budget, seeds)
     seconds = time.perf_counter() - loaded

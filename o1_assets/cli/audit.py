@@ -82,6 +82,7 @@ def audit_answer(result: Audit, html: Path | None) -> Answer:
         if html is not None:
             print(f"page: {html}")
 
+    # Raised only after the audit is printed: what is sound in the ancestry is worth reading too.
     error = AuditFailed(str(result.broken[0])) if result.broken else None
     return Answer(lambda: document(result), show, error)
 

@@ -99,6 +99,7 @@ def command(
             project = open_project(given.pop("profile"), given.pop("set_", None))
             as_json = given.pop("as_json", False)
             answer = function(project, **given, **({"as_json": as_json} if tells else {}))
+            # A command that becomes a server, or only prints a path, answers nothing.
             if answer is not None:
                 answer.show(as_json)
 
@@ -121,6 +122,7 @@ def command(
 def open_project(profile: str | None = None, overrides: Sequence[str] | None = None) -> Project:
     """The project of a command line: what it says comes after what the environment says. Raises ProfileError."""
     settings = Settings.load(profile)
+    # An unknown profile is found out when it is first needed: commands that read the store alone work without one.
     if not overrides:
         return Project(settings)
     from o1_assets.profiles.load import assignments

@@ -150,6 +150,7 @@ def collect(project: Project, *, keep_days: float = KEEP_DAYS, yes: bool = False
             stack.enter_context(lock.hold_now("nothing is removed"))
         instance = stack.enter_context(_instance(project))
         if yes and instance is not None:
+            # A killed run looks unfinished for ever, and unfinished runs are kept.
             from sensors.recovery import fail_killed_runs
 
             fail_killed_runs(instance, lock)

@@ -94,6 +94,7 @@ def export(project: Project, round_name: str, output: Path | None, which: Which 
     inputs = round_inputs(project.profile, project.store, round_name)
     if output is not None:
         return export_to_file(inputs, project.inbox, output, which)
+    # Written to a file first: an export that fails halfway must not leave half a file behind a shell's redirection.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "export.jsonl"
         count = export_to_file(inputs, project.inbox, file, which)
@@ -135,7 +136,7 @@ def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
     inputs, inbox = round_inputs(project.profile, project.store, round_name), project.inbox
     try:
         report = inbox.submit(file, round_name, inputs.check())
-    except FileNotFoundError:
+    except FileNotFoundError:  # the file that was named, whose absence needs no advice
         raise
     except NotAFile as error:
         raise LabelsError(str(error)) from error

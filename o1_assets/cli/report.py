@@ -131,6 +131,7 @@ def write_results(project: Project, folder: Path) -> Written:
         raise ResultsError(
             f"no experiment of profile {profile} was finished yet: `o1 run --with {PART}` makes them"
         )
+    # All is made before anything is written: a result that cannot be read leaves the old page whole.
     pictures = picture_files(finished)
     text = document(finished, missing, profile)
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)

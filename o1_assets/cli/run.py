@@ -63,6 +63,7 @@ class RunResult:
 
 def _answer(project: Project, result: RunResult) -> Answer:
     report = project.settings.report
+    # The page also says how long things took, so rewriting it after a run that found all in the cache would change it.
     if result.reportable and (result.computed or not report.exists()):
         from o1_assets.report.write import write_report
 
@@ -119,12 +120,15 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
         raise RunFailed(str(error)) from None
     selected = descendants(graph, wanted & scope) & scope
     if not include_missing:
+        # A descendant of something stale that was never made was not asked for either.
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(project.settings.runs)
+    # Before Dagster is imported, which takes longer than finding out that nothing is to be done.
     if not selected:
         return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
     check_requirements(project.profile, project.settings, selected)
     console = Console(len(selected), record)
+
     from o1_assets.orchestration.execute import execute
 
     failure = execute(project, selected, console, run_id)

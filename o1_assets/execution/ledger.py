@@ -54,6 +54,7 @@ class RunRecord:
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
+        # Importing torch is part of what a person waits for; a clock started here would miss it.
         self.started = psutil.Process().create_time()
         self.path = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:6]}.json"
         self.computed: dict[str, str] = {}

@@ -41,12 +41,13 @@ class RunLock:
         self.alive = lock.with_name("alive")
 
     @contextmanager
-    def hold(self, run_id: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Waits for the lock, calling `waiting` about once a second; what it raises ends the wait."""
+    def hold(self, run_id: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Waits for the lock, calling `on_wait` about once a second; what that raises ends the wait."""
         self.alive.mkdir(parents=True, exist_ok=True)
-        own = self._own(run_id)
+        alive = self._file_of(run_id)
         shared = FileLock(self.lock)
-        with FileLock(own):
+        # Its own lock first: a run that waits is alive too, and must not be taken for one that was killed.
+        with FileLock(alive):
             try:
                 if self.lent:
                     yield
@@ -56,13 +57,13 @@ class RunLock:
                         shared.acquire(timeout=POLL_SECONDS)
                         break
                     except Timeout:
-                        waiting()
+                        on_wait()
                 try:
                     yield
                 finally:
                     shared.release()
             finally:
-                own.unlink(missing_ok=True)
+                alive.unlink(missing_ok=True)
 
     @property
     def lent(self) -> bool:
@@ -101,18 +102,22 @@ class RunLock:
 
     def killed(self) -> list[str]:
         """Ids of runs of this host whose process ended without saying so, until `forget` is called."""
+        # Locks of other hosts cannot be tried from here: on a shared disk they may look free and be held.
         files = sorted(self.alive.glob(f"*@{socket.gethostname()}")) if self.alive.is_dir() else []
         return [path.name.partition("@")[0] for path in files if _settled(path) and _free(path)]
 
     def forget(self, run_id: str) -> None:
-        self._own(run_id).unlink(missing_ok=True)
+        self._file_of(run_id).unlink(missing_ok=True)
 
     def strangers(self, older_than: float) -> list[Path]:
         """Files of runs of other hosts that were there before a time (seconds since 1970); they cannot be asked."""
-        own, files = f"@{socket.gethostname()}", sorted(self.alive.glob("*@*")) if self.alive.is_dir() else []
-        return [path for path in files if not path.name.endswith(own) and path.stat().st_mtime < older_than]
+        here, files = (
+            f"@{socket.gethostname()}",
+            sorted(self.alive.glob("*@*")) if self.alive.is_dir() else [],
+        )
+        return [path for path in files if not path.name.endswith(here) and path.stat().st_mtime < older_than]
 
-    def _own(self, run_id: str) -> Path:
+    def _file_of(self, run_id: str) -> Path:
         return self.alive / f"{run_id}@{socket.gethostname()}"
 
 

@@ -28,6 +28,7 @@ class Status:
 
 def graph_status(graph: dict[str, Artifact], store: ArtifactStore) -> dict[str, Status]:
     """One Status a key. A descendant of anything not fresh is stale itself: what it holds may have to change."""
+    # Two reads of many names each: one by one, a remote store would take a round trip for each of some hundred keys.
     heads = store.heads(graph)
     present = store.present_of({head.digest for head in heads.values()})
     result: dict[str, Status] = {}

@@ -43,6 +43,7 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
     wait_for_writers()
     make_instance(settings)
+    # What Dagster starts in other processes looks for its instance there.
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home())
     with dg.DagsterInstance.get() as instance:
         yield instance

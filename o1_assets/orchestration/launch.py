@@ -1,4 +1,9 @@
-"""A training of several processes as a Dagster step: `accelerate launch` through Pipes."""
+"""A training of several processes as a Dagster step: `accelerate launch` through Pipes.
+
+    python -m o1_assets.orchestration.launch r03/policy 8
+
+starts `o1_assets.orchestration.train` with `accelerate launch`, so that no process outlives the one that asked for it.
+"""
 
 from __future__ import annotations
 
@@ -16,52 +21,38 @@ from o1_assets.execution.materialize import Made, find_cached
 from o1_assets.orchestration.internals import PipesFailed
 from o1_assets.store.store import ArtifactStore
 
-# Starts `o1_assets.orchestration.train` with `accelerate launch`; no process outlives the one that asked for it.
-#
-# python -m o1_assets.orchestration.launch r03/policy 8
-#
-
 
 def command(key: str, processes: int) -> list[str]:
     """`accelerate launch` for the processes of one training on this machine: NCCL on GPUs, gloo without any."""
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(processes)]
     if processes > 1:
         launch.append("--multi_gpu")  # its launcher serves processes without GPUs as well
-    fixed = [
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-        "--main_process_port",
-        "0",
-    ]
+    # Named, because accelerate asks its configuration file of the user for what is not; port 0 takes a free one, so
+    # that two trainings can run on one machine.
+    fixed = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    fixed += ["--main_process_port", "0"]
     return [*launch, *fixed, "-m", "o1_assets.orchestration.train", key]
 
 
 def guarded(key: str, processes: int) -> list[str]:
-    """The same by way of this module."""
+    """The same by way of this module, whose `main` ties the training to the life of this process."""
     return [sys.executable, "-m", "o1_assets.orchestration.launch", key, str(processes), str(os.getpid())]
 
 
 def main() -> None:
-    key, processes, *asked = sys.argv[1:]
+    key, processes, *parent = sys.argv[1:]
     if sys.platform == "linux":
         # A killed step must not leave a training on devices that the next one is given.
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG; kept by exec
         # Whoever asked may ignore or block it, and exec keeps that as well.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    if asked and os.getppid() != int(asked[0]):
+    # The parent may have died before it could be watched; then this process was given to another one.
+    if parent and os.getppid() != int(parent[0]):
         sys.exit("o1: what asked for this training is gone")
     os.dup2(2, 1)  # stdout belongs to the command that the person typed
     words = command(key, int(processes))
     os.execv(words[0], words)
-
-
-if __name__ == "__main__":
-    main()
 
 
 class TrainingFailed(O1Error):
@@ -84,7 +75,11 @@ def make_in_processes(
         raise TrainingFailed(
             f"{processes} processes of {artifact.key} failed: {error}; what they printed is in the step's stderr"
         ) from error
-    (said,) = done.get_custom_messages()
-    if "error" in said:
-        raise TrainingFailed(str(said["error"]))
-    return Made(store.manifest(artifact.key, str(said["version"])), bool(said["cached"]))
+    (report,) = done.get_custom_messages()  # process 0 alone reports, once
+    if "error" in report:
+        raise TrainingFailed(str(report["error"]))
+    return Made(store.manifest(artifact.key, str(report["version"])), bool(report["cached"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -80,11 +80,11 @@ def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
     if rank():
         _assist(artifact, opened)
         return None
-    called = False
+    is_computing = False
 
     def on_start(task: Task) -> None:
-        nonlocal called
-        called = True
+        nonlocal is_computing
+        is_computing = True
         _hand_out(sendable(task))
 
     try:
@@ -99,11 +99,13 @@ def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
             on_start=on_start,
         )
     except (O1Error, FileNotFoundError) as error:
-        if called and processes() > 1:
+        if is_computing and processes() > 1:
             raise Abandoned(str(error)) from error
         raise
     finally:
-        if not called:
+        if (
+            not is_computing
+        ):  # the others wait for a task in a collective call; without one they would wait for hours
             _hand_out(None)
 
 
@@ -112,9 +114,9 @@ def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
     task = _hand_out(None)
     if task is not None:
         with tempfile.TemporaryDirectory() as folder:
-            own = replace(task, out=Path(folder), open_engine=opened)
+            here = replace(task, out=Path(folder), open_engine=opened)
             try:
-                artifact.compute(own, artifact.config)
+                artifact.compute(here, artifact.config)
             except (O1Error, FileNotFoundError) as error:
                 raise Abandoned(str(error)) from error
 

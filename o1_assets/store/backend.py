@@ -43,6 +43,7 @@ class Stored:
 TRASH = ".trash"
 """Where a folder is moved, in one step, that is about to be removed."""
 
+# S3 removes at most 1,000 objects with one request; files that are read together are in memory together.
 _CHUNK = 500
 
 

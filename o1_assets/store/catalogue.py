@@ -37,6 +37,7 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
         }
         for key, m in manifests.items()
     ]
+    # A second process cannot even read a DuckDB file while one writes it, so it is written elsewhere.
     connection = duckdb.connect(str(temporary))
     try:
         table = pl.DataFrame(rows, infer_schema_length=None)

@@ -15,15 +15,12 @@ import socket
 import uuid
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from o1_assets.core.files import publish
 from o1_assets.store.backend import Backend, StoreError
 from o1_assets.store.digest import TREE, folder_tree, tree_bytes, tree_digest
 from o1_assets.store.kinds import check_kinds
-
-if TYPE_CHECKING:
-    pass
 
 
 def scratch_name() -> str:
@@ -41,6 +38,7 @@ class Objects:
         self.url = url
         self.backend = Backend(url)
         self.work = work
+        # Digest -> inode, size and times of its files when every byte was last compared.
         self._verified: dict[str, tuple[tuple[int, ...], ...]] = {}
 
     def scratch(self) -> Path:
@@ -67,10 +65,11 @@ class Objects:
         (folder / TREE).write_bytes(tree_bytes(tree))
         if self.backend.local:
             for entry in tree:
-                os.chmod(folder / entry["path"], 0o444)
+                os.chmod(folder / entry["path"], 0o444)  # a slip in a notebook must not change an object
             if not publish(folder, Path(self.backend.place(name))):  # lost a race to an equal object
                 shutil.rmtree(folder)
         else:
+            # tree.json last: a server has no rename that makes a whole folder visible at once.
             for entry in [*tree, {"path": TREE}]:
                 self.backend.upload(folder / entry["path"], f"{name}/{entry['path']}")
             shutil.rmtree(folder)

@@ -46,6 +46,8 @@ class ArtifactStore(Objects):
         content = json_bytes(manifest.model_dump(mode="json"))
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
+        # The manifest first: a writer that is killed in between leaves a version that `recorded` finds, and never a
+        # pointer to nothing.
         self.backend.write(manifest_name(manifest.key, manifest.version), content)
         self._point(manifest)
         return manifest
@@ -101,6 +103,7 @@ class ArtifactStore(Objects):
     def adopt(self, manifest: Manifest) -> None:
         """Makes an earlier computation's result today's version of its key."""
         pointer = ManifestPointer(manifest.key, manifest.version).to_bytes()
+        # Mostly the head is this one already, and reading it is quicker than a write that waits for the disk.
         if self.backend.read(_head_name(manifest.key)) != pointer:
             self.backend.write(_head_name(manifest.key), pointer)
 
