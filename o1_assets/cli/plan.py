@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-WIDTH = 132
+WIDTH = 140
 
 # Of a GPU's peak, where nothing else is said.
 UTILISATION = 0.3

@@ -165,18 +165,6 @@ class EstimateContext:
             raise ValueError(f"{self.artifact.key} opens its input {name} as a model, which it is not")
         return replace(model, **changes)
 
-    def given(self, name: str, config: StageConfig, estimate: Estimate) -> EstimateContext:
-        """The same with one more input: for an artifact that runs several stages, each on the one before."""
-        key = f"{self.artifact.key}:{name}"
-        stage = replace(self.artifact, key=key, config=config)
-        inputs = {**self.artifact.inputs, name: key}
-        return EstimateContext(
-            replace(self.artifact, inputs=inputs),
-            {**self.graph, key: stage},
-            {**self.estimates, key: estimate},
-            self.assumptions,
-        )
-
     def prompt_tokens(self, prompt: PromptFormat) -> float:
         """Of a question in its template."""
         return self.assumptions.question_tokens + len(prompt.render("")) / self.assumptions.letters_a_token

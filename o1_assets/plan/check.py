@@ -117,12 +117,13 @@ def _comparisons(stage: str, planned: Estimate, used: Estimate) -> Iterator[Comp
 def stage_of(key: str) -> str:
     """The row of a plan that an artifact belongs to.
 
-    r00's stages are rows of their own; those of all later rounds share one, and so do the seeds of an experiment's arm.
+    r00's stages are rows of their own; those of all later rounds share one. So do all seeds of an experiment's arm, with
+    every stage of its variant of the graph: nano's experiments have 579 stages, which no table shows.
     """
     group, _, stage = key.partition("/")
     if group == PART:
-        experiment, _, name = stage.partition("/")
-        return f"{experiment}  {name.rstrip(digits).removesuffix('_')}"
+        experiment, arm = stage.split("/")[:2]
+        return f"{experiment}  {arm.rstrip(digits).removesuffix('_')}"
     if not group[1:].isdigit():
         return key
     return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"

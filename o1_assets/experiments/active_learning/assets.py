@@ -18,8 +18,7 @@ from o1_assets.experiments.active_learning.config import (
 )
 from o1_assets.experiments.active_learning.measure import make_arm, make_scores
 from o1_assets.experiments.active_learning.result import make_result
-from o1_assets.experiments.estimate import estimate_tables
-from o1_assets.experiments.experiment import ablation
+from o1_assets.experiments.experiment import ablation, estimate_tables
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.estimate import distinct_tokens
 from o1_assets.rounds.estimate import estimate_solutions

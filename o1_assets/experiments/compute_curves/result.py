@@ -30,8 +30,7 @@ from o1_assets.experiments.compute_curves.measure import (
     thinking_curve,
     training_curve,
 )
-from o1_assets.experiments.estimate import estimate_tables
-from o1_assets.experiments.experiment import PART, ablation
+from o1_assets.experiments.experiment import PART, ablation, estimate_tables
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
 if TYPE_CHECKING:

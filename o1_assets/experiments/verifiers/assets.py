@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact, Cost
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
-from o1_assets.experiments.estimate import estimate_tables
-from o1_assets.experiments.experiment import ablation
+from o1_assets.experiments.experiment import ablation, estimate_tables
 from o1_assets.experiments.pools.assets import OOD_POOL, TEST_POOL
 from o1_assets.experiments.verifiers import config as arms
 from o1_assets.experiments.verifiers.config import ScoresConfig, TrainingConfig, VerifiersResultConfig
