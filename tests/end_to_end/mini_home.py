@@ -23,8 +23,10 @@ def environment(home: Path, overrides: str = "") -> dict[str, str]:
     return {"O1_HOME": str(home), "O1_SET": f"{MINI} {overrides}"}
 
 
-def o1(home: Path, *arguments: str, overrides: str = "") -> subprocess.CompletedProcess[str]:
-    return forked.o1(*arguments, environment=environment(home, overrides))
+def o1(
+    home: Path, *arguments: str, overrides: str = "", timeout: float = 280
+) -> subprocess.CompletedProcess[str]:
+    return forked.o1(*arguments, environment=environment(home, overrides), timeout=timeout)
 
 
 def o1_json(home: Path, *arguments: str, overrides: str = "") -> Any:

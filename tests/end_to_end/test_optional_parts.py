@@ -31,8 +31,9 @@ EXPERIMENTS = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(900)
 def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path) -> None:
-    result = o1(home, "run", "--with", "ablations", "--json")
+    result = o1(home, "run", "--with", "ablations", "--json", timeout=800)
     assert result.returncode == 0, result.stderr[-2000:]
     report = o1_json(home, "report")
     arms = ("some_groups", "every_group", "expert_sampled", "expert")
