@@ -70,11 +70,11 @@ def plan_command(
 
 
 def _check_answer(project: Project, assume: Sequence[str]) -> Answer:
-    compared, taken = check(project, assume)
-    bad = not all(one.good for one in compared)
+    compared, actual = check(project, assume)
+    bad = not all(row.good for row in compared)
     return Answer(
-        check_json(compared, taken),
-        lambda: print_check(compared, taken),
+        check_json(compared, actual),
+        lambda: print_check(compared, actual),
         typer.Exit(1) if bad else None,
     )
 
@@ -92,14 +92,14 @@ def plan(
 
 def check(project: Project, assume: Sequence[str]) -> tuple[list[Comparison], Usage]:
     """A plan of everything against what the store's versions took. Raises PlanError if there are none to compare."""
-    taken = usage(project.store, project.graph)
-    if not taken.made:
+    actual = usage(project.store, project.graph)
+    if not actual.made:
         raise PlanError(
             f"nothing in {project.settings.store} was made with this configuration; `o1 run` first, or check with "
             "its --set"
         )
     parts = {artifact.part for artifact in project.graph.values() if artifact.part}
-    return compare(make_plan(project.profile, project.graph, parts, assume).made, taken.made), taken
+    return compare(make_plan(project.profile, project.graph, parts, assume).made, actual.made), actual
 
 
 def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
@@ -115,14 +115,14 @@ def plan_json(made: Plan, speed: Speed) -> dict[str, Any]:
     }
 
 
-def check_json(compared: Sequence[Comparison], taken: Usage) -> dict[str, Any]:
+def check_json(compared: Sequence[Comparison], actual: Usage) -> dict[str, Any]:
     return {
         "within": WITHIN,
         "stages": [{**asdict(row), "factor": row.factor, "good": row.good} for row in compared],
-        "left_out": taken.left_out,
+        "left_out": actual.left_out,
         "used": {
             key: {**asdict(used.cost), "labels": used.labels, "stored": used.stored}
-            for key, used in taken.made.items()
+            for key, used in actual.made.items()
         },
     }
 
@@ -176,7 +176,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
     hours = _hours(total.labels, made)
     people = f"People are asked for {total.asked:,.0f}" if total.asked else "Nobody is asked for"
     # A training's checkpoint holds each weight and AdamW's two moments, until its artifact is stored.
-    kept = 3 * training_bytes(shape, policy.tuning, tokens=0)["gradients"]
+    unfinished = 3 * training_bytes(shape, policy.tuning, tokens=0)["gradients"]
     assumed = made.assumptions.model_dump(exclude={"source"})
     lines = [
         f"Model: {_billions(shape.total)} parameters, {_billions(shape.non_embedding)} of them without embeddings. "
@@ -186,7 +186,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         _memory(made, speed.memory),
         f"{people} ratings; by people, all {total.labels:,.0f} labels would take {hours:,.1f} hours at "
         f"{made.assumptions.seconds_a_rating:g} s each, one opinion a rating.",
-        f"Disk: what the artifacts hold; a training keeps up to {byte_size(kept)} more while under way.",
+        f"Disk: what the artifacts hold; a training keeps up to {byte_size(unfinished)} more while under way.",
         "Assumed (`--assume NAME=VALUE`): "
         + ", ".join(f"{name} {value:g}" for name, value in assumed.items())
         + f". Source: {made.assumptions.source}.",
@@ -217,7 +217,7 @@ def _memory(made: Plan, memory: float | None) -> str:
     )
 
 
-def print_check(compared: Sequence[Comparison], taken: Usage) -> None:
+def print_check(compared: Sequence[Comparison], actual: Usage) -> None:
     table = _table("Planned and used", ("stage", "figure"), ("planned", "used", "planned / used", ""))
     for row in compared:
         ratio = f"{row.planned / row.used:.2f}" if row.used else "-"
@@ -226,9 +226,9 @@ def print_check(compared: Sequence[Comparison], taken: Usage) -> None:
     console = _console()
     console.print(table)
     console.print(verdict(compared), highlight=False)
-    if taken.left_out:
+    if actual.left_out:
         console.print(
-            f"Left out, because never made or made with another configuration: {len(taken.left_out)} artifacts.",
+            f"Left out, because never made or made with another configuration: {len(actual.left_out)} artifacts.",
             highlight=False,
         )
 
