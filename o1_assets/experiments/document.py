@@ -11,8 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from o1_assets.core.formatting import seconds
-from o1_assets.experiments import words
-from o1_assets.experiments.result import Claim, Result
+from o1_assets.experiments.result import (
+    Claim,
+    Result,
+    cells,
+    claim_interval,
+    claim_target,
+    claim_value,
+    verdict,
+)
 from o1_assets.store.manifest import Manifest
 
 # The experiment whose first picture stands at the top.
@@ -128,7 +135,7 @@ def _experiment(one: Finished) -> list[str]:
         if name not in on_top:
             text += [_image(one, name), ""]
     for table in result.tables.values():
-        numeric, rows_ = words.cells(table.frame)
+        numeric, rows_ = cells(table.frame)
         right = [i for i, is_number in enumerate(numeric) if is_number]
         lines = _table(table.frame.columns, rows_, right)
         shown = [f"{table.title.removesuffix('.')}:", "", *lines, ""]
@@ -169,10 +176,10 @@ def _versions(one: Finished) -> list[str]:
 def _claim_row(claim: Claim) -> tuple[str, ...]:
     return (
         f"{claim.says} (`{claim.name}`)",
-        words.claim_value(claim, claim.value),
-        words.claim_interval(claim),
-        words.claim_target(claim),
-        {"met": "met", "missed": "**missed**"}.get(found := words.verdict(claim), found),
+        claim_value(claim, claim.value),
+        claim_interval(claim),
+        claim_target(claim),
+        {"met": "met", "missed": "**missed**"}.get(found := verdict(claim), found),
     )
 
 

@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from o1_assets.core.plots import Axis, Series
-from o1_assets.experiments import words
-from o1_assets.experiments.result import Claim, Result, is_result, read_result
+from o1_assets.experiments.result import (
+    Claim,
+    Result,
+    cells,
+    claim_interval,
+    claim_target,
+    claim_value,
+    is_result,
+    read_result,
+    verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ def _experiment(
     ablation: Ablation, chart: Callable[[Sequence[Series], Axis], Mapping[str, Any]]
 ) -> dict[str, Any]:
     result = ablation.result
-    verdicts = [words.verdict(claim) for claim in result.claims]
+    verdicts = [verdict(claim) for claim in result.claims]
     return {
         "name": result.name,
         "title": result.title,
@@ -74,15 +83,15 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "name": claim.name,
         "says": claim.says,
         "value": claim.value,
-        "text": words.claim_value(claim, claim.value),
-        "interval": words.claim_interval(claim),
-        "target": words.claim_target(claim),
-        "verdict": words.verdict(claim),
+        "text": claim_value(claim, claim.value),
+        "interval": claim_interval(claim),
+        "target": claim_target(claim),
+        "verdict": verdict(claim),
     }
 
 
 def _table(title: str, frame: Any) -> dict[str, Any]:
-    numeric, rows = words.cells(frame)
+    numeric, rows = cells(frame)
     return {
         "title": title,
         "head": list(zip(frame.columns, numeric, strict=True)),

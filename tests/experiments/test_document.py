@@ -14,9 +14,8 @@ import pytest
 from o1_assets.cli.report import ResultsError, write_results
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
-from o1_assets.experiments import words
 from o1_assets.experiments.document import Finished, document, file_name, picture_files
-from o1_assets.experiments.result import Claim, is_result, read_result
+from o1_assets.experiments.result import Claim, claim_value, column, is_result, read_result
 from o1_assets.report import render
 from o1_assets.report.experiments import Ablation
 from o1_assets.store.manifest import Environment, Manifest, ManifestCost, ManifestInput
@@ -174,18 +173,18 @@ def test_a_fresh_result_is_not_called_stale(result: Manifest, tmp_path: Path) ->
 
 
 def test_units_follow_the_name_unless_the_claim_says_one() -> None:
-    assert words.claim_value(Claim("a_minus_b", "", 0.058), 0.058) == "+5.8 points"
-    assert words.claim_value(Claim("pass@1", "", 0.72), 0.72) == "72.0%"
-    assert words.claim_value(Claim("test_time_r2", "", 0.9512), 0.9512) == "0.951"
-    assert words.claim_value(Claim("updates", "", 140.0), 140.0) == "140"
-    assert words.claim_value(Claim("a_minus_b", "", 0.058, unit="number"), 0.058) == "0.058"
+    assert claim_value(Claim("a_minus_b", "", 0.058), 0.058) == "+5.8 points"
+    assert claim_value(Claim("pass@1", "", 0.72), 0.72) == "72.0%"
+    assert claim_value(Claim("test_time_r2", "", 0.9512), 0.9512) == "0.951"
+    assert claim_value(Claim("updates", "", 140.0), 140.0) == "140"
+    assert claim_value(Claim("a_minus_b", "", 0.058, unit="number"), 0.058) == "0.058"
 
 
 def test_numbers_of_a_column_have_equal_digits_unless_they_are_orders_apart() -> None:
-    assert words.column(pl.Series([0.5, 0.25, None])) == ["0.500", "0.250", "–"]
-    assert words.column(pl.Series([0.0005, 3e12])) == ["0.0005", "3 T"]
-    assert words.column(pl.Series([12, 250_000])) == ["12", "250 k"]
-    assert words.column(pl.Series([True, False])) == ["yes", "no"]
+    assert column(pl.Series([0.5, 0.25, None])) == ["0.500", "0.250", "–"]
+    assert column(pl.Series([0.0005, 3e12])) == ["0.0005", "3 T"]
+    assert column(pl.Series([12, 250_000])) == ["12", "250 k"]
+    assert column(pl.Series([True, False])) == ["yes", "no"]
 
 
 def test_the_report_shows_claims_pictures_and_notes_of_each_experiment(tmp_path: Path) -> None:

@@ -19,14 +19,14 @@ from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
-from o1_assets.evaluation.evaluate_policy import PASS_AT_1, held_out
+from o1_assets.evaluation.evaluate_policy import PASS_AT_1
+from o1_assets.evaluation.scored import held_out
 from o1_assets.evaluation.statistics import (
     Floats,
     Interval,
     bootstrap,
     bounds,
     f1,
-    interval_around,
     interval_of_sums,
     mean_parts,
     share,
@@ -95,27 +95,33 @@ def falls(values: Sequence[float]) -> float:
 def steadiness(
     retrained: Sequence[Floats], fixed: Sequence[Floats], combine: Combine, resamples: int, seed: int
 ) -> Interval | None:
-    """`falls` with a retrained selector minus `falls` with a fixed one, mean over seeds.
+    """`falls` with a retrained selector minus `falls` with a fixed one, mean over seeds; None where it is undefined.
 
-    retrained, fixed: of each round the parts [seeds, problems, values]. A curve is that of one seed: seeds whose falls
-    cancel would look steady together.
+    retrained, fixed: of each round the parts [seeds, problems, values].
     """
-    own, other = np.stack(retrained), np.stack(fixed)  # [rounds, seeds, problems, values]
-    seeds, problems = own.shape[1:3]
+    arms = [np.stack(retrained), np.stack(fixed)]  # each [rounds, seeds, problems, values]
+    seeds, problems = arms[0].shape[1:3]
 
-    def unsteadiness(parts: Floats, drawn: Ints) -> float:
-        curves = parts[:, :, drawn].sum(2)
+    def unsteadiness(parts: Floats) -> float:
+        # One curve a seed: of a curve of means, falls of different seeds would cancel and look steady together.
+        curves = parts.sum(2)  # [rounds, seeds, values]
         return float(
-            np.mean(
-                [falls([combine(curves[k, s]) for k in range(len(parts))]) for s in range(parts.shape[1])]
-            )
+            np.mean([falls([combine(sums) for sums in curves[:, s]]) for s in range(curves.shape[1])])
         )
 
-    def of(chosen: Ints, drawn: Ints) -> float:
-        return unsteadiness(own[:, chosen], drawn) - unsteadiness(other[:, chosen], drawn)
+    def difference_of(chosen: Ints, drawn: Ints) -> float:
+        own, other = (unsteadiness(parts[:, chosen][:, :, drawn]) for parts in arms)
+        return own - other
 
-    value = of(np.arange(seeds), np.arange(problems))
-    return interval_around(value, bootstrap(of, (seeds, problems), resamples, seed))
+    value = difference_of(np.arange(seeds), np.arange(problems))
+    if np.isnan(value):
+        return None
+    resampled = bootstrap(difference_of, (seeds, problems), resamples, seed).astype(float)
+    defined = resampled[~np.isnan(resampled)]
+    if not len(defined):
+        return None
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return Interval(value, float(low), float(high), float(defined.std()))
 
 
 TITLE = "Rounds of labels against controls"
