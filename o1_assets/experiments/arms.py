@@ -94,15 +94,15 @@ def arms_result(
 ) -> Result:
     """The whole result of an experiment that trains the arms and judges the policies alike. arms: the first is the
     control, and each other's difference to it in DECIDES is a claim without a target, `<name>.<arm>`."""
-    found = arm_differences(runs, [arm.name for arm in arms], judge.resamples, seed)
+    differences = arm_differences(runs, [arm.name for arm in arms], judge.resamples, seed)
     problems, seeds = len(runs["per_problem"][0]), runs["seed"].n_unique()
     return Result(
         name,
         title,
         question,
-        difference_claims(name, arms, found),
-        {"arms": arms_table(arms, found), "differences": differences_table(arms, found)},
-        arm_charts(title, found),
+        difference_claims(name, arms, differences),
+        {"arms": arms_table(arms, differences), "differences": differences_table(arms, differences)},
+        arm_charts(title, differences),
         [
             f"Each arm was trained {seeds} times and judged on {problems} held-out problems, {judge.samples} "
             "solutions each; intervals are 95%, over trainings and problems."
@@ -116,20 +116,20 @@ def arm_differences(runs: pl.DataFrame, arms: Sequence[str], resamples: int, see
     for measure in runs["measure"].unique(maintain_order=True):
         values = measured(runs, arms, measure)
         for arm in arms:
-            found = interval(values[arm], resamples, seed)
-            against = interval(values[arm] - values[arms[0]], resamples, seed)
-            own = runs.filter((pl.col("measure") == measure) & (pl.col("arm") == arm))
+            mean = interval(values[arm], resamples, seed)
+            difference = interval(values[arm] - values[arms[0]], resamples, seed)
+            arm_runs = runs.filter((pl.col("measure") == measure) & (pl.col("arm") == arm))
             rows.append(
                 {
                     "arm": arm,
                     "measure": measure,
-                    "mean": found.mean,
-                    "low": found.low,
-                    "high": found.high,
-                    "difference": against.mean,
-                    "difference_low": against.low,
-                    "difference_high": against.high,
-                    **own.select(pl.col(COSTS).mean()).row(0, named=True),
+                    "mean": mean.mean,
+                    "low": mean.low,
+                    "high": mean.high,
+                    "difference": difference.mean,
+                    "difference_low": difference.low,
+                    "difference_high": difference.high,
+                    **arm_runs.select(pl.col(COSTS).mean()).row(0, named=True),
                 }
             )
     return pl.DataFrame(rows)
@@ -137,9 +137,9 @@ def arm_differences(runs: pl.DataFrame, arms: Sequence[str], resamples: int, see
 
 def measured(runs: pl.DataFrame, arms: Sequence[str], measure: str) -> dict[str, Floats]:
     """Arm -> [seeds, problems]."""
-    own = runs.filter(pl.col("measure") == measure).sort("seed")
+    of_measure = runs.filter(pl.col("measure") == measure).sort("seed")
     return {
-        arm: np.array(own.filter(pl.col("arm") == arm)["per_problem"].to_list(), dtype=np.float64)
+        arm: np.array(of_measure.filter(pl.col("arm") == arm)["per_problem"].to_list(), dtype=np.float64)
         for arm in arms
     }
 
@@ -149,10 +149,10 @@ def simplest(runs: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int)
     return simplest_unbeaten(measured(runs, arms, DECIDES), resamples, seed)
 
 
-def difference_claims(name: str, arms: Sequence[ArmWords], found: pl.DataFrame) -> list[Claim]:
+def difference_claims(name: str, arms: Sequence[ArmWords], differences: pl.DataFrame) -> list[Claim]:
     """found: as `arm_differences` gives it."""
     control, *others = arms
-    rows = {row["arm"]: row for row in found.filter(pl.col("measure") == DECIDES).iter_rows(named=True)}
+    rows = {row["arm"]: row for row in differences.filter(pl.col("measure") == DECIDES).iter_rows(named=True)}
     return [
         Claim(
             f"{name}.{arm.name}",
@@ -165,11 +165,11 @@ def difference_claims(name: str, arms: Sequence[ArmWords], found: pl.DataFrame) 
     ]
 
 
-def arms_table(arms: Sequence[ArmWords], found: pl.DataFrame) -> Table:
+def arms_table(arms: Sequence[ArmWords], differences: pl.DataFrame) -> Table:
     """found: as `arm_differences` gives it. A row an arm: DECIDES with its interval, the means of other measures, what
     a training cost."""
-    means = found.pivot("measure", index="arm", values="mean", maintain_order=True)
-    decides = found.filter(pl.col("measure") == DECIDES)
+    means = differences.pivot("measure", index="arm", values="mean", maintain_order=True)
+    decides = differences.filter(pl.col("measure") == DECIDES)
     says = pl.DataFrame({"arm": [arm.name for arm in arms], "what it does": [arm.says for arm in arms]})
     frame = (
         says.join(
@@ -194,11 +194,11 @@ def arms_table(arms: Sequence[ArmWords], found: pl.DataFrame) -> Table:
     return Table("Every arm; costs are those of one training", frame)
 
 
-def differences_table(arms: Sequence[ArmWords], found: pl.DataFrame) -> Table:
-    own = found.filter(pl.col("arm") != arms[0].name)
+def differences_table(arms: Sequence[ArmWords], differences: pl.DataFrame) -> Table:
+    others = differences.filter(pl.col("arm") != arms[0].name)
     return Table(
         f"Differences to the control, {arms[0].name}, in every measure",
-        own.select(
+        others.select(
             "measure",
             "arm",
             pl.col("difference"),
@@ -208,9 +208,9 @@ def differences_table(arms: Sequence[ArmWords], found: pl.DataFrame) -> Table:
     )
 
 
-def arm_charts(title: str, found: pl.DataFrame) -> dict[str, Chart]:
+def arm_charts(title: str, differences: pl.DataFrame) -> dict[str, Chart]:
     """A chart a measure, by the measure's name."""
     return {
-        str(measure): Chart(*arms_chart(own.to_dicts(), title))
-        for (measure,), own in found.group_by("measure", maintain_order=True)
+        str(measure): Chart(*arms_chart(rows.to_dicts(), title))
+        for (measure,), rows in differences.group_by("measure", maintain_order=True)
     }

@@ -63,17 +63,17 @@ def document(finished: Sequence[Finished], missing: Mapping[str, str], profile: 
         *_picture_on_top(finished),
         *_cost(finished, profile),
     ]
-    for one in finished:
-        parts += _experiment(one)
+    for experiment in finished:
+        parts += _experiment(experiment)
     return "\n".join(parts).rstrip() + "\n"
 
 
 def picture_files(finished: Sequence[Finished]) -> dict[str, bytes]:
     """File name -> PNG, of every picture that the text shows."""
     return {
-        file_name(one.result.name, name): one.pictures[name]
-        for one in finished
-        for name in _shown_pictures(one)
+        file_name(experiment.result.name, name): experiment.pictures[name]
+        for experiment in finished
+        for name in _shown_pictures(experiment)
     }
 
 
@@ -83,9 +83,9 @@ def file_name(experiment: str, picture: str) -> str:
 
 def _summary(finished: Sequence[Finished]) -> list[str]:
     rows = [
-        (*_claim_row(claim), f"[{one.result.title}](#{_anchor(one.result.title)})")
-        for one in finished
-        for claim in one.result.claims
+        (*_claim_row(claim), f"[{experiment.result.title}](#{_anchor(experiment.result.title)})")
+        for experiment in finished
+        for claim in experiment.result.claims
         if claim.target is not None
     ]
     if not rows:
@@ -103,14 +103,14 @@ def _missing(missing: Mapping[str, str]) -> list[str]:
 
 
 def _picture_on_top(finished: Sequence[Finished]) -> list[str]:
-    for one in finished:
-        if one.result.name == FIRST and (shown := _shown_pictures(one)):
-            return [_image(one, shown[0]), ""]
+    for experiment in finished:
+        if experiment.result.name == FIRST and (shown := _shown_pictures(experiment)):
+            return [_image(experiment, shown[0]), ""]
     return []
 
 
 def _cost(finished: Sequence[Finished], profile: str) -> list[str]:
-    every = {(m.key, m.version): m for one in finished for m in one.made_from}.values()
+    every = {(m.key, m.version): m for experiment in finished for m in experiment.made_from}.values()
     machines = sorted({f"{m.environment.hardware}, {m.environment.threads} threads" for m in every})
     commits = sorted({str(m.environment.git_commit)[:CHARACTERS] for m in every if m.environment.git_commit})
     total = sum(m.cost.seconds for m in every)
@@ -122,18 +122,18 @@ def _cost(finished: Sequence[Finished], profile: str) -> list[str]:
     ]
 
 
-def _experiment(one: Finished) -> list[str]:
-    result = one.result
+def _experiment(experiment: Finished) -> list[str]:
+    result = experiment.result
     text = [f"## {result.title}", "", result.question, ""]
-    if one.stale:
-        text += [f"**Stale**: {one.stale}; `o1 run --with ablations` makes it again.", ""]
+    if experiment.stale:
+        text += [f"**Stale**: {experiment.stale}; `o1 run --with ablations` makes it again.", ""]
     if result.claims:
         rows = [_claim_row(claim) for claim in result.claims]
         text += [*_table(("claim", "found", "95% interval", "target", ""), rows, right=(1, 2, 3)), ""]
-    on_top = _shown_pictures(one)[:1] if result.name == FIRST else []
-    for name in _shown_pictures(one):
+    on_top = _shown_pictures(experiment)[:1] if result.name == FIRST else []
+    for name in _shown_pictures(experiment):
         if name not in on_top:
-            text += [_image(one, name), ""]
+            text += [_image(experiment, name), ""]
     for table in result.tables.values():
         numeric, rows_ = cells(table.frame)
         right = [i for i, is_number in enumerate(numeric) if is_number]
@@ -142,31 +142,32 @@ def _experiment(one: Finished) -> list[str]:
         text += shown if len(rows_) < LONG else _folded(table.title, lines)
     if result.notes:
         text += ["How it was measured:", "", *(f"- {note}" for note in result.notes), ""]
-    return [*text, *_versions(one)]
+    return [*text, *_versions(experiment)]
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
     return ["<details>", f"<summary>{_plain(title)}</summary>", "", *lines, "", "</details>", ""]
 
 
-def _versions(one: Finished) -> list[str]:
-    own = [
+def _versions(experiment: Finished) -> list[str]:
+    rows = [
         (f"`{m.key}`", _short(m.digest), str(m.seed), seconds(m.cost.seconds))
-        for m in reversed(one.made_from)
+        for m in reversed(experiment.made_from)
     ]
-    inputs = {item.key: item.digest for m in one.made_from for item in m.inputs.values()}
-    keys = {m.key for m in one.made_from}
+    inputs = {item.key: item.digest for m in experiment.made_from for item in m.inputs.values()}
+    keys = {m.key for m in experiment.made_from}
     others = [f"`{key}` {_short(inputs[key])}" for key in sorted(inputs) if key not in keys]
     return [
         "<details>",
-        f"<summary>Versions and seeds of {one.result.name}: {len(own)} {'artifact' if len(own) == 1 else 'artifacts'}, "
-        f"{seconds(sum(m.cost.seconds for m in one.made_from))}</summary>",
+        f"<summary>Versions and seeds of {experiment.result.name}: {len(rows)} "
+        f"{'artifact' if len(rows) == 1 else 'artifacts'}, "
+        f"{seconds(sum(m.cost.seconds for m in experiment.made_from))}</summary>",
         "",
-        *_table(("artifact", "digest", "seed", "took"), own, right=(3,)),
+        *_table(("artifact", "digest", "seed", "took"), rows, right=(3,)),
         "",
         f"Made from: {', '.join(others)}." if others else "Made from nothing else.",
         "",
-        f"`o1 audit {one.manifest.key} --version {_short(one.manifest.digest).strip('`')}` traces them.",
+        f"`o1 audit {experiment.manifest.key} --version {_short(experiment.manifest.digest).strip('`')}` traces them.",
         "",
         "</details>",
         "",
@@ -179,23 +180,23 @@ def _claim_row(claim: Claim) -> tuple[str, ...]:
         claim_value(claim, claim.value),
         claim_interval(claim),
         claim_target(claim),
-        {"met": "met", "missed": "**missed**"}.get(found := verdict(claim), found),
+        {"met": "met", "missed": "**missed**"}.get(text := verdict(claim), text),
     )
 
 
-def _shown_pictures(one: Finished) -> list[str]:
+def _shown_pictures(experiment: Finished) -> list[str]:
     """Pictures of several charts, then charts that are in none of those, then pictures that are no chart."""
-    result = one.result
+    result = experiment.result
     inside = {chart for charts in result.panels.values() for chart in charts}
     known = [*result.panels, *(name for name in result.charts if name not in inside)]
-    others = [name for name in sorted(one.pictures) if name not in {*known, *inside}]
-    return [name for name in [*known, *others] if name in one.pictures]
+    others = [name for name in sorted(experiment.pictures) if name not in {*known, *inside}]
+    return [name for name in [*known, *others] if name in experiment.pictures]
 
 
-def _image(one: Finished, name: str) -> str:
-    chart = one.result.charts.get(name)
-    alt = chart.axis.title if chart else f"{one.result.title}: {name.replace('_', ' ')}"
-    return f"![{_plain(alt)}](results/{file_name(one.result.name, name)})"
+def _image(experiment: Finished, name: str) -> str:
+    chart = experiment.result.charts.get(name)
+    alt = chart.axis.title if chart else f"{experiment.result.title}: {name.replace('_', ' ')}"
+    return f"![{_plain(alt)}](results/{file_name(experiment.result.name, name)})"
 
 
 def _short(digest: str) -> str:

@@ -204,13 +204,13 @@ def fooled_fresh_parts(pool: Pool, score: str, n: int, subsets: int, seed: int) 
     for p in range(len(pool.problem_ids)):
         right = int(pool.correct[p].sum())
         mixed = 1 - (comb(right, n) + comb(m - right, n)) / comb(m, n)
-        own = Pool(
+        of_problem = Pool(
             (pool.problem_ids[p],),
             pool.correct[p : p + 1],
             pool.answers[p : p + 1],
             {score: pool.scores[score][p : p + 1]},
         )
-        rate = fooled_under_best_of_n(own, score, n, subsets, derive_seed(seed, p)) if mixed else None
+        rate = fooled_under_best_of_n(of_problem, score, n, subsets, derive_seed(seed, p)) if mixed else None
         rows.append((mixed * (rate or 0.0), mixed if rate is not None else 0.0))
     return np.array(rows)
 
@@ -220,16 +220,16 @@ def step_parts(
 ) -> Floats:
     """Parts of `f1`. A solution is judged with the threshold chosen on the other half of the problems."""
     first, half = np.array(truth), problem % 2
-    said = np.full(len(first), NO_ERROR)
+    predicted = np.full(len(first), NO_ERROR)
     for side in (0, 1):
         other = np.flatnonzero(half != side)
         if not len(other):
             continue
         threshold = choose_threshold([p_right[i] for i in other], [truth[i] for i in other])
         for i in np.flatnonzero(half == side):
-            said[i] = predict_first_error(p_right[i], threshold)
+            predicted[i] = predict_first_error(p_right[i], threshold)
     right = first == NO_ERROR
-    hit = said == first
+    hit = predicted == first
     columns = (hit & ~right, ~right, hit & right, right)
     return np.stack([_count(column, problem, problems) for column in columns], axis=1)
 
@@ -239,11 +239,11 @@ def first_errors(solutions: pl.DataFrame, problems: pl.DataFrame) -> list[int] |
     oracle, by_id = Oracle(), {row["problem_id"]: row for row in problems.iter_rows(named=True)}
     if not all(oracle.covers(problem) for problem in by_id.values()):
         return None
-    found = (
+    errors = (
         first_error(by_id[problem], steps)
         for problem, steps in solutions.select("problem_id", "steps").iter_rows()
     )
-    return [NO_ERROR if index is None else index for index in found]
+    return [NO_ERROR if index is None else index for index in errors]
 
 
 def _count(hits: NDArray[np.bool_], problem: NDArray[np.int64], problems: int) -> Floats:

@@ -90,7 +90,7 @@ def write_result(folder: Path, result: Result) -> None:
             folder / "plots" / f"{name}.png",
             [(result.charts[chart].series, result.charts[chart].axis) for chart in charts],
         )
-    said = {
+    content = {
         "name": result.name,
         "title": result.title,
         "question": result.question,
@@ -100,23 +100,25 @@ def write_result(folder: Path, result: Result) -> None:
         "notes": list(result.notes),
         "panels": {name: list(charts) for name, charts in result.panels.items()},
     }
-    (folder / FILE).write_text(json.dumps(said, indent=1, default=_plain) + "\n")
+    (folder / FILE).write_text(json.dumps(content, indent=1, default=_plain) + "\n")
 
 
 def read_result(folder: Path) -> Result:
     """From the folder of `ablations/<experiment>/result`."""
-    said = json.loads((folder / FILE).read_text())
+    content = json.loads((folder / FILE).read_text())
     tables = {
         name: Table(title, pl.read_parquet(folder / "tables" / f"{name}.parquet"))
-        for name, title in said["tables"].items()
+        for name, title in content["tables"].items()
     }
     charts = {
         name: Chart([Series(**series) for series in chart["series"]], Axis(**chart["axis"]))
-        for name, chart in said["charts"].items()
+        for name, chart in content["charts"].items()
     }
-    claims = [Claim(**claim) for claim in said["claims"]]
-    notes, panels = said["notes"], said.get("panels", {})
-    return Result(said["name"], said["title"], said["question"], claims, tables, charts, notes, panels)
+    claims = [Claim(**claim) for claim in content["claims"]]
+    notes, panels = content["notes"], content.get("panels", {})
+    return Result(
+        content["name"], content["title"], content["question"], claims, tables, charts, notes, panels
+    )
 
 
 def is_result(folder: Path) -> bool:
@@ -205,14 +207,14 @@ def verdict(claim: Claim) -> str:
     """met, missed, not measured, or a dash for a figure that is only shown."""
     if claim.target is None:
         return NONE
-    found = claim_met(claim)
-    return "not measured" if found is None else "met" if found else "missed"
+    is_met = claim_met(claim)
+    return "not measured" if is_met is None else "met" if is_met else "missed"
 
 
 def cells(frame: pl.DataFrame) -> tuple[list[bool], list[list[str]]]:
     """Of each column whether it holds numbers, and every row as text."""
     columns = [column(frame[name]) for name in frame.columns]
-    return [one.dtype.is_numeric() for one in frame], [list(row) for row in zip(*columns, strict=True)]
+    return [series.dtype.is_numeric() for series in frame], [list(row) for row in zip(*columns, strict=True)]
 
 
 def column(values: pl.Series) -> Sequence[str]:
@@ -232,7 +234,7 @@ def column(values: pl.Series) -> Sequence[str]:
         if isinstance(value, int):
             return count(value) if abs(value) >= 100_000 else str(value)
         if isinstance(value, list | pl.Series):
-            return ", ".join(say(one) for one in value)
+            return ", ".join(say(item) for item in value)
         return str(value)
 
     return [say(value) for value in values.to_list()]

@@ -35,10 +35,10 @@ def choose_convincing(pool: pl.DataFrame, n: int, per_problem: int, wrong_share:
     """
     ranked = pool.sort(["score", "solution_id"], descending=[True, False])
     wrong = _limit(ranked.filter(~pl.col("correct")), per_problem).head(round(n * wrong_share))
-    taken = wrong.group_by("problem_id").len("taken")
+    wrong_chosen = wrong.group_by("problem_id").len("taken")
     rest = (
         ranked.join(wrong.select("solution_id"), on="solution_id", how="anti", maintain_order="left")
-        .join(taken, on="problem_id", how="left", maintain_order="left")
+        .join(wrong_chosen, on="problem_id", how="left", maintain_order="left")
         .filter(pl.int_range(pl.len()).over("problem_id") + pl.col("taken").fill_null(0) < per_problem)
         .drop("taken")
         .head(n - wrong.height)

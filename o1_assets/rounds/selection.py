@@ -104,9 +104,9 @@ def sample_alternatives(
     )
     samples = engine.sample(prompts, params, seeds)
     known: dict[tuple[str, int], list[str]] = {}
-    for (solution, problem, step, own), sample in zip(asked, samples, strict=True):
+    for (solution, problem, step, chosen_text), sample in zip(asked, samples, strict=True):
         text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True)).strip()
-        texts = known.setdefault((solution, step), [own])
+        texts = known.setdefault((solution, step), [chosen_text])
         if sample.finished and text and text not in texts:
             rows.append((solution, problem, step, len(texts), text))
             texts.append(text)
@@ -125,5 +125,5 @@ def _score(task: Task, pool: pl.DataFrame) -> tuple[pl.DataFrame, Cost]:
 
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
     steps = scorer.step_probabilities(pool["prompt"].to_list(), pool["token_ids"].to_list())
-    scores = [solution_score(one) for one in steps]
+    scores = [solution_score(probabilities) for probabilities in steps]
     return pool.with_columns(score=pl.Series(scores, dtype=pl.Float64)), scorer.cost()

@@ -31,12 +31,12 @@ def make_chain_set(task: Task, config: ChainSetConfig) -> Outcome:
     each, cost = config.policy.group_size, Cost()
     rng = Random(derive_seed(task.seed, config.source))
     if config.source == "own":
-        found, cost = own_solutions(task, drawn, config)
+        solutions, cost = own_solutions(task, drawn, config)
     else:
         few = config.source == "written_few"
-        found = written(drawn[: config.few] if few else drawn, 1 if few else each, config.teacher, rng)
+        solutions = written(drawn[: config.few] if few else drawn, 1 if few else each, config.teacher, rng)
     wanted = len(drawn) * each
-    rows = repeated_to(found, wanted, rng)
+    rows = repeated_to(solutions, wanted, rng)
     table = pl.DataFrame(rows, schema=["problem_id", "question", "text"], orient="row")
     table = table.select(pl.int_range(pl.len()).cast(pl.String).alias("solution_id"), pl.all())
     table.write_parquet(task.out / "sft_set.parquet")
@@ -87,12 +87,12 @@ def own_solutions(
     )
     tokens = int(solutions["token_ids"].list.len().sum())
     right = solutions.filter("correct").filter(pl.int_range(pl.len()).over("problem_id") < policy.group_size)
-    kept = right.join(frame.select("problem_id", "question"), on="problem_id", maintain_order="left")
-    if kept.is_empty():
+    chosen = right.join(frame.select("problem_id", "question"), on="problem_id", maintain_order="left")
+    if chosen.is_empty():
         raise ValueError("none of the policy's solutions is right: there is nothing to fine-tune on")
     cost = Cost(flops_generate(engine.parameters, tokens), tokens_generated=tokens)
     engine.close()
-    return kept.select("problem_id", "question", "text").rows(), cost
+    return chosen.select("problem_id", "question", "text").rows(), cost
 
 
 def repeated_to(rows: Rows, wanted: int, rng: Random) -> Rows:

@@ -9,7 +9,7 @@ import polars as pl
 from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import EvalConfig
-from o1_assets.evaluation.statistics import interval
+from o1_assets.evaluation.statistics import bounds, interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
 from o1_assets.experiments.measure import runs_of
 from o1_assets.experiments.result import Claim, write_result
@@ -58,11 +58,11 @@ def make_chains_result(task: Task, config: ChainsResultConfig) -> Outcome:
     for measure in runs["measure"].unique(maintain_order=True):
         values = measured(runs, arms, measure)
         for arm, other in PAIRS:
-            found = interval(values[arm] - values[other], resamples, seed)
-            sentences.append(compared(f"{arm} against {other}, {measure}", found))
+            difference = interval(values[arm] - values[other], resamples, seed)
+            sentences.append(compared(f"{arm} against {other}, {measure}", difference))
             if measure == DECIDES:
                 says = f"{DECIDES} of {arm} minus that of {other}"
-                claims.append(Claim(f"chains.{arm}_minus_{other}", says, found.mean, found.low, found.high))
+                claims.append(Claim(f"chains.{arm}_minus_{other}", says, *bounds(difference)))
     whole = arms_result("chains", TITLE, QUESTION, config.arms, runs, config.judge, seed)
     result = replace(whole, claims=[*whole.claims, *claims]).with_notes(*sentences, *LIMITS)
     write_result(task.out, result)

@@ -84,11 +84,11 @@ def make_model_eval(task: Task, config: ModelEvalConfig) -> Outcome:
     on_shared = evaluate_solutions(
         shared, prompts, models, config.subsets, [draw], selectors=selectors, progress=task.progress
     )
-    own = evaluation.measures(0)
+    by_generator = evaluation.measures(0)
     measures = {
         "base_pass@1": _accuracy(by_base),
-        GREEDY: own[GREEDY],
-        PASS_AT_1: own[PASS_AT_1],
+        GREEDY: by_generator[GREEDY],
+        PASS_AT_1: by_generator[PASS_AT_1],
         **_reward_measures(evaluation, config, problems),
         **{SHARED + name: values for name, values in _reward_measures(on_shared, config, problems).items()},
     }

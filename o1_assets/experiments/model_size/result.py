@@ -121,9 +121,9 @@ def read(task: Task, shape: Shape, config: ScaleResultConfig) -> Measured:
         f"{SHARED}feature_gain_step_f1": (f"{SHARED}step_f1", f"{SHARED}step_f1_plain"),
     }
     values |= {
-        name: values[one] - values[other]
-        for name, (one, other) in wanted.items()
-        if one in values and other in values
+        name: values[minuend] - values[subtrahend]
+        for name, (minuend, subtrahend) in wanted.items()
+        if minuend in values and subtrahend in values
     }
     spent = [stage_flops(task, f"{shape.name}_{seed}") for seed in range(shape.seeds or 0)]
     return Measured(shape, values, {stage: float(np.mean([s[stage] for s in spent])) for stage in spent[0]})
@@ -152,7 +152,7 @@ def claims(
     own solutions; m: on those that are the same for all models, on which the feature is judged."""
     compute = by_compute["pass@1"]
     gain, deep = by_size[f"{SHARED}feature_gain@{m}"], by_depth[f"{SHARED}feature_gain@{m}"]
-    found = [
+    shown = [
         Claim(
             "pass@1_per_doubling_of_compute",
             "Sampled accuracy of GPT* grows by so much with each doubling of the training compute, on equal data.",
@@ -163,15 +163,17 @@ def claims(
             "So well does a line against log2 of the training compute describe it (R²).", compute.r2, unit="number",
         ),
     ]  # fmt: skip
-    for name, says, one in (
+    for name, says, change in (
         ("prm_minus_orm", "The PRM's advantage over the ORM", by_size[f"prm_minus_orm@{n}"]),
         ("prm_minus_majority", "The PRM's advantage over majority", by_size[f"prm_minus_majority@{n}"]),
     ):
         says = f"{says}, best of {n}, changes so with each doubling of the parameters."
-        found.append(
-            Claim(f"{name}@{n}_per_doubling_of_size", says, one.gain, one.low, one.high, unit="points")
+        shown.append(
+            Claim(
+                f"{name}@{n}_per_doubling_of_size", says, change.gain, change.low, change.high, unit="points"
+            )
         )
-    found.append(
+    shown.append(
         Claim(
             f"feature_gain@{m}_per_doubling_of_size",
             f"What the probability feature gives the PRM, best of {m} of the same solutions for all, changes so with "
@@ -188,15 +190,15 @@ def claims(
         says = (
             f"The probability feature adds so much to best of {m} of the same solutions by the PRM of {says}."
         )
-        found.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high, unit="points"))
-    found.append(
+        shown.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high, unit="points"))
+    shown.append(
         Claim(
             f"feature_gain@{m}_per_doubling_of_depth",
             f"What the feature gives, best of {m}, changes so with each doubling of the layers at equal parameters.",
             deep.gain, deep.low, deep.high, unit="points",
         )
     )  # fmt: skip
-    return found
+    return shown
 
 
 def trends_table(trends: dict[str, Trend]) -> pl.DataFrame:
@@ -205,15 +207,15 @@ def trends_table(trends: dict[str, Trend]) -> pl.DataFrame:
         [
             {
                 "measure": name,
-                "smallest": one.points[0].mean,
-                "largest": one.points[-1].mean,
-                "per doubling": one.gain,
-                "low": one.low,
-                "high": one.high,
-                "R²": one.r2,
-                "verdict": one.verdict,
+                "smallest": measured.points[0].mean,
+                "largest": measured.points[-1].mean,
+                "per doubling": measured.gain,
+                "low": measured.low,
+                "high": measured.high,
+                "R²": measured.r2,
+                "verdict": measured.verdict,
             }
-            for name, one in trends.items()
+            for name, measured in trends.items()
         ]
     )
 
@@ -242,7 +244,7 @@ def models_table(models: Sequence[Measured], n: int) -> pl.DataFrame:
 def notes(models: Sequence[Measured], config: ScaleResultConfig) -> list[str]:
     most = max(m.shape.seeds or 0 for m in models)
     few = [f"{m.shape.name} {m.shape.seeds}" for m in models if (m.shape.seeds or 0) < most]
-    said = [
+    sentences = [
         f"Every base read the same {config.corpus_solutions} solutions once, the same number of updates, so the "
         "training compute differs by the parameters alone; a smaller model could use its compute better on more "
         "data, so this is no compute-optimal frontier.",
@@ -254,11 +256,11 @@ def notes(models: Sequence[Measured], config: ScaleResultConfig) -> list[str]:
         "Intervals are over trainings and problems; those of step F1 over trainings alone.",
     ]
     if few:
-        said.append(
+        sentences.append(
             f"Trained less often than {most} times, for time: {', '.join(few)}. The mean of one that was trained once "
             "is given the spread of the others' trainings."
         )
-    return said
+    return sentences
 
 
 def accuracy_chart(trends: Mapping[str, Trend], compute: Mapping[str, Sequence[float]], n: int) -> Chart:
@@ -275,7 +277,7 @@ def accuracy_chart(trends: Mapping[str, Trend], compute: Mapping[str, Sequence[f
         for name, (label, color) in shown.items()
         if name in trends
     ]
-    ticks = sorted({2.0 ** round(log2(x)) for one in series for x in one.x})
+    ticks = sorted({2.0 ** round(log2(x)) for line in series for x in line.x})
     axis = Axis(
         "Accuracy against training compute, equal data", "training compute, TFLOP", "accuracy", log2=True,
         ticks=ticks, from_zero=True,
@@ -309,6 +311,6 @@ def feature_chart(trends: Mapping[str, Trend], x: Sequence[float], unit: str, n:
     return Chart(series, axis)
 
 
-def _line(label: str, x: Sequence[float], found: Trend, color: str) -> Series:
-    spread = [(point.high - point.low) / 2 for point in found.points]
-    return Series(label, list(x), [point.mean for point in found.points], color, spread=spread)
+def _line(label: str, x: Sequence[float], measured: Trend, color: str) -> Series:
+    spread = [(point.high - point.low) / 2 for point in measured.points]
+    return Series(label, list(x), [point.mean for point in measured.points], color, spread=spread)

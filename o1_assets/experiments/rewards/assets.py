@@ -98,7 +98,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         arms=arms,
         compute=make_rl_result,
         config=RLResultConfig(
-            arms=tuple(ArmWords(name=one.name, says=one.says) for one in arms),
+            arms=tuple(ArmWords(name=shown.name, says=shown.says) for shown in arms),
             seeds=seeds,
             windows=config.windows,
             judge=profile.ablations.judge,

@@ -13,7 +13,7 @@ from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import EvalConfig
-from o1_assets.evaluation.statistics import Floats, Interval, interval
+from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
 from o1_assets.experiments.measure import runs_of
 from o1_assets.experiments.result import Chart, Claim, Table, write_result
@@ -53,8 +53,8 @@ def with_gap(watched: pl.DataFrame) -> pl.DataFrame:
 
 def by_update(watched: pl.DataFrame, arm: str, column: str) -> Floats:
     """[seeds, updates]."""
-    own = watched.filter(pl.col("arm") == arm).sort("seed", "update")
-    return np.stack([part[column].to_numpy() for _, part in own.group_by("seed", maintain_order=True)])
+    of_arm = watched.filter(pl.col("arm") == arm).sort("seed", "update")
+    return np.stack([part[column].to_numpy() for _, part in of_arm.group_by("seed", maintain_order=True)])
 
 
 def windows(values: Floats, count: int) -> tuple[list[float], list[float]]:
@@ -91,14 +91,14 @@ def curve_charts(watched: pl.DataFrame, arms: Sequence[str], count: int) -> dict
         charts["belief_minus_truth"] = (
             bare, GAP, "How much more the PRM believes than is right", "belief - share right", True,
         )  # fmt: skip
-    made = {
-        name: Chart([_line(watched, arm, column, count, i) for i, arm in enumerate(own)],
+    drawn = {
+        name: Chart([_line(watched, arm, column, count, i) for i, arm in enumerate(shown_arms)],
                     Axis(title, "update", unit, percent=percent))
-        for name, (own, column, title, unit, percent) in charts.items()
+        for name, (shown_arms, column, title, unit, percent) in charts.items()
     }  # fmt: skip
     pair = [arm for arm in ("process_bare", "process") if arm in arms]
     if pair:
-        made["belief_and_truth"] = Chart(
+        drawn["belief_and_truth"] = Chart(
             [
                 _line(watched, arm, column, count, i, f"{arm}: {SHOWN[column]}", column == "prm")
                 for i, arm in enumerate(pair)
@@ -106,7 +106,7 @@ def curve_charts(watched: pl.DataFrame, arms: Sequence[str], count: int) -> dict
             ],
             Axis("What the PRM believes, and what is right", "update", "share of solutions"),
         )
-    return made
+    return drawn
 
 
 # What growth_table shows.
@@ -118,10 +118,10 @@ def growth_table(watched: pl.DataFrame, arms: Sequence[str], resamples: int, see
     rows = []
     for arm in arms:
         for column in GROWS:
-            found = growth(by_update(watched, arm, column), resamples, seed)
+            grown = growth(by_update(watched, arm, column), resamples, seed)
             name = SHOWN.get(column, "ORM's belief - right")
             rows.append(
-                {"arm": arm, "what": name, "growth": found.mean, "low": found.low, "high": found.high}
+                {"arm": arm, "what": name, "growth": grown.mean, "low": grown.low, "high": grown.high}
             )
     return Table(
         "Growth from the first quarter of the updates to the last, with 95% intervals", pl.DataFrame(rows)
@@ -161,20 +161,20 @@ def curve_table(watched: pl.DataFrame, arms: Sequence[str]) -> Table:
 # Sentences about differences, read off their intervals.
 
 
-def points(found: Interval) -> str:
+def points(interval: Interval) -> str:
     """+4.1 points (95%: +1.0 to +7.3)."""
-    return f"{100 * found.mean:+.1f} points (95%: {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+    return f"{100 * interval.mean:+.1f} points (95%: {100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
 
 
-def sign(found: Interval) -> int:
+def sign(interval: Interval) -> int:
     """1 or -1 where the whole interval lies above or below 0, else 0."""
-    return int(found.low > 0) - int(found.high < 0)
+    return int(interval.low > 0) - int(interval.high < 0)
 
 
-def compared(what: str, found: Interval) -> str:
+def compared(what: str, difference: Interval) -> str:
     """What was compared, by how much it differs, and whether that is more than noise."""
-    said = {1: "better", -1: "worse", 0: "no difference beyond noise"}[sign(found)]
-    return f"{what}: {said}, {points(found)}."
+    verdict = {1: "better", -1: "worse", 0: "no difference beyond noise"}[sign(difference)]
+    return f"{what}: {verdict}, {points(difference)}."
 
 
 START, BARE = "start", "process_bare"
@@ -269,10 +269,10 @@ def comparisons(values: dict[str, Floats], resamples: int, seed: int) -> tuple[l
     sentences: list[str] = []
     for arm, other in PAIRS:
         if arm in values and other in values:
-            found = interval(values[arm] - values[other], resamples, seed)
+            difference = interval(values[arm] - values[other], resamples, seed)
             says = f"{DECIDES} of {arm} minus that of {other}"
-            claims.append(Claim(f"rl.{arm}_minus_{other}", says, found.mean, found.low, found.high))
-            sentences.append(compared(f"{arm} against {other}, {DECIDES}", found))
+            claims.append(Claim(f"rl.{arm}_minus_{other}", says, *bounds(difference)))
+            sentences.append(compared(f"{arm} against {other}, {DECIDES}", difference))
     return claims, sentences
 
 
@@ -290,11 +290,7 @@ def hacking(
     for arm, gap in gaps.items():
         grown = growth(gap, resamples, seed)
         says = f"{arm}: by how much the PRM's belief outgrew what is right along the training"
-        claims.append(
-            Claim(
-                f"rl.{arm}_gap_growth", says, grown.mean, grown.low, grown.high, better="lower", unit="points"
-            )
-        )
+        claims.append(Claim(f"rl.{arm}_gap_growth", says, *bounds(grown), better="lower", unit="points"))
     if BARE not in gaps:
         return claims, []
     reward, true, beyond = (
@@ -307,7 +303,7 @@ def hacking(
             less = interval(end[arm] - end[BARE], resamples, seed)
             name = f"rl.{arm}_gap_minus_bare"
             says = f"{arm}: belief minus truth in the last quarter, less that of {BARE}"
-            claims.append(Claim(name, says, less.mean, less.low, less.high, better="lower", unit="points"))
+            claims.append(Claim(name, says, *bounds(less), better="lower", unit="points"))
             truth = interval(values[arm] - values[BARE], resamples, seed)
             sentences.append(guard_says(arm, less, truth))
     return claims, sentences

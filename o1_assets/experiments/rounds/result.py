@@ -58,11 +58,11 @@ def combine_of(measure: str) -> Combine:
     return f1 if measure == STEP_F1 else share
 
 
-def difference(own: Floats, other: Floats, combine: Combine, resamples: int, seed: int) -> Interval | None:
-    """Of own minus other, on the same seeds and problems."""
-    width = own.shape[2]
+def difference(parts: Floats, others: Floats, combine: Combine, resamples: int, seed: int) -> Interval | None:
+    """The figure of `parts` minus that of `others`, on the same seeds and problems."""
+    width = parts.shape[2]
     return interval_of_sums(
-        np.concatenate([own, other], axis=2),
+        np.concatenate([parts, others], axis=2),
         lambda sums: combine(sums[:width]) - combine(sums[width:]),
         resamples,
         seed,
@@ -78,10 +78,12 @@ def arms_table(
     for measure, arms in measured.items():
         combine = combine_of(measure)
         for arm, parts in arms.items():
-            found = interval_of_sums(parts, combine, resamples, seed)
-            against = difference(parts, arms[control], combine, resamples, seed) if arm != control else None
+            interval = interval_of_sums(parts, combine, resamples, seed)
+            to_control = (
+                difference(parts, arms[control], combine, resamples, seed) if arm != control else None
+            )
             names = ("value", "low", "high", f"minus {control}", "difference, low", "difference, high")
-            values = (*bounds(found), *bounds(against))
+            values = (*bounds(interval), *bounds(to_control))
             rows.append({"measure": measure, "arm": arm, **dict(zip(names, values, strict=True))})
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -313,13 +315,13 @@ def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> lis
             for arm in (RETRAINED, FIXED)
         )
         combine = f1 if measure == STEP_F1 else spared
-        found = steadiness(retrained, fixed, combine, min(config.judge.resamples, 500), seed)
+        interval = steadiness(retrained, fixed, combine, min(config.judge.resamples, 500), seed)
         claims.append(
             Claim(
                 f"selector_falls_{'step_f1' if measure == STEP_F1 else 'fooled'}",
                 "Retraining the selector every round makes the rounds unsteady (Lightman et al. 2023, 4.2): falls of "
                 f"the curve of {measure}, retrained minus fixed; above 0 they were right.",
-                *bounds(found),
+                *bounds(interval),
                 better="lower",
                 unit="points",
             )
@@ -359,7 +361,7 @@ def _curves(config: RoundsResultConfig, by_round: ByRound) -> pl.DataFrame:
 
 
 def _chart(curves: pl.DataFrame, measure: str, title: str) -> Chart:
-    own = curves.filter((pl.col("measure") == measure) & (pl.col("arm") != "rl_without_labels"))
+    shown = curves.filter((pl.col("measure") == measure) & (pl.col("arm") != "rl_without_labels"))
     series = [
         Series(
             str(arm).replace("_", " "),
@@ -368,7 +370,7 @@ def _chart(curves: pl.DataFrame, measure: str, title: str) -> Chart:
             color,
             part["std over seeds"].fill_null(0.0).to_list(),
         )
-        for color, ((arm,), part) in zip(COLORS, own.group_by("arm", maintain_order=True), strict=False)
+        for color, ((arm,), part) in zip(COLORS, shown.group_by("arm", maintain_order=True), strict=False)
     ]
     return Chart(series, Axis(title, "round", measure))
 
@@ -414,8 +416,8 @@ def stage_figures(task: Task, evaluation: str) -> Callable[[str, str], list[floa
 def _raw(parts: Mapping[str, Mapping[str, Floats]]) -> pl.DataFrame:
     rows = [
         (measure, name.rpartition("_")[0], int(name.rpartition("_")[2]), values.tolist())
-        for name, found in parts.items()
-        for measure, values in found.items()
+        for name, measures in parts.items()
+        for measure, values in measures.items()
     ]
     schema: dict[str, Any] = {
         "measure": pl.String,

@@ -94,7 +94,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
             name="search_in_rl",
             title=TITLE,
             question=QUESTION,
-            arms=tuple(ArmWords(name=one.name, says=one.says) for one in arms),
+            arms=tuple(ArmWords(name=shown.name, says=shown.says) for shown in arms),
             today=today,
             seeds=seeds,
             judge=profile.ablations.judge,
@@ -165,7 +165,7 @@ def estimate_expert(context: EstimateContext, config: ExpertConfig) -> Estimate:
     ends = distinct_tokens(context, config.prompt, config.searches, model.rl_rounds)
     cost += read(context, problems * ends, "prm", "orm")
     different = config.searches ** context.assumptions.novelty(model.rl_rounds)
-    kept = problems * min(config.per_problem, different * BELIEVED)
-    rows = max(kept + config.updates / 2, config.updates)  # half of a last batch is filled up on average
+    accepted = problems * min(config.per_problem, different * BELIEVED)
+    rows = max(accepted + config.updates / 2, config.updates)  # half of a last batch is filled up on average
     cost += context.train("policy", rows * (context.prompt_tokens(config.prompt) + solution), config)
     return Estimate(problems, problems * config.searches, cost=cost, stored=model.stored, model=model)

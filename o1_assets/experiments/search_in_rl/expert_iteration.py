@@ -77,11 +77,11 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
         task.seed,
     )
     engine = TransformersEngine(model, tokenizer)
-    keep = Checkpoints.of(task)
+    checkpoints = Checkpoints.of(task)
     curve: list[dict[str, Any]] = []
     before, done = Cost(), 0
-    if found := keep.load():
-        done, saved = found
+    if checkpoint := checkpoints.load():
+        done, saved = checkpoint
         model.load_state_dict(saved["model"])
         curve, before = saved["curve"], Cost(**saved["cost"])
         task.progress(f"continues at iteration {done} of {config.iterations}")
@@ -92,8 +92,8 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
         questions = [str(problem["question"]) for problem in part]
         seed = derive_seed(task.seed, iteration)
         texts, scores, generated = solve(engine, scorer, questions, config, seed)
-        kept = choose(texts, scores, config, at_least=updates[iteration])
-        rows = encode(tokenizer, *_of(questions, texts, kept), config.prompt)
+        accepted = choose(texts, scores, config, at_least=updates[iteration])
+        rows = encode(tokenizer, *_of(questions, texts, accepted), config.prompt)
         loss = fine_tune(model, tokenizer, rows, updates[iteration], config, seed)
         trained = updates[iteration] * math.prod(_batch(rows, updates[iteration], config.tuning))
         tokens = round(trained * float(np.mean([len(row["input_ids"]) for row in rows])))
@@ -107,17 +107,18 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
             {
                 "iteration": iteration,
                 "found": sum(map(len, texts)),
-                "kept": len(kept),
-                "score": float(np.mean([s for own in scores for s in own])),
+                "kept": len(accepted),
+                "score": float(np.mean([s for of_question in scores for s in of_question])),
                 "loss": loss,
             }
         )
-        task.progress(f"iteration {iteration + 1} of {config.iterations}: kept {len(kept)}")
-        if keep.due():
+        task.progress(f"iteration {iteration + 1} of {config.iterations}: kept {len(accepted)}")
+        if checkpoints.due():
             cost = asdict(before + scorer.cost())
-            keep.save(iteration + 1, {"model": model.state_dict(), "curve": curve, "cost": cost})
-    model.eval()
-    models.save(task.out)
+            checkpoints.save(iteration + 1, {"model": model.state_dict(), "curve": curve, "cost": cost})
+    finish(model.eval(), config.tuning)
+    model.save_pretrained(task.out)
+    tokenizer.save_pretrained(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
     cost_of_all = before + scorer.cost()
     return Outcome(
@@ -142,7 +143,7 @@ def solve(
     """
     n = config.searches
     prompts = [config.prompt.render(question) for question in questions]
-    found = search(
+    searches = search(
         StepBeam(width=1, branch=config.branch),
         [prompt for prompt in prompts for _ in range(n)],
         SearchModels(
@@ -156,21 +157,21 @@ def solve(
     )
     different = [
         {
-            one.completion: one
-            for one in found[i * n : (i + 1) * n]
-            if one.finished and one.answer.answer is not None
+            solution.completion: solution
+            for solution in searches[i * n : (i + 1) * n]
+            if solution.finished and solution.answer.answer is not None
         }
         for i in range(len(questions))
     ]
-    flat = [one for own in different for one in own.values()]
+    flat = [solution for solutions in different for solution in solutions.values()]
     steps, outcomes = rewards.score_both(
-        [list(one.tree.prompt_ids) for one in flat], [one.completion_ids for one in flat]
+        [list(solution.tree.prompt_ids) for solution in flat], [solution.completion_ids for solution in flat]
     )
     scores = iter([solution_score(p) * o for p, o in zip(steps, outcomes, strict=True)])
     return (
-        [list(own) for own in different],
-        [[float(next(scores)) for _ in own] for own in different],
-        sum(one.tree.tokens_generated for one in found),
+        [list(solutions) for solutions in different],
+        [[float(next(scores)) for _ in solutions] for solutions in different],
+        sum(solution.tree.tokens_generated for solution in searches),
     )
 
 
@@ -180,9 +181,9 @@ def choose(
     """(question, solution) of those that are believed, best first; of those that are not, as many as are needed for
     `at_least` in all."""
     ranked = []
-    for q, own in enumerate(scores):
-        order = sorted(range(len(own)), key=lambda i: (-own[i], texts[q][i]))
-        ranked += [(own[i], q, i) for i in order[: config.per_problem]]
+    for q, of_question in enumerate(scores):
+        order = sorted(range(len(of_question)), key=lambda i: (-of_question[i], texts[q][i]))
+        ranked += [(of_question[i], q, i) for i in order[: config.per_problem]]
     ranked.sort(key=lambda item: (-item[0], item[1], item[2]))
     believed = sum(score >= config.threshold for score, _, _ in ranked)
     return [(q, i) for _, q, i in ranked[: max(believed, at_least)]]
@@ -250,6 +251,6 @@ def _split(updates: int, parts: int) -> list[int]:
 
 
 def _of(
-    questions: Sequence[str], texts: Sequence[Sequence[str]], kept: Sequence[tuple[int, int]]
+    questions: Sequence[str], texts: Sequence[Sequence[str]], chosen: Sequence[tuple[int, int]]
 ) -> tuple[list[str], list[str]]:
-    return [questions[q] for q, _ in kept], [texts[q][i] for q, i in kept]
+    return [questions[q] for q, _ in chosen], [texts[q][i] for q, i in chosen]
