@@ -12,8 +12,8 @@ from o1_assets.base.config import CorpusConfig
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat, extract_answer
 from o1_assets.core.settings import Settings
+from o1_assets.experiments.chains.assets import make_chain_set, repeated_to
 from o1_assets.experiments.chains.config import ChainSetConfig
-from o1_assets.experiments.chains.measure import make_chain_set, repeated_to
 from o1_assets.generator.config import SftConfig
 from o1_assets.graph import build_graph
 from o1_assets.labels.annotators.arithmetic_checker import expression_of
