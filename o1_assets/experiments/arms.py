@@ -22,14 +22,14 @@ from o1_assets.evaluation.statistics import Floats, interval, simplest_unbeaten
 from o1_assets.experiments.measure import runs_of
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
-# The chart of an experiment: each arm's mean with its interval, side by side.
-
 
 def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series], Axis]:
-    """rows: of one measure, arms in order, as `arms.arm_differences` gives them. The control is grey."""
+    """Each arm's mean with its interval, side by side. rows: of one measure, arms in order, as `arm_differences` gives
+    them. The control is grey."""
     series = []
     for i, row in enumerate(rows):
         color = plots.BLUE if i else plots.GREY
+        # The interval is a vertical line through the point.
         series.append(Series("", [i, i], [row["low"], row["high"]], color))
         series.append(Series("", [i], [row["mean"]], color, style="points"))
     names = [str(row["arm"]).replace("_", "\n") for row in rows]
@@ -117,6 +117,7 @@ def arm_differences(runs: pl.DataFrame, arms: Sequence[str], resamples: int, see
         values = measured(runs, arms, measure)
         for arm in arms:
             mean = interval(values[arm], resamples, seed)
+            # Paired by seed and problem, so that how hard a problem is cancels in the difference.
             difference = interval(values[arm] - values[arms[0]], resamples, seed)
             arm_runs = runs.filter((pl.col("measure") == measure) & (pl.col("arm") == arm))
             rows.append(
@@ -150,7 +151,7 @@ def simplest(runs: pl.DataFrame, arms: Sequence[str], resamples: int, seed: int)
 
 
 def difference_claims(name: str, arms: Sequence[ArmWords], differences: pl.DataFrame) -> list[Claim]:
-    """found: as `arm_differences` gives it."""
+    """differences: as `arm_differences` gives them."""
     control, *others = arms
     rows = {row["arm"]: row for row in differences.filter(pl.col("measure") == DECIDES).iter_rows(named=True)}
     return [
@@ -166,8 +167,8 @@ def difference_claims(name: str, arms: Sequence[ArmWords], differences: pl.DataF
 
 
 def arms_table(arms: Sequence[ArmWords], differences: pl.DataFrame) -> Table:
-    """found: as `arm_differences` gives it. A row an arm: DECIDES with its interval, the means of other measures, what
-    a training cost."""
+    """differences: as `arm_differences` gives them. A row an arm: DECIDES with its interval, the means of the other
+    measures, what a training cost."""
     means = differences.pivot("measure", index="arm", values="mean", maintain_order=True)
     decides = differences.filter(pl.col("measure") == DECIDES)
     says = pl.DataFrame({"arm": [arm.name for arm in arms], "what it does": [arm.says for arm in arms]})

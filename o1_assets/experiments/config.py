@@ -61,6 +61,7 @@ class AblationsConfig(StageConfig):
             raise ValueError(
                 f"verifiers.compared has {unknown[0]}, which is none of verifiers.sizes, {list(verifiers.sizes)}"
             )
+        # A power of two has a single bit.
         if verifiers.n & (verifiers.n - 1):
             raise ValueError(
                 f"verifiers.n is {verifiers.n}; best of N is measured at powers of two, give one"

@@ -52,9 +52,11 @@ def ablation(
         config=config,
         inputs=inputs,
         description=description,
+        # Everything of an experiment is one group in the UI, however deep the keys of its variants are.
         group="/".join(key.split("/")[:2]),
         seed=profile.seed_of(seed_of or key),
         kinds=("pytorch", "huggingface") if trains else ("parquet", "polars"),
+        # A result that reads tables does not have to wait for the GPU.
         resource_class=profile.model_class if opens_models else "cpu",
         part=PART,
         estimate=estimate,
@@ -112,6 +114,7 @@ def experiment_artifacts(experiment: Experiment, profile: Profile) -> list[Artif
             training = arm.train(seed)
             artifacts += training.artifacts
             for name, key in training.read.items():
+                # The result finds what it reads by these names, whatever the keys of the artifacts are.
                 inputs[f"{arm.name}_{seed}_{name}" if name else f"{arm.name}_{seed}"] = key
     result = ablation(
         profile,

@@ -113,12 +113,13 @@ def make_policy_eval(task: Task, config: PolicyEvalConfig) -> Outcome:
     """Inputs: policy, prm, generator, test (problems). Writes measures.parquet (measure, seed, problem, value) and
     solutions.parquet (all samples with the PRM's score)."""
     test = pl.read_parquet(task.inputs["test"] / "problems.parquet")
+    # Without the generator's own log-probabilities, which no measure here reads: they cost a pass over all samples.
     evaluation = evaluate_policy(
         task.open_engine(task.inputs["policy"]),
         EvalModels(task.inputs["prm"], task.inputs["generator"], log_probabilities=False),
         held_out(test, config.problems),
         config,
-        [Draw.of(task.seed, config.draw)],
+        [Draw.of(task.seed, config.draw)],  # equal numbers, equal random numbers: arms are compared in pairs
         greedy=derive_seed(task.seed, "greedy") if config.greedy else None,
         selectors=config.selectors,
         progress=task.progress,
@@ -158,6 +159,7 @@ def runs_of(task: Task, arms: Sequence[str], seeds: int, name: str = "") -> pl.D
                     "per_problem": [values.tolist() for values in measures.values()],
                 }
             )
+            # Every row holds the cost of its training, so that the table can be read without anything beside it.
             trained = pl.DataFrame([{"arm": arm, "seed": seed, **training_cost(task, run)}])
             tables.append(trained.join(table, how="cross"))
     return pl.concat(tables)
@@ -172,6 +174,7 @@ def per_problem(measures: pl.DataFrame) -> dict[str, Floats]:
 def training_cost(task: Task, evaluation: str) -> dict[str, float]:
     """flops, tokens_generated, tokens_scored, tokens_trained and updates of all that the experiments trained for an
     evaluated policy. What the loop had made before is not counted: all arms start from it."""
+    # [:-1]: the last is the evaluation itself, which is no cost of the training.
     reports = [report for key, report in task.ancestry(evaluation)[:-1] if key.startswith(f"{PART}/")]
     cost = sum((report.cost for report in reports), Cost())
     return {**asdict(cost), "updates": sum(int(report.figures.get("updates") or 0) for report in reports)}
@@ -179,8 +182,7 @@ def training_cost(task: Task, evaluation: str) -> dict[str, float]:
 
 # Measures of policies and PRMs as sums over problems, so that problems and seeds can be drawn anew.
 #
-# A measure is parts [problems, values], what each problem adds, and how their sums make the figure (`COMBINE`).
-#
+# A measure is parts [problems, values], what each problem adds, and a function from their sums to the figure.
 
 
 def fooled_on_pool_parts(
@@ -191,6 +193,7 @@ def fooled_on_pool_parts(
     problem: index of each solution's. The median is that of the whole pool, also where problems are drawn anew.
     """
     wrong = ~correct
+    # Without a right answer there is no median to be above: nothing fooled, of nothing.
     if not correct.any():
         return np.zeros((problems, 2))
     fooled = wrong & (scores > np.median(scores[correct]))
@@ -203,7 +206,10 @@ def fooled_fresh_parts(pool: Pool, score: str, n: int, subsets: int, seed: int) 
     rows = []
     for p in range(len(pool.problem_ids)):
         right = int(pool.correct[p].sum())
+        # The chance that a random subset of n holds right and wrong answers alike (hypergeometric): only such a subset
+        # can be decided wrongly.
         mixed = 1 - (comb(right, n) + comb(m - right, n)) / comb(m, n)
+        # One problem at a time, because problems are drawn anew; each has a random stream of its own for that reason.
         of_problem = Pool(
             (pool.problem_ids[p],),
             pool.correct[p : p + 1],
@@ -221,6 +227,7 @@ def step_parts(
     """Parts of `f1`. A solution is judged with the threshold chosen on the other half of the problems."""
     first, half = np.array(truth), problem % 2
     predicted = np.full(len(first), NO_ERROR)
+    # A threshold that was chosen on the same problems would be fitted to what it is measured on.
     for side in (0, 1):
         other = np.flatnonzero(half != side)
         if not len(other):
@@ -230,6 +237,7 @@ def step_parts(
             predicted[i] = predict_first_error(p_right[i], threshold)
     right = first == NO_ERROR
     hit = predicted == first
+    # Hits and counts, first of the solutions with an error, then of those without: `f1` divides the sums.
     columns = (hit & ~right, ~right, hit & right, right)
     return np.stack([_count(column, problem, problems) for column in columns], axis=1)
 

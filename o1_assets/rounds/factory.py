@@ -89,6 +89,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
     # A PRM is trained on all labels so far, an ORM on the outcomes of all solutions so far, not on the newest alone.
     earlier = {f"labels_{i:02d}": f"{round_name(i)}/labels" for i in range(k + 1)}
     outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
+    # Round 0 chooses uniformly and needs no score; later rounds are scored by the PRM of the round before.
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
     models: dict[str, Any] = {"resource_class": profile.model_class}
     training: dict[str, Any] = {"resource_class": profile.class_of_training, "launches": True}
@@ -177,7 +178,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             estimate=estimate_prm,
         ),
         artifact(
-            "orm",
+            "orm",  # on uniform samples: chosen solutions would teach it the selection's share of right answers
             make_orm,
             profile.orm(k),
             {

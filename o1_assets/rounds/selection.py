@@ -30,6 +30,7 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     """
     pool = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
+    # A person should not rate the same text twice; the policy writes its favourite solutions again and again.
     pool = pool.unique(["problem_id", "text"], keep="first", maintain_order=True).join(
         problems, on="problem_id", how="inner", maintain_order="left"
     )
@@ -107,6 +108,7 @@ def sample_alternatives(
     for (solution, problem, step, chosen_text), sample in zip(asked, samples, strict=True):
         text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True)).strip()
         texts = known.setdefault((solution, step), [chosen_text])
+        # An alternative that equals the own step or another one would be rated twice.
         if sample.finished and text and text not in texts:
             rows.append((solution, problem, step, len(texts), text))
             texts.append(text)
@@ -115,6 +117,7 @@ def sample_alternatives(
         "completion": pl.Int32, "text": pl.String,
     }  # fmt: skip
     order = {solution: i for i, solution in enumerate(chosen["solution_id"])}
+    # Own steps were added first, alternatives as they came: people are shown them by solution, step and completion.
     rows.sort(key=lambda row: (order[row[0]], row[2], row[3]))
     return pl.DataFrame(rows, schema=schema, orient="row"), sum(len(s.token_ids) for s in samples)
 

@@ -15,6 +15,7 @@ from o1_assets.rounds.config import SolutionsConfig
 def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
     """Inputs: policy (checkpoint), train (problems). Writes solutions.parquet, `samples` rows a drawn problem."""
     train = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    # The problems are a draw of their own seed, so that another number of samples leaves them as they are.
     problems = train.sample(
         min(config.problems, train.height), seed=derive_seed(task.seed, "problems"), shuffle=True
     )

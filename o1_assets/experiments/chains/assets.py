@@ -57,6 +57,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         return []
     seeds, judge = profile.ablations.seeds, profile.ablations.judge
     policy = arm_policy(config.arm, profile.policy, rl)
+    # One epoch in batches of this size is as many updates as RL makes, on as many solutions.
     sft = profile.sft.model_copy(update={"batch_size": policy.problems_per_update * policy.group_size})
 
     def fine_tuned(source: Source, seed: int) -> Made:
@@ -161,6 +162,7 @@ def make_chain_set(task: Task, config: ChainSetConfig) -> Outcome:
     problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
     drawn = draw_problems(problems, config.policy, task.seed)
     each, cost = config.policy.group_size, Cost()
+    # By source too: what is written and what is repeated are independent draws.
     rng = Random(derive_seed(task.seed, config.source))
     if config.source == "own":
         solutions, cost = own_solutions(task, drawn, config)
@@ -229,6 +231,7 @@ def own_solutions(
 
 def repeated_to(rows: Rows, wanted: int, rng: Random) -> Rows:
     """`wanted` rows: all of them as often as it goes, and some once more, drawn without replacement."""
+    # Whole repetitions first: no solution is seen two times more often than another.
     whole, rest = divmod(wanted, len(rows))
     return [*(rows * whole), *rng.sample(rows, rest)]
 

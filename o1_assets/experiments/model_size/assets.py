@@ -65,6 +65,7 @@ def train_shape(profile: Profile, shape: Shape, seed: int) -> Training:
     """Everything of one model. Equal seeds of all shapes read the same corpus and draw the same problems."""
     prefix = f"{GROUP}/{shape.name}_{seed}"
     sized = shape_profile(profile, shape)
+    # Of round 0 only the reward models: labels and outcomes are the loop's, so that all shapes learn from the same.
     prm, orm = (a for a in build_round(0, sized, settings=None) if a.key in ("r00/prm", "r00/orm"))
     without_feature = {"probability_feature": False}
     plain = replace(prm, key="r00/prm_plain", config=prm.config.model_copy(update=without_feature))

@@ -64,8 +64,10 @@ def make_model_eval(task: Task, config: ModelEvalConfig) -> Outcome:
         task.inputs["orm"],
         other_prms={"plain": task.inputs["prm_plain"]},
     )
+    # Not Draw.of: these seeds were used before a draw had a number, and the published figures with them.
     draw = Draw(0, derive_seed(task.seed, "samples"), derive_seed(task.seed, "subsets"))
     selectors = list(SELECTORS.values())
+    # Prompts are needed for the shared solutions too, and the engine is closed when the samples are there.
     generator = task.open_engine(task.inputs["generator"])
     prompts = prompts_of(generator, problems, config.prompt)
     evaluation = evaluate_policy(
@@ -80,6 +82,7 @@ def make_model_eval(task: Task, config: ModelEvalConfig) -> Outcome:
     )
     shared = pl.read_parquet(task.inputs["shared"] / "solutions.parquet", columns=[*by_base.columns, "seed"])
     shared = shared.filter((pl.col("seed") == 0) & (pl.col("sample") < config.step_samples))
+    # More problems may have been solved there than are evaluated here.
     shared = shared.join(problems, on="problem_id", how="semi", maintain_order="left")
     on_shared = evaluate_solutions(
         shared, prompts, models, config.subsets, [draw], selectors=selectors, progress=task.progress

@@ -107,6 +107,7 @@ def read(task: Task, shape: Shape, config: ScaleResultConfig) -> Measured:
     """All trainings of a shape, with the differences that the question is about."""
     folders = [task.inputs[f"{shape.name}_{seed}"] for seed in range(shape.seeds or 0)]
     tables = [_measures(folder) for folder in folders]
+    # [seeds, problems], or [seeds, 1] of a measure that is one value for a whole set of problems
     values = {name: np.stack([table[name] for table in tables]) for name in tables[0]}
     n, m = f"@{config.samples}", f"@{config.shared_samples}"
     wanted = {
@@ -135,6 +136,7 @@ def stage_flops(task: Task, evaluation: str) -> dict[str, float]:
     flops = dict.fromkeys(("base", "generator", "prm", "prm_plain", "orm"), 0.0)
     for key, report in task.ancestry(evaluation)[:-1]:
         if key.startswith(f"{PART}/"):
+            # ablations/scale/<shape>_<seed>/<stage>/<name>; the reward models are stages of round 0.
             _, _, _, stage, name = key.split("/")
             flops[name if stage == "r00" else stage] += report.cost.flops
     return flops

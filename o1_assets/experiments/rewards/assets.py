@@ -120,6 +120,7 @@ def arm_policy(arm: str, policy: PolicyConfig, config: RLConfig) -> PolicyConfig
     return policy.model_copy(
         update={
             "reward": policy.reward.model_copy(update=reward),
+            # A profile may search in its groups; here only one arm does, so that the others differ in the reward alone.
             "search": SEARCH if arm == "both_search" else NO_SEARCH,
             "chunks": chunks_of(policy, config),
             "kl_coefficient": config.kl_coefficient if arm == "both_kl" else 0.0,

@@ -51,6 +51,7 @@ class RewardMonitor:
     def score_both(self, prompts: Tokens, completions: Tokens) -> tuple[list[Floats], list[float]]:
         """Always both, so that the curves of all arms show the same."""
         steps, outcomes = self.models.score_both(prompts, completions)
+        # Searched solutions are chosen by the PRM: in the curve they would look as if the policy had become better.
         sampled = self._sampled(prompts)
         self.points.append(
             self._point(
@@ -60,7 +61,7 @@ class RewardMonitor:
                 [outcomes[i] for i in sampled],
             )
         )
-        self._searched.clear()
+        self._searched.clear()  # a problem may come again, in another update without a search
         return steps, outcomes
 
     def with_kv_cache(self) -> PrefixScorer:
@@ -69,6 +70,7 @@ class RewardMonitor:
 
     def _sampled(self, prompts: Tokens) -> list[int]:
         """Places of the sampled solutions: a group's last `per_group` are searched where its problem was."""
+        # The collector appends searched solutions to a group, so they stand last.
         size, searched = self.config.group_size, self.config.search.per_group
         return [
             i
@@ -91,7 +93,9 @@ class RewardMonitor:
             for prompt, done, texts in zip(prompts, finished, steps, strict=True)
         ]
         of_steps = [step for texts in steps for step in texts]
+        # 1: a curve shows the first repetition, which the guard of the reward still allows.
         again = [flag for texts in steps for flag in repeated(texts, 1)]
+        # (steps of all solutions, 3); the empty array is for an update in which no solution has a whole step.
         p = np.concatenate([np.zeros((0, 3)), *ratings])
         values = [step_values(r, self.config.reward).sum() for r in ratings]
         return {
@@ -173,13 +177,22 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
             f"ORM {newest['orm']:.2f}, {newest['tokens']:.1f} tokens"
         )
 
+    # The monitor takes the place of the reward models, so that the training needs to know nothing of it.
     _, collector, tokens_trained = train_policy(
         models.policy, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost
     )
     models.save(task.out)
     curve = pl.DataFrame(monitor.points)
     curve.write_parquet(task.out / "watched.parquet")
-    cost = training_cost(collector, scorer.cost(), tokens_trained, config)
+    parameters, generated = collector.engine.parameters, collector.tokens_generated
+    cost = collector.scored_before + scorer.cost()
+    cost += Cost(
+        flops_generate(parameters, generated)
+        + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
+        tokens_generated=generated,
+        tokens_trained=tokens_trained,
+    )
+    # The ends of the curve are means over a quarter: one update is a few dozen solutions, and noise.
     quarter = max(1, curve.height // 4)
     figures = {
         f"{name}_{when}": float(part[name].to_numpy().mean())

@@ -20,9 +20,8 @@ from o1_assets.experiments.result import Chart, Claim, Table, write_result
 
 # What was watched along the trainings: curves of belief against truth, and how far they drift apart.
 #
-# The frame has a row an arm, seed and update (watched.py). Equal seeds of different arms saw the same problems in the
-# same update, so that differences of two arms at an update are of equal problems.
-#
+# The frame has a row an arm, seed and update. Equal seeds of different arms saw the same problems in the same update,
+# so that differences of two arms at an update are of equal problems.
 
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.RED, plots.PURPLE, plots.SKY, plots.GREY)
 
@@ -52,7 +51,7 @@ def with_gap(watched: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_update(watched: pl.DataFrame, arm: str, column: str) -> Floats:
-    """[seeds, updates]."""
+    """A column of an arm's trainings, [seeds, updates]."""
     of_arm = watched.filter(pl.col("arm") == arm).sort("seed", "update")
     return np.stack([part[column].to_numpy() for _, part in of_arm.group_by("seed", maintain_order=True)])
 

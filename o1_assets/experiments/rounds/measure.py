@@ -70,6 +70,8 @@ def mixed_pool(fresh: Mapping[str, pl.DataFrame], wanted: int, seed: int) -> pl.
     twice. So the pool holds what fools the PRM of one arm and not that of another."""
     parts = []
     for name, solutions in fresh.items():
+        # A good policy writes few wrong solutions, and often the same one: by its own frequencies the pool would hold
+        # hardly any that a PRM could be fooled by.
         distinct = solutions.unique(["problem_id", "text"], keep="first", maintain_order=True)
         for correct in (True, False):
             candidates = distinct.filter(pl.col("correct") == correct).sort("solution_id")
@@ -77,6 +79,7 @@ def mixed_pool(fresh: Mapping[str, pl.DataFrame], wanted: int, seed: int) -> pl.
             parts.append(candidates.sample(count, seed=derive_seed(seed, name, correct), shuffle=True))
     columns = ["solution_id", "problem_id", "text", "steps", "token_ids", "correct"]
     pooled = pl.concat([part.select(columns) for part in parts])
+    # Two arms may have written the same text; it counts once. Sorted, so that prefixes are shared when it is read.
     return pooled.unique(["problem_id", "text"], keep="first", maintain_order=True).sort("problem_id", "text")
 
 
@@ -120,6 +123,7 @@ def best_of(
 def first_samples(folder: Path, samples: int, among: Sequence[str] | None = None) -> pl.DataFrame:
     """The first `samples` of each problem in a folder with solutions.parquet, of the problems in `among`."""
     table = pl.read_parquet(folder / "solutions.parquet")
+    # eval/generator has several sampling seeds, the pools of ablations/pools one.
     if "seed" in table.columns:
         table = table.filter(pl.col("seed") == 0)
     if among is not None:

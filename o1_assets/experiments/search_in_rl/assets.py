@@ -73,6 +73,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
         return policy_arm(profile, GROUP, name, SAYS[name], models, make)
 
+    # The arm without search sets the number of tokens; the others have fewer problems (`with_search`).
     policy = profile.policy.model_copy(
         update={"updates": config.updates, "problems_per_update": config.problems_per_update}
     )
@@ -107,6 +108,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 def searches_of(today: GroupSearchConfig) -> tuple[dict[str, GroupSearchConfig], str]:
     """Arm -> search in the groups, and the name of the arm that is as the profile's policy has it, which becomes an arm
     of its own where it is none of ours."""
+    # The report says whether the profile's own setting is still the one to recommend.
     for name, search in SEARCHES.items():
         if _same(search, today):
             return SEARCHES, name

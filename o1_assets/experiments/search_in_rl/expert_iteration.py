@@ -76,6 +76,7 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
         PolicyConfig(updates=config.updates, problems_per_update=config.problems_per_update),
         task.seed,
     )
+    # On the model that is trained, not on a copy: every iteration searches with what the one before made of it.
     engine = TransformersEngine(model, tokenizer)
     checkpoints = Checkpoints.of(task)
     curve: list[dict[str, Any]] = []
@@ -95,6 +96,7 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
         accepted = choose(texts, scores, config, at_least=updates[iteration])
         rows = encode(tokenizer, *_of(questions, texts, accepted), config.prompt)
         loss = fine_tune(model, tokenizer, rows, updates[iteration], config, seed)
+        # Rows that training computed on: the last batch is filled up, so this may be more than there are rows.
         trained = updates[iteration] * math.prod(_batch(rows, updates[iteration], config.tuning))
         tokens = round(trained * float(np.mean([len(row["input_ids"]) for row in rows])))
         before += Cost(
@@ -155,6 +157,7 @@ def solve(
         Budget(config.prompt.max_tokens * config.branch, config.max_steps, config.prompt.max_tokens),
         [derive_seed(seed, question, k) for question in questions for k in range(n)],
     )
+    # By its text: a solution that several searches found is trained on once.
     different = [
         {
             solution.completion: solution
@@ -184,8 +187,10 @@ def choose(
     for q, of_question in enumerate(scores):
         order = sorted(range(len(of_question)), key=lambda i: (-of_question[i], texts[q][i]))
         ranked += [(of_question[i], q, i) for i in order[: config.per_problem]]
+    # Ties are broken by place, so that equal scores give equal bytes.
     ranked.sort(key=lambda item: (-item[0], item[1], item[2]))
     believed = sum(score >= config.threshold for score, _, _ in ranked)
+    # A trainer needs a row an update, also where the reward models believe nothing yet.
     return [(q, i) for _, q, i in ranked[: max(believed, at_least)]]
 
 
@@ -220,6 +225,7 @@ def fine_tune(
                     learning_rate=config.learning_rate,
                     lr_scheduler_type="linear",
                     max_grad_norm=config.max_grad_norm,
+                    # The question is given, not written by the policy: no loss on it.
                     completion_only_loss=True,
                     max_length=None,
                     seed=seed,
@@ -240,6 +246,7 @@ def fine_tune(
 
 def _batch(rows: Sequence[Any], updates: int, tuning: TuningConfig) -> tuple[int, int]:
     """(rows at once, how often an update), so that `updates` of them see every row."""
+    # -(-a // b) is a / b rounded up.
     wanted = -(-len(rows) // updates)
     parts = pieces(wanted, tuning)
     return -(-wanted // parts), parts
