@@ -122,7 +122,8 @@ def stage_of(key: str) -> str:
     """
     group, _, stage = key.partition("/")
     if group == PART:
-        experiment, arm = stage.split("/")[:2]
+        experiment, _, name = stage.partition("/")
+        arm = name.partition("/")[0]  # all stages of a variant are one row
         return f"{experiment}  {arm.rstrip(digits).removesuffix('_')}"
     if not group[1:].isdigit():
         return key

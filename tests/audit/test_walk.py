@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.store.ancestry import ancestry, find_version
+from o1_assets.store.ancestry import ancestry, find_version, reports
+from o1_assets.store.manifest import ManifestInput
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.execution.toy import UpperConfig, make_all, toy_graph
 
@@ -35,6 +36,11 @@ def test_two_versions_of_one_input_are_both_in_the_ancestry(store: ArtifactStore
     assert make_all(store, graph)["toy/upper"].cached
     keys = [m.key for m in ancestry(store, "toy/both")]
     assert sorted(keys) == ["toy/both", "toy/letters", "toy/letters", "toy/upper"]
+    # What they reported counts once: they are the same result, and who upgraded has not paid for it twice.
+    both = store.head("toy/both")
+    assert both is not None
+    item = ManifestInput(key="toy/both", digest=both.digest, version=both.version)
+    assert [key for key, _ in reports(store, item)] == ["toy/letters", "toy/upper", "toy/both"]
 
 
 def test_a_version_is_named_by_its_digest_its_name_or_the_beginning_of_either(store: ArtifactStore) -> None:
