@@ -123,8 +123,9 @@ def stage_of(key: str) -> str:
     group, _, stage = key.partition("/")
     if group == PART:
         experiment, _, name = stage.partition("/")
-        arm = name.partition("/")[0]  # all stages of a variant are one row
-        return f"{experiment}  {arm.rstrip(digits).removesuffix('_')}"
+        # All stages of a variant are one row, and an arm's evaluations are in its own.
+        arm = name.partition("/")[0].rstrip(digits).removesuffix("_")
+        return f"{experiment}  {arm.removesuffix('_eval').removesuffix('_ood')}"
     if not group[1:].isdigit():
         return key
     return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"

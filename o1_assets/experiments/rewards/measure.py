@@ -184,14 +184,7 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
     models.save(task.out)
     curve = pl.DataFrame(monitor.points)
     curve.write_parquet(task.out / "watched.parquet")
-    parameters, generated = collector.engine.parameters, collector.tokens_generated
-    cost = collector.scored_before + scorer.cost()
-    cost += Cost(
-        flops_generate(parameters, generated)
-        + flops_train(parameters, tokens_trained, config.tuning.lora is not None),
-        tokens_generated=generated,
-        tokens_trained=tokens_trained,
-    )
+    cost = training_cost(collector, scorer.cost(), tokens_trained, config)
     # The ends of the curve are means over a quarter: one update is a few dozen solutions, and noise.
     quarter = max(1, curve.height // 4)
     figures = {

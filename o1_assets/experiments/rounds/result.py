@@ -19,14 +19,14 @@ from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
-from o1_assets.evaluation.evaluate_policy import PASS_AT_1
-from o1_assets.evaluation.scored import held_out
+from o1_assets.evaluation.evaluate_policy import PASS_AT_1, held_out
 from o1_assets.evaluation.statistics import (
     Floats,
     Interval,
     bootstrap,
     bounds,
     f1,
+    interval_around,
     interval_of_sums,
     mean_parts,
     share,
@@ -116,14 +116,8 @@ def steadiness(
         return own - other
 
     value = difference_of(np.arange(seeds), np.arange(problems))
-    if np.isnan(value):
-        return None
     resampled = bootstrap(difference_of, (seeds, problems), resamples, seed).astype(float)
-    defined = resampled[~np.isnan(resampled)]
-    if not len(defined):
-        return None
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return Interval(value, float(low), float(high), float(defined.std()))
+    return interval_around(value, resampled)
 
 
 TITLE = "Rounds of labels against controls"

@@ -118,9 +118,8 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
         if checkpoints.due():
             cost = asdict(before + scorer.cost())
             checkpoints.save(iteration + 1, {"model": model.state_dict(), "curve": curve, "cost": cost})
-    finish(model.eval(), config.tuning)
-    model.save_pretrained(task.out)
-    tokenizer.save_pretrained(task.out)
+    model.eval()
+    models.save(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
     cost_of_all = before + scorer.cost()
     return Outcome(
