@@ -124,7 +124,7 @@ def test_every_artifact_of_the_graph_has_an_estimate() -> None:
     arms = {key for key in whole.made if key.startswith("ablations/")}
     searching = {key for key in arms if key.startswith("ablations/search_in_rl/")}
     assert len(searching) == 2 * 5 * 3 + 1, "a training and an evaluation for each seed, and the result"
-    reads = {"ablations/active/result", "ablations/scale/result", "ablations/two_curves/result"}
+    reads = {f"ablations/{name}/result" for name in ("active", "scale", "two_curves", "search_in_rl")}
     assert {key for key in searching | reads if not whole.made[key].cost.flops} == reads
     named = ("q_value", "thinking", "ablations/", "problems/ood")
     optional = {key for key in whole.made if any(name in key for name in named)}
