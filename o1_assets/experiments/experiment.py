@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from o1_assets.base.config import BaseConfig
 from o1_assets.core.artifact import Artifact, Compute, Estimator, StageConfig
