@@ -122,10 +122,8 @@ def stage_of(key: str) -> str:
     """
     group, _, stage = key.partition("/")
     if group == PART:
-        experiment, _, name = stage.partition("/")
-        # All stages of a variant are one row, and an arm's evaluations are in its own.
-        arm = name.partition("/")[0].rstrip(digits).removesuffix("_")
-        return f"{experiment}  {arm.removesuffix('_eval').removesuffix('_ood')}"
+        experiment, arm = stage.split("/")[:2]
+        return f"{experiment}  {arm.rstrip(digits).removesuffix('_')}"
     if not group[1:].isdigit():
         return key
     return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"

@@ -16,9 +16,7 @@ def thinking(settings: str = "") -> Estimate:
 def arms(settings: str = "") -> dict[str, Estimate]:
     made = plan(settings, parts=("ablations",)).made
     return {
-        key.rpartition("/")[2]: one
-        for key, one in made.items()
-        if key.startswith("ablations/search_in_rl/") and "_eval_" not in key
+        key.rpartition("/")[2]: one for key, one in made.items() if key.startswith("ablations/search_in_rl/")
     }
 
 
@@ -82,20 +80,11 @@ def test_arms_took_what_was_planned() -> None:
     assert [one for one in found if not one.good] == []
 
 
-def evaluations(settings: str = "") -> float:
-    """FLOPs of all evaluations of search_in_rl."""
-    made = plan(settings, parts=("ablations",)).made
-    return sum(
-        one.cost.flops
-        for key, one in made.items()
-        if key.startswith("ablations/search_in_rl/") and "_eval_" in key
-    )
-
-
-def test_another_seed_trains_every_arm_once_more_and_is_evaluated() -> None:
+def test_another_seed_trains_every_arm_once_more_and_is_judged() -> None:
     three, four = arms(), arms("ablations.seeds=4")
     assert set(four) - set(three) == {f"{name.removesuffix('_0')}_3" for name in three if name.endswith("_0")}
-    assert evaluations("ablations.seeds=4") == pytest.approx(4 / 3 * evaluations())
+    judged = [sum(one.cost.flops for name, one in made.items() if "_eval_" in name) for made in (three, four)]
+    assert judged[1] == pytest.approx(4 / 3 * judged[0])
     twice = arms("ablations.search_in_rl.updates=28")
     assert twice["expert_0"].cost.tokens_trained == pytest.approx(
         2 * three["expert_0"].cost.tokens_trained, abs=1
@@ -115,7 +104,7 @@ def test_active_learning_trains_at_every_size_and_replays_only_where_labels_are_
 
 def test_a_model_of_another_size_costs_by_its_parameters() -> None:
     made = plan(parts=("ablations",)).made
-    for stage in (
+    stages = (
         "base/model",
         "generator/samples",
         "generator/model",
@@ -123,7 +112,8 @@ def test_a_model_of_another_size_costs_by_its_parameters() -> None:
         "r00/prm_plain",
         "r00/orm",
         "eval",
-    ):
+    )
+    for stage in stages:
         small, large = (made[f"ablations/scale/{name}_0/{stage}"].cost for name in ("p200k", "p5m"))
         assert large.flops == pytest.approx(4_959_328 / 201_280 * small.flops), stage
         assert large.tokens_trained == small.tokens_trained
@@ -140,6 +130,7 @@ def test_an_arm_of_rl_is_read_by_both_reward_models_and_written_chains_cost_noth
         arm: made[f"ablations/rl/{arm}_0"].cost for arm in ("outcome", "both_sum", "both_kl", "both_search")
     }
     assert rl["outcome"] == rl["both_sum"] and "ablations/rl/start_0" not in made
+    assert made["ablations/rl/start_eval_0"].cost.tokens_generated > 0
     assert rl["both_kl"].tokens_scored > rl["both_sum"].tokens_scored
     assert rl["both_search"].tokens_generated > rl["both_sum"].tokens_generated
     assert made["ablations/chains/written_set_0"].cost.flops == 0
