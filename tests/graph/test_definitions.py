@@ -146,7 +146,7 @@ def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Sett
     for key, artifact in graph.items():
         if key.endswith("/policy"):
             assert set(artifact.inputs) == {"policy", "generator", "prm", "orm", "train"}
-        # A base reads them to keep their expressions out of its corpus; the arms of an experiment have bases of their own.
+        # A base reads them to keep their expressions out of its corpus; some arms have a base of their own.
         measures = key.startswith("eval/") or key.endswith(("/eval", "/result")) or JUDGES(key)
         if not measures and not key.endswith("base/model"):
             assert "problems/test" not in artifact.inputs.values(), key
