@@ -117,7 +117,7 @@ def _comparisons(stage: str, planned: Estimate, used: Estimate) -> Iterator[Comp
 def stage_of(key: str) -> str:
     """The row of a plan that an artifact belongs to.
 
-    r00's stages are rows of their own; those of all later rounds share one. So do all seeds of an experiment's arm, with
+    r00's stages are rows of their own; those of later rounds share one. So do all seeds of an experiment's arm, with
     every stage of its variant of the graph: nano's experiments have 579 stages, which no table shows.
     """
     group, _, stage = key.partition("/")
