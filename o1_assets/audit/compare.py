@@ -136,11 +136,13 @@ def _weights(name: str, recorded: Path, replayed: Path) -> FileDifference:
             return FileDifference(name, what, {"other": odd}, beyond=True)
         tensors = []
         for tensor in names:
+            # In float64: a sum of squares in bfloat16 loses all but the largest terms.
             a, b = before.get_tensor(tensor).double(), after.get_tensor(tensor).double()
             if a.numel() and not a.equal(b):
                 norm, distance = float(a.norm()), float((a - b).norm())
                 relative = distance / norm if norm else float("inf")
                 tensors.append({"tensor": tensor, "max": float((a - b).abs().max()), "relative": relative})
+    # Relative, because the largest absolute difference is in the largest tensor on any machine.
     tensors.sort(key=lambda row: -row["relative"])
     details = {"tensors": len(names), "differ": len(tensors), "largest": tensors[:SHOWN]}
     if not tensors:

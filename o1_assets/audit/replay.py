@@ -203,6 +203,7 @@ def recorded_artifact(manifest: Manifest, profile: Profile, settings: Settings) 
         config = type(artifact.config).model_validate(manifest.config)
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        # pydantic lists every error; the first field is enough to see what has changed.
         raise CannotRemake(
             f"the configuration of {manifest.key} does not fit today's code (at {field}); "
             f"{checkout(manifest.environment)}"

@@ -106,6 +106,7 @@ def export(store: ArtifactStore, key: str, folder: Path, version: str | None = N
         changed = write_folder(folder, fill, about)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise ExportError(f"{folder} cannot be written: {error.strerror}; name another folder") from None
+    # Of the folder and not of what was written: an equal export that was there already is listed too.
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return Exported(
         key=manifest.key,

@@ -242,6 +242,7 @@ scorer.score([encode(prompt, add_special_tokens=False)], [encode(steps, add_spec
 
 def words_of(manifest: Manifest) -> Words:
     """The words for a checkpoint's manifest."""
+    # The last two parts: an arm of an experiment has a round of its own behind its prefix.
     *_, group, stage = ("", *manifest.key.split("/"))
     version = f" v{int(group[1:])}" if group[1:].isdigit() else ""
     template = manifest.config.get("prompt", {}).get("template")

@@ -86,6 +86,7 @@ def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
         chosen = arithmetic(problem_terms(profile.problems), corpus_terms(profile.base))
     else:
         chosen = GRADE_SCHOOL if kind == "gsm8k" else COMPETITION
+    # Values stay text here: pydantic reads them as numbers and names what is out of range.
     given = {}
     for pair in assume:
         name, equals, value = pair.partition("=")

@@ -126,4 +126,5 @@ def stage_of(key: str) -> str:
         return f"{experiment}  {arm.rstrip(digits).removesuffix('_')}"
     if not group[1:].isdigit():
         return key
+    # Ten rounds of equal stages would be eighty rows that say the same.
     return f"phase 1  {stage}" if group == "r00" else f"phase 2  {stage}"

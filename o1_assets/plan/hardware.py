@@ -93,6 +93,7 @@ def speed_of(name: str, utilisation: float, store: ArtifactStore, graph: Mapping
         gpu = gpu_of(name)
         words = f"{gpu.peak / 1e12:,.0f} TFLOP/s in bf16 ({gpu.source}) at {utilisation:.0%} of them"
         return Speed(name, gpu.peak * utilisation, words, gpu.memory)
+    # What this machine reached with these models says more than any table of processors.
     measured = usage(store, graph).flops_a_second()
     if measured is None:
         return Speed(

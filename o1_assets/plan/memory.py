@@ -31,6 +31,7 @@ def training_bytes(
     """
     width = 4 if tuning.weights == "float32" else 2
     size = shape.total
+    # LoRA keeps its own matrices in float32 and leaves the rest without gradients and moments.
     lora = tuning.lora
     trained = size if lora is None else shape.lora_parameters(lora.rank, lora.targets)
     rows = tuning.micro_batch or 1
@@ -38,6 +39,7 @@ def training_bytes(
     inputs = shape.layers * rows * tokens * shape.width * residual
     # Of the one layer that is computed again: its linear layers' inputs and outputs, and the norms.
     inside = rows * tokens * (2 * (8 * shape.width + 4 * shape.inner))
+    # Without checkpointing every layer keeps its inside for the backward pass, and no input is kept a second time.
     if not tuning.gradient_checkpointing:
         inputs, inside = 0, inside * shape.layers
     return {

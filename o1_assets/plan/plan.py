@@ -49,6 +49,7 @@ def make_plan(
     parts: optional ones to count as well. assume: NAME=VALUE pairs for `Assumptions`. Raises PlanError, and ValueError
     on an unknown part or a base of unknown shape.
     """
+    # An optional part needs others to be made first: `asked_for` counts these too.
     wanted = asked_for(graph, parts)
     assumptions = assumptions_of(profile, assume)
     made: dict[str, Estimate] = {}
@@ -72,5 +73,6 @@ def _nothing(artifact: Artifact, made: Mapping[str, Estimate]) -> Estimate:
 
     If it makes a model, what is made from it can still be planned: as with a model of its inputs.
     """
+    # The first input is what a stage starts from: the policy, the base, the generator.
     models = (made[key].model for key in artifact.inputs.values())
     return Estimate(model=next((model for model in models if model), None))
