@@ -225,7 +225,7 @@ def test_a_run_killed_with_its_server_is_found_dead_and_tried_again(
     run = start(lab, request)
     lock = RunLock(lab.settings.lock)
     lock.alive.mkdir(exist_ok=True)
-    lock._own(run.run_id).touch()  # what a killed process leaves: its file, unlocked
+    lock._file_of(run.run_id).touch()  # what a killed process leaves: its file, unlocked
     assert "is not finished" in str(lab.tick())  # so young a file may be about to be locked
     pass_time(monkeypatch, 11)
     assert "failed; it is tried again in" in str(lab.tick())
