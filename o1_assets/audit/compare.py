@@ -142,7 +142,7 @@ def _weights(name: str, recorded: Path, replayed: Path) -> FileDifference:
                 norm, distance = float(a.norm()), float((a - b).norm())
                 relative = distance / norm if norm else float("inf")
                 tensors.append({"tensor": tensor, "max": float((a - b).abs().max()), "relative": relative})
-    # Relative, because the largest absolute difference is in the largest tensor on any machine.
+    # The worst comes first, by what the tolerance is about: it decides for the whole file.
     tensors.sort(key=lambda row: -row["relative"])
     details = {"tensors": len(names), "differ": len(tensors), "largest": tensors[:SHOWN]}
     if not tensors:

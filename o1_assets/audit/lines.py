@@ -88,7 +88,6 @@ def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
         )
         for row in lost.head(1).to_dicts()
     ]
-    # Counts alone: whoever reads an audit needs no rating of a person.
     counted = rows.group_by("batch", "labeler").len("rows").sort("batch", "labeler")
     return LabelTrail(rows=tuple(counted.to_dicts())), faults
 

@@ -39,7 +39,7 @@ def training_bytes(
     inputs = shape.layers * rows * tokens * shape.width * residual
     # Of the one layer that is computed again: its linear layers' inputs and outputs, and the norms.
     inside = rows * tokens * (2 * (8 * shape.width + 4 * shape.inner))
-    # Without checkpointing every layer keeps its inside for the backward pass, and no input is kept a second time.
+    # Without checkpointing every layer keeps its inside for the backward pass, its input among it.
     if not tuning.gradient_checkpointing:
         inputs, inside = 0, inside * shape.layers
     return {
