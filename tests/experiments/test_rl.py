@@ -11,9 +11,14 @@ import pytest
 
 from o1_assets.core.artifact import Task
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.experiments.rewards.assets import GUARDS_OFF, arm_policy, artifacts
+from o1_assets.experiments.rewards.assets import (
+    GUARDS_OFF,
+    RewardMonitor,
+    arm_policy,
+    artifacts,
+    make_watched_policy,
+)
 from o1_assets.experiments.rewards.config import EVERY_ARM, RLConfig
-from o1_assets.experiments.rewards.measure import RewardMonitor, make_watched_policy
 from o1_assets.experiments.rewards.result import (
     by_update,
     comparisons,

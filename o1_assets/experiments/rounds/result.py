@@ -112,8 +112,8 @@ def steadiness(
         )
 
     def difference_of(chosen: Ints, drawn: Ints) -> float:
-        own, other = (unsteadiness(parts[:, chosen][:, :, drawn]) for parts in arms)
-        return own - other
+        falling, steady = (unsteadiness(parts[:, chosen][:, :, drawn]) for parts in arms)
+        return falling - steady
 
     value = difference_of(np.arange(seeds), np.arange(problems))
     resampled = bootstrap(difference_of, (seeds, problems), resamples, seed).astype(float)
