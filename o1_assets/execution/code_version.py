@@ -35,14 +35,16 @@ Place = tuple[str, str]
 
 
 def code_version(compute: Callable[..., Any]) -> str:
-    """Sixteen hex digits for everything `compute` may run inside this project."""
+    """Sixteen hex digits for everything `compute` may run inside this project and inside its own package."""
     version = _version((compute.__module__, compute.__qualname__.partition(".")[0]))
-    sources(PACKAGES).save()
+    sources().save()
     return version
 
 
 @cache
 def _version(start: Place) -> str:
+    # A stage may come from a package of its own: its helpers count as ours do, and libraries by their names alone.
+    packages = (*PACKAGES, start[0].split(".")[0])
     reached: set[Place] = set()
     lines: set[str] = set()
     todo = [start]
@@ -53,12 +55,17 @@ def _version(start: Place) -> str:
         reached.add(place)
         if _source(place[0]).definitions.get(LOOSE) is not None:
             todo.append((place[0], LOOSE))
-        targets = _targets(place)
+        targets = _targets(place, packages)
         todo.extend(target for _, target in targets if isinstance(target, tuple))
         # Each mention is written with the text that it leads to, so that two helpers of one name cannot change places.
-        mentions = [f"{name} {_digest(t) if isinstance(t, tuple) else t}" for name, t in targets]
+        mentions = [f"{_last(name)} {_digest(t) if isinstance(t, tuple) else t}" for name, t in targets]
         lines.add("\n".join([_digest(place), *sorted(mentions)]))
     return hashlib.sha256("\n\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def _last(name: str) -> str:
+    """A module in quotes without the folders that it stands in."""
+    return f"'{name.rpartition('.')[2]}" if name.startswith("'") else name
 
 
 def _digest(place: Place) -> str:
@@ -66,25 +73,27 @@ def _digest(place: Place) -> str:
 
 
 @cache
-def _targets(place: Place) -> tuple[tuple[str, Place | str], ...]:
+def _targets(place: Place, packages: tuple[str, ...]) -> tuple[tuple[str, Place | str], ...]:
     """What a definition mentions: the name as written, and the definitions of this project or the library's name."""
     module, name = place
     return tuple(
         (written, target)
         for written, origin in _source(module).definitions[name].mentions.items()
-        for target in (_resolved(origin) if origin else [(module, written)])
+        for target in (_resolved(origin, packages) if origin else [(module, written)])
     )
 
 
-def _resolved(origin: str) -> Iterator[Place | str]:
+def _resolved(origin: str, packages: tuple[str, ...]) -> Iterator[Place | str]:
     """origin: "module", "module:name" or "module:name.attribute", as in `Definition.mentions`."""
     module, _, name = origin.partition(":")
-    if module.split(".")[0] not in PACKAGES:
+    if module.split(".")[0] not in packages:
         yield origin
         return
-    if not name:  # `import package.module`, or a string that names it
+    if not name:  # `import package.module`, or a string that names it or looks as if it did
         if _path(module):
             yield from _all_of(module)
+        else:
+            yield origin
         return
     first, _, rest = name.partition(".")
     if _path(module) and not _is_carrier(module):
@@ -93,12 +102,12 @@ def _resolved(origin: str) -> Iterator[Place | str]:
             yield (module, first)
             return
         if first in source.imports:  # it is imported there, and from there here
-            yield from _resolved(source.imports[first] + (f".{rest}" if rest else ""))
+            yield from _resolved(source.imports[first] + (f".{rest}" if rest else ""), packages)
             return
     inner = f"{module}.{first}"
     if _path(inner) and not _is_carrier(inner):
         if rest:
-            yield from _resolved(f"{inner}:{rest}")
+            yield from _resolved(f"{inner}:{rest}", packages)
         else:
             yield from _all_of(inner)
 
@@ -125,7 +134,7 @@ def _path(module: str) -> Path | None:
 def _source(module: str) -> Source:
     path = _path(module)
     assert path is not None, f"{module} has no source"
-    return sources(PACKAGES).parsed(path.read_bytes())
+    return sources().parsed(path.read_bytes())
 
 
 def _is_carrier(name: str) -> bool:

@@ -28,6 +28,9 @@ from typing import TypeGuard
 _LIMIT = 2000
 """Sources remembered; then those of today only."""
 
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::\w+)?")
+"""What may name a module: "package.module", "package.module:name"."""
+
 LOOSE = ""
 """The name under which a module keeps its statements that define nothing: they run whenever it is imported."""
 
@@ -38,7 +41,8 @@ class Definition:
 
     digest: of its text. mentions: the name as written -> where it comes from: "" for the module itself,
     "package.module" for an imported module, "package.module:name" for what is imported from one. An attribute of an
-    imported module is written with its dot: "checks.enough" -> "package:checks.enough".
+    imported module is written with its dot: "checks.enough" -> "package:checks.enough". A string that may name a module
+    is written with its quotes.
     """
 
     digest: str
@@ -59,9 +63,8 @@ class Source:
 class Sources:
     """The parsed form of sources, by the digest of their bytes."""
 
-    def __init__(self, file: Path, packages: tuple[str, ...]) -> None:
+    def __init__(self, file: Path) -> None:
         self.file = file
-        self.packages = packages
         self._stored = _load(file)
         self._used: dict[str, Source] = {}
         self._new = False
@@ -71,7 +74,7 @@ class Sources:
         if name not in self._used:
             if name not in self._stored:
                 self._new = True
-                self._stored[name] = _parse(content, self.packages)
+                self._stored[name] = _parse(content)
             self._used[name] = self._stored[name]
         return self._used[name]
 
@@ -93,12 +96,10 @@ class Sources:
 
 
 @cache
-def sources(packages: tuple[str, ...]) -> Sources:
+def sources() -> Sources:
     """Named by the interpreter, whose syntax tree the digests are of, and by this module, which makes them."""
     this_module = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    return Sources(
-        Path(importlib.util.cache_from_source(__file__)).with_suffix(f".{this_module}.json"), packages
-    )
+    return Sources(Path(importlib.util.cache_from_source(__file__)).with_suffix(f".{this_module}.json"))
 
 
 def _to_json(source: Source) -> list[object]:
@@ -119,7 +120,7 @@ def _load(file: Path) -> dict[str, Source]:
         return {}
 
 
-def _parse(content: bytes, packages: tuple[str, ...]) -> Source:
+def _parse(content: bytes) -> Source:
     tree = ast.parse(content)
     imports = _imported(_at_runtime(tree.body))
     statements: dict[str, list[ast.stmt]] = {}
@@ -129,10 +130,8 @@ def _parse(content: bytes, packages: tuple[str, ...]) -> Source:
         for name in _defined(statement):
             statements.setdefault(name, []).append(statement)
     names = frozenset(statements) - {LOOSE}
-    ours = re.compile(rf"(?:{'|'.join(map(re.escape, packages))})(?:\.\w+)+(?::\w+)?")
     return Source(
-        {name: _definition(found, names, imports, packages, ours) for name, found in statements.items()},
-        imports,
+        {name: _definition(defining, names, imports) for name, defining in statements.items()}, imports
     )
 
 
@@ -155,11 +154,7 @@ def _defined(statement: ast.stmt) -> list[str]:
 
 
 def _definition(
-    statements: list[ast.stmt],
-    names: frozenset[str],
-    module_imports: dict[str, str],
-    packages: tuple[str, ...],
-    ours: re.Pattern[str],
+    statements: list[ast.stmt], names: frozenset[str], module_imports: dict[str, str]
 ) -> Definition:
     """Changes the trees."""
     imports = {**module_imports, **_imported(node for s in statements for node in _at_runtime([s]))}
@@ -185,7 +180,7 @@ def _definition(
         if not _used_whole(statements, whole):
             mentions.pop(whole, None)
     for statement in statements:
-        stripped = _Stripped(packages, ours, mentions).visit(statement)
+        stripped = _Stripped(mentions).visit(statement)
         text.append(ast.dump(stripped))
     return Definition(hashlib.sha256("\n".join(text).encode()).hexdigest(), dict(sorted(mentions.items())))
 
@@ -202,8 +197,8 @@ def _used_whole(statements: list[ast.stmt], name: str) -> bool:
 class _Stripped(ast.NodeTransformer):
     """Takes out of a definition what does not change what it computes, and notes the modules that its strings name."""
 
-    def __init__(self, packages: tuple[str, ...], ours: re.Pattern[str], mentions: dict[str, str]) -> None:
-        self.packages, self.ours, self.mentions = packages, ours, mentions
+    def __init__(self, mentions: dict[str, str]) -> None:
+        self.mentions = mentions
         self.inside_function = False
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -232,10 +227,8 @@ class _Stripped(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        outer, self.inside_function = (
-            self.inside_function,
-            False,
-        )  # fields' annotations say what a dataclass holds
+        # The annotations of fields stay: they say what a dataclass or a configuration holds.
+        outer, self.inside_function = self.inside_function, False
         node.body = _without_text(node.body)
         self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
@@ -248,13 +241,14 @@ class _Stripped(ast.NodeTransformer):
             return node
         return ast.Assign([node.target], node.value) if node.value else None
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        return None if node.module and node.module.split(".")[0] in self.packages else node
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """Each name that it imports is a mention, with where it comes from."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, str) and self.ours.fullmatch(node.value):
-            # A module named in a string is started or imported by that name: all of it is reached.
-            self.mentions[f"'{node.value.rpartition('.')[2]}'"] = node.value
+        if isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+            # A module named in a string is started or imported by that name: all of it is reached. Whether it is one is
+            # seen when the mention is resolved.
+            self.mentions[f"'{node.value}'"] = node.value
             return ast.Constant(node.value.rpartition(".")[2])
         return node
 

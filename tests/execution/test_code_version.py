@@ -17,7 +17,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     (tmp_path / "toypkg").mkdir()
     (tmp_path / "toypkg" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(cv, "PACKAGES", ("toypkg",))
 
     def write(name: str, source: str) -> None:
         file = tmp_path / "toypkg" / f"{name.replace('.', '/')}.py"

@@ -21,17 +21,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forbid_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def parse(content: bytes, packages: tuple[str, ...]) -> None:
+    def parse(content: bytes) -> None:
         raise AssertionError("parsed again")
 
     monkeypatch.setattr(source_digest, "_parse", parse)
 
 
 def test_the_next_process_parses_only_what_is_new(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Sources(file, ("o1_assets",))
+    first = Sources(file)
     known = first.parsed(ONE)
     first.save()
-    second = Sources(file, ("o1_assets",))
+    second = Sources(file)
     with monkeypatch.context() as patched:
         forbid_parsing(patched)
         assert second.parsed(ONE) == known
@@ -43,26 +43,26 @@ def test_the_next_process_parses_only_what_is_new(file: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": []}', b"\xff\xfe"])
 def test_a_damaged_file_is_not_believed(file: Path, damage: bytes) -> None:
-    known = Sources(file, ("o1_assets",)).parsed(ONE)
+    known = Sources(file).parsed(ONE)
     file.parent.mkdir()
     file.write_bytes(damage)
-    again = Sources(file, ("o1_assets",))
+    again = Sources(file)
     assert again.parsed(ONE) == known
     again.save()
-    assert Sources(file, ("o1_assets",))._stored.keys() == again._used.keys()
+    assert Sources(file)._stored.keys() == again._used.keys()
 
 
 def test_where_nothing_may_be_written_everything_is_parsed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.parent.write_text("no folder")
-    sources = Sources(file, ("o1_assets",))
+    sources = Sources(file)
     known = sources.parsed(ONE)
     sources.save()
-    assert Sources(file, ("o1_assets",)).parsed(ONE) == known
+    assert Sources(file).parsed(ONE) == known
     file.parent.unlink()
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    again = Sources(file, ("o1_assets",))
+    again = Sources(file)
     again.parsed(ONE)
     again.save()
     assert not file.parent.exists()
@@ -71,7 +71,7 @@ def test_where_nothing_may_be_written_everything_is_parsed(
 def test_sources_of_long_ago_are_forgotten(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_digest, "_LIMIT", 3)
     for number in range(4):
-        sources = Sources(file, ("o1_assets",))
+        sources = Sources(file)
         sources.parsed(b"x = %d" % number)
         sources.save()
-    assert len(Sources(file, ("o1_assets",))._stored) == 1
+    assert len(Sources(file)._stored) == 1
