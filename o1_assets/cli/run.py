@@ -123,7 +123,7 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
         # A descendant of something stale that was never made was not asked for either.
         selected = {key for key in selected if status[key].state != "missing"}
     record = RunRecord(project.settings.runs)
-    # Before Dagster is imported, which takes longer than finding out that nothing is to be done.
+    # Returned before Dagster is imported: nothing is left for it to run.
     if not selected:
         return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
     check_requirements(project.profile, project.settings, selected)

@@ -2,7 +2,7 @@
 
 A run stays while it is the newest that made, planned or checked an asset, the newest of a sensor, the newest of all,
 or not finished. Everything else about a run that is older goes: its events with their pictures, its compute logs and
-its files. A year of daily runs would otherwise be several gigabytes.
+its files.
 """
 
 from __future__ import annotations

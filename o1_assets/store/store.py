@@ -103,7 +103,7 @@ class ArtifactStore(Objects):
     def adopt(self, manifest: Manifest) -> None:
         """Makes an earlier computation's result today's version of its key."""
         pointer = ManifestPointer(manifest.key, manifest.version).to_bytes()
-        # Mostly the head is this one already, and reading it is quicker than a write that waits for the disk.
+        # The head may be this one already; then nothing is written.
         if self.backend.read(_head_name(manifest.key)) != pointer:
             self.backend.write(_head_name(manifest.key), pointer)
 
