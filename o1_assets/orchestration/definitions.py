@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import dagster as dg
 
 from jobs.jobs import JOBS
+from o1_assets.core.artifact import Artifact
+from o1_assets.execution.progress import watcher
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import graph_status
 from o1_assets.labels.studio.client import labeling_home
 from o1_assets.labels.studio.pull import studio_pull
 from o1_assets.orchestration.assets import checks_beside, report_asset, to_asset
-from o1_assets.orchestration.execute import relay
 from o1_assets.orchestration.records import report_unknown
 from o1_assets.profiles.requirements import check_requirements
 from o1_assets.store.scratch import tidy
+from o1_assets.store.store import ArtifactStore
 from resources.compute import executor, set_pools
 from resources.engine import EngineResource
 from resources.exclusive import exclusive
@@ -52,3 +57,41 @@ def build_definitions(project: Project) -> dg.Definitions:
             executor(profile), project.lock, put_in_order, check, relay(graph, lambda: project.store)
         ),
     )
+
+
+def relay(
+    graph: Mapping[str, Artifact], open_store: Callable[[], ArtifactStore]
+) -> Callable[[dg.DagsterEvent], None]:
+    """What to call with each event of a run, in the process that a watcher watches; elsewhere it does nothing.
+
+    A line of progress inside of an artifact does not arrive: it is in Dagster's log only, which is no event.
+    """
+    waiting: set[str] = set()
+
+    def tell(event: dg.DagsterEvent) -> None:
+        watch = watcher()
+        if watch is None:
+            return
+        key = str(event.step_key).replace("__", "/")
+        if event.event_type == dg.DagsterEventType.STEP_START and key in graph:
+            watch.started(key)
+        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and key in graph:
+            metadata = event.materialization.metadata
+            version, cache = _value(metadata, "manifest"), _value(metadata, "cache")
+            watch.made(key, open_store().manifest(key, version), cache == "hit")
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            checked, why = "/".join(check.asset_key.path), check.description or ""
+            if _value(check.metadata, "waits"):
+                if checked not in waiting:  # every check of an artifact that waits says so
+                    watch.waits(checked, why)
+                waiting.add(checked)
+            elif not check.passed:
+                watch.check_failed(checked, check.check_name, why)
+
+    return tell
+
+
+def _value(metadata: Any, name: str) -> Any:
+    entry = metadata.get(name)
+    return getattr(entry, "value", entry)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
 
 import dagster as dg
 
-from o1_assets.core.artifact import Artifact
 from o1_assets.core.disk import disk_full
 from o1_assets.execution.environment import prepare_compute
-from o1_assets.execution.progress import Watcher, watched_by, watcher
+from o1_assets.execution.progress import Watcher, watched_by
 from o1_assets.execution.project import Project
 from o1_assets.orchestration.instance import instance_lost, open_instance
 from o1_assets.orchestration.internals import reconstructable_graph_job
 from o1_assets.orchestration.records import asset_key, report_unknown
-from o1_assets.store.store import ArtifactStore
 from resources.compute import set_pools
 from sensors.recovery import fail_killed_runs
 
@@ -90,7 +86,7 @@ def _run_here(
 def _hand_out(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dg.JobExecutionResult:
     """The profile's executor starts the steps, each of which loads the definitions again, from the environment.
 
-    What they report, `relay` tells the watcher.
+    What they report, `definitions.relay` tells the watcher.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # the progress bars that libraries draw in other processes
     return dg.execute_job(
@@ -115,41 +111,3 @@ def _import_libraries() -> None:
         import_module(library)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-
-
-def relay(
-    graph: Mapping[str, Artifact], open_store: Callable[[], ArtifactStore]
-) -> Callable[[dg.DagsterEvent], None]:
-    """What to call with each event of a run, in the process that a watcher watches; elsewhere it does nothing.
-
-    A line of progress inside of an artifact does not arrive: it is in Dagster's log only, which is no event.
-    """
-    waiting: set[str] = set()
-
-    def tell(event: dg.DagsterEvent) -> None:
-        watch = watcher()
-        if watch is None:
-            return
-        key = str(event.step_key).replace("__", "/")
-        if event.event_type == dg.DagsterEventType.STEP_START and key in graph:
-            watch.started(key)
-        elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and key in graph:
-            metadata = event.materialization.metadata
-            version, cache = _value(metadata, "manifest"), _value(metadata, "cache")
-            watch.made(key, open_store().manifest(key, version), cache == "hit")
-        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            checked, why = "/".join(check.asset_key.path), check.description or ""
-            if _value(check.metadata, "waits"):
-                if checked not in waiting:  # every check of an artifact that waits says so
-                    watch.waits(checked, why)
-                waiting.add(checked)
-            elif not check.passed:
-                watch.check_failed(checked, check.check_name, why)
-
-    return tell
-
-
-def _value(metadata: Any, name: str) -> Any:
-    entry = metadata.get(name)
-    return getattr(entry, "value", entry)

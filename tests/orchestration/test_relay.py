@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from o1_assets.execution.progress import watched_by
-from o1_assets.orchestration.execute import relay
+from o1_assets.orchestration.definitions import relay
 
 KINDS = dg.DagsterEventType
 

@@ -81,6 +81,22 @@ def _imports(tree: ast.AST, known: set[str], typed: bool = False) -> Iterator[tu
         yield from _imports(node, known, below)
 
 
+def libraries(module: Module) -> set[str]:
+    """Top-level names of the packages that a module imports when it runs, inside functions too."""
+
+    def imported(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from (alias.name.split(".")[0] for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                yield (child.module or "").split(".")[0]
+            yield from imported(child)
+
+    return set(imported(ast.parse(module.path.read_text())))
+
+
 def upward_imports() -> list[str]:
     """Imports, at run time, of a room from a higher layer or from another room of the same one."""
     layer = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 from tests.structure import source_tree as tree
 
 
@@ -33,17 +31,7 @@ def test_only_the_orchestration_knows_dagster() -> None:
     for module in tree.modules().values():
         if module.room in allowed:
             continue
-        imported = {
-            name.split(".")[0]
-            for node in ast.walk(ast.parse(module.path.read_text()))
-            for name in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        }
+        imported = tree.libraries(module)
         assert "dagster" not in imported, module.name
 
 

@@ -30,9 +30,9 @@ from o1_assets.store.store import ArtifactStore
 
 PLACE = "O1_OPENLINEAGE"
 
-OWN = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
+LIBRARY_SETTINGS = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 
-OWN_PREFIX = "OPENLINEAGE__TRANSPORT"
+LIBRARY_PREFIX = "OPENLINEAGE__TRANSPORT"
 
 WAITING = 1000
 """Events that may wait to be sent; further ones are dropped."""
@@ -160,7 +160,7 @@ _lock = threading.Lock()
 def emitter() -> Emitter | None:
     """This process's emitter for what the environment says; None while nothing is configured."""
     place = os.environ.get(PLACE, "")
-    own = any(name in OWN or name.startswith(OWN_PREFIX) for name in os.environ)
+    own = any(name in LIBRARY_SETTINGS or name.startswith(LIBRARY_PREFIX) for name in os.environ)
     if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true" or not (place or own):
         return None
     with _lock:
