@@ -35,7 +35,6 @@ LABELS, BATCHES = "/labels", "/label_batches"
 
 # Bytes that are read at once: a checkpoint does not fit into memory several times.
 CHUNK = 1 << 20
-
 Ancestors = Mapping[tuple[str, str], Visited]
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer()
-
 TREE = "--tree"
 
 

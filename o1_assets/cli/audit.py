@@ -21,7 +21,6 @@ from o1_assets.execution.environment import environment
 from o1_assets.execution.project import Project
 
 app = typer.Typer()
-
 HTML = "--html"
 
 SHOWN = 6

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from o1_assets.orchestration.event_log import OldRuns
 
 app = typer.Typer()
-
 KEEP_DAYS = 30.0
 
 

@@ -35,17 +35,13 @@ from o1_assets.labels.studio.push import push_records
 from o1_assets.labels.trace import LabelTrace, trace
 
 app = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
-
 studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, labels out of it.")
 
 app.add_typer(studio, name="studio")
 
 Round = Annotated[str, typer.Argument(metavar="ROUND")]
-
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")]
-
 Reason = Annotated[str, typer.Option(help="why; kept beside the batch")]
-
 WhereItIs = Annotated[str | None, typer.Option("--round", help="where it is, if the same batch is in two")]
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer()
-
 WIDTH = 140
 
 # Of a GPU's peak, where nothing else is said.

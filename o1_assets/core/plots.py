@@ -66,7 +66,6 @@ class Axis:
 
 # Colours of a PNG. A chart has few, and with a palette it is a third of the size.
 PALETTE = 128
-
 PANEL_SIZE, PANEL_DPI = (5.0, 3.9), 160
 
 STYLE: Any = {

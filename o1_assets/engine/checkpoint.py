@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # No code of a checkpoint is run, and nothing is fetched: a folder is all there is of an artifact.
 _PLAIN: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-
 _WEIGHTS: dict[str, Any] = {**_PLAIN, "use_safetensors": True}
 
 

@@ -18,9 +18,7 @@ LINE, PARAGRAPH = "\n", "\n\n"
 
 # In tokenizer_config.json; without it, a step is a line.
 SETTING = "step_separator"
-
 _PIECES: WeakKeyDictionary[PreTrainedTokenizerBase, dict[int, str]] = WeakKeyDictionary()
-
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
 

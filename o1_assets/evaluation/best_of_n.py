@@ -18,15 +18,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
-
 Floats = NDArray[np.float64]
-
 Ints = NDArray[np.int64]
-
 NO_ANSWER = -1
-
 MAJORITY = "majority"
-
 PASS = "pass"
 
 # Prefix of a selector's name for majority weighted by its score, which then has to be non-negative.

@@ -15,9 +15,7 @@ from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
 from o1_assets.evaluation.versions import ALL
 
 Row = Mapping[str, Any]
-
 Rows = Sequence[Row]
-
 Plot = tuple[list[Series], Axis]
 
 
@@ -116,9 +114,7 @@ STRATEGY_COLORS = {
 }
 
 DASHED = ("mcts, Q-value", "dvts", "compute-optimal")
-
 LEVEL_COLORS = {"easy": plots.GREEN, ALL: plots.INK, "medium": plots.BLUE, "hard": plots.RED}
-
 FLOPS_AXIS = "FLOPs a problem, reward models included (log scale)"
 
 

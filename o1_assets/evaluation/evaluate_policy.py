@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from o1_assets.reward.score import Scorer
 
 Progress = Callable[[str], None]
-
 PRM = "prm_product"
 PASS_AT_1, GREEDY = "pass@1", "greedy"
 

@@ -19,9 +19,7 @@ class Headline(TypedDict):
 # What nano promises on two CPU cores: the whole loop in twenty minutes and within 4 GiB, of which at most a tenth is
 # not model compute.
 MAX_WALL_SECONDS = 20 * 60.0
-
 MAX_OVERHEAD_SHARE = 0.10
-
 MAX_RSS_GIB = 4.0
 
 # baby-o1 has to make at most this share of the generator's sampled errors: down by a third.

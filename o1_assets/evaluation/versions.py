@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 ALL, LEVELS = "all", ("easy", "medium", "hard")
-
 EVERY = (ALL, *LEVELS)
 
 # The round of GPT*, which no round trained.

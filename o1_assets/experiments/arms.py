@@ -39,7 +39,6 @@ def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series]
 
 # The measure that arms are ranked by.
 DECIDES = PASS_AT_1
-
 COSTS = ("updates", "tokens_generated", "tokens_scored", "tokens_trained", "flops")
 
 

@@ -48,7 +48,6 @@ class PolicyEvalConfig(SamplingConfig):
 
 # What a training adds to the graph, and the key of the policy that comes out.
 Made = tuple[Sequence[Artifact], str]
-
 TEST: Mapping[str, tuple[str, Mapping[str, object]]] = {"": ("problems/test", {})}
 
 

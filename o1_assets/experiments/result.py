@@ -150,9 +150,7 @@ def _plain(value: object) -> list[float]:
 # How figures are written for a person, on the report's page and in docs/results.md alike.
 
 NONE = "–"
-
 POINTS = re.compile(r"_minus_|\.|_gain|_points")
-
 PLAIN = re.compile(r"_ratio|_r2|r2$|slope|_times")
 
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 
 QUESTION = "What did each round of the finished run bring, on sets that stay the same?"
-
 FOOLED_TARGET, ERROR_TARGET = 0.2, 0.5
 
 

@@ -26,9 +26,7 @@ ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.png filter=lf
 
 # The section of the card before which the evaluations are put.
 _AFTER = "## Training compute"
-
 WHAT = {"eval/generator": "GPT*'s solutions", "eval/baby_o1": "the last baby-o1's solutions"}
-
 PLACEHOLDER = "FOLDER"
 
 # Role that the checkpoint has in the evaluation -> figures that say something about it.

@@ -18,7 +18,6 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
-
 LINEAGE = "## Lineage"
 
 # Stages whose artifacts are checkpoints: what is made from one has them as a start, not as data.

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-
 POLL_SECONDS = 0.5
-
 PROC = Path("/proc/driver/nvidia/gpus")
 
 

@@ -20,7 +20,6 @@ import dagster as dg
 from o1_assets.orchestration.internals import EventLog
 
 DAY = 86400.0
-
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 

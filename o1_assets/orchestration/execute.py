@@ -19,7 +19,6 @@ from resources.compute import set_pools
 from sensors.recovery import fail_killed_runs
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
 TAGS = {"o1/command": "run"}
 
 

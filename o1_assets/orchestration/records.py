@@ -19,7 +19,6 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
-
 INPUT_VERSION, INPUT_POINTER = "dagster/input_data_version/", "dagster/input_event_pointer/"
 
 

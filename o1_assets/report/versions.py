@@ -18,7 +18,6 @@ from o1_assets.evaluation.versions import ALL, EVERY, GENERATOR, OUTCOMES
 from o1_assets.report.table import TextTable, share
 
 Rows = Sequence[Mapping[str, Any]]
-
 ALL_STAGES, RL = "all stages", "RL alone"
 
 # Bootstrap samples of the problems: a page is written in seconds, and the report has no configuration.

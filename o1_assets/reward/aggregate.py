@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 # Order of a PRM's three classes; a rating r is class r + 1.
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
-
 Aggregation = Literal["product", "minimum"]
-
 Neutral = Literal["right", "wrong"]
 
 

@@ -33,7 +33,6 @@ from o1_assets.reward.tree import Row, collate
 # A row; for each of its tokens the class (-100: none), or the chance of the second of two classes (NaN: none); and for
 # each of them the probability feature.
 Item = tuple[Row, NDArray[np.int64] | NDArray[np.float32], NDArray[np.float32] | None]
-
 LOG_EVERY = 10
 
 

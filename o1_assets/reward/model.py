@@ -20,9 +20,7 @@ from o1_assets.engine.training.config import Precision
 from o1_assets.reward.config import SCORE_TOKENS
 
 FEATURE_FILE = "probability_feature.safetensors"
-
 PRM_CLASSES = ("negative", "neutral", "positive")
-
 ORM_CLASSES = ("wrong", "right")
 
 

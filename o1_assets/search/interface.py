@@ -71,7 +71,6 @@ class Complete:
 
 
 Request = Expand | Complete
-
 Plan = Generator[list[Request], list[list[Node]], None]
 
 

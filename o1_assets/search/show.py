@@ -16,7 +16,6 @@ from o1_assets.search.trace import NodeView, Trace
 
 # Most steps shown of a tree; what is less interesting is counted instead.
 LINES = 50
-
 MARKS = {"followed": " ", "gave up": "✗", "open": "·", "ended": "=", "cut": "…"}
 
 LEGEND = (

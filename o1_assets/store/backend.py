@@ -23,7 +23,6 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az"})
-
 _CLIENTS = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "adlfs", "azure"})
 
 

@@ -34,7 +34,6 @@ Name = tuple[str, str]
 """Key and version."""
 
 _SMALL_FILES = ("heads", "manifests", "cache", "cards", "pins")
-
 _OBJECT = re.compile(r"objects/[0-9a-f]{2}/([0-9a-f]{64})/.+")
 
 

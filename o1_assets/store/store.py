@@ -29,9 +29,7 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import Objects
 
 __all__ = ["ArtifactStore", "StoreError", "cache_key", "manifest_cache_key"]
-
 _KEY_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
-
 _VERSION_LETTERS = set("0123456789abcdefTZ.-")
 
 

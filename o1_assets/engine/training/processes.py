@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
 A = TypeVar("A", bound="TrainingArguments")
-
 T = TypeVar("T")
 
 

@@ -40,7 +40,6 @@ BASE = "base"
 
 # Input -> what it is called. The base, which nothing taught to think, is compared by its prompting alone.
 MODELS = {BASE: "base", "generator": "GPT*", "policy": "baby-o1"}
-
 BEST_OF_N, OPTIMAL = "best-of-n", "compute-optimal"
 
 # What compute-optimal chooses from: at least one whole chain, which the curve begins with, and nothing that knows the
@@ -49,7 +48,6 @@ CANDIDATES = (*(name for name in SAMPLED if name != "any right"), *TREES)
 
 # Columns of fits.parquet, which has no row where every strategy has fewer than three points to fit.
 FITS = {"model": str, "strategy": str, "difficulty": str, **get_type_hints(ScalingFit)}
-
 Rows = list[dict[str, Any]]
 
 

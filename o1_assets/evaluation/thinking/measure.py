@@ -101,7 +101,6 @@ def measure_tree(
 # "wait" in its place, once or several times.
 
 WAIT = "wait "
-
 CUT, FORCED, EXTENDED = "chain, cut off", "chain, answer forced", "chain, extended"
 
 

@@ -10,12 +10,10 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.reward.config import PRMConfig
 
 Setting = Literal["scratch", "added"]
-
 Strategy = Literal["uniform", "convincing_wrong", "uncertain"]
 
 # The first is what the others are compared with.
 STRATEGIES: tuple[Strategy, ...] = ("uniform", "convincing_wrong", "uncertain")
-
 SETTINGS: tuple[Setting, ...] = ("scratch", "added")
 
 

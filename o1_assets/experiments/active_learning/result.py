@@ -20,9 +20,7 @@ from o1_assets.experiments.result import Chart, Claim, Result, Table, write_resu
 # Accuracy against labels, a line a strategy.
 
 COLORS = dict(zip(STRATEGIES, (plots.GREY, plots.BLUE, plots.ORANGE), strict=True))
-
 LABELS = dict(zip(STRATEGIES, ("uniform", "80/20 wrong", "uncertain"), strict=True))
-
 TITLES = {"scratch": "PRMs from the chosen labels alone", "added": "Chosen labels added to phase 1"}
 
 
@@ -42,14 +40,11 @@ def chart(rows: pl.DataFrame, measure: str, column: str, words: str, setting: st
 
 
 UNIFORM = STRATEGIES[0]
-
 SOLUTIONS, STEPS = "labelled solutions", "rated steps"
-
 WITH_SELECTOR = "labelled solutions, the selector's included"
 
 # What `active_slope_ratio` is read off; why: ActiveConfig.
 CLAIMED = ("scratch", "convincing_wrong", SOLUTIONS)
-
 TARGET, PAPER = 1.5, 2.6
 
 

@@ -239,9 +239,7 @@ def repeated_to(rows: Rows, wanted: int, rng: Random) -> Rows:
 # RL on the machine's own chains against SFT on chains that were written for it.
 
 TITLE = "Machine-made chains against written ones"
-
 QUESTION = "Does a policy learn more from chains that it finds itself than from perfect ones written for it?"
-
 PAIRS = (("rl", "written"), ("rl", "written_few"), ("rl", "own"), ("written", "own"))
 
 # Name of an evaluation on problems out of distribution, and how the names of its measures end.

@@ -11,7 +11,6 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.policy.config import PolicyConfig
 
 Source = Literal["written", "written_few", "own"]
-
 SOURCES: tuple[Source, ...] = ("own", "written_few", "written")
 
 

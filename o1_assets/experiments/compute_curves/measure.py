@@ -16,9 +16,7 @@ from o1_assets.evaluation.versions import ALL, GENERATOR
 
 # Half of a normal 95% interval, in standard errors. Claims have bootstrap intervals; this is for bands.
 Z = 1.96
-
 OPTIMAL, BEST_OF_N, MAJORITY = "compute-optimal", "best-of-n", "consistency"
-
 TREES = ("beam", "dvts", "mcts", "astar", "mcts, Q-value")
 
 

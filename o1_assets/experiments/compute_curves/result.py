@@ -73,9 +73,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 # matplotlib draws nothing in the colour "none", and still counts the points when it chooses the limits.
 INVISIBLE = "none"
-
 TRAINING_AXIS = "FLOPs of training so far (log scale)"
-
 TEST_AXIS = "FLOPs a problem (log scale)"
 
 

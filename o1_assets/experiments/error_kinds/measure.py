@@ -33,7 +33,6 @@ from o1_assets.reward.train import area_under_curve
 # What the first wrong step of a solution is called: a misconception's name, a slip, or one of OTHERS.
 
 SLIP, ORDER_OTHER, GUESS = "slip", "order_unexplained", "wrong_answer"
-
 FALSE_CHECK, NO_CORRECTION, COPY, UNREADABLE = "false_check", "false_correction", "not_there", "unreadable"
 
 OTHERS: dict[str, str] = {
@@ -57,11 +56,8 @@ KIND_OF_VERDICT = {
 
 # Misconceptions first, in the order in which the corpus defines them.
 KINDS: tuple[str, ...] = (*NAMES, *OTHERS)
-
 _MISCONCEPTIONS: tuple[OrderMisconception | ResultMisconception, ...] = (*ORDER, *RESULT)
-
 RATES: dict[str, float] = {m.name: m.rate for m in _MISCONCEPTIONS}
-
 EXAMPLES: dict[str, str] = {m.name: m.example for m in _MISCONCEPTIONS}
 
 # A check or a correction is an operation behind one of these words.

@@ -39,7 +39,6 @@ from o1_assets.problems.split import allowed, as_table, take
 
 # Problems that are sampled, and then scored, together: for memory, and so that progress is seen.
 AT_ONCE = 25
-
 SUBSETS = 100
 
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 GROUP = f"{PART}/rl"
-
 NO_SEARCH = GroupSearchConfig(share=0.0)
 SEARCH = GroupSearchConfig(share=0.25, per_group=2, every=2, branch=4)
 

@@ -177,9 +177,7 @@ def compared(what: str, difference: Interval) -> str:
 
 
 START, BARE = "start", "process_bare"
-
 TITLE = "What RL is rewarded for"
-
 QUESTION = "What should the policy be rewarded for, and what keeps a process reward from being hacked?"
 
 # (arm, what it is compared with).
@@ -199,7 +197,6 @@ PAIRS = (
 
 # Charts of the trainings, beside one a measure.
 CHARTS = 6
-
 GUARDED = ("process", "process_prefix", "process_neutral", "process_repeats")
 
 

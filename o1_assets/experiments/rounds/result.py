@@ -50,7 +50,6 @@ from o1_assets.experiments.variants import PART
 # From the parts of every arm and seed to what people read: means with intervals, differences to the control.
 
 Ints = NDArray[np.int64]
-
 Combine = Callable[[Floats], float]
 
 
@@ -121,11 +120,8 @@ def steadiness(
 
 
 TITLE = "Rounds of labels against controls"
-
 QUESTION = "What do the rounds do: new labels, their choice, their order, and RL between them?"
-
 RETRAINED, FIXED = "rounds", "fixed_selector"
-
 COLORS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.PURPLE, plots.RED, plots.SKY, plots.GREY)
 
 

@@ -122,7 +122,6 @@ def claims(table: pl.DataFrame, config: VerifiersResultConfig, seed: int) -> lis
 
 TITLES = {"test": "in distribution", "ood": "out of distribution"}
 
-
 NOTES = (
     "Every selector chooses among the same solutions of GPT*; for each N random subsets of them are drawn, the same "
     "for all. Intervals are 95%, over training seeds and problems together.",

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from o1_assets.orchestration.lineage.observer import Observed
 
 PRODUCER = repository_url() or "urn:o1-assets"
-
 BATCHES = "label_batches"
 
 

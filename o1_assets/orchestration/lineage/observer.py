@@ -29,9 +29,7 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 PLACE = "O1_OPENLINEAGE"
-
 LIBRARY_SETTINGS = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
-
 LIBRARY_PREFIX = "OPENLINEAGE__TRANSPORT"
 
 WAITING = 1000
@@ -153,7 +151,6 @@ class Emitter:
 
 
 _emitters: dict[str, Emitter] = {}
-
 _lock = threading.Lock()
 
 

@@ -29,7 +29,6 @@ RIDGE = 1e-3
 
 # Chances closer to 0 or 1 than this are moved here before their logit is taken.
 CERTAIN = 1e-6
-
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
