@@ -20,11 +20,11 @@ from o1_assets.profiles.requirements import require_extra
 
 CLASS_TAG = "o1/resource"
 
+# What a step's process need not import. Nothing that asks CUDA anything: a forked CUDA runtime cannot be used.
 PRELOADED = ["dagster", "o1_assets.execution.materialize", "torch", "transformers"]
-"""What a step's process need not import. Nothing that asks CUDA anything: a forked CUDA runtime cannot be used."""
 
+# What steps elsewhere have to know and is no secret; credentials belong to the workers' own environment.
 FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_CHECKPOINT_SECONDS")
-"""What steps elsewhere have to know and is no secret; credentials belong to the workers' own environment."""
 
 
 @dataclass(frozen=True)

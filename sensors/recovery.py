@@ -16,8 +16,8 @@ from o1_assets.store.store import ArtifactStore
 
 SENSOR_TAG, ROUNDS_TAG, ATTEMPT_TAG = "o1/sensor", "o1/rounds", "o1/attempt"
 
+# Delays after which a failed run is asked for again; then no more until a batch arrives or somebody runs it.
 RETRY_AFTER_SECONDS = (60.0, 600.0)
-"""Delays after which a failed run is asked for again; then no more until a batch arrives or somebody runs it."""
 
 
 @dataclass(frozen=True)

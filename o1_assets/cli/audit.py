@@ -23,8 +23,8 @@ from o1_assets.execution.project import Project
 app = typer.Typer()
 HTML = "--html"
 
+# Files and figures of a replayed artifact that a person is shown; --json has all.
 SHOWN = 6
-"""Files and figures of a replayed artifact that a person is shown; --json has all."""
 
 
 class AuditFailed(O1Error):

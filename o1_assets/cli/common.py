@@ -47,8 +47,8 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "as_json": (Annotated[bool, typer.Option("--json", help="print JSON")], False),
 }
 
+# The options of a command that no number of the profile changes.
 READS_THE_STORE_ALONE = ("profile", "as_json")
-"""The options of a command that no number of the profile changes."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ def print_json(value: Any) -> None:
 
 # Progress on stderr, so that stdout stays clean for JSON.
 
+# Where lines cannot be overwritten (a file, CI), what passes is still printed this often.
 QUIET_SECONDS = 20.0
-"""Where lines cannot be overwritten (a file, CI), what passes is still printed this often."""
 
 
 class StatusLine:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from o1_assets.core.estimate import Estimate, EstimateContext
 
 
+# What a person wants to see of an artifact, by name.
 Figures = dict[str, float | int | str | None]
-"""What a person wants to see of an artifact, by name."""
 
 
 class StageConfig(BaseModel):
@@ -61,13 +61,13 @@ class Task:
 
     inputs: short name -> folder of that input's content, read only.
     out: an empty folder; its content when the function returns becomes the artifact.
-    seed: the only source of randomness allowed.
+    seed: the only source of randomness that the function may use.
     open_engine: opens the checkpoint in a folder for sampling.
     progress: reports one line of progress to whoever watches the run.
     unfinished: a folder for checkpoints (`engine/training/checkpoint.py`). After a kill, an equal computation is given
-    the same folder again; it goes once the artifact is stored. It need not exist. None where nothing is to be kept.
-    ancestry: of an input, by its short name: the key of every artifact it was made from, itself last, and what its
-    computation reported.
+    the same folder again; it is removed once the artifact is stored. It need not exist. None: keep no checkpoints.
+    ancestry: given the short name of an input, the key and the reported outcome of every artifact that the input was
+    made from, the input itself last.
     """
 
     inputs: Mapping[str, Path]
@@ -92,6 +92,7 @@ class Outcome:
     before the function started.
     """
 
+    # A manifest and the UI hold figures and sample, so both stay small; whatever others compute with is in the files.
     figures: Figures = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     rows: int | None = None
@@ -136,8 +137,8 @@ class Finding:
 class Check:
     """What people expect of every version of an artifact. A failed check stops nothing; it is shown in the UI.
 
-    It runs within a moment, after its artifact and those in `beside` were made or found in the cache.
-    serious: whether it is shown as an error instead of a warning.
+    It takes a moment, and runs after its artifact and those in `beside` were made or found in the cache.
+    serious: whether a failure is shown as an error instead of a warning.
     """
 
     name: str
@@ -152,7 +153,7 @@ class Artifact:
     """One node of the graph.
 
     key: for example "r03/prm". inputs: short name -> key.
-    config: that part of the profile which the result depends on. It goes into the cache key.
+    config: the part of the profile that the result depends on. It goes into the cache key.
     external: a version of what lies outside the graph (the label inbox), part of the cache key.
     part: the optional part that the artifact belongs to, made only when asked for (`o1 run --with thinking`); "" for
     what every run makes.
@@ -161,6 +162,8 @@ class Artifact:
     estimate: what `o1 plan` expects it to take (`core/estimate.py`); without one the plan lists it as not estimated.
     """
 
+    # Plain data that knows no Dagster: `o1 status`, and a run that finds nothing to do, import neither Dagster nor
+    # torch, and the test of a stage needs no Dagster either.
     key: str
     compute: Compute
     config: StageConfig

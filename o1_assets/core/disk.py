@@ -1,4 +1,4 @@
-"""What went wrong outside of the program, in one sentence with the remedy: a full disk."""
+"""Recognises a full disk behind the errors of libraries, and says so in one sentence with the remedy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from o1_assets.core.errors import O1Error
 
 _FULL = ("No space left on device", "disk is full", "Disk quota exceeded")
 
+# SQLite says this where it has no room for its journal, but after other failures too. It counts as a full disk only
+# if the disk has less than _NO_ROOM bytes left.
 _PERHAPS_FULL = ("disk I/O error", "unable to open database file")
-"""What SQLite says where it finds no room for its journal, and of other troubles: believed if no room is left."""
 
 _NO_ROOM = 1 << 20
 
@@ -27,6 +28,7 @@ def disk_full(error: BaseException, *folders: Path) -> DiskFull | None:
 
     Libraries wrap the system's error in their own, often keeping its text only.
     """
+    # Libraries also write to the temporary folder, which may be on another disk.
     free = {folder: _free(folder) for folder in (*folders, Path(tempfile.gettempdir()))}
     folder = min(free, key=lambda folder: free[folder])
     perhaps = free[folder] < _NO_ROOM and any(text in str(error) for text in _PERHAPS_FULL)
@@ -45,6 +47,7 @@ def _says_full(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and everything that it was raised from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

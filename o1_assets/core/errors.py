@@ -1,4 +1,4 @@
-"""The base class of every error that a user, a machine or a file can cause; and names that are given by a prefix."""
+"""The base class of every error that a user, a machine or a file can cause, and the lookup of names by a prefix."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class O1Error(Exception):
 def unique_prefix(names: Mapping[str, T], wanted: str, what: str, error: type[Exception] = ValueError) -> T:
     """The value whose name is `wanted`, or the only one whose name begins with it.
 
-    Several names may stand for one value. what: what the names are of, such as "version of r03/prm". Raises
-    `error`, whose message lists the names that match, unless there is exactly one value.
+    Several names may stand for one value. what: what is named, such as "version of r03/prm". Raises `error`, whose
+    message lists the names that match, unless there is exactly one value.
     """
+    # A whole name wins, although longer names may begin with it.
     if wanted in names:
         return names[wanted]
     matches = {name: value for name, value in names.items() if name.startswith(wanted)}

@@ -97,12 +97,12 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one artifact is expected to take, and what those made from it need to know of its content.
+    """What one artifact is expected to take, and what estimates of its descendants need to know of its content.
 
-    problems, samples: solved and sampled. examples: rows that what is made from it trains on, of `example_tokens`
-    each. labels: ratings of completions; asked: those of them that people give. stored: bytes of its files.
-    rated_steps, rated_alternatives: how many steps of one selected solution are rated, and how many alternatives.
-    model: the checkpoint that it is, None for tables.
+    problems, samples: how many problems are solved, and how many solutions sampled in all. examples: the rows that a
+    descendant trains on, of `example_tokens` each. labels: ratings of completions; asked: those of them that people
+    give. stored: bytes of its files. rated_steps, rated_alternatives: how many steps of one selected solution are
+    rated, and how many alternatives. model: the checkpoint that the artifact is, None for tables.
     """
 
     problems: float = 0
@@ -119,11 +119,11 @@ class Estimate:
 
     @property
     def samples_each(self) -> float:
-        """Of one problem."""
+        """Samples of one problem."""
         return self.samples / max(1.0, self.problems)
 
     def __add__(self, other: Estimate) -> Estimate:
-        """The sum of what both take; what describes the content of one artifact alone is dropped."""
+        """The sum of what both take. Fields that describe the content of one artifact alone are dropped."""
         return Estimate(
             self.problems + other.problems,
             self.samples + other.samples,
@@ -166,28 +166,28 @@ class EstimateContext:
         return replace(model, **changes)
 
     def prompt_tokens(self, prompt: PromptFormat) -> float:
-        """Of a question in its template."""
+        """Tokens of a question in its template."""
         return self.assumptions.question_tokens + len(prompt.render("")) / self.assumptions.letters_a_token
 
     def solution_tokens(self, prompt: PromptFormat) -> float:
-        """Of a sampled solution, which is cut off at the limit."""
+        """Tokens of a sampled solution, which is cut off at the limit."""
         return min(self.assumptions.solution_tokens, prompt.max_tokens)
 
     def generate(self, name: str, tokens: float) -> Cost:
-        """Sampling so many tokens with a model of the inputs."""
+        """The cost of sampling `tokens` tokens with the model of an input."""
         flops = flops_generate(self.model(name).shape.non_embedding, tokens)
         return Cost(flops, tokens_generated=round(tokens))
 
     def score(self, name: str, tokens: float) -> Cost:
-        """One pass of a model of the inputs over so many tokens."""
+        """The cost of one pass of the model of an input over `tokens` tokens."""
         return Cost(flops_score(self.model(name).shape.non_embedding, tokens), tokens_scored=round(tokens))
 
     def train(self, name: str, tokens: float, config: StageConfig) -> Cost:
-        """Training a model of the inputs on so many tokens."""
+        """The cost of training the model of an input on `tokens` tokens."""
         return trained(self.model(name), tokens, config)
 
     def solutions_bytes(self, problems: float, samples: float, rl_rounds: int) -> float:
-        """A table of solutions on disk; samples: of one problem. What is sampled twice compresses well."""
+        """Bytes of a table of solutions; samples: of one problem. Repeated solutions compress well."""
         different = samples ** (self.assumptions.novelty(rl_rounds) - 1) if samples else 0.0
         # A fifth of a solution's bytes are left where the same one stands in the table already (nano's tables).
         each = self.assumptions.solution_bytes * (0.2 + 0.8 * different)
@@ -195,7 +195,7 @@ class EstimateContext:
 
 
 def trained(model: PlannedModel, tokens: float, config: StageConfig) -> Cost:
-    """Training `model` on so many tokens. config: of the stage; under low-rank updates the weights get no gradient."""
+    """The cost of training `model`. config: of the stage; under low-rank updates the weights get no gradient."""
     frozen = getattr(getattr(config, "tuning", None), "lora", None) is not None
     flops = flops_train(model.shape.non_embedding, round(tokens), frozen)
     return Cost(flops, tokens_trained=round(tokens))

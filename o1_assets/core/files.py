@@ -34,6 +34,7 @@ def open_regular(path: Path) -> BufferedReader:
 
 def append(source: Path, out: BinaryIO) -> tuple[int, bool]:
     """Copies a file's bytes to `out`. Returns its number of newlines, and whether it ends in the middle of a line."""
+    # In pieces, counting on the way: a batch of labels may be larger than memory, and is read once.
     newlines, last = 0, b"\n"
     with open_regular(source) as file:
         while chunk := file.read(_CHUNK):
@@ -45,6 +46,7 @@ def append(source: Path, out: BinaryIO) -> tuple[int, bool]:
 
 def seal(folder: Path) -> None:
     """Everything in the folder is on the disk when this returns."""
+    # The folder itself last: its entry for a file could otherwise reach the disk before the file's bytes.
     for path in [*(path for path in folder.rglob("*") if path.is_file()), folder]:
         sync(path)
 
@@ -58,12 +60,13 @@ def sync(path: Path) -> None:
 
 
 def publish(folder: Path, target: Path) -> bool:
-    """One rename makes a sealed folder visible. False: it was there already, from an equal batch."""
+    """Seals a folder and makes it visible by one rename. Returns False if `target` was there already."""
     seal(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.rename(target)
     except OSError:
+        # Targets are named by their content, so whoever came first wrote the same bytes.
         if target.is_dir() and not target.is_symlink():
             return False
         raise
@@ -72,19 +75,20 @@ def publish(folder: Path, target: Path) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Of a file that is no link. Raises NotAFile, OSError."""
+    """Hex digest of a file that is no link. Raises NotAFile, OSError."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def json_bytes(content: Any) -> bytes:
-    """One line of JSON a value, keys sorted: what people can read and equal content makes equal bytes."""
+    """JSON with one value a line and sorted keys: people can read it, and equal content makes equal bytes."""
     return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """The file holds either what it held or `content`, and `content` is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, because a rename is atomic on one disk only; hidden, so that no listing takes it for content.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

@@ -33,8 +33,8 @@ def flops_score(params: int, tokens: float) -> float:
 def flops_train(params: int, tokens: int, frozen: bool = False) -> float:
     """FLOPs to train on `tokens` tokens once, forward and backward. Two epochs are twice the tokens.
 
-    frozen: the weights get no gradient, only what flows through them does, as in LoRA (whose own are left out: at
-    rank 16 about one in a hundred).
+    frozen: the weights themselves get no gradient, as under LoRA. LoRA's own parameters are left out: at rank 16 they
+    are about one in a hundred.
     """
     return _count(FROZEN if frozen else FORWARD_AND_BACKWARD, params, tokens)
 

@@ -1,4 +1,4 @@
-"""Numbers and names of figures as people read them, in tables, plots and cards, and on the terminal."""
+"""Formats numbers and the names of figures for people: in tables, plots and cards, and on the terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATTERNS = (
 
 
 def figure_name(name: str) -> str:
-    """A headline's name in words; an unknown name with its underscores opened."""
+    """A headline figure's name in words; an unknown name with spaces for its underscores."""
     for pattern, words in PATTERNS:
         match = pattern.fullmatch(name)
         if match:
@@ -33,7 +33,7 @@ def figure_name(name: str) -> str:
 
 
 def figure_value(name: str, value: float | None) -> str:
-    """With its unit: seconds, GiB, or a share as percent."""
+    """A headline figure with its unit: seconds, GiB, or a share as a percentage."""
     if value is None:
         return "not measured"
     if name.endswith("_seconds"):
@@ -59,7 +59,7 @@ UNITS = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 
 def count(value: float) -> str:
-    """950, 12.3 k, 4.56 M, 1.2 G, 3.4 T, 5.6 P: three digits are what anyone compares."""
+    """950, 12.3 k, 4.56 M, 1.2 G, 3.4 T, 5.6 P: three significant digits."""
     for unit, size in UNITS:
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -67,7 +67,7 @@ def count(value: float) -> str:
 
 
 def compact(value: float) -> str:
-    """12,345 as 12.3k, for narrow columns; nothing as an empty cell."""
+    """12,345 as 12.3k, for narrow columns; zero as an empty cell."""
     if not value:
         return ""
     for unit, size in UNITS:
@@ -85,11 +85,11 @@ def byte_size(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that mean something: 0.0005, 0.812, 2.61, 140, 12.3 k."""
+    """About three significant digits: 0.0005, 0.812, 2.61, 140, 12.3 k."""
     size = abs(value)
     if size >= 1000:
         return ("-" if value < 0 else "") + count(size)
-    # 0.000 would say that there is nothing.
+    # As 0.000 it would look like zero.
     if size and size < 0.001:
         return f"{value:.2g}"
     # Shares and R² lie below 1.5, where the third decimal still tells two of them apart.

@@ -108,7 +108,7 @@ def save_png(path: Path, series: Sequence[Series], axis: Axis) -> None:
 
 
 def save_panels(path: Path, charts: Sequence[tuple[Sequence[Series], Axis]]) -> None:
-    """One PNG of charts side by side, 800 pixels each, in letters that are read at half of that."""
+    """One PNG of charts side by side, each 800 pixels wide, with letters that are legible at half that width."""
     from PIL import Image
 
     panels = [_image(draw(series, axis, PANEL_SIZE), PANEL_DPI) for series, axis in charts]
@@ -121,8 +121,11 @@ def save_panels(path: Path, charts: Sequence[tuple[Sequence[Series], Axis]]) -> 
 def heat_map_png(
     values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, x: str
 ) -> bytes:
-    """values: [rows, columns], shares from 0 to 1, NaN where nothing is known: such a cell stays empty. Each cell says
-    its percentage. Raises ValueError if the names do not fit."""
+    """A heat map as PNG, each cell with its percentage.
+
+    values: (rows, columns), shares from 0 to 1; NaN where nothing is known, and such a cell stays empty. Raises
+    ValueError if the numbers of names and values differ.
+    """
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
@@ -181,7 +184,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (5.4, 3.7)) -> str:
-    """The chart as an <svg> element to stand inside a page: colours are the page's variables, text is text.
+    """The chart as an <svg> element inside a page: colours are the page's variables, and text stays text.
 
     Ids are made from the title, so that several charts can stand in one page.
     """

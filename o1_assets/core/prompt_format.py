@@ -1,4 +1,4 @@
-"""How a model is asked and how its answer is read: one format for all stages of a profile."""
+"""The prompt format of a profile: how a model is asked, and how its final answer is read."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class PromptFormat(StageConfig):
         return encoded
 
     def answer(self, text: str) -> str | None:
-        """The final answer in a solution or a step; None if there is none."""
+        """The final answer in a solution or a step; None if it has none."""
         return extract_answer(text, self.answer_prefix)
 
     @property
     def answer_start(self) -> str:
-        """What is written in the model's place to make it answer now (budget forcing)."""
+        """The text that is appended to make the model answer now (budget forcing: s1, arXiv:2501.19393)."""
         prefix = self.answer_prefix.strip().rstrip("{")
         return prefix + ("{" if prefix == BOXED else " ")
 
@@ -67,7 +67,7 @@ class PromptFormat(StageConfig):
 
 
 def extract_answer(text: str, answer_prefix: str) -> str | None:
-    """What stands behind the answer prefix on the last line that starts with it; None if no line does.
+    """The text after the answer prefix on the last line that starts with it; None if no line does.
 
     answer_prefix: "answer" (nano), "####" (GSM8K), or "\\\\boxed", of which the last balanced one counts wherever
     it stands. Spaces around the prefix do not matter. A prefix that ends in a letter has to end a word in the line
@@ -76,6 +76,7 @@ def extract_answer(text: str, answer_prefix: str) -> str | None:
     if answer_prefix.strip().rstrip("{") == BOXED:
         return _last_boxed(text)
     marker = answer_prefix.strip()
+    # From the end: a solution that corrects itself may hold several, and its last one is meant.
     for line in reversed(text.splitlines()):
         line = line.strip()
         if not line.startswith(marker):
@@ -89,6 +90,7 @@ def extract_answer(text: str, answer_prefix: str) -> str | None:
 
 def _last_boxed(text: str) -> str | None:
     """The content of the last \\boxed{...}; None if it is never closed, as in a solution that was cut short."""
+    # Braces are counted, because an answer such as \frac{1}{2} has pairs of its own.
     start = text.rfind(BOXED + "{")
     if start < 0:
         return None

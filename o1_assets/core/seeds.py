@@ -1,4 +1,4 @@
-"""Where randomness comes from: one seed a purpose, and uniform numbers that are addressed instead of drawn."""
+"""Seeds, one for each purpose, and uniform numbers that follow from a seed and a position (counter-based)."""
 
 from __future__ import annotations
 

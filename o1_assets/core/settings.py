@@ -1,4 +1,4 @@
-"""Where a profile's run keeps everything it writes: one folder, O1_HOME/<profile>."""
+"""The settings from the environment, and the one folder in which a profile keeps everything: O1_HOME/<profile>."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ storage:
 
 
 class BadSetting(O1Error):
-    """A setting from the environment cannot be what it is."""
+    """A setting from the environment has a value that it cannot have."""
 
 
 def checkpoint_seconds() -> float:
@@ -77,12 +77,13 @@ class Settings:
     @property
     def store(self) -> str:
         """URL of the artifact store: O1_STORE (any fsspec URL, the profile is appended) or a folder under home."""
+        # With the profile: heads say which version of a key is today's, and profiles share their keys.
         base = os.environ.get("O1_STORE")
         return f"{base.rstrip('/')}/{self.profile}" if base else str(self.home / "store")
 
     @property
     def work(self) -> Path:
-        """Scratch: half-made artifacts and local copies of a remote store. May be deleted at any time."""
+        """Scratch: half-made artifacts and local copies of a remote store. It may be deleted at any time."""
         return self.home / "work"
 
     @property
@@ -100,11 +101,12 @@ class Settings:
 
     @property
     def report(self) -> Path:
+        # Not in the store: the page says how long things took, so that two equal runs write different bytes.
         return self.home / "report.html"
 
     @property
     def runs(self) -> Path:
-        """One JSON file a run: how long, how much of it was computing, what it made."""
+        """The folder with one JSON file a run: its seconds, how many of them were computing, and what it made."""
         return self.home / "runs"
 
     @property
@@ -115,6 +117,7 @@ class Settings:
     def postgres(self) -> str | None:
         """O1_DAGSTER_POSTGRES: where Dagster keeps runs and events instead of SQLite. Raises BadSetting."""
         url = os.environ.get("O1_DAGSTER_POSTGRES") or None
+        # A wrong address would otherwise only be found when the first run opens the database.
         if url and not url.startswith(("postgresql://", "postgresql+psycopg2://")):
             raise BadSetting(
                 "O1_DAGSTER_POSTGRES is no address of a Postgres database; write "

@@ -1,4 +1,4 @@
-"""Parameters of a decoder from its shape, without opening it: Llama, Qwen2 and others with a gated MLP."""
+"""Counts a decoder's parameters from its shape, without opening it: Llama, Qwen2 and others with a gated MLP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class DecoderShape:
-    """The numbers of a model's config.json that its size follows from.
+    """The numbers of a model's config.json that determine its size.
 
     width: of the residual stream. inner: of the gated MLP. The heads share their keys and values in `kv_heads` groups.
     qkv_bias: whether query, key and value projections have biases (Qwen2). tied: one matrix for embedding and head.
@@ -35,7 +35,7 @@ class DecoderShape:
 
     @property
     def non_embedding(self) -> int:
-        """P of `core/flops.py`: all parameters but token embedding and language-model head."""
+        """P of `core/flops.py`: all parameters except the token embedding and the language-model head."""
         bias = (self.heads + 2 * self.kv_heads) * self.head_dim if self.qkv_bias else 0
         # Two RMS norms a layer, and one at the end, have a weight for each dimension of the residual stream.
         layer = sum(a * b for a, b in self.linears().values()) + bias + 2 * self.width
@@ -73,8 +73,9 @@ SHAPES = {
 
 
 def shape_from(base: BaseModel) -> DecoderShape | None:
-    """The shape of a base that others published, by its name or from the config.json in its folder; else None."""
+    """The shape of a published base model, by its name or from the config.json in its folder; else None."""
     shape = named_shape(_texts(base.model_dump()))
+    # By the name first: a plan is made before anything was downloaded.
     folder = getattr(base, "folder", None)
     if shape is None and folder:
         shape = read_shape(Path(folder) / "config.json")
@@ -93,7 +94,7 @@ def named_shape(texts: Iterable[str]) -> DecoderShape | None:
 
 
 def read_shape(file: Path) -> DecoderShape | None:
-    """From a checkpoint's config.json; None if it is not there, or of another kind of model."""
+    """The shape in a checkpoint's config.json; None if there is none, or if it is of another kind of model."""
     try:
         content = json.loads(file.read_bytes())
         heads = int(content["num_attention_heads"])

@@ -21,7 +21,7 @@ from o1_assets.execution.source_digest import LOOSE, Source, sources
 
 PACKAGES = ("o1_assets",)
 
-# They describe and carry computations; a result does not depend on how they do it.
+# Modules that describe and carry computations: a result does not depend on how they do it.
 CARRIERS = (
     "o1_assets.core.artifact",
     "o1_assets.profiles",
@@ -30,8 +30,8 @@ CARRIERS = (
     "o1_assets.engine.training.checkpoint",
 )
 
+# A module and the name of one of its definitions.
 Place = tuple[str, str]
-"""A module and the name of one of its definitions."""
 
 
 def code_version(compute: Callable[..., Any]) -> str:
@@ -64,7 +64,7 @@ def _version(start: Place) -> str:
 
 
 def _last(name: str) -> str:
-    """A module in quotes without the folders that it stands in."""
+    """The quoted name of a module without the packages that it is in; any other name as it is."""
     return f"'{name.rpartition('.')[2]}" if name.startswith("'") else name
 
 
@@ -119,7 +119,8 @@ def _all_of(module: str) -> Iterator[Place]:
 
 @cache
 def _path(module: str) -> Path | None:
-    """Found on disk under the top package: asking the import system would import every parent module."""
+    """The file of a module, or None."""
+    # On disk under the top package: asking the import system would import every parent module.
     package, *rest = module.split(".")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

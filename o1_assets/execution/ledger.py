@@ -1,4 +1,4 @@
-"""How long things take: an artifact over all attempts at it, and what each run of the command line did.
+"""Records how long things take: one artifact over all attempts at it, and each run of the command line.
 
 A run is one JSON file that is rewritten after every artifact, so that a killed run leaves the time it took up to its
 last one. An artifact's own seconds are in its manifest; tokens and FLOPs are summed in store/ancestry.py.
@@ -18,14 +18,14 @@ import psutil
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.store.manifest import Manifest
 
+# The least time between two saves of a stopwatch: what a kill may leave uncounted.
 SAVE_SECONDS = 10.0
-"""The least time between two saves of a stopwatch: what a kill may leave uncounted."""
 
 
 class Stopwatch:
     """The seconds that an artifact takes, counted from now on, on top of those of attempts that were killed.
 
-    They are saved in unfinished/<cache key>/attempts/seconds.json, and go with that folder once the artifact is made.
+    They are saved in unfinished/<cache key>/attempts/seconds.json, which is removed once the artifact is stored.
     """
 
     def __init__(self, unfinished: Path) -> None:
@@ -41,7 +41,7 @@ class Stopwatch:
         return self._earlier + time.perf_counter() - self._started
 
     def save(self) -> None:
-        """Writes the seconds down if it is time to. A disk that is full is no reason to stop computing."""
+        """Saves the seconds if SAVE_SECONDS have passed. A full disk is no reason to stop computing."""
         if time.perf_counter() - self._saved < SAVE_SECONDS:
             return
         with suppress(OSError):
@@ -84,7 +84,7 @@ class RunRecord:
 
 
 def old_records(folder: Path, before: float, needed: set[str]) -> list[Path]:
-    """Files of runs before a time (seconds since 1970) that made none of the cache keys `needed`."""
+    """Record files of runs before a time (seconds since 1970) that made none of the cache keys `needed`."""
     old = [
         path for path in sorted(folder.glob("*.json")) + sorted(folder.glob("*.tmp")) if not path.is_symlink()
     ]
@@ -102,7 +102,8 @@ def _cache_keys(path: Path) -> set[str]:
 def wall_seconds(folder: Path, current: dict[str, Manifest]) -> tuple[float, float]:
     """(wall-clock seconds, seconds of them not spent computing) of the runs that made what is current.
 
-    current: key -> today's manifest. What no recorded run made (the Dagster UI did) counts its computing only.
+    current: key -> today's manifest. Of an artifact that no recorded run made, such as one that was started in the
+    Dagster UI, only the seconds of computing count.
     """
     wall = overhead = 0.0
     covered: set[str] = set()

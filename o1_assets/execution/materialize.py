@@ -50,6 +50,7 @@ def materialize(
     before it is computed, if it has to be.
     """
     inputs = current_inputs(artifact, store)
+    # Read before anything is computed: a batch of labels that arrives meanwhile must make the result stale.
     external = artifact.external() if artifact.external else None
     wanted = artifact_cache_key(artifact, inputs, external)
     if cached := _lookup(artifact, store, wanted):
@@ -118,6 +119,7 @@ def _lookup(artifact: Artifact, store: ArtifactStore, cache_key: str) -> Made | 
     manifest = store.cached(cache_key) or store.recorded(artifact.key, cache_key)
     if manifest is None:
         return None
+    # A damaged object is refused here and not adopted: everything made from it would inherit the damage.
     store.verified(manifest.digest)
     store.adopt(manifest)
     return Made(manifest, cached=True)
@@ -125,12 +127,15 @@ def _lookup(artifact: Artifact, store: ArtifactStore, cache_key: str) -> Made | 
 
 @contextmanager
 def _scratch(artifact: Artifact, store: ArtifactStore) -> Iterator[Scratch]:
-    """An empty folder to make the artifact in. A full disk, or a folder that somebody removed meanwhile, causes all
-    kinds of errors in libraries; they become DiskFull and ScratchLost."""
+    """An empty folder to make the artifact in.
+
+    A full disk, or a folder that somebody removed meanwhile, causes all kinds of errors in libraries. They become
+    DiskFull and ScratchLost here.
+    """
     scratch = Scratch(store.scratch())
     try:
         yield scratch
-    except Waiting:
+    except Waiting:  # expected: people have not rated yet, whatever the disk is like
         raise
     except Exception as error:
         if full := disk_full(error, store.work):
@@ -157,7 +162,7 @@ def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, Manife
 
 
 def inputs_of(artifact: Artifact, heads: Mapping[str, Manifest]) -> dict[str, ManifestInput]:
-    """As `current_inputs`, of heads that were read before: key -> newest version."""
+    """As `current_inputs`, with heads (key -> newest version) that were read before."""
     inputs = {}
     for name, key in artifact.inputs.items():
         head = heads.get(key)

@@ -1,4 +1,4 @@
-"""Who watches a run in this process: called when an artifact starts, says a line, and is made."""
+"""The watcher of a run in this process: told when an artifact starts, reports a line of progress, and is made."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Watcher(Protocol):
     def check_failed(self, key: str, check: str, message: str) -> None: ...
 
 
+# A context variable, because Dagster calls the bodies of assets and hands no argument of ours through.
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 

@@ -1,4 +1,4 @@
-"""One profile's settings, graph and folders: what a command builds once and hands down.
+"""A project is one profile's settings, graph, store and inbox, built once by a command and handed down.
 
 Everything is built when it is first asked for, so a command that only reads the store does not build the graph, and
 `o1 --help` builds nothing at all.
@@ -30,6 +30,8 @@ class Project:
     def __init__(self, settings: Settings, overrides: str | None = None) -> None:
         self.settings = settings
         self.overrides = os.environ.get("O1_SET", "") if overrides is None else overrides
+
+    # Imported where they are built: the graph brings in every stage, the inbox polars, and `o1 --help` needs neither.
 
     @cached_property
     def profile(self) -> Profile:
@@ -63,6 +65,7 @@ class Project:
 
     def export_to_environment(self) -> None:
         """Lets the processes that this one starts find the same project: they know nothing of the command line."""
+        # The parent, because a home ends with the profile's name, which is given by itself.
         os.environ["O1_HOME"] = str(self.settings.home.parent)
         os.environ["O1_PROFILE"] = self.settings.profile
         os.environ["O1_SET"] = self.overrides

@@ -18,22 +18,22 @@ from o1_assets.core.errors import O1Error
 
 POLL_SECONDS = 1.0
 
+# A file younger than this may belong to a run that is just about to lock it.
 SETTLED_SECONDS = 10.0
-"""A file younger than this may belong to a run that is just about to lock it."""
 
 
 class Busy(O1Error):
     """A run is at work on the store."""
 
 
+# Locks that this process holds and lends to the runs that it starts.
 _lent: set[Path] = set()
-"""Locks that this process holds and lends to the runs that it starts."""
 
 
 class RunLock:
     """lock: the file that all runs share. The runs' own files lie in `alive` beside it, named by run and host.
 
-    A run's steps may compute in other processes and on other machines: the process that hands them out holds it.
+    A run's steps may compute in other processes and on other machines. The process that hands them out holds the lock.
     """
 
     def __init__(self, lock: Path) -> None:
@@ -67,13 +67,15 @@ class RunLock:
 
     @property
     def lent(self) -> bool:
-        """Whether this process holds it for the runs that it starts, and has looked whether they can begin."""
+        """Whether this process holds the lock for the runs that it starts, and has checked that they can begin."""
         return self.lock in _lent
 
     @contextmanager
     def lend(self) -> Iterator[None]:
-        """To be called by who holds it and has asked for what its runs need: those that this process starts compute
-        under it, without waiting for it and without asking again."""
+        """Lets the runs that this process starts compute under its lock, without waiting and without checking again.
+
+        To be called by the holder of the lock, after it has checked what the runs require.
+        """
         _lent.add(self.lock)
         try:
             yield
@@ -82,7 +84,8 @@ class RunLock:
 
     @contextmanager
     def hold_now(self, what: str) -> Iterator[None]:
-        """Keeps runs waiting, for what is no run itself. Raises Busy when one is at work."""
+        """Keeps runs waiting while something else works on the store. Raises Busy when a run is at work."""
+        # Without waiting: a person who cleans up would rather be told than sit before a silent terminal.
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         shared = FileLock(self.lock)
         try:
@@ -101,7 +104,7 @@ class RunLock:
         return self.lock.exists() and not _free(self.lock)
 
     def killed(self) -> list[str]:
-        """Ids of runs of this host whose process ended without saying so, until `forget` is called."""
+        """Ids of runs of this host whose process was killed, until `forget` is called."""
         # Locks of other hosts cannot be tried from here: on a shared disk they may look free and be held.
         files = sorted(self.alive.glob(f"*@{socket.gethostname()}")) if self.alive.is_dir() else []
         return [path.name.partition("@")[0] for path in files if _settled(path) and _free(path)]
@@ -110,11 +113,10 @@ class RunLock:
         self._file_of(run_id).unlink(missing_ok=True)
 
     def strangers(self, older_than: float) -> list[Path]:
-        """Files of runs of other hosts that were there before a time (seconds since 1970); they cannot be asked."""
-        here, files = (
-            f"@{socket.gethostname()}",
-            sorted(self.alive.glob("*@*")) if self.alive.is_dir() else [],
-        )
+        """Files of other hosts' runs that are older than a time (seconds since 1970)."""
+        # Only their age tells that nobody needs them: a lock of another host cannot be tried.
+        here = f"@{socket.gethostname()}"
+        files = sorted(self.alive.glob("*@*")) if self.alive.is_dir() else []
         return [path for path in files if not path.name.endswith(here) and path.stat().st_mtime < older_than]
 
     def _file_of(self, run_id: str) -> Path:

@@ -1,9 +1,9 @@
-"""What a Python source defines: the text of each definition, and the names that it mentions.
+"""Parses a Python source into its definitions: the digest of each one's text, and the names that it mentions.
 
 Text means the syntax tree without comments, docstrings, formatting and the annotations of functions. Names of this
 project's modules are not part of it, so a definition keeps its digest when it moves to another file.
 
-Parsing the project takes longer than all the rest of `o1 status`. So the answer is kept in a file beside the
+Parsing the project takes longer than all the rest of `o1 status`. So the result is cached in a file beside the
 compiled sources, under the digest of the source's bytes: it cannot be out of date, and whoever could write it
 could as well write the compiled files.
 """
@@ -25,22 +25,22 @@ from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
+# The most sources that the cache file holds. Beyond that it keeps only those that this process has read.
 _LIMIT = 2000
-"""Sources remembered; then those of today only."""
 
+# What may name a module: "package.module", "package.module:name".
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::\w+)?")
-"""What may name a module: "package.module", "package.module:name"."""
 
+# The name under which a module keeps its statements that define nothing: they run whenever it is imported.
 LOOSE = ""
-"""The name under which a module keeps its statements that define nothing: they run whenever it is imported."""
 
 
 @dataclass(frozen=True)
 class Definition:
     """One function, class or constant of a module.
 
-    digest: of its text. mentions: the name as written -> where it comes from: "" for the module itself,
-    "package.module" for an imported module, "package.module:name" for what is imported from one. An attribute of an
+    digest: of its text. mentions: the name as written -> where it comes from. That is "" for the module itself,
+    "package.module" for an imported module, and "package.module:name" for a name imported from one. An attribute of an
     imported module is written with its dot: "checks.enough" -> "package:checks.enough". A string that may name a module
     is written with its quotes.
     """
@@ -83,8 +83,9 @@ class Sources:
         if not self._new or sys.dont_write_bytecode:
             return
         self._new = False
-        kept = self._stored if len(self._stored) <= _LIMIT else self._used
-        content = {name: _to_json(source) for name, source in kept.items()}
+        # Sources of other branches are remembered too, so that switching between two parses nothing.
+        remembered = self._stored if len(self._stored) <= _LIMIT else self._used
+        content = {name: _to_json(source) for name, source in remembered.items()}
         temporary = self.file.with_name(f".{self.file.name}.{uuid.uuid4().hex}")
         try:
             self.file.parent.mkdir(exist_ok=True)
@@ -156,7 +157,7 @@ def _defined(statement: ast.stmt) -> list[str]:
 def _definition(
     statements: list[ast.stmt], names: frozenset[str], module_imports: dict[str, str]
 ) -> Definition:
-    """Changes the trees."""
+    """Digest and mentions of what the statements define together; changes their trees."""
     imports = {**module_imports, **_imported(node for s in statements for node in _at_runtime([s]))}
     mentions: dict[str, str] = {}
     text = []
@@ -246,25 +247,26 @@ class _Stripped(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
-            # A module named in a string is started or imported by that name: all of it is reached. Whether it is one is
-            # seen when the mention is resolved.
+            # A module named in a string is started or imported by that name, so all of it is reached. Whether there
+            # is such a module is seen when the mention is resolved.
             self.mentions[f"'{node.value}'"] = node.value
             return ast.Constant(node.value.rpartition(".")[2])
         return node
 
 
 def _imported(nodes: Iterator[ast.AST]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    """Names that import statements bind -> where they come from."""
+    imports: dict[str, str] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
-                found[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
+                # `import a.b` binds a, `import a.b as c` binds the module itself.
+                top = alias.name.partition(".")[0]
+                imports[alias.asname or top] = alias.name if alias.asname else top
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
-                found[alias.asname or alias.name] = f"{node.module}:{alias.name}"
-    return found
+                imports[alias.asname or alias.name] = f"{node.module}:{alias.name}"
+    return imports
 
 
 def _at_runtime(body: list[ast.stmt]) -> Iterator[ast.AST]:

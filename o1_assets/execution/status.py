@@ -1,4 +1,4 @@
-"""Which artifacts are fresh, stale (and why) or missing: read from the store alone, in the order of the data."""
+"""Tells which artifacts are fresh, stale (and why) or missing, from the store alone, in the order of the data."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Status:
 
 
 def graph_status(graph: dict[str, Artifact], store: ArtifactStore) -> dict[str, Status]:
-    """One Status a key. A descendant of anything not fresh is stale itself: what it holds may have to change."""
+    """One Status for each key. Staleness propagates: a descendant of anything that is not fresh is stale."""
     # Two reads of many names each: one by one, a remote store would take a round trip for each of some hundred keys.
     heads = store.heads(graph)
     present = store.present_of({head.digest for head in heads.values()})
     result: dict[str, Status] = {}
+    # Dagster's own staleness sees one hop and ignores configuration; here each status reads those of its inputs.
     for key, artifact in graph.items():
         result[key] = _status(artifact, heads, present, result)
     return result
 
 
 def makeable(graph: Mapping[str, Artifact], store: ArtifactStore, keys: set[str]) -> list[str]:
-    """`keys` and everything made from them, in the order of the data, without optional parts and what lacks an
-    input."""
+    """`keys` and all their descendants, in the order of the data, except optional parts and whatever lacks an input."""
     wanted = descendants(graph, keys) & asked_for(graph)
     chosen: list[str] = []
     for key in graph:
@@ -51,7 +51,8 @@ def makeable(graph: Mapping[str, Artifact], store: ArtifactStore, keys: set[str]
 
 
 def behind(graph: Mapping[str, Artifact], store: ArtifactStore, keys: Iterable[str]) -> list[str]:
-    """Those of `keys` whose newest version was not made of the newest inputs, whatever the code and profile say."""
+    """Those of `keys` whose newest version was not made of the newest inputs; code and profile are not compared."""
+    # The sensor asks whether new labels were used. Changed code is for whoever changed it to run.
     late = []
     for key in keys:
         head, artifact = store.head(key), graph[key]

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
+# How long a connection of this process waits for other writers. A transaction of Dagster's takes milliseconds.
 BUSY_SECONDS = 120
-"""How long a connection of this process waits for other writers. A transaction of Dagster's takes milliseconds."""
 
+# The folders of an instance that hold its databases.
 PARTS = ("history", "schedules")
-"""The folders of an instance that hold its databases."""
 
 
 class InstanceLost(O1Error):

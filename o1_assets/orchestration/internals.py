@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EventLog", "PipesFailed", "UnsupportedDagster", "reconstructable_graph_job", "require_supported"]
 
+# Dagster's versions whose insides were read: those that pyproject.toml allows (a test compares the two).
 OLDEST, BELOW = (1, 13, 27), (1, 14, 0)
-"""Dagster's versions whose insides were read: those that pyproject.toml allows (a test compares the two)."""
 
+# The tables that rows are deleted from. One more column may be one more thing that refers to them.
 COLUMNS = {
     "asset_check_executions": {
         "id", "asset_key", "check_name", "partition", "run_id", "execution_status", "evaluation_event",
@@ -36,7 +37,6 @@ COLUMNS = {
     },
     "snapshots": {"id", "snapshot_id", "snapshot_body", "snapshot_type"},
 }  # fmt: skip
-"""The tables that rows are deleted from. One more column may be one more thing that refers to them."""
 
 
 class UnsupportedDagster(O1Error):

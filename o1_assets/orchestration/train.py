@@ -37,8 +37,8 @@ class Abandoned(O1Error):
     """This process failed while others may wait for it; it has to end with a failure, so that all are ended."""
 
 
+# How long the others wait for process 0, which fetches and verifies the inputs; NCCL's own is ten minutes.
 PATIENCE = timedelta(hours=6)
-"""How long the others wait for process 0, which fetches and verifies the inputs; NCCL's own is ten minutes."""
 
 
 def main() -> None:

@@ -39,8 +39,8 @@ class Stored:
     modified: float
 
 
+# Where a folder is moved, in one step, that is about to be removed.
 TRASH = ".trash"
-"""Where a folder is moved, in one step, that is about to be removed."""
 
 # S3 removes at most 1,000 objects with one request; files that are read together are in memory together.
 _CHUNK = 500

@@ -30,8 +30,8 @@ from o1_assets.store.store import ArtifactStore, manifest_name
 
 DAY = 86400.0
 
+# Key and version.
 Name = tuple[str, str]
-"""Key and version."""
 
 _SMALL_FILES = ("heads", "manifests", "cache", "cards", "pins")
 _OBJECT = re.compile(r"objects/[0-9a-f]{2}/([0-9a-f]{64})/.+")

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from o1_assets.store.backend import StoreError
 
+# Bytes of a file that tell its kind.
 HEAD = 4096
-"""Bytes of a file that tell its kind."""
 
 
 def refusal(name: str, head: bytes) -> str | None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from o1_assets.store.store import ArtifactStore
 
 
+# A training that nobody took up again for so long is given up; so is scratch of other machines.
 FORGOTTEN_SECONDS = 30 * 86_400.0
-"""A training that nobody took up again for so long is given up; so is scratch of other machines."""
 
 
 class ScratchLost(O1Error):

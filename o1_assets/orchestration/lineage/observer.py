@@ -32,11 +32,11 @@ PLACE = "O1_OPENLINEAGE"
 LIBRARY_SETTINGS = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 LIBRARY_PREFIX = "OPENLINEAGE__TRANSPORT"
 
+# Events that may wait to be sent; further ones are dropped.
 WAITING = 1000
-"""Events that may wait to be sent; further ones are dropped."""
 
+# How long one event may take, and how long the end of a process waits for those not sent yet.
 SECONDS = 5.0
-"""How long one event may take, and how long the end of a process waits for those not sent yet."""
 
 log = logging.getLogger(__name__)
 
