@@ -38,7 +38,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--set",
                 metavar="FIELD=VALUE",
-                help="override one number of the profile: --set prm.updates=200; a value is JSON or plain text and "
+                help="override one number of the profile: --set policy.updates=20; a value is JSON or plain text and "
                 'may hold spaces, as "TEXT" in JSON also words such as a=b',
             ),
         ],

@@ -50,7 +50,8 @@ def plan_command(
         list[str] | None, typer.Option(help="another assumption: --assume solution_tokens=300")
     ] = None,
     with_: Annotated[
-        list[str] | None, typer.Option("--with", help="an optional part of the graph as well: thinking")
+        list[str] | None,
+        typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
     ] = None,
 ) -> Answer:
     """What the profile will take, before it is spent: tokens, FLOPs, hours, labels and people's hours, disk.

@@ -1,4 +1,4 @@
-"""`o1 run`, `o1 refresh` and `o1 status`: what is missing or stale, and making it in one Dagster run."""
+"""`o1 run` and `o1 refresh`: making what is missing or stale, in one Dagster run."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Claim:
 
     name: as headline ("prm_minus_orm@64"). says: the claim in a sentence, with who makes it. low, high: 95%.
     value: None where it could not be measured. target: what it has to reach, None for a figure that is only shown.
-    unit: how it is written, points (a difference of shares) or share (percent) or number; else by its name (words.py).
+    unit: how it is written, points (a difference of shares) or share (percent) or number; "" leaves that to its name.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What every engine promises (`engine/interface.py`), asked of each on the same checkpoints."""
+"""What every engine promises (`core/engine.py`), asked of each on the same checkpoints."""
 
 from __future__ import annotations
 

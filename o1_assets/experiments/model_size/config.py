@@ -31,7 +31,7 @@ class Shape(StageConfig):
 
     @property
     def parameters(self) -> int:
-        """P of `flops.py`: without embedding and head."""
+        """P of `core/flops.py`: without embedding and head."""
         layer = 4 * self.hidden_size**2 + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
         return self.layers * layer + self.hidden_size
 

@@ -1,6 +1,7 @@
 """ablations/rl: what should the policy be rewarded for, and what keeps the reward from being hacked?
 
-Every arm is GRPO from GPT* with the reward models of one round. The arms differ in the form of the reward alone.
+Every arm is GRPO from GPT* with the reward models of one round. The arms differ in the reward alone; one adds the
+KL term to it, another searched solutions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """ablations/rounds/result: what the rounds of labels do, held against five controls.
 
-Writes result.json, tables and plots (`ablations.result`), and measured.parquet (measure, arm, seed, parts), from which
-every figure follows.
+Writes what `write_result` does, and measured.parquet (measure, arm, seed, parts), from which every figure follows.
 """
 
 from __future__ import annotations
