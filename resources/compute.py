@@ -1,6 +1,6 @@
-"""Where steps run: the executor of a run, and the op tags and pool of a step.
+"""Chooses where steps run: the executor of a run, and the op tags and pool of a step.
 
-Assets name a resource class (cpu, gpu1, gpu8), never an engine or an executor; the profile says what a class gets.
+Assets name a resource class (cpu, gpu1, gpu8), never an engine or an executor. The profile says what a class gets.
 Executors that are packages of their own are imported where they are chosen, and nowhere else.
 """
 
@@ -20,10 +20,10 @@ from o1_assets.profiles.requirements import require_extra
 
 CLASS_TAG = "o1/resource"
 
-# What a step's process need not import. Nothing that asks CUDA anything: a forked CUDA runtime cannot be used.
+# Imported once, before the processes of steps are forked. Nothing that uses CUDA: it does not work after a fork.
 PRELOADED = ["dagster", "o1_assets.execution.materialize", "torch", "transformers"]
 
-# What steps elsewhere have to know and is no secret; credentials belong to the workers' own environment.
+# Settings that steps on other machines need. No secrets: credentials belong to the workers' own environment.
 FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_CHECKPOINT_SECONDS")
 
 
@@ -47,10 +47,9 @@ def placement(name: str, profile: Profile) -> Placement:
 
 
 def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
-    """Limits the pools on the instance to what the profile allows at once, and frees what ended runs still hold of
-    them: only a living process gives its slots back.
+    """Sets the limits of the instance's pools to what the profile allows, and frees slots that ended runs still hold.
 
-    To be called under the run lock: Dagster makes a pool's slots twice for two that set it at the same moment.
+    To be called under the run lock: Dagster creates a pool's slots twice if two processes set it at the same moment.
     """
     storage = instance.event_log_storage
     known = {info.name: info.limit for info in storage.get_pool_limits()}
@@ -58,6 +57,7 @@ def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
         limit = profile.classes.of(name).at_once
         if known.get(name) != limit or storage.get_concurrency_info(name).slot_count != limit:
             storage.set_concurrency_slots(name, limit)
+    # A process gives its slots back itself, which one that was killed could not.
     for run_id in storage.get_concurrency_run_ids():
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
@@ -113,7 +113,7 @@ _EXECUTORS = {"local": _local, "local-gpu": _local_gpu, "ray": _ray, "k8s": _k8s
 
 
 def _limits(profile: Profile) -> dict[str, Any]:
-    """Within a run; over all runs the pools count."""
+    """Limits of each class within one run. The pools limit the steps of all runs together."""
     limits = {name: profile.classes.of(name).at_once for name in CLASS_NAMES}
     return {"tag_concurrency_limits": [{"key": CLASS_TAG, "value": n, "limit": k} for n, k in limits.items()]}
 

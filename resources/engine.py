@@ -1,4 +1,4 @@
-"""What samples, as a Dagster resource: `transformers` or `vllm`."""
+"""The inference engine as a Dagster resource: `transformers` or `vllm`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from o1_assets.core.engine import Engine
 
 
 class EngineResource(dg.ConfigurableResource):
-    """name: which engine opens checkpoints. Whether it can be had is asked before a run on this machine
-    (`check_requirements`), elsewhere by the step that opens one: steps without a GPU need none."""
+    """name: which engine opens checkpoints.
+
+    Before a run on this machine `check_requirements` asks whether it is installed. On other machines the step that
+    opens a checkpoint asks: steps without a GPU need no engine.
+    """
 
     name: Literal["transformers", "vllm"] = "transformers"
 

@@ -25,12 +25,12 @@ def exclusive(
     check: Callable[[set[str]], None] = _nothing,
     tell: Tell = _nothing,
 ) -> dg.ExecutorDefinition:
-    """`inner`, but a run waits, visibly and cancellably, until it is alone on the store.
+    """`inner`, but each run first waits, visibly and cancellably, until no other run is at work on the store.
 
-    The second of two runs then finds what the first one made in the cache. `o1 run` holds the lock itself.
-    before: called under the lock, when no other run is at work; its failure is a warning. check: given the keys of
-    what the run is to make, raises where it must not begin; not called under a lent lock, whose holder has asked. tell:
-    called with each event of the run, wherever its steps compute.
+    The second of two runs then finds in the cache what the first one made. `o1 run` holds the lock itself.
+    before: called under the lock; its failure is a warning. check: called with the keys that the run is to make, and
+    raises where the run must not begin. It is not called under a lent lock, whose holder has checked. tell: called
+    with each event of the run, wherever its steps compute.
     """
     create = inner.executor_creation_fn
     assert create is not None, "dagster's own executors all have one"

@@ -1,7 +1,7 @@
-"""One sensor for all rounds: new label batches in the inbox re-run what depends on those rounds' labels.
+"""One sensor for all rounds: new label batches in the inbox request a run of everything made from those labels.
 
-It asks at least once by design, and effectively once. A round's manifest records the version of the inbox that the
-round was made of, so batches that any run has used are no news; and what is asked for twice is found in the store.
+It requests a run at least once, and effectively once. A round's manifest records the version of the inbox that the
+round was made of, so batches that any run has used are no news. What is requested twice is found in the cache.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
     """pull: fetches labels from elsewhere into the inbox; called first in every tick. Its failure stops nothing.
 
     A tick compares the inbox with the manifests in the store and never parses labels. It waits for a run that is at
-    work; then all rounds with news make one run over everything that is made from their batches. A failed run of this
-    sensor is asked for twice more, after increasing delays, unless somebody has made what it left undone.
+    work. Then it requests one run for all rounds with new batches, over everything that is made from them. A failed run
+    of this sensor is requested twice more, after increasing delays, unless somebody has made what it left undone.
     """
+    # No automation condition: those are edge-triggered and lose the edge when the requested run fails. This compares
+    # states. Both together would start runs twice.
     graph, store, lock = project.graph, project.store, project.lock
 
     @dg.sensor(

@@ -1,4 +1,4 @@
-"""What the sensor's last run left undone. Runs are found by their tags, so a daemon that was killed forgets nothing."""
+"""Finds what the sensor's last run left undone. Runs are found by their tags, so a killed daemon forgets nothing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from o1_assets.store.store import ArtifactStore
 
 SENSOR_TAG, ROUNDS_TAG, ATTEMPT_TAG = "o1/sensor", "o1/rounds", "o1/attempt"
 
-# Delays after which a failed run is asked for again; then no more until a batch arrives or somebody runs it.
+# Delays after which a failed run is requested again. After the last one only a new batch or a person starts another.
 RETRY_AFTER_SECONDS = (60.0, 600.0)
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """What a failed run left undone. rounds: those that it was for, none if nothing is left. attempt: its number.
+    """What a failed run left undone. rounds: those that it was for; empty if nothing is left. attempt: its number.
 
     due: whether it is time to try again. why: the reason if it is not.
     """

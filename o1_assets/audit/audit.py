@@ -212,7 +212,7 @@ def read_contents(store: ArtifactStore, digest: str) -> Contents:
 def _names(store: ArtifactStore, digest: str) -> list[str]:
     """Everything in the object that is no folder, but tree.json."""
     backend = store.backend
-    place = backend.own(object_name(digest))
+    place = backend.checked_place(object_name(digest))
     if backend.local:
         folder = Path(place)
         # A link to a folder is no folder: what it leads to is not in the store.

@@ -231,11 +231,11 @@ def ask(
     loaded = time.perf_counter()
     # By the text: an answer must not change with what else is asked, or in which order.
     seeds = [derive_seed(seed, question.text) for question in asked]
-    found = search(thinking.strategy, prompts, thinker, thinking.budget, seeds)
+    results = search(thinking.strategy, prompts, thinker, thinking.budget, seeds)
     seconds = time.perf_counter() - loaded
     thinker.policy.close()
     return Asked(
-        asked, [Trace.of(one) for one in found], thinking, chosen.digests(), loaded - started, seconds
+        asked, [Trace.of(result) for result in results], thinking, chosen.digests(), loaded - started, seconds
     )
 
 

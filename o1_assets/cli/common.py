@@ -92,8 +92,8 @@ def command(
     """
 
     def register(function: Body) -> Body:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        tells = any(parameter.name == "as_json" for parameter in own)
+        declared = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        tells = any(parameter.name == "as_json" for parameter in declared)
 
         def run(**given: Any) -> None:
             project = open_project(given.pop("profile"), given.pop("set_", None))
@@ -109,7 +109,7 @@ def command(
             for name, (kind, default) in _SHARED.items()
             if name in options
         ]
-        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "as_json"] + shared
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in declared if p.name != "as_json"] + shared
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__name__, run.__doc__ = function.__name__, function.__doc__

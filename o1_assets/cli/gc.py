@@ -102,11 +102,15 @@ class Collected:
                 for kind in kinds
             },
             "run_records": len(self.records),
-            "dagster_runs": {"runs": len(self.runs.ids), "bytes": self.runs.bytes, "kept": self.runs.kept}
+            "dagster_runs": {
+                "runs": len(self.runs.ids),
+                "bytes": self.runs.bytes,
+                "kept": self.runs.remaining,
+            }
             if self.runs
             else None,
             "in_use": self.held,
-            "kept": {**garbage.roots, "versions": len(garbage.kept)},
+            "kept": {**garbage.roots, "versions": len(garbage.reachable)},
         }
 
     def lines(self) -> Iterator[str]:
@@ -131,7 +135,7 @@ class Collected:
         roots = garbage.roots
         yield (
             f"kept: {roots['today']} of today, {roots['pinned']} pinned, {roots['young']} younger than "
-            f"{self.keep_days:g} days; with what they were made from {len(garbage.kept)} versions"
+            f"{self.keep_days:g} days; with what they were made from {len(garbage.reachable)} versions"
         )
         for name in self.held:
             yield f"{name} was in use and keeps its size; the next gc shrinks it"
@@ -172,7 +176,7 @@ def _find(project: Project, instance: DagsterInstance | None, keep_days: float, 
     now = time.time()
     store, settings = project.store, project.settings
     garbage = find_garbage(store, keep_days, now)
-    heads = {manifest.digest for name, manifest in garbage.kept.items() if name in garbage.heads}
+    heads = {manifest.digest for name, manifest in garbage.reachable.items() if name in garbage.heads}
     leftovers = find_leftovers(
         settings.work,
         store_trash(store.backend.root, store.backend.local),
@@ -181,7 +185,7 @@ def _find(project: Project, instance: DagsterInstance | None, keep_days: float, 
         computed=store.knows,
         today=heads,
     )
-    needed = {manifest.cache_key for manifest in garbage.kept.values()}
+    needed = {manifest.cache_key for manifest in garbage.reachable.values()}
     records = old_records(settings.runs, now - max(keep_days, 1) * DAY, needed)
     runs = None
     if instance is not None:

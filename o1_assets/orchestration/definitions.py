@@ -34,6 +34,7 @@ def build_definitions(project: Project) -> dg.Definitions:
     studio = LabelStudioResource(home=str(labeling_home(settings)))
 
     def put_in_order(instance: dg.DagsterInstance) -> None:
+        # Runs that were killed first: a pool's slots are freed only of runs that Dagster knows to have ended.
         fail_killed_runs(instance, project.lock)
         tidy(project.store)
         report_unknown(instance, graph, project.store)
@@ -62,9 +63,9 @@ def build_definitions(project: Project) -> dg.Definitions:
 def relay(
     graph: Mapping[str, Artifact], open_store: Callable[[], ArtifactStore]
 ) -> Callable[[dg.DagsterEvent], None]:
-    """What to call with each event of a run, in the process that a watcher watches; elsewhere it does nothing.
+    """A function that tells this process's watcher of each event of a run whose steps compute in other processes.
 
-    A line of progress inside of an artifact does not arrive: it is in Dagster's log only, which is no event.
+    Without a watcher it does nothing. Lines of progress are not passed on: they are in Dagster's log and no events.
     """
     waiting: set[str] = set()
 
@@ -72,6 +73,7 @@ def relay(
         watch = watcher()
         if watch is None:
             return
+        # Dagster allows no slash in the name of a step (`to_asset` replaces it).
         key = str(event.step_key).replace("__", "/")
         if event.event_type == dg.DagsterEventType.STEP_START and key in graph:
             watch.started(key)
@@ -83,7 +85,7 @@ def relay(
             check = event.asset_check_evaluation_data
             checked, why = "/".join(check.asset_key.path), check.description or ""
             if _value(check.metadata, "waits"):
-                if checked not in waiting:  # every check of an artifact that waits says so
+                if checked not in waiting:  # all checks of an artifact that waits have the same message
                     watch.waits(checked, why)
                 waiting.add(checked)
             elif not check.passed:

@@ -1,8 +1,8 @@
-"""GPUs of this machine, leased: a step has its devices for itself, whoever else computes here.
+"""Leases this machine's GPUs: a step has its devices for itself, whoever else computes here.
 
-Dagster's pools count steps, not devices. Each device is a file lock in a folder of the machine; a step holds as many
-as its class says and sees no others, through CUDA_VISIBLE_DEVICES. The system releases them when its process ends,
-however it ends. On Ray and Kubernetes the cluster does this.
+Dagster's pools count steps and do not know which device is free. So each device is a file lock in a folder of the
+machine. A step holds as many as its class names and sees no others, through CUDA_VISIBLE_DEVICES. The system releases
+them when its process ends, however it ends. On Ray and Kubernetes the cluster does this.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROC = Path("/proc/driver/nvidia/gpus")
 
 
 class DevicesMissing(O1Error):
-    """A step needs more GPUs than this machine lends."""
+    """A step needs more GPUs than this machine has."""
 
 
 def machine_devices() -> list[str]:
@@ -37,11 +37,13 @@ def machine_devices() -> list[str]:
     named = os.environ.get(VISIBLE)
     if named is not None:
         return [name.strip() for name in named.split(",") if name.strip() and name.strip() != "-1"]
+    # The driver's own list: to ask CUDA would load torch into a process that only hands steps out.
     return [str(i) for i in range(len(list(PROC.iterdir())))] if PROC.is_dir() else []
 
 
 def lease_folder() -> Path:
-    """O1_DEVICE_LEASES, else a folder of this user's on this machine: profiles and homes share its GPUs."""
+    """The folder of the locks: O1_DEVICE_LEASES, else one of this user's on this machine."""
+    # Not in O1_HOME: all profiles and homes share the machine's GPUs.
     named = os.environ.get("O1_DEVICE_LEASES")
     return Path(named) if named else Path(tempfile.gettempdir()) / f"o1-devices-{os.getuid()}"
 
@@ -65,9 +67,9 @@ def leased(
     folder: Path | None = None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[list[str]]:
-    """Holds `count` devices and shows this process, and what it starts, no others; waits until they are free.
+    """Waits for `count` free devices and holds them; this process and its children see no others.
 
-    devices: names of those there are; None asks the machine. on_wait: called once if it has to wait.
+    devices: the names to choose from; None asks the machine. on_wait: called once if it has to wait.
     Raises DevicesMissing.
     """
     if not count:

@@ -1,8 +1,7 @@
-"""Shortens Dagster's event log, which Dagster itself never does; what the UI shows of every asset stays.
+"""Removes old runs from Dagster's event log, which Dagster itself never does; what the UI shows of every asset stays.
 
-A run stays while it is the newest that made, planned or checked an asset, the newest of a sensor, the newest of all,
-or not finished. Everything else about a run that is older goes: its events with their pictures, its compute logs and
-its files.
+A run is kept while it is the newest that made, planned or checked an asset, the newest of a sensor, the newest of all,
+or not finished. Of any older run everything is removed: its events with their pictures, its compute logs and its files.
 """
 
 from __future__ import annotations
@@ -25,23 +24,30 @@ FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 
 @dataclass(frozen=True)
 class OldRuns:
-    """ids: of runs that go, with those of which a killed removal left something; bytes: of their files."""
+    """ids: of the runs to remove, and of those that a killed removal left half of. bytes: of their files.
+
+    remaining: how many runs are kept.
+    """
 
     ids: list[str]
-    kept: int
+    remaining: int
     bytes: int
 
 
 def find_old_runs(
     instance: dg.DagsterInstance, keep_days: float, now: float, newest_of: dict[str, str]
 ) -> OldRuns:
-    """newest_of: tag -> value of runs whose newest is needed, such as a sensor's. Raises UnsupportedDagster."""
+    """The runs to remove. newest_of: tag -> value of runs whose newest is kept, such as a sensor's.
+
+    Raises UnsupportedDagster.
+    """
     log = EventLog(instance)
     before = datetime.fromtimestamp(now - keep_days * DAY, UTC)
     finished = dg.RunsFilter(statuses=FINISHED, created_before=before)
     keep = _shown(instance) | log.newest_check_runs()
     for filters in (dg.RunsFilter(), *(dg.RunsFilter(tags={tag: value}) for tag, value in newest_of.items())):
         keep.update(instance.get_run_ids(filters, limit=1))
+    # Finished ones only: an unfinished run may still be waiting for its turn. Killed ones are marked as failed before.
     old = [run_id for run_id in instance.get_run_ids(finished) if run_id not in keep]
     known = set(instance.get_run_ids())
     ids = [*old, *(run_id for run_id in _halves(log, now) if run_id not in known)]
@@ -50,7 +56,7 @@ def find_old_runs(
 
 
 def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
-    """Their events, check results, compute logs and files. Killed in the middle, the next removal goes on.
+    """Removes the runs' events, check results, compute logs and files. After a kill, the next removal continues.
 
     Raises UnsupportedDagster before anything is removed.
     """
@@ -66,14 +72,15 @@ def remove_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+    # Last: runs share snapshots, so those of the runs that are left have to be known.
     log.delete_snapshots(snapshots - _snapshots(instance, instance.get_runs()))
 
 
 def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
-    """Gives the space of deleted rows back to the disk; returns the files that somebody else held meanwhile.
+    """Gives the space of deleted rows back to the disk. Returns the files that were in use and keep their size.
 
-    home: the instance's folder. at_least: bytes of a file that is worth it. The UI may stay open: it waits, or the
-    file is left for the next time.
+    home: the instance's folder. at_least: smaller files, in bytes, are left alone. The UI may stay open: it waits, or
+    the file is left for the next time.
     """
     held = []
     for file in sorted(home.glob("history/**/*.db")) + sorted(home.glob("schedules/*.db")):
@@ -81,6 +88,7 @@ def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
             continue
         try:
             with contextlib.closing(sqlite3.connect(file, timeout=10)) as connection:
+                # SQLite keeps the pages of deleted rows in the file for new rows.
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.OperationalError:
@@ -89,7 +97,7 @@ def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
 
 
 def _shown(instance: dg.DagsterInstance) -> set[str]:
-    """Runs that the UI names beside an asset: of its newest materialization, observation and plan."""
+    """The runs that the UI names beside an asset: those of its newest materialization, observation and plan."""
     runs = set()
     for record in instance.get_asset_records():
         entry = record.asset_entry
@@ -101,7 +109,7 @@ def _shown(instance: dg.DagsterInstance) -> set[str]:
 
 
 def _snapshots(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> set[str]:
-    """Of the graph, of what was selected of it and of the plan: stored once for all runs that saw the same."""
+    """Ids of the runs' snapshots: of the graph, of the selection and of the plan. Equal ones are stored once."""
     jobs = {run.job_snapshot_id for run in runs if run.job_snapshot_id}
     plans = {run.execution_plan_snapshot_id for run in runs if run.execution_plan_snapshot_id}
     lineages = [
@@ -111,7 +119,7 @@ def _snapshots(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> s
 
 
 def _halves(log: EventLog, now: float) -> list[str]:
-    """Runs that have a file of events. One that is younger than a day may belong to a run that is being started."""
+    """Runs with a file of events that is older than a day; a younger one may belong to a run that is starting."""
     return [
         run_id
         for run_id in log.runs_with_a_file()
@@ -120,7 +128,7 @@ def _halves(log: EventLog, now: float) -> list[str]:
 
 
 def _files(instance: dg.DagsterInstance, log: EventLog, run_id: str) -> list[Path]:
-    """Where a run's events and compute logs lie."""
+    """The files and folders with a run's events and compute logs."""
     files = [Path(instance.root_directory) / "storage" / run_id]
     if file := log.file_of(run_id):
         # SQLite in WAL mode leaves two more files beside a database that was not closed.

@@ -1,4 +1,4 @@
-"""Runs a selection of artifacts as one Dagster run, and relays to its watcher what steps of other processes report."""
+"""Runs a selection of artifacts as one Dagster run and reports its progress to a watcher."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def execute(project: Project, selected: set[str], watch: Watcher, run_id: str) -
 def _run_here(
     project: Project, instance: dg.DagsterInstance, keys: list[dg.AssetKey], run_id: str
 ) -> dg.ExecuteInProcessResult:
-    """In this process: 0.06 s a step, where a process a step takes 6 s before it has imported torch."""
+    """Runs all steps in this process: 0.06 s a step, where a process for each takes 6 s before it imports torch."""
     from o1_assets.orchestration.definitions import build_definitions
 
     report_unknown(instance, project.graph, project.store)
@@ -83,9 +83,9 @@ def _run_here(
 
 
 def _hand_out(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dg.JobExecutionResult:
-    """The profile's executor starts the steps, each of which loads the definitions again, from the environment.
+    """Lets the profile's executor start the steps. Each loads the definitions again, as the environment says.
 
-    What they report, `definitions.relay` tells the watcher.
+    `definitions.relay` tells the watcher what they report.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # the progress bars that libraries draw in other processes
     return dg.execute_job(

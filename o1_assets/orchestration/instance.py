@@ -1,8 +1,8 @@
-"""Dagster's instance of a profile, made so that no kill leaves half of it, and opened so that waiting is no failure.
+"""Creates and opens the Dagster instance of a profile, so that neither a kill nor another writer breaks it.
 
 Dagster 1.13 keeps runs, events and schedules in SQLite. Its event log waits 30 s for another writer; its run
 and schedule storages have sqlite3's default of 5 s, after which a run fails with "database is locked". Their
-tables are made one by one, by whoever comes first, without protection from a second that comes at the same time.
+tables are made one by one, by whichever process comes first, and two that come at once disturb each other.
 With O1_DAGSTER_POSTGRES all of them are in one Postgres database, and several machines may share it.
 """
 
@@ -50,7 +50,7 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
 
 def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
-    """What to raise if `error` came because the instance is not there any more, or is damaged, else None."""
+    """What to raise if `error` came from an instance that is gone or damaged, else None."""
     if settings.postgres:
         return _postgres_lost(error)
     home = settings.home / "dagster"
@@ -81,9 +81,9 @@ def _postgres_lost(error: Exception) -> InstanceLost | None:
 
 
 def make_instance(settings: Settings) -> None:
-    """Makes the databases that are missing, elsewhere, and moves them in; one process at a time does.
+    """Creates the databases that are missing, one process at a time.
 
-    Postgres makes its tables when it is first opened, inside of transactions.
+    In Postgres Dagster creates its tables when it is first opened, inside of transactions.
     """
     home = settings.dagster_home()
     if settings.postgres:
@@ -94,10 +94,12 @@ def make_instance(settings: Settings) -> None:
             return
         import dagster as dg
 
+        # Elsewhere, and then moved in by one rename each: a kill leaves no database with some of its tables missing.
         made = settings.home / f".dagster.{uuid.uuid4().hex}"
         try:
             shutil.copytree(home, made, ignore=lambda folder, names: set(names) - {"dagster.yaml"})
             with dg.DagsterInstance.from_config(str(made)) as instance:
+                # The first question to each storage creates its tables.
                 instance.get_runs(limit=1)
                 instance.all_instigator_state()
             for part in missing:

@@ -1,8 +1,8 @@
-"""All that this project uses of Dagster's insides, behind one check of Dagster's version.
+"""All private parts of Dagster that this project uses, behind one check of Dagster's version.
 
-Dagster's public interface neither deletes what it recorded of checks and snapshots, nor hands a run's steps to other
-processes by a module's name. What does is private and may change with any minor version, so it is imported here and
-nowhere else, and another Dagster than it was read for is refused before anything is touched.
+Dagster's public interface can neither delete what it recorded of checks and snapshots, nor run a module's job in other
+processes. The parts that can are private and may change with any minor version. So they are imported here and nowhere
+else, and another version than those they were read in is refused before anything is touched.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def require_supported(version: str | None = None) -> None:
 
 
 def reconstructable_graph_job() -> ReconstructableJob:
-    """The job of all assets, in a form that a step's own process can load again, from the environment.
+    """The job of all assets, in a form that the process of a step can load again, from the environment.
 
     The public `reconstructable` takes a function that returns a job, and refuses this job for its reserved name.
     """
@@ -73,6 +73,7 @@ class EventLog:
     """The tables and files of an instance that its public methods do not reach. Raises UnsupportedDagster."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
+        # Version and tables are checked when it is opened, so that a refusal comes before the first deletion.
         require_supported()
         from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
         from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
@@ -91,7 +92,8 @@ class EventLog:
                 _require_columns(connection, "snapshots")
 
     def newest_check_runs(self) -> set[str]:
-        """Runs of the newest execution of every check. The public query wants the checks' keys, also old ones."""
+        """The runs of the newest execution of every check."""
+        # The public query takes the keys of checks, and those that the graph no longer has are not known.
         if not self._events:
             return set()
         checks = _checks()
@@ -101,14 +103,14 @@ class EventLog:
         return {row[0] for row in rows if row[0]}
 
     def delete_check_executions(self, run_id: str) -> None:
-        """What `DagsterInstance.delete_run` leaves of a run's checks."""
+        """Deletes a run's check results, which `DagsterInstance.delete_run` leaves."""
         if self._events:
             checks = _checks()
             with self._events.index_connection() as connection:
                 connection.execute(checks.delete().where(checks.c.run_id == run_id))
 
     def delete_snapshots(self, snapshot_ids: Iterable[str]) -> None:
-        """Snapshots of jobs and plans, which are stored once for all runs and which no public method deletes."""
+        """Deletes snapshots of jobs and plans, which all runs share and which no public method deletes."""
         if self._runs and (ids := sorted(snapshot_ids)):
             from dagster._core.storage.runs.schema import SnapshotsTable
 
@@ -116,7 +118,7 @@ class EventLog:
                 connection.execute(SnapshotsTable.delete().where(SnapshotsTable.c.snapshot_id.in_(ids)))
 
     def runs_with_a_file(self) -> list[str]:
-        """SQLite keeps a file of events a run; elsewhere there are none."""
+        """Ids of the runs that have a file of events. Only SQLite has one for each run."""
         return [run_id for run_id in self._files.get_all_run_ids() if run_id] if self._files else []
 
     def file_of(self, run_id: str) -> Path | None:

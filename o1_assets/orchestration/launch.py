@@ -35,7 +35,7 @@ def command(key: str, processes: int) -> list[str]:
 
 
 def guarded(key: str, processes: int) -> list[str]:
-    """The same by way of this module, whose `main` ties the training to the life of this process."""
+    """The command that starts this module's `main`, which ends the training when this process ends."""
     return [sys.executable, "-m", "o1_assets.orchestration.launch", key, str(processes), str(os.getpid())]
 
 
@@ -62,7 +62,7 @@ class TrainingFailed(O1Error):
 def make_in_processes(
     context: dg.AssetExecutionContext, artifact: Artifact, store: ArtifactStore, processes: int
 ) -> Made:
-    """As `materialize`, by that many processes; none is started where an equal computation was done.
+    """As `materialize`, by `processes` processes. None is started where an equal computation was done.
 
     Raises MissingInput, StoreError, TrainingFailed.
     """

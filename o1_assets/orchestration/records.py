@@ -1,9 +1,9 @@
-"""Dagster's own record of what was made, kept equal to the store's.
+"""Keeps Dagster's record of materializations equal to the store's manifests.
 
-The store is what counts: a version is made when its manifest is written. A process that is killed right after
-that has told Dagster nothing; a store may be shared, restored or moved without its Dagster instance. Before a
-run, Dagster is told of every version of today that it does not know, so that the data versions, input versions
-and staleness that it shows are those of the manifests.
+The store decides: a version exists once its manifest is written. A process that is killed right after that has told
+Dagster nothing, and a store may be shared, restored or moved without its Dagster instance. So before a run Dagster is
+told of every current version that it does not know. The data versions, input versions and staleness that it shows are
+then those of the manifests.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
+# The tags of an event in which Dagster's staleness looks for versions.
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
 INPUT_VERSION, INPUT_POINTER = "dagster/input_data_version/", "dagster/input_event_pointer/"
 
@@ -27,12 +28,13 @@ def asset_key(key: str) -> dg.AssetKey:
 
 
 def dagster_code_version(code_version: str, config: Mapping[str, Any], seed: int) -> str:
-    """Dagster sees neither the configuration nor the seed, so they are part of what it takes for code."""
+    """The code version that Dagster is told."""
+    # Dagster sees neither the configuration nor the seed, so they are part of what it takes for code.
     return sha256_json([code_version, config, seed])[:16]
 
 
 def expected_tags(manifest: Manifest) -> dict[str, str]:
-    """What Dagster's newest materialization of a key has to say when `manifest` is its version of today."""
+    """The tags of Dagster's newest materialization of a key whose current version is `manifest`."""
     return {
         DATA_VERSION: manifest.digest,
         CODE_VERSION: dagster_code_version(manifest.code_version, manifest.config, manifest.seed),
@@ -41,7 +43,7 @@ def expected_tags(manifest: Manifest) -> dict[str, str]:
 
 
 def disagreement(manifest: Manifest, tags: Mapping[str, str]) -> str:
-    """In what Dagster's newest materialization differs from the manifest, as one clause; empty when in nothing."""
+    """How Dagster's newest materialization differs from the manifest, as one clause; empty if it does not."""
     expected = expected_tags(manifest)
     recorded = {name: tags.get(name) for name in tags if name in expected or name.startswith(INPUT_VERSION)}
     odd = sorted(n for n in expected.keys() | recorded.keys() if expected.get(n) != recorded.get(n))
@@ -51,7 +53,7 @@ def disagreement(manifest: Manifest, tags: Mapping[str, str]) -> str:
 def report_unknown(
     instance: dg.DagsterInstance, graph: Mapping[str, Artifact], store: ArtifactStore
 ) -> list[str]:
-    """Tells Dagster of the versions of today that it does not know; returns their keys. Raises StoreError."""
+    """Tells Dagster of the current versions that it does not know; returns their keys. Raises StoreError."""
     heads = {key: head for key in graph if (head := store.head(key)) is not None}
     known: dict[dg.AssetKey, Mapping[str, str]] = {}
     for record in instance.get_asset_records([asset_key(key) for key in heads]):
@@ -60,8 +62,10 @@ def report_unknown(
     unknown = [key for key in heads if disagreement(heads[key], known.get(asset_key(key), {}))]
     for key in unknown:
         manifest = heads[key]
+        # "NULL" is what Dagster writes itself where an input has no event in its log.
         pointers = {f"{INPUT_POINTER}{item.key}": "NULL" for item in manifest.inputs.values()}
         instance.report_runless_asset_event(
+            # A materialization and no observation: with the latter, tried on an external asset, it stays stale.
             dg.AssetMaterialization(
                 asset_key(key),
                 description="Found in the store: it was made where Dagster could not be told.",

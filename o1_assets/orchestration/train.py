@@ -1,9 +1,9 @@
-"""One training as several processes, one a GPU: what Dagster starts through Pipes, and what runs by hand as well.
+"""One training as several processes, one for each GPU: started by Dagster through Pipes, or by hand.
 
     accelerate launch --multi_gpu --num_processes 8 -m o1_assets.orchestration.train r03/policy
 
-O1_HOME, O1_PROFILE and O1_SET say which. Process 0 finds the inputs, stores the artifact and writes its manifest, as
-`o1 run` would; the others compute their share of each batch and write nothing that stays.
+O1_HOME, O1_PROFILE and O1_SET name the project. Process 0 finds the inputs, stores the artifact and writes its
+manifest, as `o1 run` would. The others compute their share of each batch and write nothing that stays.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Say = Callable[[str], None]
 
 
 class NotShared(O1Error):
-    """The key is none of a training that several processes can share."""
+    """The key is not that of a training which several processes can share."""
 
 
 class Abandoned(O1Error):
-    """This process failed while others may wait for it; it has to end with a failure, so that all are ended."""
+    """This process failed while others may wait for it. It has to exit with a failure, so that all are ended."""
 
 
 # How long the others wait for process 0, which fetches and verifies the inputs; NCCL's own is ten minutes.
@@ -52,6 +52,7 @@ def main() -> None:
             project = Project(Settings.load())
             made = make(_trained_here(sys.argv[1], project), project, say)
         except Abandoned as error:
+            # Only a process that fails makes accelerate end the others, which wait in a collective call.
             say(str(error))
             sys.exit(f"o1: {error}")
         except (O1Error, FileNotFoundError) as error:
@@ -62,8 +63,10 @@ def main() -> None:
 
 
 def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
-    """What process 0 made, or found; None in the others. Raises what `materialize` does; Abandoned for what is
-    expected once several processes compute."""
+    """What process 0 made or found in the cache; None in the others.
+
+    Raises what `materialize` does, but Abandoned instead of an expected error once several processes compute.
+    """
     from accelerate import PartialState
     from torch import cuda
 
@@ -103,14 +106,14 @@ def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
             raise Abandoned(str(error)) from error
         raise
     finally:
-        if (
-            not is_computing
-        ):  # the others wait for a task in a collective call; without one they would wait for hours
+        # The others wait for a task in a collective call: without one they would wait for hours.
+        if not is_computing:
             _hand_out(None)
 
 
 def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
-    """Computes with process 0, on the same inputs, into a folder that goes."""
+    """Computes with process 0, on the same inputs, into a temporary folder."""
+    # A training writes its model in every process; only what process 0 writes is stored.
     task = _hand_out(None)
     if task is not None:
         with tempfile.TemporaryDirectory() as folder:
@@ -123,18 +126,19 @@ def _assist(artifact: Artifact, opened: Callable[[Path], Engine]) -> None:
 
 def _hand_out(task: Task | None) -> Task | None:
     """Process 0's task, in every process; None when there is nothing to compute."""
+    # Every process has to make this call: it is collective.
     from o1_assets.engine.training.processes import all_gather_object
 
     return all_gather_object(task)[0]
 
 
 def sendable(task: Task) -> Task:
-    """What another process is given of a task: its functions hold what stays in this one."""
+    """The task without its functions, which hold the store and Dagster's context and cannot be pickled."""
     return replace(task, open_engine=_nothing, progress=_nothing, ancestry=_nothing)
 
 
 def _nothing(about: Any) -> Any:
-    """Stands in a task for what cannot be sent to another process."""
+    """A placeholder for a task's functions in other processes."""
 
 
 def _trained_here(key: str, project: Project) -> Artifact:
@@ -147,7 +151,10 @@ def _trained_here(key: str, project: Project) -> Artifact:
 
 @contextmanager
 def _listener() -> Iterator[tuple[Say, Callable[[dict[str, Any]], None]]]:
-    """Where lines and the result go: to Dagster where Pipes is there, else to the terminal. Process 0 alone speaks."""
+    """Two functions that report a line and the result: to Dagster under Pipes, else to the terminal.
+
+    Only process 0 reports anything.
+    """
     if os.environ.get("RANK", "0") != "0":
         yield _nothing, _nothing
     elif "DAGSTER_PIPES_CONTEXT" in os.environ:

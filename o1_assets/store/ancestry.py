@@ -44,7 +44,7 @@ def walk(store: ArtifactStore, key: str, version: str) -> Iterator[Visited]:
     todo: list[tuple[tuple[str, str], Visited | None]] = [((key, version), None)]
     while todo:
         name, visited = todo.pop()
-        if visited is not None:  # all that it was made from has been said
+        if visited is not None:  # its inputs have been yielded
             yield visited
         elif name not in seen:
             seen.add(name)
@@ -55,10 +55,10 @@ def walk(store: ArtifactStore, key: str, version: str) -> Iterator[Visited]:
 
 
 def find_version(store: ArtifactStore, key: str, wanted: str | None = None) -> str:
-    """The name of a version of `key`: today's, or the one that `wanted` says.
+    """The name of a version of `key`: today's, or the one that `wanted` names.
 
-    wanted: a content digest, a version's name, or as much of either as is unique. Of several versions with one
-    digest it is the newest. Raises StoreError when there is none or more than one.
+    wanted: a content digest or a version's name, or a unique prefix of either. Of several versions with one digest it
+    is the newest. Raises StoreError when none or more than one matches.
     """
     if wanted is None:
         head = store.head(key)
@@ -68,9 +68,8 @@ def find_version(store: ArtifactStore, key: str, wanted: str | None = None) -> s
             )
         return head.version
     names: dict[str, str] = {}
-    for name in store.versions(
-        key
-    ):  # the oldest first: a digest that several versions share names the newest
+    # The oldest first, so that a digest that several versions share names the newest.
+    for name in store.versions(key):
         names |= {name: name, name.rpartition("-")[2]: name, _digest(store, key, name): name}
     # A manifest that cannot be read has no digest.
     names.pop("", None)
@@ -95,11 +94,9 @@ def _digest(store: ArtifactStore, key: str, version: str) -> str:
 
 
 def reports(store: ArtifactStore, item: ManifestInput) -> list[tuple[str, Outcome]]:
-    """What the computations of a version and of all its ancestors reported, the version last. Raises StoreError.
-
-    An artifact that was made again to the same bytes, as after an upgrade, may be among the ancestors in both versions.
-    It stands here once: a user who upgraded would else be told twice the cost of the same result.
-    """
+    """What the computations of a version and of all its ancestors reported, the version last. Raises StoreError."""
+    # By key and digest, not by version: after an upgrade an artifact that was made again to the same bytes may be among
+    # the ancestors in both versions. Counted twice, an upgraded store would report twice the cost of the same result.
     manifests = {
         (manifest.key, manifest.digest): manifest for manifest in ancestry(store, item.key, item.version)
     }

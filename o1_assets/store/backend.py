@@ -1,6 +1,6 @@
-"""Where a store's bytes lie: a folder or any fsspec URL. Small files are written whole or not at all.
+"""The bytes of a store, in a folder or at any fsspec URL. Small files are written whole or not at all.
 
-What can go wrong between here and a server becomes a StoreError that says what to correct.
+Whatever goes wrong between here and a server becomes a StoreError that says what to correct.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from fsspec.implementations.local import LocalFileSystem
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
+# Protocols whose first path component is a bucket.
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az"})
+# Packages whose exceptions are about the server. Any other exception that is no OSError is a defect of ours.
 _CLIENTS = frozenset({"botocore", "aiobotocore", "aiohttp", "gcsfs", "adlfs", "azure"})
 
 
@@ -39,7 +41,7 @@ class Stored:
     modified: float
 
 
-# Where a folder is moved, in one step, that is about to be removed.
+# A folder that is about to be removed is first moved here, in one step.
 TRASH = ".trash"
 
 # S3 removes at most 1,000 objects with one request; files that are read together are in memory together.
@@ -47,10 +49,10 @@ _CHUNK = 500
 
 
 class Backend:
-    """Names are relative to `url` and joined by /. local: a rename is what makes things visible, else one PUT.
+    """Names are relative to `url` and joined by /. local: whether the store is on a disk.
 
-    Every method raises StoreError on a name that leads out of the store, and when the store cannot be reached or
-    refuses.
+    On a disk a rename makes a file visible, elsewhere one PUT. Every method raises StoreError on a name that leads out
+    of the store, and when the store cannot be reached or refuses.
     """
 
     def __init__(self, url: str) -> None:
@@ -62,8 +64,9 @@ class Backend:
     def place(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def own(self, name: str) -> str:
+    def checked_place(self, name: str) -> str:
         """As `place`. Raises StoreError if the name, or a link on the way to it, leads out of the store."""
+        # Names come from manifests and pointers, which somebody may have changed.
         parts = name.split("/")
         if not all(part.strip(".") for part in parts):
             raise StoreError(f"{name!r} is a path outside of the store {self.url}")
@@ -77,18 +80,19 @@ class Backend:
         return place
 
     def exists(self, name: str) -> bool:
+        # On a disk without fsspec, here and in `read`: `o1 status` asks for several files of every key.
         if self.local:
-            return os.path.exists(self.own(name))
+            return os.path.exists(self.checked_place(name))
         with self._answers():
-            return bool(self.fs.exists(self.own(name))) or self._absent()
+            return bool(self.fs.exists(self.checked_place(name))) or self._absent()
 
     def read(self, name: str) -> bytes | None:
         """None when there is no such file."""
         try:
             if self.local:
-                return Path(self.own(name)).read_bytes()
+                return Path(self.checked_place(name)).read_bytes()
             with self._answers():
-                content: bytes = self.fs.cat_file(self.own(name))
+                content: bytes = self.fs.cat_file(self.checked_place(name))
         except FileNotFoundError:
             self._absent()
             return None
@@ -97,7 +101,7 @@ class Backend:
         return content
 
     def read_many(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
-        """As `read` for each name, many at once where that is quicker; what is not there is left out."""
+        """As `read` for each name, many at once on a server; files that do not exist are left out."""
         for start in range(0, len(names), _CHUNK):
             chunk = names[start : start + _CHUNK]
             for name, content in self._read_local(chunk) if self.local else self._read_remote(chunk):
@@ -105,7 +109,7 @@ class Backend:
                     yield name, content
 
     def write(self, name: str, content: bytes) -> None:
-        place = self.own(name)
+        place = self.checked_place(name)
         if self.local:
             replace_file(Path(place), content)
             return
@@ -114,21 +118,21 @@ class Backend:
             self.fs.pipe_file(place, content)
 
     def upload(self, source: Path, name: str) -> None:
-        """A local file into a store that is not local."""
+        """Copies a local file into a store that is not local."""
         with self._answers():
             self._bucket()
-            self.fs.put_file(str(source), self.own(name))
+            self.fs.put_file(str(source), self.checked_place(name))
 
     def download(self, name: str, target: Path) -> None:
         """Raises FileNotFoundError, StoreError."""
         with self._answers():
-            self.fs.get_file(self.own(name), str(target))
+            self.fs.get_file(self.checked_place(name), str(target))
 
     def names(self, folder: str) -> list[str]:
-        """What lies in a folder, sorted, without what is still being written; empty when it does not exist."""
+        """The names in a folder, sorted, without files that are still being written; empty if there is no folder."""
         try:
             with self._answers():
-                paths = self.fs.ls(self.own(folder), detail=False)
+                paths = self.fs.ls(self.checked_place(folder), detail=False)
         except FileNotFoundError:
             self._absent()
             return []
@@ -136,16 +140,16 @@ class Backend:
         return sorted(name for name in names if name and not name.startswith("."))
 
     def walk(self, folder: str) -> Iterator[Stored]:
-        """Every file below a folder, also what is still being written. Links are neither followed nor shown."""
+        """Every file below a folder, half-written ones too. Links are neither followed nor shown."""
         if self.local:
             return _walk_folder(Path(self.root), folder)
         with self._answers():
             return _listed(self.root, self.fs.find(self.place(folder), detail=True))
 
     def remove(self, names: list[str]) -> None:
-        """Files, in this order, elsewhere than on a disk some hundreds at once; what is gone already is no error."""
+        """Removes files in this order, on a server some hundreds at once. A file that is gone already is no error."""
         for start in range(0, len(names), _CHUNK):
-            places = [self.own(name) for name in names[start : start + _CHUNK]]
+            places = [self.checked_place(name) for name in names[start : start + _CHUNK]]
             if self.local:
                 for place in places:
                     Path(place).unlink(missing_ok=True)
@@ -160,12 +164,12 @@ class Backend:
                         self.fs.rm_file(place)
 
     def remove_folder(self, name: str, first: str) -> None:
-        """A folder and all in it, so that a half of it never looks like a whole.
+        """Removes a folder with all its files. What a kill leaves of it never looks like a whole folder.
 
-        first: the file whose absence says that the folder is not there, where a rename cannot say it.
+        first: the file whose absence says that the folder is gone, for stores that have no rename.
         """
         if self.local:
-            folder, trash = Path(self.own(name)), Path(self.own(TRASH), uuid.uuid4().hex)
+            folder, trash = Path(self.checked_place(name)), Path(self.checked_place(TRASH), uuid.uuid4().hex)
             trash.parent.mkdir(exist_ok=True)
             with suppress(FileNotFoundError):
                 folder.rename(trash)
@@ -178,7 +182,7 @@ class Backend:
         return ((name, self.read(name)) for name in names)
 
     def _read_remote(self, names: list[str]) -> Iterator[tuple[str, bytes | None]]:
-        by_place = {self.own(name): name for name in names}
+        by_place = {self.checked_place(name): name for name in names}
         with self._answers():
             got = self.fs.cat(list(by_place), on_error="return")
             failed = [
@@ -226,7 +230,7 @@ def _open_url(url: str) -> tuple[Any, str]:
 
 
 def _has_bucket(url: str) -> bool:
-    """Whether the first part of the path has to be made by somebody before anything can be written."""
+    """Whether the first part of the path is a bucket, which has to exist before anything can be written."""
     return _protocol(url) in _BUCKETS
 
 
@@ -236,10 +240,10 @@ def _protocol(url: str) -> str:
 
 @contextmanager
 def _answers(url: str) -> Iterator[None]:
-    """Around every request. FileNotFoundError passes; it is an answer."""
+    """Around every request: turns what a client raises into a StoreError."""
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError:  # an answer, and no failure
         raise
     except PermissionError as error:
         raise StoreError(
@@ -287,7 +291,8 @@ def _listed(root: str, answer: dict[str, dict[str, Any]]) -> Iterator[Stored]:
 
 
 def _modified(info: dict[str, Any]) -> float:
-    """Now, where the listing does not say it: what seems young is left alone."""
+    """When a file was modified, in seconds since 1970."""
+    # Each server's client names the time in its own way. Where none is given it is now: young files are not removed.
     for field in ("LastModified", "mtime", "last_modified", "updated", "created"):
         value = info.get(field)
         if isinstance(value, datetime):

@@ -1,8 +1,7 @@
-"""The DuckDB catalogue: one view a table of every artifact's newest version, and one of all manifests.
+"""The DuckDB catalogue: a view for each table of every artifact's newest version, and a table of all manifests.
 
-Views only, over the store's own Parquet files: it can be deleted and rebuilt at any time. It is written to
-a new file, of a name that no other writer has, that replaces the old one in one step: nobody ever meets a
-writer's lock.
+The views read the store's own Parquet files, so the catalogue can be deleted and rebuilt at any time. It is written to
+a new file under a unique name, which then replaces the old one in one step, so that nobody meets a writer's lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Digests of files and folders. A folder's digest is that of the list of its files' paths, sizes and digests."""
+"""Digests of files and folders. A folder's digest is the digest of a list: its files' paths, sizes and digests."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ def sha256_json(value: Any) -> str:
 
 
 def folder_tree(folder: Path) -> list[dict[str, Any]]:
-    """One {path, size, sha256} a file, sorted by path. Raises ValueError on anything but files and folders."""
+    """One {path, size, sha256} for each file, sorted by path. Raises ValueError on anything but files and folders.
+
+    Empty folders are not listed: two folders with the same files have the same digest.
+    """
     tree = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(f"{path} is neither a file nor a folder; an artifact holds nothing else")
+        # tree.json is left out: it is this list, and its digest names the object.
         if path.is_file() and path != folder / TREE:
             name = path.relative_to(folder).as_posix()
             tree.append({"path": name, "size": path.stat().st_size, "sha256": sha256_file(path)})
@@ -34,7 +38,8 @@ def folder_tree(folder: Path) -> list[dict[str, Any]]:
 
 
 def tree_bytes(tree: list[dict[str, Any]]) -> bytes:
-    """tree.json, the one way to write it."""
+    """The bytes of tree.json. An audit compares them, so there is one way to write it."""
+    # Not `json_bytes`: every store that exists holds these bytes.
     return json.dumps(tree, indent=1).encode()
 
 

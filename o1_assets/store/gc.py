@@ -1,11 +1,11 @@
-"""Garbage collection: which versions, objects and pointers of a store nothing needs, and their removal.
+"""Garbage collection: finds the versions, objects and pointers of a store that nothing needs, and removes them.
 
-Kept is what a person can ask about: today's version of every key, pinned and young versions, and the whole
-ancestry of all of these, manifests and objects, so that an audit of a kept version stays complete.
+The roots are today's version of every key, pinned versions and young ones. They are kept with their whole ancestry,
+manifests and objects, so that an audit of a kept version stays complete.
 
-It may be killed at any moment. Pointers into what goes and model cards are removed first, then manifests, each
-before those that it names as inputs, then objects. So a manifest that is still there always has its ancestry, and
-what was not reached is found again by the next call.
+It may be killed at any moment. Pointers to unreachable versions and model cards are removed first, then manifests,
+each before those that it names as inputs, then objects. So a manifest that is still there always has its ancestry, and
+the next call finds what was left over.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OBJECT = re.compile(r"objects/[0-9a-f]{2}/([0-9a-f]{64})/.+")
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that was to be `key` in the bucket, and the number of the attempt."""
+    """An upload of a large file that was cut off: the file's key in the bucket, and the upload's id."""
 
     key: str
     number: str
@@ -47,7 +47,7 @@ class Upload:
 
 @dataclass
 class Removable:
-    """versions: how many of a key go. bytes: of their manifests and of the objects that no other version holds."""
+    """versions: how many of a key are removed. bytes: of their manifests, and of objects that no other version has."""
 
     versions: int = 0
     bytes: int = 0
@@ -55,10 +55,12 @@ class Removable:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What can go. cards: model cards. manifests: each before its inputs. objects: digest -> bytes, of what goes.
+    """What can be removed, and what is kept.
 
-    orphans: digest -> bytes of objects that no version names. temporary: half-written small files; uploads: cut off.
-    roots: why versions are kept -> how many; kept: how many in all, with what they were made from.
+    pointers: entries of the cache index. cards: model cards. manifests: each before its inputs. objects: digest ->
+    bytes, of the removed versions. orphans: digest -> bytes of objects that no version names. temporary: half-written
+    small files. keys: what is removed of each key. roots: reason -> how many versions are kept for it. heads: today's
+    versions. reachable: all that is kept, the roots with their ancestry.
     """
 
     pointers: list[str]
@@ -71,29 +73,31 @@ class Garbage:
     keys: dict[str, Removable]
     roots: dict[str, int]
     heads: set[Name]
-    kept: dict[Name, Manifest] = field(repr=False)
+    reachable: dict[Name, Manifest] = field(repr=False)
 
 
 def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
-    """now: seconds since 1970. What another machine may be writing, whatever is younger than a day, is no garbage.
+    """Everything in the store that is not needed. keep_days: versions younger than this are kept. now: since 1970.
 
-    Raises StoreError when a kept version's ancestry is not complete or any manifest is damaged: then nobody can
-    say what is needed.
+    Raises StoreError when a kept version's ancestry is not complete or any manifest is damaged, because what is needed
+    is then not known.
     """
+    # Half-written files, orphans and uploads of less than a day may belong to another machine that is writing them.
     listed = dict(_versions(store))
     today = _heads(store, {key for key, _ in listed})
     pinned = {(entry.key, entry.version) for entry in pins(store)}
     young = {name for name in listed if _recorded(store, name) > now - keep_days * DAY}
-    kept = _with_ancestry(store, [*today, *pinned, *young])
-    going = _read_raw(store, [name for name in listed if name not in kept])
+    reachable = _with_ancestry(store, [*today, *pinned, *young])
+    unreachable = _read_raw(store, [name for name in listed if name not in reachable])
 
     keys: dict[str, Removable] = defaultdict(Removable)
     sizes, changed = _objects(store)
-    needed = {manifest.digest for manifest in kept.values()}
+    # Several versions may share an object. It goes only if no kept version has it, and its bytes count once.
+    needed = {manifest.digest for manifest in reachable.values()}
     objects: dict[str, int] = {}
-    for name in sorted(going):
+    for name in sorted(unreachable):
         key = keys[name[0]]
-        digest = going[name]["digest"]
+        digest = unreachable[name]["digest"]
         key.versions += 1
         key.bytes += listed[name]
         if digest in sizes and digest not in needed and digest not in objects:
@@ -105,9 +109,9 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
         if digest not in needed and digest not in objects and changed[digest] < now - DAY
     }
     return Garbage(
-        pointers=_pointers(store, going, kept),
-        cards=_cards(store, going, kept),
-        manifests=_children_first(going),
+        pointers=_pointers(store, unreachable, reachable),
+        cards=_cards(store, unreachable, reachable),
+        manifests=_children_first(unreachable),
         objects=objects,
         orphans=orphans,
         temporary=[entry for entry in _temporary(store) if entry.modified < now - DAY],
@@ -115,7 +119,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
         keys=dict(keys),
         roots={"today": len(today), "pinned": len(pinned), "young": len(young - today - pinned)},
         heads=today,
-        kept=kept,
+        reachable=reachable,
     )
 
 
@@ -129,12 +133,12 @@ def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     _abort_uploads(store.backend, garbage.uploads)
 
 
-def _children_first(going: dict[Name, dict[str, Any]]) -> list[Name]:
+def _children_first(unreachable: dict[Name, dict[str, Any]]) -> list[Name]:
     order: TopologicalSorter[Name] = TopologicalSorter()
-    for name, manifest in going.items():
+    for name, manifest in unreachable.items():
         order.add(name)
         for parent in manifest["inputs"]:
-            if parent in going:
+            if parent in unreachable:
                 order.add(parent, name)
     try:
         return list(order.static_order())
@@ -144,14 +148,16 @@ def _children_first(going: dict[Name, dict[str, Any]]) -> list[Name]:
         ) from None
 
 
-def _pointers(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Manifest]) -> list[str]:
-    """Cache pointers to a version that goes or that is not there; a damaged one answers nothing either."""
+def _pointers(
+    store: ArtifactStore, unreachable: dict[Name, Any], reachable: dict[Name, Manifest]
+) -> list[str]:
+    """Entries of the cache index that lead to an unreachable or missing version, and those that are damaged."""
     files = [e.name for e in store.backend.walk("cache") if not e.name.rpartition("/")[2].startswith(".")]
     useless = []
     for file, content in store.backend.read_many(files):
         try:
             pointer = json.loads(content)
-            gone = _gone(store, (str(pointer["key"]), str(pointer["version"])), going, kept)
+            gone = _gone(store, (str(pointer["key"]), str(pointer["version"])), unreachable, reachable)
         except (ValueError, TypeError, KeyError):
             gone = True
         if gone:
@@ -159,19 +165,22 @@ def _pointers(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Man
     return useless
 
 
-def _cards(store: ArtifactStore, going: dict[Name, Any], kept: dict[Name, Manifest]) -> list[str]:
-    """Model cards of versions that go or that are not there."""
+def _cards(store: ArtifactStore, unreachable: dict[Name, Any], reachable: dict[Name, Manifest]) -> list[str]:
+    """Model cards of unreachable and missing versions."""
     useless = []
     for entry in store.backend.walk("cards"):
         key, _, file = entry.name.removeprefix("cards/").rpartition("/")
-        if not file.startswith(".") and _gone(store, (key, file.removesuffix(".md")), going, kept):
+        if not file.startswith(".") and _gone(store, (key, file.removesuffix(".md")), unreachable, reachable):
             useless.append(entry.name)
     return useless
 
 
-def _gone(store: ArtifactStore, name: Name, going: dict[Name, Any], kept: dict[Name, Manifest]) -> bool:
-    """Whether a version goes or is not there; one that was recorded since the listing is."""
-    return name in going or (name not in kept and not store.backend.exists(manifest_name(*name)))
+def _gone(
+    store: ArtifactStore, name: Name, unreachable: dict[Name, Any], reachable: dict[Name, Manifest]
+) -> bool:
+    """Whether a version is unreachable or missing."""
+    # Asked for by name: a version that was recorded since the listing is not in it, and is there.
+    return name in unreachable or (name not in reachable and not store.backend.exists(manifest_name(*name)))
 
 
 def _temporary(store: ArtifactStore) -> Iterable[Stored]:
@@ -181,11 +190,11 @@ def _temporary(store: ArtifactStore) -> Iterable[Stored]:
                 yield entry
 
 
-# What a store holds, read in bulk.
+# What a store holds, listed and read in bulk: one by one a remote store would take a round trip for each.
 
 
 def _versions(store: ArtifactStore) -> Iterable[tuple[Name, int]]:
-    """Every recorded version and its manifest's bytes."""
+    """Every recorded version, and the size of its manifest in bytes."""
     for entry in store.backend.walk("manifests"):
         folder, _, file = entry.name.removeprefix("manifests/").rpartition("/")
         if folder and file.endswith(".json") and not file.startswith("."):
@@ -193,7 +202,8 @@ def _versions(store: ArtifactStore) -> Iterable[tuple[Name, int]]:
 
 
 def _heads(store: ArtifactStore, keys: set[str]) -> set[Name]:
-    """Asked for by name: what a listing does not show yet is no less today's version."""
+    """Today's version of every key."""
+    # Asked for by name: a listing of an object store may lag behind, and a head that it misses would be removed.
     listed = {
         entry.name.removeprefix("heads/").removesuffix(".json") for entry in store.backend.walk("heads")
     }
@@ -203,6 +213,8 @@ def _heads(store: ArtifactStore, keys: set[str]) -> set[Name]:
 
 
 def _recorded(store: ArtifactStore, name: Name) -> float:
+    """When a version was recorded, in seconds since 1970."""
+    # From its name: a copied or restored store has other modification times, and a manifest is not read for it.
     try:
         stamp = datetime.strptime(name[1].partition("-")[0], "%Y%m%dT%H%M%S.%fZ")
     except ValueError:
@@ -211,14 +223,14 @@ def _recorded(store: ArtifactStore, name: Name) -> float:
 
 
 def _with_ancestry(store: ArtifactStore, roots: list[Name]) -> dict[Name, Manifest]:
-    kept: dict[Name, Manifest] = {}
+    reachable: dict[Name, Manifest] = {}
     todo = roots
     while todo:
         name = todo.pop()
-        if name not in kept:
-            kept[name] = store.manifest(*name)
-            todo += [(item.key, item.version) for item in kept[name].inputs.values()]
-    return kept
+        if name not in reachable:
+            reachable[name] = store.manifest(*name)
+            todo += [(item.key, item.version) for item in reachable[name].inputs.values()]
+    return reachable
 
 
 def _read_raw(store: ArtifactStore, names: list[Name]) -> dict[Name, dict[str, Any]]:
@@ -242,7 +254,7 @@ def _read_raw(store: ArtifactStore, names: list[Name]) -> dict[Name, dict[str, A
 
 
 def _objects(store: ArtifactStore) -> tuple[dict[str, int], dict[str, float]]:
-    """Digest -> bytes, and digest -> when its newest file was written, of every object, whole or half."""
+    """Digest -> bytes, and digest -> when its newest file was written, of every object, complete or not."""
     sizes: dict[str, int] = defaultdict(int)
     changed: dict[str, float] = defaultdict(float)
     for entry in store.backend.walk("objects"):
@@ -260,11 +272,11 @@ def _damaged(store: ArtifactStore, name: Name) -> StoreError:
     )
 
 
-# Uploads to S3 that were cut off: parts of a large file that no listing shows and that somebody pays for.
+# Uploads to S3 that were cut off leave parts of a large file, which no listing shows and which still cost money.
 
 
 def _cut_off_uploads(backend: Backend, before: float) -> list[Upload]:
-    """Those of this store that were begun before a time (seconds since 1970). None where nobody may ask for them."""
+    """Cut-off uploads to this store begun before a time (seconds since 1970); none where listing them is forbidden."""
     if not hasattr(backend.fs, "list_multipart_uploads"):
         return []
     bucket, _, prefix = backend.root.partition("/")

@@ -1,4 +1,4 @@
-"""The manifest: how one version of one artifact was made. Written once, beside nothing that can change it."""
+"""The manifest says how one version of one artifact was made. It is written once and never changed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class ManifestInput(BaseModel):
 
 
 class ManifestCost(BaseModel):
-    """seconds and peak_rss_gib of the computation; tokens and FLOPs as `artifact.Cost` counts them.
+    """seconds: of the computation. Tokens and FLOPs as `artifact.Cost` counts them. Both include killed attempts.
 
-    A training that went on from where another process was killed counts all of its tokens and its own seconds.
+    peak_rss_gib: the largest resident memory of the process.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    # Seconds and memory differ between two equal computations, so no artifact may contain them.
     seconds: float
     peak_rss_gib: float
     flops: float
@@ -34,7 +35,7 @@ class ManifestCost(BaseModel):
 class Environment(BaseModel):
     """What the computation ran on; recorded for the audit, never part of the cache key.
 
-    threads and engine are what a replay computes with again. processes: of a training that several shared.
+    threads and engine: a replay uses the same again. processes: how many shared the training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,12 +50,14 @@ class Environment(BaseModel):
 
 
 class Manifest(BaseModel):
-    """figures, sample and rows are what people see in the UI; they are not inputs to anything.
+    """figures, sample and rows are shown to people; they are not inputs to anything.
 
-    version: the name under which the store keeps it, which holds its digest and so is no part of it.
+    version: the name under which the store keeps the manifest.
     """
 
+    # Forbidden: a manifest with other fields was written by another release, and whoever reads it has to know.
     model_config = ConfigDict(frozen=True, extra="forbid")
+    # Left out of the file, because the name contains the digest of the file.
     version: str = Field("", exclude=True)
     format: Literal[2] = 2
     key: str

@@ -2,8 +2,8 @@
 
     objects/<aa>/<digest>/...     never changed
 
-An object becomes visible by one rename on a disk; elsewhere it counts as present when its tree.json is there,
-which is written last.
+On a disk an object becomes visible by one rename. Elsewhere it counts as present once its tree.json is there, which is
+written last.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Objects:
         self._verified: dict[str, tuple[tuple[int, ...], ...]] = {}
 
     def scratch(self) -> Path:
-        """A new empty folder beside nothing else, on the same disk as the store when that is local."""
+        """A new empty folder, on the same disk as the store when that is local."""
         folder = self.work / "scratch" / scratch_name()
         folder.mkdir(parents=True)
         return folder
@@ -50,8 +50,8 @@ class Objects:
     def put(self, folder: Path) -> str:
         """Moves a finished local folder into the store; returns its digest. Equal content is stored once.
 
-        Raises ValueError on a link, StoreError on a file of a kind that no artifact holds (kinds.py), and when
-        the equal content that is there was damaged since.
+        Raises ValueError on a link, and StoreError on a file of a kind that no artifact holds (kinds.py) or when the
+        store has equal content that was damaged since.
         """
         tree = folder_tree(folder)
         check_kinds(folder)
@@ -76,7 +76,7 @@ class Objects:
         return digest
 
     def present(self, digest: str) -> bool:
-        """Whether the object is there; its bytes are not looked at."""
+        """Whether the object is there. Its bytes are not compared."""
         return self.backend.exists(f"{object_name(digest)}/{TREE}")
 
     def present_of(self, digests: Iterable[str]) -> set[str]:
@@ -96,6 +96,7 @@ class Objects:
         name = object_name(digest)
         if self.backend.local:
             return Path(self.backend.place(name))
+        # Copied once and kept, because several artifacts read the same checkpoint.
         copy = self.work / "copies" / digest
         if not copy.exists():
             scratch = self.scratch()
@@ -113,6 +114,7 @@ class Objects:
     def verified(self, digest: str) -> Path:
         """As `path`, after every byte was compared with the digest: once a process, and again if a file changed."""
         folder = self.path(digest)
+        # Times and inode tell of a change since: to hash a checkpoint again for each of its readers would add nothing.
         seen = tuple(
             (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
             for stat in (path.lstat() for path in sorted(folder.rglob("*")))

@@ -1,4 +1,4 @@
-"""Versions that a person wants kept: one small file a pin in the store, so that everybody who cleans it up sees it.
+"""Pins: versions that a person wants to keep, one small file for each in the store.
 
 pins/<key>/<version>.json     key, version, reason, pinned
 """
@@ -14,6 +14,7 @@ from o1_assets.core.files import json_bytes
 from o1_assets.store.backend import StoreError
 from o1_assets.store.store import ArtifactStore
 
+# In the store and not in somebody's home: whoever cleans a shared store up has to see everybody's pins.
 FOLDER = "pins"
 
 
@@ -28,7 +29,8 @@ class Pin:
 
 
 def pin(store: ArtifactStore, key: str, version: str, reason: str) -> Pin:
-    """Keeps a version and all that it was made from until `unpin`. Raises StoreError when there is no such version."""
+    """Keeps a version and all its ancestors until `unpin`. Raises StoreError when there is no such version."""
+    # Read for its errors: a pin of a version that does not exist would protect nothing.
     store.manifest(key, version)
     made = Pin(key, version, reason, datetime.now(UTC).isoformat(timespec="seconds"))
     store.backend.write(_name(key, version), json_bytes(asdict(made)))
@@ -36,7 +38,10 @@ def pin(store: ArtifactStore, key: str, version: str, reason: str) -> Pin:
 
 
 def unpin(store: ArtifactStore, key: str, version: str | None) -> Pin:
-    """version: a name or its beginning; None if the key has one pin. Raises StoreError unless it is exactly one."""
+    """Removes a pin. version: a name or its beginning; None if the key has one pin.
+
+    Raises StoreError unless exactly one pin matches.
+    """
     of_key = {entry.version: entry for entry in pins(store) if entry.key == key}
     entry = unique_prefix(of_key, version or "", f"pin of {key}", StoreError)
     store.backend.remove([_name(key, entry.version)])
@@ -44,10 +49,10 @@ def unpin(store: ArtifactStore, key: str, version: str | None) -> Pin:
 
 
 def pins(store: ArtifactStore) -> list[Pin]:
-    """Every pin, by key and version. Raises StoreError on one that cannot be read: what it keeps is not known."""
+    """Every pin, by key and version. Raises StoreError on one that cannot be read."""
     names = [entry.name for entry in store.backend.walk(FOLDER)]
     wanted = sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
-    found = []
+    entries = []
     for name, content in store.backend.read_many(wanted):
         try:
             entry = Pin(**json.loads(content))
@@ -57,8 +62,8 @@ def pins(store: ArtifactStore) -> list[Pin]:
             raise StoreError(
                 f"the pin {store.backend.place(name)} is damaged; remove it and pin the version again"
             ) from None
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def _name(key: str, version: str) -> str:

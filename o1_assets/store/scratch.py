@@ -1,6 +1,6 @@
-"""The work folder: folders that artifacts are made in, and what processes that were killed left there.
+"""The work folder: the folders that artifacts are made in, and what killed processes left there.
 
-Only what lies directly in the work folder is ever removed, and never through a link.
+Only folders directly in the work folder are ever removed, and never through a link.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from o1_assets.store.store import ArtifactStore
 
 
-# A training that nobody took up again for so long is given up; so is scratch of other machines.
+# The state of a training that nobody continued for so long is removed; so is scratch of other machines.
 FORGOTTEN_SECONDS = 30 * 86_400.0
 
 
@@ -30,10 +30,11 @@ class ScratchLost(O1Error):
 
 
 class Scratch:
-    """A folder in use. Its handle keeps the system from giving its number to a folder made in its place."""
+    """A folder in use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # While it is open, the system gives the folder's inode number to no folder that is made in its place.
         self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
     def lost(self) -> bool:
@@ -54,7 +55,7 @@ class Scratch:
 
 
 def abandoned(path: Path) -> bool:
-    """Whether the process that made the folder is gone."""
+    """Whether the process that made the folder has ended. Of another machine's folder only its age is known."""
     host, _, pid = path.name.rpartition(".")[0].rpartition(".")
     if host != socket.gethostname() or not pid.isdigit():
         return _age(path) > FORGOTTEN_SECONDS
@@ -62,7 +63,7 @@ def abandoned(path: Path) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # the process lives, and belongs to somebody else
         pass
     return False
 
@@ -70,7 +71,7 @@ def abandoned(path: Path) -> bool:
 def tidy(store: ArtifactStore) -> None:
     """Removes what killed processes left in the work folder; to be called under the run lock.
 
-    A training's last state stays for whoever goes on with it, unless its artifact was stored after all.
+    A training's last state stays for whoever continues it, unless its artifact was stored after all.
     """
     for path in _entries(store.work / "scratch"):
         if abandoned(path):
@@ -114,13 +115,14 @@ def find_leftovers(
     computed: Callable[[str], bool],
     today: set[str],
 ) -> list[Leftover]:
-    """To be called under the run lock.
+    """Folders that can be removed. To be called under the run lock.
 
-    trash: where a local store puts what it is about to remove. Scratch goes when the process that used it is gone,
-    the rest only after a day. computed: whether a cache key has a result; a checkpoint without one stays for
-    `keep_days`, because a run may still go on with it. today: digests whose copies the next run will read.
+    trash: where a local store puts what it is about to remove. computed: whether a cache key has a result. today:
+    digests whose copies the next run will read. Scratch is a leftover once the process that used it has ended, and
+    copies after a day. The checkpoint of a training without a result stays for `keep_days`, because a run may continue
+    from it.
     """
-    found = []
+    leftovers = []
     for kind, folder in (
         ("scratch", work / "scratch"),
         ("unfinished", work / "unfinished"),
@@ -129,6 +131,7 @@ def find_leftovers(
     ):
         for path in _folders(folder):
             size, changed = _size(path)
+            # A kill between rename and removal leaves trash; nothing refers to it, so its age does not matter.
             old = kind == "trash" or changed < now - DAY
             if kind == "scratch":
                 old = abandoned(path)
@@ -137,8 +140,8 @@ def find_leftovers(
             if kind == "unfinished" and old:
                 old = changed < now - keep_days * DAY or computed(path.name)
             if old:
-                found.append(Leftover(kind, path, size))
-    return found
+                leftovers.append(Leftover(kind, path, size))
+    return leftovers
 
 
 def remove_leftovers(leftovers: list[Leftover]) -> None:

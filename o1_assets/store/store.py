@@ -5,9 +5,9 @@
     heads/<key>.json                  which manifest is today's version of a key
     cache/<aa>/<cache key>.json       which manifest a computation led to
 
-A manifest names the manifests of its inputs, so whoever trusts one trusts all that it was made from: a byte
-changed anywhere in its ancestry no longer fits a name. Heads and cache only point, and what they point to is
-compared with what was asked for.
+A manifest names the manifests of its inputs, so whoever trusts one can trust its whole ancestry: a byte that was
+changed anywhere in it no longer fits a name. Heads and cache entries only point, and what they point to is compared
+with what was asked for.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class ArtifactStore(Objects):
 
     def heads(self, keys: Iterable[str]) -> dict[str, Manifest]:
         """Today's version of each key that has one, read together: a remote store answers many at once."""
+        # Two rounds of requests, first pointers and then manifests, however many keys there are.
         pointed: dict[str, ManifestPointer] = {}
         by_name = {_head_name(key): key for key in keys}
         for name, content in self.backend.read_many(list(by_name)):
@@ -84,8 +85,9 @@ class ArtifactStore(Objects):
         return manifest if self.present(manifest.digest) else None
 
     def recorded(self, key: str, cache_key: str) -> Manifest | None:
-        """The newest manifest of `key`, if it is of an equal computation whose writer was killed before it could
-        point to it. `cached` does not find it then.
+        """The newest manifest of `key` if it is of an equal computation, else None. Its pointers are written again.
+
+        `cached` misses a manifest whose writer was killed before it wrote the cache entry.
         """
         versions = self.versions(key)
         manifest = self.manifest(key, versions[-1]) if versions else None
@@ -154,6 +156,7 @@ class ArtifactStore(Objects):
         try:
             entry = json.loads(content)
             pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
+            # Byte for byte: two spellings of one pointer would let somebody change a store unnoticed.
             whole = content == pointer.to_bytes() and bool(manifest_name(pointer.key, pointer.version))
         except (ValueError, TypeError, KeyError, StoreError):
             whole = False
@@ -204,7 +207,7 @@ def cache_key(
 
 
 def manifest_cache_key(manifest: Manifest) -> str:
-    """The cache key that a manifest's own content leads to."""
+    """The cache key computed from a manifest's own fields."""
     digests = {name: item.digest for name, item in manifest.inputs.items()}
     return cache_key(
         manifest.key, manifest.code_version, manifest.config, manifest.seed, digests, manifest.external
@@ -226,6 +229,7 @@ def manifest_name(key: str, version: str) -> str:
 
 
 def _checked(key: str) -> str:
+    # Keys become paths and parts of URLs, and some file systems do not tell upper case from lower case.
     parts = key.split("/")
     if not all(part and set(part) <= _KEY_LETTERS and part.strip(".") for part in parts):
         raise StoreError(

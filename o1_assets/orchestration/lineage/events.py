@@ -1,7 +1,7 @@
 """OpenLineage run events from artifacts and manifests. The only module that imports the library's types.
 
-A job is an artifact's key; a dataset is a key in the store, its version the digest of its content; a batch of
-labels from people is a dataset in the inbox. What has no standard facet stands in `o1_...` facets.
+A job is an artifact's key. A dataset is a key in the store, and its version is the digest of its content. A batch of
+labels from people is a dataset in the inbox. Whatever has no standard facet is in `o1_...` facets.
 """
 
 from __future__ import annotations
@@ -33,18 +33,21 @@ from o1_assets.store.store import ArtifactStore
 if TYPE_CHECKING:
     from o1_assets.orchestration.lineage.observer import Observed
 
+# The specification wants a URI that identifies the code which produced the event.
 PRODUCER = repository_url() or "urn:o1-assets"
 BATCHES = "label_batches"
 
 
 def started(observed: Observed, moment: str) -> RunEvent:
+    # Inputs without versions: which ones are read is known for certain from the manifest alone.
     names = dict.fromkeys(observed.artifact.inputs.values())
     inputs = [InputDataset(namespace=_store(observed.store), name=key) for key in names]
     return _event(RunState.START, observed, moment, inputs=inputs)
 
 
 def completed(observed: Observed, moment: str, manifest: Manifest, cached: bool) -> RunEvent:
-    """Inputs and output by digest: those that the manifest records, also where an earlier result was found."""
+    """Inputs and output by digest, as the manifest records them, also where an earlier result was found."""
+    # By key and digest: two short names may stand for one input.
     inputs = {
         (item.key, item.digest): InputDataset(
             namespace=_store(observed.store), name=item.key, facets=_version(item.digest, item.version)
@@ -72,7 +75,7 @@ def completed(observed: Observed, moment: str, manifest: Manifest, cached: bool)
 
 
 def aborted(observed: Observed, moment: str, why: str) -> RunEvent:
-    """It waits for people: nothing failed, and nothing was made."""
+    """The artifact waits for people: nothing failed, and nothing was made."""
     return _event(RunState.ABORT, observed, moment, run_facets={"errorMessage": _error(why)})
 
 
@@ -134,6 +137,7 @@ def _job_facets(observed: Observed, manifest: Manifest | None) -> dict[str, Any]
     from o1_assets.execution.code_version import code_version
 
     artifact, place = observed.artifact, place_of(observed.artifact.compute)
+    # A result that was found in the store was made by the code of its manifest, which may not be today's.
     commit = manifest.environment.git_commit if manifest else head_commit()
     version = manifest.code_version if manifest else code_version(artifact.compute)
     location: Any = source_code_location_job.SourceCodeLocationJobFacet(
@@ -173,10 +177,11 @@ def _output(store: ArtifactStore, manifest: Manifest) -> OutputDataset:
 
 
 def _batches(store: ArtifactStore, manifest: Manifest) -> list[InputDataset]:
-    """The batches from outside that a version of rNN/label_batches holds."""
+    """The batches in a version of rNN/label_batches that came from outside of the graph."""
     round_name, _, stage = manifest.key.partition("/")
     if stage != BATCHES:
         return []
+    # What a machine annotator files follows from the selection, so it is no input from outside.
     index = json.loads((store.path(manifest.digest) / "index.json").read_text())
     source = manifest.config.get("source")
     outside = {PEOPLE: "o1-inbox", **({source: f"o1-labels-{source}"} if isinstance(source, str) else {})}

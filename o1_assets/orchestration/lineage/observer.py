@@ -1,11 +1,11 @@
-"""Reports what is made to an OpenLineage collector: START, then COMPLETE, FAIL, or ABORT where it waits for people.
+"""Reports each artifact to an OpenLineage collector: START, then COMPLETE, FAIL, or ABORT where it waits for people.
 
-Called from the body that `o1 run` and the UI's runs share. Events are made and sent by a thread of their own: a run
-neither waits for them nor fails on them, and without a configuration nothing happens at all.
+It is called from the body of an asset, which `o1 run` and the UI's runs share. Events are made and sent by a thread of
+their own: a run neither waits for them nor fails on them, and without a configuration nothing happens at all.
 
-O1_OPENLINEAGE says where to: file:///PATH.jsonl, or http(s)://HOST[/PATH] (/api/v1/lineage without a path, key in
-OPENLINEAGE_API_KEY). Without it the library's own configuration counts: OPENLINEAGE_URL, OPENLINEAGE_CONFIG,
-OPENLINEAGE__TRANSPORT__...; OPENLINEAGE_DISABLED=true switches all off.
+O1_OPENLINEAGE names the collector: file:///PATH.jsonl, or http(s)://HOST[/PATH] (/api/v1/lineage without a path, the
+key in OPENLINEAGE_API_KEY). Without it the library's own configuration counts: OPENLINEAGE_URL, OPENLINEAGE_CONFIG,
+OPENLINEAGE__TRANSPORT__... OPENLINEAGE_DISABLED=true switches everything off.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PLACE = "O1_OPENLINEAGE"
 LIBRARY_SETTINGS = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 LIBRARY_PREFIX = "OPENLINEAGE__TRANSPORT"
 
-# Events that may wait to be sent; further ones are dropped.
+# The most events that may wait to be sent; further ones are dropped. A collector that hangs must not fill the memory.
 WAITING = 1000
 
 # How long one event may take, and how long the end of a process waits for those not sent yet.
@@ -51,7 +51,7 @@ class Parent:
 
 @dataclass(frozen=True)
 class Observed:
-    """One attempt at an artifact. time: of the START event."""
+    """One attempt at an artifact. run_id: OpenLineage's name of the attempt, a new one each time."""
 
     artifact: Artifact
     profile: str
@@ -61,7 +61,7 @@ class Observed:
 
 
 class Lineage:
-    """`started` at once; then one of the others."""
+    """The events of one attempt: START when it is created, then one of `completed`, `waits` and `failed`."""
 
     def __init__(self, observed: Observed, to: Emitter | None) -> None:
         self.observed, self.to = observed, to
@@ -98,7 +98,10 @@ class Lineage:
 
 
 class Emitter:
-    """connect: opens the client, in the thread that sends. The first error is a warning, later ones are counted."""
+    """Sends events in a thread. connect: opens the client, in that thread.
+
+    The first error is logged as a warning, later ones are only counted.
+    """
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self.connect = connect
@@ -112,6 +115,7 @@ class Emitter:
 
     def send(self, event: Callable[[], Any]) -> None:
         """event: makes the event; called in the sending thread."""
+        # Never blocking: lineage may lose events, and may not hold up a run.
         try:
             self._queue.put_nowait(event)
         except queue.Full:
@@ -138,7 +142,7 @@ class Emitter:
                 if event is not None:
                     client = client or self.connect()
                     client.emit(event())
-            except Exception as error:
+            except Exception as error:  # whatever it is, the thread goes on with the next event
                 self._failed(f"{type(error).__name__}: {error}")
             finally:
                 self._queue.task_done()
@@ -155,10 +159,10 @@ _lock = threading.Lock()
 
 
 def emitter() -> Emitter | None:
-    """This process's emitter for what the environment says; None while nothing is configured."""
+    """This process's emitter to the collector that the environment names; None if none is configured."""
     place = os.environ.get(PLACE, "")
-    own = any(name in LIBRARY_SETTINGS or name.startswith(LIBRARY_PREFIX) for name in os.environ)
-    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true" or not (place or own):
+    configured = any(name in LIBRARY_SETTINGS or name.startswith(LIBRARY_PREFIX) for name in os.environ)
+    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true" or not (place or configured):
         return None
     with _lock:
         if place not in _emitters:
@@ -167,7 +171,7 @@ def emitter() -> Emitter | None:
 
 
 def _client(place: str) -> Any:
-    """Raises ImportError with the remedy, or ValueError on a place that is none."""
+    """A client for the collector. Raises ImportError with the remedy, or ValueError on an address that is none."""
     try:
         from openlineage.client import OpenLineageClient
         from openlineage.client.transport.file import FileConfig, FileTransport
@@ -176,7 +180,7 @@ def _client(place: str) -> Any:
         raise ImportError(
             f"{PLACE} is set, but openlineage-python is not there; install o1-assets[lineage]"
         ) from None
-    # Its retries are counted by us, and their warnings are one.
+    # The emitter counts failures and warns once; the library and urllib3 would log each of them.
     for name in ("openlineage", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if not place:
