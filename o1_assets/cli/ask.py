@@ -1,4 +1,4 @@
-"""`o1 ask`: baby-o1 thinks about questions and answers them."""
+"""`o1 ask`: a policy thinks about questions and answers them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from o1_assets.search.trace import Trace
 
 
+# Search and torch are imported inside of functions: every command loads this module, and `o1 status` needs neither.
 app = typer.Typer()
 TREE = "--tree"
 
 
 class AskError(O1Error):
-    """An option of `o1 ask` that cannot be; the message says what can."""
+    """An option of `o1 ask` has a value that it cannot have; the message lists those that it can."""
 
 
 @command(app, "ask")
@@ -54,6 +55,7 @@ def ask_command(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> Answer:
     """Let baby-o1 answer: its reasoning step by step, and the answer."""
+    # Before anything is thought: a page that cannot be written would otherwise cost the whole search.
     check_page(tree, TREE)
     asked = ask(
         project,
@@ -93,8 +95,8 @@ class Thinking:
 class Asked:
     """Questions and the traces of their searches.
 
-    models: key -> digest of what was used, the policy first. loading: seconds until they were there; seconds: of
-    thinking, about all questions together.
+    models: key -> digest of the models that were used, the policy first. loading: seconds until they were loaded.
+    seconds: of thinking, about all questions together.
     """
 
     questions: list[Question]
@@ -119,12 +121,13 @@ class Asked:
         }
 
     def lines(self) -> Iterator[str]:
-        """What a person reads: the steps with P(right) of each by the PRM, and the answer."""
+        """The lines for a person: each step with P(right) by the PRM, and the answer."""
         for question, trace in zip(self.questions, self.traces, strict=True):
             yield question.text
             steps = trace.path()
             width = max((len(seen.node.text.strip()) for seen in steps), default=0)
             for seen in steps:
+                # A strategy that reads no PRM has no opinion about a step.
                 opinion = "" if seen.right is None else f"   {seen.right:.2f}"
                 forced = "   asked for: no answer was offered" if seen.node.forced else ""
                 yield f"  {seen.node.text.strip():{width}}{opinion}{forced}".rstrip()
@@ -161,7 +164,7 @@ def _answer(question: Question, trace: Trace) -> dict[str, Any]:
 
 
 def questions_from(arguments: Sequence[str]) -> list[str]:
-    """The questions themselves, `-` replaced by the lines of stdin that are not blank. Raises AskError on none."""
+    """The questions, with `-` replaced by the lines of stdin that are not blank. Raises AskError if there are none."""
     questions: list[str] = []
     for argument in arguments:
         lines = sys.stdin.read().splitlines() if argument == "-" else [argument]
@@ -172,13 +175,15 @@ def questions_from(arguments: Sequence[str]) -> list[str]:
 
 
 def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy: str | None) -> Thinking:
-    """tokens: a budget instead of the effort's. strategy: instead of what makes the most of the budget.
+    """The strategy to think with, at the size of its budget.
 
-    Raises AskError on an effort or strategy that there is not, or on no tokens.
+    tokens: a budget instead of the effort's. strategy: instead of the one that makes the most of the budget. Raises
+    AskError on an unknown effort or strategy, or on a budget below one token.
     """
     from o1_assets.search.interface import Budget
     from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
 
+    # Efforts are multiples of the longest solution, so that one effort means the same in every profile.
     longest = profile.prompt.max_tokens
     if effort not in EFFORTS:
         raise AskError(f"there is no effort {effort!r}; choose one of: {', '.join(EFFORTS)}")
@@ -208,7 +213,7 @@ def ask(
 ) -> Asked:
     """Thinks about all questions in one batch. A question's answer does not depend on what else is asked.
 
-    What is unusual about a question is said on stderr. Raises AskError, MissingInput, StoreError, UnknownModel,
+    Warnings about unusual questions go to stderr. Raises AskError, MissingInput, StoreError, UnknownModel,
     UnreadableQuestion, EngineMissing.
     """
     started = time.perf_counter()
@@ -216,10 +221,11 @@ def ask(
     thinking = choose_thinking(profile, effort, tokens, strategy)
     asked = [read_question(question, profile) for question in questions]
     chosen = choose_models(store, profile, thinking.strategy.reads, model)
-    # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is said at once.
+    # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is reported at once.
     require_engine(profile.engine)
     thinker = _load(store, profile, chosen)
     prompts = [profile.prompt.render(question.text) for question in asked]
+    # Only now: the tokenizer alone knows which words it has and how many tokens a prompt takes.
     check_readable(asked, prompts, thinker.policy.tokenizer, thinking.budget.solution_tokens)
     for question in asked:
         if question.warning():
@@ -228,6 +234,7 @@ def ask(
     from o1_assets.search.run import search
     from o1_assets.search.trace import Trace
 
+    # Loading counts apart: it happens once, however many questions are asked.
     loaded = time.perf_counter()
     # By the text: an answer must not change with what else is asked, or in which order.
     seeds = [derive_seed(seed, question.text) for question in asked]
@@ -242,6 +249,7 @@ def ask(
 def _load(store: ArtifactStore, profile: Profile, chosen: ModelVersions) -> SearchModels:
     from o1_assets.execution.environment import prepare_compute
 
+    # Before torch is imported, which reads the number of OpenMP's threads then.
     prepare_compute(profile.threads)
     import torch
     import transformers

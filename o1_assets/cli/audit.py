@@ -1,4 +1,4 @@
-"""`o1 audit`: where an artifact came from, verified, for a person, as JSON and as a page; and made again."""
+"""`o1 audit`: verifies an artifact's ancestry and shows it as text, JSON or a page; --replay makes it again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from o1_assets.execution.project import Project
 app = typer.Typer()
 HTML = "--html"
 
-# Files and figures of a replayed artifact that a person is shown; --json has all.
+# How many files and figures of a replayed artifact a person is shown; --json has all.
 SHOWN = 6
 
 
@@ -32,7 +32,7 @@ class AuditFailed(O1Error):
 
 
 class BadDepth(O1Error, ValueError):
-    """Neither a whole number from 1 nor `all`."""
+    """The depth is neither a whole number from 1 nor `all`."""
 
 
 @command(app, "audit")
@@ -61,7 +61,7 @@ def audit_command(
 
 
 def run_audit(project: Project, key: str, version: str | None = None) -> Audit:
-    """Raises StoreError when there is no such version, ProfileError."""
+    """Audits a version against today's graph and inbox. Raises ProfileError, and StoreError if there is none."""
     today = Today(project.graph, environment(project.profile.threads))
     homes = Homes(project.inbox, project.settings.imported)
     return audit(project.store, key, version, today=today, homes=homes)
@@ -107,6 +107,7 @@ def parse_depth(text: str) -> int | None:
 
 
 def _replay_answer(results: list[Replayed]) -> Answer:
+    # Within the tolerance is no failure: another machine or number of threads adds in another order.
     verdict = worst(results)
     return Answer(
         {"verdict": verdict, "artifacts": [_row(result) for result in results]},
@@ -116,7 +117,7 @@ def _replay_answer(results: list[Replayed]) -> Answer:
 
 
 def replay_lines(results: list[Replayed]) -> Iterator[str]:
-    """A line an artifact; below it what differs and why; the verdict of all last."""
+    """A line for each artifact, below it what differs and why; the verdict of all comes last."""
     for result in results:
         manifest = result.manifest
         yield (
@@ -129,11 +130,13 @@ def replay_lines(results: list[Replayed]) -> Iterator[str]:
 
 
 def _explained(result: Replayed) -> Iterator[str]:
+    # What has changed since is named even where the bytes are equal: it shows the change to be harmless.
     word = "differs because" if result.verdict != "equal bytes" else "although"
     yield from (f"{word} {clause}" for clause in result.because)
     yield from (f"{file.path}: {file.what}" for file in result.files[:SHOWN])
     if len(result.files) > SHOWN:
         yield f"and {len(result.files) - SHOWN} more files (--json)"
+    # Figures beyond their tolerance first: they decide the verdict.
     beyond_first = sorted(result.figures, key=lambda figure: figure.within)
     for figure in beyond_first[:SHOWN]:
         far = "" if figure.relative is None else f", {figure.relative:.2%} apart"
@@ -165,7 +168,7 @@ def _row(result: Replayed) -> dict[str, Any]:
 
 
 class _ReplayProgress(Watch):
-    """A line on stderr for each artifact that was made again; its own progress only in passing."""
+    """A line on stderr for each artifact that was made again. Its own progress is overwritten by the next line."""
 
     def __init__(self) -> None:
         self._lines = StatusLine("            ")

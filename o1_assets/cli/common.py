@@ -1,4 +1,4 @@
-"""What all commands share: how each gets its project and the common options, and how its answer is printed."""
+"""What all commands share: the project and the common options that each is given, and the printing of its answer."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def command(
     options: Sequence[str] = tuple(_SHARED),
     hidden: bool = False,
 ) -> Callable[[Body], Body]:
-    """Makes a command of a function that takes the Project first, then what is particular to the command.
+    """Makes a command of a function that takes the Project first, and then the command's own options.
 
-    options: which of the shared ones the command takes after its own. A function with a parameter `as_json` is told
-    whether JSON is wanted; none has to print it.
+    options: which of the shared options the command takes as well. A function with a parameter `as_json` is told
+    whether JSON is wanted; no function has to print it.
     """
 
     def register(function: Body) -> Body:
@@ -120,7 +120,7 @@ def command(
 
 
 def open_project(profile: str | None = None, overrides: Sequence[str] | None = None) -> Project:
-    """The project of a command line: what it says comes after what the environment says. Raises ProfileError."""
+    """The project of a command line, whose options override the environment. Raises ProfileError."""
     settings = Settings.load(profile)
     # An unknown profile is found out when it is first needed: commands that read the store alone work without one.
     if not overrides:
@@ -134,25 +134,25 @@ def open_project(profile: str | None = None, overrides: Sequence[str] | None = N
 
 
 def refuse_together(option: str, others: Mapping[str, object], why: str) -> None:
-    """Refuses what would be dropped silently. others: option -> what was given for it, or None."""
+    """Refuses options that would be dropped silently. others: option -> its value, or None if it was not given."""
     given = [name for name, value in others.items() if value is not None and value != []]
     if given:
         raise typer.BadParameter(f"not together with {option}: {why}", param_hint=", ".join(given))
 
 
 def print_json(value: Any) -> None:
-    """A value that is already encoded is printed as it is."""
+    """Prints a value as JSON; bytes are JSON already."""
     print(value.decode() if isinstance(value, bytes) else json.dumps(value, indent=1, sort_keys=False))
 
 
 # Progress on stderr, so that stdout stays clean for JSON.
 
-# Where lines cannot be overwritten (a file, CI), what passes is still printed this often.
+# Where lines cannot be overwritten (in a file, in CI), progress is still printed this often.
 QUIET_SECONDS = 20.0
 
 
 class StatusLine:
-    """Lines to be kept, and one below them that the next replaces. prefix: of the latter where nothing is replaced."""
+    """Lines that stay, and below them one that the next replaces. prefix: of the latter where none can be replaced."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -178,7 +178,7 @@ class PageError(O1Error):
 
 
 def check_page(file: Path | None, option: str) -> None:
-    """Raises PageError, before any work is done, where a page cannot be written. option: that named the file."""
+    """Raises PageError, before any work is done, if the page cannot be written. option: the one that names the file."""
     if file is None:
         return
     if file.is_dir():

@@ -1,4 +1,4 @@
-"""`o1 gc`: what can be removed and how large it is; with --yes, removes it. Never while a run is at work."""
+"""`o1 gc`: lists what can be removed and its size; with --yes, removes it. Never while a run is at work."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def gc_command(
 
 @dataclass(frozen=True)
 class Collected:
-    """removed: False if it only says so. records: ledger files; runs: Dagster's; held: files that were in use."""
+    """What a collection removed, or would remove (`removed` is False).
+
+    records: files of the ledger. runs: Dagster's. held: files of Dagster's databases that were in use.
+    """
 
     removed: bool
     keep_days: float
@@ -146,9 +149,13 @@ class Collected:
 
 
 def collect(project: Project, *, keep_days: float = KEEP_DAYS, yes: bool = False) -> Collected:
-    """Raises Busy when it is to remove while a run is at work, StoreError when it cannot know what is needed."""
+    """Finds what can be removed and, with `yes`, removes it.
+
+    Raises StoreError when it cannot be known what is needed, and with `yes` also Busy when a run is at work.
+    """
     lock = project.lock
     with ExitStack() as stack:
+        # A run could find in the cache just what is being removed. Only looking needs no lock.
         if yes:
             stack.enter_context(lock.hold_now("nothing is removed"))
         instance = stack.enter_context(_instance(project))
@@ -162,6 +169,7 @@ def collect(project: Project, *, keep_days: float = KEEP_DAYS, yes: bool = False
             return result
         remove_garbage(project.store, result.garbage)
         remove_leftovers(result.leftovers)
+        # At least a day, whatever --keep-days says: a younger file may belong to another machine's run.
         for path in [*result.records, *lock.strangers(time.time() - max(keep_days, 1) * DAY)]:
             path.unlink(missing_ok=True)
         if instance is not None and result.runs is not None:
@@ -176,6 +184,7 @@ def _find(project: Project, instance: DagsterInstance | None, keep_days: float, 
     now = time.time()
     store, settings = project.store, project.settings
     garbage = find_garbage(store, keep_days, now)
+    # Local copies of a remote store's objects stay for today's versions, which the next run reads.
     heads = {manifest.digest for name, manifest in garbage.reachable.items() if name in garbage.heads}
     leftovers = find_leftovers(
         settings.work,
@@ -185,10 +194,13 @@ def _find(project: Project, instance: DagsterInstance | None, keep_days: float, 
         computed=store.knows,
         today=heads,
     )
+    # The report adds up the time of the runs that made what is there, so their records stay with it.
     needed = {manifest.cache_key for manifest in garbage.reachable.values()}
     records = old_records(settings.runs, now - max(keep_days, 1) * DAY, needed)
     runs = None
     if instance is not None:
+        # Here, because Dagster takes a second or two to import and a store may have no instance. The sensor's last run
+        # stays: the sensor reads from it what a failed run left undone.
         from o1_assets.orchestration.event_log import find_old_runs
         from sensors.label_batches import NAME
         from sensors.recovery import SENSOR_TAG
@@ -200,6 +212,7 @@ def _find(project: Project, instance: DagsterInstance | None, keep_days: float, 
 @contextmanager
 def _instance(project: Project) -> Iterator[DagsterInstance | None]:
     """The profile's Dagster instance, if it was ever used."""
+    # Opening it would create the databases of a profile that never ran.
     if not (project.settings.home / "dagster" / "dagster.yaml").exists():
         yield None
         return
@@ -210,12 +223,12 @@ def _instance(project: Project) -> Iterator[DagsterInstance | None]:
 
 
 def add_pin(project: Project, wanted: str, reason: str) -> Pin:
-    """wanted: KEY or KEY@VERSION; without a version today's is pinned."""
+    """Pins a version. wanted: KEY or KEY@VERSION; without a version today's."""
     key, _, version = wanted.partition("@")
     return pin(project.store, key, find_version(project.store, key, version or None), reason)
 
 
 def remove_pin(project: Project, wanted: str) -> Pin:
-    """wanted: KEY if it has one pin, else KEY@VERSION."""
+    """Removes a pin. wanted: KEY if it has one pin, else KEY@VERSION."""
     key, _, version = wanted.partition("@")
     return unpin(project.store, key, version or None)

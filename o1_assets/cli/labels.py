@@ -1,4 +1,4 @@
-"""`o1 labels`: solutions sent out to be rated, label batches taken in, withdrawn and traced, and Label Studio."""
+"""`o1 labels`: exports solutions to rate, accepts, withdraws and traces label batches, and talks to Label Studio."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def submit_labels(
 
 
 def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
-    """Files a batch.
+    """Files a batch and reports what was accepted.
 
     {"accepted": lines, "refused": lines, "by_rule": rule -> count, "digest", "known", "quarantined", "quarantine":
     folder, "rejected": [{"line", "file", "solution", "step", "completion", "rule", "message", "reason"}]}
@@ -155,7 +155,7 @@ def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
 
 
 def submit_lines(result: dict[str, Any], round_name: str, shown: int = 20) -> Iterator[str]:
-    """What a labelling lead reads after a submission."""
+    """The lines for a labelling lead after a submission; the quarantine has every reason, a terminal the first ones."""
     again = ", all of them were there already" if result["known"] else ""
     batch = f" as batch {result['digest'][:12]}" if result["digest"] else ""
     yield f"{round_name}: {result['accepted']} records accepted{batch}{again}; {result['refused']} refused"
@@ -176,6 +176,7 @@ def close(
     reason: Annotated[str, typer.Option(help="why; shown to whoever submits to it")] = "its labels are final",
 ) -> Answer:
     """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
+    # Only rounds of the profile: a misspelt one would be closed, and the right one stay open.
     project.inbox.close(known_round(project.profile, round_), reason)
     document = {"round": round_, "closed": True, "reason": reason}
     return Answer(document, [f"{round_} takes no more batches: {reason}"])
@@ -202,13 +203,14 @@ def import_labels(
 
 
 def import_published(project: Project, folder: Path, name: str) -> dict[str, Any]:
-    """Makes a label source of PRM800K's files; its report and the profile setting that uses it.
+    """Makes a label source of PRM800K's files. Returns the report and the profile setting that uses the source.
 
     folder: with the files; "hub" fetches them.
     """
     from o1_assets.labels.prm800k.importer import fetch_prm800k, import_prm800k
     from o1_assets.labels.prm800k.source import LabelSource
 
+    # Before the import, which reads large files: the profile would refuse the name afterwards.
     try:
         LabelSource(name=name)
     except ValueError as error:
@@ -216,6 +218,7 @@ def import_published(project: Project, folder: Path, name: str) -> dict[str, Any
             f"{name!r} cannot name a label source; use small letters, digits, - and _"
         ) from error
     try:
+        # A folder that is really called hub is meant itself.
         if folder == Path("hub") and not folder.exists():
             folder = fetch_prm800k(project.settings.work / "prm800k")
         report = import_prm800k(folder, project.settings.imported / name)
@@ -231,7 +234,7 @@ def import_published(project: Project, folder: Path, name: str) -> dict[str, Any
 
 
 def import_lines(result: dict[str, Any]) -> Iterator[str]:
-    """The counts of an import: a line a count, a column a round."""
+    """The counts of an import as a table: a line for each count, a column for each round."""
     rounds = result["rounds"]
     names = list(dict.fromkeys(name for counts in rounds.values() for name in counts))
     yield " " * 24 + "".join(f"{round_name:>10}" for round_name in rounds)
@@ -266,6 +269,7 @@ def push(
         file = Path(folder) / "export.jsonl"
         if not export(project, round_, file, which):
             raise LabelsError(nothing_to_rate(round_, which))
+        # From the exported lines: both ways to labellers show exactly the same solutions.
         records = [Record.from_line(line) for line in file.read_bytes().splitlines()]
         report = push_records(server, project.settings.profile, records, labelers)
     return Answer(
@@ -278,10 +282,9 @@ def push(
 def pull(project: Project, round_: Annotated[str | None, typer.Argument(metavar="[ROUND]")] = None) -> Answer:
     """File what was labelled since the last pull, of one round or of all; `o1 run` then uses it."""
     profile, store = project.profile, project.store
+    # A round that cannot be labelled is refused before the server is asked for anything.
     if round_ is not None:
-        round_inputs(
-            profile, store, round_
-        )  # a round that cannot be labelled is refused before anything is asked
+        round_inputs(profile, store, round_)
     with _open(project) as server:
         report = pull_labels(
             server,
@@ -343,7 +346,7 @@ def trace_labels(
 
 
 def trace_document(traced: LabelTrace) -> bytes:
-    """On one line, as there may be a million labels:
+    """The trace as JSON on one line:
 
     {"key", "version", "digest", "tables": [{"key", "version", "digest"}], "labels": how many, "counts": [columns of
     COUNTS], "lines": [columns of LINES], if they were asked for}
@@ -359,15 +362,17 @@ def trace_document(traced: LabelTrace) -> bytes:
     }
     if traced.lines is not None:
         content["lines"] = traced.lines.to_dicts()
+    # msgspec and no indent: a trace may list a million labels.
     return msgspec.json.encode(content)
 
 
 def trace_lines(traced: LabelTrace) -> Iterator[str]:
-    """What an auditor reads: a line a labeller of a batch, then a line a label if they were asked for."""
+    """The lines for an auditor: one for each labeller of a batch, then one for each label if they were asked for."""
     counts = traced.counts
     total, labellers = int(counts["labels"].sum()), counts["labeler"].n_unique()
     rounds = ", ".join(dict.fromkeys(m.key.split("/")[0] for m in traced.tables))
     yield f"{traced.key} {traced.version}: {total} labels by {labellers} labellers, of {rounds or 'no round'}"
+    # After an upgrade one table may be in the ancestry in two versions, which only their names tell apart.
     several = len({m.key for m in traced.tables}) < len(traced.tables)
     if counts.height:
         yield f"{'round':6}{'batch':14}{'source':12}{'ratings':>8}{'labels':>8}{'+1':>8}{'0':>8}{'-1':>8}  labeller"
@@ -383,6 +388,7 @@ def trace_lines(traced: LabelTrace) -> Iterator[str]:
             pl.col("round"), pl.col("batch").str.head(12), pl.col("line"), pl.col("solution_id"), pl.col("step"),
             pl.col("completion"), pl.col("rating").cast(pl.String).fill_null("-"), pl.col("labeler"), pl.col("text"),
         ]  # fmt: skip
+        # Joined by polars: a trace may list a million labels.
         yield from traced.lines.select(pl.concat_str(cells, separator="\t")).to_series()
 
 
@@ -420,6 +426,7 @@ def withdraw(project: Project, name: str, round_name: str | None, why: str, dry:
     try:
         round_, digest = find_batch(inbox, _rounds(project, round_name), name, withdrawn=False)
         inbox.check_withdrawable(round_, digest)
+        # Before the move: it reads the batch where accepted ones lie.
         change = impact(project.graph, project.store, inbox, round_, digest)
         move = None if dry else inbox.withdraw(round_, digest, _who(), why)
     except ValueError as error:
@@ -441,7 +448,7 @@ def withdraw(project: Project, name: str, round_name: str | None, why: str, dry:
 
 
 def withdraw_lines(result: dict[str, Any]) -> Iterator[str]:
-    """What a labelling lead reads of it."""
+    """The lines for a labelling lead about a withdrawal."""
     batch, round_name = result["batch"][:12], result["round"]
     who = ", ".join(result["labelers"][:5]) + (" and others" if len(result["labelers"]) > 5 else "")
     yield (

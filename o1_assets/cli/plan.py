@@ -1,4 +1,4 @@
-"""`o1 plan`: what a profile will take, before it is spent; and how far off such a plan was."""
+"""`o1 plan`: estimates what a profile will take before it is spent, and checks how far off such a plan was."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 WIDTH = 140
 
-# Of a GPU's peak, where nothing else is said.
+# The share of a GPU's peak that is assumed without --utilisation.
 UTILISATION = 0.3
 
 # Parameters below which FLOPs say little about a GPU's time.
@@ -82,22 +82,26 @@ def _check_answer(project: Project, assume: Sequence[str]) -> Answer:
 def plan(
     project: Project, parts: Collection[str], gpu: str, utilisation: float, assume: Sequence[str]
 ) -> tuple[Plan, Speed]:
-    """Raises PlanError, ProfileError, StoreError."""
+    """The plan with its optional `parts`, and the speed that its hours are counted with.
+
+    Raises PlanError, ProfileError, StoreError.
+    """
     speed = speed_of(gpu, utilisation, project.store, project.graph)
     try:
         return make_plan(project.profile, project.graph, parts, assume), speed
-    except ValueError as error:
+    except ValueError as error:  # an unknown part or a base of unknown shape: the user's input, and no defect
         raise PlanError(str(error)) from None
 
 
 def check(project: Project, assume: Sequence[str]) -> tuple[list[Comparison], Usage]:
-    """A plan of everything against what the store's versions took. Raises PlanError if there are none to compare."""
+    """Compares a plan of everything with what the store's versions took. Raises PlanError if there are none."""
     actual = usage(project.store, project.graph)
     if not actual.made:
         raise PlanError(
             f"nothing in {project.settings.store} was made with this configuration; `o1 run` first, or check with "
             "its --set"
         )
+    # Planned with every part; what was never made is left out of the comparison.
     parts = {artifact.part for artifact in project.graph.values() if artifact.part}
     return compare(make_plan(project.profile, project.graph, parts, assume).made, actual.made), actual
 
@@ -170,7 +174,7 @@ def print_plan(made: Plan, speed: Speed) -> None:
 
 
 def notes(made: Plan, speed: Speed) -> list[str]:
-    """What the table rests on."""
+    """The lines below the table: speed, memory, people's hours and the assumptions that it rests on."""
     total, shape, policy = made.total(), made.shape, made.profile.policy
     guess = ", by models of nano's size; larger ones reach several times that"
     hours = _hours(total.labels, made)
@@ -202,11 +206,12 @@ def notes(made: Plan, speed: Speed) -> list[str]:
 
 
 def _memory(made: Plan, memory: float | None) -> str:
-    """What the policy's training holds whatever its batch is, counted as docs/qwen.md does; nothing on a CPU."""
+    """The memory that the policy's training needs for any batch, counted as in docs/qwen.md; nothing on a CPU."""
     if memory is None:
         return ""
     if made.shape.total < SMALL:
         return "A model this small cannot fill a GPU: starting its kernels takes longer than they do."
+    # The policy's: RL also holds the reward models and the sampler's cache, so no other training needs as much.
     tuning = made.profile.policy.tuning
     held = {name: size / 2**30 for name, size in training_bytes(made.shape, tuning, tokens=0).items()}
     trained = f"LoRA of rank {tuning.lora.rank}" if tuning.lora else "all weights trained"
@@ -220,6 +225,7 @@ def _memory(made: Plan, memory: float | None) -> str:
 def print_check(compared: Sequence[Comparison], actual: Usage) -> None:
     table = _table("Planned and used", ("stage", "figure"), ("planned", "used", "planned / used", ""))
     for row in compared:
+        # The plan may expect a cost where a run had none.
         ratio = f"{row.planned / row.used:.2f}" if row.used else "-"
         mark = "" if row.good else f"off by more than {WITHIN}"
         table.add_row(row.stage, row.quantity, compact(row.planned), compact(row.used), ratio, mark)
@@ -257,7 +263,7 @@ def _table(title: str, names: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 def _console() -> Console:
     from rich.console import Console
 
-    # Wide enough for every column: a cell that is cut says something else.
+    # Wide enough for every column, because a number that is cut off is another number.
     return Console(width=max(WIDTH, Console().width))
 
 
@@ -266,5 +272,5 @@ def _hours(ratings: float, made: Plan) -> float:
 
 
 def _billions(parameters: int) -> str:
-    """Parameters of a model as its name would say them."""
+    """A number of parameters as the names of models write it, with B for 10^9."""
     return compact(parameters).replace("G", "B")

@@ -1,4 +1,4 @@
-"""`o1 report`, `o1 results`, `o1 card` and `o1 export`: what leaves the store for people to read or to load."""
+"""`o1 report`, `o1 results`, `o1 card` and `o1 export`: write what people read or load outside of the store."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def report(project: Project) -> Answer:
 
 
 def print_headline(project: Project, headline: dict[str, Headline] | None = None) -> None:
-    """The headline figures as a table, those of the project's store where none are given."""
+    """Prints the headline figures as a table. headline: None reads them from the project's store."""
     from rich.console import Console
     from rich.table import Table
 
@@ -66,7 +66,8 @@ def print_headline(project: Project, headline: dict[str, Headline] | None = None
     Console().print(table)
 
 
-# Results: one page and its pictures, from the finished experiments.
+# Results: one page and its pictures, from the finished experiments. Every experiment gives its result in one form, so
+# nothing here knows any of them.
 
 PAGE, PICTURES = "results.md", "results"
 
@@ -108,7 +109,7 @@ def results(
 
 @dataclass(frozen=True)
 class Written:
-    """stale: name -> why. missing: key -> why, or what it would answer."""
+    """stale: name of a result -> why it is stale. missing: key -> why, or the question that it would answer."""
 
     page: Path
     pictures: list[Path]
@@ -162,18 +163,21 @@ def _read(
             missing[key] = artifact.description
             continue
         folder = store.verified(head.digest)
+        # A store may hold results of an earlier release, which an upgrade does not remove.
         if not is_result(folder):
             missing[key] = EARLIER
             continue
         made_from = [m for m in ancestry(store, key, head.version) if m.key.startswith(f"{PART}/")]
         pictures = {file.stem: file.read_bytes() for file in sorted((folder / "plots").glob("*.png"))}
+        # A stale result stays on the page with the reason: it is still true of the versions that the page names.
         stale = status[key].reason if status[key].state == "stale" else ""
         finished.append(Finished(read_result(folder), head, made_from, stale, pictures))
     return finished, missing
 
 
 def _remove_old(folder: Path, wanted: dict[str, Artifact], written: set[str]) -> None:
-    """Pictures that an earlier call wrote and this one did not. Other people's pictures have other names and stay."""
+    """Removes pictures that an earlier call wrote and this one did not."""
+    # By their names, which begin with an experiment's: the folder may hold other people's pictures.
     experiments = tuple(f"{key.split('/')[1]}-" for key in wanted)
     for file in folder.glob("*.png"):
         if file.name.startswith(experiments) and file.name not in written:

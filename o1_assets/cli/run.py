@@ -49,9 +49,9 @@ def refresh(project: Project) -> Answer:
 
 @dataclass(frozen=True)
 class RunResult:
-    """computed: artifacts whose function ran. cached: the others that are fresh. waiting: key -> what to do.
+    """computed: how many compute functions ran. cached: how many other artifacts are fresh. waiting: key -> what to do.
 
-    reportable: the summary that a report needs was made, now or before.
+    reportable: whether the summary that a report needs exists.
     """
 
     computed: int
@@ -103,6 +103,7 @@ def run(project: Project, *, include_missing: bool = True, parts: Sequence[str] 
             print(f"another run holds {lock}; waiting for it to end", file=sys.stderr, flush=True)
         announced = True
 
+    # With the id of the Dagster run that follows: if this process is killed, the lock names the run to mark as failed.
     with project.lock.hold(run_id, on_wait):
         return _run(project, include_missing, parts, run_id)
 
@@ -132,6 +133,7 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
     from o1_assets.orchestration.execute import execute
 
     failure = execute(project, selected, console, run_id)
+    # Once more: the last artifact's write does not have the time since, and a failed run counts too.
     record.write()
     if failure:
         raise RunFailed(failure)
@@ -145,11 +147,12 @@ def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:
 
 
 def _refuse(project: Project) -> None:
-    """Says what cannot work before anything is started. Raises MissingRequirement, DevicesMissing, RunFailed."""
+    """Refuses what cannot work before anything is started. Raises MissingRequirement, DevicesMissing, RunFailed."""
     profile = project.profile
     require_extra(profile.executor)
     if project.settings.postgres:
         require_extra("postgres", "O1_DAGSTER_POSTGRES")
+    # Steps there get environment and volumes from the code location, which runs inside of the cluster.
     if profile.executor == "k8s":
         raise RunFailed(
             "executor=k8s hands its steps out from inside the cluster: launch the job `everything` in the Dagster "
@@ -160,7 +163,7 @@ def _refuse(project: Project) -> None:
 
 
 class Console:
-    """An execution.progress.Watcher: prints a line an artifact on stderr, and keeps the run's record."""
+    """An execution.progress.Watcher: prints a line for each artifact on stderr, and keeps the run's record."""
 
     FIGURES = 4
     """Figures shown of an artifact."""

@@ -1,4 +1,4 @@
-"""`o1 status`: the state of every artifact, and of every round how far its labels are and what it waits for."""
+"""`o1 status`: the state of every artifact, and for every round its labels' progress and what it waits for."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def status(project: Project) -> Answer:
 
 @dataclass(frozen=True)
 class RoundStatus:
-    """waits: for what, empty if everything of the round is fresh. labels: how far people are; None before there is
-    a selection to rate. reasons: where the quarantined files and their reasons lie."""
+    """waits: what the round waits for; empty if all its artifacts are fresh. labels: the progress of the labellers;
+    None before there is a selection to rate. reasons: the folder of the quarantined files and their reasons."""
 
     annotator: str
     waits: str
@@ -52,6 +52,7 @@ class RoundStatus:
     reasons: str
 
     def line(self, name: str) -> str:
+        # People may send batches to a round of a machine annotator too.
         people = self.labels is not None and (self.annotator == "human" or self.labels.batches)
         rated = f"; from people: {self.labels}" if people and "from people" not in self.waits else ""
         refused = f"; what was refused and why: {self.reasons}" if self.reasons else ""
@@ -63,7 +64,7 @@ class RoundStatus:
 
 
 def status_rows(project: Project) -> tuple[list[dict[str, Any]], dict[str, RoundStatus]]:
-    """One row an artifact (key, state, reason, digest, made), and every round's state by its name."""
+    """A row for each artifact (key, state, reason, digest, made), and every round's state by its name."""
     states = graph_status(project.graph, project.store)
     rows = [
         {
@@ -102,15 +103,18 @@ def _round(config: LabelBatchesConfig, project: Project, states: Mapping[str, St
 def _waits_for(
     config: LabelBatchesConfig, project: Project, states: Mapping[str, Status], progress: Progress | None
 ) -> str:
-    """What stands before the round's first artifact that is not fresh: people, another round, or the artifact."""
+    """What a round waits for: people, another round, or its own first artifact that is not fresh; empty if all are."""
     name, graph = config.round, project.graph
+    # A round is complete without its optional parts, which are only made when they are asked for.
     keys = [key for key in graph if key.startswith(f"{name}/") and not graph[key].part]
     first = next((key for key in keys if states[key].state != "fresh"), None)
     if first is None:
         return ""
+    # The first one in the order of the data holds all others up: those wait for it and not for people.
     by_people = first == batches_key(name) and config.waits_for_people
     if by_people and progress is not None and not progress.enough:
         return what_to_do(name, progress).removeprefix(f"{name} waits for ")
+    # Of an input in another round the round's name is enough: that round's own line says more.
     before = [key for key in graph[first].inputs.values() if states[key].state != "fresh"]
     if before:
         return before[0].split("/")[0] if before[0][0] == "r" else before[0]
@@ -118,6 +122,6 @@ def _waits_for(
 
 
 def _round_lines(rounds: Mapping[str, RoundStatus]) -> list[str]:
-    """A line a round; one for all of them if there is nothing to say of any."""
+    """A line for each round, or one for all of them if all are complete."""
     lines = [state.line(name) for name, state in rounds.items()]
     return lines if any(not line.endswith(" is complete") for line in lines) else ["every round is complete"]
