@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,15 @@ storage:
     postgres_url:
       env: O1_DAGSTER_POSTGRES
 """
+
+
+# SHA-256 of what earlier versions of this project wrote. Such a file is replaced, because nobody changed it: kept, it
+# would leave the pools' limits and the purging of the sensor's ticks out.
+FORMER_YAML = {
+    "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591",
+    "7b11045f8660d6b19b4dacc583a9f68be0678517347b9b91ced3096030d5f9a3",
+    "89707a3651e3f4445e291a6d500ee109c6ca4df7d920fc28cd02e79477b74d8d",
+}
 
 
 class BadSetting(O1Error):
@@ -134,12 +144,13 @@ class Settings:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "dagster.yaml"
         wanted = DAGSTER_YAML + (POSTGRES_YAML if self.postgres else "")
-        present = config.read_text() if config.exists() else ""
-        if present in {"", DAGSTER_YAML, DAGSTER_YAML + POSTGRES_YAML}:
+        present = config.read_bytes() if config.exists() else b""
+        ours = {text.encode() for text in ("", DAGSTER_YAML, DAGSTER_YAML + POSTGRES_YAML)}
+        if present in ours or hashlib.sha256(present).hexdigest() in FORMER_YAML:
             # Written only where it differs: the UI and the daemon may be reading it.
-            if present != wanted:
+            if present != wanted.encode():
                 replace_file(config, wanted.encode())
-        elif self.postgres and "O1_DAGSTER_POSTGRES" not in present:
+        elif self.postgres and b"O1_DAGSTER_POSTGRES" not in present:
             raise BadSetting(
                 f"O1_DAGSTER_POSTGRES is set, but {config} was changed by hand and does not name it; add:\n"
                 f"{POSTGRES_YAML}"

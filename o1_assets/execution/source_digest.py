@@ -31,6 +31,9 @@ _LIMIT = 2000
 # What may name a module: "package.module", "package.module:name".
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::\w+)?")
 
+# Names in quotes that begin so are free to change with the file that they name.
+_OURS = "o1_assets."
+
 # The name under which a module keeps its statements that define nothing: they run whenever it is imported.
 LOOSE = ""
 
@@ -123,7 +126,8 @@ def _load(file: Path) -> dict[str, Source]:
 
 def _parse(content: bytes) -> Source:
     tree = ast.parse(content)
-    imports = _imported(_at_runtime(tree.body))
+    # What a function imports for itself is no name of the module: another function may mean something else by it.
+    imports = _imported(_at_runtime(tree.body, into_functions=False))
     statements: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement):
@@ -250,7 +254,9 @@ class _Stripped(ast.NodeTransformer):
             # A module named in a string is started or imported by that name, so all of it is reached. Whether there
             # is such a module is seen when the mention is resolved.
             self.mentions[f"'{node.value}'"] = node.value
-            return ast.Constant(node.value.rpartition(".")[2])
+            # All other text stays as it is: which of two tables is written to "steps.parquet" does count.
+            if node.value.startswith(_OURS):
+                return ast.Constant(node.value.rpartition(".")[2])
         return node
 
 
@@ -269,17 +275,23 @@ def _imported(nodes: Iterator[ast.AST]) -> dict[str, str]:
     return imports
 
 
-def _at_runtime(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """Every node but those that only a type checker sees."""
+def _at_runtime(body: list[ast.stmt], into_functions: bool = True) -> Iterator[ast.AST]:
+    """Every node but those that only a type checker sees. into_functions: those inside of functions too."""
     todo: list[ast.AST] = list(body)
     while todo:
         node = todo.pop()
         yield node
-        todo.extend(node.orelse if _for_type_checking(node) else ast.iter_child_nodes(node))
+        if into_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            todo.extend(node.orelse if _for_type_checking(node) else ast.iter_child_nodes(node))
 
 
 def _for_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+    # The name alone: the body of `if not TYPE_CHECKING` runs.
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name | ast.Attribute)
+        and "TYPE_CHECKING" in ast.dump(node.test)
+    )
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from o1_assets.core.files import json_bytes
 from o1_assets.core.formatting import figure_text
 from o1_assets.export.folder import ExportError, check_target, write_folder
-from o1_assets.export.model_card import is_checkpoint, make_card
+from o1_assets.export.model_card import is_checkpoint, make_card, recorded_prompt
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.kinds import check_kinds
 from o1_assets.store.manifest import Manifest
@@ -130,7 +130,7 @@ def _generator(store: ArtifactStore, manifest: Manifest, source: Path) -> Path |
 
 def _longest(manifest: Manifest) -> int | None:
     """Tokens of the longest solution that the model was trained on; None if its stage does not say."""
-    longest = manifest.config.get("prompt", {}).get("max_tokens")
+    longest = recorded_prompt(manifest).get("max_tokens")
     return longest if isinstance(longest, int) else None
 
 

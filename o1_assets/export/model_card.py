@@ -239,12 +239,22 @@ scorer.score([encode(prompt, add_special_tokens=False)], [encode(steps, add_spec
 )
 
 
+def recorded_prompt(manifest: Manifest) -> dict[str, Any]:
+    """The fields of PromptFormat that a version was made with; empty where its stage has no prompt."""
+    prompt = manifest.config.get("prompt")
+    if isinstance(prompt, dict):
+        return prompt
+    # Versions of before PromptFormat have its fields among the stage's own.
+    former = {"template": "prompt_template", "max_tokens": "max_tokens"}
+    return {name: manifest.config[field] for name, field in former.items() if field in manifest.config}
+
+
 def words_of(manifest: Manifest) -> Words:
     """The words for a checkpoint's manifest."""
     # The last two parts: an arm of an experiment has a round of its own behind its prefix.
     *_, group, stage = ("", *manifest.key.split("/"))
     version = f" v{int(group[1:])}" if group[1:].isdigit() else ""
-    template = manifest.config.get("prompt", {}).get("template")
+    template = recorded_prompt(manifest).get("template")
     prompt = f" Prompt: `{template!r}`." if isinstance(template, str) else ""
     limits = ARITHMETIC if manifest.profile == "nano" else GENERAL
     if stage in SCORERS:

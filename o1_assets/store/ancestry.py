@@ -67,9 +67,12 @@ def find_version(store: ArtifactStore, key: str, wanted: str | None = None) -> s
                 f"{key} has no version in {store.url}; `o1 status` lists the keys, `o1 run` makes them"
             )
         return head.version
+    versions = store.versions(key)
+    if wanted in versions:  # nothing has to be read, however many versions there are
+        return wanted
     names: dict[str, str] = {}
     # The oldest first, so that a digest that several versions share names the newest.
-    for name in store.versions(key):
+    for name in versions:
         names |= {name: name, name.rpartition("-")[2]: name, _digest(store, key, name): name}
     # A manifest that cannot be read has no digest.
     names.pop("", None)

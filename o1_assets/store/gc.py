@@ -26,7 +26,7 @@ from o1_assets.store.digest import TREE
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pins
-from o1_assets.store.store import ArtifactStore, manifest_name
+from o1_assets.store.store import ArtifactStore
 
 DAY = 86400.0
 
@@ -126,7 +126,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
 def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     """Removes what `find_garbage` found, in the order that keeps the store consistent if it is killed."""
     store.backend.remove([*garbage.pointers, *garbage.cards])
-    store.backend.remove([manifest_name(*name) for name in garbage.manifests])
+    store.backend.remove([_manifest_file(*name) for name in garbage.manifests])
     for digest in [*garbage.objects, *garbage.orphans]:
         store.backend.remove_folder(object_name(digest), first=TREE)
     store.backend.remove([entry.name for entry in garbage.temporary])
@@ -180,7 +180,7 @@ def _gone(
 ) -> bool:
     """Whether a version is unreachable or missing."""
     # Asked for by name: a version that was recorded since the listing is not in it, and is there.
-    return name in unreachable or (name not in reachable and not store.backend.exists(manifest_name(*name)))
+    return name in unreachable or (name not in reachable and not store.backend.exists(_manifest_file(*name)))
 
 
 def _temporary(store: ArtifactStore) -> Iterable[Stored]:
@@ -235,7 +235,7 @@ def _with_ancestry(store: ArtifactStore, roots: list[Name]) -> dict[Name, Manife
 
 def _read_raw(store: ArtifactStore, names: list[Name]) -> dict[Name, dict[str, Any]]:
     """Manifests that may go, compared with their names but not validated: there may be very many."""
-    by_file = {manifest_name(*name): name for name in names}
+    by_file = {_manifest_file(*name): name for name in names}
     read = {}
     for file, content in store.backend.read_many(list(by_file)):
         name = by_file[file]
@@ -264,8 +264,13 @@ def _objects(store: ArtifactStore) -> tuple[dict[str, int], dict[str, float]]:
     return dict(sizes), dict(changed)
 
 
+def _manifest_file(key: str, version: str) -> str:
+    # Not `manifest_name`, which refuses what is no name: here names are what somebody's files are called.
+    return f"manifests/{key}/{version}.json"
+
+
 def _damaged(store: ArtifactStore, name: Name) -> StoreError:
-    place = store.backend.place(manifest_name(*name))
+    place = store.backend.place(_manifest_file(*name))
     return StoreError(
         f"{place} is damaged, so what it needs is not known and nothing is removed; bring it back from a backup "
         "or remove it"

@@ -43,6 +43,11 @@ def unpin(store: ArtifactStore, key: str, version: str | None) -> Pin:
     Raises StoreError unless exactly one pin matches.
     """
     of_key = {entry.version: entry for entry in pins(store) if entry.key == key}
+    if version is None and len(of_key) != 1:
+        pinned = ", ".join(of_key) or "none"
+        raise StoreError(
+            f"no pin of {key} was taken away: name one of its pinned versions, which are {pinned}"
+        )
     entry = unique_prefix(of_key, version or "", f"pin of {key}", StoreError)
     store.backend.remove([_name(key, entry.version)])
     return entry

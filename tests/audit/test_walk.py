@@ -52,6 +52,16 @@ def test_a_version_is_named_by_its_digest_its_name_or_the_beginning_of_either(st
             assert find_version(store, "toy/both", wanted) == made.version
 
 
+def test_a_whole_name_is_found_without_reading_the_other_versions(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for count in (2, 5):
+        make_all(store, toy_graph(count=count))
+    monkeypatch.setattr(store.backend, "read", lambda name: pytest.fail(f"reads {name}"))
+    for name in store.versions("toy/both"):
+        assert find_version(store, "toy/both", name) == name
+
+
 def test_of_several_versions_with_one_digest_the_newest_is_meant(store: ArtifactStore) -> None:
     made = [make_all(store, toy_graph(seed=seed))["toy/letters"].manifest for seed in (0, 1)]
     assert made[0].digest == made[1].digest and made[0].version != made[1].version

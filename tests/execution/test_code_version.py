@@ -116,6 +116,32 @@ def test_the_library_that_a_name_comes_from_counts(package: Write) -> None:
     assert version() != before
 
 
+def test_two_file_names_cannot_change_places(package: Write) -> None:
+    package("main", "def run(a, b):\n    a.write('steps.parquet')\n    b.write('pool.parquet')\n")
+    before = version()
+    package("main", "def run(a, b):\n    a.write('pool.parquet')\n    b.write('steps.parquet')\n")
+    assert version() != before
+
+
+def test_what_another_function_imports_for_itself_hides_no_name(package: Write) -> None:
+    other = "def other():\n    from toypkg.other import f\n    return f()\n"
+    package("main", f"def f():\n    return 1\n\n{other}\ndef run():\n    return f()\n")
+    package("other", "def f():\n    return 1\n")
+    before = version()
+    package("main", f"def f():\n    return 2\n\n{other}\ndef run():\n    return f()\n")
+    assert version() != before
+
+
+@pytest.mark.parametrize("condition", ["True", "not TYPE_CHECKING"])
+def test_what_is_defined_under_a_condition_counts(package: Write, condition: str) -> None:
+    package("main", "from toypkg.helper import f\n\ndef run():\n    return f()\n")
+    helper = f"from typing import TYPE_CHECKING\nif {condition}:\n    def f():\n        return "
+    package("helper", f"{helper}1\n")
+    before = version()
+    package("helper", f"{helper}2\n")
+    assert version() != before
+
+
 def test_comments_docstrings_and_formatting_do_not_count(package: Write) -> None:
     package("main", "def run(x=1):\n    return x+1\n")
     before = version()

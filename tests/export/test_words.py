@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from o1_assets.export.model_card import words_of
+from o1_assets.export.model_card import recorded_prompt, words_of
 from o1_assets.store.manifest import Manifest
 
 
@@ -29,3 +29,13 @@ def test_what_reads_the_generator_is_loaded_with_it_first() -> None:
     words = words_of(manifest)
     assert words.load.index("load_scorer") < words.load.index("AutoModelForTokenClassification")
     assert "scored together with that generator" in words.what
+
+
+def test_a_version_of_before_the_prompt_format_says_its_prompt_too() -> None:
+    former = {"prompt_template": "{question} =\n", "answer_prefix": "answer ", "max_tokens": 60}
+    old, new = (
+        Manifest.model_construct(key="r03/policy", profile="nano", config=config)
+        for config in (former, {"prompt": {"template": "{question} =\n", "max_tokens": 60}})
+    )
+    assert recorded_prompt(old) == recorded_prompt(new) == {"template": "{question} =\n", "max_tokens": 60}
+    assert words_of(old).use == words_of(new).use and "{question}" in words_of(old).use

@@ -158,6 +158,12 @@ def test_postgres_is_one_setting_and_a_file_that_somebody_changed_is_left_alone(
     assert "env: O1_DAGSTER_POSTGRES" in file.read_text() and "o1@db" not in file.read_text()
     monkeypatch.delenv("O1_DAGSTER_POSTGRES")
     assert settings.dagster_home() and file.read_text() == DAGSTER_YAML
+    head, _, rest = DAGSTER_YAML.partition("; what an ended one still holds of a pool is freed")
+    former = (head + rest.partition("# A pool limits")[0]).replace(
+        "  free_slots_after_run_end_seconds: 60\n", ""
+    )
+    file.write_text(former)
+    assert settings.dagster_home() and file.read_text() == DAGSTER_YAML, "an earlier version of ours wrote it"
     file.write_text("telemetry: {enabled: false}\n")
     assert settings.dagster_home() and file.read_text() == "telemetry: {enabled: false}\n"
     monkeypatch.setenv("O1_DAGSTER_POSTGRES", "postgresql://o1@db/o1")

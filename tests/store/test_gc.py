@@ -95,7 +95,7 @@ def test_what_cannot_be_pinned_is_said(disk: ArtifactStore) -> None:
     make_all(disk, toy_graph())
     with pytest.raises(StoreError, match="missing"):
         pin(disk, "toy/upper", f"20260101T000000.000000Z-{'0' * 64}", "")
-    with pytest.raises(StoreError, match="no pin of toy/upper"):
+    with pytest.raises(StoreError, match=r"no pin of toy/upper was taken away.*which are none"):
         unpin(disk, "toy/upper", None)
 
 
@@ -105,7 +105,8 @@ def test_the_model_card_of_a_version_goes_with_it(disk: ArtifactStore) -> None:
     old, new = (card_name("toy/both", version) for version in disk.versions("toy/both"))
     for name in (old, new):
         disk.backend.write(name, b"# a model")
-    assert collect(disk).cards == [old]
+    disk.backend.write("cards/toy/both/README.md", b"of no version")
+    assert sorted(collect(disk).cards) == sorted([old, "cards/toy/both/README.md"])
     assert disk.backend.read(old) is None and disk.backend.read(new) is not None
 
 
@@ -135,7 +136,8 @@ def test_a_pointer_to_nothing_goes(disk: ArtifactStore) -> None:
     gone = made["toy/both"].manifest
     disk.backend.write(f"cache/00/{'0' * 64}.json", b'{"key": "toy/both", "version": "20260101-00"}')
     disk.backend.write(f"cache/11/{'1' * 64}.json", b"not JSON")
-    assert sorted(collect(disk).pointers) == [f"cache/00/{'0' * 64}.json", f"cache/11/{'1' * 64}.json"]
+    disk.backend.write(f"cache/22/{'2' * 64}.json", b'{"key": "Toy both", "version": "x"}')
+    assert sorted(collect(disk).pointers) == [f"cache/{2 * n}/{64 * n}.json" for n in "012"]
     assert disk.cached(gone.cache_key) == gone
 
 
@@ -149,6 +151,13 @@ def test_a_damaged_manifest_stops_everything(disk: ArtifactStore, victim: str) -
     with pytest.raises(StoreError, match="damaged"):
         collect(disk)
     assert content(disk) == before
+
+
+def test_a_file_that_is_no_manifest_is_named(disk: ArtifactStore) -> None:
+    make_all(disk, toy_graph())
+    disk.backend.write("manifests/toy/upper/Notes.json", b"{}")
+    with pytest.raises(StoreError, match=r"manifests/toy/upper/Notes.json is damaged"):
+        collect(disk)
 
 
 def test_killed_at_any_moment_what_remains_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,6 +209,16 @@ def find_batch(inbox: Inbox, rounds: list[str], name: str, withdrawn: bool) -> t
             else f"was {inbox.withdrawal(round_name, digest)} already; `o1 labels restore {digest[:12]}` takes it back"
         )
         raise ValueError(f"batch {digest[:12]} of {round_name} {state}")
+    matches = {batch for label, batch in candidates.items() if label.startswith(name)}
+    if (
+        len({digest for _, digest in matches}) == 1 < len(matches)
+    ):  # more of the digest would not tell them apart
+        names = " and ".join(round_name for round_name, _ in sorted(matches))
+        raise ValueError(f"the batch {name} is in {names}; say which with --round")
+    if not matches:
+        raise ValueError(
+            f"no batch in {inbox.root} begins with {name!r}; `o1 labels trace rNN/labels` names those of a round"
+        )
     return unique_prefix(candidates, name, f"batch in {inbox.root}")
 
 
