@@ -16,9 +16,9 @@ from o1_assets.core.formatting import byte_size
 from o1_assets.execution.ledger import old_records
 from o1_assets.execution.project import Project
 from o1_assets.store.ancestry import find_version
-from o1_assets.store.gc import DAY, Garbage, find_garbage, remove_garbage
+from o1_assets.store.gc import Garbage, find_garbage, remove_garbage
 from o1_assets.store.pins import Pin, pin, pins, unpin
-from o1_assets.store.scratch import Leftover, find_leftovers, remove_leftovers, store_trash
+from o1_assets.store.scratch import DAY, Leftover, find_leftovers, remove_leftovers, store_trash
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from o1_assets.core.errors import O1Error
+from o1_assets.core.errors import O1Error, causes
 
 _FULL = ("No space left on device", "disk is full", "Disk quota exceeded")
 
@@ -32,7 +31,7 @@ def disk_full(error: BaseException, *folders: Path) -> DiskFull | None:
     free = {folder: _free(folder) for folder in (*folders, Path(tempfile.gettempdir()))}
     folder = min(free, key=lambda folder: free[folder])
     perhaps = free[folder] < _NO_ROOM and any(text in str(error) for text in _PERHAPS_FULL)
-    if not perhaps and not any(_says_full(cause) for cause in _chain(error)):
+    if not perhaps and not any(_says_full(cause) for cause in causes(error)):
         return None
     return DiskFull(
         f"the disk that holds {folder} is full ({free[folder] / 2**20:.1f} MiB free): make room there and "
@@ -44,15 +43,6 @@ def _says_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return any(text in str(error) for text in _FULL)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and everything that it was raised from."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _free(folder: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,6 +14,15 @@ class O1Error(Exception):
     A command prints the message and exits with code 1. Any other exception is a defect of this project, and keeps
     its traceback.
     """
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and everything that it was raised from, each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def unique_prefix(names: Mapping[str, T], wanted: str, what: str, error: type[Exception] = ValueError) -> T:

@@ -54,14 +54,12 @@ class RunLock:
                     return
                 while True:
                     try:
-                        shared.acquire(timeout=POLL_SECONDS)
+                        lease = shared.acquire(timeout=POLL_SECONDS)
                         break
                     except Timeout:
                         on_wait()
-                try:
+                with lease:
                     yield
-                finally:
-                    shared.release()
             finally:
                 alive.unlink(missing_ok=True)
 
@@ -87,17 +85,14 @@ class RunLock:
         """Keeps runs waiting while something else works on the store. Raises Busy when a run is at work."""
         # Without waiting: a person who cleans up would rather be told than sit before a silent terminal.
         self.lock.parent.mkdir(parents=True, exist_ok=True)
-        shared = FileLock(self.lock)
         try:
-            shared.acquire(timeout=0)
+            lease = FileLock(self.lock).acquire(timeout=0)
         except Timeout:
             raise Busy(
                 f"a run is at work ({self.lock} is held), so {what}; try again when it has ended"
             ) from None
-        try:
+        with lease:
             yield
-        finally:
-            shared.release()
 
     def busy(self) -> bool:
         """Whether a run holds the lock at this moment."""
@@ -131,10 +126,8 @@ def _settled(path: Path) -> bool:
 
 
 def _free(path: Path) -> bool:
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        with FileLock(path).acquire(timeout=0):
+            return True
     except Timeout:
         return False
-    lock.release()
-    return True

@@ -213,28 +213,21 @@ class _Stripped(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        outer, self.inside_function = self.inside_function, True
-        arguments = node.args
-        for argument in (
-            *arguments.posonlyargs,
-            *arguments.args,
-            *arguments.kwonlyargs,
-            arguments.vararg,
-            arguments.kwarg,
-        ):
-            if argument is not None:
+        for argument in ast.walk(node.args):
+            if isinstance(argument, ast.arg):
                 argument.annotation = None
         node.returns = None
-        node.body = _without_text(node.body)
-        self.generic_visit(node)
-        node.body = node.body or [ast.Pass()]
-        self.inside_function = outer
-        return node
+        return self._body(node, inside_function=True)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         # The annotations of fields stay: they say what a dataclass or a configuration holds.
-        outer, self.inside_function = self.inside_function, False
-        node.body = _without_text(node.body)
+        return self._body(node, inside_function=False)
+
+    def _body(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, inside_function: bool
+    ) -> ast.AST:
+        outer, self.inside_function = self.inside_function, inside_function
+        node.body = [statement for statement in node.body if not _is_text(statement)]
         self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         self.inside_function = outer
@@ -300,7 +293,3 @@ def _is_text(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
-
-
-def _without_text(body: list[ast.stmt]) -> list[ast.stmt]:
-    return [statement for statement in body if not _is_text(statement)]

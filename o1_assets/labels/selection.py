@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from o1_assets.store.digest import sha256_file
+from o1_assets.core.files import sha256
 
 KEY = ["solution_id", "step", "completion"]
 """What names a completion in the tables of a round."""
@@ -83,7 +83,7 @@ class Selection:
             if missing:
                 raise ValueError(f"the selection has {missing} problems that the problem set does not have")
         # Everything that is rated is in completions.parquet; scores and reasons in the other file may change.
-        return cls(folder, sha256_file(folder / "completions.parquet")[:16], rows)
+        return cls(folder, sha256(folder / "completions.parquet")[:16], rows)
 
     def restricted_to(self, solutions: frozenset[str]) -> Selection:
         """The same selection, of which only these solutions are read; itself if it was read already."""

@@ -17,8 +17,8 @@ from pathlib import Path
 import dagster as dg
 
 from o1_assets.orchestration.internals import EventLog
+from o1_assets.store.scratch import DAY
 
-DAY = 86400.0
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 

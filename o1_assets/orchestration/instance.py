@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from o1_assets.core.errors import O1Error
+from o1_assets.core.errors import O1Error, causes
 from o1_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,15 +68,13 @@ def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
 def _postgres_lost(error: Exception) -> InstanceLost | None:
     from sqlalchemy.exc import OperationalError
 
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OperationalError):
-            why = str(seen.orig).strip().splitlines()[0]
+    for cause in causes(error):
+        if isinstance(cause, OperationalError):
+            why = str(cause.orig).strip().splitlines()[0]
             return InstanceLost(
                 f"the database of O1_DAGSTER_POSTGRES does not answer ({why}); what was finished is kept: start it, "
                 "correct the address, or unset O1_DAGSTER_POSTGRES to use SQLite"
             )
-        seen = seen.__cause__ or seen.__context__
     return None
 
 

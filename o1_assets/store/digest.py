@@ -7,12 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.files import sha256
+
 TREE = "tree.json"
-
-
-def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
@@ -33,7 +30,7 @@ def folder_tree(folder: Path) -> list[dict[str, Any]]:
         # tree.json is left out: it is this list, and its digest names the object.
         if path.is_file() and path != folder / TREE:
             name = path.relative_to(folder).as_posix()
-            tree.append({"path": name, "size": path.stat().st_size, "sha256": sha256_file(path)})
+            tree.append({"path": name, "size": path.stat().st_size, "sha256": sha256(path)})
     return sorted(tree, key=lambda entry: entry["path"])
 
 

@@ -26,9 +26,8 @@ from o1_assets.store.digest import TREE
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pins
+from o1_assets.store.scratch import DAY
 from o1_assets.store.store import ArtifactStore
-
-DAY = 86400.0
 
 # Key and version.
 Name = tuple[str, str]

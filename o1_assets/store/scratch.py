@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from o1_assets.store.store import ArtifactStore
 
 
+DAY = 86400.0
+
 # The state of a training that nobody continued for so long is removed; so is scratch of other machines.
-FORGOTTEN_SECONDS = 30 * 86_400.0
+FORGOTTEN_SECONDS = 30 * DAY
 
 
 class ScratchLost(O1Error):
@@ -93,8 +95,6 @@ def _age(path: Path) -> float:
 
 
 # What garbage collection finds in the work folder.
-
-DAY = 86400.0
 
 
 @dataclass(frozen=True)

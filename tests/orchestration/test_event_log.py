@@ -17,7 +17,7 @@ from dagster._core.loader import LoadingContextForTest
 from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.orchestration.event_log import find_old_runs, remove_runs, shrink
 from o1_assets.orchestration.internals import BELOW, OLDEST, UnsupportedDagster, require_supported
-from o1_assets.store.gc import DAY
+from o1_assets.store.scratch import DAY
 from sensors.label_batches import NAME
 from sensors.recovery import SENSOR_TAG
 

@@ -11,9 +11,10 @@ import pytest
 from o1_assets.execution.status import graph_status
 from o1_assets.export.model_card import card_name
 from o1_assets.store.ancestry import ancestry
-from o1_assets.store.gc import DAY, Garbage, find_garbage, remove_garbage
+from o1_assets.store.gc import Garbage, find_garbage, remove_garbage
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pin, pins, unpin
+from o1_assets.store.scratch import DAY
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.execution.toy import make, make_all, toy_graph
 

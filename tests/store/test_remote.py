@@ -17,8 +17,9 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.execution.status import graph_status
 from o1_assets.store.backend import Backend
 from o1_assets.store.catalogue import rebuild_catalogue
-from o1_assets.store.gc import DAY, find_garbage, remove_garbage
+from o1_assets.store.gc import find_garbage, remove_garbage
 from o1_assets.store.objects import object_name
+from o1_assets.store.scratch import DAY
 from o1_assets.store.store import ArtifactStore, StoreError
 from tests.execution.toy import make, make_all, toy_graph
 from tests.store.s3 import NewBucket
