@@ -1,7 +1,7 @@
 """The audit of one version of one artifact: everything it was made from, down to the line that a labeller sent.
 
-Of each version the object's bytes are verified, its inputs and cache key, what points to it, and its labels. Nothing
-outside of the ancestry is read, and nothing is changed.
+For each version it verifies the object's bytes, the inputs and the cache key, whatever points to it, and its labels.
+Nothing outside of the ancestry is read, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -33,15 +33,17 @@ from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
 
 LABELS, BATCHES = "/labels", "/label_batches"
 
-# Bytes that are read at once: a checkpoint does not fit into memory several times.
+# How many bytes are read at once: several threads hash checkpoints, which do not all fit into memory.
 CHUNK = 1 << 20
 Ancestors = Mapping[tuple[str, str], Visited]
 
 
 @dataclass(frozen=True)
 class Today:
-    """Today's graph, and what this process would record as its environment of a computation that asks for no library
-    of its own."""
+    """What a version is compared with: today's graph, and this process's environment.
+
+    environment: as it is recorded of a computation that asks for no library of its own.
+    """
 
     graph: Mapping[str, Artifact]
     environment: Environment
@@ -49,7 +51,7 @@ class Today:
 
 @dataclass(frozen=True)
 class Contents:
-    """files: path, size and SHA-256 of each as it is now. faults: what does not fit, and of which part it is."""
+    """files: path, size and SHA-256 of each file as it is now. faults: what does not fit the record."""
 
     files: tuple[dict[str, Any], ...]
     faults: tuple[Fault, ...]
@@ -65,8 +67,8 @@ def audit(
 ) -> Audit:
     """Verify `version` of `key` (as `find_version` takes it) and its whole ancestry.
 
-    today: what to compare code, configuration and environment with. homes: where label batches lie; without
-    it they are not looked at. Raises StoreError when there is no such version; what is damaged is in the result.
+    today: what to compare code, configuration and environment with. homes: where label batches lie; None leaves them
+    out. Raises StoreError when there is no such version. Damage does not raise; it is in the result.
     """
     started = time.perf_counter()
     name = _find(store, key, version)
@@ -109,7 +111,7 @@ def audit(
 
 
 def _find(store: ArtifactStore, key: str, version: str | None) -> str:
-    """A damaged head hides no artifact: the newest version is audited, and the head is named."""
+    """The version to audit. If the head is damaged, it is the newest version, and the audit names the head."""
     try:
         return find_version(store, key, version)
     except StoreError:
@@ -123,7 +125,7 @@ def _find(store: ArtifactStore, key: str, version: str | None) -> str:
 def _remarks(
     manifest: Manifest, today: Today | None, pointer: str, trail: LabelTrail | None
 ) -> Iterator[str]:
-    """What is worth knowing and is not broken. One clause each, the same for every version of which it is true."""
+    """What is worth knowing and not broken: one clause each, the same for every version of which it is true."""
     if today is not None:
         yield from _since(manifest, today)
     if pointer:
@@ -134,7 +136,7 @@ def _remarks(
 
 
 def _since(manifest: Manifest, today: Today) -> Iterator[str]:
-    """What is not as it is today."""
+    """How a version differs from today's code, configuration, seed and environment."""
     artifact, then = today.graph.get(manifest.key), manifest.environment
     if artifact is None:
         yield "no artifact of today's graph"
@@ -161,7 +163,7 @@ def _labels(
     contents: Mapping[str, Contents],
     homes: Homes,
 ) -> tuple[LabelTrail | None, list[Fault]]:
-    """None for what holds no labels, and where the batches that labels were made from cannot be read."""
+    """The trail of a version's labels, and its faults. No trail if it has no labels or their batches are damaged."""
     if not manifest.key.endswith((LABELS, BATCHES)):
         return None, []
     folder = store.path(manifest.digest)
@@ -210,7 +212,7 @@ def read_contents(store: ArtifactStore, digest: str) -> Contents:
 
 
 def _names(store: ArtifactStore, digest: str) -> list[str]:
-    """Everything in the object that is no folder, but tree.json."""
+    """The names of everything in the object except folders and tree.json."""
     backend = store.backend
     place = backend.checked_place(object_name(digest))
     if backend.local:
@@ -225,7 +227,7 @@ def _names(store: ArtifactStore, digest: str) -> list[str]:
 
 
 def _file(store: ArtifactStore, digest: str, name: str) -> tuple[dict[str, Any], str | None]:
-    """A file as it is, and why no artifact may hold it. It is told by its first bytes: no pickle is ever opened."""
+    """A file's path, size and SHA-256, and why no artifact may hold it. No pickle is ever opened."""
     place = f"{store.backend.place(object_name(digest))}/{name}"
     opened = open_regular(Path(place)) if store.backend.local else store.backend.fs.open(place, "rb")
     with cast(IO[bytes], opened) as file:
@@ -240,7 +242,7 @@ def _file(store: ArtifactStore, digest: str, name: str) -> tuple[dict[str, Any],
 
 
 def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
-    """Each recorded input against the manifest it names, and the recorded cache key against all of them."""
+    """Compares each recorded input with the manifest that it names, and the cache key with all recorded fields."""
     for name, item in manifest.inputs.items():
         made = ancestors[item.key, item.version].manifest
         if made is None:  # that version's own fault, which is not named a second time
@@ -263,9 +265,9 @@ def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
 
 
 def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault], str]:
-    """Of the head of its key and of the cache entry of its computation, neither of which has to be there.
+    """Faults of the key's head and of the computation's cache entry, neither of which has to exist; and a remark.
 
-    Also a remark, if there is one: two runs of one computation with other bytes break nothing.
+    The remark tells of an equal computation that gave other bytes, which breaks nothing. It is empty if there is none.
     """
     faults: list[Fault] = []
     try:

@@ -1,8 +1,8 @@
-"""Two folders that should hold the same: which files differ and by how much, and which of it still counts as equal.
+"""Compares two folders that should hold the same: which files differ, by how much, and whether that is tolerated.
 
-Weights are compared tensor by tensor, tables by rows and columns, JSON by its values; of anything else only the bytes
-are. Equal bytes need no tolerance. It is for another machine, a GPU or other library versions, where sums are made in
-another order, a sampled token tips, and what is trained on it follows.
+Weights are compared tensor by tensor, tables by rows and columns, JSON by its values, and all other files by their
+bytes. The tolerances are for another machine, a GPU or other library versions. Sums are then made in another order,
+some sampled token comes out different, and so does every model that is trained on it.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ FIGURES = {
     "*": 0.1,
 }
 
-# What a share, a loss or a mean may differ by however small it is; whole numbers have no such floor.
+# The absolute tolerance of a share, a loss or a mean, however small it is; whole numbers have none.
 SMALL = 0.02
 
-# Tensors, columns or values named of a file; the figures count all.
+# How many tensors, columns or values of a file are named; the counts are of all.
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class FigureDifference:
-    """relative: the difference over the recorded value; None where there is no number to divide by."""
+    """relative: the difference divided by the recorded value; None if that is zero or no number."""
 
     name: str
     recorded: Figure
@@ -79,9 +79,9 @@ def _figure(name: str, recorded: Figure, replayed: Figure) -> FigureDifference:
 class FileDifference:
     """what: one clause for people. details: the same as numbers.
 
-    content: whether what the file says differs, and not only how it was written or a picture of it.
-    beyond: whether that is more than any other machine explains (a file, column or tensor that is missing,
-    weights beyond the tolerance).
+    content: whether the file's content differs, and not only its encoding or a picture.
+    beyond: whether no other machine explains the difference (a missing file, column or tensor, or weights beyond the
+    tolerance).
     """
 
     path: str
@@ -92,7 +92,7 @@ class FileDifference:
 
 
 def compare_folders(recorded: Path, replayed: Path) -> list[FileDifference]:
-    """One entry a file that does not have the same bytes in both, sorted by path."""
+    """An entry for each file that does not have the same bytes in both folders, sorted by path."""
     before = {entry["path"]: entry for entry in folder_tree(recorded)}
     after = {entry["path"]: entry for entry in folder_tree(replayed)}
     differences = []

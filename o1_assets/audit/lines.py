@@ -1,7 +1,7 @@
-"""Labels down to the line: rNN/label_batches against the inbox, and rNN/labels against rNN/label_batches.
+"""Verifies labels down to the line: rNN/label_batches against the inbox, and rNN/labels against rNN/label_batches.
 
-A batch is named by the SHA-256 of its lines, so lines that fit their name are those that were accepted. The
-tables that labels were made from are made again from these lines and compared.
+A batch is named by the SHA-256 of its lines, so lines that fit their name are those that were accepted. The tables of
+the batch are made again from these lines and compared with those that the labels were made from.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Homes:
 
 
 def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTrail, list[Fault]]:
-    """folder: the object of rNN/label_batches. Every batch in it, and what of them does not hold."""
+    """Every batch in a version of rNN/label_batches, and the faults. folder: the version's object."""
     index = json.loads((folder / "index.json").read_text())
     tables = {name: pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)}
     faults: list[Fault] = []
@@ -75,7 +75,7 @@ def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTr
 
 
 def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
-    """labels, batches: the objects of rNN/labels and of its rNN/label_batches. Every row against its line."""
+    """Verifies every row against its line. labels, batches: the objects of rNN/labels and its rNN/label_batches."""
     rows, rated = pl.read_parquet(labels / "labels.parquet"), pl.read_parquet(batches / RATINGS)
     # A null rating means unsure and is a statement too: in a join null equals nothing unless it is asked to.
     lost = rows.join(rated, on=_EVENT, how="anti", nulls_equal=True)
@@ -136,7 +136,7 @@ def _folder_faults(folder: Path, digest: str, entry: dict[str, Any], known: dict
 def _table_faults(
     folder: Path, digest: str, known: dict[str, Any], rows: dict[str, pl.DataFrame]
 ) -> Iterator[str]:
-    """The rows that labels were made from, against the lines; where they were imported, against the import."""
+    """Compares the rows that labels were made from with the lines, or with the tables of an imported source."""
     if known["source"] == IMPORTED:
         made = [pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)]
     else:
@@ -162,5 +162,5 @@ def _imported(root: Path, round_name: str, digest: str, manifest: Manifest) -> P
 
 @cache
 def _source_version(folder: Path) -> str:
-    """Once a process: eleven rounds share one source."""
+    """The version of an imported source, computed once a process because all rounds share the source."""
     return source_version(folder)

@@ -24,7 +24,7 @@ GAP_X, GAP_Y, GAP_ROW, LEFT = 38, 10, 34, 112
 
 @dataclass(frozen=True)
 class Box:
-    """Upper left corner."""
+    """The upper left corner of a version's box, in pixels."""
 
     x: int
     y: int
@@ -32,7 +32,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Edge:
-    """From an input to what was made from it. implied: there is a longer path as well; shown only on request."""
+    """A line from an input to what was made from it. implied: a longer path exists too; it is shown on request."""
 
     source: Name
     target: Name
@@ -52,7 +52,7 @@ class Drawing:
 
 
 def page(audit: Audit) -> str:
-    """Nothing in it comes from elsewhere, and what a manifest or a labeller says is shown as text only."""
+    """The page. It loads nothing from elsewhere, and shows all content of manifests and labellers as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -73,7 +73,7 @@ def page(audit: Audit) -> str:
 
 
 def draw(inputs: Mapping[Name, Sequence[Name]]) -> Drawing:
-    """Where each version stands. inputs: of each version, in the order of the data."""
+    """The position of each version. inputs: those of each version, in the order of the data."""
     # Rows are sorted by the layer of their deepest version, which puts r03 after r02 without reading the names.
     layers, inner = _depths(inputs, across=True), _depths(inputs, across=False)
     columns = _columns(inputs, inner)
@@ -103,7 +103,7 @@ def _column_height(boxes: int) -> int:
 
 
 def _depths(inputs: Mapping[Name, Sequence[Name]], across: bool) -> dict[Name, int]:
-    """The longest path to each from what has no inputs; across: also through other folders."""
+    """The length of the longest path to each version from one without inputs. across: through other folders too."""
     depth: dict[Name, int] = {}
     for name, before in inputs.items():
         steps = [depth[i] + 1 for i in before if across or _folder(i[0]) == _folder(name[0])]
@@ -155,5 +155,5 @@ def _folder(key: str) -> str:
 
 
 def _stage(key: str) -> str:
-    """What stands in one column: r03/prm and r04/prm, but not base/model and generator/model."""
+    """The name of a key's column: r03/prm and r04/prm share one, base/model and generator/model do not."""
     return re.sub(r"\d+", "#", key)

@@ -1,7 +1,7 @@
 """Makes a recorded version again in a scratch folder and compares it with what was stored.
 
-Depth 1 is the artifact itself, from its stored, verified inputs; with depth 2 its inputs are made again too
-and the new ones are used; without a limit everything down to the problems is. The store is only read.
+Depth 1 makes the artifact itself, from its stored, verified inputs. Depth 2 makes its inputs again too and uses the new
+ones; without a limit everything down to the problems is made again. The store is only read.
 
 Configuration, seed, threads and engine are those of the manifest: of today's graph only the compute function is used.
 """
@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -41,15 +42,15 @@ VERDICTS: tuple[Verdict, ...] = ("equal bytes", "equal within tolerance", "diffe
 
 
 class CannotRemake(O1Error):
-    """Today's code has no computation for this version, or this machine no engine; the message says what has."""
+    """Today's code cannot make this version, or this machine lacks the engine; the message says what can."""
 
 
 @dataclass(frozen=True)
 class Replayed:
     """One version that was made again.
 
-    digest: of what was made now, None if it could not be. because: what was not as recorded (code, libraries,
-    hardware, inputs), one clause each. notes: what else the reader should know. seconds: of computing.
+    digest: of what was made now; None if nothing could be made. because: what differs from the record (code,
+    libraries, hardware, inputs), one clause each. notes: what else the reader should know. seconds: of computing.
     """
 
     manifest: Manifest
@@ -63,7 +64,7 @@ class Replayed:
 
 
 class Watch:
-    """Told how a replay gets on; does nothing by itself."""
+    """Told of the progress of a replay; does nothing by itself."""
 
     def started(self, key: str, number: int, total: int) -> None: ...
     def line(self, key: str, text: str) -> None: ...
@@ -79,7 +80,7 @@ def replay(
     depth: int | None = 1,
     watch: Watch | None = None,
 ) -> list[Replayed]:
-    """Each version made again, inputs first, the one asked for last. depth None: the whole ancestry.
+    """Makes each version again, inputs first and the requested one last. depth None: the whole ancestry.
 
     Nothing but a scratch folder is written, and that is removed. Raises StoreError when a manifest or a stored
     input is missing or damaged.
@@ -105,7 +106,7 @@ def replay(
 
 
 def within_depth(ancestors: Sequence[Manifest], depth: int | None) -> list[Manifest]:
-    """Those at most `depth` - 1 steps above the last one. ancestors: inputs first."""
+    """The ancestors that are at most `depth` - 1 steps above the last one. ancestors: inputs first."""
     if depth is None:
         return list(ancestors)
     last = ancestors[-1]
@@ -134,8 +135,8 @@ def _replay(
 ) -> Replayed:
     recorded = store.verified(manifest.digest)
     # A home of its own: the inbox of today may hold other batches than the version was made from.
-    home, out = replace(settings, home=folder / "home"), folder / "out"
-    out.mkdir(parents=True)
+    home, target = replace(settings, home=folder / "home"), folder / "out"
+    target.mkdir(parents=True)
     inputs: dict[str, Path] = {}
     other_inputs: list[str] = []
     notes: list[str] = []
@@ -149,7 +150,8 @@ def _replay(
         restore_outside(manifest, recorded, settings, home.home, notes.append)
         artifact = recorded_artifact(manifest, profile, home)
         because = (*changed_circumstances(manifest, artifact), *because)
-        outcome = remake(manifest, artifact, inputs, out, lambda line: watch.line(manifest.key, line), store)
+        progress = partial(watch.line, manifest.key)
+        outcome = remake(manifest, artifact, inputs, target, progress, store)
     except (Gone, CannotRemake) as error:
         return Replayed(manifest, "differs", None, because=(str(error),), notes=tuple(notes))
     except Exception as error:
@@ -157,18 +159,18 @@ def _replay(
         why = f"making it again failed with {type(error).__name__}: {error}"
         return Replayed(manifest, "differs", None, because=(*because, why), notes=tuple(notes))
     seconds = time.perf_counter() - started
-    digest = tree_digest(folder_tree(out))
+    digest = tree_digest(folder_tree(target))
     # Equal digests are equal bytes; opening two checkpoints to compare them would take longer than hashing.
-    files = compare_folders(recorded, out) if digest != manifest.digest else []
+    files = compare_folders(recorded, target) if digest != manifest.digest else []
     figures = compare_figures(manifest.figures, outcome.figures)
-    verdict = judge(files, figures, exact=not manifest.cost.flops and not other_inputs)
+    verdict = verdict_of(files, figures, exact=not manifest.cost.flops and not other_inputs)
     if verdict != "equal bytes" and not because:
         because = ("this computation is not deterministic: nothing that is recorded has changed",)
     return Replayed(manifest, verdict, digest, tuple(files), figures, because, tuple(notes), seconds)
 
 
-def judge(files: Sequence[FileDifference], figures: Sequence[FigureDifference], exact: bool) -> Verdict:
-    """exact: no model ran in it and its inputs were the same bytes, so its content may not differ at all."""
+def verdict_of(files: Sequence[FileDifference], figures: Sequence[FigureDifference], exact: bool) -> Verdict:
+    """exact: no model ran and the inputs were the same bytes, so that the content may not differ at all."""
     if not files and not figures:
         return "equal bytes"
     beyond = any(file.beyond for file in files) or not all(figure.within for figure in figures)
@@ -178,7 +180,10 @@ def judge(files: Sequence[FileDifference], figures: Sequence[FigureDifference], 
 
 
 def changed_circumstances(manifest: Manifest, artifact: Artifact) -> list[str]:
-    """One clause each; empty when bytes are to be expected equal. artifact: as recorded, with today's code."""
+    """Clauses that say what has changed since; empty if equal bytes are expected.
+
+    artifact: as recorded, with today's code.
+    """
     then = manifest.environment
     changes = []
     if differences(manifest, artifact).code:
@@ -192,7 +197,7 @@ def changed_circumstances(manifest: Manifest, artifact: Artifact) -> list[str]:
 
 
 def recorded_artifact(manifest: Manifest, profile: Profile, settings: Settings) -> Artifact:
-    """The artifact as it was. settings: the home whose inbox and imported sources it reads.
+    """The artifact as it was recorded. settings: the home whose inbox and imported sources it reads.
 
     Raises CannotRemake when today's code does not know the key, or its configuration.
     """
@@ -214,7 +219,7 @@ def recorded_artifact(manifest: Manifest, profile: Profile, settings: Settings) 
 
 
 def _recorded_profile(manifest: Manifest, profile: Profile) -> Profile:
-    """Today's profile, with the round in it, and that round imported exactly if it was."""
+    """Today's profile, but with the artifact's round in it, which is imported exactly if it was imported then."""
     match = re.match(r"r(\d\d)/", manifest.key)
     if match is None:
         return profile
@@ -231,7 +236,7 @@ def remake(
     progress: Callable[[str], None],
     store: ArtifactStore,
 ) -> Outcome:
-    """Fills `out`. Raises what the compute function raises, CannotRemake where it needs an engine that is not here."""
+    """Computes the artifact into `out`. Raises CannotRemake without its engine, and what the function raises."""
     from o1_assets.engine.open import EngineMissing, open_engine
 
     def opened(path: Path) -> Engine:

@@ -1,8 +1,8 @@
-"""What lay outside of the graph when a version was made, laid out again in a scratch home.
+"""Restores in a scratch home what lay outside of the graph when a version was made.
 
-A replay must not read today's inbox: batches have come since, one may have been withdrawn. The scratch home
-has the people's batches that the recorded rNN/label_batches lists and no other, and the imported source at the
-version that was read. A machine annotator rates again, and files into the scratch home.
+A replay must not read today's inbox: batches have arrived since, and one may have been withdrawn. The scratch home
+has exactly those batches of people that the recorded rNN/label_batches lists, and the imported source at the version
+that was read. A machine annotator rates again, and files its batch into the scratch home.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACES = ("accepted", "withdrawn")
 
 
 class Gone(O1Error):
-    """What the version was made from outside of the graph is no longer there; the message names it."""
+    """Something outside of the graph that the version was made from is no longer there; the message names it."""
 
 
 def restore_outside(
@@ -36,7 +36,7 @@ def restore_outside(
 ) -> None:
     """Fills the scratch home `home` for one version. content: folder of its recorded object.
 
-    Every batch is checked against its digest. note: is told what had to be taken from the object itself.
+    Every batch is checked against its digest. note: called with what had to be taken from the object itself.
     Raises Gone when an imported source is no longer there.
     """
     round_name, _, stage = manifest.key.partition("/")
@@ -64,7 +64,7 @@ def _restore_batch(
 
 
 def _batch_from_object(digest: str, round_name: str, content: Path, target: Path) -> None:
-    """A batch's folder from the rows that rNN/label_batches kept of it; only its lines as sent are not there."""
+    """Makes a batch's folder from its rows in rNN/label_batches. Only the lines as they were sent are missing."""
     of_batch = pl.col("batch") == digest
     ratings = pl.read_parquet(content / RATINGS).filter(of_batch).select(list(EVENT))
     records = pl.read_parquet(content / RECORDS).filter(of_batch)

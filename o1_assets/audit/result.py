@@ -1,4 +1,4 @@
-"""What an audit finds: every version in the ancestry, what of it does not hold, and what is worth knowing.
+"""The result of an audit: every version in the ancestry, its broken links, and remarks.
 
 `document` is the audit as JSON. `o1 audit --json` prints it, and the page shows it.
 """
@@ -13,13 +13,13 @@ from o1_assets.store.manifest import Manifest
 
 Part = Literal["manifest", "object", "kind", "input", "cache key", "cache", "head", "batch", "label"]
 
-# What of a version does not hold: the part that it concerns, and a clause.
+# Something that is not as recorded: the part of the version that it concerns, and a clause.
 Fault = tuple[Part, str]
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A link that does not hold. part: what of the version it concerns; message: a clause that names it."""
+    """A broken link. part: the part of the version that it concerns. message: a clause that names it."""
 
     key: str
     version: str
@@ -34,7 +34,7 @@ class Broken:
 class BatchTrail:
     """One batch behind rNN/label_batches.
 
-    rated_by: labeller -> lines. place: where its lines lie: accepted, withdrawn, imported, or missing.
+    rated_by: labeller -> number of lines. place: where the lines are: accepted, withdrawn, imported, or missing.
     """
 
     digest: str
@@ -48,7 +48,7 @@ class BatchTrail:
 
 @dataclass(frozen=True)
 class LabelTrail:
-    """What labels rest on. batches: of rNN/label_batches; rows: of rNN/labels, by batch and labeller."""
+    """The origin of labels. batches: those of rNN/label_batches. rows: counts of rNN/labels by batch and labeller."""
 
     batches: tuple[BatchTrail, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
@@ -56,7 +56,7 @@ class LabelTrail:
 
 @dataclass(frozen=True)
 class AuditedVersion:
-    """One version. manifest: None if it cannot be read. files: path, size and SHA-256 of what its object holds."""
+    """One version. manifest: None if it cannot be read. files: path, size and SHA-256 of each file in its object."""
 
     key: str
     version: str
@@ -72,14 +72,14 @@ class AuditedVersion:
 
     @property
     def inputs(self) -> list[tuple[str, str]]:
-        """Their keys and versions, each once; nothing where the manifest cannot be read."""
+        """Keys and versions of the inputs, each once; empty if the manifest cannot be read."""
         items = self.manifest.inputs.values() if self.manifest else ()
         return list(dict.fromkeys((item.key, item.version) for item in items))
 
 
 @dataclass(frozen=True)
 class Audit:
-    """versions: the ancestry, inputs first; the last one is what was asked about. seconds: how long it took."""
+    """versions: the ancestry, inputs first; the last one is the audited version. seconds: how long the audit took."""
 
     key: str
     version: str
@@ -122,7 +122,7 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """One line: what was looked at, and whether it holds."""
+        """One line: whether everything is as recorded, and what was checked."""
         counts, broken = self.summary, len(self.broken)
         scope = f"{counts['versions']} versions of {counts['artifacts']} artifacts, {counts['files']} files, "
         scope += f"{counts['bytes'] / 2**20:.1f} MiB"

@@ -1,7 +1,7 @@
-"""The audit for a person at a terminal: the verdict, what is broken, what differs from today, then the ancestry.
+"""The audit as text for a terminal: the verdict, what is broken, what differs from today, then the ancestry.
 
-The ancestry is a list a folder of keys (a round), newest first: a line a version, with what it was made from. The page
-draws the graph and, as the JSON document does, tells all that is recorded of each version.
+The ancestry is listed by folders of keys (rounds), newest first, with a line for each version and its inputs. The page
+draws the graph and, like the JSON document, shows everything that is recorded of each version.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.text import Text
 from o1_assets.audit.result import Audit, AuditedVersion, LabelTrail
 from o1_assets.execution.differences import commit
 
-# Letters of a configuration or a list of libraries that are shown; broken links that are listed.
+# How many letters of a configuration or a list of libraries are shown, and how many broken links.
 SHOWN, LISTED = 400, 20
 
 
@@ -47,7 +47,7 @@ def _verdict(audit: Audit) -> Iterator[Text]:
 
 
 def _recorded(audit: Audit) -> Iterator[Text]:
-    """How the version that was asked about was made."""
+    """How the audited version was made."""
     made = audit.asked.manifest
     if made is None:
         return
@@ -124,12 +124,12 @@ def in_short(names: Iterable[str]) -> str:
 
 
 def _within(key: str, folder: str) -> str:
-    """A key as it is called among those of its own folder."""
+    """A key without its own folder's name."""
     return key.removeprefix(f"{folder}/")
 
 
 def _minute(moment: str) -> str:
-    """Of a time of day, or of a version's name, which begins with one and has no punctuation in it."""
+    """A time to the minute. moment: ISO 8601, or a version's name, which begins with a time without punctuation."""
     compact = "T" in moment[:9]
     try:
         time = datetime.fromisoformat(moment.partition("-")[0] if compact else moment)

@@ -21,7 +21,7 @@ from o1_assets.store.store import ArtifactStore, StoreError
 # Folder, inside of a reward model's export, of the generator whose log-probabilities it reads.
 GENERATOR = "generator"
 
-# What the Hub writes into .gitattributes of a new repository, as far as it is of our files.
+# The lines for our kinds of file in the .gitattributes that the Hub writes into a new repository.
 ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.png filter=lfs diff=lfs merge=lfs -text\n"
 
 # The section of the card before which the evaluations are put.
@@ -29,7 +29,7 @@ _AFTER = "## Training compute"
 WHAT = {"eval/generator": "GPT*'s solutions", "eval/baby_o1": "the last baby-o1's solutions"}
 PLACEHOLDER = "FOLDER"
 
-# Role that the checkpoint has in the evaluation -> figures that say something about it.
+# Role of the checkpoint in an evaluation -> the evaluation's figures that are about it.
 SHOWN = {
     "policy": (
         "problems",
@@ -70,9 +70,10 @@ class Exported:
 def export(store: ArtifactStore, key: str, folder: Path, version: str | None = None) -> Exported:
     """Writes a version of a checkpoint (today's without one; as `find_version` takes it) into `folder`.
 
-    Weights, configuration, tokenizer, generation config and README.md, the model card; with a reward model that reads
-    the generator's log-probabilities also that generator. Every byte of the object is compared with its digest first.
-    Same version and same evaluations of it in the store, same bytes. Raises StoreError, ExportError.
+    The folder has weights, configuration, tokenizer, generation config and the model card as README.md. A reward model
+    that reads the generator's log-probabilities comes with that generator. Every byte of the object is compared with
+    its digest first. The bytes depend on the version and its evaluations in the store alone. Raises StoreError,
+    ExportError.
     """
     check_target(folder)
     manifest = ancestry(store, key, version)[-1]
@@ -161,7 +162,7 @@ def reads_generator(folder: Path) -> bool:
 
 
 def complete_config(folder: Path) -> None:
-    """Switches the cache of keys and values on again."""
+    """Switches the KV cache on again."""
     # Training switches it off, and transformers saves that: whoever generates would compute each prefix anew.
     path = folder / "config.json"
     path.write_bytes(json_bytes({**_json(path), "use_cache": True}))
@@ -190,9 +191,9 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[Evaluation]:
-    """The newest evaluation under each of the keys that evaluate such a checkpoint, if it was of these very bytes.
+    """The newest evaluation of these very bytes under each key that evaluates such a checkpoint.
 
-    Only the keys that can be of this one are looked at, and of their versions only as many as it takes.
+    Versions are read from the newest on, and no further than needed.
     """
     round_name, _, stage = manifest.key.partition("/")
     keys = [f"{round_name}/eval"] if stage in SHOWN else []

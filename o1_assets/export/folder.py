@@ -1,7 +1,7 @@
-"""Where an export goes: a folder that appears whole, and that never replaces anything but an earlier export.
+"""Writes the folder of an export: it appears as a whole, and it never replaces anything but an earlier export.
 
-EXPORT_FILE lists the export's files with their digests. A folder may be replaced if it holds exactly what such a
-list of its own says; whatever a person added or changed is not ours to remove.
+EXPORT_FILE lists the export's files with their digests. A folder may be replaced if it holds exactly what its own list
+says. Whatever a person added or changed is not removed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 class ExportError(O1Error):
-    """Says in one sentence what is wrong with what is to be exported, or with where, and what to do."""
+    """An artifact cannot be exported, or not into that folder; the message says why and what to do."""
 
 
 def check_target(target: Path) -> None:
@@ -72,8 +72,8 @@ def foreign(folder: Path) -> str:
 def write_folder(target: Path, fill: Callable[[Path], None], about: dict[str, Any]) -> bool:
     """Makes `target` hold what `fill` writes into an empty folder, and EXPORT_FILE with `about` and the list of it.
 
-    Staged beside the target, on the disk before it is visible, visible by one rename; an earlier export is exchanged
-    for it. Returns False if the target held the very same bytes already. Raises ExportError, OSError.
+    The new folder is on the disk before one rename makes it visible; an earlier export is exchanged for it. Returns
+    False if the target held the very same bytes already. Raises ExportError, OSError.
     """
     check_target(target)
     target = target.absolute()

@@ -1,7 +1,7 @@
-"""Model cards in Hugging Face's format: what a checkpoint is, was trained on and is good for, from its manifest.
+"""Model cards in Hugging Face's format: what a checkpoint is, what it was trained on, and what it is good for.
 
-A card is no part of the checkpoint's object, whose digest it names: it lies beside the manifest, as
-cards/<key>/<version>.md, is written when the manifest is, and made again from it where it is missing.
+A card is made from the manifest. It names the digest of the checkpoint's object and so cannot be part of it: it lies
+beside the manifest as cards/<key>/<version>.md, and is written again where it is missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from o1_assets.store.store import ArtifactStore, StoreError
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 LINEAGE = "## Lineage"
 
-# Stages whose artifacts are checkpoints: what is made from one has them as a start, not as data.
+# Stages whose artifacts are checkpoints. As an input of a training a checkpoint is its start, and no data.
 MODELS = ("model", "prm", "orm", "policy", "q_value")
 
 COSTS = {
@@ -34,7 +34,7 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Words:
-    """what, use, limits, load: paragraphs of the card. labels_are: what the table of labels is a table of."""
+    """what, use, limits, load: paragraphs of the card. labels_are: the caption of the table of labels."""
 
     title: str
     what: str
@@ -77,17 +77,17 @@ def read_card(store: ArtifactStore, key: str, version: str | None = None) -> str
 
 
 def card_name(key: str, version: str) -> str:
-    """Where a card lies in its store."""
+    """The name of a card in its store."""
     return f"cards/{key}/{version}.md"
 
 
 def without_lineage(card: str) -> str:
-    """The card's text without its header and its long end: what the UI shows beside the lineage graph."""
+    """The card's text without its header and its lineage: the UI shows it beside the lineage graph."""
     return card.partition("\n---\n")[2].partition(LINEAGE)[0].strip()
 
 
 def make_card(store: ArtifactStore, manifest: Manifest) -> str:
-    """The card of a recorded checkpoint, from the manifests of all that it was made from. Raises StoreError."""
+    """The card of a recorded checkpoint, from its manifest and those of its ancestors. Raises StoreError."""
     from huggingface_hub import ModelCard, ModelCardData
     from jinja2 import Environment, StrictUndefined
 
@@ -122,7 +122,7 @@ def make_card(store: ArtifactStore, manifest: Manifest) -> str:
 
 
 def _label_rows(store: ArtifactStore, ancestors: Sequence[Manifest]) -> Iterator[dict[str, Any]]:
-    """One row a rNN/labels that it was made from, directly or not."""
+    """A row for each rNN/labels among the ancestors."""
     known = {(made.key, made.version): made for made in ancestors}
     for made in ancestors:
         if made.key.endswith("/labels") and "batches" in made.inputs:
@@ -153,7 +153,7 @@ def _labelers(store: ArtifactStore, batches: Manifest) -> int | str:
     return int(records.select(pl.col("labeler").n_unique()).collect().item())
 
 
-# What a card says in words, by kind of checkpoint.
+# The texts of a card, by kind of checkpoint.
 
 RESEARCH = (
     "Made to study how models learn to reason from ratings of single steps. It is no assistant, follows no "

@@ -25,7 +25,10 @@ _RATING_OF_MATH = (
 
 
 def arithmetic(problem_terms: float, corpus_terms: float) -> Assumptions:
-    """Of expressions with so many numbers on average: lines through a nano run (4 and 3.5) and one of 2.5 terms."""
+    """Assumptions for expressions with so many numbers on average.
+
+    The formulas are lines through a nano run (4 numbers in a problem, 3.5 in the corpus) and a run with 2.5.
+    """
     return Assumptions(
         source=f"nano's runs, measured, for problems of {problem_terms:.1f} terms; 5 s a rating is an assumption",
         question_tokens=1.9 + 2 * problem_terms,
@@ -102,7 +105,7 @@ def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
 
 
 def problem_terms(problems: ProblemsConfig) -> float:
-    """Numbers in a problem's expression, on average: of the shares that are wanted, else half-way."""
+    """Numbers in a problem's expression on average, by the profile's shares, else half-way between its limits."""
     if problems.shares:
         return sum(level * share for level, share in problems.shares.items()) / sum(problems.shares.values())
     limits = problems.arithmetic
@@ -110,6 +113,6 @@ def problem_terms(problems: ProblemsConfig) -> float:
 
 
 def corpus_terms(base: object) -> float:
-    """Numbers in an expression of the corpus; nano's where the base was not pre-trained on one."""
+    """Numbers in an expression of the corpus on average; nano's if the base was not pre-trained on a corpus."""
     corpus = base.corpus if isinstance(base, BaseConfig) else CorpusConfig()
     return (corpus.min_terms + corpus.max_terms) / 2

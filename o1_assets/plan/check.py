@@ -1,4 +1,4 @@
-"""A plan against what a run really took, from the manifests of a store."""
+"""Compares a plan with what a run really took, from the manifests of a store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ QUANTITIES = {
 class Usage:
     """What a store's artifacts really took.
 
-    made: key -> what it took. seconds: of computing. left_out: never made, or with another configuration.
+    made: key -> what it took. seconds: key -> seconds of computing. left_out: keys that were never made, or made with
+    another configuration.
     """
 
     made: Mapping[str, Estimate]
@@ -37,7 +38,7 @@ class Usage:
     left_out: list[str]
 
     def flops_a_second(self) -> float | None:
-        """Of all that computed with a model; None if nothing did."""
+        """FLOP/s of all artifacts that computed with a model; None if none did."""
         # An artifact that only reads tables takes seconds and no FLOPs: it says nothing about the machine's speed.
         keys = [key for key, estimate in self.made.items() if estimate.cost.flops]
         seconds = sum(self.seconds[key] for key in keys)
@@ -45,7 +46,7 @@ class Usage:
 
 
 def usage(store: ArtifactStore, graph: Mapping[str, Artifact]) -> Usage:
-    """Of today's versions of the graph's artifacts, as far as they were made with today's configuration."""
+    """What today's versions took, as far as they were made with today's configuration."""
     heads = store.heads(graph)
     made, seconds, left_out = {}, {}, []
     for key, artifact in graph.items():
@@ -71,7 +72,7 @@ def _from_manifest(store: ArtifactStore, manifest: Manifest) -> Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One quantity of one stage. Neither number is ever zero alone, except where the plan missed it altogether."""
+    """One quantity of one stage, planned and used. Where only one of the two is zero, the plan missed it altogether."""
 
     stage: str
     quantity: str

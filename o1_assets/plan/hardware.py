@@ -1,4 +1,4 @@
-"""How long FLOPs take: on a GPU of the table at a stated utilisation, or on this machine's cores as measured."""
+"""The speed of machines: a GPU of the table at a stated utilisation, or this machine's cores as measured."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def gpu_of(name: str) -> Gpu:
 
 @dataclass(frozen=True)
 class Speed:
-    """flops_a_second: those reached. words: on what, and where the number is from. memory: bytes, None if unknown."""
+    """flops_a_second: as reached. words: a clause with the machine and the source. memory: bytes, None if unknown."""
 
     name: str
     flops_a_second: float
@@ -76,7 +76,7 @@ class Speed:
     memory: float | None = None
 
     def is_guess_for(self, parameters: int) -> bool:
-        """Whether it is nano's speed, and the model has another size."""
+        """Whether it is nano's speed although the model is much larger than nano's."""
         return self.flops_a_second == NANO_ON_TWO_CORES and parameters > 10_000_000
 
     def hours(self, flops: float) -> float:

@@ -1,7 +1,7 @@
-"""What a stage holds in a GPU's memory, counted from the model's shape. docs/qwen.md shows the qwen profile's.
+"""Counts what a stage holds in a GPU's memory from the model's shape. docs/qwen.md shows it for the profile qwen.
 
-Bytes, by what they are for. Left out: CUDA's own 0.5 GB or so and what the allocator cannot use of its blocks
-(together some 5 to 10%), and temporary buffers of single operators.
+All functions return bytes by purpose. Left out are CUDA's own 0.5 GB or so, what the allocator cannot use of its
+blocks (together some 5 to 10%), and temporary buffers of single operators.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from o1_assets.core.shape import SHAPES as KNOWN
 from o1_assets.core.shape import DecoderShape
 from o1_assets.engine.training.config import TuningConfig
 
-# Bytes a trained parameter: AdamW's two moments in float32.
+# Bytes for each trained parameter: AdamW's two moments in float32.
 ADAMW = 8
 
-# Bytes a token and word of the vocabulary: in bfloat16 as the head gives them, in float32, and their gradient.
+# Bytes for each token and vocabulary entry: logits in bfloat16 from the head, in float32, and their gradient.
 LOGITS = 2 + 4 + 4
 
 # By the profile's `size`.
@@ -37,7 +37,7 @@ def training_bytes(
     rows = tuning.micro_batch or 1
     residual = width
     inputs = shape.layers * rows * tokens * shape.width * residual
-    # Of the one layer that is computed again: its linear layers' inputs and outputs, and the norms.
+    # With checkpointing one layer at a time is computed again: inputs and outputs of its linear layers, and the norms.
     inside = rows * tokens * (2 * (8 * shape.width + 4 * shape.inner))
     # Without checkpointing every layer keeps its inside for the backward pass, its input among it.
     if not tuning.gradient_checkpointing:

@@ -25,7 +25,7 @@ class Plan:
 
     @property
     def shape(self) -> DecoderShape:
-        """Of the profile's base, which all its models but those of other sizes have."""
+        """The shape of the profile's base. All its models have it, except those of the experiment on model size."""
         model = self.made["base/model"].model
         assert model is not None, "base/model is estimated as a model"
         return model.shape
@@ -69,9 +69,9 @@ def make_plan(
 
 
 def _nothing(artifact: Artifact, made: Mapping[str, Estimate]) -> Estimate:
-    """In place of an estimate that a new stage does not declare yet.
+    """The estimate of a stage that declares none: no cost, and the model of its first input that is one.
 
-    If it makes a model, what is made from it can still be planned: as with a model of its inputs.
+    With that model the stages after it can still be planned.
     """
     # The first input is what a stage starts from: the policy, the base, the generator.
     models = (made[key].model for key in artifact.inputs.values())

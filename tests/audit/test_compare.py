@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from o1_assets.audit.compare import FileDifference, compare_figures, compare_folders
-from o1_assets.audit.replay import judge
+from o1_assets.audit.replay import verdict_of
 
 WEIGHTS = {"a": np.linspace(1, 2, 12, dtype=np.float32).reshape(3, 4), "b": np.ones(5, dtype=np.float32)}
 
@@ -120,8 +120,12 @@ def test_figures_have_a_relative_tolerance_by_name_and_text_has_none() -> None:
 def test_where_no_model_ran_and_the_inputs_are_equal_nothing_may_differ() -> None:
     row = FileDifference("t.parquet", "1 of 3 rows differ")
     written = FileDifference("t.parquet", "the same rows", content=False)
-    assert judge([], [], exact=True) == "equal bytes"
-    assert judge([row], [], exact=True) == "differs"
-    assert judge([row], [], exact=False) == judge([written], [], exact=True) == "equal within tolerance"
-    assert judge([FileDifference("m", "", beyond=True)], [], exact=False) == "differs"
-    assert judge([], compare_figures({"loss_last": 1.0}, {"loss_last": 2.0}), exact=False) == "differs"
+    assert verdict_of([], [], exact=True) == "equal bytes"
+    assert verdict_of([row], [], exact=True) == "differs"
+    assert (
+        verdict_of([row], [], exact=False)
+        == verdict_of([written], [], exact=True)
+        == "equal within tolerance"
+    )
+    assert verdict_of([FileDifference("m", "", beyond=True)], [], exact=False) == "differs"
+    assert verdict_of([], compare_figures({"loss_last": 1.0}, {"loss_last": 2.0}), exact=False) == "differs"
