@@ -29,14 +29,15 @@ FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_CHECKPOINT_SECON
 
 @dataclass(frozen=True)
 class Placement:
-    """op_tags go to the executor; pool limits how many steps of the class run at once on an instance."""
+    """Where a step runs. op_tags: for the executor. pool: limits how many steps of the class run at once."""
 
     op_tags: Mapping[str, Any]
     pool: str | None
 
 
 def placement(name: str, profile: Profile) -> Placement:
-    """Of a step of the resource class. In process, steps of no GPU follow each other anyway: no pool is claimed."""
+    """The op tags and the pool of a step of the resource class."""
+    # In process, steps without a GPU follow each other anyway, so they claim no pool.
     resources = profile.classes.of(name)
     tags: dict[str, Any] = {CLASS_TAG: name}
     if profile.executor == "ray":
@@ -65,7 +66,7 @@ def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
 
 
 def executor(profile: Profile) -> dg.ExecutorDefinition:
-    """`local` (0.06 s a step), `local-gpu` (a process a step), `ray`, `k8s`.
+    """The profile's executor: `local` (0.06 s a step), `local-gpu` (a process for each step), `ray` or `k8s`.
 
     Raises MissingRequirement where the executor's package is not installed.
     """

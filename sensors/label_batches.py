@@ -101,7 +101,7 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
 
 @dataclass(frozen=True)
 class _Cursor:
-    """asked: round -> version of its batches for which a run was requested. shown: whose progress was shown."""
+    """asked: round -> version of its batches for which a run was requested. shown: round -> version last shown."""
 
     asked: dict[str, str]
     shown: dict[str, str]

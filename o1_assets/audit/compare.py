@@ -38,7 +38,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class FigureDifference:
-    """relative: the difference divided by the recorded value; None if that is zero or no number."""
+    """A figure that came out different. relative: the difference divided by the recorded value, if that is not zero."""
 
     name: str
     recorded: Figure
@@ -77,7 +77,7 @@ def _figure(name: str, recorded: Figure, replayed: Figure) -> FigureDifference:
 
 @dataclass(frozen=True)
 class FileDifference:
-    """what: one clause for people. details: the same as numbers.
+    """A file that came out different. what: a clause for people. details: the same as numbers.
 
     content: whether the file's content differs, and not only its encoding or a picture.
     beyond: whether no other machine explains the difference (a missing file, column or tensor, or weights beyond the

@@ -95,7 +95,7 @@ def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
 def _batch(
     round_name: str, entry: dict[str, Any], manifest: Manifest, homes: Homes, rows: dict[str, pl.DataFrame]
 ) -> tuple[str, dict[str, Any], list[str]]:
-    """Where a batch lies, its manifest in the inbox, and what of it does not hold."""
+    """The place of a batch, its manifest in the inbox, and its faults."""
     digest, published = str(entry["digest"]), entry["source"] == IMPORTED
     try:
         folder = (

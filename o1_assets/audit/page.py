@@ -42,7 +42,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
-    """rows: (folder, y of its middle, its top, its height)."""
+    """The drawing, in pixels. rows: folder, y of its middle, its top and its height."""
 
     width: int
     height: int
@@ -112,7 +112,7 @@ def _depths(inputs: Mapping[Name, Sequence[Name]], across: bool) -> dict[Name, i
 
 
 def _columns(inputs: Mapping[Name, Sequence[Name]], inner: Mapping[Name, int]) -> dict[str, int]:
-    """Stage -> column: as far to the right as what is made from it in its own row allows."""
+    """Stage -> column: as far to the right as its descendants in its own row allow."""
     latest: dict[Name, int] = {}
     limit: dict[Name, int] = {}
     for name in reversed(list(inputs)):

@@ -84,7 +84,7 @@ def ask_command(
 
 @dataclass(frozen=True)
 class Thinking:
-    """The strategy that a question is thought about with: its name, and the strategy at the size of its budget."""
+    """How a question is thought about: a strategy's name, and the strategy at the size of its budget."""
 
     name: str
     strategy: Strategy

@@ -90,7 +90,10 @@ def audit_answer(result: Audit, html: Path | None) -> Answer:
 
 
 def run_replay(project: Project, key: str, version: str | None, depth: str) -> list[Replayed]:
-    """depth: as `parse_depth` takes it. Reports its progress on stderr. Raises BadDepth, StoreError."""
+    """Makes a version again and compares it, with progress on stderr. depth: as `parse_depth` takes it.
+
+    Raises BadDepth, StoreError.
+    """
     generations = parse_depth(depth)
     return replay(
         project.store, project.settings, project.profile, key, version, generations, _ReplayProgress()

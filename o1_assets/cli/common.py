@@ -53,7 +53,7 @@ READS_THE_STORE_ALONE = ("profile", "as_json")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command found, in both forms.
+    """The answer of a command, in both forms.
 
     document: what --json prints; a function is called only then. lines: what a person reads, or a function that
     prints it. error: raised once the answer is printed, so that the exit code is not 0.
@@ -192,7 +192,7 @@ def check_page(file: Path | None, option: str) -> None:
 
 
 def write_page(file: Path, text: str, option: str) -> None:
-    """Raises PageError where the file cannot be written after all."""
+    """Writes the page. Raises PageError if the file cannot be written after all."""
     try:
         replace_file(file, text.encode())
     except OSError as error:

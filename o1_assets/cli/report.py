@@ -108,7 +108,7 @@ def results(
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenResults:
     """stale: name of a result -> why it is stale. missing: key -> why, or the question that it would answer."""
 
     page: Path
@@ -118,7 +118,7 @@ class Written:
     missing: dict[str, str]
 
 
-def write_results(project: Project, folder: Path) -> Written:
+def write_results(project: Project, folder: Path) -> WrittenResults:
     """Writes `folder`/results.md and `folder`/results/*.png. Raises ResultsError before it writes anything."""
     from o1_assets.experiments.document import document, picture_files
     from o1_assets.experiments.experiment import PART
@@ -140,7 +140,7 @@ def write_results(project: Project, folder: Path) -> Written:
         replace_file(folder / PICTURES / name, png)
     replace_file(folder / PAGE, text.encode())
     _remove_old(folder / PICTURES, wanted, set(pictures))
-    return Written(
+    return WrittenResults(
         folder / PAGE,
         [folder / PICTURES / name for name in pictures],
         [experiment.result.name for experiment in finished],

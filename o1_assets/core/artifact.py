@@ -107,7 +107,7 @@ Estimator = Callable[["EstimateContext", Any], "Estimate"]
 class Waiting(O1Error):
     """Raised by a compute function whose input has to come from people first; the message says what to do.
 
-    figures: how much has come so far, for those who watch.
+    figures: how much has arrived so far, for the UI.
     """
 
     def __init__(self, message: str, figures: Mapping[str, int] | None = None):
@@ -126,7 +126,7 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check: the message says it in a sentence, figures in numbers."""
+    """The result of a check: `message` states it in a sentence, `figures` in numbers."""
 
     passed: bool
     message: str

@@ -23,10 +23,8 @@ class DiskFull(O1Error):
 
 
 def disk_full(error: BaseException, *folders: Path) -> DiskFull | None:
-    """What to raise if `error` comes from a full disk, else None. folders: those that might lie on it.
-
-    Libraries wrap the system's error in their own, often keeping its text only.
-    """
+    """The error to raise if `error` comes from a full disk, else None. folders: those that may be on that disk."""
+    # Libraries wrap the system's error in their own and may keep its text only, so the text decides as well.
     # Libraries also write to the temporary folder, which may be on another disk.
     free = {folder: _free(folder) for folder in (*folders, Path(tempfile.gettempdir()))}
     folder = min(free, key=lambda folder: free[folder])
@@ -46,7 +44,7 @@ def _says_full(error: BaseException) -> bool:
 
 
 def _free(folder: Path) -> int:
-    """Bytes left where the folder lies, or would lie."""
+    """Free bytes on the disk of a folder, which need not exist."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free

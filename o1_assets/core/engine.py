@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """max_tokens: the longest sample. temperature: 0 is greedy. stop_at_step: a sample ends after its first step
-    (`engine/steps.py`)."""
+    """How to sample.
+
+    max_tokens: the longest sample. temperature: 0 is greedy. stop_at_step: end after one step (`engine/steps.py`).
+    """
 
     max_tokens: int
     temperature: float = 1.0

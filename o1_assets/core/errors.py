@@ -26,7 +26,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def unique_prefix(names: Mapping[str, T], wanted: str, what: str, error: type[Exception] = ValueError) -> T:
-    """The value whose name is `wanted`, or the only one whose name begins with it.
+    """The value named `wanted`, or the only value with a name that begins with it.
 
     Several names may stand for one value. what: what is named, such as "version of r03/prm". Raises `error`, whose
     message lists the names that match, unless there is exactly one value.

@@ -35,7 +35,7 @@ CHART, TABLES, ROW = 12_000.0, 5_000.0, 7.0
 
 
 class Assumptions(StageConfig):
-    """What a configuration does not say and a plan has to know: means over problems and sampled solutions."""
+    """Means over problems and sampled solutions that a plan needs and no configuration states."""
 
     source: str = Field(description="where the numbers come from")
     question_tokens: float = Field(gt=0, description="of a question, without the template around it")
@@ -67,7 +67,7 @@ class Assumptions(StageConfig):
         return self.solution_tokens * self.bytes_a_token
 
     def novelty(self, rl_rounds: int) -> float:
-        """b of the policy after so many rounds of RL; 0 rounds: GPT*."""
+        """The exponent b of the policy after `rl_rounds` rounds of RL; 0 rounds is GPT*."""
         return self.novelty_last + (self.novelty_first - self.novelty_last) * SHARPENING**rl_rounds
 
 
@@ -87,7 +87,7 @@ class PlannedModel:
 
     @property
     def stored(self) -> float:
-        """Bytes of the checkpoint with its tokenizer, of some 70 bytes a token, and a chart."""
+        """Bytes of the checkpoint with a chart and its tokenizer, which takes some 70 bytes for each token."""
         # A reward model has no language-model head, a tied one shares its matrix with the embedding.
         matrices = 1 if self.heads or self.shape.tied else 2
         outside = (matrices * self.shape.vocabulary + self.heads) * self.shape.width
@@ -137,7 +137,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class EstimateContext:
-    """What an estimate function may ask for, and the building blocks of its answer.
+    """What an estimate function is given, and the building blocks of its result.
 
     estimates: of every artifact before this one, by key. An input is named by its short name, as in a `Task`.
     """

@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 
 class NotAFile(O1Error, ValueError):
-    """A link, a device, a pipe: whatever is not plainly a file (or a folder of files)."""
+    """The path leads to a link, a device or a pipe, and not to a file (or a folder of files)."""
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -86,7 +86,7 @@ def json_bytes(content: Any) -> bytes:
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """The file holds either what it held or `content`, and `content` is on the disk when this returns."""
+    """Replaces a file in one step: after a crash it has its old or its new content, after the return the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, because a rename is atomic on one disk only; hidden, so that no listing takes it for content.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -46,7 +46,7 @@ def map_batches(work: Callable[[T], R], batches: Sequence[T]) -> list[R]:
 
 
 def shares(total: int, largest: int) -> list[slice]:
-    """`total` items cut into equal runs of at most `largest`, as many as torch has threads or a multiple."""
+    """`total` items cut into equal runs of at most `largest`; their number is a multiple of torch's threads."""
     import torch
 
     threads = torch.get_num_threads()
@@ -64,7 +64,7 @@ def backward(
 ) -> float:
     """Sets each parameter's grad to the gradient of the sum of loss_of(part); returns that sum.
 
-    The parts' gradients are added in order, so the bytes depend on the parts and not on who was first.
+    The parts' gradients are added in order, so the bytes depend on the parts and not on which thread was first.
     """
     import torch
 

@@ -49,9 +49,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """title: the chart's one sentence. percent: y is a share. ticks: x values named below the axis.
+    """The labels and scales of a chart.
 
-    from_zero: the y axis begins at 0.
+    title: one sentence. percent: y is a share. ticks: x values named below the axis. from_zero: the y axis begins at 0.
     """
 
     title: str
@@ -256,7 +256,7 @@ def _frame(axes: Axes, axis: Axis, series: Sequence[Series]) -> None:
 
 
 def _end_labels(axes: Axes, series: Sequence[Series], gap: float = 0.062) -> None:
-    """Name each line where it ends, pushed apart where they would touch; heights are shares of the axis."""
+    """Writes each line's name at its end; names that would overlap are pushed apart. gap: a share of the axis."""
     low, high = axes.get_ylim()
     ends = []
     for line in series:

@@ -59,9 +59,9 @@ class BadSetting(O1Error):
 
 
 def checkpoint_seconds() -> float:
-    """The least time between two saves of a training that is under way: O1_CHECKPOINT_SECONDS, else 10.
+    """The least seconds between two checkpoints of a training: O1_CHECKPOINT_SECONDS, else 10. Raises ValueError.
 
-    No part of any profile: it changes what a kill costs, never what comes out. Raises ValueError.
+    It is no part of a profile, because it changes what a kill costs and never the result.
     """
     text = os.environ.get("O1_CHECKPOINT_SECONDS") or "10"
     try:
@@ -79,7 +79,7 @@ class Settings:
 
     @classmethod
     def load(cls, profile: str | None = None, home: Path | str | None = None) -> Settings:
-        """profile: argument, else O1_PROFILE, else nano. home: argument, else O1_HOME, else .o1 in the project."""
+        """profile: else O1_PROFILE, else nano. home: else O1_HOME, else .o1 in the project's folder."""
         name = profile or os.environ.get("O1_PROFILE") or "nano"
         root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
         return cls(profile=name, home=root / name)
@@ -102,7 +102,7 @@ class Settings:
 
     @property
     def imported(self) -> Path:
-        """Label sources that were imported, one folder each."""
+        """The folder of imported label sources, with a folder for each."""
         return self.home / "imported"
 
     @property

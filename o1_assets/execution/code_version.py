@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from o1_assets.execution.source_digest import LOOSE, Source, sources
+from o1_assets.execution.source_digest import LOOSE, ParsedModule, sources
 
 PACKAGES = ("o1_assets",)
 
@@ -31,7 +31,7 @@ CARRIERS = (
 )
 
 # A module and the name of one of its definitions.
-Place = tuple[str, str]
+DefinitionKey = tuple[str, str]
 
 
 def code_version(compute: Callable[..., Any]) -> str:
@@ -42,10 +42,10 @@ def code_version(compute: Callable[..., Any]) -> str:
 
 
 @cache
-def _version(start: Place) -> str:
+def _version(start: DefinitionKey) -> str:
     # A stage may come from a package of its own: its helpers count as ours do, and libraries by their names alone.
     packages = (*PACKAGES, start[0].split(".")[0])
-    reached: set[Place] = set()
+    reached: set[DefinitionKey] = set()
     lines: set[str] = set()
     todo = [start]
     while todo:
@@ -68,13 +68,13 @@ def _last(name: str) -> str:
     return f"'{name.rpartition('.')[2]}" if name.startswith("'") else name
 
 
-def _digest(place: Place) -> str:
+def _digest(place: DefinitionKey) -> str:
     return _source(place[0]).definitions[place[1]].digest
 
 
 @cache
-def _targets(place: Place, packages: tuple[str, ...]) -> tuple[tuple[str, Place | str], ...]:
-    """What a definition mentions: the name as written, and the definitions of this project or the library's name."""
+def _targets(place: DefinitionKey, packages: tuple[str, ...]) -> tuple[tuple[str, DefinitionKey | str], ...]:
+    """Each name that a definition mentions, as written, with the definition or the library that it leads to."""
     module, name = place
     return tuple(
         (written, target)
@@ -83,8 +83,11 @@ def _targets(place: Place, packages: tuple[str, ...]) -> tuple[tuple[str, Place 
     )
 
 
-def _resolved(origin: str, packages: tuple[str, ...]) -> Iterator[Place | str]:
-    """origin: "module", "module:name" or "module:name.attribute", as in `Definition.mentions`."""
+def _resolved(origin: str, packages: tuple[str, ...]) -> Iterator[DefinitionKey | str]:
+    """The definitions that a mention leads to, or the library's name.
+
+    origin: "module", "module:name" or "module:name.attribute", as in `Definition.mentions`.
+    """
     module, _, name = origin.partition(":")
     if module.split(".")[0] not in packages:
         yield origin
@@ -116,7 +119,7 @@ def _resolved(origin: str, packages: tuple[str, ...]) -> Iterator[Place | str]:
             yield from _all_of(inner)
 
 
-def _all_of(module: str) -> Iterator[Place]:
+def _all_of(module: str) -> Iterator[DefinitionKey]:
     if not _is_carrier(module):
         yield from ((module, name) for name in _source(module).definitions)
 
@@ -136,7 +139,7 @@ def _path(module: str) -> Path | None:
 
 
 @cache
-def _source(module: str) -> Source:
+def _source(module: str) -> ParsedModule:
     path = _path(module)
     assert path is not None, f"{module} has no source"
     return sources().parsed(path.read_bytes())

@@ -48,14 +48,14 @@ def _difference(what: str, then: object, now: object) -> Iterator[str]:
 
 
 def commit(environment: Environment) -> str:
-    """The commit that a version was made at, in a clause."""
+    """A clause with the commit that a version was made at."""
     if environment.git_commit is None:
         return "commit not recorded, it was no git checkout"
     return f"commit {environment.git_commit[:12]}{' with local changes' if environment.git_dirty else ''}"
 
 
 def checkout(environment: Environment) -> str:
-    """Where the code that made a version is to be found, in a clause."""
+    """A clause that says where the code that made a version can be found."""
     if environment.git_commit is None:
         return "it was made outside of a git checkout"
     changes = ", which had local changes that git does not know" if environment.git_dirty else ""

@@ -89,7 +89,7 @@ def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
 def environment(
     threads: int, engine: str = "transformers", config: Mapping[str, Any] = MappingProxyType({})
 ) -> Environment:
-    """What this process would record of a computation with that configuration."""
+    """The environment that this process would record of a computation with that configuration."""
     return Environment(
         git_commit=head_commit(),
         git_dirty=None if (status := _git("status", "--porcelain")) is None else bool(status),
@@ -140,23 +140,23 @@ def _processor() -> str:
 _SSH = re.compile(r"(?:ssh://)?(?:[^@/]+@)(?P<host>[^:/]+)[:/](?:\d+/)?(?P<path>.+)")
 
 
-class Place(NamedTuple):
-    """file: absolute; line: from 1; path: relative to the project, as git names it."""
+class SourceLocation(NamedTuple):
+    """A line of source. file: absolute path. line: counted from 1. path: relative to the project, as in git."""
 
     file: str
     line: int
     path: str
 
 
-def place_of(compute: Callable[..., Any]) -> Place:
+def place_of(compute: Callable[..., Any]) -> SourceLocation:
     code = compute.__code__
     file = Path(code.co_filename).resolve()
     path = file.relative_to(PROJECT).as_posix() if file.is_relative_to(PROJECT) else file.name
-    return Place(str(file), code.co_firstlineno, path)
+    return SourceLocation(str(file), code.co_firstlineno, path)
 
 
-def source_url(place: Place, commit: str | None, repository: str | None = None) -> str | None:
-    """The page that shows the place at a commit; None where no git host is known.
+def source_url(place: SourceLocation, commit: str | None, repository: str | None = None) -> str | None:
+    """The git host's page with the place at a commit; None where no git host is known.
 
     repository: its address on the web; None asks git for its remote.
     """

@@ -50,7 +50,7 @@ class Stopwatch:
 
 
 class RunRecord:
-    """Counts from the start of this process, so that imports are part of a run's seconds."""
+    """One run's record. Its seconds count from the start of this process, so that imports are part of them."""
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from o1_assets.store.store import ArtifactStore, MissingInput, cache_key
 
 @dataclass(frozen=True)
 class Made:
-    """manifest: the version that is now the key's head. cached: it was not computed this time."""
+    """The result of `materialize`. manifest: the key's new head. cached: it was found and not computed."""
 
     manifest: Manifest
     cached: bool
@@ -175,7 +175,7 @@ def inputs_of(artifact: Artifact, heads: Mapping[str, Manifest]) -> dict[str, Ma
 def artifact_cache_key(
     artifact: Artifact, inputs: dict[str, ManifestInput], external: str | None = None
 ) -> str:
-    """external: the version of what lies outside of the graph; None asks for today's."""
+    """The cache key of an artifact on given inputs. external: as in `Outcome`; None asks the artifact."""
     return cache_key(
         artifact.key,
         code_version(artifact.compute),

@@ -53,10 +53,10 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Source:
-    """definitions: by name; LOOSE is one of them where there are such statements.
+class ParsedModule:
+    """A parsed module. definitions: by name, LOOSE among them where there are such statements.
 
-    imports: names that the module imports for itself -> where they come from, for those who import them from here.
+    imports: names that the module imports -> where they come from, because other modules may import them from here.
     """
 
     definitions: dict[str, Definition] = field(default_factory=dict)
@@ -69,10 +69,10 @@ class Sources:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._stored = _load(file)
-        self._used: dict[str, Source] = {}
+        self._used: dict[str, ParsedModule] = {}
         self._new = False
 
-    def parsed(self, content: bytes) -> Source:
+    def parsed(self, content: bytes) -> ParsedModule:
         name = hashlib.sha256(content).hexdigest()
         if name not in self._used:
             if name not in self._stored:
@@ -82,7 +82,7 @@ class Sources:
         return self._used[name]
 
     def save(self) -> None:
-        """Writes what is new, where Python may write its compiled files too."""
+        """Writes new entries to the cache file, if Python may write its compiled files too."""
         if not self._new or sys.dont_write_bytecode:
             return
         self._new = False
@@ -101,20 +101,20 @@ class Sources:
 
 @cache
 def sources() -> Sources:
-    """Named by the interpreter, whose syntax tree the digests are of, and by this module, which makes them."""
+    """The cache of this interpreter and this module: another version of either makes other digests."""
     this_module = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     return Sources(Path(importlib.util.cache_from_source(__file__)).with_suffix(f".{this_module}.json"))
 
 
-def _to_json(source: Source) -> list[object]:
+def _to_json(source: ParsedModule) -> list[object]:
     return [{name: [d.digest, d.mentions] for name, d in source.definitions.items()}, source.imports]
 
 
-def _load(file: Path) -> dict[str, Source]:
+def _load(file: Path) -> dict[str, ParsedModule]:
     try:
         content = json.loads(file.read_bytes())
         return {
-            name: Source(
+            name: ParsedModule(
                 {key: Definition(digest, dict(mentions)) for key, (digest, mentions) in parts.items()},
                 dict(imports),
             )
@@ -124,7 +124,7 @@ def _load(file: Path) -> dict[str, Source]:
         return {}
 
 
-def _parse(content: bytes) -> Source:
+def _parse(content: bytes) -> ParsedModule:
     tree = ast.parse(content)
     # What a function imports for itself is no name of the module: another function may mean something else by it.
     imports = _imported(_at_runtime(tree.body, into_functions=False))
@@ -135,7 +135,7 @@ def _parse(content: bytes) -> Source:
         for name in _defined(statement):
             statements.setdefault(name, []).append(statement)
     names = frozenset(statements) - {LOOSE}
-    return Source(
+    return ParsedModule(
         {name: _definition(defining, names, imports) for name, defining in statements.items()}, imports
     )
 
@@ -200,7 +200,7 @@ def _used_whole(statements: list[ast.stmt], name: str) -> bool:
 
 
 class _Stripped(ast.NodeTransformer):
-    """Takes out of a definition what does not change what it computes, and notes the modules that its strings name."""
+    """Removes from a definition whatever cannot change its results, and notes the modules that its strings name."""
 
     def __init__(self, mentions: dict[str, str]) -> None:
         self.mentions = mentions

@@ -18,7 +18,7 @@ State = Literal["fresh", "stale", "missing"]
 
 @dataclass(frozen=True)
 class Status:
-    """reason: one clause, empty when fresh. manifest: today's version, if any."""
+    """The state of one artifact. reason: a clause, empty when fresh. manifest: of today's version, if there is one."""
 
     key: str
     state: State

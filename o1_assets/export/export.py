@@ -46,8 +46,8 @@ SHOWN = {
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """figures: those of SHOWN that the evaluation has, in that order."""
+class EvaluationFigures:
+    """An evaluation of the checkpoint. figures: those of SHOWN that it has, in that order."""
 
     key: str
     version: str
@@ -56,7 +56,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Exported:
-    """changed: False if the folder held the same export already. megabytes: of all its files, in 10^6 bytes."""
+    """A finished export. changed: False if the folder held the same one already. megabytes: 10^6 bytes, all files."""
 
     key: str
     version: str
@@ -130,7 +130,7 @@ def _generator(store: ArtifactStore, manifest: Manifest, source: Path) -> Path |
 
 
 def _longest(manifest: Manifest) -> int | None:
-    """Tokens of the longest solution that the model was trained on; None if its stage does not say."""
+    """The length in tokens of the longest solution that the model was trained on; None if its stage has no limit."""
     longest = recorded_prompt(manifest).get("max_tokens")
     return longest if isinstance(longest, int) else None
 
@@ -157,7 +157,7 @@ def is_reward_model(folder: Path) -> bool:
 
 
 def reads_generator(folder: Path) -> bool:
-    """Whether a reward model reads how likely the generator found each step."""
+    """Whether a reward model reads the generator's log-probabilities of each step."""
     return bool(_json(folder / "config.json").get("probability_feature"))
 
 
@@ -190,7 +190,7 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[Evaluation]:
+def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[EvaluationFigures]:
     """The newest evaluation of these very bytes under each key that evaluates such a checkpoint.
 
     Versions are read from the newest on, and no further than needed.
@@ -212,12 +212,12 @@ def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[Evaluation]
                     for name in SHOWN[roles[0]]
                     if (value := evaluation.figures.get(name)) is not None
                 }
-                evaluations.append(Evaluation(key, evaluation.version, figures))
+                evaluations.append(EvaluationFigures(key, evaluation.version, figures))
                 break
     return evaluations
 
 
-def export_card(card: str, evaluations: Sequence[Evaluation], plots: Sequence[str]) -> str:
+def export_card(card: str, evaluations: Sequence[EvaluationFigures], plots: Sequence[str]) -> str:
     """The card with what was measured on held-out problems before its section on compute.
 
     In its examples FOLDER becomes ".", the folder that the README lies in.
@@ -227,7 +227,7 @@ def export_card(card: str, evaluations: Sequence[Evaluation], plots: Sequence[st
     return quoted + _evaluation_section(evaluations) + _plot_section(plots) + heading + rest
 
 
-def _evaluation_section(evaluations: Sequence[Evaluation]) -> str:
+def _evaluation_section(evaluations: Sequence[EvaluationFigures]) -> str:
     if not evaluations:
         return "## Evaluation\n\nNo evaluation of it was in the store when it was exported.\n\n"
     lines = [

@@ -33,7 +33,7 @@ def build_definitions(project: Project) -> dg.Definitions:
     profile, settings, graph = project.profile, project.settings, project.graph
     studio = LabelStudioResource(home=str(labeling_home(settings)))
 
-    def put_in_order(instance: dg.DagsterInstance) -> None:
+    def clean_up(instance: dg.DagsterInstance) -> None:
         # Runs that were killed first: a pool's slots are freed only of runs that Dagster knows to have ended.
         fail_killed_runs(instance, project.lock)
         tidy(project.store)
@@ -55,7 +55,7 @@ def build_definitions(project: Project) -> dg.Definitions:
             "label_studio": studio,
         },
         executor=exclusive(
-            executor(profile), project.lock, put_in_order, check, relay(graph, lambda: project.store)
+            executor(profile), project.lock, clean_up, check, relay(graph, lambda: project.store)
         ),
     )
 

@@ -44,14 +44,14 @@ def find_old_runs(
     log = EventLog(instance)
     before = datetime.fromtimestamp(now - keep_days * DAY, UTC)
     finished = dg.RunsFilter(statuses=FINISHED, created_before=before)
-    keep = _shown(instance) | log.newest_check_runs()
+    keep = _shown_in_the_ui(instance) | log.newest_check_runs()
     for filters in (dg.RunsFilter(), *(dg.RunsFilter(tags={tag: value}) for tag, value in newest_of.items())):
         keep.update(instance.get_run_ids(filters, limit=1))
     # Finished ones only: an unfinished run may still be waiting for its turn. Killed ones are marked as failed before.
     old = [run_id for run_id in instance.get_run_ids(finished) if run_id not in keep]
     known = set(instance.get_run_ids())
-    ids = [*old, *(run_id for run_id in _halves(log, now) if run_id not in known)]
-    size = sum(_bytes(path) for run_id in ids for path in _files(instance, log, run_id))
+    ids = [*old, *(run_id for run_id in _half_removed(log, now) if run_id not in known)]
+    size = sum(_size(path) for run_id in ids for path in _files(instance, log, run_id))
     return OldRuns(ids, len(known) - len(old), size)
 
 
@@ -96,7 +96,7 @@ def shrink(home: Path, at_least: int = 1 << 20) -> list[str]:
     return held
 
 
-def _shown(instance: dg.DagsterInstance) -> set[str]:
+def _shown_in_the_ui(instance: dg.DagsterInstance) -> set[str]:
     """The runs that the UI names beside an asset: those of its newest materialization, observation and plan."""
     runs = set()
     for record in instance.get_asset_records():
@@ -118,7 +118,7 @@ def _snapshots(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> s
     return jobs | plans | {lineage.parent_snapshot_id for lineage in lineages if lineage}
 
 
-def _halves(log: EventLog, now: float) -> list[str]:
+def _half_removed(log: EventLog, now: float) -> list[str]:
     """Runs with a file of events that is older than a day; a younger one may belong to a run that is starting."""
     return [
         run_id
@@ -136,7 +136,7 @@ def _files(instance: dg.DagsterInstance, log: EventLog, run_id: str) -> list[Pat
     return [path for path in files if path.exists()]
 
 
-def _bytes(path: Path) -> int:
+def _size(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -50,7 +50,7 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
 
 def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
-    """What to raise if `error` came from an instance that is gone or damaged, else None."""
+    """The error to raise if `error` came from an instance that is gone or damaged, else None."""
     if settings.postgres:
         return _postgres_lost(error)
     home = settings.home / "dagster"

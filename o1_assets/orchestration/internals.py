@@ -44,7 +44,7 @@ class UnsupportedDagster(O1Error):
 
 
 def require_supported(version: str | None = None) -> None:
-    """version: of Dagster; None asks the installed one. Raises UnsupportedDagster."""
+    """Raises UnsupportedDagster unless this version of Dagster is known. version: None asks the installed one."""
     version = version or dg.__version__
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
     if not OLDEST <= numbers < BELOW:

@@ -17,7 +17,7 @@ from o1_assets.store.store import ArtifactStore, StoreError
 
 @dataclass(frozen=True)
 class Visited:
-    """One version on the way. manifest: None if it cannot be read; `error` then says why in a sentence."""
+    """One version of an ancestry. manifest: None if it cannot be read; `error` then says why in a sentence."""
 
     key: str
     version: str
@@ -26,7 +26,7 @@ class Visited:
 
 
 def ancestry(store: ArtifactStore, key: str, version: str | None = None) -> list[Manifest]:
-    """The manifest of `version` of `key` (last) and all that it was made from, each after its inputs.
+    """The manifests of a version and of all its ancestors, each after its inputs and the version itself last.
 
     version: as `find_version` takes it. Raises StoreError when a manifest is missing or damaged.
     """
@@ -39,7 +39,7 @@ def ancestry(store: ArtifactStore, key: str, version: str | None = None) -> list
 
 
 def walk(store: ArtifactStore, key: str, version: str) -> Iterator[Visited]:
-    """As `ancestry`, but goes on past what cannot be read. version: a full name."""
+    """As `ancestry`, but goes on past manifests that cannot be read. version: a full name."""
     seen: set[tuple[str, str]] = set()
     todo: list[tuple[tuple[str, str], Visited | None]] = [((key, version), None)]
     while todo:

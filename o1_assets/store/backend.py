@@ -83,18 +83,21 @@ class Backend:
         # On a disk without fsspec, here and in `read`: `o1 status` asks for several files of every key.
         if self.local:
             return os.path.exists(self.checked_place(name))
-        with self._answers():
-            return bool(self.fs.exists(self.checked_place(name))) or self._absent()
+        with self._errors_explained():
+            exists = bool(self.fs.exists(self.checked_place(name)))
+        if not exists:
+            self._require_bucket()
+        return exists
 
     def read(self, name: str) -> bytes | None:
         """None when there is no such file."""
         try:
             if self.local:
                 return Path(self.checked_place(name)).read_bytes()
-            with self._answers():
+            with self._errors_explained():
                 content: bytes = self.fs.cat_file(self.checked_place(name))
         except FileNotFoundError:
-            self._absent()
+            self._require_bucket()
             return None
         except OSError as error:
             raise StoreError(f"{self.place(name)} cannot be read: {error.strerror or error}") from None
@@ -113,28 +116,28 @@ class Backend:
         if self.local:
             replace_file(Path(place), content)
             return
-        with self._answers():
-            self._bucket()
+        with self._errors_explained():
+            self._require_bucket()
             self.fs.pipe_file(place, content)
 
     def upload(self, source: Path, name: str) -> None:
         """Copies a local file into a store that is not local."""
-        with self._answers():
-            self._bucket()
+        with self._errors_explained():
+            self._require_bucket()
             self.fs.put_file(str(source), self.checked_place(name))
 
     def download(self, name: str, target: Path) -> None:
         """Raises FileNotFoundError, StoreError."""
-        with self._answers():
+        with self._errors_explained():
             self.fs.get_file(self.checked_place(name), str(target))
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, sorted, without files that are still being written; empty if there is no folder."""
         try:
-            with self._answers():
+            with self._errors_explained():
                 paths = self.fs.ls(self.checked_place(folder), detail=False)
         except FileNotFoundError:
-            self._absent()
+            self._require_bucket()
             return []
         names = (str(path).rstrip("/").rpartition("/")[2] for path in paths)
         return sorted(name for name in names if name and not name.startswith("."))
@@ -143,7 +146,7 @@ class Backend:
         """Every file below a folder, half-written ones too. Links are neither followed nor shown."""
         if self.local:
             return _walk_folder(Path(self.root), folder)
-        with self._answers():
+        with self._errors_explained():
             return _listed(self.root, self.fs.find(self.place(folder), detail=True))
 
     def remove(self, names: list[str]) -> None:
@@ -154,7 +157,7 @@ class Backend:
                 for place in places:
                     Path(place).unlink(missing_ok=True)
                 continue
-            with self._answers():
+            with self._errors_explained():
                 if self.fs.async_impl:
                     self.fs.rm(places)
                     if self.fs.exists(places[-1]):  # a bulk answer does not say that it refused
@@ -183,7 +186,7 @@ class Backend:
 
     def _read_remote(self, names: list[str]) -> Iterator[tuple[str, bytes | None]]:
         by_place = {self.checked_place(name): name for name in names}
-        with self._answers():
+        with self._errors_explained():
             got = self.fs.cat(list(by_place), on_error="return")
             failed = [
                 e for e in got.values() if isinstance(e, Exception) and not isinstance(e, FileNotFoundError)
@@ -191,22 +194,17 @@ class Backend:
             if failed:
                 raise failed[0]
         if len(got) < len(by_place) or any(isinstance(content, Exception) for content in got.values()):
-            self._absent()
+            self._require_bucket()
         return ((by_place[place], content) for place, content in got.items() if isinstance(content, bytes))
 
-    def _answers(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self.local else _answers(self.url)
+    def _errors_explained(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.local else _errors_explained(self.url)
 
-    def _absent(self) -> bool:
-        """Always False. Something is not there: is the bucket?"""
-        self._bucket()
-        return False
-
-    def _bucket(self) -> None:
+    def _require_bucket(self) -> None:
         """Raises StoreError if the bucket does not exist; asked once. Some servers would make it at the first PUT."""
         if not self._bucket_seen:
             bucket = self.root.partition("/")[0]
-            with self._answers():
+            with self._errors_explained():
                 if not self.fs.exists(bucket):
                     raise StoreError(
                         f"the bucket {bucket} of the store {self.url} does not exist, or nobody may see it with "
@@ -239,7 +237,7 @@ def _protocol(url: str) -> str:
 
 
 @contextmanager
-def _answers(url: str) -> Iterator[None]:
+def _errors_explained(url: str) -> Iterator[None]:
     """Around every request: turns what a client raises into a StoreError."""
     try:
         yield

@@ -76,7 +76,7 @@ class Garbage:
 
 
 def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
-    """Everything in the store that is not needed. keep_days: versions younger than this are kept. now: since 1970.
+    """Everything in the store that is not needed. keep_days: younger versions are kept. now: seconds since 1970.
 
     Raises StoreError when a kept version's ancestry is not complete or any manifest is damaged, because what is needed
     is then not known.
@@ -156,7 +156,7 @@ def _pointers(
     for file, content in store.backend.read_many(files):
         try:
             pointer = json.loads(content)
-            gone = _gone(store, (str(pointer["key"]), str(pointer["version"])), unreachable, reachable)
+            gone = _is_gone(store, (str(pointer["key"]), str(pointer["version"])), unreachable, reachable)
         except (ValueError, TypeError, KeyError):
             gone = True
         if gone:
@@ -169,12 +169,14 @@ def _cards(store: ArtifactStore, unreachable: dict[Name, Any], reachable: dict[N
     useless = []
     for entry in store.backend.walk("cards"):
         key, _, file = entry.name.removeprefix("cards/").rpartition("/")
-        if not file.startswith(".") and _gone(store, (key, file.removesuffix(".md")), unreachable, reachable):
+        if not file.startswith(".") and _is_gone(
+            store, (key, file.removesuffix(".md")), unreachable, reachable
+        ):
             useless.append(entry.name)
     return useless
 
 
-def _gone(
+def _is_gone(
     store: ArtifactStore, name: Name, unreachable: dict[Name, Any], reachable: dict[Name, Manifest]
 ) -> bool:
     """Whether a version is unreachable or missing."""

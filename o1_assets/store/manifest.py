@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ManifestInput(BaseModel):
-    """digest: of the input's content. version: which materialization of it was read (ArtifactStore.manifest)."""
+    """An input as it was read. digest: of its content. version: the name of its manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     key: str
@@ -17,7 +17,7 @@ class ManifestInput(BaseModel):
 
 
 class ManifestCost(BaseModel):
-    """seconds: of the computation. Tokens and FLOPs as `artifact.Cost` counts them. Both include killed attempts.
+    """What the computation took, attempts that were killed included; tokens and FLOPs as `artifact.Cost` counts them.
 
     peak_rss_gib: the largest resident memory of the process.
     """
@@ -50,9 +50,10 @@ class Environment(BaseModel):
 
 
 class Manifest(BaseModel):
-    """figures, sample and rows are shown to people; they are not inputs to anything.
+    """How one version of an artifact was made, and what it holds.
 
-    version: the name under which the store keeps the manifest.
+    figures, sample and rows are shown to people; they are not inputs to anything. version: the name under which the
+    store keeps the manifest.
     """
 
     # Forbidden: a manifest with other fields was written by another release, and whoever reads it has to know.

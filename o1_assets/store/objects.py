@@ -24,7 +24,7 @@ from o1_assets.store.kinds import check_kinds
 
 
 def scratch_name() -> str:
-    """A new name that says which process of which machine uses it."""
+    """A new name that contains the machine and the process that use it."""
     return f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}"
 
 
@@ -32,7 +32,7 @@ _HEX = set("0123456789abcdef")
 
 
 class Objects:
-    """`work` is a local folder for scratch, and for copies where the store is remote."""
+    """The objects of a store. work: a local folder for scratch, and for copies where the store is remote."""
 
     def __init__(self, url: str, work: Path) -> None:
         self.url = url
@@ -140,7 +140,7 @@ class Objects:
     def tree(self, digest: str) -> list[dict[str, Any]]:
         """The object's files as tree.json lists them: path, size, sha256. Raises StoreError if it is damaged.
 
-        The digest is that of this list, so it is not believed before it fits, byte for byte.
+        The object's digest is the digest of this list, which is compared byte for byte before it is used.
         """
         text = self.backend.read(f"{object_name(digest)}/{TREE}")
         if text is None:

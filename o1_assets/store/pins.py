@@ -20,7 +20,7 @@ FOLDER = "pins"
 
 @dataclass(frozen=True)
 class Pin:
-    """pinned: when, ISO 8601."""
+    """A version that is kept, and why. pinned: the time, ISO 8601."""
 
     key: str
     version: str

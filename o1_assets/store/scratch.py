@@ -99,7 +99,7 @@ def _age(path: Path) -> float:
 
 @dataclass(frozen=True)
 class Leftover:
-    """kind: scratch, unfinished, copies or trash."""
+    """A folder that can be removed. kind: scratch, unfinished, copies or trash."""
 
     kind: str
     path: Path
@@ -162,7 +162,7 @@ def _folders(folder: Path | None) -> Iterator[Path]:
 
 
 def _size(folder: Path) -> tuple[int, float]:
-    """Bytes of all files, and when anything in it last changed."""
+    """The bytes of all files in a folder, and when anything in it last changed."""
     total, changed = 0, folder.lstat().st_mtime
     for parent, folders, files in os.walk(folder):
         for name in [*folders, *files]:

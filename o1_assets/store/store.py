@@ -37,10 +37,7 @@ class ArtifactStore(Objects):
     """Artifacts under `url`, a folder or any fsspec URL; `work` is a local folder for scratch and copies."""
 
     def record(self, manifest: Manifest) -> Manifest:
-        """Adds the manifest, makes it the head of its key and the answer to its cache key.
-
-        Returns it with its version, the name under which it is kept.
-        """
+        """Adds the manifest and points its key's head and its cache key to it. Returns it with its version."""
         content = json_bytes(manifest.model_dump(mode="json"))
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         manifest = manifest.model_copy(update={"version": f"{stamp}-{hashlib.sha256(content).hexdigest()}"})
@@ -185,7 +182,7 @@ class ArtifactStore(Objects):
 
 @dataclass(frozen=True)
 class ManifestPointer:
-    """What a head and an entry of the cache index hold."""
+    """The content of a head and of an entry of the cache index."""
 
     key: str
     version: str
@@ -202,7 +199,7 @@ def cache_key(
     inputs: dict[str, str],
     external: str | None,
 ) -> str:
-    """What a result depends on, as one digest. inputs: short name -> digest."""
+    """The digest of everything that a result depends on. inputs: short name -> digest."""
     return sha256_json(["o1-cache-1", key, code_version, config, seed, inputs, external])
 
 

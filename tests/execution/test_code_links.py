@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from o1_assets.execution.environment import Place, place_of, source_url, web_address
+from o1_assets.execution.environment import SourceLocation, place_of, source_url, web_address
 from tests.execution.toy import upper
 
-PLACE = Place("/home/me/o1/o1_assets/base/pretrain.py", 26, "o1_assets/base/pretrain.py")
+PLACE = SourceLocation("/home/me/o1/o1_assets/base/pretrain.py", 26, "o1_assets/base/pretrain.py")
 
 
 @pytest.mark.parametrize(

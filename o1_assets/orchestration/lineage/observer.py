@@ -114,7 +114,7 @@ class Emitter:
         self._finalize = Finalize(self, self._end, exitpriority=10)
 
     def send(self, event: Callable[[], Any]) -> None:
-        """event: makes the event; called in the sending thread."""
+        """Queues an event. event: a function that makes it, called in the sending thread."""
         # Never blocking: lineage may lose events, and may not hold up a run.
         try:
             self._queue.put_nowait(event)
