@@ -45,8 +45,8 @@ storage:
 """
 
 
-# SHA-256 of what earlier versions of this project wrote. Such a file is replaced, because nobody changed it: kept, it
-# would leave the pools' limits and the purging of the sensor's ticks out.
+# SHA-256 of the files that earlier versions of this project wrote. Nobody changed such a file, so it is replaced: it
+# lacks the limits of pools and the purging of the sensor's ticks.
 FORMER_YAML = {
     "4be2201cf050e61fa231cd6140c8d47d4db904c666cde8636574bd86314b2591",
     "7b11045f8660d6b19b4dacc583a9f68be0678517347b9b91ced3096030d5f9a3",

@@ -107,9 +107,8 @@ def _resolved(origin: str, packages: tuple[str, ...]) -> Iterator[DefinitionKey 
         if first in source.imports:  # it is imported there, and from there here
             yield from _resolved(source.imports[first] + (f".{rest}" if rest else ""), packages)
             return
-        if (
-            LOOSE in source.definitions
-        ):  # it may be defined under a condition, as in `if sys.platform == ...:`
+        # It may be defined under a condition, as in `if sys.platform == ...:`.
+        if LOOSE in source.definitions:
             yield (module, LOOSE)
     inner = f"{module}.{first}"
     if _path(inner) and not _is_carrier(inner):

@@ -31,7 +31,7 @@ _LIMIT = 2000
 # What may name a module: "package.module", "package.module:name".
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::\w+)?")
 
-# Names in quotes that begin so are free to change with the file that they name.
+# A module of this project in quotes may be renamed together with its file.
 _OURS = "o1_assets."
 
 # The name under which a module keeps its statements that define nothing: they run whenever it is imported.

@@ -240,11 +240,11 @@ scorer.score([encode(prompt, add_special_tokens=False)], [encode(steps, add_spec
 
 
 def recorded_prompt(manifest: Manifest) -> dict[str, Any]:
-    """The fields of PromptFormat that a version was made with; empty where its stage has no prompt."""
+    """The prompt format that a version was made with, as a dictionary; empty if its stage has none."""
     prompt = manifest.config.get("prompt")
     if isinstance(prompt, dict):
         return prompt
-    # Versions of before PromptFormat have its fields among the stage's own.
+    # Versions from before PromptFormat have its fields among the stage's own.
     former = {"template": "prompt_template", "max_tokens": "max_tokens"}
     return {name: manifest.config[field] for name, field in former.items() if field in manifest.config}
 

@@ -266,7 +266,7 @@ def _objects(store: ArtifactStore) -> tuple[dict[str, int], dict[str, float]]:
 
 
 def _manifest_file(key: str, version: str) -> str:
-    # Not `manifest_name`, which refuses what is no name: here names are what somebody's files are called.
+    # Not `manifest_name`, which refuses odd names: here they come from a listing, and some may be odd.
     return f"manifests/{key}/{version}.json"
 
 

@@ -210,9 +210,8 @@ def find_batch(inbox: Inbox, rounds: list[str], name: str, withdrawn: bool) -> t
         )
         raise ValueError(f"batch {digest[:12]} of {round_name} {state}")
     matches = {batch for label, batch in candidates.items() if label.startswith(name)}
-    if (
-        len({digest for _, digest in matches}) == 1 < len(matches)
-    ):  # more of the digest would not tell them apart
+    # One batch in several rounds: a longer part of its digest would not tell them apart.
+    if len({digest for _, digest in matches}) == 1 < len(matches):
         names = " and ".join(round_name for round_name, _ in sorted(matches))
         raise ValueError(f"the batch {name} is in {names}; say which with --round")
     if not matches:
