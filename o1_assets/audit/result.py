@@ -88,6 +88,7 @@ class Audit:
 
     @property
     def asked(self) -> AuditedVersion:
+        """The version that was asked about."""
         return self.versions[-1]
 
     # Cached: the verdict, the terminal and the page ask for both several times.

@@ -220,6 +220,7 @@ def ask(
     profile, store = project.profile, project.store
     thinking = choose_thinking(profile, effort, tokens, strategy)
     asked = [read_question(question, profile) for question in questions]
+    # Only what the strategy reads is loaded: a chain needs no reward model.
     chosen = choose_models(store, profile, thinking.strategy.reads, model)
     # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is reported at once.
     require_engine(profile.engine)

@@ -52,6 +52,7 @@ def gc_command(
         )
     if reason and not pin:
         raise typer.BadParameter("it is the reason of a --pin", param_hint="--reason")
+    # Months later nobody else can tell whether a pin without a reason may go.
     if pin and not reason:
         raise typer.BadParameter("say why with --reason, for those who come after you", param_hint="--pin")
     if pin or unpin:

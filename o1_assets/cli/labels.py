@@ -120,6 +120,7 @@ def submit_labels(
 ) -> Answer:
     """Validate a label batch and file it; prints what was accepted and why the rest was not."""
     result = submit(project, file, round_)
+    # A file of which a part was refused has done its work; one of which nothing was accepted has not.
     return Answer(result, submit_lines(result, round_), None if result["accepted"] else typer.Exit(1))
 
 

@@ -191,6 +191,7 @@ class Console:
         if not cached:
             self.computed += 1
             self.record.made(manifest)
+        # The first figures only: the line has to fit into a terminal.
         figures = ", ".join(
             f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in list(manifest.figures.items())[: self.FIGURES]

@@ -88,6 +88,7 @@ def _round(config: LabelBatchesConfig, project: Project, states: Mapping[str, St
     name = config.round
     selection = states[f"{name}/selection"].manifest
     progress = None
+    # Without a selection nobody has anything to rate.
     if selection is not None:
         wanted = selected_solutions(project.store.verified(selection.digest))
         progress = round_progress(project.inbox, config, wanted)

@@ -19,6 +19,7 @@ class O1Error(Exception):
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """The error and everything that it was raised from, each once."""
     seen: set[int] = set()
+    # By identity: `raise a from b` can make a circle of causes.
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error

@@ -10,6 +10,7 @@ from typing import Protocol
 from o1_assets.store.manifest import Manifest
 
 
+# A protocol in this layer, so that what computes reports without knowing the terminal.
 class Watcher(Protocol):
     def started(self, key: str) -> None: ...
     def line(self, key: str, text: str) -> None: ...

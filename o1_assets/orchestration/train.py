@@ -79,6 +79,7 @@ def make(artifact: Artifact, project: Project, say: Say) -> Made | None:
         return open_engine(checkpoint, profile.engine)
 
     prepare_compute(profile.threads, artifact.resource_class)
+    # Joins the processes; without GPUs they talk through gloo.
     PartialState(cpu=not cuda.is_available(), timeout=PATIENCE)
     if rank():
         _assist(artifact, opened)

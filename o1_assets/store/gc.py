@@ -124,6 +124,7 @@ def find_garbage(store: ArtifactStore, keep_days: float, now: float) -> Garbage:
 
 def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     """Removes what `find_garbage` found, in the order that keeps the store consistent if it is killed."""
+    # Pointers first, and manifests before objects: whatever a kill leaves, nothing points to what is gone.
     store.backend.remove([*garbage.pointers, *garbage.cards])
     store.backend.remove([_manifest_file(*name) for name in garbage.manifests])
     for digest in [*garbage.objects, *garbage.orphans]:

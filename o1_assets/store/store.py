@@ -77,6 +77,7 @@ class ArtifactStore(Objects):
         if pointer is None:
             return None
         manifest = self._pointed_to(name, pointer, self._content(pointer))
+        # Both: a pointer may lead to another computation, and a manifest may claim a key that its fields do not give.
         if manifest.cache_key != cache_key or manifest_cache_key(manifest) != cache_key:
             raise self._damaged(name)
         return manifest if self.present(manifest.digest) else None

@@ -109,6 +109,7 @@ def _run_facets(observed: Observed) -> dict[str, Any]:
     artifact, parent = observed.artifact, observed.parent
     config = artifact.config.model_dump(mode="json")
     parameters = {"seed": artifact.seed, "profile": observed.profile, **config}
+    # Parent and root are the same: a Dagster run is started by nothing that sends events.
     root = parent_run.Root(
         run=parent_run.RootRun(runId=parent.run_id),
         job=parent_run.RootJob(namespace=_namespace(), name=parent.job),
