@@ -58,7 +58,7 @@ def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
         limit = profile.classes.of(name).at_once
         if known.get(name) != limit or storage.get_concurrency_info(name).slot_count != limit:
             storage.set_concurrency_slots(name, limit)
-    # A process gives its slots back itself, which one that was killed could not.
+    # A process gives its slots back when it ends; one that was killed could not.
     for run_id in storage.get_concurrency_run_ids():
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:

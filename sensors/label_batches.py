@@ -65,7 +65,7 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
         news = arrivals(graph, store, project.inbox)
         failed = failed_run(last, graph, store)
         before = _Cursor.parse(context.cursor)
-        # A round that was asked for stays news until its run has made the label table; asking once is enough.
+        # A round stays news until its run has made the label table; a run for it is requested once.
         new_rounds = {name for name, version in news.ready.items() if before.asked.get(name) != version}
         shown = {name: incomplete.version for name, incomplete in news.waiting.items()}
         if not new_rounds and not failed.due:

@@ -24,7 +24,7 @@ def open_regular(path: Path) -> BufferedReader:
     """The file for reading, never through a link. Raises NotAFile, FileNotFoundError or another OSError."""
     if path.is_symlink():
         raise NotAFile(f"{path} is a link; links are not followed, send the file itself")
-    # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+    # Without O_NONBLOCK opening a pipe would wait until somebody writes to it.
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -83,7 +83,7 @@ class RunLock:
     @contextmanager
     def hold_now(self, what: str) -> Iterator[None]:
         """Keeps runs waiting while something else works on the store. Raises Busy when a run is at work."""
-        # Without waiting: a person who cleans up would rather be told than sit before a silent terminal.
+        # Without waiting, because a run may take hours: whoever cleans up is told and comes back.
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             lease = FileLock(self.lock).acquire(timeout=0)

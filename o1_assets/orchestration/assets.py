@@ -108,7 +108,7 @@ def _make(
 ) -> Made:
     """Makes the artifact, in this process or in several, on as many of this machine's GPUs as its class names."""
     resources = profile.classes.of(artifact.resource_class)
-    # Elsewhere than on one machine the cluster hands the GPUs out.
+    # On Ray and Kubernetes the cluster hands the GPUs out.
     gpus = resources.gpus if profile.executor == "local-gpu" else 0
     with leased(gpus, on_wait=lambda: progress("waits for a GPU")):
         if artifact.launches and resources.processes > 1:

@@ -26,9 +26,9 @@ def command(key: str, processes: int) -> list[str]:
     """`accelerate launch` for the processes of one training on this machine: NCCL on GPUs, gloo without any."""
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(processes)]
     if processes > 1:
-        launch.append("--multi_gpu")  # its launcher serves processes without GPUs as well
-    # Named, because accelerate asks its configuration file of the user for what is not; port 0 takes a free one, so
-    # that two trainings can run on one machine.
+        launch.append("--multi_gpu")  # this launcher also starts processes without GPUs
+    # Given here, because accelerate takes what is missing from the user's configuration file. Port 0 is any free port,
+    # so that two trainings can run on one machine.
     fixed = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     fixed += ["--main_process_port", "0"]
     return [*launch, *fixed, "-m", "o1_assets.orchestration.train", key]
@@ -44,7 +44,7 @@ def main() -> None:
     if sys.platform == "linux":
         # A killed step must not leave a training on devices that the next one is given.
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG; kept by exec
-        # Whoever asked may ignore or block it, and exec keeps that as well.
+        # The parent may ignore or block the signal, and exec keeps that as well.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     # The parent may have died before it could be watched; then this process was given to another one.

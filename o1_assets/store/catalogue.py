@@ -46,7 +46,7 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
         for key, manifest in manifests.items():
             files = [entry["path"] for entry in store.tree(manifest.digest)]
             if not any(fnmatch(path, "*.parquet") for path in files):
-                continue  # of a remote store nothing is fetched that no view shows
+                continue  # a remote store need not fetch what no view shows
             folder = store.verified(manifest.digest)
             for file in sorted(folder.glob("*.parquet")):
                 if not pl.read_parquet_schema(file):
