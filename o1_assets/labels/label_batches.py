@@ -31,7 +31,8 @@ from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import people_batches, round_progress, what_to_do
-from o1_assets.labels.inbox.tables import INDEX, write_tables
+from o1_assets.labels.inbox.reader import write_tables
+from o1_assets.labels.inbox.tables import INDEX
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.prm800k.source import ImportedRound
 from o1_assets.labels.protocol import PROTOCOLS

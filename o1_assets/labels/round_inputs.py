@@ -11,8 +11,7 @@ from o1_assets.core.errors import O1Error
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.reader import PEOPLE
-from o1_assets.labels.inbox.tables import tables_of_round
+from o1_assets.labels.inbox.reader import PEOPLE, tables_of_round
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.quality_control import (

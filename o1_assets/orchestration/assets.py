@@ -16,7 +16,8 @@ from o1_assets.execution.project import Project
 from o1_assets.export.model_card import is_checkpoint, read_card, without_lineage
 from o1_assets.orchestration.devices import leased
 from o1_assets.orchestration.launch import make_in_processes
-from o1_assets.orchestration.lineage.observer import Lineage, Parent
+from o1_assets.orchestration.lineage import Parent
+from o1_assets.orchestration.lineage.observer import Lineage
 from o1_assets.orchestration.records import asset_key, dagster_code_version
 from o1_assets.profiles.profile import Profile
 from o1_assets.report.write import write_report

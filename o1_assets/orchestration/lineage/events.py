@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
@@ -27,11 +27,9 @@ from openlineage.client.facet_v2 import (
 
 from o1_assets.execution.environment import head_commit, place_of, repository_url, source_url
 from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.orchestration.lineage import Observed
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
-
-if TYPE_CHECKING:
-    from o1_assets.orchestration.lineage.observer import Observed
 
 # The specification wants a URI that identifies the code which produced the event.
 PRODUCER = repository_url() or "urn:o1-assets"

@@ -16,15 +16,14 @@ import queue
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.util import Finalize
 from typing import Any
 from urllib.parse import urlsplit
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.orchestration.lineage import Observed, Parent
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
@@ -39,25 +38,6 @@ WAITING = 1000
 SECONDS = 5.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Parent:
-    """The Dagster run that the artifact is made in."""
-
-    run_id: str
-    job: str
-
-
-@dataclass(frozen=True)
-class Observed:
-    """One attempt at an artifact. run_id: OpenLineage's name of the attempt, a new one each time."""
-
-    artifact: Artifact
-    profile: str
-    parent: Parent
-    store: ArtifactStore
-    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class Lineage:
