@@ -1,4 +1,4 @@
-"""The process behind `grading.GradingProcess`: one JSON question a line on stdin, "1" or "0" a line on stdout.
+"""The process behind `grading_process.GradingProcess`: one JSON question a line on stdin, "1" or "0" a line on stdout.
 
 It is started as `python -m o1_assets.problems.grading_worker KIND SECONDS`, KIND being "math" or "reasoning_gym".
 """

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o1_assets.problems import grading
-from o1_assets.problems.grading import EXACT_GENERATORS, GradingProcess, grade
+from o1_assets.problems.grading import EXACT_GENERATORS, grade
+from o1_assets.problems.grading_process import GradingProcess
 
 
 def math(gold: str, given: str | None) -> bool:
