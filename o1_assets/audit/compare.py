@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core.tables import read_parquet
 from o1_assets.store.digest import folder_tree
 
 Figure = float | int | str | None
@@ -161,7 +162,7 @@ def _shape(file: Any, tensor: str) -> tuple[str, list[int]]:
 def _tables(name: str, recorded: Path, replayed: Path) -> FileDifference:
     import polars as pl
 
-    before, after = pl.read_parquet(recorded), pl.read_parquet(replayed)
+    before, after = read_parquet(recorded), read_parquet(replayed)
     if before.schema != after.schema:
         odd = sorted(set(before.schema.items()) ^ set(after.schema.items()), key=str)
         columns = list(dict.fromkeys(column for column, _ in odd)) or before.columns

@@ -17,6 +17,7 @@ import polars as pl
 
 from o1_assets.audit.result import BatchTrail, Fault, LabelTrail
 from o1_assets.core.files import NotAFile, sha256
+from o1_assets.core.tables import read_parquet
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.reader import IMPORTED
 from o1_assets.labels.inbox.tables import RATINGS, RECORDS
@@ -43,7 +44,7 @@ class Homes:
 def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTrail, list[Fault]]:
     """Every batch in a version of rNN/label_batches, and the faults. folder: the version's object."""
     index = json.loads((folder / "index.json").read_text())
-    tables = {name: pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)}
+    tables = {name: read_parquet(folder / name) for name in (RATINGS, RECORDS)}
     faults: list[Fault] = []
     trail = []
     for entry in index["batches"]:
@@ -76,7 +77,7 @@ def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTr
 
 def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
     """Verifies every row against its line. labels, batches: the objects of rNN/labels and its rNN/label_batches."""
-    rows, rated = pl.read_parquet(labels / "labels.parquet"), pl.read_parquet(batches / RATINGS)
+    rows, rated = read_parquet(labels / "labels.parquet"), read_parquet(batches / RATINGS)
     # A null rating means unsure and is a statement too: in a join null equals nothing unless it is asked to.
     lost = rows.join(rated, on=_EVENT, how="anti", nulls_equal=True)
     faults: list[Fault] = [
@@ -138,7 +139,7 @@ def _table_faults(
 ) -> Iterator[str]:
     """Compares the rows that labels were made from with the lines, or with the tables of an imported source."""
     if known["source"] == IMPORTED:
-        made = [pl.read_parquet(folder / name) for name in (RATINGS, RECORDS)]
+        made = [read_parquet(folder / name) for name in (RATINGS, RECORDS)]
     else:
         # Batches from before there were tables name no protocol: phase 1 was rated densely and phase 2 sparsely.
         protocol = known["protocol"] or ("dense" if known["round"] == "r00" else "sparse")

@@ -19,6 +19,7 @@ import polars as pl
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import sha256
 from o1_assets.core.settings import Settings
+from o1_assets.core.tables import read_parquet
 from o1_assets.labels.inbox.reader import PEOPLE, BatchManifest
 from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
 from o1_assets.store.manifest import Manifest
@@ -66,8 +67,8 @@ def _restore_batch(
 def _batch_from_object(digest: str, round_name: str, content: Path, target: Path) -> None:
     """Makes a batch's folder from its rows in rNN/label_batches. Only the lines as they were sent are missing."""
     of_batch = pl.col("batch") == digest
-    ratings = pl.read_parquet(content / RATINGS).filter(of_batch).select(list(EVENT))
-    records = pl.read_parquet(content / RECORDS).filter(of_batch)
+    ratings = read_parquet(content / RATINGS).filter(of_batch).select(list(EVENT))
+    records = read_parquet(content / RECORDS).filter(of_batch)
     index = json.loads((content / "index.json").read_text())
     entry = next(entry for entry in index["batches"] if entry["digest"] == digest)
     # Checked against the selection only if no record was a misfit; else the check is made again when it is read.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from o1_assets.base.config import BaseConfig
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
@@ -32,14 +33,13 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     """Input "test": the problems whose expressions must not occur in the corpus. Writes a checkpoint."""
     import json
 
-    import polars as pl
     import torch
 
     from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
     from o1_assets.core.plots import Axis, Series, save_png
 
-    test = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
+    test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
     expressions = (json.loads(m).get("metadata", {}).get("expression") for m in test["metadata"])
     exclude = {e.replace(" ", "") for e in expressions if e}
     corpus = list(draw_corpus(config.corpus, task.seed, exclude))

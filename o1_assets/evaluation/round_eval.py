@@ -16,6 +16,7 @@ import polars as pl
 from o1_assets.core import plots
 from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import (
     MAJORITY,
@@ -47,7 +48,7 @@ AT_N = {
 
 def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
     """Inputs: policy, generator (checkpoints), prm, orm, test (problems)."""
-    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
+    problems = held_out(read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
     evaluation = evaluate_policy(
         task.open_engine(task.inputs["policy"]),
         EvalModels.of(task.inputs),

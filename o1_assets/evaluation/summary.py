@@ -18,6 +18,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import fooled_on_pool
 from o1_assets.evaluation.config import SummaryConfig
@@ -31,7 +32,7 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     """Inputs: eval_00, eval_01, ... and prm_00, ..., one each a round; generator_eval, policy_eval,
     generator, test."""
     rounds = sorted(int(name.removeprefix("eval_")) for name in task.inputs if name.startswith("eval_"))
-    problems = pl.read_parquet(task.inputs["test"] / "problems.parquet")
+    problems = read_parquet(task.inputs["test"] / "problems.parquet")
     evals = {k: task.inputs[f"eval_{k:02d}"] for k in rounds}
     pool = fixed_pool(evals, config, task.seed)
     # Every PRM reads every round's solutions, its own round's and those it never saw.
@@ -73,13 +74,13 @@ def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.D
     parts = []
     for k, folder in evals.items():
         ratings = (
-            pl.read_parquet(folder / "steps.parquet")
+            read_parquet(folder / "steps.parquet")
             .sort("solution_id", "step")
             .group_by("solution_id", maintain_order=True)
             .agg(ratings=pl.col("rating"))
         )
         solutions = (
-            pl.read_parquet(folder / "solutions.parquet")
+            read_parquet(folder / "solutions.parquet")
             # The same solution twice would count twice for every PRM.
             .unique(["problem_id", "text"], keep="first", maintain_order=True)
             .join(ratings, on="solution_id", how="inner", maintain_order="left")
@@ -163,7 +164,7 @@ def _curves(inputs: Mapping[str, Path], first_eval: Path, first: int, last: int)
     rows = [
         {"chart": chart, **row}
         for chart, folder in wanted.items()
-        for row in mean_curves(pl.read_parquet(folder / "curves.parquet"))
+        for row in mean_curves(read_parquet(folder / "curves.parquet"))
     ]
     return pl.DataFrame(rows)
 

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from o1_assets.core.tables import read_parquet
+
 ALL, LEVELS = "all", ("easy", "medium", "hard")
 EVERY = (ALL, *LEVELS)
 
@@ -45,7 +47,7 @@ def solved(evals: Mapping[int, Path], generator_eval: Path) -> pl.DataFrame:
     """evals: round -> folder of rNN/eval. Columns round, problem_id, difficulty (by how often GPT* solves it), right
     (share of the samples)."""
     tables = {
-        k: pl.read_parquet(folder / "solutions.parquet", columns=["problem_id", "correct"])
+        k: read_parquet(folder / "solutions.parquet", columns=["problem_id", "correct"])
         .group_by("problem_id")
         .agg(right=pl.col("correct").mean())
         .sort("problem_id")
@@ -67,9 +69,9 @@ def solved(evals: Mapping[int, Path], generator_eval: Path) -> pl.DataFrame:
 
 def corrections(evals: Mapping[int, Path], generator_eval: Path, word: str) -> pl.DataFrame:
     """One row a version: round, and `self_correction` of its rated solutions, on the problems of the rounds."""
-    tables = {k: pl.read_parquet(folder / "steps.parquet") for k, folder in evals.items()}
+    tables = {k: read_parquet(folder / "steps.parquet") for k, folder in evals.items()}
     problems = next(iter(tables.values()))["problem_id"].unique()
-    generator = pl.read_parquet(generator_eval / "steps.parquet")
+    generator = read_parquet(generator_eval / "steps.parquet")
     tables = {GENERATOR: generator.filter(pl.col("problem_id").is_in(problems.implode())), **tables}
     rows = [{"round": k, **self_correction(steps, word)} for k, steps in tables.items()]
     return pl.DataFrame(rows, infer_schema_length=None)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from o1_assets.core.artifact import Artifact, Cost, Outcome, Task
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.best_of_n import MAJORITY, Pool, fooled_under_best_of_n
 from o1_assets.evaluation.config import SamplingConfig
 from o1_assets.evaluation.evaluate_policy import PRM, Draw, EvalModels, evaluate_policy, held_out
@@ -111,7 +112,7 @@ def policy_evaluation(
 def make_policy_eval(task: Task, config: PolicyEvalConfig) -> Outcome:
     """Inputs: policy, prm, generator, test (problems). Writes measures.parquet (measure, seed, problem, value) and
     solutions.parquet (all samples with the PRM's score)."""
-    test = pl.read_parquet(task.inputs["test"] / "problems.parquet")
+    test = read_parquet(task.inputs["test"] / "problems.parquet")
     # Without the generator's own log-probabilities, which no measure here reads: they cost a pass over all samples.
     evaluation = evaluate_policy(
         task.open_engine(task.inputs["policy"]),
@@ -150,7 +151,7 @@ def runs_of(task: Task, arms: Sequence[str], seeds: int, name: str = "") -> pl.D
     for arm in arms:
         for seed in range(seeds):
             run = f"{arm}_{seed}_{name}" if name else f"{arm}_{seed}"
-            measures = per_problem(pl.read_parquet(task.inputs[run] / MEASURES))
+            measures = per_problem(read_parquet(task.inputs[run] / MEASURES))
             table = pl.DataFrame(
                 {
                     "measure": [measure.replace(f"{PRM}@", "best_of_") for measure in measures],

@@ -17,6 +17,7 @@ import polars as pl
 
 from o1_assets.core.formatting import count, number
 from o1_assets.core.plots import Axis, Series, save_panels, save_png
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.headline import Headline, met
 
 FILE = "result.json"
@@ -107,7 +108,7 @@ def read_result(folder: Path) -> Result:
     """From the folder of `ablations/<experiment>/result`."""
     content = json.loads((folder / FILE).read_text())
     tables = {
-        name: Table(title, pl.read_parquet(folder / "tables" / f"{name}.parquet"))
+        name: Table(title, read_parquet(folder / "tables" / f"{name}.parquet"))
         for name, title in content["tables"].items()
     }
     charts = {

@@ -19,6 +19,7 @@ from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.checkpoint import load_tokenizer
 from o1_assets.evaluation.config import SUBSETS_OF
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, f1, interval_of_sums, mean_parts, share
@@ -77,7 +78,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
     rounds = sorted(int(name.removeprefix("prm_")) for name in task.inputs if name.startswith("prm_"))
     evals = {k: task.inputs[f"eval_{k:02d}"] for k in rounds}
     seed = derive_seed(task.seed, "bootstrap")
-    test = pl.read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
+    test = read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
     prompts = config.prompt.encode(load_tokenizer(task.inputs["generator"]), test["question"].to_list())
     chosen, cost = best_of(
         task,
@@ -89,7 +90,7 @@ def make_versions(task: Task, config: VersionsConfig) -> Outcome:
         config.subsets,
         derive_seed(task.seed, "pool"),
     )
-    pool = pl.read_parquet(task.inputs["summary"] / "pool.parquet")
+    pool = read_parquet(task.inputs["summary"] / "pool.parquet")
     fooled, first_error = _on_fixed_pool(pool, rounds)
 
     def ratio(parts: Floats) -> Interval | None:
@@ -159,7 +160,7 @@ def _on_fixed_pool(pool: pl.DataFrame, rounds: list[int]) -> tuple[dict[int, Flo
 
 def _right(folder: Path) -> Floats:
     """[problems], by problem id: share of the samples that are right."""
-    table = pl.read_parquet(folder / "solutions.parquet", columns=["problem_id", "correct"])
+    table = read_parquet(folder / "solutions.parquet", columns=["problem_id", "correct"])
     # All samples and sampling seeds of a problem count alike.
     by_problem = table.group_by("problem_id").agg(pl.col("correct").mean()).sort("problem_id")
     return by_problem["correct"].to_numpy()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from o1_assets.core.formatting import with_thousands
+from o1_assets.core.tables import scan_parquet
 from o1_assets.store.ancestry import ancestry, find_version
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
@@ -149,7 +150,7 @@ def _labelers(store: ArtifactStore, batches: Manifest) -> int | str:
     if not store.present(batches.digest):
         return ""
     # A card names no labeller, only their number.
-    records = pl.scan_parquet(store.path(batches.digest) / "records.parquet")
+    records = scan_parquet(store.path(batches.digest) / "records.parquet")
     return int(records.select(pl.col("labeler").n_unique()).collect().item())
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
+from o1_assets.core.tables import read_parquet
 from o1_assets.generator.config import SamplesConfig, SftSetConfig
 
 
@@ -20,7 +21,7 @@ def make_samples(task: Task, config: SamplesConfig) -> Outcome:
     """Inputs "base" and "train"; writes solutions.parquet, config.per_problem rows a problem."""
     from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet")
     # Ids are hashes of the content, so the first ones are a fair sample.
     problems = problems.sort("problem_id").head(config.problems)
     engine = task.open_engine(task.inputs["base"])
@@ -58,8 +59,8 @@ def _share(table: pl.DataFrame, column: str) -> float:
 
 def make_sft_set(task: Task, config: SftSetConfig) -> Outcome:
     """Inputs "samples" and "train"; writes sft_set.parquet: solution_id, problem_id, question, text."""
-    samples = pl.read_parquet(task.inputs["samples"] / "solutions.parquet")
-    train = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    samples = read_parquet(task.inputs["samples"] / "solutions.parquet")
+    train = read_parquet(task.inputs["train"] / "problems.parquet")
     problems = train.select("problem_id", "question")
     examples = select(samples, config).join(problems, on="problem_id", how="inner", maintain_order="left")
     examples = examples.select("solution_id", "problem_id", "question", "text")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.generator.config import SftConfig
 
@@ -37,7 +36,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     model = load_causal_lm(task.inputs["base"], config.tuning.weights)
     prepare(model, config.tuning, derive_seed(task.seed, "lora"))
     tokenizer = load_tokenizer(task.inputs["base"])
-    sft_set = pl.read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
+    sft_set = read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
     rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt)
     task.progress(f"{len(rows)} solutions")
     cut = pieces(config.batch_size, config.tuning)

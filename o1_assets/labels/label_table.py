@@ -21,6 +21,7 @@ import polars as pl
 from o1_assets.core import plots
 from o1_assets.core.artifact import Check, CheckContext, Figures, Finding, Outcome, Task, Waiting
 from o1_assets.core.plots import Axis, Series, save_png
+from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelsConfig
 from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.labels.quality_control import (
@@ -60,7 +61,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     # An empty table would end the run in the PRM's training; a round that waits is a run that succeeds.
     if labels.is_empty() and merged.filtered.excluded:
         raise Waiting(_what_to_do(config, quality))
-    selected = pl.scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
+    selected = scan_parquet(selection.folder / "solutions.parquet").drop(LONG, strict=False).collect()
     solutions = selected.join(labels.select("solution_id").unique(), on="solution_id", how="semi")
     # A million labels are written again for every batch: the quickest level is as small within a twentieth.
     labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
@@ -117,7 +118,7 @@ def labels_of(
     # A million texts are read in a thread while the ratings are filtered.
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(lambda: with_completion_id(selection.completions, numbers))
-        ratings, records = pl.read_parquet(batches / RATINGS), pl.read_parquet(batches / RECORDS)
+        ratings, records = read_parquet(batches / RATINGS), read_parquet(batches / RECORDS)
         filtered = apply_quality_control(
             ratings, records, read_gold(batches), selection, people, config.quality
         )
@@ -292,7 +293,7 @@ def _not_empty(context: CheckContext) -> Finding:
 
 
 def _prefix_unbroken(context: CheckContext) -> Finding:
-    broken = broken_prefixes(pl.read_parquet(context.folder / "labels.parquet"))
+    broken = broken_prefixes(read_parquet(context.folder / "labels.parquet"))
     message = f"{broken} ratings stand after an own step that is negative or not rated"
     return Finding(broken == 0, message, {"broken": broken})
 

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Figures
+from o1_assets.core.tables import read_parquet
 from o1_assets.labels.annotators.annotator import rate_selection
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import QualityConfig
@@ -88,7 +89,7 @@ def exact_ratings(selection: Selection, protocol: Protocol, solutions: Collectio
 def read_gold(batches: Path) -> pl.DataFrame:
     """gold.parquet of a folder of rNN/label_batches, empty where there is none."""
     file = batches / GOLD_FILE
-    return pl.read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
+    return read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
 
 
 def digests_from_people(batches: Path) -> set[str]:

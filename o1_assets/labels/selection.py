@@ -16,6 +16,7 @@ import msgspec
 import polars as pl
 
 from o1_assets.core.files import sha256
+from o1_assets.core.tables import read_parquet, scan_parquet
 
 KEY = ["solution_id", "step", "completion"]
 """What names a completion in the tables of a round."""
@@ -75,8 +76,8 @@ class Selection:
         # The label table needs no problems; an export and an annotator do.
         if problems is not None:
             imported = folder / "problems.parquet"
-            wanted = pl.read_parquet(folder / "solutions.parquet", columns=["problem_id"]).unique()
-            table = pl.read_parquet(imported if imported.is_file() else problems / "problems.parquet")
+            wanted = read_parquet(folder / "solutions.parquet", columns=["problem_id"]).unique()
+            table = read_parquet(imported if imported.is_file() else problems / "problems.parquet")
             table = table.join(wanted, on="problem_id", how="semi")
             rows = {row["problem_id"]: row for row in table.iter_rows(named=True)}
             missing = wanted.height - len(rows)
@@ -153,7 +154,7 @@ class Selection:
         return {solution: self.problems[problem] for solution, problem in pairs if problem in self.problems}
 
     def _read(self, name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        rows = pl.scan_parquet(self.folder / f"{name}.parquet")
+        rows = scan_parquet(self.folder / f"{name}.parquet")
         if self.only is not None:
             rows = rows.filter(pl.col("solution_id").is_in(list(self.only)))
         return (rows if columns is None else rows.select(columns)).collect()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from o1_assets.core.tables import scan_parquet
 from o1_assets.labels.inbox.tables import RATINGS, batch_sources
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.manifest import Manifest
@@ -73,9 +74,9 @@ def trace(
     for manifest in tables:
         # The batches of that time, too: one that was withdrawn since is still in the artifact.
         batches = store.verified(manifest.inputs["batches"].digest)
-        ratings = pl.scan_parquet(batches / RATINGS).filter(is_wanted)
+        ratings = scan_parquet(batches / RATINGS).filter(is_wanted)
         table = store.verified(manifest.digest) / "labels.parquet"
-        labels = pl.scan_parquet(table).filter(is_wanted)
+        labels = scan_parquet(table).filter(is_wanted)
         origin = [
             pl.lit(manifest.key.split("/")[0]).alias("round"),
             pl.lit(manifest.version).alias("version"),

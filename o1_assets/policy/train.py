@@ -14,6 +14,7 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate, flops_train
 from o1_assets.core.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.rollouts import Collector, Rollout
@@ -79,7 +80,7 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
     """
     models = PolicyModels.open(task, config.tuning)
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet")
     curve, collector, tokens_trained = train_policy(
         models.policy,
         models.tokenizer,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from o1_assets.core.artifact import Artifact, Check, CheckContext, Compute, Finding
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
+from o1_assets.core.tables import read_parquet
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import make_test, make_train
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def _none_in_train(context: CheckContext) -> Finding:
     test, train = (
-        set(pl.read_parquet(folder / "problems.parquet", columns=["problem_id"])["problem_id"])
+        set(read_parquet(folder / "problems.parquet", columns=["problem_id"])["problem_id"])
         for folder in (context.folder, context.beside["problems/train"])
     )
     shared = len(test & train)

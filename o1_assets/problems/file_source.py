@@ -71,8 +71,10 @@ def _jsonl(file: Path) -> Iterator[Row]:
 def _parquet(file: Path) -> Iterator[Row]:
     import polars as pl
 
+    from o1_assets.core.tables import read_parquet
+
     try:
-        table = pl.read_parquet(file)
+        table = read_parquet(file)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ProblemError(f"{file} could not be read as Parquet ({reason}); write it again.") from error

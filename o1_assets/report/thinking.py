@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from o1_assets.core.formatting import count
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.versions import ALL
 from o1_assets.report.table import TextTable, share
 
@@ -35,7 +34,7 @@ class ThinkingTables:
         # A version that an older program wrote has other tables: no section is better than half of one.
         if not all(file.exists() for file in files.values()):
             return cls()
-        return cls(**{name: pl.read_parquet(file).to_dicts() for name, file in files.items()})
+        return cls(**{name: read_parquet(file).to_dicts() for name, file in files.items()})
 
 
 def thinking_tables(thinking: ThinkingTables) -> list[TextTable]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from o1_assets.core.files import replace_file
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.headline import Headline, run_headlines
 from o1_assets.evaluation.summary import headline_of as summary_headline
 from o1_assets.execution.ledger import wall_seconds
@@ -135,8 +134,8 @@ def collect(
     thinking: eval/thinking's folder, where it was made. Tables that an earlier version did not write are empty.
     ablations: folders of the experiments' results.
     """
-    rounds = pl.read_parquet(summary / "rounds.parquet").to_dicts()
-    curves = pl.read_parquet(summary / "curves.parquet")
+    rounds = read_parquet(summary / "rounds.parquet").to_dicts()
+    curves = read_parquet(summary / "curves.parquet")
     # Summaries of earlier versions have no such tables; the report of an old store must still be written.
     solved, doubts = summary / "solved.parquet", summary / "corrections.parquet"
     return ReportData(
@@ -149,8 +148,8 @@ def collect(
         },
         examples=json.loads((summary / "examples.json").read_text()),
         costs=costs,
-        training=training_points(pl.read_parquet(solved), costs) if solved.exists() else (),
-        corrections=pl.read_parquet(doubts).to_dicts() if doubts.exists() else (),
+        training=training_points(read_parquet(solved), costs) if solved.exists() else (),
+        corrections=read_parquet(doubts).to_dicts() if doubts.exists() else (),
         thinking=ThinkingTables.read(thinking),
         ablations=[result for folder in ablations if (result := Ablation.read(folder))],
         facts=facts,

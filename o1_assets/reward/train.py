@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Check, CheckContext, Cost, Figures, Finding, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import (
@@ -42,7 +42,7 @@ def make_prm(task: Task, config: PRMConfig) -> Outcome:
     tokenizer = load_tokenizer(task.inputs["init"])
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "labels")):
-        labels = pl.read_parquet(folder / "labels.parquet")
+        labels = read_parquet(folder / "labels.parquet")
         examples += prm_examples(labels, tokenizer, config.prompt, number)
     return _make(task, config, examples, PRM_CLASSES)
 
@@ -53,12 +53,12 @@ def make_orm(task: Task, config: ORMConfig) -> Outcome:
     from o1_assets.reward.model import ORM_CLASSES
 
     tokenizer = load_tokenizer(task.inputs["init"])
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet")
     questions = dict(problems.select("problem_id", "question").iter_rows())
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "solutions")):
         # Sorted, so that the draw depends on the solutions and not on the order they were written in.
-        solutions = pl.read_parquet(folder / "solutions.parquet").sort("solution_id")
+        solutions = read_parquet(folder / "solutions.parquet").sort("solution_id")
         if config.solutions is not None and config.solutions < solutions.height:
             solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
         examples += orm_examples(solutions, questions, tokenizer, config.prompt, config.every_step, number)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
+from o1_assets.core.tables import duckdb_pattern
+
 UNIFORM, WRONG, REST = "uniform", "convincing_wrong", "convincing_rest"
 
 # DuckDB spills to disk beyond it.
@@ -62,7 +64,8 @@ def choose_from_files(
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         connection.execute("set temp_directory = ?", [str(scratch)])
         connection.execute("set preserve_insertion_order = false")
-        connection.read_parquet([str(file) for file in files]).create_view("scored")
+        patterns = [duckdb_pattern(file) for file in files]
+        connection.read_parquet(patterns, hive_partitioning=False).create_view("scored")
         candidates = connection.sql(
             """
             with marks as (

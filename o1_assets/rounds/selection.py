@@ -17,6 +17,7 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import Engine, SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import step_ends
 from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
@@ -28,8 +29,8 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     Writes solutions.parquet (the chosen ones, with score and reason) and completions.parquet (every
     completion that may be rated).
     """
-    pool = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
+    pool = read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
     # A person should not rate the same text twice; the policy writes its favourite solutions again and again.
     pool = pool.unique(["problem_id", "text"], keep="first", maintain_order=True).join(
         problems, on="problem_id", how="inner", maintain_order="left"

@@ -8,13 +8,14 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 from o1_assets.rounds.config import SolutionsConfig
 
 
 def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
     """Inputs: policy (checkpoint), train (problems). Writes solutions.parquet, `samples` rows a drawn problem."""
-    train = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    train = read_parquet(task.inputs["train"] / "problems.parquet")
     # The problems are a draw of their own seed, so that another number of samples leaves them as they are.
     problems = train.sample(
         min(config.problems, train.height), seed=derive_seed(task.seed, "problems"), shuffle=True

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from o1_assets.core.tables import column_names, duckdb_pattern
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
@@ -39,8 +40,7 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
     # A second process cannot even read a DuckDB file while one writes it, so it is written elsewhere.
     connection = duckdb.connect(str(temporary))
     try:
-        table = pl.DataFrame(rows, infer_schema_length=None)
-        connection.register("manifest_rows", table.to_arrow())
+        connection.register("manifest_rows", pl.DataFrame(rows, infer_schema_length=None).to_arrow())
         connection.execute("create table artifacts as select * from manifest_rows")
         connection.unregister("manifest_rows")
         for key, manifest in manifests.items():
@@ -49,11 +49,12 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
                 continue  # a remote store need not fetch what no view shows
             folder = store.verified(manifest.digest)
             for file in sorted(folder.glob("*.parquet")):
-                if not pl.read_parquet_schema(file):
+                if not column_names(file):
                     continue  # a table of nothing, which DuckDB cannot show
                 name = f"{key}.{file.stem}"
-                path = str(file).replace("'", "''")
-                connection.execute(f"create view \"{name}\" as select * from read_parquet('{path}')")
+                path = duckdb_pattern(file).replace("'", "''")
+                table = f"read_parquet('{path}', hive_partitioning = false)"
+                connection.execute(f'create view "{name}" as select * from {table}')
                 views.append(name)
         connection.close()
         os.replace(temporary, target)

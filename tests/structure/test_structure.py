@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.structure import source_tree as tree
 
 
@@ -38,3 +40,10 @@ def test_only_the_orchestration_knows_dagster() -> None:
 def test_what_each_command_needs_is_opened_once() -> None:
     assert len(tree.calls("load_profile")) <= 3
     assert len(tree.calls("ArtifactStore")) <= 3
+
+
+def test_tables_are_read_by_their_names() -> None:
+    """polars takes a path with * ? [ for a pattern, and then reads the tables of other homes."""
+    patterns = re.compile(r"\bpl\.(read|scan)_(parquet|csv|ndjson|ipc)")
+    users = {name for name, module in tree.modules().items() if patterns.search(module.path.read_text())}
+    assert users == {"o1_assets.core.tables"}

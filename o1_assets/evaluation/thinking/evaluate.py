@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.plots import save_png
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.charts import limits_chart, thinking_chart, waits_chart
 from o1_assets.evaluation.evaluate_policy import held_out
 from o1_assets.evaluation.statistics import ScalingFit, fit
@@ -53,7 +54,7 @@ Rows = list[dict[str, Any]]
 
 def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
     """Inputs: base, generator, policy, prm, q_value, test."""
-    test = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems).to_dicts()
+    test = held_out(read_parquet(task.inputs["test"] / "problems.parquet"), config.problems).to_dicts()
     tables: dict[str, Rows] = {name: [] for name in ("points", "fits", "optimal", "waits", "prompting")}
     cost = Cost()
     difficulty: NDArray[np.str_] | None = None

@@ -19,6 +19,7 @@ from o1_assets.core.artifact import Cost, Figures, Outcome, Task
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.evaluation.best_of_n import Pool, expected_best_of_n, fooled_on_pool, powers_of_two
 from o1_assets.evaluation.steps import NO_ERROR, cross_fitted_f1
@@ -69,8 +70,8 @@ class World:
         from o1_assets.reward.score import open_generator
 
         return cls(
-            problems_of(pl.read_parquet(task.inputs["train"] / "problems.parquet")),
-            pl.read_parquet(task.inputs["pool"] / "solutions.parquet"),
+            problems_of(read_parquet(task.inputs["train"] / "problems.parquet")),
+            read_parquet(task.inputs["pool"] / "solutions.parquet"),
             load_tokenizer(task.inputs["generator"]),
             open_generator(task.inputs["generator"]),
             config,
@@ -153,13 +154,13 @@ def make_arm(task: Task, config: ActiveArmConfig) -> Outcome:
     `HeldOut.measure` gives. Where a killed training continues, the sizes that are done are read again.
     """
     world = World.open(task, config.prm)
-    test = problems_of(pl.read_parquet(task.inputs["test"] / "problems.parquet"))
+    test = problems_of(read_parquet(task.inputs["test"] / "problems.parquet"))
     held_out = HeldOut.of(
-        pl.read_parquet(task.inputs["held_out"] / "solutions.parquet"), test, world, config.step_samples
+        read_parquet(task.inputs["held_out"] / "solutions.parquet"), test, world, config.step_samples
     )
     replay = []
     if "labels" in task.inputs:
-        labels = pl.read_parquet(task.inputs["labels"] / "labels.parquet")
+        labels = read_parquet(task.inputs["labels"] / "labels.parquet")
         replay = [world.pack(prm_examples(labels, world.tokenizer, config.prm.prompt, REPLAY))]
     measure_size = partial(_measure_size, task, config, world, held_out, _scores(task, config), replay)
     rows, cost = [], Cost()
@@ -236,7 +237,7 @@ def _scores(task: Task, config: ActiveArmConfig) -> pl.DataFrame:
     """solution_id, score and doubt by the selector of the arm's setting; nothing for uniform choice."""
     if "scores" not in task.inputs:
         return pl.DataFrame()
-    table = pl.read_parquet(task.inputs["scores"] / "scores.parquet")
+    table = read_parquet(task.inputs["scores"] / "scores.parquet")
     return table.select(
         "solution_id", score=pl.col(f"{config.setting}_score"), doubt=pl.col(f"{config.setting}_doubt")
     )

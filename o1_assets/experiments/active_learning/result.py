@@ -13,6 +13,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval, interval_of_means
 from o1_assets.experiments.active_learning.config import SAYS, SETTINGS, STRATEGIES, ActiveResultConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
@@ -168,7 +169,7 @@ def saving(
 def _arm(task: Task, config: ActiveResultConfig, setting: str, strategy: str) -> MeasuredArm:
     tables = []
     for seed in range(config.seeds):
-        table = pl.read_parquet(task.inputs[f"{setting}_{strategy}_{seed}"] / "sizes.parquet")
+        table = read_parquet(task.inputs[f"{setting}_{strategy}_{seed}"] / "sizes.parquet")
         tables.append(table.with_columns(seed=pl.lit(seed)))
     # [seeds, sizes, problems]; the sizes come first in a MeasuredArm.
     best = np.array([table[f"best_of_{config.samples}"].to_list() for table in tables], dtype=np.float64)

@@ -19,6 +19,7 @@ from o1_assets.core.artifact import Artifact, Cost, Outcome, StageConfig, Task
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import bounds, interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
@@ -159,7 +160,7 @@ def make_chain_set(task: Task, config: ChainSetConfig) -> Outcome:
 
     The seed is that of RL's training, so that the problems are the same. Solutions that are too few are repeated.
     """
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet")
     drawn = draw_problems(problems, config.policy, task.seed)
     each, cost = config.policy.group_size, Cost()
     # By source too: what is written and what is repeated are independent draws.

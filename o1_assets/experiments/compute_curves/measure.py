@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from o1_assets.core.artifact import Cost
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation import statistics
 from o1_assets.evaluation.statistics import Floats, before_saturation
 from o1_assets.evaluation.versions import ALL, GENERATOR
@@ -89,7 +90,7 @@ def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[
 
     inputs: those named version_NN are the policies of the rounds, generator is GPT*.
     """
-    solved = pl.read_parquet(summary / "solved.parquet").sort("round", "problem_id")
+    solved = read_parquet(summary / "solved.parquet").sort("round", "problem_id")
     # A summary may hold more rounds than the graph has today: only versions that are inputs have a cost.
     names = {GENERATOR: "generator"} | {
         int(name.removeprefix("version_")): name for name in inputs if name.startswith("version_")

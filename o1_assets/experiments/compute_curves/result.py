@@ -16,6 +16,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.core.plots import Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.charts import flops_axis
 from o1_assets.experiments.compute_curves.measure import (
     BEST_OF_N,
@@ -131,8 +132,8 @@ POLICY, GENERATOR = "baby-o1", "GPT*"
 
 def make_two_curves(task: Task, config: TwoCurvesConfig) -> Outcome:
     """Inputs: summary (eval/summary), thinking (eval/thinking), base, generator, version_NN (the rounds' policies)."""
-    points = pl.read_parquet(task.inputs["thinking"] / "points.parquet")
-    prompting = pl.read_parquet(task.inputs["thinking"] / "prompting.parquet")
+    points = read_parquet(task.inputs["thinking"] / "points.parquet")
+    prompting = read_parquet(task.inputs["thinking"] / "prompting.parquet")
     seed = derive_seed(task.seed, "bootstrap")
     training = training_curve(task.inputs["summary"], task.inputs, task.cost_of)
     optimal = thinking_curve(points, POLICY, OPTIMAL)

@@ -17,6 +17,7 @@ from o1_assets.core.artifact import Artifact, Figures, Outcome, Task
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.core.plots import Axis, Series, save_heat_map
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.error_kinds.config import KindsResultConfig
 from o1_assets.experiments.error_kinds.measure import (
@@ -72,7 +73,7 @@ def estimate_kinds(context: EstimateContext, config: KindsResultConfig) -> Estim
 def make_kinds(task: Task, config: KindsResultConfig) -> Outcome:
     """Inputs: prm_00, .., orm_00, .., eval_00, .., generator_eval, policy_eval, generator, test (problems)."""
     rounds = sorted(int(name.removeprefix("prm_")) for name in task.inputs if name.startswith("prm_"))
-    test = pl.read_parquet(task.inputs["test"] / "problems.parquet")
+    test = read_parquet(task.inputs["test"] / "problems.parquet")
     expressions = expressions_of(test)
     pool = pool_of(task, config, expressions)
     found, cost = detection(task, pool, test, rounds, config)

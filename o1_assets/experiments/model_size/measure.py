@@ -10,6 +10,7 @@ import polars as pl
 
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS
 from o1_assets.evaluation.config import SamplingConfig
 from o1_assets.evaluation.evaluate_policy import (
@@ -53,7 +54,7 @@ class ModelEvalConfig(SamplingConfig):
 
 def make_model_eval(task: Task, config: ModelEvalConfig) -> Outcome:
     """Inputs: base, generator, prm, prm_plain, orm, test (problems), shared (eval/generator: solutions)."""
-    problems = held_out(pl.read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
+    problems = held_out(read_parquet(task.inputs["test"] / "problems.parquet"), config.problems)
     base = task.open_engine(task.inputs["base"])
     few = config.model_copy(update={"samples": config.base_samples})
     by_base, cost = sample(base, problems, few, derive_seed(task.seed, "base"))
@@ -80,7 +81,7 @@ def make_model_eval(task: Task, config: ModelEvalConfig) -> Outcome:
         selectors=selectors,
         progress=task.progress,
     )
-    shared = pl.read_parquet(task.inputs["shared"] / "solutions.parquet", columns=[*by_base.columns, "seed"])
+    shared = read_parquet(task.inputs["shared"] / "solutions.parquet", columns=[*by_base.columns, "seed"])
     shared = shared.filter((pl.col("seed") == 0) & (pl.col("sample") < config.step_samples))
     # More problems may have been solved there than are evaluated here.
     shared = shared.join(problems, on="problem_id", how="semi", maintain_order="left")

@@ -13,6 +13,7 @@ import polars as pl
 from o1_assets.core.artifact import Figures, Outcome, StageConfig, Task
 from o1_assets.core.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.statistics import Floats, Trend, trend
 from o1_assets.experiments.measure import MEASURES
 from o1_assets.experiments.model_size.config import Shape
@@ -143,7 +144,7 @@ def stage_flops(task: Task, evaluation: str) -> dict[str, float]:
 
 
 def _measures(folder: Path) -> dict[str, Floats]:
-    table = pl.read_parquet(folder / MEASURES)
+    table = read_parquet(folder / MEASURES)
     return {name: np.asarray(values) for name, values in table.select("measure", "per_problem").iter_rows()}
 
 

@@ -27,6 +27,7 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, Pool, curves
 from o1_assets.evaluation.evaluate_policy import held_out, least_likely_tokens, prompts_of
 from o1_assets.experiments.pools.config import EXPRESSION, OodConfig, OodKind, PoolConfig
@@ -64,7 +65,7 @@ def make_pool(task: Task, config: PoolConfig) -> Outcome:
     """Inputs: generator (checkpoint), problems. Writes solutions.parquet and problems.parquet, as above."""
     from o1_assets.reward.score import open_generator
 
-    problems = held_out(pl.read_parquet(task.inputs["problems"] / "problems.parquet"), config.problems)
+    problems = held_out(read_parquet(task.inputs["problems"] / "problems.parquet"), config.problems)
     engine = task.open_engine(task.inputs["generator"])
     prompts = prompts_of(engine, problems, config.prompt)
     parts = []

@@ -17,6 +17,7 @@ import polars as pl
 
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.estimate import Estimate, EstimateContext
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import step_ends
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.experiments.arms import ArmWords
@@ -301,7 +302,7 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
     """
     models = PolicyModels.open(task, config.tuning, lora_seed=task.seed)
     tokenizer, scorer = models.tokenizer, models.rewards
-    problems = draw_problems(pl.read_parquet(task.inputs["train"] / "problems.parquet"), config, task.seed)
+    problems = draw_problems(read_parquet(task.inputs["train"] / "problems.parquet"), config, task.seed)
     monitor = RewardMonitor(scorer, tokenizer, config, checker(problems, tokenizer, config))
     checkpoints = MonitorCheckpoints(monitor, task.unfinished, task.progress)
 

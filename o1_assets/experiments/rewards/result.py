@@ -12,6 +12,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval
 from o1_assets.experiments.arms import DECIDES, ArmWords, arms_result, measured
@@ -218,7 +219,7 @@ def make_rl_result(task: Task, config: RLResultConfig) -> Outcome:
     runs = runs_of(task, arms, config.seeds)
     watched = with_gap(
         pl.concat(
-            pl.read_parquet(task.inputs[f"{arm}_{seed}_policy"] / "watched.parquet").with_columns(
+            read_parquet(task.inputs[f"{arm}_{seed}_policy"] / "watched.parquet").with_columns(
                 arm=pl.lit(arm), seed=pl.lit(seed)
             )
             for arm in arms[1:]

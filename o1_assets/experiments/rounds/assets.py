@@ -16,6 +16,7 @@ import polars as pl
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.evaluation.evaluate_policy import PRM
 from o1_assets.experiments.active_learning.measure import draw
 from o1_assets.experiments.arms import ArmWords
@@ -210,7 +211,7 @@ def draw_uniformly(task: Task, config: SelectionConfig) -> Outcome:
     The selection leaves equal texts out before it draws. Of the whole pool it would so take the rare ones too often,
     which are wrong more often: no fair rival of a choice.
     """
-    pool = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    pool = read_parquet(task.inputs["solutions"] / "solutions.parquet")
     drawn = draw(pool, config.per_problem, task.seed).head(config.solutions)
     drawn.write_parquet(task.out / "solutions.parquet")
     return Outcome({"solutions": drawn.height}, rows=drawn.height)
@@ -238,7 +239,7 @@ def share_of_new(newest_share: float, first: float, a_round: float, rounds: int)
 
 
 def _solutions(task: Task, name: str) -> int:
-    labels = pl.scan_parquet(task.inputs[name] / "labels.parquet")
+    labels = scan_parquet(task.inputs[name] / "labels.parquet")
     return int(labels.select(pl.col("solution_id").n_unique()).collect().item())
 
 

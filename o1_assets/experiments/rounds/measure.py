@@ -13,6 +13,7 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Task
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.best_of_n import Pool, curves
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.evaluate_policy import PASS_AT_1, PRM
@@ -37,8 +38,8 @@ Prompts = Mapping[str, Sequence[int]]
 
 def policy_parts(evaluation: Path, config: EvalConfig, fooled_seed: int) -> dict[str, Floats]:
     """Of an evaluated policy: sampled pass@1, best of N by the arm's own PRM, and how often that PRM is fooled then."""
-    measures = per_problem(pl.read_parquet(evaluation / MEASURES))
-    pool = Pool.from_frame(pl.read_parquet(evaluation / SOLUTIONS), (PRM,))
+    measures = per_problem(read_parquet(evaluation / MEASURES))
+    pool = Pool.from_frame(read_parquet(evaluation / SOLUTIONS), (PRM,))
     n = config.samples
     return {
         PASS_AT_1: mean_parts(measures[PASS_AT_1]),
@@ -122,7 +123,7 @@ def best_of(
 
 def first_samples(folder: Path, samples: int, among: Sequence[str] | None = None) -> pl.DataFrame:
     """The first `samples` of each problem in a folder with solutions.parquet, of the problems in `among`."""
-    table = pl.read_parquet(folder / "solutions.parquet")
+    table = read_parquet(folder / "solutions.parquet")
     # eval/generator has several sampling seeds, the pools of ablations/pools one.
     if "seed" in table.columns:
         table = table.filter(pl.col("seed") == 0)

@@ -17,6 +17,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Cost, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
 from o1_assets.evaluation.evaluate_policy import PASS_AT_1, held_out
 from o1_assets.evaluation.statistics import (
@@ -146,7 +147,7 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
     round 0), generator, pool (GPT*'s samples of held-out problems), test (problems)."""
     from o1_assets.engine.checkpoint import load_tokenizer
 
-    test = pl.read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
+    test = read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
     problems = held_out(test, config.judge.problems)
     tokenizer = load_tokenizer(task.inputs["policy"])
     encoded = config.judge.prompt.encode(tokenizer, test["question"].to_list())
@@ -210,7 +211,7 @@ def _of_every_round(
     prompts: Prompts,
 ) -> tuple[ByRound, Cost]:
     """Each PRM of each arm on one fixed pool, made of what all arms' last policies write."""
-    fresh = {name: pl.read_parquet(task.inputs[name] / SOLUTIONS) for name in names}
+    fresh = {name: read_parquet(task.inputs[name] / SOLUTIONS) for name in names}
     pool = mixed_pool(fresh, config.rounds.pool_solutions, derive_seed(task.seed, "mixed"))
     pool.write_parquet(task.out / "pool.parquet")
     rounds = range(config.rounds.rounds + 1)

@@ -21,6 +21,7 @@ from o1_assets.core.engine import Engine
 from o1_assets.core.flops import flops_generate, flops_train
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.config import TuningConfig
 from o1_assets.engine.training.tuning import pieces, trainer_arguments
@@ -70,7 +71,7 @@ def make_expert_policy(task: Task, config: ExpertConfig) -> Outcome:
 
     models = PolicyModels.open(task, config.tuning)
     model, tokenizer, scorer = models.policy, models.tokenizer, models.rewards
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet")
     drawn = draw_problems(
         problems,
         PolicyConfig(updates=config.updates, problems_per_update=config.problems_per_update),

@@ -27,6 +27,7 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.files import publish
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, Pool, curves, powers_of_two
 from o1_assets.evaluation.evaluate_policy import held_out
 from o1_assets.evaluation.statistics import Floats
@@ -101,11 +102,11 @@ def make_labelled(task: Task, config: SelectionConfig) -> Outcome:
 def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
     """Inputs: generator, train (problems), solutions (all that were sampled), labelled (those that were rated), and
     large (a PRM) where it supervises. Writes a reward model."""
-    labels = pl.read_parquet(task.inputs["labelled"] / "labels.parquet")
+    labels = read_parquet(task.inputs["labelled"] / "labels.parquet")
     if config.solutions is None:
-        solutions = pl.read_parquet(task.inputs["solutions"] / "solutions.parquet")
+        solutions = read_parquet(task.inputs["solutions"] / "solutions.parquet")
     else:
-        chosen = pl.read_parquet(task.inputs["labelled"] / "solutions.parquet")
+        chosen = read_parquet(task.inputs["labelled"] / "solutions.parquet")
         solutions = draw(chosen, labels, config.solutions, task.seed)
     cost = Cost()
     if config.supervision in ("large_steps", "large_outcome"):
@@ -149,7 +150,7 @@ def rate_with_large_prm(
     from o1_assets.reward.aggregate import NEGATIVE
     from o1_assets.reward.score import load_scorer
 
-    questions = pl.read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
+    questions = read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
     asked = solutions.join(questions, on="problem_id", how="inner", maintain_order="left")
     tokenizer = load_tokenizer(task.inputs["generator"])
     prompts = config.training.prompt.encode(tokenizer, asked["question"].to_list())
@@ -220,8 +221,8 @@ def score_pools(task: Task, config: ScoresConfig) -> Outcome:
     tokenizer = load_tokenizer(task.inputs["generator"])
     cost, rows = Cost(), 0
     for pool in POOLS:
-        solutions = pl.read_parquet(task.inputs[pool] / "solutions.parquet")
-        problems = pl.read_parquet(task.inputs[pool] / "problems.parquet")
+        solutions = read_parquet(task.inputs[pool] / "solutions.parquet")
+        problems = read_parquet(task.inputs[pool] / "problems.parquet")
         part = part_of(solutions, held_out(problems, config.problems)["problem_id"].to_list(), config.samples)
         rest = [arm for arm in config.arms if arm not in config.main]
         for name, table, arms in ((pool, solutions, list(config.main)), (f"{pool}_part", part, rest)):
@@ -316,19 +317,19 @@ def accuracies(task: Task, config: VerifiersResultConfig) -> pl.DataFrame:
     """
     rows: list[tuple[Any, ...]] = []
     for name in POOLS:
-        solutions = pl.read_parquet(task.inputs[name] / "solutions.parquet")
-        problems = pl.read_parquet(task.inputs[name] / "problems.parquet")
+        solutions = read_parquet(task.inputs[name] / "solutions.parquet")
+        problems = read_parquet(task.inputs[name] / "problems.parquet")
         first = held_out(problems, config.problems)["problem_id"].to_list()
         for seed in range(config.seeds):
             folder = task.inputs[f"scores_{seed}"]
             whole = solutions.join(
-                pl.read_parquet(folder / f"{name}.parquet"),
+                read_parquet(folder / f"{name}.parquet"),
                 on=["problem_id", "sample"],
                 how="inner",
                 maintain_order="left",
             )
             part = part_of(whole, first, config.n).join(
-                pl.read_parquet(folder / f"{name}_part.parquet"),
+                read_parquet(folder / f"{name}_part.parquet"),
                 on=["problem_id", "sample"],
                 how="inner",
                 maintain_order="left",
@@ -386,4 +387,4 @@ def kept(task: Task, name: str, make: Callable[[], tuple[pl.DataFrame, Cost]]) -
         table.write_parquet(begun / TABLE)
         (begun / COST).write_text(json.dumps(asdict(cost)) + "\n")
         publish(begun, done)
-    return pl.read_parquet(done / TABLE), Cost(**json.loads((done / COST).read_text()))
+    return read_parquet(done / TABLE), Cost(**json.loads((done / COST).read_text()))

@@ -10,6 +10,7 @@ from o1_assets.core import plots
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
 from o1_assets.evaluation.statistics import interval
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
@@ -157,7 +158,7 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
                 **{f"best_of_n_{pool}": _curve_table(table, config, pool) for pool in POOLS},
                 **{f"labels_{pool}": _label_table(table, config, pool, seed) for pool in POOLS},
                 "ood_kinds": _kinds_table(
-                    table, config, pl.read_parquet(task.inputs["ood"] / "problems.parquet")
+                    table, config, read_parquet(task.inputs["ood"] / "problems.parquet")
                 ),
             },
             charts={

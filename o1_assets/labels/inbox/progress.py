@@ -15,6 +15,7 @@ import polars as pl
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import unique_prefix
+from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE, BatchManifest
@@ -105,7 +106,7 @@ def round_progress(
 
 def selected_solutions(selection: Path) -> frozenset[str]:
     """Ids of the solutions in a selection's folder that have a step to rate."""
-    column = pl.read_parquet(selection / "completions.parquet", columns=["solution_id"])["solution_id"]
+    column = read_parquet(selection / "completions.parquet", columns=["solution_id"])["solution_id"]
     return frozenset(column.unique())
 
 
@@ -246,7 +247,7 @@ def impact(
     for stage, file in (("labels", "labels.parquet"), ("label_batches", RATINGS)):
         head = store.head(f"{round_name}/{stage}")
         if head is not None and head.key in remade:
-            rows = pl.scan_parquet(store.verified(head.digest) / file).filter(pl.col("batch") == digest)
+            rows = scan_parquet(store.verified(head.digest) / file).filter(pl.col("batch") == digest)
             counts[stage] = int(rows.select(pl.len()).collect().item())
     return Impact(
         inbox.manifest(round_name, digest),

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from o1_assets.core.files import NotAFile, sha256
+from o1_assets.core.tables import read_parquet
 from o1_assets.labels.inbox.tables import EVENT, MISFIT, RATINGS, RECORDS
 from o1_assets.labels.inbox.validate import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
@@ -120,7 +121,7 @@ class BatchReader:
             # The digests are compared first: a changed table would change labels without a trace.
             tables = manifest.tables.items()
             if tables and all(sha256(folder / name) == recorded for name, recorded in tables):
-                return pl.read_parquet(folder / RATINGS), pl.read_parquet(folder / RECORDS)
+                return read_parquet(folder / RATINGS), read_parquet(folder / RECORDS)
         except (OSError, NotAFile):
             pass  # the lines are the original, the tables only save parsing them
         # The lines of an import are in PRM800K's terms; only the import turns them into tables.

@@ -23,6 +23,7 @@ import polars as pl
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, publish, replace_file, sha256
+from o1_assets.core.tables import read_parquet
 from o1_assets.labels.export import SCREENING
 from o1_assets.labels.inbox.reader import ACCEPTED, IMPORTED, BatchManifest
 from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
@@ -282,7 +283,7 @@ class PublishedRound:
         self.parts += 1
 
     def _read(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self.folder / "parts" / f"{name}-*.parquet")
+        return pl.concat(read_parquet(part) for part in sorted(self.folder.glob(f"parts/{name}-*.parquet")))
 
 
 def solutions_of(chosen: pl.DataFrame) -> pl.DataFrame:

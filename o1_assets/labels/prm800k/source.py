@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 from pydantic import Field
 
 from o1_assets.core.artifact import Compute, Outcome, StageConfig, Task, Waiting
+from o1_assets.core.tables import read_parquet
 from o1_assets.labels.inbox.inbox import Inbox
 
 
@@ -84,10 +84,10 @@ def imported_selection(imported: ImportedRound) -> Compute:
         """Input: test (problems). Writes solutions, completions and problems .parquet. Raises Waiting."""
         # No label of a problem that is held out here is ever trained on.
         folder = imported.selection()
-        held_out = pl.read_parquet(task.inputs["test"] / "problems.parquet", columns=["problem_id"])
+        held_out = read_parquet(task.inputs["test"] / "problems.parquet", columns=["problem_id"])
         solutions = 0
         for name in ("solutions", "completions", "problems"):
-            table = pl.read_parquet(folder / f"{name}.parquet")
+            table = read_parquet(folder / f"{name}.parquet")
             trainable = table.join(held_out, on="problem_id", how="anti", maintain_order="left")
             trainable.write_parquet(task.out / f"{name}.parquet")
             solutions = trainable.height if name == "solutions" else solutions

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate, flops_score, flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
 from o1_assets.reward.dataset import held_out
 from o1_assets.reward.tree import ROW_TOKENS, Row, StepSequence, pack
 from o1_assets.search.q_value.calibration import calibrate, evaluate
@@ -45,7 +45,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     )
     prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), extra_modules=model.new_modules())
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
-    problems = pl.read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
+    problems = read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
     problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
     policy = task.open_engine(task.inputs["policy"])
     models = SearchModels(
