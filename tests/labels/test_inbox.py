@@ -16,7 +16,7 @@ from o1_assets.labels.inbox import inbox as inbox_module
 from o1_assets.labels.inbox import validate as intake
 from o1_assets.labels.inbox.inbox import Inbox, SubmitReport
 from o1_assets.labels.inbox.reader import PEOPLE
-from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
+from o1_assets.labels.protocol import DENSE, SPARSE, Protocol, Violation
 from o1_assets.labels.round_inputs import RoundInputs, export_to_file
 from o1_assets.labels.schema import Origin, Record
 from o1_assets.labels.selection import Selection
@@ -128,6 +128,21 @@ def test_good_lines_are_taken_and_each_bad_one_is_named_with_line_solution_step_
     assert inbox.reason(ROUND, quarantined)["rejected"][0]["rule"] == "changed_text"
     kept = inbox.root / ROUND / "quarantine" / quarantined / "sent.jsonl"
     assert kept.read_bytes() == (tmp_path / "sent.jsonl").read_bytes()
+
+
+def test_lines_that_the_sender_refuses_are_kept_beside_its_reasons(
+    tmp_path: Path, selection: Selection
+) -> None:
+    inbox, unrated = Inbox(tmp_path / "inbox"), world.unrated(selection)
+    records = [world.rated(unrated["right"], GOOD), world.rated(unrated["direct"], {(0, 0): 1})]
+    file = world.write(tmp_path / "sent.jsonl", records)
+    file.write_text(file.read_text() + '{"no": "record"}\n')
+    mine = {number: Violation("damaged_annotation", "say it again", 9) for number in (2, 3)}
+    report = inbox.submit(file, ROUND, world.check(selection), refused_lines=mine)
+    assert report.accepted == 1 and report.by_rule == {"damaged_annotation": 2}
+    assert [(v.line, v.message) for v in report.violations] == [(2, "say it again"), (3, "say it again")]
+    [folder] = (tmp_path / "inbox" / ROUND / "quarantine").iterdir()
+    assert (folder / "sent.jsonl").read_bytes() == file.read_bytes()
 
 
 def test_sparse_rounds_refuse_alternatives_that_were_not_asked_for(

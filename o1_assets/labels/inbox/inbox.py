@@ -21,7 +21,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -74,9 +74,16 @@ class Inbox(BatchReader):
     """Takes batches in and out. Safe with several processes at once."""
 
     def submit(
-        self, file: Path, round_name: str, check: SelectionCheck, source: str = PEOPLE
+        self,
+        file: Path,
+        round_name: str,
+        check: SelectionCheck,
+        source: str = PEOPLE,
+        refused_lines: Mapping[int, Violation] | None = None,
     ) -> SubmitReport:
         """Accepts the lines of `file` (or of the *.jsonl files of a folder) that pass `check`, quarantines the rest.
+
+        refused_lines: why the sender of a file refuses some of its lines; by their number, from 1.
 
         Raises ValueError on a round that is not rNN and on a link, OSError when reading or writing fails; then
         nothing has become visible. A file for a closed round and a batch that was withdrawn are quarantined as a
@@ -92,7 +99,7 @@ class Inbox(BatchReader):
             # A machine's batch follows from the graph, so closing a round to people must not stop it.
             closed = self.closed(round_name) if source == PEOPLE else None
             if closed is None:
-                result = accept_good_lines(lines, good / "batch.jsonl", check.for_file(lines))
+                result = accept_good_lines(lines, good / "batch.jsonl", check.for_file(lines), refused_lines)
             else:
                 result = IntakeResult(BatchTables())
                 result.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -231,17 +231,21 @@ class IntakeResult:
         self.violations = [violation, *self.violations][:MAX_LISTED]
 
 
-def accept_good_lines(file: Path, good: Path, check: SelectionCheck) -> IntakeResult:
+def accept_good_lines(
+    file: Path, good: Path, check: SelectionCheck, refused_lines: Mapping[int, Violation] | None = None
+) -> IntakeResult:
     """Writes the lines of `file` that pass the check to `good`, byte for byte, and counts what is wrong with others.
 
+    refused_lines: those that the sender refuses, by their number; they are not checked.
     Memory does not grow with the number of refused lines, nor with the length of a line.
     """
     result, is_empty, digest = IntakeResult(BatchTables()), True, hashlib.sha256()
     with good.open("wb") as accepted:
         for line in read_lines(file):
             is_empty = False
-            if line.record is None:
-                result.refuse([line.violation] if line.violation else [])
+            violation = (refused_lines or {}).get(line.number, line.violation)
+            if line.record is None or violation is not None:
+                result.refuse([replace(violation, line=line.number)] if violation else [])
                 continue
             parsed = ParsedRecord.parse(line.record, check.protocol)
             violations = check.violations(parsed)
