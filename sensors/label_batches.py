@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 
 import dagster as dg
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.execution.project import Project
@@ -64,14 +64,14 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
 
         news = arrivals(graph, store, project.inbox)
         failed = failed_run(last, graph, store)
-        before = _Cursor.parse(context.cursor)
+        before = _Cursor.parse(context.cursor, context.log.warning)
         # A round stays news until its run has made the label table; a run for it is requested once.
         new_rounds = {name for name, version in news.ready.items() if before.asked.get(name) != version}
         shown = {name: incomplete.version for name, incomplete in news.waiting.items()}
         if not new_rounds and not failed.due:
             return dg.SensorResult(
                 skip_reason=_nothing_to_do(news, failed),
-                cursor=_Cursor(before.asked, shown).to_json(),
+                cursor=_Cursor(asked=before.asked, shown=shown).to_json(),
                 asset_events=[
                     _progress(name, incomplete)
                     for name, incomplete in news.waiting.items()
@@ -81,7 +81,7 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
         rounds = sorted(new_rounds | failed.rounds)
         # With a new batch the attempts are counted from one again.
         attempt = 1 if new_rounds else failed.attempt + 1
-        cursor = _Cursor({**before.asked, **news.ready}, before.shown).to_json()
+        cursor = _Cursor(asked={**before.asked, **news.ready}, shown=before.shown).to_json()
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
@@ -99,19 +99,32 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
     return sensor
 
 
-@dataclass(frozen=True)
-class _Cursor:
+class _Cursor(BaseModel):
     """asked: round -> version of its batches for which a run was requested. shown: round -> version last shown."""
 
-    asked: dict[str, str]
-    shown: dict[str, str]
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    asked: dict[str, str] = {}
+    shown: dict[str, str] = {}
 
     @classmethod
-    def parse(cls, cursor: str | None) -> _Cursor:
-        return cls(**json.loads(cursor)) if cursor else cls({}, {})
+    def parse(cls, cursor: str | None, warn: Callable[[str], object]) -> _Cursor:
+        """The cursor that a tick left. One that is not ours is replaced by an empty one, and `warn` is told.
+
+        An empty cursor is safe: what was requested before is found in the cache.
+        """
+        if not cursor:
+            return cls()
+        try:
+            return cls.model_validate_json(cursor)
+        except ValidationError:  # in the UI anybody may type a cursor
+            warn(
+                f"the cursor {cursor[:80]!r} was not written by this sensor, so it starts with an empty one: "
+                "batches that were requested and are not in their labels yet are requested again"
+            )
+            return cls()
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self.model_dump(), sort_keys=True)
 
 
 def _progress(name: str, incomplete: IncompleteRound) -> dg.AssetCheckEvaluation:

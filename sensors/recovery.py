@@ -46,10 +46,12 @@ def failed_run(last: dg.RunRecord | None, graph: Mapping[str, Artifact], store: 
         return FailedRun()
     tags, run_id = last.dagster_run.tags, last.dagster_run.run_id[:8]
     # The profile may have fewer rounds than when the run was asked for.
-    rounds = frozenset(name for name in tags[ROUNDS_TAG].split(",") if batches_key(name) in graph)
+    rounds = frozenset(name for name in tags.get(ROUNDS_TAG, "").split(",") if batches_key(name) in graph)
     if not behind(graph, store, makeable(graph, store, {batches_key(name) for name in rounds})):
         return FailedRun()
-    attempt = int(tags[ATTEMPT_TAG])
+    # Somebody who starts a run by hand may give it these tags in any form.
+    number = tags.get(ATTEMPT_TAG, "")
+    attempt = int(number) if number.isdecimal() else len(RETRY_AFTER_SECONDS) + 1
     if attempt > len(RETRY_AFTER_SECONDS):
         why = f"run {run_id} failed, {attempt} times in all; `o1 run` or a new batch tries again"
         return FailedRun(rounds, attempt, False, why)

@@ -16,7 +16,7 @@ from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import Listing
 from o1_assets.labels.inbox.reader import PEOPLE
 from sensors import recovery
-from sensors.label_batches import label_batches_sensor
+from sensors.label_batches import _Cursor, label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report
 
 Open = Callable[..., Lab]
@@ -320,3 +320,18 @@ def start(lab: Lab, request: dg.RunRequest) -> dg.DagsterRun:
 def pass_time(patch: pytest.MonkeyPatch, seconds: float) -> None:
     now = time.time
     patch.setattr("time.time", lambda: now() + seconds)
+
+
+@pytest.mark.parametrize("cursor", ["1234", '{"r00": 3}', "not JSON", '{"asked": []}', "[" * 100_000])
+def test_a_cursor_that_is_not_ours_is_replaced_and_named(cursor: str) -> None:
+    warnings: list[str] = []
+    assert _Cursor.parse(cursor, warnings.append) == _Cursor()
+    assert len(warnings) == 1 and cursor[:60] in warnings[0]
+
+
+def test_a_tick_goes_on_without_its_cursor(lab: Lab) -> None:
+    lab.cursor = "1234"
+    assert lab.tick() == "no new label batches"
+    lab.submit("r01")
+    lab.cursor = '{"r00": 3}'
+    assert asked(lab.tick()) == lab.follows("r01")
