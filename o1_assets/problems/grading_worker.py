@@ -1,29 +1,51 @@
-"""The process behind `grading_process.GradingProcess`: one JSON question a line on stdin, "1" or "0" a line on stdout.
+"""The processes behind `grading_process.GradingProcesses`: a template that forks workers, which read answers.
 
-It is started as `python -m o1_assets.problems.grading_worker KIND SECONDS`, KIND being "math" or "reasoning_gym".
+The template is started as `python -m o1_assets.problems.grading_worker KIND CPU_SECONDS`, KIND being "math" or
+"reasoning_gym"; its stdin is a socket. A worker gets one JSON question a line and replies with the byte 1 or 0.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
+import gc
 import json
 import logging
 import os
 import resource
 import signal
+import socket
 import sys
-import time
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from reasoning_gym.dataset import ProceduralDataset
 
 
-MEMORY = 3 * 2**30
-"""Bytes of address space: 9**9**9**9 has to fail here, not take the machine down."""
+MEMORY = 2**30
+"""Bytes of address space, of which a worker starts with a quarter: 9**9**9**9 has to fail here, not take the machine
+down."""
+
+WARM_UP = {
+    r"\frac{1}{2}": "2^{-1}",
+    r"\sqrt{8}\pi": r"2\sqrt{2}\pi",
+    r"\sin^2(x) + \log_{2} 8": r"4 - \cos^2(x)",
+    "(x+1)^2": "x^2 + 2x + 1",
+    "x^2 + y = 3": "y = 3 - x^2",
+    r"\{1, 2\}": r"\{2, 1\}",
+    r"\left(\frac{1}{2}, \infty\right]": r"(0.5, \infty]",
+    r"(-\infty, -1) \cup [2.5, 3)": "x < -1",
+    "1 < x \\le 2": "(1, 2]",
+    r"\begin{pmatrix} 1 & -2 \\ 0 & 3! \end{pmatrix}": r"\begin{pmatrix} 1 & 2 \\ 0 & 6 \end{pmatrix}",
+    r"e^{i\pi} \pm |x|": r"\overline{3}",
+}
+"""Gold answers and answers. Comparing them in the template imports the rest of sympy and fills the tables of the LaTeX
+parser, which would take each new worker .2 s."""
+
+LONGEST_REPLY = 1_000
+"""Bytes of what the template says."""
 
 PARSED = frozenset(
     {"countdown", "intermediate_integration", "polynomial_multiplication", "puzzle24", "simple_integration"}
@@ -34,38 +56,82 @@ EVALUATED = frozenset({"binary_matrix", "n_queens", "spiral_matrix", "string_ins
 """Generators whose scorer evaluates the answer as Python, only to give part of the marks for a list."""
 
 
-class OutOfTime(BaseException):
-    """The CPU time of one question is over."""
+def main(kind: str, cpu_seconds: float) -> None:
+    """The template: forks and ends workers as ordered, until whoever ordered them is gone.
 
-    # Not an Exception: sympy catches those and goes on.
-
-
-def main(kind: str, seconds: float) -> None:
-    """Answer questions until stdin ends. seconds: of CPU time for one question, so that load changes no grade."""
-    replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no reply
+    "fork" comes with the socket that the worker is to serve, and is answered by its number; "end NUMBER" by 0.
+    """
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     _limit_memory()
     logging.disable(logging.CRITICAL)
-    if kind == "math":
-        verify_math("x+1", "1+x")  # loads the parser
-    else:
+    try:
+        _load(kind)
+    except Exception as error:
+        control.sendall(f"{type(error).__name__}: {error}\n".encode()[:LONGEST_REPLY])
+        return
+    gc.freeze()  # a collection in a worker would copy every page of what was loaded
+    control.sendall(b"ready\n")
+    workers: set[int] = set()
+    while True:
+        order, descriptors, _, _ = socket.recv_fds(control, LONGEST_REPLY, 1)
+        if not order:
+            break
+        worker = 0
+        if order == b"fork\n":
+            worker = os.fork()
+            if worker == 0:
+                control.close()
+                _serve(kind, cpu_seconds, descriptors[0])
+            os.close(descriptors[0])
+            workers.add(worker)
+        elif (ended := int(order.split()[1])) in workers:
+            os.kill(ended, signal.SIGKILL)
+            os.waitpid(ended, 0)
+            workers.remove(ended)
+        control.sendall(b"%d\n" % worker)
+    for (
+        worker
+    ) in workers:  # one that reads an answer, or was stopped, does not see that it is no longer wanted
+        os.kill(worker, signal.SIGKILL)
+
+
+def _load(kind: str) -> None:
+    """Import what reads answers."""
+    if kind == "reasoning_gym":
         import_module("reasoning_gym")
-    signal.signal(signal.SIGPROF, _out_of_time)
-    replies.write(b"ready\n")
-    for line in sys.stdin.buffer:
-        _limit_cpu(seconds)
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-        try:
-            correct = answer(kind, json.loads(line))
-        except OutOfTime:
-            correct = False
-        finally:
+        import_module("sympy").parse_expr("x")  # imports what a scorer would
+        return
+    for gold, given in WARM_UP.items():
+        answer(kind, {"gold": gold, "given": given})
+
+
+def _serve(kind: str, cpu_seconds: float, descriptor: int) -> NoReturn:
+    """The worker: answers questions until there are no more, or one takes too long."""
+    pipe = socket.socket(fileno=descriptor)
+    # SIGPROF ends the process. Raising an exception from it instead would leave sympy's caches half filled, and would
+    # not interrupt one long call in C, such as a power of large integers.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    with pipe.makefile("rb") as questions:
+        for line in questions:
+            question = json.loads(line)
+            prepare(kind, question)
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+            correct = answer(kind, question)
             signal.setitimer(signal.ITIMER_PROF, 0)
-        replies.write(b"1\n" if correct else b"0\n")
+            pipe.sendall(b"1" if correct else b"0")
+    os._exit(0)
 
 
-def _out_of_time(signum: int, frame: object) -> None:
-    raise OutOfTime
+def prepare(kind: str, question: dict[str, Any]) -> None:
+    """What no answer is charged for, and what makes a verdict depend on nothing but the question."""
+    if kind == "math":
+        from sympy.core.random import seed
+
+        seed(0)  # sympy compares expressions at random points
+    else:
+        with suppress(Exception):
+            dataset(question["generator"], json.dumps(question["entry"].get("parameters", {})))
 
 
 def answer(kind: str, question: dict[str, Any]) -> bool:
@@ -91,12 +157,12 @@ def score(generator: str, entry: dict[str, Any], given: str) -> bool:
     """reasoning_gym's own scorer: full marks or nothing."""
     if generator in PARSED and not is_plain_expression(given):
         return False
-    dataset = _dataset(generator, json.dumps(entry.get("parameters", {})))
-    return bool(dataset.score_answer(given, entry) >= 1)
+    scorer = dataset(generator, json.dumps(entry.get("parameters", {})))
+    return bool(scorer.score_answer(given, entry) >= 1)
 
 
 @lru_cache(maxsize=64)
-def _dataset(generator: str, parameters: str) -> ProceduralDataset:
+def dataset(generator: str, parameters: str) -> ProceduralDataset:
     import reasoning_gym
 
     dataset = reasoning_gym.create_dataset(generator, seed=0, size=10, **json.loads(parameters))
@@ -106,15 +172,8 @@ def _dataset(generator: str, parameters: str) -> ProceduralDataset:
     return dataset
 
 
-def _limit_cpu(seconds: float) -> None:
-    """Let the system end the process one to two CPU seconds after the alarm, counted from now."""
-    # A power of large integers is one call in C, during which Python delivers no alarm.
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 2, hard))
-
-
 def _limit_memory() -> None:
-    with contextlib.suppress(ValueError, OSError):  # macOS knows no such limit; that on time remains
+    with suppress(ValueError, OSError):  # macOS knows no such limit; that on time remains
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 import time
 from pathlib import Path
@@ -12,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o1_assets.problems import grading
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
-from o1_assets.problems.grading_process import GradingProcess
 
 
 def math(gold: str, given: str | None) -> bool:
@@ -101,18 +97,14 @@ HOSTILE = [
 
 
 def test_hostile_answers_are_wrong_in_bounded_time_and_run_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    reader = GradingProcess("math", seconds=0.5)
-    monkeypatch.setattr(grading, "ask", lambda kind, question: reader.ask(question))
-    try:
-        assert reader.ask({"gold": "x", "given": "x"}), "started, so that what follows is not charged for it"
-        for hostile in HOSTILE:
-            start = time.perf_counter()
-            assert not math(r"\sqrt{11}", hostile.replace("{file}", str(tmp_path / "written"))), hostile[:40]
-            assert time.perf_counter() - start < 30, hostile[:40]
-    finally:
-        reader.close()
+    assert math("x+y^2", "y^2+x"), "started, so that what follows is not charged for it"
+    for hostile in HOSTILE:
+        start = time.perf_counter()
+        assert not math(r"\sqrt{11}", hostile.replace("{file}", str(tmp_path / "written"))), hostile[:40]
+        # 1 s; a busy machine is given as long once more, and has to be read by this process too.
+        assert time.perf_counter() - start < 3, hostile[:40]
     assert not list(tmp_path.iterdir())
 
 
@@ -123,22 +115,6 @@ def test_a_scorer_that_evaluates_answers_runs_none_of_them(name: str, tmp_path: 
     for hostile in HOSTILE:
         assert not grade(f"reasoning_gym:{name}", hostile.replace("{file}", str(tmp_path / "written")), row)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_reader_that_hangs_is_ended_and_replaced() -> None:
-    reader = GradingProcess("math")
-    try:
-        assert reader.ask({"gold": "x+y", "given": "y+x"})
-        assert reader._process is not None
-        first = reader._process.pid
-        reader.patience = 1
-        os.kill(first, signal.SIGSTOP)
-        assert not reader.ask({"gold": "x+y", "given": "y+x"})
-        reader.patience = 60
-        assert reader.ask({"gold": "x+y", "given": "y+x"})
-        assert reader._process.pid != first
-    finally:
-        reader.close()
 
 
 @settings(max_examples=60, deadline=None)
