@@ -24,7 +24,7 @@ from o1_assets.core.seeds import uniforms
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
 from o1_assets.engine.kv_cache import BufferCache, PrefixCache, Written, cache_shape
 from o1_assets.engine.llama_step import LlamaStep
-from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
+from o1_assets.engine.steps import LINE, blank_line_parts, ends_step, separator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -54,7 +54,7 @@ class TransformersEngine:
         self._ends = torch.zeros(model.config.get_text_config().vocab_size, dtype=torch.bool)
         self._ends[ends if ends is not None else []] = True
         self._newlines: torch.Tensor | None = None
-        self._halves: torch.Tensor | None = None
+        self._blank_lines: torch.Tensor | None = None
         self._prefixes: PrefixCache | None = None
         self._step: LlamaStep | None = None
 
@@ -144,11 +144,10 @@ class TransformersEngine:
     ) -> list[Written]:
         """Fills `samples` in place. Returns what the prefix cache, if there is one, is to keep."""
         device = self.model.device
-        stops, halves = self._stops(params), self._half_stops(params)
+        stops, blank_lines = self._stops(params), self._blank_line_parts(params)
         # One entry for each row of the batch that is computed; finished rows are dropped from time to time.
-        before = torch.zeros(
-            len(prompts), dtype=torch.bool
-        )  # the last token was the first half of a paragraph's end
+        # Whether a blank line has begun, which the next token may complete.
+        before = torch.zeros(len(prompts), dtype=torch.bool)
         streams = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
         owners = torch.arange(len(prompts))  # which sample a row belongs to
         running = torch.ones(len(prompts), dtype=torch.bool)
@@ -178,9 +177,10 @@ class TransformersEngine:
             chosen, likely = _choose(logits, params.temperature, uniforms(streams, position))
             tokens[owners, position], logprobs[owners, position] = chosen, likely
             ends = stops[chosen]  # (rows,)
-            if halves is not None:
-                ends = ends | (before & halves[1, chosen])
-                before = halves[0, chosen]
+            if blank_lines is not None:
+                begins, continues, completes = blank_lines[:, chosen]  # (rows,) each
+                ends = ends | (before & completes)
+                before = begins | (before & continues)
             stopped = running & ends
             ended = owners[stopped]
             lengths[ended], finished[ended] = position + 1, True
@@ -291,17 +291,18 @@ class TransformersEngine:
             )
         return self._ends | self._newlines
 
-    def _half_stops(self, params: SamplingParams) -> torch.Tensor | None:
-        """(2, vocabulary): whether a token is the first, or the second, of two that end a paragraph between them."""
+    def _blank_line_parts(self, params: SamplingParams) -> torch.Tensor | None:
+        """(3, vocabulary): whether a token begins, continues or completes a blank line, which ends a paragraph."""
         if not params.stop_at_step or separator(self.tokenizer) == LINE:
             return None
-        if self._halves is None:
+        if self._blank_lines is None:
             known = len(self.tokenizer)
-            halves = [
-                half_ends(self.tokenizer, i) if i < known else (False, False) for i in range(len(self._ends))
+            parts = [
+                blank_line_parts(self.tokenizer, i) if i < known else (False, False, False)
+                for i in range(len(self._ends))
             ]
-            self._halves = torch.tensor(halves).T.contiguous()
-        return self._halves
+            self._blank_lines = torch.tensor(parts).T.contiguous()
+        return self._blank_lines
 
     # -- scoring ------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ import torch
 from o1_assets.core.engine import Sample, SamplingParams, check_prompts, computes_on_cpus
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.engine.checkpoint import load_config, load_generation_config, load_tokenizer
-from o1_assets.engine.steps import LINE, ends_step, half_ends, separator
+from o1_assets.engine.steps import LINE, blank_line_parts, ends_step, separator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -110,9 +110,9 @@ class VllmEngine:
             ids = list(completion.token_ids)
             logprobs = [step[token].logprob for step, token in zip(completion.logprobs, ids, strict=True)]
             # vLLM may have written on past the end of a paragraph that two tokens make.
-            pair = self._steps.pair(ids) if params.stop_at_step else None
-            finished = pair is not None or completion.finish_reason == "stop"
-            samples.append(Sample(ids[:pair], logprobs[:pair], finished))
+            length = self._steps.several(ids) if params.stop_at_step else None
+            finished = length is not None or completion.finish_reason == "stop"
+            samples.append(Sample(ids[:length], logprobs[:length], finished))
             self.prompt_tokens += len(output.prompt_token_ids)
             self.reused_tokens += output.num_cached_tokens or 0
         return samples
@@ -225,30 +225,27 @@ def _undisturbed() -> Iterator[None]:
 
 
 class StepEnds:
-    """Where a sample of one step ends: at one token, at which vLLM stops by itself, or at two.
+    """Where a sample of one step ends: at one token, at which vLLM stops by itself, or at several.
 
-    vLLM stops at tokens, not at pairs of them. What it wrote after a pair is cut off. The tokens of a sample are drawn
-    one by one from its own stream, so what is left is what stopping there would have given.
+    vLLM stops at single tokens. What it wrote after several that end a step is cut off. The tokens of a sample are
+    drawn one by one from its own stream, so what is left is what stopping there would have given.
     single: the tokens that end a step by themselves.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         known = range(len(tokenizer))
         self.single = [i for i in known if ends_step(tokenizer, i)]
-        self._first: set[int] = set()
-        self._second: set[int] = set()
-        if separator(tokenizer) == LINE:
-            return
-        for token in known:
-            first, second = half_ends(tokenizer, token)
-            if first:
-                self._first.add(token)
-            if second:
-                self._second.add(token)
+        self._parts: dict[int, tuple[bool, bool, bool]] = {}
+        if separator(tokenizer) != LINE:
+            parts = ((token, blank_line_parts(tokenizer, token)) for token in known)
+            self._parts = {token: of_token for token, of_token in parts if any(of_token)}
 
-    def pair(self, token_ids: Sequence[int]) -> int | None:
-        """How many tokens a sample has up to the first two that end a step between them, None without such two."""
-        for i in range(1, len(token_ids)):
-            if token_ids[i] in self._second and token_ids[i - 1] in self._first:
-                return i + 1
+    def several(self, token_ids: Sequence[int]) -> int | None:
+        """How many tokens a sample has up to the first that ends a step together with those before it; else None."""
+        blank_line = False
+        for length, token in enumerate(token_ids, 1):
+            begins, continues, completes = self._parts.get(token, (False, False, False))
+            if blank_line and completes:
+                return length
+            blank_line = begins or (blank_line and continues)
         return None

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Figures
+from o1_assets.engine.steps import pair_steps
 
 SCHEMA = {
     "solution_id": pl.String,
@@ -101,7 +102,7 @@ def cross_fitted_f1(
 def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
     """One row a step: rating by the oracle (null where it does not cover the problem), P(right) by the PRM.
 
-    solutions need the column p_right. Only steps that the PRM read are listed.
+    solutions need the column p_right. Raises StepsDiffer where that has not one value a step.
     """
     from o1_assets.labels.annotators.arithmetic_checker import rate_steps
     from o1_assets.labels.annotators.oracle import Oracle
@@ -113,8 +114,8 @@ def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame
         ratings: list[int | None] = [None] * len(s["steps"])
         if oracle.covers(problem):
             ratings = list(rate_steps(problem, s["steps"]))
-        # Not strict: a solution that was cut off ends with a step that the PRM did not read.
-        for i, (text, rating, p) in enumerate(zip(s["steps"], ratings, s["p_right"], strict=False)):
+        read = pair_steps(s["solution_id"], s["steps"], s["p_right"])
+        for i, ((text, p), rating) in enumerate(zip(read, ratings, strict=True)):
             rows.append((s["solution_id"], s["problem_id"], s["sample"], i, text, rating, p))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 

@@ -10,7 +10,7 @@ import numpy as np
 from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, SamplingParams
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.steps import step_ends
+from o1_assets.engine.steps import find_steps
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.rewards import (
     Floats,
@@ -150,12 +150,8 @@ class Collector:
         """Fills in steps, ends, probabilities and outcome."""
         tokenizer, form = self.engine.tokenizer, self.config.reward.form
         for rollout in rollouts:
-            rollout.ends = list(step_ends(rollout.token_ids, tokenizer))
-            starts = [0, *(end + 1 for end in rollout.ends)]
-            rollout.steps = [
-                str(tokenizer.decode(rollout.token_ids[a : b + 1], skip_special_tokens=True)).strip()
-                for a, b in zip(starts, rollout.ends, strict=False)
-            ]
+            steps = find_steps(rollout.token_ids, tokenizer)
+            rollout.steps, rollout.ends = [step.text.strip() for step in steps], [step.end for step in steps]
         prompts = [self.prompt_ids(rollout.prompt) for rollout in rollouts]
         completions = [rollout.token_ids for rollout in rollouts]
         if form == "outcome":

@@ -19,7 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.engine.steps import separator
+from o1_assets.engine.steps import as_one_step, is_blank, separator
 from o1_assets.reward.tree import Row, StepSequence, pack
 
 if TYPE_CHECKING:
@@ -57,14 +57,15 @@ class Example:
 
 
 def step_sequence(tokenizer: PreTrainedTokenizerBase, prompt: str, steps: Sequence[str]) -> StepSequence:
-    """Prompt and steps, which are given without their separators, as one sequence of tokens."""
+    """Prompt and steps as one sequence of tokens; the steps are given without their separators, and none is blank."""
     # Encoded one by one, so that every step ends on a token of its own. Encoded as a whole, a large vocabulary may put
     # the end of one step and the beginning of the next into one token.
     end = separator(tokenizer)
     tokens: list[int] = list(tokenizer.encode(prompt, add_special_tokens=False))
     prompt_length, ends = len(tokens), []
     for step in steps:
-        tokens.extend(tokenizer.encode(step + end, add_special_tokens=False))
+        # What people wrote or rated may hold separators of its own. Read again, it would be several steps.
+        tokens.extend(tokenizer.encode(as_one_step(step, end) + end, add_special_tokens=False))
         ends.append(len(tokens) - 1)
     return StepSequence(tuple(tokens), prompt_length, tuple(ends))
 
@@ -75,8 +76,8 @@ def prm_examples(
     """labels.parquet as examples in the order of solution ids; a rating r is class r + 1.
 
     If the labellers could not agree on the first step, only its alternatives are rated: they are then the only
-    sequences. Raises ValueError if the chosen steps are not rated from the first one on without a gap, or if an
-    alternative comes after a step that is not rated.
+    sequences. A blank step is left out with its rating, as it is when it is read. Raises ValueError if the chosen
+    steps are not rated from the first one on without a gap, or if an alternative comes after a step that is not rated.
     """
     examples = []
     ordered = labels.sort("solution_id", "step", "completion")
@@ -88,18 +89,19 @@ def prm_examples(
             raise ValueError(f"solution {solution_id}: its own rated steps are {steps}")
         asked = prompt.render(completions[0]["question"])
         sequences, classes = [], []
+        chosen = [c for c in chosen if not is_blank(c["text"])]
         if chosen:
             sequences.append(step_sequence(tokenizer, asked, [c["text"] for c in chosen]))
             # A labeller rates no step that they wrote themselves.
             classes.append(tuple(IGNORED if c["rating"] is None else c["rating"] + 1 for c in chosen))
         for c in completions:
-            if c["completion"] > 0:
-                prefix = [step["text"] for step in chosen[: c["step"]]]
+            if c["completion"] > 0 and not is_blank(c["text"]):
+                prefix = [step["text"] for step in chosen if step["step"] < c["step"]]
                 sequences.append(step_sequence(tokenizer, asked, [*prefix, c["text"]]))
                 classes.append((*[IGNORED] * len(prefix), c["rating"] + 1))
-        examples.append(
-            Example(completions[0]["problem_id"], str(solution_id), round, tuple(sequences), tuple(classes))
-        )
+        if sequences:
+            problem = completions[0]["problem_id"]
+            examples.append(Example(problem, str(solution_id), round, tuple(sequences), tuple(classes)))
     return examples
 
 
@@ -118,11 +120,12 @@ def orm_examples(
     """
     examples = []
     for s in solutions.sort("solution_id").iter_rows(named=True):
-        if not s["steps"]:
+        steps = [step for step in s["steps"] if not is_blank(step)]
+        if not steps:
             continue
-        sequence = step_sequence(tokenizer, prompt.render(questions[s["problem_id"]]), s["steps"])
+        sequence = step_sequence(tokenizer, prompt.render(questions[s["problem_id"]]), steps)
         label = int(s["correct"])
-        before = [label if every_step else IGNORED] * (len(s["steps"]) - 1)
+        before = [label if every_step else IGNORED] * (len(steps) - 1)
         examples.append(Example(s["problem_id"], s["solution_id"], round, (sequence,), ((*before, label),)))
     return examples
 

@@ -18,7 +18,7 @@ from o1_assets.core.engine import Engine, SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
-from o1_assets.engine.steps import step_ends
+from o1_assets.engine.steps import is_blank, pair_steps, step_ends
 from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
 
@@ -92,9 +92,8 @@ def sample_alternatives(
     rows, prompts, seeds, asked = [], [], [], []
     for row in chosen.iter_rows(named=True):
         start = 0
-        for step, (text, end) in enumerate(
-            zip(row["steps"], step_ends(row["token_ids"], engine.tokenizer), strict=False)
-        ):
+        ends = step_ends(row["token_ids"], engine.tokenizer)
+        for step, (text, end) in enumerate(pair_steps(row["solution_id"], row["steps"], ends)):
             rows.append((row["solution_id"], row["problem_id"], step, 0, text))
             for alternative in range(1, config.completions):
                 prompts.append([*row["prompt"], *row["token_ids"][:start]])
@@ -110,7 +109,7 @@ def sample_alternatives(
         text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True)).strip()
         texts = known.setdefault((solution, step), [chosen_text])
         # An alternative that equals the own step or another one would be rated twice.
-        if sample.finished and text and text not in texts:
+        if sample.finished and not is_blank(text) and text not in texts:
             rows.append((solution, problem, step, len(texts), text))
             texts.append(text)
     schema = {

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from o1_assets.core.engine import Engine, Sample, SamplingParams
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.steps import step_ends
+from o1_assets.engine.steps import separator, split_steps, step_ends
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import PrefixScorer, StepScorer, ValueModels, ValueScorer
 from o1_assets.search.interface import Budget, Complete, Expand, Request, SearchResult, Strategy
@@ -196,9 +196,9 @@ class _Search:
         """Adds a solution step by step; steps that others share are not added again. Returns its last node."""
         ends = step_ends(sample.token_ids, self.models.policy.tokenizer)
         # The last step reaches to the end of the sample: an end token after it belongs to it.
-        bounds = [0, *(end + 1 for end in ends[:-1]), len(sample.token_ids)]
+        bounds = sorted({0, *(end + 1 for end in ends[:-1]), len(sample.token_ids)})
         for a, b in pairwise(bounds):
-            if node.ended:
+            if node.ended or node.cut:
                 break
             whole = sample.finished or b < len(sample.token_ids)
             logprob = sum(sample.logprobs[a:b])
@@ -226,7 +226,8 @@ class _Search:
             return node
         text = str(tokenizer.decode(list(tokens), skip_special_tokens=True))
         node = tree.add(parent, text, list(tokens), float(logprob), made)
-        node.cut = not whole or not text.strip()
+        # Exactly one step: the reward models read as many steps on a path as it has nodes.
+        node.cut = not whole or len(split_steps(text, separator(tokenizer))) != 1
         node.answer = None if node.cut else self.models.answer_of(text)
         if not node.cut and (tokens[-1] == end or node.answer is not None):
             # A step with the answer ends the solution even where sampling stopped before the end token.

@@ -3,16 +3,19 @@
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
 )
 
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.engine.steps import LINE, SETTING
 from o1_assets.engine.transformers_engine import TransformersEngine
 
 TOKENIZER = make_tokenizer(256)
@@ -27,6 +30,23 @@ PROMPTS = [
         "Compute 7.\n",
     )
 ]
+
+
+def byte_level(separator: str = LINE) -> PreTrainedTokenizerFast:
+    """A byte-level BPE, as GPT-2's and Qwen's are: a line break merges with its neighbours, a space may be cut up."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<eos>"], initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator(["So 3.\n\nThen 4.\n \nIt is\u00a05.\n\n\n"] * 9, trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="<eos>", clean_up_tokenization_spaces=False
+    )
+    tokenizer.init_kwargs[SETTING] = separator
+    return tokenizer
 
 
 def model(kind: str, sharpness: float = 30.0) -> Any:

@@ -2,7 +2,10 @@ import polars as pl
 import pytest
 
 from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.engine.steps import LINE, PARAGRAPH
 from o1_assets.reward.dataset import IGNORED, held_out, orm_examples, prm_examples, step_sequence
+from o1_assets.reward.read import StepReader
+from tests.engine.models import byte_level
 from tests.reward.conftest import make_labels, rule
 
 FORMAT = PromptFormat()
@@ -99,6 +102,30 @@ def test_step_by_step_encoding_is_that_of_the_whole_text(tokenizer):
     )
     text = "Calculate 3 * 4 - 5.\n3*4=12\ncheck 3*4=12\n12-5=7\nanswer 7\n"
     assert list(sequence.tokens) == tokenizer.encode(text, add_special_tokens=False)
+
+
+@pytest.mark.parametrize("between", [LINE, PARAGRAPH])
+def test_what_people_rated_is_one_step_in_training_and_in_reading(between):
+    """Last steps of PRM800K hold paragraphs of their own, and lines of files hold spaces of all kinds."""
+    tokenizer = byte_level(between)
+    texts = ["We have\u00a05.\u2028", "\u3000", "Exactly.\n\n# Answer\n\n468"]
+    labels = pl.DataFrame(
+        {"solution_id": "s", "problem_id": "p", "question": "?", "text": [*texts, " ", "\nRight.\n \n468"]}
+    ).with_columns(
+        step=pl.Series([0, 1, 2, 1, 2]),
+        completion=pl.Series([0, 0, 0, 1, 1]),
+        rating=pl.Series([1, 0, -1, -1, 1]),
+    )
+    (example,) = prm_examples(labels, tokenizer, FORMAT)
+    assert example.labels == ((2, 0), (IGNORED, 2))  # without the two blank ones
+    solutions = pl.DataFrame({"solution_id": ["s"], "problem_id": ["p"], "steps": [texts], "correct": [True]})
+    (of_solution,) = orm_examples(solutions, {"p": "?"}, tokenizer, FORMAT, every_step=True)
+    for sequence in (*example.sequences, *of_solution.sequences):
+        prompt, completion = (
+            sequence.tokens[: sequence.prompt_length],
+            sequence.tokens[sequence.prompt_length :],
+        )
+        assert StepReader([], None, tokenizer).sequence(prompt, completion) == sequence
 
 
 def test_about_the_share_asked_for_is_held_out_and_a_problem_stays_where_it_is():

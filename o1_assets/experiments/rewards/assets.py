@@ -18,7 +18,7 @@ import polars as pl
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.core.tables import read_parquet
-from o1_assets.engine.steps import step_ends
+from o1_assets.engine.steps import find_steps
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.experiments.arms import ArmWords
 from o1_assets.experiments.experiment import Arm, Experiment, ablation, experiment_artifacts
@@ -224,7 +224,7 @@ class RewardMonitor:
     ) -> Point:
         end = self.tokenizer.eos_token_id
         finished = [bool(ids) and ids[-1] == end for ids in completions]
-        steps = [self._steps(ids) for ids in completions]
+        steps = [[step.text.strip() for step in find_steps(ids, self.tokenizer)] for ids in completions]
         right = [
             done and self.right(tuple(prompt), "\n".join(texts))
             for prompt, done, texts in zip(prompts, finished, steps, strict=True)
@@ -250,14 +250,6 @@ class RewardMonitor:
             "wait": _mean([step.startswith("wait") for step in of_steps]),
             "repeated": _mean(again),
         }
-
-    def _steps(self, token_ids: Sequence[int]) -> list[str]:
-        ends = step_ends(token_ids, self.tokenizer)
-        starts = [0, *(end + 1 for end in ends)]
-        return [
-            str(self.tokenizer.decode(token_ids[a : b + 1], skip_special_tokens=True)).strip()
-            for a, b in zip(starts, ends, strict=False)
-        ]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, Sample, SamplingParams
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
-from o1_assets.engine.steps import separator
+from o1_assets.engine.steps import as_one_step, separator
 from o1_assets.labels.annotators.annotator import Request, SolutionPath
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.selection import Selection
@@ -63,7 +63,7 @@ class Rollouts:
             else:
                 open_ended.append((key, problem))
         for (key, problem), samples in zip(open_ended, self._sample(open_ended), strict=True):
-            prefix = "".join(step + separator(self.engine.tokenizer) for step in key[1])
+            prefix = "".join(self._closed(step) for step in key[1])
             right = sum(
                 # A rollout that was cut off at max_tokens has no answer of its own.
                 sample.finished and self._is_right(problem, prefix + self._text(sample))
@@ -82,7 +82,6 @@ class Rollouts:
             return []
         # Every state's prompt k times: the engine batches them, and a seed per rollout keeps them apart.
         k, encode = self.config.rollouts, self.engine.tokenizer.encode
-        end = separator(self.engine.tokenizer)
         questions = [str(problem["question"]) for _, problem in states]
         prompts, seeds = [], []
         for ((problem_id, steps), _), prompt in zip(
@@ -90,7 +89,7 @@ class Rollouts:
         ):
             tokens = list(prompt)
             for step in steps:
-                tokens += encode(step + end, add_special_tokens=False)
+                tokens += encode(self._closed(step), add_special_tokens=False)
             prompts += [tokens] * k
             seeds += [derive_seed(self.seed, "rollout", problem_id, *steps, i) for i in range(k)]
         params = SamplingParams(max_tokens=self.config.prompt.max_tokens, temperature=self.config.temperature)
@@ -98,6 +97,10 @@ class Rollouts:
         self.rollouts += len(samples)
         self.tokens += sum(len(sample.token_ids) for sample in samples)
         return [samples[i : i + k] for i in range(0, len(samples), k)]  # (states, k)
+
+    def _closed(self, step: str) -> str:
+        between = separator(self.engine.tokenizer)
+        return as_one_step(step, between) + between
 
     def _text(self, sample: Sample) -> str:
         return str(self.engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
