@@ -14,11 +14,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
 from o1_assets.problems.canonical import normalise
 from o1_assets.problems.grading_process import ask
-
-LONGEST_ANSWER = 2_000
-"""Characters. No problem's answer is longer; what is longer is not graded but wrong."""
 
 _EXACT = """
     acre aiw arc_1d base_conversion basic_arithmetic bf binary_alternation caesar_cipher count_bits
@@ -60,7 +58,7 @@ def grade(grader: str, answer_given: str | None, problem_row: Mapping[str, Any])
 def grade_math(gold: str, given: str) -> bool:
     """Whether `given` is mathematically the same as `gold`; a gold answer that cannot be read rewards nothing."""
     gold = gold.strip()
-    if not any(c.isalnum() for c in gold) or len(gold) > LONGEST_ANSWER:
+    if not any(c.isalnum() for c in gold) or too_large(gold) or too_large(given):
         return False
     exact = same_number(gold, given)
     if exact is not None:
