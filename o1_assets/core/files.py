@@ -9,11 +9,9 @@ import stat
 import uuid
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from o1_assets.core.errors import O1Error
-
-_CHUNK = 1 << 20
 
 
 class NotAFile(O1Error, ValueError):
@@ -30,18 +28,6 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(handle)
         raise NotAFile(f"{path} is not a file; send a .jsonl file or a folder of them")
     return os.fdopen(handle, "rb")
-
-
-def append(source: Path, out: BinaryIO) -> tuple[int, bool]:
-    """Copies a file's bytes to `out`. Returns its number of newlines, and whether it ends in the middle of a line."""
-    # In pieces, counting on the way: a batch of labels may be larger than memory, and is read once.
-    newlines, last = 0, b"\n"
-    with open_regular(source) as file:
-        while chunk := file.read(_CHUNK):
-            out.write(chunk)
-            newlines += chunk.count(b"\n")
-            last = chunk[-1:]
-    return newlines, last != b"\n"
 
 
 def seal(folder: Path) -> None:

@@ -55,6 +55,13 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def printable(text: str, limit: int = 80) -> str:
+    """Text from outside as a part of one line: what cannot be seen is escaped, what is too long is cut."""
+    # A direction mark or an escape sequence in a name could make the terminal show another message than was printed.
+    seen = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:limit])
+    return seen if len(text) <= limit else f"{seen}..."
+
+
 UNITS = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
+from o1_assets.core.formatting import printable
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -37,10 +39,10 @@ class Violation:
     file: str | None = None
 
     def __str__(self) -> str:
-        where = [self.file] if self.file else []
+        where = [printable(self.file)] if self.file else []
         where += [f"line {self.line}"] if self.line else []
         where += [
-            f"{name} {at}"
+            f"{name} {printable(str(at))}"
             for name in ("solution", "step", "completion")
             if (at := getattr(self, name)) is not None
         ]

@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import msgspec
+from msgspec import Meta
 
+from o1_assets.core.formatting import printable
 from o1_assets.labels.protocol import Protocol, Ratings, Slot, slots
 
 Rating = Literal[-1, 0, 1]
@@ -26,6 +28,32 @@ WITHDRAWN: tuple[FinishReason, ...] = ("bad_problem", "give_up")
 """Reasons by which a labeller takes back all ratings of a solution."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_YEAR = 2099
+
+MAX_MILLISECONDS = 10**12
+"""Thirty years, which nobody rates a solution for."""
+
+# JSON's integers are unbounded, those of a table are not.
+Number = Annotated[int, Meta(ge=0, lt=2**31)]
+Generation = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
+Milliseconds = (
+    Annotated[int, Meta(ge=0, le=MAX_MILLISECONDS)] | Annotated[float, Meta(ge=0, le=MAX_MILLISECONDS)]
+)
+
+MAX_NAME = 200
+
+REMEDIES = {
+    "chosen_completion": "write the completion's number, counted from 0, or null",
+    "total_time": "write milliseconds, at most 10^12, or null",
+    "generation": "write -1 to 98 or null",
+    "timestamp": "write an ISO 8601 time such as 2026-01-31T12:00:00Z",
+    "labeler": "write the labeller's name",
+    "finish_reason": "write solution, found_error, bad_problem, give_up or null",
+    "flagged": "write true, false or null",
+    "steps": "leave the steps as they were exported",
+    "completions": "leave the completions as they were exported",
+}
+"""What to write into a field, for whoever sent something else."""
 
 
 # dict=True lets a record keep its source line beside its fields.
@@ -56,14 +84,14 @@ class Step(_Part):
 
     completions: list[Completion] | None
     human_completion: HumanCompletion | None = None
-    chosen_completion: int | None = None
+    chosen_completion: Number | None = None
 
 
 class Label(_Part):
     """total_time in milliseconds. finish_reason null: labelling has not ended."""
 
     steps: list[Step]
-    total_time: float | int | None = None
+    total_time: Milliseconds | None = None
     finish_reason: FinishReason | None = None
 
 
@@ -101,7 +129,7 @@ class Record(_Part):
     OPTIONAL = frozenset({"o1"})
     labeler: str | None
     timestamp: str | None
-    generation: int | None
+    generation: Generation | None
     is_quality_control_question: bool
     is_initial_screening_question: bool
     question: RecordQuestion
@@ -164,11 +192,26 @@ def _to_json(part: Any, source: Any) -> Any:
 
 def parse_moment(timestamp: str) -> datetime:
     """An ISO 8601 timestamp; without a zone it is UTC, as in PRM800K. Raises ValueError."""
-    moment = datetime.fromisoformat(timestamp)
     try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"{timestamp!r} is out of range") from error
+        moment = datetime.fromisoformat(timestamp)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"timestamp {printable(timestamp)!r} is no time; {REMEDIES['timestamp']}") from error
+    # The latest rating of a labeller counts, so one from the year 9999 could never be corrected.
+    if not EPOCH.year <= moment.year <= LAST_YEAR:
+        raise ValueError(f"timestamp {timestamp!r} is not between {EPOCH.year} and {LAST_YEAR}")
+    return moment
+
+
+def name_fault(name: str) -> str | None:
+    """What makes a name unfit to tell labellers apart by; None: nothing."""
+    if len(name) > MAX_NAME:
+        return f"has {len(name)} characters, and {MAX_NAME} are allowed"
+    # Two names that look the same would be two labellers.
+    hidden = next((char for char in name if not char.isprintable()), None)
+    if hidden is not None:
+        return f"has the invisible character U+{ord(hidden):04X}"
+    return "begins or ends with a space" if name != name.strip() else None
 
 
 def ratings_of(record: Record) -> dict[Slot, int | None]:

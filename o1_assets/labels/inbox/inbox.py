@@ -40,8 +40,9 @@ from o1_assets.labels.inbox.reader import (
     BatchReader,
     moves_in,
 )
+from o1_assets.labels.inbox.submission import copy_submission
 from o1_assets.labels.inbox.tables import BatchTables
-from o1_assets.labels.inbox.validate import IntakeResult, SelectionCheck, accept_good_lines, copy_submission
+from o1_assets.labels.inbox.validate import IntakeResult, SelectionCheck, accept_good_lines
 from o1_assets.labels.protocol import Violation
 
 ABANDONED_SECONDS = 24 * 3600
@@ -98,14 +99,15 @@ class Inbox(BatchReader):
             original = sha256(lines)
             # A machine's batch follows from the graph, so closing a round to people must not stop it.
             closed = self.closed(round_name) if source == PEOPLE else None
-            if closed is None:
+            if closed is None and submission.has_lines:
                 result = accept_good_lines(lines, good / "batch.jsonl", check.for_file(lines), refused_lines)
             else:
                 result = IntakeResult(BatchTables())
-                result.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
-            for link in submission.links:
-                result.refuse([link])
+                if closed is not None:
+                    result.refuse([Violation("round_closed", f"{round_name} is closed: {closed}")])
             result.violations = [submission.in_its_file(violation) for violation in result.violations]
+            for violation in submission.refused:
+                result.refuse([violation])
             if result.lines:
                 manifest = BatchManifest(
                     digest=result.digest,

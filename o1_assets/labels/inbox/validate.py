@@ -6,8 +6,8 @@ A file may hold anything: every line becomes a record, or a violation that says 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from bisect import bisect_right
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +18,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from o1_assets.core.files import NotAFile, append
+from o1_assets.core.formatting import printable
+from o1_assets.labels.export import SCREENING, generation_of
 from o1_assets.labels.inbox.tables import BatchTables, ParsedRecord
 from o1_assets.labels.protocol import Protocol, Violation
-from o1_assets.labels.schema import WITHDRAWN, Record
+from o1_assets.labels.schema import REMEDIES, WITHDRAWN, Record, name_fault
 from o1_assets.labels.selection import Selection
 
 MAX_LINE_BYTES = 1 << 24
@@ -59,7 +60,8 @@ def read_lines(path: Path) -> Iterator[ParsedLine]:
                 _skip_line(file)
                 message = f"longer than {MAX_LINE_BYTES} bytes"
                 yield ParsedLine(number, beginning, violation=Violation("line_too_long", message, number))
-            elif stripped := (raw.removeprefix(BOM_UTF8) if number == 1 else raw).strip():
+            # Files that were put together each bring the byte order mark of their beginning.
+            elif stripped := raw.removeprefix(BOM_UTF8).strip():
                 yield parse_line(number, stripped)
 
 
@@ -69,7 +71,9 @@ def _skip_line(file: BinaryIO) -> None:
 
 
 def parse_line(number: int, raw: bytes) -> ParsedLine:
-    """One line as a record, or as what is wrong: `not_utf8`, `not_json`, `wrong_rating` or `wrong_schema`."""
+    """One line as a record, or as what is wrong: `not_utf8`, `not_json`, `repeated_field`, `wrong_rating` or
+    `wrong_schema`.
+    """
     # msgspec does not say where a line stops being UTF-8.
     try:
         raw.decode("utf-8")
@@ -78,17 +82,40 @@ def parse_line(number: int, raw: bytes) -> ParsedLine:
             number, raw, violation=Violation("not_utf8", f"not UTF-8 at byte {error.start}", number)
         )
     try:
-        return ParsedLine(number, raw, record=Record.from_line(raw))
+        record, repeated = Record.from_line(raw), _repeated_field(raw)
     except (ValueError, RecursionError) as error:
         return ParsedLine(number, raw, violation=_schema_violation(number, raw, str(error)))
+    if repeated is not None:
+        message = f"the field {printable(repeated)} is given twice in one object; leave the right one"
+        violation = Violation("repeated_field", message, number, _named_solution(raw))
+        return ParsedLine(number, raw, violation=violation)
+    return ParsedLine(number, raw, record=record)
+
+
+def _repeated_field(raw: bytes) -> str | None:
+    """A field that an object of the line has twice, of which every parser silently takes one."""
+    # Written again, the line lacks the repeated fields, and with them their quotes. An escaped quote that is written
+    # plainly could make up for those, so such a line is always looked at closely.
+    if b"\\u0022" not in raw and raw.count(b'"') == msgspec.json.encode(msgspec.json.decode(raw)).count(b'"'):
+        return None
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        names = Counter(name for name, _ in pairs)
+        repeated.extend(name for name, count in names.items() if count > 1)
+
+    json.loads(raw, object_pairs_hook=look)
+    return repeated[0] if repeated else None
 
 
 def _schema_violation(number: int, raw: bytes, message: str) -> Violation:
     """message: msgspec's, for a line that it could not read as a record."""
     try:
         msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        pass  # JSON with a number that no computer holds
     except (ValueError, RecursionError) as error:
-        return Violation("not_json", str(error), number)
+        return Violation("not_json", _why_no_json(raw, str(error)), number)
     place = _PLACE.search(message)
     where, text = place[1].lstrip(".") if place else "", _PLACE.sub("", message)
     match = _STEP_AND_COMPLETION.search(where)
@@ -96,7 +123,28 @@ def _schema_violation(number: int, raw: bytes, message: str) -> Violation:
     rule, message = "wrong_schema", f"{where or 'the line'}: {text}"
     if completion is not None and where.endswith(".rating"):
         rule, message = "wrong_rating", f"a rating is -1, 0, 1 or null ({where}: {text})"
+    elif remedy := REMEDIES.get(where.rpartition(".")[2]):
+        message = f"{message}; {remedy}"
     return Violation(rule, message, number, _named_solution(raw), step, completion)
+
+
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+def _why_no_json(raw: bytes, message: str) -> str:
+    """What is wrong with a line that is no JSON, with the cause where it is a usual one."""
+    if b"\0" in raw:
+        return "it holds zero bytes: the file was not written to its end; send it again from a good copy"
+    if b"\r" in raw:
+        return f"{message}; lines have to end in a line feed, and not in a carriage return alone"
+    try:
+        # Python's parser takes what is no JSON but often written.
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return f"{message}; a line is one record, {{...}}, and ends in a line feed"
+    if _HALF_PAIR.search(raw):
+        return "a text holds half of a surrogate pair (such as \\ud83d alone); write the whole character"
+    return f"{message}; write null in place of NaN and Infinity"
 
 
 class _OriginOnly(msgspec.Struct):
@@ -118,8 +166,9 @@ def _named_solution(raw: bytes) -> str | None:
 
 def solutions_named(path: Path) -> frozenset[str]:
     """Ids of the solutions that the records of a small file are about; at least those of the good lines."""
-    lines = path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
-    return frozenset(name for line in lines if (name := _named_solution(line)) is not None)
+    lines = path.read_bytes().split(b"\n")
+    named = (_named_solution(line.removeprefix(BOM_UTF8)) for line in lines)
+    return frozenset(name for name in named if name is not None)
 
 
 @dataclass(frozen=True)
@@ -133,15 +182,17 @@ class SelectionCheck:
     def violations(self, parsed: ParsedRecord) -> list[Violation]:
         """All that is wrong with a record; empty: accept it."""
         record = parsed.record
-        violations = list(_signature(record))
+        violations = [*_signature(record), *_choices(record)]
         # Without a signature, or of another solution, what else is wrong with the record would only be noise. Gold and
-        # screening problems may come from elsewhere, so they are not compared with the selection.
-        if not record.is_quality_control and not violations:
+        # screening problems may come from elsewhere; one that names a solution of the round is compared with it.
+        if not violations and not record.is_quality_control:
             violations = list(_identity(record, self.selection, self.round)) or [
                 *_changes(parsed, self.selection),
                 *_ratings(parsed, self.protocol),
             ]
-        solution = record.o1.solution_id if record.o1 else None
+        elif not violations and not any(_identity(record, self.selection, self.round)):
+            violations = list(_changes(parsed, self.selection))
+        solution = printable(record.o1.solution_id) if record.o1 else None
         return [replace(violation, solution=solution) for violation in violations]
 
     def for_file(self, file: Path) -> SelectionCheck:
@@ -153,17 +204,31 @@ class SelectionCheck:
 
 
 def _signature(record: Record) -> Iterator[Violation]:
-    if not record.labeler:
+    if not record.labeler or not record.labeler.strip():
         yield Violation("no_labeler", "labeler is missing")
+    elif fault := name_fault(record.labeler):
+        message = f"labeler {printable(record.labeler)!r} {fault}; sign with a plain name"
+        yield Violation("wrong_labeler", message)
     if not record.timestamp:
         yield Violation("no_timestamp", "timestamp is missing")
+
+
+def _choices(record: Record) -> Iterator[Violation]:
+    for number, step in enumerate(record.label.steps):
+        count, chosen = len(step.completions or ()), step.chosen_completion
+        if chosen is not None and chosen >= count:
+            message = f"chosen_completion is {chosen} of {count} completions; {REMEDIES['chosen_completion']}"
+            yield Violation("no_such_completion", message, step=number)
 
 
 def _identity(record: Record, selection: Selection, round_name: str) -> Iterator[Violation]:
     if record.o1 is None:
         yield Violation("no_solution_id", "the field o1, which names the solution, is missing")
     elif record.o1.round != round_name:
-        yield Violation("wrong_round", f"belongs to round {record.o1.round}, not {round_name}")
+        yield Violation("wrong_round", f"belongs to round {printable(record.o1.round)}, not {round_name}")
+    elif record.generation not in (generation_of(round_name), SCREENING):
+        message = f"generation is {record.generation}, not the round's; leave it as it was exported"
+        yield Violation("wrong_round", message)
     elif record.o1.solution_id not in selection:
         yield Violation("unknown_solution", f"the selection of {round_name} has no such solution")
 
@@ -274,44 +339,3 @@ def tables_of(batch: Path, protocol: Protocol) -> BatchTables:
             raise ValueError(f"{batch}: {line.violation}")
         tables.add(ParsedRecord.parse(line.record, protocol), number)
     return tables
-
-
-@dataclass
-class Submission:
-    """A copy of a file, or of the files of a folder one after another, that nobody else writes to.
-
-    parts: of a folder, each file's first line in the copy and its name. links: what was left out, and why.
-    """
-
-    parts: list[tuple[int, str]] = field(default_factory=list)
-    links: list[Violation] = field(default_factory=list)
-
-    def in_its_file(self, violation: Violation) -> Violation:
-        """The violation with the name of the file in the folder, and the line in that file."""
-        if not self.parts or not violation.line:
-            return violation
-        first, name = self.parts[bisect_right(self.parts, violation.line, key=lambda part: part[0]) - 1]
-        return replace(violation, line=violation.line - first + 1, file=name)
-
-
-def copy_submission(source: Path, target: Path) -> Submission:
-    """Copies `source` to `target`. Raises NotAFile where `source` is a link, OSError."""
-    # The copy is checked and filed, so a sender who goes on writing cannot change what was checked.
-    submission, line = Submission(), 1
-    with target.open("wb") as copy:
-        # A link to a folder goes to `append`, which refuses links.
-        if not source.is_dir() or source.is_symlink():
-            append(source, copy)
-            return submission
-        for file in sorted(source.glob("*.jsonl")):
-            try:
-                newlines, is_cut = append(file, copy)
-            except NotAFile as error:
-                submission.links.append(Violation("not_a_file", str(error), file=file.name))
-                continue
-            submission.parts.append((line, file.name))
-            if is_cut:
-                # Otherwise the last line of this file and the first of the next would be one.
-                copy.write(b"\n")
-            line += newlines + is_cut
-    return submission
