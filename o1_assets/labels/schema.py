@@ -45,7 +45,7 @@ MAX_NAME = 200
 REMEDIES = {
     "chosen_completion": "write the completion's number, counted from 0, or null",
     "total_time": "write milliseconds, at most 10^12, or null",
-    "generation": "write -1 to 98 or null",
+    "generation": "leave it as it was exported",
     "timestamp": "write an ISO 8601 time such as 2026-01-31T12:00:00Z",
     "labeler": "write the labeller's name",
     "finish_reason": "write solution, found_error, bad_problem, give_up or null",

@@ -19,7 +19,6 @@ from typing import BinaryIO
 import msgspec
 
 from o1_assets.core.formatting import printable
-from o1_assets.labels.export import SCREENING, generation_of
 from o1_assets.labels.inbox.tables import BatchTables, ParsedRecord
 from o1_assets.labels.protocol import Protocol, Violation
 from o1_assets.labels.schema import REMEDIES, WITHDRAWN, Record, name_fault
@@ -226,9 +225,6 @@ def _identity(record: Record, selection: Selection, round_name: str) -> Iterator
         yield Violation("no_solution_id", "the field o1, which names the solution, is missing")
     elif record.o1.round != round_name:
         yield Violation("wrong_round", f"belongs to round {printable(record.o1.round)}, not {round_name}")
-    elif record.generation not in (generation_of(round_name), SCREENING):
-        message = f"generation is {record.generation}, not the round's; leave it as it was exported"
-        yield Violation("wrong_round", message)
     elif record.o1.solution_id not in selection:
         yield Violation("unknown_solution", f"the selection of {round_name} has no such solution")
 
