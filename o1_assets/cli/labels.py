@@ -18,6 +18,7 @@ from o1_assets.cli.common import Answer, command
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
+from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import find_batch, impact
 from o1_assets.labels.protocol import Violation
 from o1_assets.labels.round_inputs import (
@@ -30,7 +31,7 @@ from o1_assets.labels.round_inputs import (
 )
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.client import START, LabelStudio, LabelStudioError, connection, labeling_home
-from o1_assets.labels.studio.pull import progress_file, pull_labels
+from o1_assets.labels.studio.pull import PullReport, progress_file, pull_labels
 from o1_assets.labels.studio.push import push_records
 from o1_assets.labels.trace import LabelTrace, trace
 
@@ -296,14 +297,36 @@ def pull(project: Project, round_: Annotated[str | None, typer.Argument(metavar=
             rounds=selected_rounds(profile, store) if round_ is None else {round_},
         )
 
-    def lines() -> Iterator[str]:
-        for name, count in report.accepted.items():
-            yield f"{count} records accepted into {name}, {len(report.rejected[name])} violations"
-            yield from (f"  {reason}" for reason in report.rejected[name])
-        if not report.accepted:
-            yield "nothing new"
+    failures = [f"{url} was not pulled to its end: {reason}" for url, reason in report.failed.items()]
+    return Answer(
+        asdict(report),
+        pull_lines(report, project.inbox, f"{round_ or 'any round'} of profile {project.settings.profile}"),
+        LabelStudioError("; ".join(failures)) if failures else None,
+    )
 
-    return Answer(asdict(report), lines())
+
+def pull_lines(report: PullReport, inbox: Inbox, wanted: str) -> Iterator[str]:
+    """The lines for a labelling lead after a pull. wanted: what was asked for."""
+    for name, count in report.accepted.items():
+        yield f"{count} records accepted into {name}, {len(report.rejected[name])} violations"
+        yield from (f"  {reason}" for reason in report.rejected[name])
+    for name, reason in report.closed.items():
+        yield f"{name} is closed ({reason}): its labels stay in Label Studio until `o1 labels reopen {name}`"
+    for quiet in report.quiet:
+        if quiet.pulled_at:
+            last = f"{quiet.pulled_by} pulled {quiet.pulled} records at {quiet.pulled_at}"
+            before = f"{last}, and nothing was labelled since"
+        else:
+            usable = quiet.annotations - quiet.unusable
+            before = f"its {usable} annotations were pulled before" if usable else "nothing was labelled yet"
+        yield f"{quiet.round}: nothing new in {quiet.url}; {before}"
+        if quiet.unusable:
+            yield (
+                f"  {quiet.unusable} of its annotations are set aside until they are mended; why: "
+                f"{inbox.root / quiet.round / 'quarantine'}"
+            )
+    if report == PullReport() and not report.quiet:
+        yield f"Label Studio has no project for {wanted}; `o1 labels studio push ROUND` makes one"
 
 
 @command(studio, "serve", options=("profile", "set_"), hidden=True)

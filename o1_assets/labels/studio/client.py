@@ -5,6 +5,7 @@ Nothing here knows about rounds or labels.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 class LabelStudioError(O1Error):
     """The server, its address or the token does not work; the message says why and what to do."""
+
+
+class StudioUnreachable(LabelStudioError):
+    """Nothing answers, or the token is refused: whatever else is asked of the server would fail too."""
 
 
 HOST = "127.0.0.1"
@@ -77,11 +82,20 @@ class LabelStudio:
     def projects(self, title: str = "") -> list[dict[str, Any]]:
         """Id, title and description of all projects whose title contains `title`."""
         query = {"page_size": PAGE, "include": "id,title,description", **({"title": title} if title else {})}
-        return list(self._pages("/api/projects/", "results", query))
+        projects: list[dict[str, Any]] = []
+        for page in itertools.count(1):
+            rows, total = self._page("/api/projects/", "results", {**query, "page": page})
+            projects += rows
+            if not rows or len(projects) >= total:
+                break
+        return [row for row in projects if id_of(row) is not None]
 
     def create_project(self, **fields: Any) -> int:
         """fields: title, description, label_config and other fields of a project. Returns its id."""
-        return int(self._call("POST", "/api/projects/", json=fields)["id"])
+        number = id_of(self._call("POST", "/api/projects/", json=fields))
+        if number is None:
+            raise self._stranger("it made a project without an id")
+        return number
 
     def import_tasks(self, project: int, tasks: Sequence[dict[str, Any]]) -> None:
         """tasks: one `data` object each. One request is one transaction of the server."""
@@ -95,29 +109,49 @@ class LabelStudio:
 
         updated_since: only those changed at or after this ISO 8601 moment. after: only those with a greater id.
         """
-        items: list[dict[str, Any]] = []
-        if updated_since is not None:
-            items.append(_filter("updated_at", "greater_or_equal", "Datetime", updated_since))
-        if after:
-            items.append(_filter("id", "greater", "Number", after))
-        view = {"filters": {"conjunction": "and", "items": items}, "ordering": ["tasks:id"]}
-        query = {"project": project, "page_size": PAGE, "fields": "all", "query": json.dumps(view)}
-        yield from self._pages("/api/tasks/", "tasks", query)
+        view: dict[str, Any] = {"ordering": ["tasks:id"]}
+        query = {"project": project, "page_size": PAGE, "page": 1, "fields": "all"}
+        while True:
+            # Always the first page of those behind the last one: with numbered pages, a task that is deleted
+            # meanwhile would move another one from the next page to this one, where it is not read.
+            items = [_filter("id", "greater", "Number", after)] if after else []
+            if updated_since is not None:
+                items.append(_filter("updated_at", "greater_or_equal", "Datetime", updated_since))
+            view["filters"] = {"conjunction": "and", "items": items}
+            rows, total = self._page("/api/tasks/", "tasks", {**query, "query": json.dumps(view)})
+            yield from rows
+            if not rows or len(rows) >= total:
+                return
+            last = max(id_of(row) or 0 for row in rows)
+            if last <= after:
+                raise self._stranger(f"it lists the same tasks of project {project} again and again")
+            after = last
 
     def users(self) -> dict[int, str]:
-        """E-mail address by user id."""
-        return {int(user["id"]): str(user["email"]) for user in self._call("GET", "/api/users/")}
+        """E-mail address by user id, of the accounts that were not deleted."""
+        rows = self._call("GET", "/api/users/")
+        if not isinstance(rows, list):
+            raise self._stranger("it does not list its users")
+        # Of a deleted account the server gives the word "Deleted" as its address.
+        return {
+            number: str(row["email"])
+            for row in rows
+            if (number := id_of(row)) is not None and "@" in str(row.get("email"))
+        }
 
-    def _pages(self, path: str, field: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        page, seen = 1, 0
-        while True:
-            answer = self._call("GET", path, params={**query, "page": page})
-            rows = answer[field]
-            yield from rows
-            seen += len(rows)
-            if not rows or seen >= int(answer.get("total", answer.get("count", 0))):
-                return
-            page += 1
+    def _page(self, path: str, field: str, query: dict[str, Any]) -> tuple[list[Any], float]:
+        """The rows of a page, and how many rows all pages have together."""
+        answer = self._call("GET", path, params=query)
+        rows = answer.get(field) if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise self._stranger(f"its answer to {path} has no {field}")
+        total = answer.get("total", answer.get("count"))
+        return rows, total if isinstance(total, int) else float("inf")
+
+    def _stranger(self, why: str) -> LabelStudioError:
+        return LabelStudioError(
+            f"what answers at {self.url} is not a Label Studio of a known kind: {why}; correct O1_LABEL_STUDIO_URL"
+        )
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
         if self._authorization is None:
@@ -125,7 +159,7 @@ class LabelStudio:
         headers = {"Authorization": self._authorization}
         answer = self._send(method, path, headers=headers, **request)
         if answer.status_code in (401, 403):
-            raise LabelStudioError(
+            raise StudioUnreachable(
                 f"Label Studio at {self.url} refuses the token; "
                 "set O1_LABEL_STUDIO_TOKEN to one of its page Account & Settings"
             )
@@ -153,14 +187,14 @@ class LabelStudio:
                 f"O1_LABEL_STUDIO_URL={self.url!r} is not an address; it starts with http:// or https://"
             ) from None
         except httpx.TimeoutException:
-            raise LabelStudioError(f"Label Studio at {self.url} does not answer in time; {START}") from None
+            raise StudioUnreachable(f"Label Studio at {self.url} does not answer in time; {START}") from None
         except httpx.HTTPError as error:
-            raise LabelStudioError(f"no Label Studio at {self.url} ({error}); {START}") from None
+            raise StudioUnreachable(f"no Label Studio at {self.url} ({error}); {START}") from None
 
     def _content(self, answer: httpx.Response) -> Any:
         try:
             content = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         # A proxy or another service answers with a page; its status says nothing about Label Studio.
         if content is None or answer.status_code == 404:
@@ -173,6 +207,12 @@ class LabelStudio:
                 f"Label Studio at {self.url} says {answer.status_code}: {_detail(content)}"
             )
         return content
+
+
+def id_of(row: Any) -> int | None:
+    """The id of a project, task, annotation or user; None where it is none."""
+    number = row.get("id") if isinstance(row, dict) else None
+    return number if type(number) is int else None
 
 
 def _filter(column: str, operator: str, kind: str, value: object) -> dict[str, object]:

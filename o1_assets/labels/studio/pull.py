@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.core.files import json_bytes, replace_file
+from filelock import FileLock, Timeout
+
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
-from o1_assets.labels.protocol import PROTOCOLS, Ratings, Slot
+from o1_assets.labels.protocol import Violation
 from o1_assets.labels.round_inputs import round_inputs, selected_rounds
-from o1_assets.labels.schema import Record, fill, parse_moment
-from o1_assets.labels.studio.client import LabelStudio, LabelStudioError
-from o1_assets.labels.studio.push import ENDING
-from o1_assets.labels.studio.tasks import StudioProject, control_name, find_projects, rating_of
+from o1_assets.labels.schema import Record
+from o1_assets.labels.studio.annotations import UnusableAnnotation, rated_record
+from o1_assets.labels.studio.client import LabelStudio, LabelStudioError, StudioUnreachable, id_of
+from o1_assets.labels.studio.pull_progress import PullProgress, read_progress, write_progress
+from o1_assets.labels.studio.tasks import StudioProject, find_projects
 from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
@@ -30,113 +34,43 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OVERLAP = timedelta(minutes=5)
-"""Asked for again at every pass: a change that the server had not finished writing is not missed."""
 SECONDS = 20.0
 """A tick of the sensor pulls for at most so long, besides waiting for an answer; the next tick continues."""
+SENSOR, COMMAND = "the sensor", "`o1 labels studio pull`"
+"""Who pulls."""
 
 
-def rated_record(
-    task: Mapping[str, Any], annotation: Mapping[str, Any], users: Mapping[int, str]
-) -> Record | None:
-    """The task's record with the annotation's ratings; None if it was skipped or the task is not ours.
+@dataclass(frozen=True)
+class QuietProject:
+    """A project with nothing new. annotations: how many were read so far; unusable: those of them that are set aside.
 
-    users: e-mail address by user id. The labeller is the user who last saved the annotation, the timestamp the time of
-    that.
-    """
-    if annotation.get("was_cancelled") or "record" not in task["data"]:
-        return None
-    record = Record.from_line(task["data"]["record"])
-    if record.o1 is None:
-        return None
-    chosen = {
-        result["from_name"]: result["value"]["choices"][0]
-        for result in annotation["result"]
-        if result.get("type") == "choices" and result["value"].get("choices")
-    }
-    protocol = PROTOCOLS[record.o1.protocol]
-    shape = [len(step.completions or []) for step in record.label.steps]
-    given = {
-        slot: rating_of(chosen[control_name(slot)])
-        for step, count in enumerate(shape)
-        for slot in (Slot(step, completion) for completion in range(count))
-        if control_name(slot) in chosen
-    }
-    # A rating that the protocol does not ask for was given before the labeller changed an earlier one.
-    asked = set(protocol.reached(shape, given))
-    ratings: Ratings = {slot: rating for slot, rating in given.items() if slot in asked}
-    fill(record, ratings, protocol, _labeler(annotation, users), str(annotation["updated_at"]))
-    record.label.total_time = round(float(annotation.get("lead_time") or 0) * 1000)
-    if ENDING in chosen:
-        record.label.finish_reason = chosen[ENDING]
-    # An annotation of nothing but "unsure" could not be accepted as ratings.
-    elif all(rating is None for rating in ratings.values()):
-        record.label.finish_reason = "give_up"
-    return record
-
-
-def _labeler(annotation: Mapping[str, Any], users: Mapping[int, str]) -> str:
-    user = annotation.get("completed_by")
-    if isinstance(user, Mapping):
-        return str(user.get("email") or f"label-studio:{user.get('id')}")
-    return users.get(int(user), f"label-studio:{user}") if user is not None else "label-studio:unknown"
-
-
-@dataclass
-class PullProgress:
-    """What was pulled of a project. It only saves work, and may be lost at any time.
-
-    seen: annotation id -> its last change when it was pulled. since, after: of the pass under way. next_since: `since`
-    of the pass after it.
+    pulled, pulled_at, pulled_by: as in PullProgress.
     """
 
-    # A pass reads a project's tasks by ascending id. If it runs out of time, it is resumed at the task `after`. The
-    # next pass asks for changes since the newest one that was known when this pass began: changes that were made to
-    # tasks behind it while it read are then found, and no clock but the server's is trusted.
-
-    seen: dict[str, str] = field(default_factory=dict)
-    since: str | None = None
-    after: int = 0
-    next_since: str | None = None
-
-    def begin(self) -> None:
-        """Begins a new pass, unless one is under way."""
-        if self.after == 0:
-            self.since, self.next_since = self.next_since, _newest(self.seen)
-
-    def end(self) -> None:
-        self.after = 0
-
-
-def _newest(seen: dict[str, str]) -> str | None:
-    if not seen:
-        return None
-    newest = max(parse_moment(moment) for moment in seen.values()) - OVERLAP
-    return newest.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def read_progress(file: Path) -> dict[str, PullProgress]:
-    """By project URL. A file that cannot be read counts as none: then everything is pulled again."""
-    try:
-        return {key: PullProgress(**value) for key, value in json.loads(file.read_text()).items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def write_progress(file: Path, progress: dict[str, PullProgress]) -> None:
-    replace_file(file, json_bytes({key: asdict(of_project) for key, of_project in progress.items()}))
+    round: str
+    url: str
+    annotations: int
+    unusable: int
+    pulled: int
+    pulled_at: str
+    pulled_by: str
 
 
 @dataclass
 class PullReport:
     """accepted: round -> number of accepted records. rejected: round -> why others were not (they are quarantined).
 
-    more: the time ran out; the next pull continues.
+    more: the time ran out; the next pull continues. quiet: projects with nothing new. closed: round -> why it takes
+    no labels. failed: project URL -> why it was not read to its end.
     """
 
     accepted: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, list[str]] = field(default_factory=dict)
     more: bool = False
+    # Not compared: what an earlier pull brought is no news of this one.
+    quiet: list[QuietProject] = field(default_factory=list, compare=False)
+    closed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def pull_labels(
@@ -148,73 +82,183 @@ def pull_labels(
     *,
     rounds: set[str] | None = None,
     seconds: float = float("inf"),
+    by: str = COMMAND,
+    wait: float = 60.0,
 ) -> PullReport:
     """Submits every annotation that is new or changed since the last pull; one batch a project.
 
-    check_of: the inbox's check of a round, asked for only when there is something to submit. rounds: only these.
-    seconds: after which no further task is read. Raises LabelStudioError; what was submitted before stays submitted.
+    An annotation that cannot be used is quarantined with its reason, and taken once it is mended. A project that
+    cannot be read stops no other. check_of: the inbox's check of a round, asked for only when there is something to
+    submit. rounds: only these. seconds: after which no further task is read. by: who pulls. wait: seconds to wait for
+    another pull. Raises LabelStudioError if another pull does not end, or the server does not list its projects.
     """
-    report, progress = PullReport(), read_progress(progress_file)
-    users: dict[int, str] = {}
-    deadline = time.monotonic() + seconds
-    for project in find_projects(studio, profile):
-        if rounds is not None and project.round not in rounds:
-            continue
-        key = f"{studio.url}/projects/{project.id}"
-        before = progress.get(key, PullProgress())
-        now = copy.deepcopy(before)
-        records, is_complete = _read(studio, project, now, users, deadline)
-        if records:
-            _submit(project, records, inbox, check_of(project.round), report)
+    progress_file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Two pulls at once would read the same annotations, and file them as two batches.
+        with FileLock(f"{progress_file}.lock", timeout=wait):
+            pull = _Pull(studio, inbox, check_of, progress_file, time.monotonic() + seconds, by)
+            for project in find_projects(studio, profile):
+                if (rounds is None or project.round in rounds) and not pull.read(project):
+                    break
+            return pull.report
+    except Timeout:
+        raise LabelStudioError("another pull is at work; what it brings need not be pulled again") from None
+
+
+class _Pull:
+    """One pull over several projects."""
+
+    def __init__(
+        self,
+        studio: LabelStudio,
+        inbox: Inbox,
+        check_of: Callable[[str], SelectionCheck],
+        file: Path,
+        deadline: float,
+        by: str,
+    ) -> None:
+        self.studio, self.inbox, self.check_of, self.by = studio, inbox, check_of, by
+        self.file, self.deadline = file, deadline
+        self.progress = read_progress(file)
+        self.report = PullReport()
+        # Asked for at the first new annotation: most pulls find none.
+        self.users: dict[int, str] = {}
+
+    def read(self, project: StudioProject) -> bool:
+        """Pulls one project. False: the server is gone, and asking for the next one would only wait again."""
+        url = f"{self.studio.url}/projects/{project.id}"
+        closed = self.inbox.closed(project.round)
+        if closed is not None:
+            # Its labels stay where they are: reopened, the round gets them.
+            self.report.closed[project.round] = closed
+            return True
+        before = self.progress.get(url, PullProgress())
+        now, news, error = copy.deepcopy(before), _News(project, url), None
+        try:
+            self.report.more = not self._tasks(project, now, news) or self.report.more
+        except LabelStudioError as cause:
+            error = cause
+        try:
+            # Also when the server failed in the middle: what it said before is good.
+            self._submit(news, now)
+        except O1Error as cause:
+            self.report.failed[url] = str(cause)
+            return True
         # Remembered after the inbox has the records: a pull that is killed in between submits them a second time, and
         # the inbox recognises them.
         if now != before:
-            progress[key] = now
-            write_progress(progress_file, progress)
-        report.more = report.more or not is_complete
-    return report
+            self.progress[url] = now
+            write_progress(self.file, self.progress)
+        if error is not None:
+            self.report.failed[url] = str(error)
+        elif not news:
+            self.report.quiet.append(
+                QuietProject(
+                    project.round, url, len(now.seen), now.unusable, now.pulled, now.pulled_at, now.pulled_by
+                )
+            )
+        return not isinstance(error, StudioUnreachable)
 
+    def _tasks(self, project: StudioProject, progress: PullProgress, news: _News) -> bool:
+        """Collects what is new, and updates `progress`. Returns whether the pass came to its end."""
+        progress.begin()
+        for task in self.studio.tasks(project.id, updated_since=progress.since, after=progress.after):
+            for name, annotation in _annotations(task):
+                self._annotation(name, annotation, task, progress, news)
+            progress.after = max(progress.after, id_of(task) or 0)
+            if time.monotonic() > self.deadline:
+                return False
+        progress.end()
+        return True
 
-def _read(
-    studio: LabelStudio,
-    project: StudioProject,
-    progress: PullProgress,
-    users: dict[int, str],
-    deadline: float,
-) -> tuple[list[Record], bool]:
-    """Records of new annotations, and whether the pass came to its end. Updates `progress`."""
-    records: list[Record] = []
-    progress.begin()
-    for task in studio.tasks(project.id, updated_since=progress.since, after=progress.after):
-        for annotation in task.get("annotations") or []:
-            name, changed = str(annotation["id"]), str(annotation["updated_at"])
-            if progress.seen.get(name) == changed:
-                continue
-            # Asked for at the first new annotation: most pulls find none.
-            if not users:
-                users.update(studio.users())
-            record = rated_record(task, annotation, users)
+    def _annotation(self, name: str, annotation: Any, task: Any, progress: PullProgress, news: _News) -> None:
+        change = annotation.get("updated_at") if isinstance(annotation, dict) else None
+        if isinstance(change, str) and progress.seen.get(name) == change:
+            return
+        if not self.users:
+            self.users.update(self.studio.users())
+        try:
+            record = rated_record(task, annotation, self.users)
             if record is not None:
-                records.append(record)
-            progress.seen[name] = changed
-        progress.after = int(task["id"])
-        if time.monotonic() > deadline:
-            return records, False
-    progress.end()
-    return records, True
+                news.records.append(record)
+        except UnusableAnnotation as reason:
+            line = _as_line(task, annotation)
+            # Not by its last change alone: it may have none, and be mended without one.
+            change = f"{change} {hashlib.sha256(line.encode()).hexdigest()}"
+            if progress.seen.get(name) != change:
+                news.set_aside(name, task, line, str(reason))
+        progress.seen[name] = str(change)
+
+    def _submit(self, news: _News, progress: PullProgress) -> None:
+        if not news:
+            return
+        name = news.project.round
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"label-studio-project-{news.project.id}.jsonl"
+            refused = news.write(file)
+            result = self.inbox.submit(file, name, self.check_of(name), refused_lines=refused)
+        self.report.accepted[name] = self.report.accepted.get(name, 0) + result.accepted
+        self.report.rejected.setdefault(name, []).extend(str(violation) for violation in result.violations)
+        if result.accepted:
+            progress.pulled, progress.pulled_by = result.accepted, self.by
+            progress.pulled_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _submit(
-    project: StudioProject, records: list[Record], inbox: Inbox, check: SelectionCheck, report: PullReport
-) -> None:
-    # In a fixed order, so that the same annotations make the same batch.
-    records.sort(key=lambda record: (record.timestamp or "", record.labeler or ""))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"label-studio-project-{project.id}.jsonl"
-        file.write_text("".join(record.to_line() + "\n" for record in records))
-        result = inbox.submit(file, project.round, check)
-    report.accepted[project.round] = report.accepted.get(project.round, 0) + result.accepted
-    report.rejected.setdefault(project.round, []).extend(str(violation) for violation in result.violations)
+@dataclass
+class _News:
+    """What is new in a project: records, and the annotations that cannot be used, each as a line with its reason."""
+
+    project: StudioProject
+    url: str
+    records: list[Record] = field(default_factory=list)
+    unusable: list[tuple[str, Violation]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.unusable)
+
+    def set_aside(self, name: str, task: Any, line: str, reason: str) -> None:
+        data = task.get("data") if isinstance(task, dict) else None
+        solution = data.get("solution_id") if isinstance(data, dict) else None
+        # A reason may quote what somebody wrote, however long.
+        reason = reason if len(reason) < 400 else f"{reason[:400]}..."
+        message = (
+            f"annotation {name} of {self.url}/data?task={id_of(task)} was set aside: {reason}. "
+            "Once it is mended and saved there, the next pull takes it"
+        )
+        violation = Violation(
+            "unusable_annotation", message, solution=solution if isinstance(solution, str) else None
+        )
+        self.unusable.append((line, violation))
+
+    def write(self, file: Path) -> dict[int, Violation]:
+        """Writes everything as the lines of a file for the inbox; returns why some are refused, by line."""
+        # In a fixed order, so that the same annotations make the same batch.
+        self.records.sort(key=lambda record: (record.timestamp or "", record.labeler or ""))
+        self.unusable.sort(key=lambda item: item[0])
+        lines = [*(record.to_line() for record in self.records), *(line for line, _ in self.unusable)]
+        file.write_text("".join(f"{line}\n" for line in lines))
+        first = len(self.records) + 1
+        return {number: violation for number, (_, violation) in enumerate(self.unusable, first)}
+
+
+def _annotations(task: Any) -> Iterator[tuple[str, Any]]:
+    """The annotations of a task, each with a name that it keeps."""
+    annotations = task.get("annotations") if isinstance(task, dict) else [task]
+    if annotations is None:
+        return
+    for position, annotation in enumerate(annotations if isinstance(annotations, list) else [annotations], 1):
+        number = id_of(annotation)
+        yield (f"{position} of task {id_of(task)}" if number is None else str(number)), annotation
+
+
+def _as_line(task: Any, annotation: Any) -> str:
+    """What the server said of an annotation, as a line to keep; without what changes while nobody touches it."""
+    if isinstance(annotation, dict):
+        annotation = {name: value for name, value in annotation.items() if name != "created_ago"}
+    content = {"task": id_of(task), "annotation": annotation}
+    if isinstance(task, dict):
+        content["data"] = task.get("data")
+    return json.dumps(content, sort_keys=True)
 
 
 def progress_file(settings: Settings) -> Path:
@@ -244,6 +288,8 @@ def studio_pull(
                     progress_file(settings),
                     rounds=selected_rounds(profile, store),
                     seconds=SECONDS,
+                    by=SENSOR,
+                    wait=0,
                 )
         except LabelStudioError as error:
             log.warning("no labels pulled: %s", error)
@@ -253,5 +299,7 @@ def studio_pull(
         for name, reasons in report.rejected.items():
             if reasons:
                 log.warning("%s: %d violations quarantined, first: %s", name, len(reasons), reasons[0])
+        for url, reason in report.failed.items():
+            log.warning("%s was not pulled to its end: %s", url, reason)
 
     return pull

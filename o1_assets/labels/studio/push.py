@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from o1_assets.labels.protocol import DENSE, PROTOCOLS, Phase, Protocol, Slot
-from o1_assets.labels.schema import Record
+from o1_assets.labels.schema import FinishReason, Record
 from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.tasks import (
     RATINGS,
@@ -33,7 +33,9 @@ BATCH = 500
 """Tasks per request. A request is one transaction of the server, so a push that was killed goes on where it stopped."""
 
 ENDING = "ending"
-ENDINGS = (("Bad problem", "bad_problem", "-"), ("Give up", "give_up", "="))
+ENDINGS: tuple[tuple[str, FinishReason, str], ...] = (
+    ("Bad problem", "bad_problem", "-"), ("Give up", "give_up", "="),
+)  # fmt: skip
 """Shown, finish_reason, key."""
 
 STYLE = (Path(__file__).parent / "style.css").read_text()

@@ -47,6 +47,10 @@ def title_of(slot: Slot) -> str:
     return MODIFIERS[slot.completion].title().replace("+", " ").strip() if has_keys else "or"
 
 
+ALTERNATIVE = re.compile(r"alternative\d+")
+"""The fields of a task's data with the alternatives of its steps."""
+
+
 class RatingChoice(NamedTuple):
     """One of the buttons. value None: unsure."""
 
@@ -161,6 +165,6 @@ def mark(profile: str, round_name: str, selection: str) -> str:
 def find_projects(studio: LabelStudio, profile: str) -> Iterator[StudioProject]:
     """All projects of a profile, whatever selection they were made from. Raises LabelStudioError."""
     for row in studio.projects():
-        match = _MARK.search(row.get("description") or "")
+        match = _MARK.search(str(row.get("description")))
         if match and match["profile"] == profile:
             yield StudioProject(int(row["id"]), profile, match["round"], match["selection"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ def recorded(name: str) -> list[dict[str, Any]]:
 
 
 class FakeStudio:
-    """projects: id -> fields. tasks: project id -> tasks. asked: paths of all requests so far."""
+    """projects: id -> fields. tasks: project id -> tasks. asked: paths of all requests so far.
+
+    extra: what is added to the first page of tasks. fail: the status of an error by the parameters of a request for
+    tasks.
+    """
 
     url = "http://studio.test"
 
@@ -30,6 +35,8 @@ class FakeStudio:
         self.projects: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, list[dict[str, Any]]] = {}
         self.asked: list[str] = []
+        self.extra: list[Any] = []
+        self.fail: Callable[[httpx.QueryParams], int | None] = lambda _: None
         self.users = [{"id": 1, "email": "lead@example.com"}]
 
     def add_recorded(self, name: str, round_name: str, profile: str = "nano") -> int:
@@ -55,6 +62,9 @@ class FakeStudio:
         if path == "/api/users":
             return httpx.Response(200, json=self.users)
         assert path == "/api/tasks"
+        status = self.fail(asked)
+        if status is not None:
+            return httpx.Response(status, json={"detail": "busy"})
         rows = self.tasks[int(asked["project"])]
         for item in json.loads(asked["query"])["filters"]["items"]:
             column = item["filter"].removeprefix("filter:tasks:")
@@ -65,7 +75,8 @@ class FakeStudio:
                 if row[column] > item["value"] or (not strict and row[column] == item["value"])
             ]
         size, page = int(asked["page_size"]), int(asked["page"])
-        return httpx.Response(200, json={"total": len(rows), "tasks": rows[size * (page - 1) : size * page]})
+        total, rows = len(rows), [*self.extra, *rows[size * (page - 1) : size * page]]
+        return httpx.Response(200, json={"total": total + len(self.extra), "tasks": rows})
 
     def _post(self, path: str, content: Any) -> httpx.Response:
         if path == "/api/projects":

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 
+from o1_assets.cli.labels import pull_lines
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.labels import export
@@ -47,10 +52,12 @@ class Desk:
     def check(self, name: str) -> SelectionCheck:
         return SelectionCheck(self.selection, name, PROTOCOLS["sparse" if name == "r04" else "dense"])
 
-    def pull(self, seconds: float = 60.0, rounds: set[str] | None = None) -> PullReport:
+    def pull(
+        self, seconds: float = 60.0, rounds: set[str] | None = None, by: str = pull.COMMAND
+    ) -> PullReport:
         with self.studio.connect() as studio:
             return pull_labels(
-                studio, "nano", self.inbox, self.check, self.progress, seconds=seconds, rounds=rounds
+                studio, "nano", self.inbox, self.check, self.progress, seconds=seconds, rounds=rounds, by=by
             )
 
     def solutions(self, name: str) -> list[str]:
@@ -81,7 +88,8 @@ def test_only_what_changed_is_pulled_again(desk: Desk) -> None:
 def test_a_second_labeller_of_a_task_is_pulled_without_the_first(desk: Desk) -> None:
     desk.pull()
     task = desk.studio.tasks[desk.project][0]
-    task["annotations"].append({**task["annotations"][0], "id": 99, "completed_by": 2, "updated_at": LATER})
+    second = {"id": 99, "completed_by": 2, "updated_by": 2, "updated_at": LATER}
+    task["annotations"].append({**task["annotations"][0], **second})
     task["updated_at"] = LATER
     assert desk.pull().accepted == {"r03": 1}
 
@@ -115,7 +123,14 @@ def test_killed_before_it_is_remembered_the_same_batch_comes_again_and_counts_on
     assert desk.inbox.version("r03") == before and len(desk.inbox.accepted("r03")) == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"http://studio.test/projects/1": {"who": 1}}'])
+BROKEN = [
+    "", "{", "[]", "\0", '{"http://studio.test/projects/1": 1}',
+    '{"http://studio.test/projects/1": {"after": "x"}}', '{"http://studio.test/projects/1": {"seen": {"1": null}}}',
+    '{"http://studio.test/projects/1": {"since": "yesterday", "after": 1}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", BROKEN)
 def test_a_damaged_memory_is_as_none(desk: Desk, content: str) -> None:
     desk.progress.write_text(content)
     assert desk.pull().accepted == {"r03": 3}
@@ -147,6 +162,98 @@ def test_labels_of_solutions_that_the_round_no_longer_has_are_quarantined_and_sa
     assert report.accepted == {"r03": 2}
     assert "unknown_solution" in report.rejected["r03"][0]
     assert len(desk.inbox.quarantined("r03")) == 1
+
+
+def test_an_annotation_that_cannot_be_used_stops_no_other_and_is_taken_once_it_is_mended(desk: Desk) -> None:
+    first, second, third = desk.studio.tasks[desk.project]
+    good = copy.deepcopy(second["annotations"][0])
+    first["annotations"].append({**first["annotations"][0], "id": 98, "completed_by": 7})
+    second["annotations"][0]["result"] = None
+    del second["annotations"][0]["updated_at"]
+    third["annotations"] += ["no object", {**third["annotations"][0], "id": "text"}]
+    report = desk.pull()
+    assert report.accepted == {"r03": 2} and len(report.rejected["r03"]) == 4
+    assert all("[unusable_annotation]" in reason for reason in report.rejected["r03"])
+    [forged] = [reason for reason in report.rejected["r03"] if "annotation 98 of" in reason]
+    assert "http://studio.test/projects/1/data?task=" in forged
+    assert "signed by label-studio:7, but lead@example.com saved it last" in forged
+
+    # Nothing is said or filed twice, though the server says how long ago an annotation was made.
+    second["annotations"][0]["created_ago"] = "5 minutes"
+    quarantined = desk.inbox.quarantined("r03")
+    again = desk.pull()
+    assert (again, [quiet.unusable for quiet in again.quiet]) == (PullReport(), [4])
+    assert desk.inbox.quarantined("r03") == quarantined and len(quarantined) == 1
+
+    second["annotations"][0] = {**good, "updated_at": LATER}
+    second["updated_at"] = LATER
+    assert desk.pull().accepted == {"r03": 1}
+    assert sorted(desk.solutions("r03")) == ["direct", "right", "wrong"]
+
+
+@pytest.mark.parametrize(
+    "task", [7, {}, {"id": 99}, {"id": 99, "annotations": 7}, {"id": "x", "annotations": [7]}]
+)
+def test_a_task_that_is_damaged_stops_no_other(desk: Desk, task: object) -> None:
+    desk.studio.extra = [task]
+    assert desk.pull().accepted == {"r03": 3}
+    assert desk.pull().accepted == {}
+
+
+def test_what_was_read_before_the_server_failed_arrives_and_the_next_pull_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE", 1)
+    project, answers = desk.studio.add_recorded("sparse", "r04"), iter([None, None, 429, 500])
+    desk.studio.fail = lambda asked: next(answers, None) if asked.get("project") == "1" else None
+    first = desk.pull()
+    assert first.accepted == {"r03": 2, "r04": 3}, "one project that fails stops no other"
+    assert list(first.failed) == ["http://studio.test/projects/1"] and "says 429" in str(first.failed)
+    assert desk.pull().accepted == {} and desk.pull().accepted == {"r03": 1}
+    assert sorted(desk.solutions("r03")) == ["direct", "right", "wrong"] and project == 2
+
+
+def test_a_task_that_is_deleted_while_a_pull_reads_hides_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE", 1)
+    tasks = desk.studio.tasks[desk.project]
+    asked = iter([None, tasks.pop])
+    desk.studio.fail = lambda _: (step := next(asked, None)) and step(0) and None
+    assert desk.pull().accepted == {"r03": 3}
+
+
+def test_a_moment_of_the_future_hides_nothing_that_comes_after_it(desk: Desk) -> None:
+    first, second, _ = desk.studio.tasks[desk.project]
+    first["annotations"][0]["updated_at"] = first["updated_at"] = "2999-01-01T00:00:00+05:30"
+    desk.pull()
+    now = datetime.now(UTC).isoformat()
+    second["updated_at"] = second["annotations"][0]["updated_at"] = now
+    assert desk.pull().accepted == {"r03": 1} and desk.pull().accepted == {}
+
+
+def test_a_closed_round_gets_its_labels_once_it_is_reopened(desk: Desk) -> None:
+    desk.inbox.close("r03", "its labels are final")
+    report = desk.pull()
+    assert (report.accepted, report.closed) == ({}, {"r03": "its labels are final"})
+    desk.inbox.reopen("r03")
+    assert desk.pull().accepted == {"r03": 3}
+
+
+def test_a_pull_waits_for_another_one_and_says_so_when_that_does_not_end(desk: Desk) -> None:
+    with FileLock(f"{desk.progress}.lock"), pytest.raises(LabelStudioError, match="another pull is at work"):
+        pull_labels(desk.studio.connect(), "nano", desk.inbox, desk.check, desk.progress, wait=0)
+
+
+def test_what_the_sensor_pulled_a_moment_ago_is_said_by_the_command(desk: Desk) -> None:
+    def lines(report: PullReport) -> str:
+        return "\n".join(pull_lines(report, desk.inbox, "any round of profile nano"))
+
+    assert "3 records accepted into r03, 0 violations" in lines(desk.pull(by=pull.SENSOR))
+    said = lines(desk.pull())
+    assert re.search(r"the sensor pulled 3 records at 20\d\d-.* UTC, and nothing was labelled since", said)
+    desk.studio.projects.clear()
+    assert "no project for any round of profile nano; `o1 labels studio push ROUND`" in lines(desk.pull())
 
 
 def test_a_round_is_pushed_once_completed_after_a_kill_and_anew_for_another_selection(desk: Desk) -> None:
@@ -187,6 +294,9 @@ def failing(error: Exception) -> httpx.MockTransport:
         (answering(200, text="<html>welcome</html>"), "t", "is not Label Studio (HTTP 200)"),
         (answering(400, {"detail": "Validation error", "validation_errors": {"title": ["too long"]}}), "t", "too long"),
         (answering(500, {"detail": "boom"}), "t", "says 500: \"boom\""),
+        (answering(200, ["boom"]), "t", "its answer to /api/projects/ has no results"),
+        (answering(200, {"results": None}), "t", "its answer to /api/projects/ has no results"),
+        (answering(200, text="[" * 100_000), "t", "is not Label Studio (HTTP 200)"),
         (failing(httpx.ConnectError("refused")), "t", "(refused); start one with `make labeling`"),
         (failing(httpx.ConnectTimeout("slow")), "t", "does not answer in time; start one with `make labeling`"),
     ],
