@@ -147,7 +147,7 @@ DAMAGES: list[tuple[dict[str, Any], str]] = [
     ({"result": [{**RIGHT, "from_name": ["step0"]}]}, "Expected `str`, got `array`"),
     ({"updated_at": None}, "Expected `str`, got `null`"),
     ({"updated_at": 1764417600}, "Expected `str`, got `int`"),
-    ({"updated_at": "yesterday"}, "Invalid isoformat string: 'yesterday'"),
+    ({"updated_at": "yesterday"}, "timestamp 'yesterday' is no time"),
     ({"updated_at": ...}, "missing required field `updated_at`"),
     ({"updated_by": ...}, "missing required field `updated_by`"),
     ({"updated_by": None}, "does not know who saved it"),

@@ -225,7 +225,7 @@ def test_a_task_that_is_deleted_while_a_pull_reads_hides_no_other(
 
 def test_a_moment_of_the_future_hides_nothing_that_comes_after_it(desk: Desk) -> None:
     first, second, _ = desk.studio.tasks[desk.project]
-    first["annotations"][0]["updated_at"] = first["updated_at"] = "2999-01-01T00:00:00+05:30"
+    first["annotations"][0]["updated_at"] = first["updated_at"] = "2098-01-01T00:00:00+05:30"
     desk.pull()
     now = datetime.now(UTC).isoformat()
     second["updated_at"] = second["annotations"][0]["updated_at"] = now
