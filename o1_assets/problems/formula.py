@@ -1,0 +1,522 @@
+r"""Formulas of numbers and symbols: `\frac{1}{2}`, `3 1/2`, `(x+1)^2`, `2\sqrt{3}`, `\sin 30^\circ`, LaTeX or plain.
+
+`FormulaReader` makes a tree of nested tuples; `formula_value.py` compares two of them. What is no formula, or too large
+to be read in a moment, raises `Unreadable`, on every machine alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+MOST_TOKENS = 1_500
+DEEPEST = 40
+LONGEST_NUMBER = 1_000
+"""Digits that are written out."""
+LARGEST_BITS = 2**16
+"""Of a numerator or denominator: 2004! has 19,000."""
+
+
+class Unreadable(ValueError):
+    """The text is no formula that is understood here, or one that is too large."""
+
+
+@dataclass(frozen=True)
+class Token:
+    r"""kind: "number", "symbol" (a letter), "word", "command" (such as \frac), or "mark" (one other character).
+
+    start: where the token begins in the text. spaced: whether white space stands before it.
+    """
+
+    kind: str
+    text: str
+    start: int
+    spaced: bool = False
+
+
+# fmt: off
+FUNCTIONS = frozenset([
+    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "log", "ln", "lg", "exp",
+])
+GREEK = frozenset([
+    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota", "kappa",
+    "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "varphi", "chi", "psi", "omega", "Gamma", "Delta",
+    "Theta", "Lambda", "Xi", "Sigma", "Phi", "Psi", "Omega", "ell", "hbar",
+])
+# fmt: on
+
+_DECORATIONS = frozenset(["vec", "hat", "bar", "overline", "tilde", "overrightarrow", "widehat", "dot"])
+
+_TOKEN = re.compile(
+    r"(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?:[+-]?\d+)(?![A-Za-z\d.]))?)"
+    r"|(?P<letters>[A-Za-z]+)"
+    r"|(?P<command>\\(?:[A-Za-z]+|.))"
+    r"|(?P<mark>\S)"
+)
+_ONLY_FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+\s*")
+
+_PRODUCT_LETTERS = frozenset("abcxyz")
+
+
+def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
+    r"""Tokens of a text, \text{...} and the like unwrapped: the letters in it are words, one letter too.
+
+    is_word: tells of two letters whether they are a word, such as "cm", or two symbols, such as "xy". Raises
+    Unreadable where there are too many tokens.
+    """
+    tokens: list[Token] = []
+    words_end, end = -1, 0
+    dropped: set[int] = set()
+    roman = False
+    # "2e+1" inside of a formula is twice e, plus one; alone it is how a program writes 20.
+    scientific = _ONLY_FLOAT.fullmatch(text) is not None
+    position = 0
+    while match := _TOKEN.search(text, position):
+        kind, part, start = str(match.lastgroup), match[0], match.start()
+        position = match.end()
+        spaced, end = start > end, position
+        if kind == "number" and not scientific and not part[-1].isdigit():
+            # "5." at the end of a sentence; in "-1./3" the point belongs to the number.
+            part = part.rstrip(".")
+            if not re.compile(r"\s*[-+*/^)]").match(text, position):
+                position = end = start + len(part)
+        elif kind == "number" and not scientific and re.search("[eE]", part) and not _is_float(text, match):
+            part = re.split("[eE]", part)[0]
+            position = end = start + len(part)
+        if kind == "number" and len(part) > LONGEST_NUMBER:
+            raise Unreadable("a number is too long")
+        if kind == "letters":
+            if start < words_end and (len(part) > 1 or not roman):
+                tokens.append(Token("word", part, start, spaced))
+            else:
+                tokens += _letters(part, start, spaced, is_word)
+        elif kind == "command" and part[1:] in _TEXT_COMMANDS:
+            opening = re.compile(r"\s*\{").match(text, position)
+            if opening is None:
+                raise Unreadable(f"{part} without braces")
+            words_end = closing_brace(text, opening.end())
+            # \mathrm{i} is a symbol that is printed upright, \text{i} a word.
+            roman = part == "\\mathrm"
+            position = opening.end()
+            if tokens and tokens[-1].text in ("_", "^"):
+                tokens.append(Token("mark", "{", position - 1, spaced))
+            else:
+                # Without its braces, "x = 1 \text{ or } x = 2" is split like any list.
+                dropped.add(words_end)
+        elif start not in dropped:
+            tokens.append(Token(kind, part, start, spaced))
+        if len(tokens) > MOST_TOKENS:
+            raise Unreadable("too many symbols")
+    return tokens
+
+
+_TEXT_COMMANDS = frozenset(["text", "mathrm", "textrm", "mbox", "operatorname", "hbox", "textnormal"])
+
+
+def _is_float(text: str, match: re.Match[str]) -> bool:
+    """Whether 1e20 in the midst of a text is meant as a program writes it."""
+    # e is Euler's number between spaces or where a sum goes on; nobody writes 10^20 as 1e+20 in LaTeX.
+    return "\\" not in text and not re.search(r"\be\b|\^", text[: match.start()] + text[match.end() :])
+
+
+def _letters(run: str, start: int, spaced: bool, is_word: Callable[[str], bool]) -> Iterator[Token]:
+    if run in FUNCTIONS or run in ("pi", "sqrt", "infty", "inf", "infinity"):
+        name = "infty" if run.startswith("inf") else run
+        yield Token("command", "\\" + name, start, spaced)
+    elif len(run) > 1 and (
+        is_word(run) or len(run) > 3 or (len(run) == 3 and not set(run) <= _PRODUCT_LETTERS)
+    ):
+        # The letters of a word are no product: "silent" is not "listen".
+        yield Token("word", run, start, spaced)
+    else:
+        for offset, letter in enumerate(run):
+            yield Token("symbol", letter, start + offset, spaced and not offset)
+
+
+def closing_brace(text: str, begin: int) -> int:
+    """Where the brace that was opened just before `begin` is closed. Raises Unreadable if it is not."""
+    depth, position = 1, begin
+    while position < len(text):
+        if text[position] == "\\":
+            position += 1
+        else:
+            depth += {"{": 1, "}": -1}.get(text[position], 0)
+            if depth == 0:
+                return position
+        position += 1
+    raise Unreadable("a brace is not closed")
+
+
+# A tree. Nested tuples instead of classes: ("number", Fraction, digits after the point or None), ("symbol", name),
+# ("constant", "pi"), ("+", left, right), ("-", operand), ("frac", above, below), ("sqrt", operand, index) ...
+
+Tree = tuple[Any, ...]
+
+_STOPS = frozenset([")", "]", "}", ",", ";", "&", "\\}", "\\\\", "=", "<", ">", "|", "\\rvert", "\\rangle"])
+_FUNCTION_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log"}
+
+
+class FormulaReader:
+    """A recursive-descent reader over tokens, from `position` on. It stops at the first token that is no formula's."""
+
+    def __init__(self, tokens: list[Token], position: int = 0, *, plus: bool = True) -> None:
+        self.tokens = tokens
+        self.position = position
+        self.depth = 0
+        self.in_bars = 0
+        self.plus = plus
+        """Whether \\pm is read as +; a formula with it is read twice."""
+
+    def peek(self, ahead: int = 0) -> Token | None:
+        index = self.position + ahead
+        return self.tokens[index] if index < len(self.tokens) else None
+
+    def at(self, *texts: str) -> bool:
+        token = self.peek()
+        return token is not None and token.kind in ("mark", "command") and token.text in texts
+
+    def take(self, *texts: str) -> bool:
+        if self.at(*texts):
+            self.position += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> None:
+        if not self.take(text):
+            raise Unreadable(f"{text} is missing")
+
+    def sum(self) -> Tree:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Unreadable("nested too deeply")
+        result = self.product()
+        while self.at("+", "-", "\\pm", "\\mp"):
+            operator = self._sign()
+            right = self.product()
+            result = ("+", result, right if operator == "+" else ("-", right))
+        self.depth -= 1
+        return result
+
+    def _sign(self) -> str:
+        sign = self.tokens[self.position].text
+        self.position += 1
+        if sign in ("\\pm", "\\mp"):
+            return "+" if (sign == "\\pm") == self.plus else "-"
+        return sign
+
+    def product(self) -> Tree:
+        result = self.signed()
+        while True:
+            if self.at("*", "\\cdot", "\\times", "\\ast"):
+                self.position += 1
+                result = ("*", result, self.signed())
+            elif self.at("/", "\\div"):
+                following = self.peek(1)
+                if following is not None and following.kind == "word":
+                    return result  # "per", as in 60/hour
+                self.position += 1
+                result = ("frac", result, self.signed())
+            elif self._factor_follows():
+                result = ("*", result, self.power())
+            else:
+                return result
+
+    def signed(self) -> Tree:
+        """A factor with any signs in front of it."""
+        negative = False
+        signs = 0
+        while self.at("+", "-", "\\pm", "\\mp"):
+            negative ^= self._sign() == "-"
+            signs += 1
+        if signs > 2:
+            raise Unreadable("a row of signs")
+        value = self.power()
+        return ("-", value) if negative else value
+
+    def _factor_follows(self) -> bool:
+        """Whether a factor follows that is multiplied without a sign, as in 2x."""
+        token = self.peek()
+        if token is None or token.kind == "word":
+            return False
+        if token.kind == "symbol":
+            return True
+        if token.kind == "number":
+            before = self.tokens[self.position - 1]
+            # "2 3" is no product, and no sum either: several numbers are several answers.
+            if before.kind == "number":
+                raise Unreadable("two numbers side by side")
+            return True
+        if token.text == "{":
+            return not self._opens_words()
+        if token.text in ("|", "\\lvert"):
+            return token.text == "\\lvert" or not self.in_bars
+        if token.text in ("(", "["):
+            return not self._opens_words()
+        if token.kind == "command":
+            name = token.text[1:]
+            return name in _PREFIXES or name in FUNCTIONS or name in GREEK or name in _DECORATIONS
+        return False
+
+    def _opens_words(self) -> bool:
+        """Whether the brackets that begin here hold words: a unit, as in 9 (apples)."""
+        depth = 0
+        for token in self.tokens[self.position :]:
+            depth += (token.text in "([{") - (token.text in ")]}")
+            if token.kind == "word":
+                return True
+            if depth == 0:
+                break
+        return False
+
+    def power(self) -> Tree:
+        base = self.postfix(self.atom())
+        if self.take("^"):
+            if self.take("\\circ"):
+                return ("degrees", base)
+            exponent = self.script()
+            if exponent == ("degree",):
+                return self.postfix(("degrees", base))
+            return self.postfix(("^", base, exponent))
+        return base
+
+    def postfix(self, base: Tree) -> Tree:
+        factorials = 0
+        while self.take("!"):
+            factorials += 1
+            base = ("!", base)
+        if factorials > 1:
+            raise Unreadable("a double factorial")
+        return base
+
+    def script(self) -> Tree:
+        r"""An exponent: a group in braces, a number, a symbol or a sign and one of these."""
+        if self.take("{"):
+            if self.take("\\circ"):
+                self.expect("}")
+                return ("degree",)
+            exponent = self.sum()
+            self.expect("}")
+            return exponent
+        if self.at("+", "-"):
+            return self.signed()
+        base = self.atom()
+        return ("^", base, self.script()) if self.take("^") else base
+
+    def argument(self) -> Tree:
+        r"""What a command such as \frac takes: a group in braces, one digit, or one symbol."""
+        if self.take("{"):
+            value = self.sum()
+            self.expect("}")
+            return value
+        token = self.peek()
+        if token is not None and token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
+            # \frac12 is a half: LaTeX takes one digit for an argument without braces.
+            rest = Token("number", token.text[1:], token.start + 1)
+            self.tokens = [*self.tokens[: self.position], rest, *self.tokens[self.position + 1 :]]
+            return ("number", Fraction(int(token.text[0])), None)
+        return self.atom()
+
+    def atom(self) -> Tree:
+        token = self.peek()
+        if token is None:
+            raise Unreadable("something is missing at the end")
+        self.position += 1
+        if token.kind == "number":
+            return self._number(token)
+        if token.kind == "symbol":
+            return self._symbol(token)
+        if token.kind == "command":
+            return self._command(token.text[1:])
+        if token.text in ("(", "[", "{"):
+            value = self._inside(self.sum)
+            self.expect({"(": ")", "[": "]", "{": "}"}[token.text])
+            return value
+        if token.text == "|":
+            return self._bars("|")
+        raise Unreadable(f"{token.text} is not understood here")
+
+    def _inside(self, read: Callable[[], Tree]) -> Tree:
+        bars, self.in_bars = self.in_bars, 0
+        value = read()
+        self.in_bars = bars
+        return value
+
+    def _bars(self, closing: str) -> Tree:
+        self.in_bars += 1
+        value = self.sum()
+        self.expect(closing)
+        self.in_bars -= 1
+        return ("abs", value)
+
+    def _number(self, token: Token) -> Tree:
+        value = exact(token.text)
+        whole, _, decimals = token.text.partition(".")
+        if whole and self.at("\\overline", "\\dot", "\\bar") and "." in token.text:
+            return self._repeating(token.text, value)
+        if "." not in token.text and "e" not in token.text.lower():
+            mixed = self._mixed(int(value))
+            if mixed is not None:
+                return mixed
+            return ("number", value, None)
+        return ("number", value, None if "e" in token.text.lower() else len(decimals))
+
+    def _repeating(self, start: str, value: Fraction) -> Tree:
+        r"""0.\overline{3} and 0.1\overline{23}: the digits under the bar repeat for ever."""
+        self.position += 1
+        braces = self.take("{")
+        token = self.peek()
+        if token is None or token.kind != "number" or not token.text.isdigit():
+            raise Unreadable("no digits under the bar")
+        self.position += 1
+        if braces:
+            self.expect("}")
+        shift = 10 ** len(start.partition(".")[2])
+        period = Fraction(int(token.text), 10 ** len(token.text) - 1)
+        return ("number", value + period / shift, None)
+
+    def _mixed(self, whole: int) -> Tree | None:
+        r"""3\frac{1}{2} and 3 1/2 are three and a half."""
+        begin = self.position
+        if self.take("\\frac"):
+            above, below = self.argument(), self.argument()
+        else:
+            first, stroke, last = self.peek(), self.peek(1), self.peek(2)
+            if not (first and stroke and last and first.kind == last.kind == "number" and stroke.text == "/"):
+                return None
+            if not first.spaced or not (first.text.isdigit() and last.text.isdigit()):
+                return None
+            above, below = (("number", Fraction(int(t.text)), None) for t in (first, last))
+            self.position += 3
+        parts = [t[1] for t in (above, below) if t[0] == "number" and t[1].denominator == 1]
+        if len(parts) == 2 and 0 < parts[0] < parts[1]:
+            return ("number", whole + parts[0] / parts[1], None)
+        self.position = begin
+        return None
+
+    def _symbol(self, token: Token) -> Tree:
+        name = token.text
+        if self.at("_"):
+            name += self._subscript()
+        while self.take("'", "\\prime"):
+            name += "'"
+        if name == "e":
+            return ("constant", "e")
+        return ("constant", "i") if name == "i" else ("symbol", name)
+
+    def _subscript(self) -> str:
+        self.expect("_")
+        if not self.take("{"):
+            token = self.peek()
+            if token is None or token.kind not in ("number", "symbol", "word"):
+                raise Unreadable("an empty subscript")
+            self.position += 1
+            return "_" + token.text
+        parts = []
+        while not self.at("}"):
+            token = self.peek()
+            if token is None:
+                raise Unreadable("a brace is not closed")
+            parts.append(token.text)
+            self.position += 1
+        self.position += 1
+        return "_" + "".join(parts)
+
+    def _command(self, name: str) -> Tree:
+        if name in FUNCTIONS:
+            return self._function(_FUNCTION_NAMES.get(name, name))
+        if name in GREEK:
+            return self._symbol(Token("symbol", "\\" + name, 0))
+        if name in _DECORATIONS:
+            inner = self.argument()
+            return ("symbol", f"{name} {inner}")
+        if name == "frac":
+            return ("frac", self.argument(), self.argument())
+        if name in ("binom", "dbinom", "tbinom"):
+            return ("binom", self.argument(), self.argument())
+        if name == "sqrt":
+            return self._root()
+        if name == "pi":
+            return ("constant", "pi")
+        if name == "lvert":
+            return self._bars("\\rvert")
+        if name in ("lfloor", "lceil"):
+            value = self.sum()
+            self.expect("\\r" + name[1:])
+            return (name[1:], value)
+        raise Unreadable(f"\\{name} is not understood here")
+
+    def _root(self) -> Tree:
+        index: Tree = ("number", Fraction(2), None)
+        if self.take("["):
+            index = self.sum()
+            self.expect("]")
+        token = self.peek()
+        if token is not None and token.kind == "number":
+            # Whoever writes \sqrt13 without braces means 13.
+            self.position += 1
+            return ("sqrt", ("number", exact(token.text), None), index)
+        return ("sqrt", self.argument(), index)
+
+    def _function(self, name: str) -> Tree:
+        power, base = None, None
+        if name == "log" and self.take("_"):
+            base = self.argument()
+        if self.take("^"):
+            power = self.script()
+        # In sin(x)^2 the square is that of the sine; in sin(x)y the operand ends at the bracket.
+        operand = self.atom() if self.at("(", "[", "{", "|") else self._bare_operand()
+        if power == ("-", ("number", Fraction(1), None)):
+            # sin^{-1} is the inverse function and no reciprocal.
+            name, power = "arc" + name, None
+        value: Tree = ("log", operand, base) if base is not None else ("call", name, operand)
+        return ("^", value, power) if power is not None else value
+
+    def _bare_operand(self) -> Tree:
+        r"""The operand of a function without brackets: \sin 2x is \sin(2x), \sin x \cos x a product of two."""
+        operand = self.signed()
+        while (token := self.peek()) is not None and self._factor_follows():
+            if (token.kind == "command" and token.text[1:] in FUNCTIONS) or token.text in (
+                "(",
+                "[",
+                "{",
+                "|",
+            ):
+                break
+            operand = ("*", operand, self.power())
+        if self.take("/"):
+            operand = ("frac", operand, self.signed())
+        return operand
+
+
+_PREFIXES = frozenset(
+    ["frac", "sqrt", "pi", "binom", "dbinom", "tbinom", "lvert", "lfloor", "lceil"]
+)  # commands that a factor may begin with
+
+
+def exact(digits: str) -> Fraction:
+    """A number that is written in digits, perhaps as 1.5e-07. Raises Unreadable where it is too large."""
+    exponent = re.split("[eE]", digits)[1:]
+    if exponent and abs(int(exponent[0])) > LARGEST_BITS // 4:
+        raise Unreadable("a number is too large")
+    return Fraction(digits if digits[-1] != "." else digits[:-1])
+
+
+def symbols_of(tree: Tree) -> set[str]:
+    """The names of the symbols in a tree."""
+    if tree[0] == "symbol":
+        return {tree[1]}
+    return set().union(*(symbols_of(part) for part in tree[1:] if isinstance(part, tuple)))
+
+
+def decimals_of(tree: Tree) -> tuple[int, int] | None:
+    """(digits after the point, significant digits) of a number that is written as a decimal; None for any other."""
+    if tree[0] == "-":
+        tree = tree[1]
+    if tree[0] != "number" or tree[2] is None or not tree[2]:
+        return None
+    scaled = abs(tree[1]) * 10 ** tree[2]
+    return tree[2], len(str(int(scaled))) if scaled else 0

@@ -1,0 +1,137 @@
+"""Units after a number: which ones mean the same, and how many of one make another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from o1_assets.problems.formula import Unreadable
+
+# Quantity -> units of it: size in the first of them, and spellings. Singular forms; "s" at the end is taken off.
+_MEASURES: dict[str, str] = {
+    "length": "1 m meter metre; 1/1000 mm millimeter millimetre; 1/100 cm centimeter centimetre; 1/10 dm decimeter;"
+    " 1000 km kilometer kilometre; .0254 in inch inches; .3048 ft foot feet; .9144 yd yard; 1609.344 mi mile",
+    "time": "1 s sec second; 60 min minute; 3600 h hr hour; 86400 day; 604800 wk week; 1/1000 ms millisecond",
+    "months": "1 mo month; 12 yr year; 120 decade; 1200 century centuries",
+    "mass": "1 g gram gramme; 1/1000 mg milligram; 1000 kg kilogram kilo; 28.349523125 oz ounce;"
+    " 453.59237 lb lbs pound; 1000000 tonne",
+    "volume": "1 l liter litre; 1/1000 ml milliliter millilitre",
+    "cups": "1 cup; 2 pint pt; 4 quart qt; 16 gallon gal",
+    "money": "1 dollar usd buck; 1/100 cent ¢ penny pennies",
+    "euro": "1 euro eur",
+    "angle": "1 degree deg",
+    "radian": "1 radian rad",
+    "square": "1 unit",
+}
+_SPELLINGS: dict[str, tuple[str, Fraction]] = {}
+for _quantity, _units in _MEASURES.items():
+    for _unit in _units.split("; "):
+        _size, *_names = _unit.split()
+        _SPELLINGS |= dict.fromkeys(_names, (_quantity, Fraction(_size)))
+
+_ABBREVIATIONS: dict[str, tuple[str, ...]] = {
+    "mph": ("mile", "/", "hour"), "kph": ("km", "/", "h"), "kmh": ("km", "/", "h"), "sq": ("square",),
+    "cc": ("cm", "^3"), "sec": ("second",),
+}  # fmt: skip
+MULTIPLIERS = {
+    word + plural: Fraction(size)
+    for size, words in {
+        "12": "dozen", "20": "score", "100": "hundred", "144": "gross", "1000": "thousand", "100000": "lakh",
+        "1000000": "million mn", "10000000": "crore", "1000000000": "billion bn", "1000000000000": "trillion",
+        "1/2": "half", "1/3": "third", "1/4": "fourth quarter", "1/5": "fifth", "1/8": "eighth", "1/10": "tenth",
+        "1/100": "hundredth", "1/1000": "thousandth", "1/1000000": "millionth",
+    }.items()
+    for word in words.split()
+    for plural in ("", "s")
+}  # fmt: skip
+PERCENT = frozenset(["%", "percent", "percents", "pct"])
+# Words that make another number of the one before them, in a way that is not computed here.
+_OPERATIONS = frozenset([
+    "factorial", "plus", "minus", "negative", "below", "over", "divided", "multiplied", "mod", "modulo", "inverse",
+    "reciprocal", "root", "base", "double", "doubled", "triple", "tripled", "twice", "halved", "not", "except",
+    "less", "more", "than", "greater", "choose", "digits",
+])  # fmt: skip
+_MOST_WORDS = 8
+_POWERS = {"square": 2, "cubic": 3}
+_AFTER = {"squared": 2, "cubed": 3}
+_PLURALS = {"people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse", "feet": "foot",
+            "geese": "goose", "teeth": "tooth", "leaves": "leaf", "loaves": "loaf", "halves": "half"}  # fmt: skip
+_NO_UNIT = frozenset(["of", "the", "a", "an", "total", "each"])
+SHORT_UNITS = frozenset(_SPELLINGS) | {
+    "am",
+    "pm",
+    "AM",
+    "PM",
+    "sq",
+    "cc",
+    "or",
+    "and",
+    "th",
+    "st",
+    "nd",
+    "rd",
+}
+"""Short runs of letters that are read as a word rather than as a product of symbols."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A product of units. size: how many of the basic ones it is, as 1/10000 for cm^2 with ("length", 2).
+
+    >>> read_unit(["km", "/", "h"]).powers, read_unit(["apples"]).powers
+    ((('length', 1), ('time', -1)), (('apple', 1),))
+    """
+
+    powers: tuple[tuple[str, int], ...]
+    size: Fraction
+
+
+def read_unit(words: list[str]) -> Unit:
+    """The unit that words, "/" and exponents such as "^2" write. A noun that is no measure is a unit of its own.
+
+    Raises Unreadable where the words are no unit, as in "5 squared".
+    """
+    if len(words) > _MOST_WORDS or _OPERATIONS.intersection(word.lower() for word in words):
+        raise Unreadable("no unit")
+    powers: dict[str, int] = {}
+    size = Fraction(1)
+    sign, factor, last = 1, 1, ""
+    expanded = [part for word in words for part in _ABBREVIATIONS.get(word.lower(), (word,))]
+    for word in expanded:
+        lower = word.lower()
+        if lower in ("/", "per"):
+            sign = -1
+        elif lower in _POWERS:
+            factor = _POWERS[lower]
+        elif lower in _AFTER or lower.startswith("^"):
+            if not last:
+                raise Unreadable("a power of no unit")
+            power = _AFTER.get(lower) or int(lower[1:])
+            name, step = _base(last)
+            powers[name] += sign * (power - 1)
+            size *= step ** (sign * (power - 1))
+        elif lower not in _NO_UNIT and not (lower == "in" and last):  # "4 apples in total"
+            last = lower
+            name, step = _base(last)
+            powers[name] = powers.get(name, 0) + sign * factor
+            size *= step ** (sign * factor)
+            factor = 1
+    return Unit(tuple(sorted((name, power) for name, power in powers.items() if power)), size)
+
+
+def _base(word: str) -> tuple[str, Fraction]:
+    """The basic unit behind a word and how many of it the word is."""
+    for form in (word, *_singulars(word)):
+        if form in _SPELLINGS:
+            return _SPELLINGS[form]
+    return next(iter(_singulars(word)), word), Fraction(1)
+
+
+def _singulars(word: str) -> list[str]:
+    if word in _PLURALS:
+        return [_PLURALS[word]]
+    if word.endswith("ies") and len(word) > 4:
+        return [word[:-3] + "y"]
+    if word.endswith(("ches", "shes", "xes", "sses", "zes")):
+        return [word[:-2]]
+    return [word[:-1]] if word.endswith("s") and not word.endswith("ss") and len(word) > 2 else []
