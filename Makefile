@@ -48,11 +48,10 @@ status: .venv/ready
 report: .venv/ready
 	$(BIN)/o1 report
 
-ui: .venv/ready ## Dagster's webserver and daemon on http://127.0.0.1:3000
-	DAGSTER_HOME="$$($(BIN)/o1 dagster-home)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dg dev --host 127.0.0.1 --port 3000
+ui: .venv/ready ## Dagster's webserver and daemon on http://127.0.0.1:3000; PORT=3001 for another
+	@exec $(BIN)/o1 ui --port $(or $(PORT),3000) --parent $$PPID
 
 LABEL_STUDIO := o1_assets/labels/studio/requirements.txt
-PORT ?= 8080
 
 .labeling/ready: $(UV) $(LABEL_STUDIO)
 	$(UV) venv --quiet --clear --python $(PYTHON) .labeling
@@ -60,7 +59,7 @@ PORT ?= 8080
 	touch $@
 
 labeling: .venv/ready .labeling/ready ## Label Studio on http://127.0.0.1:8080, its data under O1_HOME
-	$(BIN)/o1 labels studio serve .labeling/bin/label-studio --port $(PORT)
+	$(BIN)/o1 labels studio serve .labeling/bin/label-studio --port $(or $(PORT),8080)
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10

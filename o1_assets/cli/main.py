@@ -6,29 +6,18 @@ import sys
 
 import typer
 
-from o1_assets.cli import ask, audit, gc, labels, plan, report, run, status
-from o1_assets.cli.common import command
+from o1_assets.cli import ask, audit, gc, labels, plan, report, run, status, ui
 from o1_assets.core.disk import disk_full
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
-from o1_assets.execution.project import Project
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 # In the order of the help: making things, looking at them, using them, keeping the store small.
-for group in (run, status, plan, audit, report, ask, gc):
+for group in (run, ui, status, plan, audit, report, ask, gc):
     app.add_typer(group.app)
 
 app.add_typer(labels.app, name="labels")
-
-
-@command(app, "dagster-home", options=("profile",), hidden=True)
-def dagster_home(project: Project) -> None:
-    """Print the folder of the profile's Dagster instance (made on first use)."""
-    from o1_assets.orchestration.instance import make_instance
-
-    make_instance(project.settings)
-    print(project.settings.dagster_home())
 
 
 def main() -> None:

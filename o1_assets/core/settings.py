@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
@@ -135,6 +136,13 @@ class Settings:
             )
         return url
 
+    @property
+    def ui_origins(self) -> frozenset[str]:
+        """O1_UI_ORIGINS: under which addresses a proxy publishes Dagster's web interface. Raises BadSetting."""
+        return frozenset(
+            _origin(text) for text in os.environ.get("O1_UI_ORIGINS", "").replace(",", " ").split()
+        )
+
     def dagster_home(self) -> Path:
         """The Dagster instance's folder, with the dagster.yaml that the settings ask for. Raises BadSetting.
 
@@ -156,3 +164,25 @@ class Settings:
                 f"{POSTGRES_YAML}"
             )
         return folder
+
+
+def _origin(text: str) -> str:
+    """An address in the form in which browsers name it. Raises BadSetting."""
+    try:
+        parts = urlsplit(text.lower())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.path not in ("", "/")
+        or "*" in text
+    ):
+        raise BadSetting(
+            f"{text!r} in O1_UI_ORIGINS is no address of a web server; write https://HOST or https://HOST:PORT, "
+            "several with a comma between them"
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")

@@ -1,14 +1,18 @@
 """All private parts of Dagster that this project uses, behind one check of Dagster's version.
 
 Dagster's public interface can neither delete what it recorded of checks and snapshots, nor run a module's job in other
-processes. The parts that can are private and may change with any minor version. So they are imported here and nowhere
-else, and another version than those they were read in is refused before anything is touched.
+processes, nor hand out its web application. The parts that can are private and may change with any minor version. So
+they are imported here and nowhere else, and another version than those they were read in is refused before anything is
+touched.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +26,12 @@ from o1_assets.core.settings import PROJECT
 
 if TYPE_CHECKING:
     from dagster._core.definitions.reconstruct import ReconstructableJob
+    from starlette.types import ASGIApp
 
-__all__ = ["EventLog", "PipesFailed", "UnsupportedDagster", "reconstructable_graph_job", "require_supported"]
+__all__ = [
+    "EventLog", "PipesFailed", "UnsupportedDagster", "code_server", "daemon_command", "reconstructable_graph_job",
+    "require_supported", "webserver",
+]  # fmt: skip
 
 # Dagster's versions whose insides were read: those that pyproject.toml allows (a test compares the two).
 OLDEST, BELOW = (1, 13, 27), (1, 14, 0)
@@ -67,6 +75,52 @@ def reconstructable_graph_job() -> ReconstructableJob:
         "o1_assets.definitions", "defs", working_directory=str(PROJECT)
     )
     return repository.get_reconstructable_job("__ASSET_JOB")
+
+
+@contextmanager
+def code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
+    """Starts the process that loads the graph, and starts it again whenever it ends. Yields the workspace file for it.
+
+    Webserver and daemon share it. It listens on a Unix socket that only this user may open.
+    """
+    require_supported()
+    import yaml
+    from dagster._cli.proxy_server_manager import ProxyServerManager
+    from dagster._core.workspace.load_target import ModuleTarget
+
+    # Dagster keeps the state of the sensor under this name, which is the one of pyproject.toml.
+    target = ModuleTarget("o1_assets.definitions", None, str(PROJECT), "o1_assets")
+    with ProxyServerManager(instance, target, "warning") as servers, tempfile.TemporaryDirectory() as folder:
+        workspace = Path(folder) / "workspace.yaml"
+        workspace.write_text(yaml.safe_dump({"load_from": servers.get_code_server_specs()}))
+        yield workspace
+
+
+def daemon_command() -> list[str]:
+    """Starts Dagster's daemon, which runs the sensor and the queue of runs."""
+    return [sys.executable, "-m", "dagster._daemon", "run"]
+
+
+@contextmanager
+def webserver(instance: dg.DagsterInstance, workspace: Path | None) -> Iterator[ASGIApp]:
+    """Dagster's web interface to the code servers of a workspace file, as `dagster-webserver` serves it."""
+    require_supported()
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.cli import (
+        DEFAULT_DB_STATEMENT_TIMEOUT,
+        DEFAULT_POOL_MAX_OVERFLOW,
+        DEFAULT_POOL_RECYCLE,
+    )
+
+    instance.optimize_for_webserver(
+        DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW
+    )
+    target = WorkspaceFileTarget([str(workspace)]) if workspace else EmptyWorkspaceTarget()
+    with WorkspaceProcessContext(instance, version=dg.__version__, workspace_load_target=target) as context:
+        # Open pages ask for news every two seconds.
+        yield create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
 
 
 class EventLog:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,11 +14,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.core.settings import Settings
 from o1_assets.execution.run_lock import RunLock
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import SENSOR_TAG
-from tests.end_to_end.mini_home import copied, graph_keys, o1, o1_json
+from tests.end_to_end.mini_home import O1, copied, graph_keys, o1, o1_json
 from tests.mini import MINI
 
 pytestmark = [
@@ -42,30 +40,16 @@ def server(home: Path, tmp_path: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    scripts = Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "O1_HOME": str(home),
-        "O1_SET": MINI,
-        "DAGSTER_HOME": str(Settings.load("nano", home).dagster_home()),
-        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-    }
+    environment = {**os.environ, "O1_HOME": str(home), "O1_SET": MINI}
     with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [str(scripts / "dg"), "dev", "--host", "127.0.0.1", "--port", port],
-            cwd=PROJECT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = subprocess.Popen([*O1, "ui", "--port", port], env=environment, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
             until(lambda: answers(f"{url}/server_info"), 180)
             yield url
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.terminate()
+            assert process.wait(60) == 0
 
 
 def test_a_batch_is_taken_in_within_a_minute_and_only_what_follows_is_made_again(

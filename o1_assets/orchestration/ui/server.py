@@ -1,0 +1,72 @@
+"""The process behind `o1 ui`: Dagster's webserver behind the guard, and its daemon and code servers as children.
+
+    python -m o1_assets.orchestration.ui.server LISTENING_SOCKET SUPERVISORS_PIPE
+
+Dagster's `dg dev` starts the same processes, but its webserver answers the pages of every site.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import uvicorn
+
+from o1_assets.core.settings import Settings
+from o1_assets.orchestration.instance import open_instance
+from o1_assets.orchestration.internals import code_server, daemon_command, webserver
+from o1_assets.orchestration.ui.guard import Guard
+from o1_assets.orchestration.ui.supervisor import STOP_SIGNALS, end_session, stop_with
+
+
+def main() -> None:
+    listening, pipe = (int(number) for number in sys.argv[1:])
+    for number in STOP_SIGNALS:
+        # SIGINT too: a shell starts its background jobs without it, and what is started here would inherit that.
+        signal.signal(number, _stop)
+    stop_with(pipe)
+    try:
+        serve(Settings.load(), socket.socket(fileno=listening))
+    finally:
+        end_session()
+
+
+def serve(settings: Settings, listening: socket.socket) -> None:
+    """Serves until a signal, or until the daemon ends. Raises SystemExit."""
+    port = listening.getsockname()[1]
+    with open_instance(settings) as instance, code_server(instance) as workspace:
+        daemon = subprocess.Popen([*daemon_command(), "--workspace", str(workspace)])
+        with webserver(instance, workspace) as app:
+            guarded = Guard(app, [*local_origins(port), *settings.ui_origins])
+            # An open page holds a WebSocket, whose end would be waited for.
+            server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=1))
+            threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
+            print(f"The graph: {local_origins(port)[0]} (Ctrl-C ends it)", flush=True)
+            server.run([listening])
+        sys.exit(f"o1: Dagster's daemon ended by itself (exit code {daemon.wait()})")
+
+
+def _stop(*_: object) -> None:
+    # uvicorn raises the signals that it caught once more, and others may follow while everything is being closed.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _stop_after(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+    daemon.wait()
+    server.should_exit = True
+
+
+def local_origins(port: int) -> list[str]:
+    """What a browser of this machine calls the interface."""
+    # Of the port 80 neither a Host nor an Origin header speaks.
+    ending = "" if port == 80 else f":{port}"
+    return [f"http://{host}{ending}" for host in ("127.0.0.1", "localhost", "[::1]")]
+
+
+if __name__ == "__main__":
+    main()
