@@ -14,7 +14,7 @@ from o1_assets.core.settings import Settings
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 # In the order of the help: making things, looking at them, using them, keeping the store small.
-for group in (run, ui, status, plan, audit, report, ask, gc):
+for group in (run, status, plan, audit, report, ask, gc, ui):
     app.add_typer(group.app)
 
 app.add_typer(labels.app, name="labels")

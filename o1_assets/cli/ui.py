@@ -1,4 +1,4 @@
-"""`o1 ui`."""
+"""`o1 ui`, which `make ui` starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from o1_assets.execution.project import Project
 app = typer.Typer()
 
 
-@command(app, "ui", options=("profile", "set_"))
+@command(app, "ui", options=("profile", "set_"), hidden=True)
 def ui(
     project: Project,
     port: Annotated[int, typer.Option("--port", help="of 127.0.0.1")] = 3000,
