@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
+from o1_assets.problems.answer_text import CURRENCY, clean, variants
 from o1_assets.problems.bounds import LONGEST_ANSWER
 from o1_assets.problems.formula import (
     FormulaReader,
     Token,
     Tree,
     Unreadable,
-    closing_brace,
     symbols_of,
     tokenize,
 )
@@ -143,7 +142,7 @@ def read_answer(text: str) -> tuple[Value, ...]:
         return ()
     readings: list[Value] = []
     with suppress(Unreadable, RecursionError):
-        for variant in _variants(clean(text)):
+        for variant in variants(clean(text)):
             tokens = _trimmed(tokenize(variant, SHORT_UNITS.__contains__))
             if not tokens:
                 continue
@@ -162,155 +161,18 @@ def solver_forms(gold: str) -> list[str]:
         forms.append(f"${gold}$")
     match read_answer(gold):
         case (Quantity(_, Unit()), *_):
-            text = clean(gold)
+            text = variants(clean(gold))[0]
             tokens = _trimmed(tokenize(text, SHORT_UNITS.__contains__))
-            reader = FormulaReader([t for t in tokens if t.text not in _CURRENCY])
+            reader = FormulaReader([t for t in tokens if t.text not in CURRENCY])
             with suppress(Unreadable):
                 reader.sum()
                 for unit in reader.tokens[reader.position :][:1]:
-                    forms.append(re.sub(r"(?:\\[A-Za-z]+|[\s{(^])*$", "", text[: unit.start]))
+                    forms.append(
+                        re.sub(
+                            r"(?:\\(?:text|mbox|mathrm|textrm|textnormal)|[\s{(^])*$", "", text[: unit.start]
+                        )
+                    )
     return forms
-
-
-# Cleaning: many ways of writing the same text become one.
-
-# Characters of one kind, and what each becomes.
-_CHARACTER_NAMES = {
-    "×": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "÷": "div", "∞": "infty", "π": "pi", "√": "sqrt", "≤": "le",
-    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", "∅": "emptyset",
-    "±": "pm", "∓": "mp", "⟨": "langle", "⟩": "rangle", "α": "alpha", "β": "beta", "γ": "gamma", "θ": "theta",
-    "λ": "lambda", "μ": "mu", "φ": "phi",
-}  # fmt: skip
-_CHARACTERS = str.maketrans(
-    dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d", "-")
-    | {c: f"\\{name} " for c, name in _CHARACTER_NAMES.items()}
-    | dict.fromkeys("°º", r"^\circ ")
-    | dict.fromkeys("\u200b\ufeff", "")
-    | {"∗": "*", "∕": "/", "⁄": "/", "′": "'", "’": "'", "∶": ":", "，": ", ", "、": ", ", "；": "; ", "。": "."}
-)  # fmt: skip
-
-_SYNONYMS = {
-    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
-    "neq": "ne", "lbrace": "{", "rbrace": "}", "lparen": "(", "simeq": "approx", "approxeq": "approx", "land": "and",
-    "varnothing": "emptyset", "lor": "or", "vert": "|", "mid": "|", "smallsetminus": "setminus", "lbrack": "[",
-    "rbrack": "]", "backslash": "setminus", "degree": "circ", "wedge": "and", "vee": "or", "gets": "=",
-}  # fmt: skip
-# Commands that change how something looks, not what it is. Not among them: \phantom, which hides it, and \color, whose
-# argument would be read as part of the answer.
-_LOOKS = re.compile(
-    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathrm(?!\{)|rm|bf|it|tt|sf|!)"
-    r"(?![A-Za-z])"
-)
-_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|medspace|thickspace|[,;: ])(?![A-Za-z])|~|\s+")
-_FONTS = re.compile(
-    r"\\(?:mathbf|textbf|mathit|textit|emph|boldsymbol|bm|underline|mathsf|texttt|mathcal|fbox)\s*\{"
-)
-_DIGIT_GROUPS = re.compile(
-    r"(?<=\d)(?:\{,\}|,\\!|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
-)
-_SPACED_GROUPS = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_])\d{1,3}(?: \d{3})+(?![\d/]|\s*\d)")
-_COMMA_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]|\.\d*,)")
-_CURRENCY = {"¤": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
-
-
-def clean(text: str) -> str:
-    r"""The answer without what stands around it, and without what only changes its looks.
-
-    >>> clean(r"$\left( 3,\, \dfrac12 \right)$."), clean("**5**"), clean("x²")
-    ('( 3, \\frac12 )', '5', 'x^{2}')
-    """
-    # Two backslashes end a row of a matrix; what follows them is no command.
-    text = _folded(text.strip()).translate(_CHARACTERS).replace("\\\\", "\\cr ")
-    text = _DIGIT_GROUPS.sub("", text)
-    text = re.sub(r"\\left\s*\\\{\s*(?=\\begin)", "", text)
-    text = re.sub(r"\\(?:left|right)\s*\.", "", text)
-    text = re.sub(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", r"\\reals ", text)
-    text = re.sub(r"\\[bB]egin\s*\{(array|tabular)\}\s*\{[^{}]*\}", r"\\begin{\1}", text)
-    text = _LOOKS.sub(" ", text)
-    text = re.sub(r"\\([A-Za-z]+)", lambda m: _command(m[1]), text)
-    text = _without_dollars(text)
-    text = _SPACES.sub(" ", re.sub(r"\\[()\[\]]", " ", text)).strip()
-    text = re.sub(r"^(\*\*|__)(?=\S)(.*\S)\1$", r"\2", text)
-    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text, flags=re.IGNORECASE)
-    text = re.sub(r"(?<=[\dA-F])\s*\(?(?:in )?base[ -]?(\d+|[a-z]+)\)?$", r"_{\1}", text, flags=re.IGNORECASE)
-    text = re.sub(r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r" \1 ", text)
-    text = _SPACED_GROUPS.sub(lambda m: m[0].replace(" ", ""), text)
-    text = text.replace("<=", r"\le ").replace(">=", r"\ge ").replace(" !=", r" \ne ")
-    text = _unwrapped(_unboxed(text))
-    text = re.sub(r"^(?:the )?(?:final )?answers?(?: is|:)+ *:?", "", text.strip(), flags=re.IGNORECASE)
-    return text.strip().rstrip(".,;: ").strip() if not text.endswith("\\,") else text.strip()
-
-
-def _command(name: str) -> str:
-    meant = _SYNONYMS.get(name, name)
-    if meant in ("and", "or"):
-        return f" {meant} "
-    if meant in ("{", "}"):
-        return "\\" + meant
-    return "\\" + meant if meant.isalpha() else meant
-
-
-def _folded(text: str) -> str:
-    """Without the forms of Unicode that look the same. Raised digits become exponents, which NFKC would not keep."""
-    if text.isascii():
-        return text
-    folded = "".join(map(_folded_character, text))
-    return re.sub(r"\}(?:\^|_)\{", "", folded) if "}^{" in folded or "}_{" in folded else folded
-
-
-def _folded_character(c: str) -> str:
-    if c.isascii() or c in "°º′\u2009\u202f\u00a0":
-        return c
-    if c.isdecimal():
-        return str(unicodedata.decimal(c))
-    form, plain = unicodedata.decomposition(c).partition(" ")[0], unicodedata.normalize("NFKC", c)
-    if form == "<super>":
-        return f"^{{{plain}}}"
-    if form == "<sub>":
-        return f"_{{{plain}}}"
-    if form == "<circle>":
-        return c  # a choice, which is no number
-    above, slash, below = plain.partition("\u2044")
-    return f"\\frac{{{above}}}{{{below}}}" if slash and below else plain
-
-
-def _without_dollars(text: str) -> str:
-    r"""Dollar signs around formulas go; those of amounts become one sign of their own."""
-    text = text.replace("\\$", "¤").replace("$$", "$")
-    if text.count("$") == 1:
-        return text.replace("$", "¤")
-    return text.replace("$", " ")
-
-
-def _unboxed(text: str) -> str:
-    r"""Without \boxed{...}, where each box is a whole answer. Raises Unreadable where one is a part of a formula."""
-    while (start := text.find("\\boxed")) >= 0:
-        match = re.compile(r"\\boxed\s*\{").match(text, start)
-        before = text[:start].rstrip(" ")
-        if match is None or (before and not re.search(r"[,;=:({]$|(?<![A-Za-z])(?:and|or|is)\}?$", before)):
-            raise Unreadable("a box in the midst of a formula")
-        end = closing_brace(text, match.end())
-        after = text[end + 1 :].lstrip(" ")
-        if after and not re.match(r"[,;.})]|\\text|\\%|[A-Za-z]", after):
-            raise Unreadable("a box in the midst of a formula")
-        text = f"{text[:start]} {text[match.end() : end]} {text[end + 1 :]}"
-    return text
-
-
-def _unwrapped(text: str) -> str:
-    r"""\mathbf{x} and the like become {x}."""
-    return _FONTS.sub("{", text)
-
-
-def _variants(text: str) -> list[str]:
-    """The text with commas between thousands, outside of brackets, taken out; and as it is."""
-    merged, last = [], 0
-    for match in _COMMA_GROUPS.finditer(text):
-        before = text[: match.start()]
-        if sum(before.count(c) for c in "([{") <= sum(before.count(c) for c in ")]}"):
-            merged += [text[last : match.start()], match[0].replace(",", "")]
-            last = match.end()
-    return ["".join(merged) + text[last:], text] if merged else [text]
 
 
 def _trimmed(tokens: list[Token]) -> list[Token]:
@@ -446,13 +308,12 @@ def _item(tokens: list[Token]) -> list[Value]:
 def _values(tokens: list[Token]) -> list[Value]:
     """Readings of what holds no relation."""
     tokens = _trimmed(tokens)
-    if any(token.text in ("\\pm", "\\mp") for token in tokens):
-        both = tuple(_quantity(tokens, plus=plus) for plus in (True, False))
-        return [Collection(both)]
     for read in (_special, _brackets, _union, _matrix, _based, _ratio):
         value = read(tokens)
         if value is not None:
             return [value]
+    if any(token.text in ("\\pm", "\\mp") for token in tokens):
+        return [Collection(tuple(_quantity(tokens, plus=plus) for plus in (True, False)))]
     readings: list[Value] = []
     last = tokens[-1]
     if (
@@ -620,10 +481,11 @@ def _based(tokens: list[Token]) -> Value | None:
     texts = [t.text for t in tokens if t.text not in ("{", "}")]
     if len(texts) < 3 or texts[-2] != "_" or tokens[0].text == "\\log":
         return None
-    digits, base = "".join(texts[:-2]), _BASES.get(texts[-1].lower(), texts[-1])
-    if not re.fullmatch(r"[0-9A-Fa-f]+", digits) or not re.search(r"\d", digits) or not base.isdigit():
+    digits, base = "".join(texts[:-2]).upper(), _BASES.get(texts[-1].lower(), texts[-1])
+    match = re.fullmatch(r"(-?)0*(?=[\dA-F])([\dA-F]+(?:\.[\dA-F]+)?)", digits)
+    if match is None or not re.search(r"\d", digits) or not base.isdigit():
         return None
-    return Based(digits.lstrip("0").upper() or "0", base)
+    return Based(match[1] + match[2], base)
 
 
 def _ratio(tokens: list[Token]) -> Value | None:
@@ -637,7 +499,7 @@ def _ratio(tokens: list[Token]) -> Value | None:
 
 def _quantity(tokens: list[Token], *, plus: bool = True) -> Quantity:
     """A formula and its unit, to the last token."""
-    currency = [t for t in tokens[:2] if t.text in _CURRENCY]
+    currency = [t for t in tokens[:2] if t.text in CURRENCY]
     if currency:
         tokens = [t for t in tokens if t is not currency[0]]
     reader = FormulaReader(tokens, plus=plus)
@@ -660,9 +522,9 @@ def _quantity(tokens: list[Token], *, plus: bool = True) -> Quantity:
     if words[:2] == ["per", "cent"] or (words and words[0].lower() in PERCENT):
         return Quantity(tree, None, True)
     if currency:
-        if words and read_unit(words) != read_unit([_CURRENCY[currency[0].text]]):
+        if words and read_unit(words) != read_unit([CURRENCY[currency[0].text]]):
             raise Unreadable("a second unit")
-        words = [_CURRENCY[currency[0].text]]
+        words = [CURRENCY[currency[0].text]]
     unit = read_unit(words) if words else None
     return Quantity(tree, unit if unit and unit.powers else None)
 
@@ -754,7 +616,9 @@ def _tree(tokens: list[Token]) -> Tree | None:
 def _chain(sides: list[list[Token]], operators: list[str]) -> list[Value]:
     """What 2+3 = 5 or 5 = 2+3 says: its value, if it is true. An approximation may be meant by either side."""
     quantities = [_quantity(side) for side in sides]
-    trees = [q.in_basic_units if q.unit else q.tree for q in quantities]
+    # 100 cm = 1 m holds in metres; in 2 + 3 = 5 cm the unit is written once.
+    converted = all(q.unit for q in quantities) or any(q.percent for q in quantities)
+    trees = [q.in_basic_units if converted else q.tree for q in quantities]
     symbols = set().union(*map(symbols_of, trees))
     for operator, (left, right) in zip(operators, pairwise(trees), strict=True):
         if equal(left, right) or (operator == "\\approx" and nearly_equal(left, right)):
@@ -773,7 +637,7 @@ def _chain(sides: list[list[Token]], operators: list[str]) -> list[Value]:
 
 def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
     trees = [_tree(side) for side in sides]
-    names = [tree[1] if tree is not None and tree[0] == "symbol" else "" for tree in trees]
+    names = [_name(side) or "" for side in sides]
     if len(sides) == 2:
         if names[1] and not names[0]:
             sides, operators = sides[::-1], [_FLIPPED[operators[0]]]

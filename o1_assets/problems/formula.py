@@ -57,6 +57,8 @@ _TOKEN = re.compile(
     r"|(?P<command>\\(?:[A-Za-z]+|.))"
     r"|(?P<mark>\S)"
 )
+_REPEATING = re.compile(r"\s*\\(?:overline|dot|bar)\b")
+_CONTINUED = re.compile(r"\s*[-+*/^)]")
 _ONLY_FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+\s*")
 
 _PRODUCT_LETTERS = frozenset("abcxyz")
@@ -69,39 +71,27 @@ def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
     Unreadable where there are too many tokens.
     """
     tokens: list[Token] = []
-    words_end, end = -1, 0
+    position = end = 0
+    words_end, roman = -1, False
     dropped: set[int] = set()
-    roman = False
-    # "2e+1" inside of a formula is twice e, plus one; alone it is how a program writes 20.
-    scientific = _ONLY_FLOAT.fullmatch(text) is not None
-    position = 0
     while match := _TOKEN.search(text, position):
         kind, part, start = str(match.lastgroup), match[0], match.start()
-        position = match.end()
-        spaced, end = start > end, position
-        if kind == "number" and not scientific and not part[-1].isdigit():
-            # "5." at the end of a sentence; in "-1./3" the point belongs to the number.
-            part = part.rstrip(".")
-            if not re.compile(r"\s*[-+*/^)]").match(text, position):
-                position = end = start + len(part)
-        elif kind == "number" and not scientific and re.search("[eE]", part) and not _is_float(text, match):
-            part = re.split("[eE]", part)[0]
-            position = end = start + len(part)
-        if kind == "number" and len(part) > LONGEST_NUMBER:
-            raise Unreadable("a number is too long")
-        if kind == "letters":
-            if start < words_end and (len(part) > 1 or not roman):
-                tokens.append(Token("word", part, start, spaced))
-            else:
-                tokens += _letters(part, start, spaced, is_word)
+        spaced, position = start > end, match.end()
+        if kind == "number":
+            part, position = _digits(text, match)
+            tokens.append(Token(kind, part, start, spaced))
+        elif kind == "letters" and start < words_end and (len(part) > 1 or not roman):
+            tokens.append(Token("word", part, start, spaced))
+        elif kind == "letters":
+            tokens += _letters(part, start, spaced, is_word)
         elif kind == "command" and part[1:] in _TEXT_COMMANDS:
             opening = re.compile(r"\s*\{").match(text, position)
             if opening is None:
                 raise Unreadable(f"{part} without braces")
-            words_end = closing_brace(text, opening.end())
+            position = opening.end()
+            words_end = closing_brace(text, position)
             # \mathrm{i} is a symbol that is printed upright, \text{i} a word.
             roman = part == "\\mathrm"
-            position = opening.end()
             if tokens and tokens[-1].text in ("_", "^"):
                 tokens.append(Token("mark", "{", position - 1, spaced))
             else:
@@ -109,18 +99,35 @@ def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
                 dropped.add(words_end)
         elif start not in dropped:
             tokens.append(Token(kind, part, start, spaced))
+        end = position
         if len(tokens) > MOST_TOKENS:
             raise Unreadable("too many symbols")
     return tokens
+
+
+def _digits(text: str, match: re.Match[str]) -> tuple[str, int]:
+    """The number that begins at a match, as it is read, and where it ends."""
+    part, end = match[0], match.end()
+    if part.endswith(".") and not _REPEATING.match(text, end):
+        # "5." ends a sentence; in "-1./3" the point belongs to the number.
+        part = part[:-1]
+        end -= not _CONTINUED.match(text, end)
+    elif re.search("[eE]", part) and not _is_float(text, match):
+        part = re.split("[eE]", part)[0]
+        end = match.start() + len(part)
+    if len(part) > LONGEST_NUMBER:
+        raise Unreadable("a number is too long")
+    return part, end
 
 
 _TEXT_COMMANDS = frozenset(["text", "mathrm", "textrm", "mbox", "operatorname", "hbox", "textnormal"])
 
 
 def _is_float(text: str, match: re.Match[str]) -> bool:
-    """Whether 1e20 in the midst of a text is meant as a program writes it."""
-    # e is Euler's number between spaces or where a sum goes on; nobody writes 10^20 as 1e+20 in LaTeX.
-    return "\\" not in text and not re.search(r"\be\b|\^", text[: match.start()] + text[match.end() :])
+    """Whether 1e20 is a number as a program writes it, and no product with Euler's number."""
+    # "2e+1" inside of a formula is twice e, plus one; alone, or among words, it is 20.
+    rest = text[: match.start()] + text[match.end() :]
+    return _ONLY_FLOAT.fullmatch(text) is not None or not re.search(r"\\|\be\b|\^", rest)
 
 
 def _letters(run: str, start: int, spaced: bool, is_word: Callable[[str], bool]) -> Iterator[Token]:

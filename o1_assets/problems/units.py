@@ -49,7 +49,7 @@ PERCENT = frozenset(["%", "percent", "percents", "pct"])
 _OPERATIONS = frozenset([
     "factorial", "plus", "minus", "negative", "below", "over", "divided", "multiplied", "mod", "modulo", "inverse",
     "reciprocal", "root", "base", "double", "doubled", "triple", "tripled", "twice", "halved", "not", "except",
-    "less", "more", "than", "greater", "choose", "digits",
+    "less", "more", "than", "greater", "choose",
 ])  # fmt: skip
 _MOST_WORDS = 8
 _POWERS = {"square": 2, "cubic": 3}

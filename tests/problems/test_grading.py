@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import threading
 import time
@@ -10,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from o1_assets.problems.answers import solver_forms
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
+
+CASES = Path(__file__).with_name("grading_cases.tsv")
 
 
 def math(gold: str, given: str | None) -> bool:
@@ -72,6 +76,39 @@ def test_a_gold_answer_that_cannot_be_read_rewards_nothing(gold: str, given: str
 def test_integers_are_right_exactly_when_equal(a: int, b: int) -> None:
     assert math(str(a), str(b)) == (a == b)
     assert math(f"{a:,}", f"{a}.00")
+
+
+# What the table has right and we refuse all the same: the same kind of answer is wrong in another of its rows.
+DECIDED_OTHERWISE = {
+    ("101_2", "101"),  # the digits alone are another number, as 123 is for 123_5
+    ("2516_8", "2516"),
+    ("36", r"36\%"),  # as 12% is for 12
+}
+
+
+def test_the_cases_are_graded_as_they_should_be() -> None:
+    with CASES.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    wrong = {(r["gold"], r["answer"]) for r in rows if math(r["gold"], r["answer"]) != (r["equal"] == "1")}
+    assert len(rows) > 300
+    assert wrong == DECIDED_OTHERWISE
+
+
+@pytest.mark.parametrize(
+    ("gold", "forms"),
+    [
+        ("7", ["7", r"\boxed{7}", "$7$"]),
+        (
+            r"12\text{ inches}",
+            [r"12\text{ inches}", r"\boxed{12\text{ inches}}", r"$12\text{ inches}$", "12"],
+        ),
+        ("9 (apples)", ["9 (apples)", r"\boxed{9 (apples)}", "$9 (apples)$", "9"]),
+        ("$5$ or $9$", ["$5$ or $9$", r"\boxed{$5$ or $9$}"]),
+    ],
+)
+def test_a_gold_answer_is_right_in_the_forms_that_a_solver_writes(gold: str, forms: list[str]) -> None:
+    assert solver_forms(gold) == forms
+    assert all(math(gold, form) for form in forms)
 
 
 HOSTILE = [

@@ -1,0 +1,150 @@
+r"""The text of a final answer: many ways of writing the same become one, before it is read.
+
+Unicode, spaces, LaTeX commands that only change how something looks, dollar signs and boxes around formulas, and
+separators between thousands.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from o1_assets.problems.formula import Unreadable, closing_brace
+
+# Characters of one kind, and what each becomes.
+_CHARACTER_NAMES = {
+    "×": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "÷": "div", "∞": "infty", "π": "pi", "√": "sqrt", "≤": "le",
+    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", "∅": "emptyset",
+    "±": "pm", "∓": "mp", "⟨": "langle", "⟩": "rangle", "α": "alpha", "β": "beta", "γ": "gamma", "θ": "theta",
+    "λ": "lambda", "μ": "mu", "φ": "phi",
+}  # fmt: skip
+_CHARACTERS = str.maketrans(
+    dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d", "-")
+    | {c: f"\\{name} " for c, name in _CHARACTER_NAMES.items()}
+    | dict.fromkeys("°º", r"^\circ ")
+    | dict.fromkeys("\u200b\ufeff", "")
+    | {"∗": "*", "∕": "/", "⁄": "/", "′": "'", "’": "'", "∶": ":", "，": ", ", "、": ", ", "；": "; ", "。": "."}
+)  # fmt: skip
+
+_SYNONYMS = {
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
+    "neq": "ne", "lbrace": "{", "rbrace": "}", "lparen": "(", "simeq": "approx", "approxeq": "approx", "land": "and",
+    "varnothing": "emptyset", "lor": "or", "vert": "|", "mid": "|", "smallsetminus": "setminus", "lbrack": "[",
+    "rbrack": "]", "backslash": "setminus", "degree": "circ", "wedge": "and", "vee": "or", "gets": "=",
+}  # fmt: skip
+# Commands that change how something looks, not what it is. Not among them: \phantom, which hides it, and \color, whose
+# argument would be read as part of the answer.
+_LOOKS = re.compile(
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathrm(?!\{)|rm|bf|it|tt|sf|!)"
+    r"(?![A-Za-z])"
+)
+_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|medspace|thickspace|[,;: ])(?![A-Za-z])|~|\s+")
+_FONTS = re.compile(
+    r"\\(?:mathbf|textbf|mathit|textit|emph|boldsymbol|bm|underline|mathsf|texttt|mathcal|fbox)\s*\{"
+)
+_DIGIT_GROUPS = re.compile(
+    r"(?<=\d)(?:\{,\}|,\\!|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
+)
+_SPACED_GROUPS = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_])\d{1,3}(?: \d{3})+(?![\d/]|\s*\d)")
+_COMMA_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]|\.\d*,)")
+CURRENCY = {"¤": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
+
+
+def clean(text: str) -> str:
+    r"""The answer without what stands around it, and without what only changes its looks.
+
+    >>> clean(r"$\left( 3,\, \dfrac12 \right)$."), clean("**5**"), clean("x²")
+    ('( 3, \\frac12 )', '5', 'x^{2}')
+    """
+    # Two backslashes end a row of a matrix; what follows them is no command.
+    text = _folded(text.strip()).translate(_CHARACTERS).replace("\\\\", "\\cr ")
+    text = _DIGIT_GROUPS.sub("", text)
+    text = re.sub(r"\\left\s*\\\{\s*(?=\\begin)", "", text)
+    text = re.sub(r"\\(?:left|right)\s*\.", "", text)
+    text = re.sub(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", r"\\reals ", text)
+    text = re.sub(r"\\[bB]egin\s*\{(array|tabular)\}\s*\{[^{}]*\}", r"\\begin{\1}", text)
+    text = _LOOKS.sub(" ", text)
+    text = re.sub(r"\\([A-Za-z]+)", lambda m: _command(m[1]), text)
+    text = _without_dollars(text)
+    text = _SPACES.sub(" ", re.sub(r"\\[()\[\]]", " ", text)).strip()
+    text = re.sub(r"^(\*\*|__)(?=\S)(.*\S)\1$", r"\2", text)
+    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=[\dA-F])\s*\(?(?:in )?base[ -]?(\d+|[a-z]+)\)?$", r"_{\1}", text, flags=re.IGNORECASE)
+    text = re.sub(r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r" \1 ", text)
+    text = _SPACED_GROUPS.sub(lambda m: m[0].replace(" ", ""), text)
+    text = text.replace("<=", r"\le ").replace(">=", r"\ge ").replace(" !=", r" \ne ")
+    text = _unwrapped(_unboxed(text))
+    text = re.sub(r"^(?:the )?(?:final )?answers?(?: is|:)+ *:?", "", text.strip(), flags=re.IGNORECASE)
+    return text.strip().rstrip(".,;: ").strip() if not text.endswith("\\,") else text.strip()
+
+
+def _command(name: str) -> str:
+    meant = _SYNONYMS.get(name, name)
+    if meant in ("and", "or"):
+        return f" {meant} "
+    if meant in ("{", "}"):
+        return "\\" + meant
+    return "\\" + meant if meant.isalpha() else meant
+
+
+def _folded(text: str) -> str:
+    """Without the forms of Unicode that look the same. Raised digits become exponents, which NFKC would not keep."""
+    if text.isascii():
+        return text
+    folded = "".join(map(_folded_character, text))
+    return re.sub(r"\}(?:\^|_)\{", "", folded) if "}^{" in folded or "}_{" in folded else folded
+
+
+def _folded_character(c: str) -> str:
+    if c.isascii() or c in "°º′\u2009\u202f\u00a0":
+        return c
+    if c.isdecimal():
+        return str(unicodedata.decimal(c))
+    form, plain = unicodedata.decomposition(c).partition(" ")[0], unicodedata.normalize("NFKC", c)
+    if form == "<super>":
+        return f"^{{{plain}}}"
+    if form == "<sub>":
+        return f"_{{{plain}}}"
+    if form == "<circle>":
+        return c  # a choice, which is no number
+    above, slash, below = plain.partition("\u2044")
+    return f"\\frac{{{above}}}{{{below}}}" if slash and below else plain
+
+
+def _without_dollars(text: str) -> str:
+    r"""Dollar signs around formulas go; those of amounts become one sign of their own."""
+    text = text.replace("\\$", "¤").replace("$$", "$")
+    if text.count("$") == 1:
+        return text.replace("$", "¤")
+    return text.replace("$", " ")
+
+
+def _unboxed(text: str) -> str:
+    r"""Without \boxed{...}, where each box is a whole answer. Raises Unreadable where one is a part of a formula."""
+    while (start := text.find("\\boxed")) >= 0:
+        match = re.compile(r"\\boxed\s*\{").match(text, start)
+        before = text[:start].rstrip(" ")
+        if match is None or (before and not re.search(r"[,;=:({]$|(?<![A-Za-z])(?:and|or|is)\}?$", before)):
+            raise Unreadable("a box in the midst of a formula")
+        end = closing_brace(text, match.end())
+        after = text[end + 1 :].lstrip(" ")
+        if after and not re.match(r"[,;.})]|\\text|\\%|[A-Za-z]", after):
+            raise Unreadable("a box in the midst of a formula")
+        text = f"{text[:start]} {text[match.end() : end]} {text[end + 1 :]}"
+    return text
+
+
+def _unwrapped(text: str) -> str:
+    r"""\mathbf{x} and the like become {x}."""
+    return _FONTS.sub("{", text)
+
+
+def variants(text: str) -> list[str]:
+    """The text with commas between thousands, outside of brackets, taken out; and as it is."""
+    merged, last = [], 0
+    for match in _COMMA_GROUPS.finditer(text):
+        before = text[: match.start()]
+        if sum(before.count(c) for c in "([{") <= sum(before.count(c) for c in ")]}"):
+            merged += [text[last : match.start()], match[0].replace(",", "")]
+            last = match.end()
+    return ["".join(merged) + text[last:], text] if merged else [text]
