@@ -19,6 +19,7 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.lengths import fitting
 
 if TYPE_CHECKING:
     import torch
@@ -44,8 +45,13 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     exclude = {e.replace(" ", "") for e in expressions if e}
     corpus = list(draw_corpus(config.corpus, task.seed, exclude))
     tokenizer = make_tokenizer(config.max_positions)
-    pairs = encode(tokenizer, corpus)
-    task.progress(f"corpus: {len(corpus)} solutions")
+    encoded = encode(tokenizer, corpus)
+    lengths = [len(prompt) + len(solution) for prompt, solution in encoded]
+    fits = fitting(
+        lengths, config.max_positions, "solutions of the corpus", "base.max_positions", task.progress
+    )
+    pairs = [encoded[i] for i in fits]
+    task.progress(f"corpus: {len(pairs)} solutions")
 
     model = build_model(config, tokenizer, task.seed)
     torch.nn.Module.to(model, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -62,12 +68,12 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
         figures={
             "parameters": parameters,
             "updates": len(losses),
-            "corpus_solutions": len(corpus),
+            "corpus_solutions": len(pairs),
             "corpus_tokens": tokens,
             "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
         },
         cost=Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
-        rows=len(corpus),
+        rows=len(pairs),
         sample=[{"question": q, "solution": "\n".join(steps)} for q, steps in corpus[:5]],
     )
 

@@ -48,6 +48,8 @@ class SftConfig(StageConfig):
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's peak learning rate, decaying linearly")
     batch_size: int = Field(64, gt=0, description="solutions an update")
     warmup_ratio: float = Field(0.05, ge=0, lt=1, description="share of updates with rising learning rate")
-    max_length: int = Field(512, gt=0, description="longest prompt and solution in tokens")
+    max_length: int = Field(
+        512, gt=0, description="longest prompt and solution in tokens; what is longer is left out"
+    )
     tuning: TuningConfig = TuningConfig()
     prompt: PromptFormat = PromptFormat()

@@ -12,9 +12,14 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
+from o1_assets.core.errors import O1Error
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.tables import read_parquet
 from o1_assets.generator.config import SamplesConfig, SftSetConfig
+
+
+class NothingToImitate(O1Error, ValueError):
+    """The base solved no problem; the message says what to change."""
 
 
 def make_samples(task: Task, config: SamplesConfig) -> Outcome:
@@ -71,8 +76,9 @@ def make_sft_set(task: Task, config: SftSetConfig) -> Outcome:
         unsolved = tried.join(examples, on="problem_id", how="anti", maintain_order="left")
         examples = pl.concat([examples, references(unsolved, config.references)])
     if examples.is_empty():
-        raise ValueError(
-            "no sample has the correct final answer: the base cannot follow the prompt's format yet"
+        raise NothingToImitate(
+            f"no sample has the correct final answer and {config.min_steps} steps or more, of {len(samples)} by the "
+            "base: sample more (samples.problems, samples.per_problem), train the base more, or set sft_set.references"
         )
     examples.write_parquet(task.out / "sft_set.parquet")
     return Outcome(

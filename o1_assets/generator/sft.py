@@ -13,6 +13,7 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.lengths import fitting
 from o1_assets.generator.config import SftConfig
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def make_generator(task: Task, config: SftConfig) -> Outcome:
-    """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint."""
+    """Inputs "base" and "sft_set"; writes a Hugging Face checkpoint. Raises TooLong if no solution fits."""
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
@@ -37,8 +38,14 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     prepare(model, config.tuning, derive_seed(task.seed, "lora"))
     tokenizer = load_tokenizer(task.inputs["base"])
     sft_set = read_parquet(task.inputs["sft_set"] / "sft_set.parquet")
-    rows = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt)
+    encoded = encode(tokenizer, sft_set["question"].to_list(), sft_set["text"].to_list(), config.prompt)
+    lengths = [len(row["input_ids"]) for row in encoded]
+    rows = [
+        encoded[i] for i in fitting(lengths, config.max_length, "solutions", "sft.max_length", task.progress)
+    ]
     task.progress(f"{len(rows)} solutions")
+    # What processes that share a batch pad it to, so that all of them compute on equal shapes.
+    longest = max(len(row["input_ids"]) for row in rows)
     cut = pieces(config.batch_size, config.tuning)
     keep = KeepState(Checkpoints.of(task), after_log=True)
     with keep.checkpoints.scratch() as scratch:
@@ -64,7 +71,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
                     report_to="none",
                     disable_tqdm=True,
                     **shared_arguments(split=True),
-                    pad_to_multiple_of=_longest(rows, config) if processes() > 1 else None,
+                    pad_to_multiple_of=longest if processes() > 1 else None,
                 )
             ),
             train_dataset=Dataset.from_list(rows),
@@ -92,6 +99,7 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
     return Outcome(
         figures={
             "solutions": len(rows),
+            "too_long": len(encoded) - len(rows),
             "updates": len(losses),
             "loss_first": losses[0],
             "loss_last": losses[-1],
@@ -102,11 +110,6 @@ def make_generator(task: Task, config: SftConfig) -> Outcome:
         ),
         rows=len(rows),
     )
-
-
-def _longest(rows: list[dict[str, Any]], config: SftConfig) -> int:
-    """What processes that share a batch pad it to, so that all of them compute on equal shapes."""
-    return min(config.max_length, max(len(row["input_ids"]) for row in rows))
 
 
 def encode(

@@ -15,6 +15,7 @@ from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.lengths import fitting
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import (
     IGNORED,
@@ -44,7 +45,7 @@ def make_prm(task: Task, config: PRMConfig) -> Outcome:
     for number, folder in enumerate(round_folders(task.inputs, "labels")):
         labels = read_parquet(folder / "labels.parquet")
         examples += prm_examples(labels, tokenizer, config.prompt, number)
-    return _make(task, config, examples, PRM_CLASSES)
+    return _make(task, config, examples, PRM_CLASSES, tokenizer.model_max_length)
 
 
 def make_orm(task: Task, config: ORMConfig) -> Outcome:
@@ -62,7 +63,7 @@ def make_orm(task: Task, config: ORMConfig) -> Outcome:
         if config.solutions is not None and config.solutions < solutions.height:
             solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
         examples += orm_examples(solutions, questions, tokenizer, config.prompt, config.every_step, number)
-    return _make(task, config, examples, ORM_CLASSES)
+    return _make(task, config, examples, ORM_CLASSES, tokenizer.model_max_length)
 
 
 @dataclass(frozen=True)
@@ -163,12 +164,18 @@ def train_reward_model(
 
 
 def _make(
-    task: Task, config: RewardModelConfig, examples: list[Example], classes: tuple[str, ...]
+    task: Task, config: RewardModelConfig, labelled: list[Example], classes: tuple[str, ...], limit: int
 ) -> Outcome:
-    """Trains on the problems that are not held out, measures on those that are, and writes the model."""
+    """Trains on the problems that are not held out, measures on those that are, and writes the model.
+
+    limit: tokens of the longest sequence that the model reads.
+    """
     from o1_assets.reward.model import save_reward_model
     from o1_assets.reward.score import open_generator
 
+    lengths = [max(len(sequence.tokens) for sequence in example.sequences) for example in labelled]
+    fits = fitting(lengths, limit, "labelled solutions", "base.max_positions", task.progress)
+    examples = [labelled[i] for i in fits]
     generator = open_generator(task.inputs["generator"]) if config.probability_feature else None
     packed = pack_examples(examples, generator, config)
     cost = reading_cost(generator, packed.tokens) if generator is not None else Cost()
@@ -185,6 +192,7 @@ def _make(
     return Outcome(
         figures={
             "solutions": len(examples),
+            "too_long": len(labelled) - len(examples),
             "trained_solutions": len(train_set),
             "rounds": len({example.round for example in examples}),
             **{f"labels_{name}": counts[i] for i, name in enumerate(classes)},

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from transformers import AutoTokenizer
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.base.pretrain import make_base
@@ -12,6 +13,7 @@ from o1_assets.core.engine import SamplingParams
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.open import open_engine
 from o1_assets.engine.steps import split_steps
+from o1_assets.engine.training.lengths import TooLong
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples, make_sft_set, select
 from o1_assets.generator.sft import encode, make_generator
@@ -146,6 +148,33 @@ def test_only_the_solution_and_its_end_are_trained_on():
     assert TOKENIZER.decode(trained) == "1+2=3\nanswer 3\n<eos>"
     untrained = [i for i, m in zip(row["input_ids"], row["completion_mask"], strict=True) if not m]
     assert TOKENIZER.decode(untrained) == "Calculate 1+2.\n"
+
+
+def test_solutions_that_are_too_long_are_left_out_whole_and_said(chain):
+    """Cut ones would have no end token to learn."""
+    lines = []
+    inputs = {"base": chain.root / "base", "sft_set": chain.root / "sft_set"}
+
+    def train(limit, out):
+        task = Task(inputs, chain.root / out, 5, open_engine=open_engine, progress=lines.append)
+        task.out.mkdir()
+        return make_generator(task, SFT.model_copy(update={"max_length": limit}))
+
+    kept = pl.read_parquet(chain.root / "sft_set" / "sft_set.parquet")
+    tokenizer = AutoTokenizer.from_pretrained(chain.root / "base")
+    rows = encode(tokenizer, kept["question"].to_list(), kept["text"].to_list(), PromptFormat())
+    lengths = sorted(len(row["input_ids"]) for row in rows)
+    shortest = [length for length in lengths if length == lengths[0]]
+    outcome = train(lengths[0], "short")
+    assert outcome.cost.tokens_trained == sum(shortest) and outcome.rows == len(shortest)
+    assert outcome.figures["too_long"] == len(lengths) - len(shortest) > 0
+    assert f"{len(lengths) - len(shortest)} of {len(lengths)} solutions are left out" in lines[0]
+    assert f"sft.max_length={lengths[-1]} keeps all" in lines[0]
+    with pytest.raises(
+        TooLong, match=rf"all {len(lengths)} solutions are longer .*=8 .*={lengths[-1]} keeps all"
+    ):
+        train(8, "nothing")
+    assert not list((chain.root / "nothing").iterdir())
 
 
 def test_fine_tuning_makes_its_own_correct_solutions_likelier(chain):
