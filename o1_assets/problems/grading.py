@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
-from o1_assets.problems.equality import same_answer
+from o1_assets.problems.equality import FLOAT_DIGITS, same_answer
 from o1_assets.problems.grading_process import ask
 
 _EXACT = """
@@ -86,11 +86,12 @@ def parse_number(text: str) -> Fraction | None:
 
 
 def same_plain_number(gold: str, given: str) -> bool | None:
-    """Whether two plain numbers are equal; None where only math-verify can tell."""
+    """Whether two plain numbers are equal; None where that does not decide, as one may be the other one rounded."""
     a, b = parse_number(gold), parse_number(given)
     if a is None or b is None:
         return None
     if a == b:
         return True
-    # A gold answer that is no integer may have been rounded, and math-verify compares with a tolerance.
-    return False if a.denominator == 1 else None
+    if a.denominator == 1 or ("/" in gold) == ("/" in given) and len(gold) < FLOAT_DIGITS:
+        return False
+    return None
