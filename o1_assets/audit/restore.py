@@ -11,17 +11,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-import polars as pl
+from msgspec import structs
 
 from o1_assets.core.errors import O1Error
-from o1_assets.core.files import sha256
+from o1_assets.core.files import json_bytes, sha256
 from o1_assets.core.settings import Settings
-from o1_assets.core.tables import read_parquet
-from o1_assets.labels.inbox.reader import PEOPLE, BatchManifest
-from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
+from o1_assets.labels.inbox.batch import MANIFEST, SEALED, SOLUTIONS, inspect
+from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.labels.inbox.recorded import RecordedBatch
+from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.store.manifest import Manifest
 
 # Where a batch that was accepted once may lie today: a withdrawal moves it, and keeps its lines.
@@ -57,41 +57,23 @@ def _restore_batch(
     target = home / "inbox" / round_name / "accepted" / digest
     for place in PLACES:
         folder = settings.inbox / round_name / place / digest
-        if folder.is_dir() and sha256(folder / "batch.jsonl") == digest:
+        if folder.is_dir() and not inspect(folder, round_name).faults:
             shutil.copytree(folder, target, copy_function=_link)
             return
     note(f"batch {digest[:12]} is no longer in the inbox; its ratings were taken from the recorded object")
-    _batch_from_object(digest, round_name, content, target)
+    _batch_from_object(digest, content, target)
 
 
-def _batch_from_object(digest: str, round_name: str, content: Path, target: Path) -> None:
+def _batch_from_object(digest: str, content: Path, target: Path) -> None:
     """Makes a batch's folder from its rows in rNN/label_batches. Only the lines as they were sent are missing."""
-    of_batch = pl.col("batch") == digest
-    ratings = read_parquet(content / RATINGS).filter(of_batch).select(list(EVENT))
-    records = read_parquet(content / RECORDS).filter(of_batch)
-    index = json.loads((content / "index.json").read_text())
-    entry = next(entry for entry in index["batches"] if entry["digest"] == digest)
-    # Checked against the selection only if no record was a misfit; else the check is made again when it is read.
-    fits = bool((records["misfit"] == "").all())
+    recorded = RecordedBatch.find(content, digest)
+    assert recorded is not None, "the digest comes from the object's index"
     target.mkdir(parents=True)
-    ratings.write_parquet(target / RATINGS)
-    records.select(list(RECORD)).write_parquet(target / RECORDS)
-    solutions = sorted(set(records["solution_id"].drop_nulls()))
-    manifest = BatchManifest(
-        digest=digest,
-        round=round_name,
-        source=PEOPLE,
-        lines=int(entry["lines"]),
-        solutions=int(entry["solutions"]),
-        labelers=sorted(set(records["labeler"].drop_nulls())),
-        original="",
-        name="",
-        received="",
-        selection=str(index["selection"]) if fits else "",
-        tables={name: sha256(target / name) for name in (RATINGS, RECORDS)},
-    )
-    (target / "solutions.json").write_text(json.dumps(solutions))
-    (target / "manifest.json").write_text(json.dumps(asdict(manifest)))
+    for name, table in zip((RATINGS, RECORDS), recorded.tables(), strict=True):
+        table.write_parquet(target / name)
+    (target / SOLUTIONS).write_bytes(json_bytes(recorded.solutions()))
+    tables = {name: sha256(target / name) for name in SEALED}
+    (target / MANIFEST).write_bytes(structs.replace(recorded.manifest(), tables=tables).to_bytes())
 
 
 def _restore_source(source: str, version: str, settings: Settings, home: Path) -> None:

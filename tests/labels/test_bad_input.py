@@ -364,7 +364,7 @@ def test_a_batch_that_was_accepted_before_there_were_columns_is_read_from_its_li
     ratings, records = inbox.tables("r00", digest)
     folder = inbox.batch("r00", digest).parent
     manifest = json.loads((folder / "manifest.json").read_text())
-    for name in ("protocol", "selection", "tables"):
+    for name in ("protocol", "selection", "tables", "seal"):
         del manifest[name]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     for name in ("ratings.parquet", "records.parquet"):

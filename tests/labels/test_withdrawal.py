@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from o1_assets.labels.inbox import inbox as inbox_module
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import find_batch
+from o1_assets.labels.protocol import DENSE
 from o1_assets.labels.schema import Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
@@ -121,7 +121,8 @@ def test_what_a_machine_filed_and_what_is_not_there_cannot_be_withdrawn(
 
 def test_the_same_batch_in_two_rounds_is_told_apart_by_its_round(inbox: Inbox, selection: Selection) -> None:
     digest = send(inbox, selection, record(selection))
-    shutil.copytree(inbox.root / ROUND, inbox.root / "r09")
+    lines = inbox.batch(ROUND, digest)
+    assert inbox.submit(lines, "r09", world.AcceptAll(selection, "r09", DENSE)).digest == digest
     with pytest.raises(ValueError, match=f"is in {ROUND} and r09; say which with --round"):
         find_batch(inbox, [ROUND, "r09"], digest[:12], withdrawn=False)
     assert find_batch(inbox, ["r09"], digest[:12], withdrawn=False) == ("r09", digest)

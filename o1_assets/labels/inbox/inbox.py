@@ -2,6 +2,7 @@
 
     rNN/accepted/<digest>/      batch.jsonl (accepted lines, as sent), manifest.json, solutions.json,
                                 ratings.parquet and records.parquet (the same lines as columns)
+    rNN/damaged/<digest>.N/     a damaged batch that was sent again and replaced
     rNN/withdrawn/<digest>/     the same, of a batch that counts no more; moves.json says who withdrew it and why
     rNN/quarantine/<digest>/    sent.jsonl (the whole file, as sent), reason.json
     rNN/closed.json             the round takes no more batches from people, and why
@@ -10,7 +11,7 @@
 
 A batch is named by the SHA-256 of its accepted lines, so the same batch sent twice is one batch. The good lines of
 a file are accepted. A file with any other line is quarantined as a whole beside its reasons, so nothing that was
-sent is ever lost. Listing (`reader.py`) reads names and manifests, never labels.
+sent is ever lost. A batch that is damaged later is set aside by whoever reads (`reader.py`), until it is sent again.
 
 A round stays open however old it is: late labels are worth having, and only what they touch is made again. It is
 closed by hand (`o1 labels close`), and a round that the profile does not have takes nothing.
@@ -18,6 +19,7 @@ closed by hand (`o1 labels close`), and a round that the profile does not have t
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -25,17 +27,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock
 
 from o1_assets.core.files import json_bytes, publish, replace_file, sha256, sync
+from o1_assets.labels.inbox.batch import MANIFEST, SOLUTIONS, BatchManifest, DamagedBatch, inspect
 from o1_assets.labels.inbox.reader import (
     ACCEPTED,
+    CLOSED,
     MOVES,
     PEOPLE,
     WITHDRAWN,
-    BatchManifest,
     BatchMove,
     BatchReader,
     moves_in,
@@ -112,19 +116,21 @@ class Inbox(BatchReader):
                 manifest = BatchManifest(
                     digest=result.digest,
                     round=round_name,
-                    source=source,
+                    source=self._source(round_name, result.digest, source),
                     lines=result.lines,
                     solutions=len(result.solutions),
                     labelers=sorted(result.labelers),
                     original=original,
-                    name=Path(file).name,
+                    # A name of other bytes than UTF-8 could not be read back.
+                    name=os.fsencode(Path(file).name).decode(errors="replace"),
                     received=_now(),
                     protocol=check.protocol.name,
                     selection=check.selection.digest,
                     tables=result.tables.write(good, result.digest),
                 )
-                (good / "solutions.json").write_bytes(json_bytes(sorted(result.solutions)))
-                (good / "manifest.json").write_bytes(json_bytes(asdict(manifest)))
+                (good / SOLUTIONS).write_bytes(json_bytes(sorted(result.solutions)))
+                manifest.tables[SOLUTIONS] = sha256(good / SOLUTIONS)
+                (good / MANIFEST).write_bytes(manifest.sealed().to_bytes())
             digest, refused, known = None, None, False
             # Without the lock somebody could withdraw the batch after it was looked for and before it is renamed.
             with self._lock():
@@ -139,6 +145,7 @@ class Inbox(BatchReader):
                     publish(bad, folder / "quarantine" / refused)
                 if result.lines:
                     digest = result.digest
+                    self._make_way(round_name, digest, good)
                     known = not publish(good, folder / ACCEPTED / digest)
         return SubmitReport(
             result.lines,
@@ -163,7 +170,10 @@ class Inbox(BatchReader):
 
     def check_withdrawable(self, round_name: str, digest: str) -> None:
         """Raises ValueError, which says what to do instead, on a batch that was not sent by people."""
-        source = self.manifest(round_name, digest).source
+        try:
+            source = self.manifest(round_name, digest).source
+        except DamagedBatch:  # which nothing was made of
+            return
         if source != PEOPLE:
             raise ValueError(
                 f"batch {digest[:12]} of {round_name} was made by {source}: it follows from the graph, which "
@@ -172,10 +182,10 @@ class Inbox(BatchReader):
 
     def close(self, round_name: str, reason: str) -> None:
         """From now on, what people send for the round is quarantined. What is accepted stays."""
-        replace_file(self._round(round_name) / "closed.json", json_bytes({"reason": reason}))
+        replace_file(self._round(round_name) / CLOSED, json_bytes({"reason": reason}))
 
     def reopen(self, round_name: str) -> None:
-        (self._round(round_name) / "closed.json").unlink(missing_ok=True)
+        (self._round(round_name) / CLOSED).unlink(missing_ok=True)
 
     def _move(self, round_name: str, digest: str, move: BatchMove) -> BatchMove:
         states = (ACCEPTED, WITHDRAWN) if move.what == "withdrawn" else (WITHDRAWN, ACCEPTED)
@@ -187,7 +197,7 @@ class Inbox(BatchReader):
             self.check_withdrawable(round_name, digest)
             if target.exists():
                 raise ValueError(f"batch {digest[:12]} of {round_name} is {states[1]} already")
-            moves = [*moves_in(source), move]
+            moves = [*self._history(source), move]
             # The move is recorded first and the folder renamed after it. Only the rename counts: a reader ignores
             # a recorded move that did not happen.
             replace_file(source / MOVES, json_bytes([asdict(each) for each in moves]))
@@ -195,6 +205,34 @@ class Inbox(BatchReader):
             publish(source, target)
             sync(source.parent)
         return move
+
+    def _history(self, batch: Path) -> list[BatchMove]:
+        """The batch's moves; a record of them that cannot be read is kept beside the one that follows it."""
+        moves, file = moves_in(batch), batch / MOVES
+        if not moves and file.exists():
+            file.rename(_free(batch, "moves.damaged"))
+        # Whether a move happened is told by their number, which is odd for a batch that is withdrawn.
+        if not moves and batch.parent.name == WITHDRAWN:
+            return [BatchMove("withdrawn", "somebody", "a day that cannot be read", "")]
+        return moves
+
+    def _source(self, round_name: str, digest: str, source: str) -> str:
+        """Whose a batch is that is sent: of one that is there already, it stays as it was."""
+        try:
+            return self.manifest(round_name, digest).source
+        except (FileNotFoundError, DamagedBatch):
+            return source
+
+    def _make_way(self, round_name: str, digest: str, good: Path) -> None:
+        """Puts a damaged batch aside, which the batch in `good` replaces; who withdrew it once goes along."""
+        batch = self._folder(round_name, ACCEPTED, digest)
+        if batch.is_dir() and not batch.is_symlink() and inspect(batch, round_name).faults:
+            if moves := moves_in(batch):
+                (good / MOVES).write_bytes(json_bytes([asdict(each) for each in moves]))
+            damaged = self._round(round_name) / "damaged"
+            damaged.mkdir(exist_ok=True)
+            batch.rename(_free(damaged, digest))
+            sync(damaged)
 
     def _refuse_withdrawn(self, round_name: str, result: IntakeResult) -> None:
         withdrawal = self.withdrawal(round_name, result.digest)
@@ -223,6 +261,11 @@ class Inbox(BatchReader):
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free(folder: Path, name: str) -> Path:
+    """The first of NAME.1, NAME.2, .. that is not there."""
+    return next(path for number in count(1) if not (path := folder / f"{name}.{number}").exists())
 
 
 def _reason(round_name: str, name: str, original: str, result: IntakeResult) -> bytes:

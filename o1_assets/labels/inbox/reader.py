@@ -1,4 +1,4 @@
-"""Reads the batches that lie in an inbox: names and manifests at once, labels where they are asked for.
+"""Reads the batches that lie in an inbox, each compared with what was accepted, and names what is damaged.
 
 A batch that is being withdrawn or restored at the same moment is found wherever it is: `find` looks in both places.
 """
@@ -9,48 +9,43 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
-from o1_assets.core.files import NotAFile, sha256
+from o1_assets.core.errors import O1Error
 from o1_assets.core.tables import read_parquet
+from o1_assets.labels.inbox.batch import (
+    LINES,
+    BatchManifest,
+    Damage,
+    DamagedBatch,
+    Inspection,
+    inspect,
+    read_solutions,
+)
+from o1_assets.labels.inbox.recorded import RecordedBatch
 from o1_assets.labels.inbox.tables import EVENT, MISFIT, RATINGS, RECORDS
 from o1_assets.labels.inbox.validate import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 
-ACCEPTED, WITHDRAWN, MOVES = "accepted", "withdrawn", "moves.json"
+ACCEPTED, WITHDRAWN, MOVES, CLOSED = "accepted", "withdrawn", "moves.json", "closed.json"
 
 PEOPLE = "people"
 """Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
 IMPORTED = "prm800k"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, RecursionError)
+"""What reading a damaged file of JSON raises."""
 
-@dataclass(frozen=True)
-class BatchManifest:
-    """lines: records in the batch. original: SHA-256 of the file as submitted. name: what the sender called it.
 
-    selection: digest of the one that the lines were checked against. tables: SHA-256 of ratings.parquet and
-    records.parquet. The last three are empty in batches of before there were tables.
-    """
-
-    digest: str
-    round: str
-    source: str
-    lines: int
-    solutions: int
-    labelers: list[str]
-    original: str
-    name: str
-    received: str
-    protocol: str = ""
-    selection: str = ""
-    tables: dict[str, str] = field(default_factory=dict)
+class UnreadableInbox(O1Error):
+    """A folder of the inbox cannot be listed."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +62,28 @@ class BatchMove:
 
 
 class BatchReader:
-    """The batches of all rounds under one folder. Links are not followed."""
+    """The batches of all rounds under one folder. Links are not followed.
 
-    def __init__(self, root: Path) -> None:
+    A damaged batch is set aside, and `damages` names it; the others are read. If today's rNN/label_batches was made of
+    it, it is read from there instead: damage must not change what is trained. recorded: the folder of that object,
+    None if the round has none.
+    """
+
+    def __init__(self, root: Path, recorded: Callable[[str], Path | None] = lambda round_name: None) -> None:
         self.root = Path(root)
+        self._recorded = recorded
 
     def accepted(self, round_name: str, source: str | None = None) -> list[str]:
-        """Digests of the accepted batches, sorted; only those of one source, if it is given."""
-        digests = _batch_names(self._round(round_name) / ACCEPTED)
-        return [d for d in digests if source is None or self.manifest(round_name, d).source == source]
+        """Digests of the accepted batches that can be read, sorted; only those of one source, if it is given."""
+        return [
+            digest
+            for digest in self.names(round_name)
+            if (manifest := self._manifest(round_name, digest)) and source in (None, manifest.source)
+        ]
+
+    def names(self, round_name: str) -> list[str]:
+        """Digests of all accepted batches, damaged or not, sorted."""
+        return _batch_names(self._round(round_name) / ACCEPTED)
 
     def withdrawn(self, round_name: str) -> list[str]:
         """Digests of the batches that were withdrawn and not restored, sorted."""
@@ -100,38 +108,95 @@ class BatchReader:
         raise FileNotFoundError(f"{self.root / round_name} has no batch {digest}")
 
     def manifest(self, round_name: str, digest: str) -> BatchManifest:
-        return BatchManifest(**json.loads(self._read(round_name, digest, "manifest.json")))
+        """Raises DamagedBatch, FileNotFoundError."""
+        manifest = self._manifest(round_name, digest)
+        return manifest if manifest else self._refuse(round_name, digest)
 
     def solutions(self, round_name: str, digest: str) -> list[str]:
-        """Ids of the solutions that the batch rates, sorted."""
-        return json.loads(self._read(round_name, digest, "solutions.json"))
+        """Ids of the solutions that the batch rates, sorted. Raises DamagedBatch, FileNotFoundError."""
+        folder, inspection = self._inspected(round_name, digest)
+        if inspection.usable:
+            return read_solutions(folder)
+        recorded = self._recorded_batch(round_name, digest)
+        return recorded.solutions() if recorded else self._refuse(round_name, digest)
 
     def batch(self, round_name: str, digest: str) -> Path:
         """The lines as they were accepted."""
-        return self.find(round_name, digest) / "batch.jsonl"
+        return self.find(round_name, digest) / LINES
 
     def tables(self, round_name: str, digest: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The batch's ratings and records: the columns of EVENT and of RECORD.
 
         They are read from the Parquet written when the batch was accepted. If that is gone or changed, they are
-        made again from the lines. Raises ValueError if the lines have changed too.
+        made again from the lines. Raises DamagedBatch if the lines have changed too.
         """
-        folder, manifest = self.find(round_name, digest), self.manifest(round_name, digest)
-        try:
-            # The digests are compared first: a changed table would change labels without a trace.
-            tables = manifest.tables.items()
-            if tables and all(sha256(folder / name) == recorded for name, recorded in tables):
-                return read_parquet(folder / RATINGS), read_parquet(folder / RECORDS)
-        except (OSError, NotAFile):
-            pass  # the lines are the original, the tables only save parsing them
+        folder, inspection = self._inspected(round_name, digest)
+        manifest = inspection.manifest
+        # Whole tables were compared with their digests: a changed table would change labels without a trace.
+        if manifest and inspection.whole_tables:
+            return read_parquet(folder / RATINGS), read_parquet(folder / RECORDS)
         # The lines of an import are in PRM800K's terms; only the import turns them into tables.
-        if manifest.source == IMPORTED:
-            raise ValueError(f"{folder} has changed since it was imported; import it again")
-        if sha256(folder / "batch.jsonl") != digest:
-            raise ValueError(f"{folder}/batch.jsonl is not what was accepted; bring it back from a backup")
-        # Manifests of before there were tables name no protocol.
-        protocol = manifest.protocol or ("dense" if round_name == "r00" else "sparse")
-        return tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest)
+        if manifest and manifest.source == IMPORTED:
+            raise DamagedBatch(f"{folder} has changed since it was imported; import it again")
+        if manifest and inspection.whole_lines:
+            # Manifests of before there were tables name no protocol.
+            protocol = manifest.protocol or ("dense" if round_name == "r00" else "sparse")
+            return tables_of(folder / LINES, PROTOCOLS[protocol]).finish(digest)
+        recorded = self._recorded_batch(round_name, digest)
+        return recorded.tables() if recorded else self._refuse(round_name, digest)
+
+    def damages(self, round_name: str) -> list[Damage]:
+        """What of the round's part of the inbox is not as it should be."""
+        root = self._round(round_name)
+        found = [*_strays(round_name, root / ACCEPTED), *_damaged_records(round_name, root)]
+        for digest in self.names(round_name):
+            folder, inspection = self._inspected(round_name, digest)
+            if inspection.faults:
+                found.append(self._damage(round_name, digest, folder, inspection))
+        return found
+
+    def _damage(self, round_name: str, digest: str, folder: Path, inspection: Inspection) -> Damage:
+        effect = "nothing of it counts"
+        if inspection.usable:
+            effect = "its ratings are whole and count"
+        elif self._recorded_batch(round_name, digest):
+            effect = (
+                f"what was made of it stays, and its ratings count as {round_name}/label_batches holds them"
+            )
+        # Of one file that is whole the others can be made again.
+        again = f"send {folder / LINES} again" if inspection.whole_lines else "send its file again"
+        remedy = (
+            f"{again} (`o1 labels submit FILE --round {round_name}`), bring it back from a backup, or take it out "
+            f"with `o1 labels withdraw {digest[:12]}`"
+        )
+        return Damage(
+            round_name, folder, f"the batch is damaged ({'; '.join(inspection.faults)})", effect, remedy
+        )
+
+    def _inspected(self, round_name: str, digest: str) -> tuple[Path, Inspection]:
+        folder = self.find(round_name, digest)
+        inspection = inspect(folder, round_name)
+        if not inspection.usable and not folder.is_dir():
+            # It was withdrawn or restored after it was found and before it was read.
+            folder = self.find(round_name, digest)
+            inspection = inspect(folder, round_name)
+        return folder, inspection
+
+    def _manifest(self, round_name: str, digest: str) -> BatchManifest | None:
+        """None: it is damaged, and nothing else has its content."""
+        _, inspection = self._inspected(round_name, digest)
+        if inspection.usable:
+            return inspection.manifest
+        recorded = self._recorded_batch(round_name, digest)
+        return recorded.manifest() if recorded else None
+
+    def _recorded_batch(self, round_name: str, digest: str) -> RecordedBatch | None:
+        folder = self._recorded(round_name)
+        return RecordedBatch.find(folder, digest) if folder else None
+
+    def _refuse(self, round_name: str, digest: str) -> NoReturn:
+        folder, inspection = self._inspected(round_name, digest)
+        raise DamagedBatch(str(self._damage(round_name, digest, folder, inspection)))
 
     def moves(self, round_name: str, digest: str) -> list[BatchMove]:
         """Every time the batch was withdrawn or restored, the oldest first."""
@@ -155,16 +220,16 @@ class BatchReader:
 
     def closed(self, round_name: str) -> str | None:
         """Why the round takes no more batches; None while it does."""
+        file = self._round(round_name) / CLOSED
         try:
-            return str(json.loads((self._round(round_name) / "closed.json").read_text())["reason"])
+            return str(json.loads(file.read_text())["reason"])
         except FileNotFoundError:
             return None
-
-    def _read(self, round_name: str, digest: str, name: str) -> bytes:
-        try:
-            return (self.find(round_name, digest) / name).read_bytes()
-        except FileNotFoundError:  # it may have been withdrawn after it was found and before it was read
-            return (self.find(round_name, digest) / name).read_bytes()
+        # Closed by mistake loses nothing, and opened by mistake would change labels.
+        except UNREADABLE:
+            return (
+                f"{file} cannot be read, so nobody knows why; `o1 labels reopen {round_name}` opens the round"
+            )
 
     def _folder(self, round_name: str, state: str, digest: str) -> Path:
         if _DIGEST.fullmatch(digest) is None:
@@ -179,14 +244,50 @@ class BatchReader:
 
 
 def moves_in(folder: Path) -> list[BatchMove]:
+    """The moves of a batch's folder; none if they cannot be read."""
     try:
         moves = [BatchMove(**move) for move in json.loads((folder / MOVES).read_bytes())]
-    except FileNotFoundError:
+    except UNREADABLE:  # or it was never moved
         return []
     # A process that was killed between writing the move and renaming the folder has moved nothing. Where the folder
     # lies tells: it is withdrawn after an odd number of moves.
     happened = len(moves) % 2 == (folder.parent.name == WITHDRAWN)
     return moves if happened else moves[:-1]
+
+
+def _strays(round_name: str, folder: Path) -> Iterator[Damage]:
+    """What lies among the accepted batches and is none."""
+    batches = set(_batch_names(folder))
+    for entry in _entries(folder):
+        # Hidden files are a system's, and nobody means them as labels.
+        if entry.name not in batches and not entry.name.startswith("."):
+            yield Damage(
+                round_name,
+                Path(entry.path),
+                "it is no batch",
+                "nothing of it counts",
+                f"take it away, and send labels with `o1 labels submit FILE --round {round_name}`",
+            )
+
+
+def _damaged_records(round_name: str, root: Path) -> Iterator[Damage]:
+    """Withdrawals and closings whose record cannot be read."""
+    files = [
+        root / state / name / MOVES for state in (ACCEPTED, WITHDRAWN) for name in _batch_names(root / state)
+    ]
+    for file in (*files, root / CLOSED):
+        try:
+            content = json.loads(file.read_bytes())
+            str(content["reason"]) if file.name == CLOSED else [BatchMove(**move) for move in content]
+        except FileNotFoundError:
+            continue
+        except UNREADABLE as error:
+            why = f"it cannot be read ({str(error)[:80]})"
+            effect = "where the batch lies still says whether it counts"
+            remedy = "bring it back from a backup, or take it away"
+            if file.name == CLOSED:
+                effect, remedy = "the round stays closed", f"`o1 labels reopen {round_name}` opens it"
+            yield Damage(round_name, file, why, effect, remedy)
 
 
 def _version(digests: Sequence[str]) -> str:
@@ -198,16 +299,24 @@ NO_BATCHES = _version([])
 
 
 def _batch_names(folder: Path) -> list[str]:
+    return sorted(
+        entry.name
+        for entry in _entries(folder)
+        # A link is no batch: it may lead out of the inbox.
+        if _DIGEST.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+    )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(
-                entry.name
-                for entry in entries
-                # A link is no batch: it may lead out of the inbox.
-                if _DIGEST.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
-            )
+            return list(entries)
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UnreadableInbox(
+            f"{folder} cannot be read ({error.strerror}); make it a folder that you may read"
+        ) from error
 
 
 def tables_of_round(

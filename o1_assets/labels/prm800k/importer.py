@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, publish, replace_file, sha256
 from o1_assets.core.tables import read_parquet
 from o1_assets.labels.export import SCREENING
-from o1_assets.labels.inbox.reader import ACCEPTED, IMPORTED, BatchManifest
+from o1_assets.labels.inbox.batch import BatchManifest
+from o1_assets.labels.inbox.reader import ACCEPTED, IMPORTED
 from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
 from o1_assets.labels.inbox.validate import read_lines
 from o1_assets.labels.prm800k.records import LabelledSolution, Unusable, read
@@ -256,7 +257,7 @@ class PublishedRound:
             selection=sha256(self.selection / "completions.parquet")[:16],
             tables={name: sha256(self.batch / name) for name in (RATINGS, RECORDS)},
         )
-        (self.batch / "manifest.json").write_bytes(json_bytes(asdict(manifest)))
+        (self.batch / "manifest.json").write_bytes(manifest.to_bytes())
         (self.folder / ACCEPTED).mkdir()
         # The folder's name is the digest, which is known only now.
         os.rename(self.batch, self.folder / ACCEPTED / digest)
