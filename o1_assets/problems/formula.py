@@ -14,6 +14,9 @@ from typing import Any
 
 MOST_TOKENS = 1_500
 DEEPEST = 40
+"""Brackets, roots, fractions and exponents within each other."""
+MOST_OPERATORS = 200
+"""Of one formula. With DEEPEST it keeps every tree far from Python's limit of recursion."""
 LONGEST_NUMBER = 1_000
 """Digits that are written out."""
 LARGEST_BITS = 2**16
@@ -163,7 +166,6 @@ def closing_brace(text: str, begin: int) -> int:
 
 Tree = tuple[Any, ...]
 
-_STOPS = frozenset([")", "]", "}", ",", ";", "&", "\\}", "\\\\", "=", "<", ">", "|", "\\rvert", "\\rangle"])
 _FUNCTION_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log"}
 
 
@@ -174,6 +176,7 @@ class FormulaReader:
         self.tokens = tokens
         self.position = position
         self.depth = 0
+        self.operators = 0
         self.in_bars = 0
         self.plus = plus
         """Whether \\pm is read as +; a formula with it is read twice."""
@@ -196,16 +199,18 @@ class FormulaReader:
         if not self.take(text):
             raise Unreadable(f"{text} is missing")
 
+    def operation(self, *parts: Any) -> Tree:
+        self.operators += 1
+        if self.operators > MOST_OPERATORS:
+            raise Unreadable("too many operators")
+        return parts
+
     def sum(self) -> Tree:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise Unreadable("nested too deeply")
         result = self.product()
         while self.at("+", "-", "\\pm", "\\mp"):
             operator = self._sign()
             right = self.product()
-            result = ("+", result, right if operator == "+" else ("-", right))
-        self.depth -= 1
+            result = self.operation("+", result, right if operator == "+" else ("-", right))
         return result
 
     def _sign(self) -> str:
@@ -220,15 +225,15 @@ class FormulaReader:
         while True:
             if self.at("*", "\\cdot", "\\times", "\\ast"):
                 self.position += 1
-                result = ("*", result, self.signed())
+                result = self.operation("*", result, self.signed())
             elif self.at("/", "\\div"):
                 following = self.peek(1)
                 if following is not None and following.kind == "word":
                     return result  # "per", as in 60/hour
                 self.position += 1
-                result = ("frac", result, self.signed())
+                result = self.operation("frac", result, self.signed())
             elif self._factor_follows():
-                result = ("*", result, self.power())
+                result = self.operation("*", result, self.power())
             else:
                 return result
 
@@ -301,24 +306,17 @@ class FormulaReader:
 
     def script(self) -> Tree:
         r"""An exponent: a group in braces, a number, a symbol or a sign and one of these."""
-        if self.take("{"):
-            if self.take("\\circ"):
-                self.expect("}")
-                return ("degree",)
-            exponent = self.sum()
-            self.expect("}")
-            return exponent
+        following = [token.text for token in self.tokens[self.position : self.position + 3]]
+        if following == ["{", "\\circ", "}"]:
+            self.position += 3
+            return ("degree",)
         if self.at("+", "-"):
             return self.signed()
         base = self.atom()
-        return ("^", base, self.script()) if self.take("^") else base
+        return self.operation("^", base, self.script()) if self.take("^") else base
 
     def argument(self) -> Tree:
         r"""What a command such as \frac takes: a group in braces, one digit, or one symbol."""
-        if self.take("{"):
-            value = self.sum()
-            self.expect("}")
-            return value
         token = self.peek()
         if token is not None and token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
             # \frac12 is a half: LaTeX takes one digit for an argument without braces.
@@ -328,6 +326,15 @@ class FormulaReader:
         return self.atom()
 
     def atom(self) -> Tree:
+        """A number, a symbol, a group or a command with its arguments."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Unreadable("nested too deeply")
+        value = self._atom()
+        self.depth -= 1
+        return value
+
+    def _atom(self) -> Tree:
         token = self.peek()
         if token is None:
             raise Unreadable("something is missing at the end")
@@ -486,22 +493,17 @@ class FormulaReader:
         r"""The operand of a function without brackets: \sin 2x is \sin(2x), \sin x \cos x a product of two."""
         operand = self.signed()
         while (token := self.peek()) is not None and self._factor_follows():
-            if (token.kind == "command" and token.text[1:] in FUNCTIONS) or token.text in (
-                "(",
-                "[",
-                "{",
-                "|",
-            ):
+            another_function = token.kind == "command" and token.text[1:] in FUNCTIONS
+            if another_function or token.text in ("(", "[", "{", "|"):
                 break
-            operand = ("*", operand, self.power())
+            operand = self.operation("*", operand, self.power())
         if self.take("/"):
             operand = ("frac", operand, self.signed())
         return operand
 
 
-_PREFIXES = frozenset(
-    ["frac", "sqrt", "pi", "binom", "dbinom", "tbinom", "lvert", "lfloor", "lceil"]
-)  # commands that a factor may begin with
+# Commands that a factor may begin with.
+_PREFIXES = frozenset(["frac", "sqrt", "pi", "binom", "dbinom", "tbinom", "lvert", "lfloor", "lceil"])
 
 
 def exact(digits: str) -> Fraction:

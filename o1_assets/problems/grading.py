@@ -92,6 +92,6 @@ def same_plain_number(gold: str, given: str) -> bool | None:
         return None
     if a == b:
         return True
-    if a.denominator == 1 or ("/" in gold) == ("/" in given) and len(gold) < FLOAT_DIGITS:
-        return False
-    return None
+    # Neither of two fractions is rounded, nor is a short decimal the noise of a program.
+    both_exact = ("/" in gold) == ("/" in given) and len(gold) < FLOAT_DIGITS
+    return False if a.denominator == 1 or both_exact else None
