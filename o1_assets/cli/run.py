@@ -127,7 +127,7 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
     # Returned before Dagster is imported: nothing is left for it to run.
     if not selected:
         return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
-    check_requirements(project.profile, project.settings, selected)
+    check_requirements(project.profile, project.settings, graph, selected)
     console = Console(len(selected), record)
 
     from o1_assets.orchestration.execute import execute

@@ -159,6 +159,8 @@ class Artifact:
     what every run makes.
     launches: whether the compute function may run as several processes at once, one a GPU
     (`engine/training/processes.py`).
+    preflight: raises O1Error if what lies outside the graph (a file of problems) cannot be used; called for what is
+    about to be made, before anything is. Its argument asks for what takes a moment only.
     estimate: what `o1 plan` expects it to take (`core/estimate.py`); without one the plan lists it as not estimated.
     """
 
@@ -178,4 +180,5 @@ class Artifact:
     checks: tuple[Check, ...] = ()
     part: str = ""
     launches: bool = False
+    preflight: Callable[[bool], None] | None = None
     estimate: Estimator | None = None

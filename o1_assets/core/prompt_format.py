@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.boxes import boxed_answer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -69,12 +70,12 @@ class PromptFormat(StageConfig):
 def extract_answer(text: str, answer_prefix: str) -> str | None:
     """The text after the answer prefix on the last line that starts with it; None if no line does.
 
-    answer_prefix: "answer" (nano), "####" (GSM8K), or "\\\\boxed", of which the last balanced one counts wherever
-    it stands. Spaces around the prefix do not matter. A prefix that ends in a letter has to end a word in the line
-    too: "answers 7" is no answer line.
+    answer_prefix: "answer" (nano), "####" (GSM8K), or "\\\\boxed", of which the last one counts wherever it stands,
+    with those that are joined to it (`boxes.py`). Spaces around the prefix do not matter. A prefix that ends in a
+    letter has to end a word in the line too: "answers 7" is no answer line.
     """
     if answer_prefix.strip().rstrip("{") == BOXED:
-        return _last_boxed(text)
+        return boxed_answer(text)
     marker = answer_prefix.strip()
     # From the end: a solution that corrects itself may hold several, and its last one is meant.
     # At line feeds alone, as steps are: str.splitlines knows eight more ends of a line.
@@ -86,19 +87,4 @@ def extract_answer(text: str, answer_prefix: str) -> str | None:
         if marker[-1:].isalnum() and rest[:1].isalnum():
             continue
         return rest.lstrip(" \t:").strip() or None
-    return None
-
-
-def _last_boxed(text: str) -> str | None:
-    """The content of the last \\boxed{...}; None if it is never closed, as in a solution that was cut short."""
-    # Braces are counted, because an answer such as \frac{1}{2} has pairs of its own.
-    start = text.rfind(BOXED + "{")
-    if start < 0:
-        return None
-    begin = start + len(BOXED) + 1
-    depth = 1
-    for position in range(begin, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if depth == 0:
-            return text[begin:position].strip() or None
     return None

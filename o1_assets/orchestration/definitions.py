@@ -42,7 +42,7 @@ def build_definitions(project: Project) -> dg.Definitions:
 
     def check(keys: set[str]) -> None:
         fresh = {key for key, s in graph_status(graph, project.store).items() if s.state == "fresh"}
-        check_requirements(profile, settings, (keys & graph.keys()) - fresh)
+        check_requirements(profile, settings, graph, (keys & graph.keys()) - fresh)
 
     return dg.Definitions(
         assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(project)],

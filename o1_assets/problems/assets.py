@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact, Check, CheckContext, Compute, Finding
@@ -9,7 +10,7 @@ from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.core.tables import read_parquet
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.problems.sources import external_version
-from o1_assets.problems.split import make_test, make_train
+from o1_assets.problems.split import LEFT_OUT, check_test, check_train, make_test, make_train
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -24,7 +25,25 @@ def _none_in_train(context: CheckContext) -> Finding:
     return Finding(shared == 0, f"{shared} of {len(test)} test problems are in train", {"shared": shared})
 
 
+def _every_row_used(context: CheckContext) -> Finding:
+    rows = int(context.figures.get("left_out") or 0)
+    if not rows:
+        return Finding(True, "every row of the source that was drawn could be used", {"left_out": 0})
+    message = f"{rows} left out: {context.figures.get('left_out_because')}; all of them: {LEFT_OUT}"
+    return Finding(False, message, {"left_out": rows})
+
+
+CHECKS = (
+    Check(
+        "every_row_used",
+        "No row of the source had to be left out because it could not be read, trusted or graded.",
+        _every_row_used,
+        serious=False,
+    ),
+)
+
 TEST_CHECKS = (
+    *CHECKS,
     Check(
         "none_in_train",
         "No test problem is in train, in any wording.",
@@ -35,7 +54,11 @@ TEST_CHECKS = (
 
 
 def problem_artifacts(profile: Profile) -> list[Artifact]:
-    def artifact(key: str, compute: Compute, description: str, checks: tuple[Check, ...] = ()) -> Artifact:
+    def artifact(
+        key: str, compute: Compute, description: str, checks: tuple[Check, ...] = CHECKS
+    ) -> Artifact:
+        test = key.endswith("/test")
+        seed = profile.seed_of("problems")
         return Artifact(
             key=key,
             compute=compute,
@@ -44,11 +67,12 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             description=description,
             group="problems",
             # Both draw from the source with one seed: the split is by content, the draw must be the same.
-            seed=profile.seed_of("problems"),
+            seed=seed,
             kinds=("parquet", "polars"),
             external=lambda: external_version(profile.problems.source),
             checks=checks,
-            estimate=estimate_test if key.endswith("/test") else estimate_train,
+            estimate=estimate_test if test else estimate_train,
+            preflight=partial(check_test if test else check_train, profile.problems, seed),
         )
 
     return [

@@ -29,10 +29,43 @@ _ARITHMETIC = re.compile(r"[-(\s]*\d[-+*/().\d\s]*")
 _SPLIT_NUMBER = re.compile(r"[\d.]\s+[\d.]")
 
 
+# What NFKC writes as plain letters and digits, and so with another meaning: 10² as 102, x₁ as x1, 1½ as 11⁄2, ① as 1.
+_RAISED = re.compile("[\u00b2\u00b3\u00b9\u02b0-\u02b8\u02e1-\u02e3\u1d2c-\u1d61\u2070-\u207f]+")
+_LOWERED = re.compile("[\u1d62-\u1d6a\u2080-\u209c]+")
+_CIRCLED = re.compile("[\u2460-\u2473\u24ea]")
+_UNITS = re.compile("[\u3380-\u33ff]")  # such as ㎡, one letter for "m²"
+_FRACTIONS = "\u00bc-\u00be\u2150-\u215f\u2189\u2488-\u249b"
+_BESIDE_DIGIT = re.compile(rf"(?<=\d)(?=[{_FRACTIONS}])|(?<=[{_FRACTIONS}])(?=\d)")
+
+
 def normalise(text: str) -> str:
     """The text without what does not count: case, spacing, Unicode forms, and punctuation at the end."""
-    folded = unicodedata.normalize("NFKC", text).translate(_SAME).casefold()
-    return " ".join(folded.split()).rstrip(" .?!:;=")
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _with_marks(text)).translate(_SAME)
+    return _without_end(" ".join(text.casefold().split()))
+
+
+def _with_marks(text: str) -> str:
+    """The text with a mark wherever NFKC would change the meaning: 10^² for 10², x_₁ for x₁, (①) for ①."""
+    text = _UNITS.sub(lambda unit: _parts(unit[0]), text)
+    text = _LOWERED.sub(r"_\g<0>", _RAISED.sub(r"^\g<0>", text))
+    return _BESIDE_DIGIT.sub(" ", _CIRCLED.sub(r"(\g<0>)", text))
+
+
+def _parts(letter: str) -> str:
+    _, *codes = unicodedata.decomposition(letter).split()
+    return "".join(chr(int(code, 16)) for code in codes) or letter
+
+
+def _without_end(text: str) -> str:
+    """Without the punctuation at its end; after a digit or a bracket, "!" is a factorial."""
+    content = text.rstrip(" .?!:;=")
+    end = text[len(content) :]
+    return (
+        content + "!" * (len(end) - len(end.lstrip("!")))
+        if content[-1:] in tuple("0123456789)]}")
+        else content
+    )
 
 
 def arithmetic(question: str) -> str | None:
@@ -41,7 +74,7 @@ def arithmetic(question: str) -> str | None:
     >>> arithmetic("What is 3 × 4 - 5?")
     '3*4-5'
     """
-    text = _GIVE_ONLY.sub("", normalise(question)).rstrip(" .?!:;=")
+    text = _without_end(_GIVE_ONLY.sub("", normalise(question)))
     asked = _ASK.match(text)
     expression = text[asked.end() :] if asked else text
     if not _ARITHMETIC.fullmatch(expression) or _SPLIT_NUMBER.search(expression):

@@ -98,6 +98,7 @@ class ProblemsConfig(StageConfig):
     test_fraction: the share of all content whose hash makes it a test problem, now and in every later draw.
     shares: difficulty -> its relative share of each table, filled exactly; None takes difficulties as drawn.
     patience: an endless source is given up after this many draws in a row that brought nothing that was wanted.
+    ungradable: what happens to a problem whose own answer the grader does not accept. "refuse" stops at the first.
     """
 
     source: SourceConfig
@@ -107,6 +108,7 @@ class ProblemsConfig(StageConfig):
     arithmetic: ArithmeticFilter | None = None
     shares: dict[int, float] | None = None
     patience: int = Field(default=20_000, ge=1)
+    ungradable: Literal["leave_out", "refuse"] = "leave_out"
 
     @model_validator(mode="after")
     def _shares_can_be_filled(self) -> ProblemsConfig:

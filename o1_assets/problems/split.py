@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.problems.canonical import flat_expression, problem_id, side
-from o1_assets.problems.config import ArithmeticFilter, ProblemsConfig
+from o1_assets.problems.config import (
+    ArithmeticFilter,
+    FileSource,
+    Gsm8kSource,
+    MathSource,
+    ProblemsConfig,
+    ReasoningGymSource,
+)
 from o1_assets.problems.expression import Expression
-from o1_assets.problems.grading import grade
-from o1_assets.problems.problem import ProblemError, RawProblem, Source
+from o1_assets.problems.grading import EXACT_GENERATORS, grade
+from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem, Source, summary
 from o1_assets.problems.sources import open_source
+
+LEFT_OUT = "left_out.jsonl"
+"""A line for each row that could not be used: its place, the reason, the remedy. It is written where there are any."""
 
 SCHEMA = {
     "problem_id": pl.String,
@@ -29,10 +40,12 @@ SCHEMA = {
 
 @dataclass
 class ProblemDraw:
-    """problems: in the order drawn. counts: what happened to everything that was drawn, by name."""
+    """problems: in the order drawn. counts: what happened to everything that was drawn, by name. left_out: the rows
+    that cannot be used, with their reasons."""
 
     problems: list[RawProblem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def make_train(task: Task, config: ProblemsConfig) -> Outcome:
@@ -45,6 +58,34 @@ def make_test(task: Task, config: ProblemsConfig) -> Outcome:
     return _make(task, config, "test", config.test)
 
 
+def check_train(config: ProblemsConfig, seed: int, quick: bool) -> None:
+    """As `check_source`, for problems/train."""
+    check_source(config, "train", config.train, seed, quick)
+
+
+def check_test(config: ProblemsConfig, seed: int, quick: bool) -> None:
+    """As `check_source`, for problems/test."""
+    check_source(config, "test", config.test, seed, quick)
+
+
+def check_source(config: ProblemsConfig, wanted: str, size: int, seed: int, quick: bool) -> None:
+    """Raises ProblemError if the source cannot be opened or read, or is seen to have too few problems.
+
+    quick: without what takes more than a moment: reasoning_gym takes two seconds to load.
+    """
+    match config.source:
+        case ReasoningGymSource(generators=generators):
+            if not quick:
+                from o1_assets.problems.reasoning_gym_source import open_dataset
+
+                open_source(config.source)
+                for generator in generators:
+                    open_dataset(generator, 0, 1)
+        case FileSource() | Gsm8kSource(folder=str()) | MathSource(folder=str()):
+            # Answers are graded when the table is made: some take milliseconds, and there may be thousands.
+            take(open_source(config.source), config, wanted, size, seed, graded=False)
+
+
 def _make(task: Task, config: ProblemsConfig, wanted: str, size: int) -> Outcome:
     draw = take(open_source(config.source), config, wanted, size, task.seed)
     table = as_table(draw.problems)
@@ -54,7 +95,8 @@ def _make(task: Task, config: ProblemsConfig, wanted: str, size: int) -> Outcome
     return Outcome(
         figures={
             "problems": len(table),
-            **{name: draw.counts[name] for name in ("drawn", "duplicates", "filtered_out", "ungradable")},
+            **{name: draw.counts[name] for name in ("drawn", "duplicates", "filtered_out", "left_out")},
+            **_report(task, draw.left_out),
             "answers_corrected": sum(problem.corrected for problem in draw.problems),
             **{f"difficulty_{level}": levels[level] for level in sorted(levels)},
         },
@@ -63,27 +105,112 @@ def _make(task: Task, config: ProblemsConfig, wanted: str, size: int) -> Outcome
     )
 
 
-def take(source: Source, config: ProblemsConfig, wanted: str, size: int, seed: int) -> ProblemDraw:
-    """The first `size` distinct problems of side `wanted`. Raises ProblemError if there are not so many."""
+def _report(task: Task, left_out: Sequence[LeftOut]) -> Figures:
+    """Writes left_out.jsonl, if anything was left out, and returns its summary as a figure."""
+    if not left_out:
+        return {}
+    reasons = summary(left_out)
+    task.progress(f"{len(left_out)} left out: {reasons}")
+    with (task.out / LEFT_OUT).open("w", encoding="utf-8") as file:
+        for row in left_out:
+            line = {"place": row.place, "reason": row.reason, "detail": row.detail, "remedy": row.remedy}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return {"left_out_because": reasons}
+
+
+def take(
+    source: Source, config: ProblemsConfig, wanted: str, size: int, seed: int, graded: bool = True
+) -> ProblemDraw:
+    """The first `size` distinct problems of side `wanted` that can be used.
+
+    graded: whether problems that cannot be graded are looked for. Raises ProblemError if there are not so many, or
+    where one cannot be graded and config.ungradable is "refuse".
+    """
     missing = quotas(size, config.shares)
     draw, seen, in_vain = ProblemDraw(), set[str](), 0
-    for problem in source.problems(seed):
-        draw.counts["drawn"] += 1
-        level = problem.difficulty if config.shares is not None else None
-        reason = _why_not(problem, config, wanted, seen)
-        if reason is None and missing.get(level, 0) > 0:
-            missing[level] -= 1
-            in_vain = 0
-            draw.problems.append(problem)
-            if not any(missing.values()):
-                return draw
-            continue
-        draw.counts[reason or "not_needed"] += 1
-        in_vain += 1
+    for problem in source.problems(seed) if source.endless else _consistent(source.problems(seed)):
+        if isinstance(problem, LeftOut):
+            draw.left_out.append(problem)
+            draw.counts["left_out"] += 1
+            in_vain += 1
+        else:
+            draw.counts["drawn"] += 1
+            level = problem.difficulty if config.shares is not None else None
+            reason = _why_not(problem, config, wanted, seen)
+            if reason is None and missing.get(level, 0) <= 0:
+                reason = "not_needed"
+            if reason is None and graded and (refusal := ungradable(problem)):
+                if config.ungradable == "refuse":
+                    raise refusal
+                draw.left_out.append(refusal)
+                reason = "left_out"
+            if reason is None:
+                missing[level] -= 1
+                in_vain = 0
+                draw.problems.append(problem)
+                if not any(missing.values()):
+                    return draw
+                continue
+            draw.counts[reason] += 1
+            in_vain += 1
         # A small generator has drawn all its problems after a while, and says nothing: it only repeats them.
         if source.endless and in_vain >= config.patience:
             break
     raise ProblemError(_shortage(missing, config, wanted, size, draw))
+
+
+def ungradable(problem: RawProblem) -> LeftOut | None:
+    """Why every solution of this problem would count as wrong, or some right ones; None if it can be graded."""
+    answer = problem.answer
+    # The scorers of these generators compare with the stored text alone.
+    if problem.grader.partition(":")[2] in EXACT_GENERATORS and answer:
+        return None
+    row = {"answer": answer, "metadata": _metadata(problem)}
+    forms = solver_forms(answer) if problem.grader == "math" else [answer]
+    refused = [form for form in forms if not grade(problem.grader, form, row)]
+    if not refused:
+        return None
+    return LeftOut(
+        problem.place or f"{problem.source}, {problem.question[:60]!r}",
+        "its own answer is refused by the grader",
+        "write the answer in another form, or leave the row out",
+        f"answer {answer[:60]!r}" + (f", written as {refused[0][:60]!r}" if refused[0] != answer else ""),
+    )
+
+
+def _consistent(items: Iterable[RawProblem | LeftOut]) -> Iterator[RawProblem | LeftOut]:
+    """The same without problems that occur twice with different answers: nobody knows which of them is right."""
+    read = list(items)
+    first: dict[str, RawProblem] = {}
+    contradicting: dict[str, RawProblem] = {}
+    for item in read:
+        # Each is compared with the first alone, so that a file of one question takes no square of its rows.
+        if isinstance(item, RawProblem) and not _agree(first.setdefault(item.canonical, item), item):
+            contradicting.setdefault(item.canonical, item)
+    for item in read:
+        if isinstance(item, LeftOut) or item.canonical not in contradicting:
+            yield item
+        else:
+            pair = (first[item.canonical], contradicting[item.canonical])
+            yield _contradicted(item, pair[item.answer == pair[0].answer])
+
+
+def _contradicted(problem: RawProblem, other: RawProblem) -> LeftOut:
+    reason = "the same question has another answer elsewhere"
+    detail = f"{problem.answer[:40]!r} here, {other.answer[:40]!r} in {other.place or other.source}"
+    return LeftOut(problem.place or problem.source, reason, "correct one of the two, or remove both", detail)
+
+
+def solver_forms(gold: str) -> list[str]:
+    return [gold, f"\\boxed{{{gold}}}"]
+
+
+def _agree(one: RawProblem, other: RawProblem) -> bool:
+    """Whether two problems of the same content have the same answer, however it is written."""
+    if one is other or one.answer == other.answer:
+        return True
+    pairs = ((one, other), (other, one))
+    return any(grade(a.grader, b.answer, {"answer": a.answer, "metadata": _metadata(a)}) for a, b in pairs)
 
 
 def quotas(size: int, shares: dict[int, float] | None) -> dict[int | None, int]:
@@ -130,11 +257,15 @@ def as_table(problems: list[RawProblem]) -> pl.DataFrame:
             "source": p.source,
             "grader": p.grader,
             "difficulty": p.difficulty,
-            "metadata": json.dumps(p.metadata, sort_keys=True, default=str),
+            "metadata": _metadata(p),
         }
         for p in problems
     ]
     return pl.DataFrame(rows, schema=SCHEMA).sort("problem_id")
+
+
+def _metadata(problem: RawProblem) -> str:
+    return json.dumps(problem.metadata, sort_keys=True, default=str)
 
 
 def _why_not(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set[str]) -> str | None:
@@ -147,9 +278,6 @@ def _why_not(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set
         return "other_side"
     if config.arithmetic is not None and not allowed(flat_expression(problem.canonical), config.arithmetic):
         return "filtered_out"
-    # An answer that the grader does not accept as its own would count every solution as wrong.
-    if problem.grader == "math" and not grade("math", problem.answer, {"answer": problem.answer}):
-        return "ungradable"
     return None
 
 
@@ -162,7 +290,9 @@ def _shortage(
         if n
     )
     counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(draw.counts.items()))
+    example = f" The first that was left out: {draw.left_out[0]}" if draw.left_out else ""
     return (
         f"The source ({config.source.kind}) has only {len(draw.problems)} of the {size} distinct {wanted} problems"
         f" asked for: {lacking} needed ({counts}); ask for fewer, or widen the source, the filter or the shares."
+        f"{example}"
     )

@@ -6,7 +6,7 @@ without it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from o1_assets.engine.open import EngineMissing, require_engine
 from o1_assets.problems.config import Gsm8kSource, MathSource
 
 if TYPE_CHECKING:
+    from o1_assets.core.artifact import Artifact
     from o1_assets.core.settings import Settings
     from o1_assets.profiles.profile import Profile
 
@@ -45,11 +46,32 @@ def require_extra(name: str, setting: str = "") -> None:
         )
 
 
-def check_requirements(profile: Profile, settings: Settings, wanted: Collection[str]) -> None:
+def check_requirements(
+    profile: Profile, settings: Settings, graph: Mapping[str, Artifact], wanted: Collection[str]
+) -> None:
     """wanted: keys that are about to be made. Raises MissingRequirement."""
-    missing = list(unmet(profile, settings, wanted))
+    # What is absent is said by name first: a preflight that trips over it could not say how to go on without.
+    missing = list(unmet(profile, settings, wanted)) or list(failed_preflights(graph, wanted))
     if missing:
         raise MissingRequirement(" ".join(missing))
+
+
+def failed_preflights(
+    graph: Mapping[str, Artifact], wanted: Collection[str], quick: bool = False
+) -> Iterator[str]:
+    """A sentence for each thing outside the graph that artifacts of `wanted` need and cannot use.
+
+    quick: only what takes a moment to find out.
+    """
+    failed: dict[str, list[str]] = {}
+    for key in graph:
+        if key in wanted and (preflight := graph[key].preflight):
+            try:
+                preflight(quick)
+            except O1Error as error:
+                failed.setdefault(str(error), []).append(key)
+    for sentence, keys in failed.items():
+        yield f"{' and '.join(keys)} cannot be made: {sentence}"
 
 
 def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:

@@ -23,7 +23,6 @@ from o1_assets.problems.config import (
 )
 from o1_assets.problems.expression import Expression
 from o1_assets.problems.problem import ProblemError, RawProblem
-from o1_assets.problems.sources import external_version
 from o1_assets.problems.split import allowed, make_test, make_train, quotas, take
 from tests.problems.conftest import Make
 
@@ -216,72 +215,6 @@ def test_gsm8k_can_be_split_by_content_too(make: Make, gsm8k: str) -> None:
     assert not set(train["problem_id"]) & set(test["problem_id"])
 
 
-def write(file: Path, lines: list[str]) -> FileSource:
-    file.write_text("\n".join(lines), encoding="utf-8")
-    return FileSource(path=str(file))
-
-
-def row(question: object = "What is 2 + 2?", answer: object = "4", **more: object) -> str:
-    return json.dumps({"question": question, "answer": answer, **more})
-
-
-def test_a_file_of_problems_is_read_whichever_its_format(make: Make, tmp_path: Path) -> None:
-    rows = [
-        {"question": f"How much is {i} apples and {i}?", "answer": 2 * i, "author": "me"} for i in range(50)
-    ]
-    jsonl = write(tmp_path / "p.jsonl", [json.dumps(r) for r in rows])
-    pl.DataFrame(rows).write_parquet(tmp_path / "p.parquet")
-    config = ProblemsConfig(source=jsonl, train=20, test=3)
-    first = make(make_train, config)[1]
-    other = make(
-        make_train, config.model_copy(update={"source": FileSource(path=str(tmp_path / "p.parquet"))})
-    )[1]
-    assert first.equals(other)
-    assert json.loads(first["metadata"][0]) == {"author": "me"}
-    assert external_version(jsonl) != external_version(write(tmp_path / "p.jsonl", [row()]))
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ([row(), "{"], r"p\.jsonl, line 2: not JSON .*write one JSON object a line"),
-        ([row(), "", "[1]"], r"p\.jsonl, line 3: a JSON list"),
-        (['{"question": "q"}'], r"line 1: there is no 'answer'"),
-        ([row(question="")], r"line 1: 'question' is empty"),
-        ([row(answer=["4"])], r"line 1: 'answer' is a list"),
-        ([row(answer=True)], r"line 1: 'answer' is a bool"),
-        ([row(difficulty="hard")], r"line 1: difficulty 'hard' is not an integer"),
-        (["[" * 100_000], r"line 1: not JSON"),
-        ([], r"holds no problems"),
-        ([row()] * 3, r"only \d of the 20 distinct train .*duplicates"),
-    ],
-)
-def test_a_bad_row_is_named_with_its_file_line_and_remedy(
-    make: Make, tmp_path: Path, lines: list[str], message: str
-) -> None:
-    source = write(tmp_path / "p.jsonl", lines)
-    with pytest.raises(ProblemError, match=message):
-        make(make_train, ProblemsConfig(source=source, train=20, test=3))
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("p.csv", b"question,answer", "neither .jsonl nor .parquet"),
-        ("p.parquet", b"nonsense", "could not be read as Parquet"),
-        ("p.jsonl", b'{"question": "\xff"}', "line 1: not JSON"),
-        ("p.jsonl", None, "does not exist"),
-    ],
-)
-def test_a_bad_file_is_named_with_its_remedy(
-    make: Make, tmp_path: Path, name: str, content: bytes | None, message: str
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(ProblemError, match=message):
-        make(make_train, ProblemsConfig(source=FileSource(path=str(tmp_path / name)), train=1, test=1))
-
-
 def test_a_problem_whose_own_answer_cannot_be_graded_is_left_out() -> None:
     config = ProblemsConfig(source=FileSource(path="unused"), train=1, test=1, test_fraction=0.01)
 
@@ -292,7 +225,12 @@ def test_a_problem_whose_own_answer_cannot_be_graded_is_left_out() -> None:
 
     got = take(Source(["how many?", "how many more?"]), config, "train", 1, 0)
     assert [p.question for p in got.problems] == ["how many more?"]
-    assert got.counts["ungradable"] == 1
+    assert [row.reason for row in got.left_out] == ["its own answer is refused by the grader"]
+    refuse = config.model_copy(update={"ungradable": "refuse"})
+    with pytest.raises(
+        ProblemError, match=r"listed, 'how many\?': its own answer .*'\?\?\?'.*; write the answer"
+    ):
+        take(Source(["how many?", "how many more?"]), refuse, "train", 1, 0)
 
 
 def test_problems_do_not_depend_on_the_hash_seed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from o1_assets.evaluation.evaluate_policy import held_out, least_likely_tokens, 
 from o1_assets.experiments.pools.config import EXPRESSION, OodConfig, OodKind, PoolConfig
 from o1_assets.problems.canonical import flat_expression
 from o1_assets.problems.config import ArithmeticFilter
-from o1_assets.problems.problem import ProblemError, RawProblem
+from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem
 from o1_assets.problems.solutions import generated_tokens, readable, sample_solutions
 from o1_assets.problems.sources import open_source
 from o1_assets.problems.split import allowed, as_table, take
@@ -172,9 +172,12 @@ class Unseen:
         self.source = open_source(kind.problems.source)
         self.endless = self.source.endless
 
-    def problems(self, seed: int) -> Iterator[RawProblem]:
+    def problems(self, seed: int) -> Iterator[RawProblem | LeftOut]:
         idle = 0
         for problem in self.source.problems(seed):
+            if isinstance(problem, LeftOut):
+                yield problem
+                continue
             expression = flat_expression(problem.canonical)
             new = expression is not None and problem.canonical not in self.seen
             if new and (self.limits is None or not allowed(expression, self.limits)):
