@@ -19,9 +19,7 @@ class FileProblems:
     def problems(self, seed: int) -> Iterator[RawProblem | LeftOut]:
         rows = read_rows(self.file)
         source = printable(self.file.stem)
-        yield from in_seeded_order(
-            read_problems(rows, lambda row: _problem(row, source), self.file), seed
-        )
+        yield from in_seeded_order(read_problems(rows, lambda row: _problem(row, source), self.file), seed)
 
 
 def _problem(row: Row, source: str) -> RawProblem:

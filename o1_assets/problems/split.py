@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from o1_assets.core.artifact import Figures, Outcome, Task
+from o1_assets.problems.answers import solver_forms
 from o1_assets.problems.canonical import flat_expression, problem_id, side
 from o1_assets.problems.config import (
     ArithmeticFilter,
@@ -199,10 +200,6 @@ def _contradicted(problem: RawProblem, other: RawProblem) -> LeftOut:
     reason = "the same question has another answer elsewhere"
     detail = f"{problem.answer[:40]!r} here, {other.answer[:40]!r} in {other.place or other.source}"
     return LeftOut(problem.place or problem.source, reason, "correct one of the two, or remove both", detail)
-
-
-def solver_forms(gold: str) -> list[str]:
-    return [gold, f"\\boxed{{{gold}}}"]
 
 
 def _agree(one: RawProblem, other: RawProblem) -> bool:
