@@ -6,29 +6,24 @@ Nothing outside of the ancestry is read, and nothing is changed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import IO, Any, cast
 
 from polars.exceptions import PolarsError
 
 from o1_assets.audit.lines import Homes, batch_trail, row_trail
 from o1_assets.audit.result import Audit, AuditedVersion, Broken, Fault, LabelTrail, Part
 from o1_assets.core.artifact import Artifact
-from o1_assets.core.files import NotAFile, open_regular
 from o1_assets.execution.differences import commit, differences, environment_differences
 from o1_assets.execution.environment import libraries
 from o1_assets.store.ancestry import Visited, find_version, walk
-from o1_assets.store.digest import TREE
-from o1_assets.store.kinds import HEAD, refusal
+from o1_assets.store.cards import read_card
+from o1_assets.store.contents import Contents
 from o1_assets.store.manifest import Environment, Manifest
-from o1_assets.store.objects import object_name
 from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
 
 LABELS, BATCHES = "/labels", "/label_batches"
@@ -47,14 +42,6 @@ class Today:
 
     graph: Mapping[str, Artifact]
     environment: Environment
-
-
-@dataclass(frozen=True)
-class Contents:
-    """files: path, size and SHA-256 of each file as it is now. faults: what does not fit the record."""
-
-    files: tuple[dict[str, Any], ...]
-    faults: tuple[Fault, ...]
 
 
 def audit(
@@ -78,9 +65,7 @@ def audit(
     digests = list(dict.fromkeys(manifest.digest for manifest in manifests))
     # Hashing and waiting for a remote store leave the interpreter free, so threads help.
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1 if store.backend.local else 16) as pool:
-        contents = dict(
-            zip(digests, pool.map(lambda digest: read_contents(store, digest), digests), strict=True)
-        )
+        contents = dict(zip(digests, pool.map(store.contents, digests), strict=True))
         checked = pool.map(lambda manifest: pointer_faults(store, manifest), manifests)
         pointers = dict(zip((manifest.version for manifest in manifests), checked, strict=True))
 
@@ -90,7 +75,8 @@ def audit(
             broken = Broken(visited.key, visited.version, "manifest", visited.error)
             return AuditedVersion(visited.key, visited.version, None, (broken,))
         content, (faults, remark) = contents[manifest.digest], pointers[manifest.version]
-        faults = [*content.faults, *input_faults(manifest, ancestors), *faults]
+        damage = [(part, f"{why}; {store.remedy(manifest.digest)}") for part, why in content.faults]
+        faults = [*damage, *input_faults(manifest, ancestors), *faults]
         trail = None
         if homes is not None and not content.faults:
             # Tables with other bytes than were stored say nothing about the labels that they were made from.
@@ -181,66 +167,6 @@ def _labels(
         return None, [(part, f"its tables cannot be read: {error}")]
 
 
-def read_contents(store: ArtifactStore, digest: str) -> Contents:
-    """Reads every byte of the object: sizes, digests, no file more or less, tree.json itself, the files' kinds."""
-    faults: list[Fault] = []
-    actual: dict[str, Any] = {}
-    try:
-        names = _names(store, digest)
-    except (StoreError, OSError) as error:
-        return Contents((), (("object", str(error)),))
-    for name in names:
-        try:
-            actual[name], why = _file(store, digest, name)
-        except (NotAFile, OSError) as error:
-            faults.append(("object", f"{name} of object {digest} cannot be read: {error}"))
-            continue
-        if why:
-            faults.append(("kind", f"object {digest} holds what no artifact may hold: {why}"))
-    try:
-        recorded = {entry["path"]: entry for entry in store.tree(digest)}
-    except StoreError as error:  # a list with another digest than the object's name is not to be believed
-        return Contents(tuple(actual.values()), (("object", str(error)), *faults))
-    for name in sorted(recorded.keys() | actual.keys()):
-        if name not in recorded:
-            faults.append(("object", f"object {digest} holds {name}, which was never stored in it"))
-        elif name not in names:
-            faults.append(("object", f"{name} of object {digest} is missing"))
-        elif name in actual and actual[name] != recorded[name]:
-            faults.append(("object", f"{name} of object {digest} is not what was stored"))
-    return Contents(tuple(actual.values()), tuple(faults))
-
-
-def _names(store: ArtifactStore, digest: str) -> list[str]:
-    """The names of everything in the object except folders and tree.json."""
-    backend = store.backend
-    place = backend.checked_place(object_name(digest))
-    if backend.local:
-        folder = Path(place)
-        # A link to a folder is no folder: what it leads to is not in the store.
-        paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-        names = [path.relative_to(folder).as_posix() for path in paths]
-    else:
-        root = backend.fs._strip_protocol(place)
-        names = [str(path).removeprefix(f"{root}/") for path in backend.fs.find(place)]
-    return sorted(name for name in names if name != TREE)
-
-
-def _file(store: ArtifactStore, digest: str, name: str) -> tuple[dict[str, Any], str | None]:
-    """A file's path, size and SHA-256, and why no artifact may hold it. No pickle is ever opened."""
-    place = f"{store.backend.place(object_name(digest))}/{name}"
-    opened = open_regular(Path(place)) if store.backend.local else store.backend.fs.open(place, "rb")
-    with cast(IO[bytes], opened) as file:
-        chunk = file.read(CHUNK)
-        # By name and by first bytes: a pickle that is called model.safetensors is a pickle.
-        why, size, sha = refusal(name, chunk[:HEAD]), 0, hashlib.sha256()
-        while chunk:
-            sha.update(chunk)
-            size += len(chunk)
-            chunk = file.read(CHUNK)
-    return {"path": name, "size": size, "sha256": sha.hexdigest()}, why
-
-
 def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
     """Compares each recorded input with the manifest that it names, and the cache key with all recorded fields."""
     for name, item in manifest.inputs.items():
@@ -265,15 +191,22 @@ def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
 
 
 def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault], str]:
-    """Faults of the key's head and of the computation's cache entry, neither of which has to exist; and a remark.
+    """Faults of the key's head, of the version's model card and of the computation's cache entry; and a remark.
+
+    Card and cache entry need not exist.
 
     The remark tells of an equal computation that gave other bytes, which breaks nothing. It is empty if there is none.
     """
     faults: list[Fault] = []
     try:
-        store.head(manifest.key)
+        if store.head(manifest.key) is None and (lost := store.lost_head(manifest.key)):
+            raise lost
     except StoreError as error:
         faults.append(("head", str(error)))
+    try:
+        read_card(store.backend, manifest.key, manifest.version)
+    except StoreError as error:
+        faults.append(("card", str(error)))
     try:
         cached = store.cached(manifest.cache_key)
     except StoreError as error:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from o1_assets.store.manifest import Manifest
 
-Part = Literal["manifest", "object", "kind", "input", "cache key", "cache", "head", "batch", "label"]
+Part = Literal["manifest", "object", "kind", "input", "cache key", "cache", "head", "card", "batch", "label"]
 
 # Something that is not as recorded: the part of the version that it concerns, and a clause.
 Fault = tuple[Part, str]
@@ -139,7 +139,7 @@ def document(audit: Audit) -> dict[str, Any]:
     {"key", "version", "digest": what was asked for, "ok": everything holds,
      "summary": {"artifacts", "versions", "files", "bytes", "batches", "lines", "broken": counts, "seconds"},
      "broken": [{"key", "version", "part", "message"}] in the order of the data; part: manifest, object, kind, input,
-               cache key, cache, head, batch or label,
+               cache key, cache, head, card, batch or label,
      "remarks": [{"message", "keys"}] what is not as it is today, and is not broken,
      "versions": [one a version of the ancestry, inputs first:
         {"key", "version", "digest", "ok", "broken", "remarks",

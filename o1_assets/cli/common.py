@@ -98,6 +98,7 @@ def command(
         def run(**given: Any) -> None:
             project = open_project(given.pop("profile"), given.pop("set_", None))
             as_json = given.pop("as_json", False)
+            _note_closed(project.settings)
             answer = function(project, **given, **({"as_json": as_json} if tells else {}))
             # A command that becomes a server, or only prints a path, answers nothing.
             if answer is not None:
@@ -117,6 +118,11 @@ def command(
         return function
 
     return register
+
+
+def _note_closed(settings: Settings) -> None:
+    if note := settings.close_home():
+        print(f"o1: {note}", file=sys.stderr)
 
 
 def open_project(profile: str | None = None, overrides: Sequence[str] | None = None) -> Project:

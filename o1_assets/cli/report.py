@@ -158,9 +158,9 @@ def _read(
 
     finished, missing = [], {}
     for key, artifact in wanted.items():
-        head = store.head(key)
-        if head is None:
-            missing[key] = artifact.description
+        head = status[key].manifest
+        if head is None or not status[key].whole:
+            missing[key] = status[key].reason if status[key].state == "damaged" else artifact.description
             continue
         folder = store.verified(head.digest)
         # A store may hold results of an earlier release, which an upgrade does not remove.

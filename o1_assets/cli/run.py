@@ -12,6 +12,8 @@ import typer
 
 from o1_assets.cli.common import Answer, StatusLine, command
 from o1_assets.cli.report import print_headline
+from o1_assets.cli.status import VerifyOption
+from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 from o1_assets.execution.ledger import RunRecord
 from o1_assets.execution.project import Project
@@ -19,6 +21,7 @@ from o1_assets.execution.status import Status, graph_status
 from o1_assets.graph import asked_for, descendants
 from o1_assets.orchestration.devices import enough_devices
 from o1_assets.profiles.requirements import check_requirements, require_extra
+from o1_assets.store.catalogue import reads_this_home
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.scratch import tidy
 
@@ -36,9 +39,10 @@ def run_command(
         list[str] | None,
         typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
     ] = None,
+    verify: VerifyOption = False,
 ) -> Answer:
-    """Make everything that is missing or stale, in one run; ends with the headline and the report's path."""
-    return _answer(project, run(project, parts=with_ or ()))
+    """Make everything that is missing, stale or damaged, in one run; ends with the headline and the report's path."""
+    return _answer(project, run(project, parts=with_ or (), verify=verify))
 
 
 @command(app)
@@ -68,6 +72,10 @@ def _answer(project: Project, result: RunResult) -> Answer:
         from o1_assets.report.write import write_report
 
         write_report(project)
+    elif result.reportable and not reads_this_home(project.store, project.settings.catalogue):
+        from o1_assets.report.write import write_catalogue
+
+        write_catalogue(project)
     for why in result.waiting.values():
         print(why, file=sys.stderr)
 
@@ -86,14 +94,16 @@ def _answer(project: Project, result: RunResult) -> Answer:
     return Answer(document, show)
 
 
-def run(project: Project, *, include_missing: bool = True, parts: Sequence[str] = ()) -> RunResult:
-    """Brings the graph up to date, with the optional parts that are named.
+def run(
+    project: Project, *, include_missing: bool = True, parts: Sequence[str] = (), verify: bool = False
+) -> RunResult:
+    """Brings the graph up to date, with the optional parts that are named. verify: compare every byte before.
 
     Raises RunFailed, in which case what was finished before stays finished. Before anything is started it raises
     MissingRequirement and what `_refuse` raises.
     """
     _refuse(project)
-    project.settings.home.mkdir(parents=True, exist_ok=True)
+    project.settings.make_home()
     run_id, announced = str(uuid.uuid4()), False
 
     def on_wait() -> None:
@@ -105,15 +115,17 @@ def run(project: Project, *, include_missing: bool = True, parts: Sequence[str] 
 
     # With the id of the Dagster run that follows: if this process is killed, the lock names the run to mark as failed.
     with project.lock.hold(run_id, on_wait):
-        return _run(project, include_missing, parts, run_id)
+        return _run(project, include_missing, parts, run_id, verify)
 
 
-def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: str) -> RunResult:
+def _run(
+    project: Project, include_missing: bool, parts: Sequence[str], run_id: str, verify: bool
+) -> RunResult:
     graph, store = project.graph, project.store
     # Under the lock nobody else computes, so what lies in the work folder was left by processes that are gone.
     tidy(store)
-    status = graph_status(graph, store)
-    due = {"stale", "missing"} if include_missing else {"stale"}
+    status = graph_status(graph, store, every_byte=verify)
+    due = {"stale", "damaged", "missing"} if include_missing else {"stale", "damaged"}
     wanted = {key for key, s in status.items() if s.state in due}
     try:
         scope = asked_for(graph, parts)
@@ -123,6 +135,7 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
     if not include_missing:
         # A descendant of something stale that was never made was not asked for either.
         selected = {key for key in selected if status[key].state != "missing"}
+    _tell_damage(status, selected, graph)
     record = RunRecord(project.settings.runs)
     # Returned before Dagster is imported: nothing is left for it to run.
     if not selected:
@@ -140,6 +153,18 @@ def _run(project: Project, include_missing: bool, parts: Sequence[str], run_id: 
     cached = _fresh(status, scope - selected) + console.done - console.computed
     reportable = store.head("eval/summary") is not None
     return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
+
+
+def _tell_damage(status: Mapping[str, Status], selected: set[str], graph: Mapping[str, Artifact]) -> None:
+    """Says what is made again and what is not. Raises RunFailed on what cannot be made again."""
+    for key, state in status.items():
+        if state.state != "damaged":
+            continue
+        if key in selected and state.refused:
+            raise RunFailed(f"{key} cannot be made again: {state.refused}")
+        why = state.reason.partition("; ")[0]
+        again = "this run mends it" if key in selected else f"`o1 run --with {graph[key].part}` makes it again"
+        print(f"{key} is damaged ({why}); {again}", file=sys.stderr, flush=True)
 
 
 def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:

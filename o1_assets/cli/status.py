@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from o1_assets.cli.common import Answer, command
 from o1_assets.execution.project import Project
-from o1_assets.execution.status import Status, graph_status
+from o1_assets.execution.status import Status, damaged, graph_status
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.progress import (
     Progress,
@@ -23,10 +23,19 @@ from o1_assets.labels.inbox.progress import (
 app = typer.Typer()
 
 
+VerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--verify", help="compare every byte, and not only files that changed since they were compared"
+    ),
+]
+
+
 @command(app)
-def status(project: Project) -> Answer:
-    """Every artifact: fresh, stale and why, or missing; every round: what it waits for."""
-    rows, rounds = status_rows(project)
+def status(project: Project, verify: VerifyOption = False) -> Answer:
+    """Every artifact: fresh, stale and why, missing or damaged; every round: what it waits for."""
+    states = graph_status(project.graph, project.store, every_byte=verify)
+    rows, rounds = status_rows(project, states)
 
     def lines() -> Iterator[str]:
         for row in rows:
@@ -38,7 +47,7 @@ def status(project: Project) -> Answer:
         "waits": {name: state.waits for name, state in rounds.items() if state.waits},
         "rounds": {name: state.row() for name, state in rounds.items()},
     }
-    return Answer(document, lines())
+    return Answer(document, lines(), damaged(states))
 
 
 @dataclass(frozen=True)
@@ -63,9 +72,10 @@ class RoundStatus:
         return {"annotator": self.annotator, "waits": self.waits or None, "labels": labels}
 
 
-def status_rows(project: Project) -> tuple[list[dict[str, Any]], dict[str, RoundStatus]]:
+def status_rows(
+    project: Project, states: Mapping[str, Status]
+) -> tuple[list[dict[str, Any]], dict[str, RoundStatus]]:
     """A row for each artifact (key, state, reason, digest, made), and every round's state by its name."""
-    states = graph_status(project.graph, project.store)
     rows = [
         {
             "key": s.key,
@@ -86,11 +96,10 @@ def status_rows(project: Project) -> tuple[list[dict[str, Any]], dict[str, Round
 
 def _round(config: LabelBatchesConfig, project: Project, states: Mapping[str, Status]) -> RoundStatus:
     name = config.round
-    selection = states[f"{name}/selection"].manifest
-    progress = None
-    # Without a selection nobody has anything to rate.
-    if selection is not None:
-        wanted = selected_solutions(project.store.verified(selection.digest))
+    selection, progress = states[f"{name}/selection"], None
+    # Without a selection nobody has anything to rate, nor with one whose ids cannot be believed.
+    if selection.manifest is not None and selection.whole:
+        wanted = selected_solutions(project.store.path(selection.manifest.digest))
         progress = round_progress(project.inbox, config, wanted)
     refused = progress is not None and progress.quarantined
     return RoundStatus(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,6 +72,17 @@ def checkpoint_seconds() -> float:
         raise ValueError(f"O1_CHECKPOINT_SECONDS is {text!r}; set it to a number of seconds") from None
 
 
+def _check_name(home: Path) -> None:
+    """Raises BadSetting on a folder's name that a library cannot take."""
+    name = str(home)
+    if "?" in name:
+        raise BadSetting(
+            f"O1_HOME is {name}: Dagster's database cannot lie in a folder with ? in its name; use another name"
+        )
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise BadSetting(f"O1_HOME is {name!r}, which has characters that are no letters; use another name")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The folders of one profile. Everything under `home` can be copied, moved or deleted as a whole."""
@@ -83,7 +95,42 @@ class Settings:
         """profile: else O1_PROFILE, else nano. home: else O1_HOME, else .o1 in the project's folder."""
         name = profile or os.environ.get("O1_PROFILE") or "nano"
         root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
+        _check_name(root)
         return cls(profile=name, home=root / name)
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may read the home as the umask and its mode say: O1_SHARED=1."""
+        return os.environ.get("O1_SHARED", "") not in ("", "0")
+
+    def make_home(self) -> None:
+        """Creates the home, and O1_HOME if it is missing, for their owner alone unless they are shared."""
+        # It holds what labellers wrote and, in Dagster's log, whatever a computation printed.
+        for folder in (self.home.parent, self.home):
+            folder.mkdir(mode=0o777 if self.shared else 0o700, parents=True, exist_ok=True)
+
+    def close_home(self) -> str:
+        """Takes a home of ours from everybody else if everybody could read it; says so in a sentence, else nothing.
+
+        A home that only a group can read was opened on purpose, and stays as it is.
+        """
+        if self.shared or not self.home.is_dir():
+            return ""
+        info = self.home.stat()
+        # O1_HOME may be a folder of other things too: only what holds a home's folders is a home.
+        ours = info.st_uid == os.geteuid() and any(
+            (self.home / name).is_dir() for name in ("store", "inbox", "work")
+        )
+        if not (ours and info.st_mode & 0o007):
+            return ""
+        try:
+            self.home.chmod(info.st_mode & 0o7700)
+        except OSError:  # a disk that knows no modes, or that cannot be written
+            return ""
+        return (
+            f"everybody on this machine could read {self.home}; now only you can. To share it, `chmod` it and set "
+            "O1_SHARED=1"
+        )
 
     @property
     def store(self) -> str:
@@ -148,8 +195,9 @@ class Settings:
 
         A file that somebody changed stays as it is.
         """
+        self.make_home()
         folder = self.home / "dagster"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         config = folder / "dagster.yaml"
         wanted = DAGSTER_YAML + (POSTGRES_YAML if self.postgres else "")
         present = config.read_bytes() if config.exists() else b""

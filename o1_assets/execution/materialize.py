@@ -19,7 +19,7 @@ from o1_assets.execution.ledger import Stopwatch
 from o1_assets.store.ancestry import reports
 from o1_assets.store.manifest import Manifest, ManifestCost, ManifestInput
 from o1_assets.store.scratch import Scratch, ScratchLost
-from o1_assets.store.store import ArtifactStore, MissingInput, cache_key
+from o1_assets.store.store import ArtifactStore, DamagedError, MissingInput, cache_key
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def materialize(
 
     Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
     folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
-    StoreError when an input or the cached result is damaged, DiskFull, ScratchLost, or what the compute function
+    StoreError when an input is damaged, DiskFull, ScratchLost, or what the compute function
     raises. engine: the name of what `open_engine` opens, for the manifest. on_start: called with the task right
     before it is computed, if it has to be.
     """
@@ -116,13 +116,18 @@ def find_cached(artifact: Artifact, store: ArtifactStore) -> Made | None:
 
 
 def _lookup(artifact: Artifact, store: ArtifactStore, cache_key: str) -> Made | None:
-    manifest = store.cached(cache_key) or store.recorded(artifact.key, cache_key)
-    if manifest is None:
-        return None
-    # A damaged object is refused here and not adopted: everything made from it would inherit the damage.
-    store.verified(manifest.digest)
-    store.adopt(manifest)
-    return Made(manifest, cached=True)
+    for find in (lambda: store.cached(cache_key), lambda: store.recorded(artifact.key, cache_key)):
+        try:
+            manifest = find()
+            if manifest is None:
+                continue
+            # Never adopted unseen: everything made from a damaged object would inherit the damage.
+            store.verified(manifest.digest)
+        except DamagedError:  # as good as absent, so it is made again
+            continue
+        store.adopt(manifest)
+        return Made(manifest, cached=True)
+    return None
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Model cards in Hugging Face's format: what a checkpoint is, what it was trained on, and what it is good for.
 
-A card is made from the manifest. It names the digest of the checkpoint's object and so cannot be part of it: it lies
-beside the manifest as cards/<key>/<version>.md, and is written again where it is missing.
+A card is made from the manifest, lies beside it (store/cards.py), and is written again where it is missing.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 
 from o1_assets.core.formatting import with_thousands
 from o1_assets.core.tables import scan_parquet
+from o1_assets.store import cards
 from o1_assets.store.ancestry import ancestry, find_version
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore, StoreError
@@ -53,33 +53,21 @@ def is_checkpoint(store: ArtifactStore, manifest: Manifest) -> bool:
     return "config.json" in names and any(name.endswith(".safetensors") for name in names)
 
 
-def write_card(store: ArtifactStore, manifest: Manifest) -> str:
-    """Writes the card of a recorded checkpoint beside its manifest and returns it. Raises StoreError."""
-    text = make_card(store, manifest)
-    store.backend.write(card_name(manifest.key, manifest.version), text.encode())
-    return text
-
-
 def read_card(store: ArtifactStore, key: str, version: str | None = None) -> str:
     """The card of a version (today's without one; as `find_version` takes it), made if it is missing.
 
-    Raises StoreError if there is no such version, or if it is no checkpoint.
+    Raises StoreError if there is no such version, if it is no checkpoint, or if the card was changed.
     """
     name = find_version(store, key, version)
-    content = store.backend.read(card_name(key, name))
-    if content is not None:
-        return content.decode()
+    text = cards.read_card(store.backend, key, name)
+    if text is not None:
+        return text
     manifest = store.manifest(key, name)
     if not is_checkpoint(store, manifest):
         raise StoreError(
             f"{key} is no checkpoint, so it has no model card; `o1 audit {key}` shows its lineage"
         )
-    return write_card(store, manifest)
-
-
-def card_name(key: str, version: str) -> str:
-    """The name of a card in its store."""
-    return f"cards/{key}/{version}.md"
+    return cards.write_card(store.backend, key, name, make_card(store, manifest))
 
 
 def without_lineage(card: str) -> str:

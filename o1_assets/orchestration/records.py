@@ -54,7 +54,7 @@ def report_unknown(
     instance: dg.DagsterInstance, graph: Mapping[str, Artifact], store: ArtifactStore
 ) -> list[str]:
     """Tells Dagster of the current versions that it does not know; returns their keys. Raises StoreError."""
-    heads = {key: head for key in graph if (head := store.head(key)) is not None}
+    heads = store.read_heads(graph).manifests  # without damaged ones, which the run makes again
     known: dict[dg.AssetKey, Mapping[str, str]] = {}
     for record in instance.get_asset_records([asset_key(key) for key in heads]):
         materialization = record.asset_entry.last_materialization

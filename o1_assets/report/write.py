@@ -38,10 +38,15 @@ class StoredRun:
     def read(cls, project: Project) -> StoredRun:
         """Raises MissingInput until eval/summary was made."""
         graph = project.graph
-        manifests = {key: head for key in graph if (head := project.store.head(key))}
+        heads = project.store.read_heads(graph).manifests
+        objects = project.store.states(head.digest for head in heads.values())
+        # A report of what is whole is worth having. Status and runs name what is damaged.
+        lost = objects.gone | objects.damaged.keys()
+        manifests = {key: heads[key] for key in graph if key in heads and heads[key].digest not in lost}
         # The headline figures and every chart of the loop are read from it.
         if "eval/summary" not in manifests:
-            raise MissingInput("there is nothing to report yet: eval/summary was never made; run `o1 run`")
+            why = "is damaged" if "eval/summary" in heads else "was never made"
+            raise MissingInput(f"there is nothing to report yet: eval/summary {why}; run `o1 run`")
         return cls(project, manifests, frozenset(asked_for(graph)))
 
     def folder(self, key: str) -> Path:
@@ -117,6 +122,11 @@ def write_report(project: Project) -> dict[str, Headline]:
     replace_file(settings.report, render(data).encode())
     rebuild_catalogue(project.store, dict(made.manifests), settings.catalogue)
     return headline
+
+
+def write_catalogue(project: Project) -> None:
+    """Writes the catalogue alone, of a home that was moved. Raises MissingInput until eval/summary was made."""
+    rebuild_catalogue(project.store, dict(StoredRun.read(project).manifests), project.settings.catalogue)
 
 
 def collect(

@@ -32,6 +32,10 @@ class StoreError(O1Error):
     """Something in the store is missing or is not what its digest says, or the store cannot be reached."""
 
 
+class DamagedError(StoreError):
+    """Something in the store is gone or is not what was stored. It can be made again, or restored from a backup."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """name: relative to the store; size: bytes; modified: seconds since 1970."""
@@ -74,7 +78,7 @@ class Backend:
         for part in parts:
             place = f"{place}/{part}"
             if self.local and os.path.islink(place):
-                raise StoreError(
+                raise DamagedError(
                     f"{place} is a link, and a store follows none; put what it should lead to there"
                 )
         return place
@@ -102,6 +106,19 @@ class Backend:
         except OSError as error:
             raise StoreError(f"{self.place(name)} cannot be read: {error.strerror or error}") from None
         return content
+
+    def read_each(self, names: list[str]) -> Iterator[tuple[str, bytes | StoreError]]:
+        """As `read_many`, but of a file of a disk that cannot be read it yields why, and goes on."""
+        if not self.local:
+            yield from self.read_many(names)
+            return
+        for name in names:
+            try:
+                content: bytes | StoreError | None = self.read(name)
+            except StoreError as error:
+                content = error
+            if content is not None:
+                yield name, content
 
     def read_many(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
         """As `read` for each name, many at once on a server; files that do not exist are left out."""
@@ -133,12 +150,15 @@ class Backend:
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, sorted, without files that are still being written; empty if there is no folder."""
+        place = self.checked_place(folder)
         try:
             with self._errors_explained():
-                paths = self.fs.ls(self.checked_place(folder), detail=False)
+                paths = os.listdir(place) if self.local else self.fs.ls(place, detail=False)
         except FileNotFoundError:
             self._require_bucket()
             return []
+        except OSError as error:
+            raise StoreError(f"{place} cannot be read: {error.strerror or error}") from None
         names = (str(path).rstrip("/").rpartition("/")[2] for path in paths)
         return sorted(name for name in names if name and not name.startswith("."))
 
@@ -165,6 +185,17 @@ class Backend:
                 for place in [] if self.fs.async_impl else places:
                     with suppress(FileNotFoundError):
                         self.fs.rm_file(place)
+
+    def set_aside(self, name: str) -> None:
+        """Moves what has this name on a disk, a link too, to the trash, where it stays until `o1 gc`."""
+        parent, _, last = name.rpartition("/")
+        place, trash = (
+            Path(self.checked_place(parent), last),
+            Path(self.checked_place(TRASH), uuid.uuid4().hex),
+        )
+        trash.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            place.rename(trash)
 
     def remove_folder(self, name: str, first: str) -> None:
         """Removes a folder with all its files. What a kill leaves of it never looks like a whole folder.
@@ -215,6 +246,12 @@ class Backend:
 
 def _open_url(url: str) -> tuple[Any, str]:
     """The file system and the path in it. Raises StoreError when nothing can open such a URL here."""
+    if "://" not in url:  # a path: to fsspec `a::b` and `local:a` are more than that
+        return LocalFileSystem(), os.path.abspath(os.path.expanduser(url)).rstrip("/")
+    if odd := sorted(set(url) & set("*?[]")):
+        raise StoreError(
+            f"O1_STORE is {url}: fsspec takes a name with {odd[0]} for a pattern; use another name"
+        )
     try:
         # Another process may write at any time, so what a listing said once is never believed.
         fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)

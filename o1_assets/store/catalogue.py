@@ -2,18 +2,22 @@
 
 The views read the store's own Parquet files, so the catalogue can be deleted and rebuilt at any time. It is written to
 a new file under a unique name, which then replaces the old one in one step, so that nobody meets a writer's lock.
+
+DuckDB keeps the whole path of each file, or it would look in the folder that somebody happens to be in. So the
+catalogue of a home that was moved or copied reads the old one until it is rebuilt.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from fnmatch import fnmatch
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
+from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.tables import column_names, duckdb_pattern
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
@@ -24,6 +28,8 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
 
     manifests: key -> newest version. Query it with: duckdb catalogue.duckdb 'select * from artifacts'.
     """
+    import duckdb  # half a second, which a run that only asks where the catalogue reads should not take
+
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     views = []
     rows = [
@@ -58,7 +64,26 @@ def rebuild_catalogue(store: ArtifactStore, manifests: dict[str, Manifest], targ
                 views.append(name)
         connection.close()
         os.replace(temporary, target)
+        replace_file(_place_file(store), json_bytes(_place(store, target)))
     finally:
         connection.close()
         temporary.unlink(missing_ok=True)
     return views
+
+
+def reads_this_home(store: ArtifactStore, target: Path) -> bool:
+    """Whether the catalogue's views read this store and not the one that it was copied with."""
+    try:
+        return bool(json.loads(_place_file(store).read_bytes()) == _place(store, target))
+    except (OSError, ValueError):
+        return False
+
+
+def _place(store: ArtifactStore, target: Path) -> list[str]:
+    # The work folder too: there the views of a remote store read copies.
+    return [str(target), store.backend.root, str(store.work)]
+
+
+def _place_file(store: ArtifactStore) -> Path:
+    # Beside the catalogue and not in it: opening it takes half a second, and every run asks.
+    return store.work / "catalogue.json"

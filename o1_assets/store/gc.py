@@ -129,6 +129,7 @@ def remove_garbage(store: ArtifactStore, garbage: Garbage) -> None:
     store.backend.remove([_manifest_file(*name) for name in garbage.manifests])
     for digest in [*garbage.objects, *garbage.orphans]:
         store.backend.remove_folder(object_name(digest), first=TREE)
+    store.marks.forget([*garbage.objects, *garbage.orphans])
     store.backend.remove([entry.name for entry in garbage.temporary])
     _abort_uploads(store.backend, garbage.uploads)
 

@@ -23,14 +23,25 @@ from pydantic import ValidationError
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes
-from o1_assets.store.backend import StoreError
+from o1_assets.store.backend import DamagedError, StoreError
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.objects import Objects
 
-__all__ = ["ArtifactStore", "StoreError", "cache_key", "manifest_cache_key"]
+__all__ = ["ArtifactStore", "DamagedError", "OtherRelease", "StoreError", "cache_key", "manifest_cache_key"]
 _KEY_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _VERSION_LETTERS = set("0123456789abcdefTZ.-")
+
+
+# A record of how something was made cannot be made again, only the thing itself.
+MADE_AGAIN = (
+    "bring it back from a backup: without it `o1 run` makes the artifact again, and audits of what was made from the "
+    "lost version name it as broken"
+)
+
+
+class OtherRelease(StoreError):
+    """A manifest has other fields than this release writes. It is not damaged, so nothing replaces it."""
 
 
 class ArtifactStore(Objects):
@@ -58,17 +69,56 @@ class ArtifactStore(Objects):
         return self._pointed_to(name, pointer, self._content(pointer))
 
     def heads(self, keys: Iterable[str]) -> dict[str, Manifest]:
-        """Today's version of each key that has one, read together: a remote store answers many at once."""
+        """Today's version of each key that has one. Raises StoreError when any is damaged."""
+        heads = self.read_heads(keys)
+        for fault in heads.faults.values():
+            raise fault
+        return heads.manifests
+
+    def read_heads(self, keys: Iterable[str]) -> Heads:
+        """Today's versions and the damaged ones, read together: a remote store answers many at once."""
         # Two rounds of requests, first pointers and then manifests, however many keys there are.
-        pointed: dict[str, ManifestPointer] = {}
+        heads, pointed = Heads({}, {}), dict[str, ManifestPointer]()
         by_name = {_head_name(key): key for key in keys}
-        for name, content in self.backend.read_many(list(by_name)):
-            pointed[by_name[name]] = pointer = self._parsed(name, content)
-            if pointer.key != by_name[name]:
-                raise self._damaged(name)
+        for name, content in self.backend.read_each(list(by_name)):
+            key = by_name[name]
+            try:
+                pointed[key] = pointer = self._parsed(name, content)
+                if pointer.key != key:
+                    raise self._damaged(name)
+            except StoreError as error:
+                pointed.pop(key, None)
+                heads.faults[key] = error
         files = {manifest_name(p.key, p.version): p for p in pointed.values()}
-        read = dict(self.backend.read_many(list(files)))
-        return {p.key: self._pointed_to(_head_name(p.key), p, read.get(name)) for name, p in files.items()}
+        read = dict(self.backend.read_each(list(files)))
+        for file, pointer in files.items():
+            try:
+                heads.manifests[pointer.key] = self._pointed_to(
+                    _head_name(pointer.key), pointer, read.get(file)
+                )
+            except StoreError as error:
+                heads.faults[pointer.key] = error
+        # On a server each would be a listing, and `o1 audit` asks for those that matter.
+        for key in by_name.values() if self.backend.local else ():
+            if key not in heads.manifests and key not in heads.faults:
+                try:
+                    lost: StoreError | None = self.lost_head(key)
+                except StoreError as error:
+                    lost = error
+                if lost is not None:
+                    heads.faults[key] = lost
+        return heads
+
+    def lost_head(self, key: str) -> DamagedError | None:
+        """What to say of a key that has versions and no head; None if it has neither, or both."""
+        versions = self.versions(key)
+        if not versions or self.backend.exists(_head_name(key)):
+            return None
+        place = self.backend.place(_head_name(key))
+        return DamagedError(
+            f"{place} is gone, though {len(versions)} version{'s' * (len(versions) > 1)} of {key} "
+            f"{'are' if len(versions) > 1 else 'is'} recorded; `o1 run` writes it again"
+        )
 
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
@@ -77,8 +127,7 @@ class ArtifactStore(Objects):
         if pointer is None:
             return None
         manifest = self._pointed_to(name, pointer, self._content(pointer))
-        # Both: a pointer may lead to another computation, and a manifest may claim a key that its fields do not give.
-        if manifest.cache_key != cache_key or manifest_cache_key(manifest) != cache_key:
+        if not _result_of(manifest, cache_key):
             raise self._damaged(name)
         return manifest if self.present(manifest.digest) else None
 
@@ -89,7 +138,7 @@ class ArtifactStore(Objects):
         """
         versions = self.versions(key)
         manifest = self.manifest(key, versions[-1]) if versions else None
-        if manifest is None or manifest.cache_key != cache_key or not self.present(manifest.digest):
+        if manifest is None or not _result_of(manifest, cache_key) or not self.present(manifest.digest):
             return None
         self._point(manifest)
         return manifest
@@ -121,19 +170,23 @@ class ArtifactStore(Objects):
         manifest = self._checked_manifest(key, version, content)
         if manifest is None:
             place = self.backend.place(manifest_name(key, version))
-            raise StoreError(f"{place} is missing; bring it back from a backup")
+            raise DamagedError(f"{place} is missing; {MADE_AGAIN}")
         return manifest
 
-    def _checked_manifest(self, key: str, version: str, content: bytes | None) -> Manifest | None:
+    def _checked_manifest(
+        self, key: str, version: str, content: bytes | StoreError | None
+    ) -> Manifest | None:
         name = manifest_name(key, version)
         if content is None:
             return None
+        if isinstance(content, StoreError):
+            raise content
         if hashlib.sha256(content).hexdigest() != version.rpartition("-")[2]:
             raise self._damaged(name)
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
-            raise StoreError(
+            raise OtherRelease(
                 f"{self.backend.place(name)} was written by another version of o1-assets ({error.error_count()} "
                 "fields differ); use that version, or a new O1_HOME"
             ) from None
@@ -150,13 +203,15 @@ class ArtifactStore(Objects):
         content = self.backend.read(name)
         return None if content is None else self._parsed(name, content)
 
-    def _parsed(self, name: str, content: bytes) -> ManifestPointer:
+    def _parsed(self, name: str, content: bytes | StoreError) -> ManifestPointer:
+        if isinstance(content, StoreError):
+            raise content
         try:
             entry = json.loads(content)
             pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
             # Byte for byte: two spellings of one pointer would let somebody change a store unnoticed.
             whole = content == pointer.to_bytes() and bool(manifest_name(pointer.key, pointer.version))
-        except (ValueError, TypeError, KeyError, StoreError):
+        except (ValueError, TypeError, KeyError, RecursionError, StoreError):
             whole = False
         if not whole:
             raise self._damaged(name)
@@ -165,20 +220,28 @@ class ArtifactStore(Objects):
     def _content(self, pointer: ManifestPointer) -> bytes | None:
         return self.backend.read(manifest_name(pointer.key, pointer.version))
 
-    def _pointed_to(self, name: str, pointer: ManifestPointer, content: bytes | None) -> Manifest:
+    def _pointed_to(
+        self, name: str, pointer: ManifestPointer, content: bytes | StoreError | None
+    ) -> Manifest:
         manifest = self._checked_manifest(pointer.key, pointer.version, content)
         if manifest is None:
-            raise StoreError(
+            raise DamagedError(
                 f"{self.backend.place(name)} leads to {manifest_name(pointer.key, pointer.version)}, which is not "
-                "there; bring one of the two back from a backup, or remove the former and `o1 run` again"
+                f"there; {MADE_AGAIN}"
             )
         return manifest
 
-    def _damaged(self, name: str) -> StoreError:
-        advice = (
-            "bring it back from a backup" if name.startswith("manifests/") else "remove it and `o1 run` again"
-        )
-        return StoreError(f"{self.backend.place(name)} is damaged; {advice}")
+    def _damaged(self, name: str) -> DamagedError:
+        advice = MADE_AGAIN if name.startswith("manifests/") else "`o1 run` writes it again"
+        return DamagedError(f"{self.backend.place(name)} is damaged; {advice}")
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Today's versions by key, and why others cannot be told."""
+
+    manifests: dict[str, Manifest]
+    faults: dict[str, StoreError]
 
 
 @dataclass(frozen=True)
@@ -202,6 +265,11 @@ def cache_key(
 ) -> str:
     """The digest of everything that a result depends on. inputs: short name -> digest."""
     return sha256_json(["o1-cache-1", key, code_version, config, seed, inputs, external])
+
+
+def _result_of(manifest: Manifest, cache_key: str) -> bool:
+    # Both: a pointer may lead to another computation, and a manifest may claim a key that its fields do not give.
+    return manifest.cache_key == cache_key == manifest_cache_key(manifest)
 
 
 def manifest_cache_key(manifest: Manifest) -> str:

@@ -12,7 +12,7 @@ from o1_assets.audit.result import document
 from o1_assets.audit.text import console, render
 from o1_assets.execution.environment import environment
 from o1_assets.store.manifest import Manifest
-from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
+from o1_assets.store.store import ArtifactStore, manifest_cache_key
 from tests.audit.world import audited
 from tests.execution.toy import make, make_all, toy_graph, upper
 
@@ -96,14 +96,20 @@ def test_a_cache_key_that_its_content_does_not_lead_to_is_found_and_not_used(sto
     made = make_all(store, toy_graph())["toy/upper"].manifest
     forge(store, "toy/upper", config={"suffix": "!"}, cache_key=made.cache_key)
     assert [broken.part for broken in audited(store, "toy/upper").broken] == ["cache key", "cache"]
-    with pytest.raises(StoreError, match="damaged"):
-        make(store, toy_graph()["toy/upper"])
+    again = make(store, toy_graph()["toy/upper"])
+    assert not again.cached and again.manifest.digest == made.digest
+    assert not audited(store, "toy/upper").broken
 
 
-def test_a_head_and_an_index_entry_need_not_be_there(store: ArtifactStore) -> None:
+def test_an_index_entry_need_not_be_there_and_a_head_has_to(store: ArtifactStore) -> None:
     made = make_all(store, toy_graph())["toy/letters"].manifest
-    store.backend.fs.rm(store.backend.place("heads/toy/letters.json"))
     store.backend.fs.rm(store.backend.place(f"cache/{made.cache_key[:2]}/{made.cache_key}.json"))
+    assert not audited(store, "toy/both").broken
+    store.backend.fs.rm(store.backend.place("heads/toy/letters.json"))
+    for key in ("toy/both", "toy/letters"):
+        [broken] = audited(store, key).broken
+        assert (broken.key, broken.part) == ("toy/letters", "head") and "`o1 run` writes it" in broken.message
+    assert make(store, toy_graph()["toy/letters"]).cached
     assert not audited(store, "toy/both").broken
 
 

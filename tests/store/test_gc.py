@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from o1_assets.execution.status import graph_status
-from o1_assets.export.model_card import card_name
 from o1_assets.store.ancestry import ancestry
+from o1_assets.store.cards import card_name
 from o1_assets.store.gc import Garbage, find_garbage, remove_garbage
 from o1_assets.store.objects import object_name
 from o1_assets.store.pins import pin, pins, unpin

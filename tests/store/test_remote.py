@@ -118,11 +118,15 @@ def test_a_damaged_copy_is_found_and_a_damaged_object_too(url: str, tmp_path: Pa
     store = open_store(url, tmp_path / "a")
     digest = make(store, toy_graph()["toy/letters"]).manifest.digest
     (store.path(digest) / "text.txt").write_text("x")
+    assert (store.verified(digest) / "text.txt").read_text() == "abc", "it was fetched again"
+    store.backend.write(f"{object_name(digest)}/text.txt", b"x")
+    assert graph_status(toy_graph(), store, every_byte=True)["toy/letters"].state == "damaged"
     with pytest.raises(StoreError, match="not what was stored"):
         store.verify(digest)
-    store.backend.write(f"{object_name(digest)}/text.txt", b"x")
     with pytest.raises(StoreError, match="not what its digest says"):
         open_store(url, tmp_path / "b").path(digest)
+    assert not make(open_store(url, tmp_path / "c"), toy_graph()["toy/letters"]).cached
+    assert open_store(url, tmp_path / "d").path(digest)
 
 
 def test_a_store_of_another_prefix_is_not_touched(url: str, tmp_path: Path) -> None:
