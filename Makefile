@@ -11,6 +11,9 @@ CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTH
 
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
+# The environment that is active in the user's shell: its modules would be found before those of .venv, and uv and
+# Dagster warn that it is not the project's.
+unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
 .PHONY: run smol refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
 .DEFAULT_GOAL := run
