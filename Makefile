@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 # Where pip is told of a folder of wheels that holds a CPU build of torch, that is taken instead of PyPI's
 # CUDA build and its gigabytes of libraries.
-CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTHON) -c 'import sys; print("cp%d%d" % sys.version_info[:2])')-*.whl,$(PIP_FIND_LINKS))))
+CPU_TORCH := $(firstword $(wildcard $(addsuffix /torch-2.13.0+cpu-$(shell $(PYTHON) -E -c 'import sys; print("cp%d%d" % sys.version_info[:2])')-*.whl,$(PIP_FIND_LINKS))))
 
 # Where it is set, every start would compile torch's and transformers' thousands of files anew.
 unexport PYTHONDONTWRITEBYTECODE
