@@ -163,7 +163,9 @@ def _tell_damage(status: Mapping[str, Status], selected: set[str], graph: Mappin
         if key in selected and state.refused:
             raise RunFailed(f"{key} cannot be made again: {state.refused}")
         why = state.reason.partition("; ")[0]
-        again = "this run mends it" if key in selected else f"`o1 run --with {graph[key].part}` makes it again"
+        again = (
+            "this run mends it" if key in selected else f"`o1 run --with {graph[key].part}` makes it again"
+        )
         print(f"{key} is damaged ({why}); {again}", file=sys.stderr, flush=True)
 
 

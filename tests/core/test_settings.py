@@ -1,4 +1,4 @@
-"""Who may read a home, and where one can lie."""
+"""Who may read a home, where one can lie, and under which addresses a proxy publishes the UI."""
 
 from __future__ import annotations
 
@@ -55,3 +55,21 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
 def test_a_home_that_a_library_cannot_take_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadSetting, match="use another name"):
         Settings.load("nano", f"{tmp_path}/{name}")
+
+
+def test_addresses_of_a_proxy_are_read_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load("nano")
+    monkeypatch.setenv("O1_UI_ORIGINS", "https://O1.Example.org:443/, http://10.0.0.1:8000 https://[FD00::1]")
+    assert settings.ui_origins == {"https://o1.example.org", "http://10.0.0.1:8000", "https://[fd00::1]"}
+    for wrong in (
+        "*",
+        "https://*.example.org",
+        "https://o1.example.org/ui",
+        "ftp://a",
+        "https://",
+        "http://a:b",
+        "null",
+    ):
+        monkeypatch.setenv("O1_UI_ORIGINS", wrong)
+        with pytest.raises(BadSetting, match="O1_UI_ORIGINS"):
+            _ = settings.ui_origins
