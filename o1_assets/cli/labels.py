@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 import typer
 
-from o1_assets.cli.common import Answer, command
+from o1_assets.cli.common import READS_THE_STORE_ALONE, Answer, command
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
@@ -327,6 +327,19 @@ def pull_lines(report: PullReport, inbox: Inbox, wanted: str) -> Iterator[str]:
             )
     if report == PullReport() and not report.quiet:
         yield f"Label Studio has no project for {wanted}; `o1 labels studio push ROUND` makes one"
+
+
+@command(studio, "invite", options=READS_THE_STORE_ALONE)
+def invite(
+    project: Project,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="make a new link; the old one stops working")
+    ] = False,
+) -> Answer:
+    """Print the link by which labellers sign up; nobody can without it."""
+    with _open(project) as server:
+        link = server.invitation(renew)
+    return Answer({"url": link, "renewed": renew}, [link])
 
 
 @command(studio, "serve", options=("profile", "set_"), hidden=True)

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.settings import Settings
@@ -56,6 +58,11 @@ class LabelStudio:
     ) -> None:
         import httpx
 
+        # Shown in messages and kept in files, so it must hold no secret.
+        if "@" in url:
+            raise LabelStudioError(
+                "O1_LABEL_STUDIO_URL holds a user or a password; write the address only, O1_LABEL_STUDIO_TOKEN signs in"
+            )
         # Part of the key under which a pull remembers its progress.
         self.url = url.rstrip("/")
         self._token = token.strip()
@@ -126,6 +133,14 @@ class LabelStudio:
             if last <= after:
                 raise self._stranger(f"it lists the same tasks of project {project} again and again")
             after = last
+
+    def invitation(self, renew: bool = False) -> str:
+        """The address where new accounts sign up. renew: a new one, and the old one is good no more."""
+        answer = self._call(*(("POST", "/api/invite/reset-token") if renew else ("GET", "/api/invite")))
+        path = answer.get("invite_url") if isinstance(answer, dict) else None
+        if not isinstance(path, str):
+            raise self._stranger("it gives no invitation")
+        return self.url + path
 
     def users(self) -> dict[int, str]:
         """E-mail address by user id, of the accounts that were not deleted."""
@@ -259,10 +274,17 @@ def connection(home: Path) -> Connection | None:
 
 
 def read_local(home: Path) -> LocalServer | None:
+    """Raises LabelStudioError if what is known of the server is damaged."""
+    file = home / "server.json"
     try:
-        return LocalServer(**json.loads((home / "server.json").read_text()))
+        return msgspec.json.decode(file.read_bytes(), type=LocalServer)
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise LabelStudioError(f"{file} is damaged ({error}); {_LOST_ACCOUNT.format(home)}") from None
+
+
+_LOST_ACCOUNT = "it holds the account of the data there: put a copy of it back, or move {} away to begin anew"
 
 
 def write_local(home: Path, server: LocalServer) -> None:
@@ -273,8 +295,8 @@ def write_local(home: Path, server: LocalServer) -> None:
 def serve(settings: Settings, executable: Path, port: int) -> None:
     """Replaces this process by the server (`make labeling`). Its first use makes an account, a password and a token.
 
-    Label Studio runs in an environment of its own, with SQLite under O1_HOME. Raises FileNotFoundError if the
-    executable is not there.
+    Label Studio runs in an environment of its own, with SQLite under O1_HOME, in a folder that nobody else can read.
+    Raises FileNotFoundError if the executable is not there, LabelStudioError if the account is lost.
     """
     executable = executable.absolute()
     if not executable.exists():
@@ -283,6 +305,8 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
         )
     home = labeling_home(settings)
     known = read_local(home)
+    if known is None and (home / "label_studio.sqlite3").exists():
+        raise LabelStudioError(f"{home / 'server.json'} is missing; {_LOST_ACCOUNT.format(home)}")
     server = LocalServer(
         url=f"http://{HOST}:{port}",
         # Kept from the first start: its data knows the account by them.
@@ -290,28 +314,42 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
         user=known.user if known else "lead@example.com",
         password=known.password if known else secrets.token_urlsafe(9),
     )
+    # Everything that is written from here on is private; the folder of an earlier version may not be.
+    os.umask(0o077)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
     write_local(home, server)
-    print(
-        f"Label Studio: {server.url} in about a minute; sign in as {server.user}, password {server.password}"
-    )
+    # Where the output goes to a file, others may read it.
+    password = server.password if sys.stdout.isatty() else f"in {home / 'server.json'}"
+    print(f"Label Studio: {server.url} in about a minute; sign in as {server.user}, password {password}")
+    print("labellers sign up by the link that `o1 labels studio invite` prints")
     # The process is replaced, and with it everything in Python's buffers.
     sys.stdout.flush()
-    os.execve(executable, arguments(executable, server, home, port), environment())
+    os.execve(executable, arguments(executable, port), environment(server, home))
 
 
-def arguments(executable: Path, server: LocalServer, data: Path, port: int) -> list[str]:
+def arguments(executable: Path, port: int) -> list[str]:
     return [
         str(executable), "start", "--no-browser", "--internal-host", HOST, "--port", str(port),
-        "--data-dir", str(data), "--username", server.user, "--password", server.password,
-        "--user-token", server.token, "--enable-legacy-api-token", "--log-level", "WARNING",
+        "--enable-legacy-api-token", "--log-level", "WARNING",
     ]  # fmt: skip
 
 
-def environment() -> dict[str, str]:
-    """The server's environment variables. They stop its analytics, crash reports and search for newer versions."""
+def environment(server: LocalServer, data: Path) -> dict[str, str]:
+    """The server's environment variables.
+
+    They hold the account, which arguments would show to everybody on the machine, and name the settings with the
+    guard. They stop its analytics, crash reports and search for newer versions.
+    """
     return {
         **os.environ,
+        "LABEL_STUDIO_BASE_DATA_DIR": str(data),
+        "LABEL_STUDIO_USERNAME": server.user,
+        "LABEL_STUDIO_PASSWORD": server.password,
+        "LABEL_STUDIO_USER_TOKEN": server.token,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        "DJANGO_SETTINGS_MODULE": "o1_settings",
+        "PYTHONPATH": str(Path(__file__).parent / "server"),
         "COLLECT_ANALYTICS": "false",
         "SENTRY_DSN": "",
         "FRONTEND_SENTRY_DSN": "",

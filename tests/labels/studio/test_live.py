@@ -6,11 +6,13 @@ O1_TEST_LABEL_STUDIO names the label-studio executable. The clicking also needs 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ from tests.labels import world
 EXECUTABLE = os.environ.get("O1_TEST_LABEL_STUDIO")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 START_SECONDS = 400
+PASSWORD = "a long enough one"
 
 pytestmark = [
     pytest.mark.skipif(EXECUTABLE is None, reason="set O1_TEST_LABEL_STUDIO, or use `make test-labeling`"),
@@ -71,10 +74,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
             time.sleep(1)
         known = read_local(labeling_home(Settings.load("nano", home)))
         assert known is not None
+        arguments = subprocess.run(
+            ["ps", "-ww", "-o", "args=", str(process.pid)], capture_output=True, text=True
+        ).stdout
+        assert "label-studio" in arguments
+        assert known.password not in arguments and known.token not in arguments
         yield known
     finally:
         process.terminate()
         process.wait(30)
+
+
+def sign_up(server: LocalServer, email: str, path: str | None = None) -> tuple[httpx.Client, int]:
+    """The session of a new account, and the answer's status. path: of the page; the invitation's without it."""
+    path = path or LabelStudio(server.url, server.token).invitation().removeprefix(server.url)
+    session = httpx.Client(base_url=server.url, trust_env=False)
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', session.get(path).text)[0]
+    form = {"csrfmiddlewaretoken": token, "email": email, "password": PASSWORD}
+    return session, session.post(path, data=form, headers={"Referer": server.url}).status_code
+
+
+def choice(control: str, value: str) -> dict[str, Any]:
+    return {"from_name": control, "to_name": "problem", "type": "choices", "value": {"choices": [value]}}
 
 
 class Round:
@@ -93,7 +114,7 @@ class Round:
             self.studio, self.name, self.inbox,
             lambda name: SelectionCheck(self.selection, name, self.protocol), self.folder / "progress.json",
         )  # fmt: skip
-        assert not any(report.rejected.values()), report.rejected
+        self.rejected = [reason for reasons in report.rejected.values() for reason in reasons]
         return report.accepted
 
     def labels(self) -> dict[str, list[list[int | None]]]:
@@ -117,9 +138,6 @@ def test_annotations_made_and_changed_through_the_server_arrive_once_each(
     tasks = {task["data"]["solution_id"]: task for task in round_.studio.tasks(round_.pushed.project)}
     assert len(tasks) == 3 and round_.pull() == {}
 
-    def choice(control: str, value: str) -> dict[str, Any]:
-        return {"from_name": control, "to_name": "problem", "type": "choices", "value": {"choices": [value]}}
-
     path = f"/api/tasks/{tasks['direct']['id']}/annotations/"
     sent = {"result": [choice("step0", "right.2.last")], "lead_time": 2.5}
     annotation = round_.studio._call("POST", path, json=sent)["id"]
@@ -141,9 +159,68 @@ def test_a_push_again_adds_nothing_and_a_wrong_token_is_said(server: LocalServer
         LabelStudio(f"{server.url}/elsewhere", server.token).projects()
 
 
+def test_who_was_invited_may_label_as_himself_and_do_nothing_else(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    round_ = Round(server, tmp_path, "r05", SPARSE)
+    tasks = {task["data"]["solution_id"]: task["id"] for task in round_.studio.tasks(round_.pushed.project)}
+    result = [choice("step0", "right.2.last")]
+    direct = f"/api/tasks/{tasks['direct']}/annotations"
+    theirs = round_.studio._call("POST", f"{direct}/", json={"result": result})["id"]
+
+    assert sign_up(server, "mallory@example.com", "/user/signup/")[1] == 403
+    eve, _ = sign_up(server, "eve@example.com")
+    mine = eve.post(direct, json={"result": result, "completed_by": 1}).json()
+    assert mine["completed_by"] == mine["updated_by"] != 1
+    assert eve.patch(f"/api/annotations/{mine['id']}", json={"result": result, "completed_by": 1}).is_success
+    project = f"/api/projects/{round_.pushed.project}"
+    forged = [{"data": {}, "annotations": [{"result": result, "completed_by": 1}]}]
+    refused = [
+        eve.patch(f"/api/annotations/{theirs}", json={"result": []}),
+        eve.delete(f"/api/annotations/{theirs}"),
+        eve.post(f"{direct}/{theirs}/drafts", json={"result": [], "lead_time": 1}),
+        eve.post(f"{project}/import", json=forged),
+        eve.delete(project),
+        eve.patch(f"/api/tasks/{tasks['direct']}", json={"data": {}}),
+        *map(
+            eve.get, ("/api/current-user/token", "/api/token/", "/api/invite", "/admin/", f"{project}/export")
+        ),
+        eve.patch(f"/api/annotations/{mine['id']}", json={}, headers={"Origin": "http://evil.test"}),
+    ]
+    assert {answer.status_code for answer in refused} == {403}
+    assert round_.pull() == {"r05": 2} and round_.rejected == []
+    [digest] = round_.inbox.accepted("r05")
+    assert round_.inbox.manifest("r05", digest).labelers == ["eve@example.com", server.user]
+
+
+def test_what_the_server_knows_another_to_have_saved_or_nobody_is_set_aside(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    round_ = Round(server, tmp_path, "r06", SPARSE)
+    [task, *_] = round_.studio.tasks(round_.pushed.project)
+    first, path = [choice("step0", "right.1")], f"/api/tasks/{task['id']}/annotations"
+    ann, _ = sign_up(server, "ann@example.com")
+    mine = ann.post(path, json={"result": first}).json()
+    # The lead's account may do everything, also in another's name: the server records who really did.
+    round_.studio._call("POST", f"{path}/", json={"result": first, "completed_by": mine["completed_by"]})
+    round_.studio._call("PATCH", f"/api/annotations/{mine['id']}/", json={"result": first})
+    imported = {
+        "data": task["data"],
+        "annotations": [{"result": first, "completed_by": mine["completed_by"]}],
+    }
+    round_.studio._call("POST", f"/api/projects/{round_.pushed.project}/import", json=[imported])
+    assert round_.pull() == {"r06": 0}
+    signed = "it is signed by ann@example.com, but lead@example.com saved it last"
+    assert sorted(signed in reason for reason in round_.rejected) == [False, True, True]
+    assert sum("does not know who saved it" in reason for reason in round_.rejected) == 1
+
+    assert ann.patch(f"/api/annotations/{mine['id']}", json={"result": first}).is_success
+    assert round_.pull() == {"r06": 1} and round_.pull() == {}
+
+
 @pytest.fixture
 def page(server: LocalServer) -> Iterator[Any]:
-    """A browser that is signed in."""
+    """A browser in which an invited labeller is signed in."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
@@ -152,8 +229,10 @@ def page(server: LocalServer) -> Iterator[Any]:
         tab = browser.new_page(viewport={"width": 1280, "height": 860})
         tab.set_default_timeout(60_000)
         tab.goto(f"{server.url}/user/login/")
-        tab.fill("input[name=email]", server.user)
-        tab.fill("input[name=password]", server.password)
+        email = f"{uuid.uuid4().hex}@example.com"
+        sign_up(server, email)
+        tab.fill("input[name=email]", email)
+        tab.fill("input[name=password]", PASSWORD)
         tab.click("button[type=submit]")
         tab.wait_for_url(lambda url: "login" not in url)
         yield tab
