@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 import typer
 
-from o1_assets.cli.common import READS_THE_STORE_ALONE, Answer, command
+from o1_assets.cli.common import Answer, command
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
@@ -329,7 +329,7 @@ def pull_lines(report: PullReport, inbox: Inbox, wanted: str) -> Iterator[str]:
         yield f"Label Studio has no project for {wanted}; `o1 labels studio push ROUND` makes one"
 
 
-@command(studio, "invite", options=READS_THE_STORE_ALONE)
+@command(studio, "invite")
 def invite(
     project: Project,
     renew: Annotated[

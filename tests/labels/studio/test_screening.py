@@ -28,7 +28,7 @@ def push(*arguments: str) -> dict[str, object]:
     done = CliRunner().invoke(app, ["labels", "studio", "push", ROUND, *arguments, "--json"])
     if done.exception:
         raise done.exception
-    return json.loads(done.output)
+    return json.loads(done.stdout)
 
 
 def test_screening_has_a_project_beside_the_rounds_and_is_pulled_as_screening(
@@ -45,7 +45,7 @@ def test_screening_has_a_project_beside_the_rounds_and_is_pulled_as_screening(
         task["annotations"] = said[task["data"]["solution_id"]]
         task["updated_at"] = task["annotations"][0]["updated_at"]
     pulled = CliRunner().invoke(app, ["labels", "studio", "pull", ROUND, "--json"])
-    assert json.loads(pulled.output)["accepted"] == {ROUND: 2}
+    assert json.loads(pulled.stdout)["accepted"] == {ROUND: 2}
     inbox = Inbox(home.inbox)
     (batch,) = inbox.accepted(ROUND)
     ratings, records = inbox.tables(ROUND, batch)
