@@ -37,7 +37,7 @@ def compare() -> Mapping[str, Figure]:
         thinker = given.thinker(scorer)
         budget = Budget(TOKENS, STEPS, given.step_tokens, given.prompt.max_tokens)
         for name in ("beam", "dvts", "mcts"):
-            strategy = STRATEGIES[name].make(budget)
+            strategy = STRATEGIES[name].strategy
             for seed in range(SEEDS):
                 seeds = [derive_seed(seed, row["problem_id"]) for row in given.problems]
                 before = scorer.tokens_scored

@@ -41,9 +41,7 @@ def ask_command(
     project: Project,
     questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="- reads stdin, one a line")],
     effort: Annotated[str, typer.Option(help="how hard to think: low, medium, high")] = "medium",
-    tokens: Annotated[
-        int | None, typer.Option(help="a budget of tokens a question, instead of --effort")
-    ] = None,
+    tokens: Annotated[int | None, typer.Option(help="most tokens a question, instead of --effort")] = None,
     strategy: Annotated[
         str | None, typer.Option(help="how to think instead: an unknown name lists what there is")
     ] = None,
@@ -84,7 +82,7 @@ def ask_command(
 
 @dataclass(frozen=True)
 class Thinking:
-    """How a question is thought about: a strategy's name, and the strategy at the size of its budget."""
+    """How a question is thought about: a strategy, its name, and its budget."""
 
     name: str
     strategy: Strategy
@@ -175,7 +173,7 @@ def questions_from(arguments: Sequence[str]) -> list[str]:
 
 
 def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy: str | None) -> Thinking:
-    """The strategy to think with, at the size of its budget.
+    """The strategy to think with, and its budget, which is never exceeded.
 
     tokens: a budget instead of the effort's. strategy: instead of the one that makes the most of the budget. Raises
     AskError on an unknown effort or strategy, or on a budget below one token.
@@ -194,11 +192,12 @@ def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
         steps=profile.policy.max_steps,
         step_tokens=profile.later_selection.max_step_tokens,
         solution_tokens=longest,
+        hard=True,
     )
     name = strategy or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
     if name not in STRATEGIES:
         raise AskError(f"there is no strategy {name!r}; choose one of: {', '.join(STRATEGIES)}")
-    return Thinking(name, STRATEGIES[name].make(budget), budget)
+    return Thinking(name, STRATEGIES[name].strategy, budget)
 
 
 def ask(

@@ -40,6 +40,21 @@ class SearchModels:
     temperature: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What a request is granted: so many samples, of at most `longest` tokens each."""
+
+    tree: Tree
+    request: Request
+    samples: int
+    longest: int
+
+    @property
+    def kind(self) -> tuple[bool, bool, int]:
+        """Alike for what one call of the policy can sample: steps or whole solutions, forced, longest."""
+        return isinstance(self.request, Expand), getattr(self.request, "forced", False), self.longest
+
+
 def search(
     strategy: Strategy, prompts: Sequence[str], models: SearchModels, budget: Budget, seeds: Sequence[int]
 ) -> list[SearchResult]:
@@ -64,7 +79,8 @@ class _Search:
     """One strategy on a batch of problems."""
 
     def __init__(self, strategy: Strategy, models: SearchModels, budget: Budget) -> None:
-        self.strategy, self.models, self.budget = strategy, models, budget
+        self.strategy, self.models = strategy, models
+        self.budget, self.thinking = budget, budget.for_thinking()
         self.prm: PrefixScorer | None = None
         self.q: ValueScorer | None = None
         if strategy.reads == "q":
@@ -82,7 +98,7 @@ class _Search:
             Tree(prompt, encode(prompt, add_special_tokens=False), seed)
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
-        plans = {i: self.strategy.plan(tree, self.budget) for i, tree in enumerate(trees)}
+        plans = {i: self.strategy.plan(tree, self.thinking) for i, tree in enumerate(trees)}
         pending: dict[int, list[Request]] = {}  # problems that are still searched, and what they ask for
 
         def resume(i: int, reply: list[list[Node]] | None) -> None:
@@ -122,19 +138,14 @@ class _Search:
         for tree, request in requests:
             request.node.visited.append(tree.clock)
             tree.clock += 1
-        replies: list[list[Node]] = [[] for _ in requests]
-        # One sampling call for each kind of sampling parameters: solutions, steps, and steps that are forced.
-        for kind in (Complete, Expand):
-            for forced in (False, True):
-                alike = [
-                    (i, tree, request)
-                    for i, (tree, request) in enumerate(requests)
-                    if isinstance(request, kind) and getattr(request, "forced", False) == forced
-                ]
-                if alike:
-                    samples = self._sample([(tree, request) for _, tree, request in alike])
-                    for (i, tree, request), drawn in zip(alike, samples, strict=True):
-                        replies[i] = self._attach(tree, request, drawn)
+        draws = self._grant(requests)
+        replies = [
+            [d.request.node] if isinstance(d.request, Complete) and not d.samples else [] for d in draws
+        ]
+        for kind in sorted({draw.kind for draw in draws if draw.samples}):
+            alike = [i for i, draw in enumerate(draws) if draw.samples and draw.kind == kind]
+            for i, samples in zip(alike, self._sample([draws[i] for i in alike]), strict=True):
+                replies[i] = self._attach(draws[i].tree, draws[i].request, samples)
         self._score(
             [
                 (tree, node)
@@ -149,30 +160,45 @@ class _Search:
             tree.ledger.append((tree.tokens_generated, tree.tokens_scored))
         return replies
 
-    def _sample(self, requests: Sequence[tuple[Tree, Request]]) -> list[list[Drawn]]:
-        """Requests of one kind in one call of the policy: the tokens of each one's `start`, and what follows."""
+    def _grant(self, requests: Sequence[tuple[Tree, Request]]) -> list[Draw]:
+        """What each request may draw: what it asks for, or what is left of a hard budget."""
+        left: dict[int, int] = {}
+        draws = []
+        for tree, request in requests:
+            whole, samples = isinstance(request, Complete), request.samples
+            longest = self.budget.solution_tokens if whole else self.budget.step_tokens
+            if self.budget.hard:
+                forced = isinstance(request, Expand) and request.forced
+                limit = self.budget.tokens if forced else self.thinking.tokens
+                tokens = left.setdefault(id(tree), max(0, limit - tree.tokens_generated))
+                # As many as surely fit. The tokens that they do not use are there for the next requests.
+                samples = min(samples, tokens // longest)
+                if not samples and tokens:
+                    samples, longest = 1, tokens
+                left[id(tree)] -= samples * longest
+            draws.append(Draw(tree, request, samples, longest))
+        return draws
+
+    def _sample(self, draws: Sequence[Draw]) -> list[list[Drawn]]:
+        """Draws of one kind in one call of the policy: the tokens of each one's `start`, and what follows."""
         encode = self.models.policy.tokenizer.encode
         prompts, seeds, starts = [], [], []
-        for tree, request in requests:
+        for draw in draws:
+            tree, request = draw.tree, draw.request
             start = request.start if isinstance(request, Expand) else ""
             starts.append(list(encode(start, add_special_tokens=False)) if start else [])
-            for _ in range(request.samples):
+            for _ in range(draw.samples):
                 prompts.append([*tree.prompt_ids, *request.node.completion_ids(), *starts[-1]])
                 # By the node and how often it was sampled from: coming back to a node draws new samples, and what
                 # other problems do changes nothing.
                 seeds.append(derive_seed(tree.seed, request.node.index, request.node.drawn))
                 request.node.drawn += 1
-        first = requests[0][1]
-        whole = isinstance(first, Complete)
-        params = SamplingParams(
-            self.budget.solution_tokens if whole else self.budget.step_tokens,
-            0.0 if isinstance(first, Expand) and first.forced else self.models.temperature,
-            stop_at_step=not whole,
-        )
+        steps, forced, longest = draws[0].kind
+        params = SamplingParams(longest, 0.0 if forced else self.models.temperature, stop_at_step=steps)
         drawn = iter(self.models.policy.sample(prompts, params, seeds))
         return [
-            [(start, next(drawn)) for _ in range(request.samples)]
-            for (_, request), start in zip(requests, starts, strict=True)
+            [(start, next(drawn)) for _ in range(draw.samples)]
+            for draw, start in zip(draws, starts, strict=True)
         ]
 
     def _attach(self, tree: Tree, request: Request, samples: Sequence[Drawn]) -> list[Node]:

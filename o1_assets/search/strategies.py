@@ -2,73 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from o1_assets.search.adaptive import Adaptive
 from o1_assets.search.astar import AStar
 from o1_assets.search.beam import DiverseTrees, StepBeam
 from o1_assets.search.chain import Chain, Direct
-from o1_assets.search.interface import Budget, Strategy
+from o1_assets.search.interface import Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.vote import Chains
-
-# Most chains sampled together before the budget is looked at again.
-AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Named:
-    """description: what it does, in one sentence. make: the strategy, sized to use up a budget."""
+    """description: what it does, in one sentence. strategy: one that uses up its budget."""
 
     description: str
-    make: Callable[[Budget], Strategy]
-
-
-def chains_at_once(budget: Budget) -> int:
-    """As many as the budget has tokens for even if all are of the greatest length, so that no whole batch overdraws
-    it."""
-    return max(1, min(AT_ONCE, budget.tokens // budget.solution_tokens))
+    strategy: Strategy
 
 
 STRATEGIES: Mapping[str, Named] = {
-    "direct": Named("The answer at once, without any step.", lambda budget: Direct()),
-    "chain": Named("One chain of thought.", lambda budget: Chain()),
+    "direct": Named("The answer at once, without any step.", Direct()),
+    "chain": Named("One chain of thought.", Chain()),
     "consistency": Named(
         "Many chains; the answer given most often (self-consistency).",
-        lambda budget: Chains("majority", at_once=chains_at_once(budget)),
+        Chains("majority"),
     ),
     "best-of-n": Named(
         "Many chains; the one that the PRM believes most.",
-        lambda budget: Chains("best", at_once=chains_at_once(budget)),
+        Chains("best"),
     ),
     "weighted": Named(
         "Many chains; a vote in which each counts as much as the PRM believes it.",
-        lambda budget: Chains("weighted", at_once=chains_at_once(budget)),
+        Chains("weighted"),
     ),
     "beam": Named(
         "Step by step: samples next steps, goes on from the two that the PRM believes most, starts again.",
-        lambda budget: StepBeam(width=2, branch=4, again=True),
+        StepBeam(width=2, branch=4, again=True),
     ),
     "dvts": Named(
         "Four different first steps, the PRM's favourite next step from each of them, starts again.",
-        lambda budget: DiverseTrees(again=True),
+        DiverseTrees(again=True),
     ),
     "mcts": Named(
         "Monte Carlo tree search: returns to steps by PUCT, the policy's probability as prior, the PRM as value.",
-        lambda budget: PuctSearch(simulations=None, choice="weighted"),
+        PuctSearch(simulations=None, choice="weighted"),
     ),
     "mcts-q": Named(
         "The same with the Q-value model as value: how likely the policy ends right, not how right it has been.",
-        lambda budget: PuctSearch(simulations=None, choice="weighted", reads="q"),
+        PuctSearch(simulations=None, choice="weighted", reads="q"),
     ),
     "astar": Named(
         "A*: always goes on from the most promising step so far, by the PRM and the Q-value model.",
-        lambda budget: AStar(solutions=None, choice="weighted"),
+        AStar(solutions=None, choice="weighted"),
     ),
     "adaptive": Named(
         "A few chains first; where they disagree more chains, or a tree where they are hopeless.",
-        lambda budget: Adaptive(),
+        Adaptive(),
     ),
 }
 

@@ -26,12 +26,11 @@ class Chains:
         return "nothing" if self.choice == "majority" else "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        drawn = 0
-        # In batches: the budget is looked at again after each, and overdrawn by one batch at most.
-        while not budget.spent(tree) and drawn != self.samples:
+        before = tree.root.drawn
+        # In batches: the budget is looked at again after each.
+        while not budget.spent(tree) and (drawn := tree.root.drawn - before) != self.samples:
             count = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
             yield [Complete(tree.root, count, scored=self.choice != "majority")]
-            drawn += count
 
     def cache_tokens(self, budget: Budget) -> int:
         return 0

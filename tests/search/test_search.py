@@ -151,6 +151,6 @@ def test_puct_is_value_plus_prior_times_exploration() -> None:
 def test_a_policy_that_says_nothing_is_given_up_on(name: str) -> None:
     policy = TablePolicy({"q\n": {"": 1.0}})
     budget = Budget(tokens=40, step_tokens=8)
-    [found] = search(STRATEGIES[name].make(budget), ["q\n"], thinker(policy, PathScorer(RIGHT)), budget, [0])
+    [found] = search(STRATEGIES[name].strategy, ["q\n"], thinker(policy, PathScorer(RIGHT)), budget, [0])
     assert found.completion == ""
     assert found.tree.tokens_generated < 2 * budget.tokens

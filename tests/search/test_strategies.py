@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from o1_assets.search.adaptive import Adaptive
 from o1_assets.search.astar import AStar
-from o1_assets.search.beam import DiverseTrees
+from o1_assets.search.beam import DiverseTrees, StepBeam
 from o1_assets.search.chain import Chain, Direct
 from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.run import SearchModels, search
+from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.tree import End, Tree
 from o1_assets.search.vote import Chains, best, majority, weighted_majority
 from tests.search.test_search import RIGHT, TABLE, answer_of
@@ -197,3 +200,53 @@ def test_a_solution_that_did_not_end_in_time_is_asked_for_its_answer() -> None:
         [found] = search(strategy, ["q\n"], thinker, Budget(40, steps=60, solution_tokens=20), [0])
         assert found.answer.forced and found.answer.answer == "answer 5"
         assert found.completion.startswith("s\n")
+
+
+class Everywhere(dict[str, dict[str, float]]):
+    """A table of TablePolicy for any text: steps short and long, and an answer now and then."""
+
+    def __missing__(self, text: str) -> dict[str, float]:
+        if text.endswith("answer "):
+            return {"7\n": 1.0}
+        if "answer" in text.split("\n")[-2]:
+            return {"": 1.0}
+        return {"a\n": 0.4, "a long step\n": 0.3, "answer 1\n": 0.2, "answer 2\n": 0.1}
+
+
+UNTIL_SPENT = [
+    STRATEGIES[name].strategy for name in ("consistency", "best-of-n", "weighted", "beam", "dvts", "astar")
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    strategy=st.sampled_from(
+        [*UNTIL_SPENT, Chain(extend="wait "), Chains("majority", samples=3), StepBeam(2, 4)]
+    )
+    | st.sampled_from([named.strategy for named in STRATEGIES.values()]),
+    budget=st.builds(
+        Budget, st.integers(1, 300), st.just(30), st.integers(1, 40), st.integers(1, 90), hard=st.just(True)
+    ),
+)
+def test_a_hard_budget_is_never_exceeded_by_any_strategy(strategy: Strategy, budget: Budget) -> None:
+    """Whatever it asks for, and with the answer that it is asked for in the end."""
+    judge = Judge(RIGHT)
+    thinker = SearchModels(
+        TablePolicy(Everywhere()), judge, judge, answer_of=answer_of, answer_start="answer "
+    )
+    for result in search(strategy, ["q\n"] * 2, thinker, budget, range(2)):
+        # What repeats until nothing is left leaves no more than an answer needs.
+        least = budget.for_thinking().tokens if strategy in UNTIL_SPENT else 0
+        assert least <= result.tree.tokens_generated <= budget.tokens
+
+
+def test_an_answer_is_asked_for_within_a_hard_budget() -> None:
+    [found] = think(Direct(), Budget(2, hard=True))
+    assert (found.completion, found.tree.tokens_generated) == ("answer 7\n", 2)
+    [found] = think(Direct(), Budget(1, hard=True))
+    assert found.answer.answer is None and found.tree.tokens_generated == 1
+    policy = TablePolicy({"q\n": {"think and think\n": 1.0}, "q\nanswer ": {"7\n": 1.0}})
+    thinker = SearchModels(policy, Judge(RIGHT), answer_of=answer_of, answer_start="answer ")
+    for hard, spent in ((True, 14 + 2), (False, 16 + 2)):
+        [found] = search(Chain(), ["q\n"], thinker, Budget(16, solution_tokens=16, hard=hard), [0])
+        assert found.answer.answer == "answer 7" and found.tree.tokens_generated == spent

@@ -20,13 +20,13 @@ from o1_assets.evaluation.thinking.points import (
 )
 from o1_assets.evaluation.thinking.solver import Reads, Solver
 from o1_assets.search.chain import Chain, Direct
-from o1_assets.search.interface import Budget, SearchResult, Strategy
+from o1_assets.search.interface import SearchResult, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.vote import Chains
 
 TREES: Mapping[str, Strategy] = {
-    **{name: STRATEGIES[name].make(Budget(0)) for name in ("beam", "dvts", "mcts", "astar", "adaptive")},
+    **{name: STRATEGIES[name].strategy for name in ("beam", "dvts", "mcts", "astar", "adaptive")},
     "mcts, Q-value": PuctSearch(simulations=None, choice="weighted", reads="q"),
 }
 
