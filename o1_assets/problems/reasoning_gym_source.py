@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from o1_assets.problems.canonical import arithmetic, canonical, flat_expression
 from o1_assets.problems.config import Generator, ReasoningGymSource
-from o1_assets.problems.problem import ProblemError, RawProblem
+from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem
+from o1_assets.problems.recompute import Doubtful, right_answer
 
 if TYPE_CHECKING:
     from reasoning_gym.dataset import ProceduralDataset
@@ -76,16 +77,16 @@ class ReasoningGymProblems:
         for generator in self.generators:
             _check(generator)
 
-    def problems(self, seed: int) -> Iterator[RawProblem]:
+    def problems(self, seed: int) -> Iterator[RawProblem | LeftOut]:
         choose = random.Random(f"{seed} generators")
-        streams = [
-            _draws(g, random.Random(f"{seed} {i}").getrandbits(31)) for i, g in enumerate(self.generators)
-        ]
+        seeds = [random.Random(f"{seed} {i}").getrandbits(31) for i in range(len(self.generators))]
+        # Each item with the seed that makes it.
+        streams = [enumerate(_draws(*pair), pair[1]) for pair in zip(self.generators, seeds, strict=True)]
         weights = [g.weight for g in self.generators]
         while True:
             # Each generator has a stream of its own, so a weight that changes moves no problem of the others.
             [index] = choose.choices(range(len(streams)), weights)
-            yield _problem(self.generators[index], next(streams[index]))
+            yield _problem(self.generators[index], *next(streams[index]))
 
 
 def open_dataset(generator: Generator, seed: int, size: int) -> ProceduralDataset:
@@ -103,8 +104,8 @@ def open_dataset(generator: Generator, seed: int, size: int) -> ProceduralDatase
         raise ProblemError(f"reasoning_gym's {generator.name} refuses its parameters: {error}.") from error
 
 
-def _draws(generator: Generator, seed: int) -> Iterator[dict[str, Any]]:
-    """The items of one endless dataset, chunk by chunk."""
+def _draws(generator: Generator, seed: int) -> Iterator[dict[str, Any] | Exception]:
+    """The items of one endless dataset, chunk by chunk; in place of one that could not be made, the reason."""
     # reasoning_gym seeds item i with seed + i, so chunks continue each other.
     if generator.name in _HASH_SEEDED:
         for start in count(0, PROCESS_CHUNK):
@@ -112,7 +113,11 @@ def _draws(generator: Generator, seed: int) -> Iterator[dict[str, Any]]:
     for start in count(0, CHUNK):
         dataset = open_dataset(generator, seed + start, CHUNK)
         for index in range(CHUNK):
-            yield dataset[index]
+            try:
+                item: dict[str, Any] | Exception = dataset[index]
+            except Exception as error:  # whatever one of a hundred generators trips over
+                item = error
+            yield item
 
 
 def draw_with_fixed_hash_seed(generator: Generator, seed: int, size: int) -> list[dict[str, Any]]:
@@ -143,20 +148,25 @@ def main() -> None:
         print(json.dumps(dataset[index], default=str))
 
 
-def _problem(generator: Generator, entry: dict[str, Any]) -> RawProblem:
-    name, question = generator.name, entry["question"]
+def _problem(generator: Generator, seed: int, entry: dict[str, Any] | Exception) -> RawProblem | LeftOut:
+    """The problem of an item, with the right answer; or why it has none."""
+    name, place = generator.name, f"reasoning_gym/{generator.name}, seed {seed}"
+    remedy = "nothing has to be done: others are drawn in its place"
+    if isinstance(entry, Exception):
+        return LeftOut(place, "reasoning_gym could not make it", remedy, f"{type(entry).__name__}: {entry}")
+    try:
+        answer = right_answer(name, entry)
+    except Doubtful as reason:
+        return LeftOut(place, str(reason), remedy, f"{entry['question'][-80:]!r}, {entry['answer'][:40]!r}")
+    question, corrected = entry["question"], answer is not None and answer != entry["answer"]
+    if corrected:
+        entry["metadata"]["source_answer"], entry["answer"] = entry["answer"], answer
     if name in _CONTENT:
         content = f"{name} {_CONTENT[name](entry)}"
     else:
         bare = arithmetic(entry["metadata"]["expression"]) if name in _ARITHMETIC else None
         content = bare or canonical(question)
     expression = flat_expression(content)
-    corrected = False
-    if expression is not None and entry["answer"] != str(expression.value()):
-        # Without parentheses, basic_arithmetic 0.1.25 works strictly from left to right: 1 + 2 * 3 = 9.
-        entry["metadata"]["source_answer"] = entry["answer"]
-        entry["answer"] = str(expression.value())
-        corrected = True
     return RawProblem(
         question=question,
         answer=entry["answer"] if isinstance(entry["answer"], str) else "",
@@ -166,6 +176,7 @@ def _problem(generator: Generator, entry: dict[str, Any]) -> RawProblem:
         source=f"reasoning_gym/{name}",
         metadata={**entry, "parameters": generator.parameters},
         corrected=corrected,
+        place=place,
     )
 
 
@@ -181,16 +192,14 @@ def _check(generator: Generator) -> None:
         raise ProblemError(
             f"reasoning_gym's {generator.name} cannot be used: {_REFUSED[generator.name]}; take another."
         )
-    parameters = generator.parameters
-    if generator.name == "basic_arithmetic" and not parameters.get("allow_parentheses", True):
-        if "/" in parameters.get("operators", "/"):
-            raise ProblemError(
-                "reasoning_gym's basic_arithmetic without parentheses writes answers that do not belong to its"
-                " divisions: leave '/' out of operators, or set allow_parentheses to true."
-            )
-        return
     dataset = open_dataset(generator, 0, CHUNK)
-    entry = dataset[0]
+    try:
+        entry = dataset[0]
+    except Exception as error:
+        raise ProblemError(
+            f"reasoning_gym's {generator.name} fails with its parameters"
+            f" ({type(error).__name__}: {error}); take others."
+        ) from error
     # What is graded later has been through JSON, which makes lists of tuples and text of keys.
     stored = json.loads(json.dumps(entry, default=str))
     if entry["answer"] is not None and dataset.score_answer(entry["answer"], stored) < 1:

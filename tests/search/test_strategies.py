@@ -245,7 +245,7 @@ def test_an_answer_is_asked_for_within_a_hard_budget() -> None:
     assert (found.completion, found.tree.tokens_generated) == ("answer 7\n", 2)
     [found] = think(Direct(), Budget(1, hard=True))
     assert found.answer.answer is None and found.tree.tokens_generated == 1
-    policy = TablePolicy({"q\n": {"think and think\n": 1.0}, "q\nanswer ": {"7\n": 1.0}})
+    policy = TablePolicy({"q\n": {"think and think again\n": 1.0}, "q\nanswer ": {"7\n": 1.0}})
     thinker = SearchModels(policy, Judge(RIGHT), answer_of=answer_of, answer_start="answer ")
     for hard, spent in ((True, 14 + 2), (False, 16 + 2)):
         [found] = search(Chain(), ["q\n"], thinker, Budget(16, solution_tokens=16, hard=hard), [0])
