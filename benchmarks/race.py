@@ -66,12 +66,10 @@ def race(
 
 def right(given: Finished, solutions: Sequence[str]) -> float:
     """Share of the problems that are solved."""
-    from o1_assets.problems.grading import grade
+    from o1_assets.problems.grading import grade_all
 
     answers = [given.prompt.answer(solution) for solution in solutions]
-    verdicts = [
-        a is not None and grade(p["grader"], a, p) for a, p in zip(answers, given.problems, strict=True)
-    ]
+    verdicts = grade_all(list(zip(answers, given.problems, strict=True)))
     return sum(verdicts) / len(verdicts)
 
 

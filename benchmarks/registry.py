@@ -21,6 +21,10 @@ FILES = (
     "mcts_vs_llm_reasoners",
     "search_token_saving",
     "test_time_r2",
+    "grading_false_accepts",
+    "grading_false_rejects",
+    "grading_p999",
+    "grading_plain",
 )
 
 

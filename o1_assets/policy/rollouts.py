@@ -52,7 +52,7 @@ class Rollout:
 class Collector:
     """Makes the groups of one update after the other, from the prompts of its problems.
 
-    grade: (prompt, solution) -> is its answer correct; called only where the reward asks for the `grader`.
+    grade: [(prompt, solution)] -> is the answer of each correct; called only where the reward asks for the `grader`.
     scored_before: what the reward models cost before this process went on with a killed training.
     """
 
@@ -61,7 +61,7 @@ class Collector:
     config: PolicyConfig
     seed: int
     answer_of: Callable[[str], str | None] = lambda step: None
-    grade: Callable[[str, str], bool] | None = None
+    grade: Callable[[list[tuple[str, str]]], list[bool]] | None = None
     tokens_generated: int = 0
     scored_before: Cost = field(default_factory=Cost)
 
@@ -165,7 +165,8 @@ class Collector:
         if self.config.reward.outcome == "grader":
             if self.grade is None:
                 raise ValueError("the outcome is to be rewarded by the grader, but no grader was given")
-            outcomes = [self.grade(r.prompt, "\n".join(r.steps)) for r in rollouts]
+            graded = self.grade([(r.prompt, "\n".join(r.steps)) for r in rollouts])
+            outcomes = [float(right) for right in graded]
         for rollout, p, outcome in zip(rollouts, probabilities, outcomes, strict=True):
             rollout.probabilities, rollout.outcome = p, float(outcome)
 

@@ -274,14 +274,15 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
 
 def _grader(
     rows: list[dict[str, str]], problems: list[dict[str, Any]], config: PolicyConfig
-) -> Callable[[str, str], bool]:
-    from o1_assets.problems.grading import grade
+) -> Callable[[list[tuple[str, str]]], list[bool]]:
+    from o1_assets.problems.grading import grade_all
 
     of_prompt = {row["prompt"]: problem for row, problem in zip(rows, problems, strict=True)}
 
-    def correct(prompt: str, solution: str) -> bool:
-        problem = of_prompt[prompt]
-        return grade(problem["grader"], config.prompt.answer(solution), problem)
+    def correct(solutions: list[tuple[str, str]]) -> list[bool]:
+        return grade_all(
+            [(config.prompt.answer(solution), of_prompt[prompt]) for prompt, solution in solutions]
+        )
 
     return correct
 

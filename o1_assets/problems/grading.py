@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
 from o1_assets.problems.equality import FLOAT_DIGITS, same_answer
-from o1_assets.problems.grading_process import ask
+from o1_assets.problems.grading_process import ask, cores
 
 _EXACT = """
     acre aiw arc_1d base_conversion basic_arithmetic bf binary_alternation caesar_cipher count_bits
@@ -29,6 +31,9 @@ _EXACT = """
 
 EXACT_GENERATORS = frozenset(_EXACT.split())
 """Generators whose scorer gives full marks to the stored answer's very text and to nothing else."""
+
+_SHARE = 8
+"""Answers that a thread takes at once; to hand over one alone takes longer than to grade a plain one."""
 
 
 def grade(grader: str, answer_given: str | None, problem_row: Mapping[str, Any]) -> bool:
@@ -48,6 +53,22 @@ def grade(grader: str, answer_given: str | None, problem_row: Mapping[str, Any])
         # The scorer's own verdict, without a process: the samples of nano are all graded here.
         return bool(given == problem_row["answer"])
     return not too_large(given) and _grade_reasoning_gym(generator, str(problem_row["metadata"]), given)
+
+
+def grade_all(answers: Sequence[tuple[str | None, Mapping[str, Any]]]) -> list[bool]:
+    """`grade` of each (answer given, row of problems.parquet) in order, as many at once as there are processors."""
+    # Samples of a problem repeat answers.
+    distinct = {(answer, id(row)): (row["grader"], answer, row) for answer, row in answers}
+    keys = list(distinct)
+
+    def grade_share(share: list[tuple[str | None, int]]) -> list[bool]:
+        return [grade(*distinct[key]) for key in share]
+
+    shares = [keys[start : start + _SHARE] for start in range(0, len(keys), _SHARE)]
+    with ThreadPoolExecutor(cores()) as pool:
+        verdicts = chain.from_iterable((pool.map if len(shares) > 1 else map)(grade_share, shares))
+        right = dict(zip(keys, verdicts, strict=True))
+    return [right[answer, id(row)] for answer, row in answers]
 
 
 def grade_math(gold: str, given: str) -> bool:

@@ -52,32 +52,30 @@ def solutions_table(
 ) -> pl.DataFrame:
     """The table of samples that are given problem by problem, n for each."""
     from o1_assets.engine.steps import separator, split_steps
-    from o1_assets.problems.grading import grade
+    from o1_assets.problems.grading import grade_all
 
     between = separator(engine.tokenizer)
-    rows = []
-    for p, problem in enumerate(problems.iter_rows(named=True)):
-        verdicts: dict[str, bool] = {}
-        for i, sample in enumerate(samples[p * n : (p + 1) * n]):
-            text = str(engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
-            # A sample that was cut off has no final answer: its last line may be half of one.
-            answer = prompt.answer(text) if sample.finished else None
-            # Samples of a problem repeat answers, and grading one may take a process.
-            if answer is not None and answer not in verdicts:
-                verdicts[answer] = grade(problem["grader"], answer, problem)
-            rows.append(
-                {
-                    "solution_id": solution_id(problem["problem_id"], i, text),
-                    "problem_id": problem["problem_id"],
-                    "sample": i,
-                    "text": text,
-                    "steps": split_steps(text, between),
-                    "answer": answer,
-                    "correct": answer is not None and verdicts[answer],
-                    "token_ids": sample.token_ids,
-                    "finished": sample.finished,
-                }
-            )
+    texts = [str(engine.tokenizer.decode(s.token_ids, skip_special_tokens=True)) for s in samples]
+    # A sample that was cut off has no final answer: its last line may be half of one.
+    answers = [prompt.answer(text) if s.finished else None for s, text in zip(samples, texts, strict=True)]
+    problem_rows = [row for row in problems.iter_rows(named=True) for _ in range(n)]
+    verdicts = grade_all(list(zip(answers, problem_rows, strict=True)))
+    rows = [
+        {
+            "solution_id": solution_id(problem["problem_id"], i % n, text),
+            "problem_id": problem["problem_id"],
+            "sample": i % n,
+            "text": text,
+            "steps": split_steps(text, between),
+            "answer": answer,
+            "correct": verdict,
+            "token_ids": sample.token_ids,
+            "finished": sample.finished,
+        }
+        for i, (problem, sample, text, answer, verdict) in enumerate(
+            zip(problem_rows, samples, texts, answers, verdicts, strict=True)
+        )
+    ]
     return pl.DataFrame(rows, schema=SCHEMA)
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from o1_assets.problems import grading
 from o1_assets.problems.answers import solver_forms
-from o1_assets.problems.grading import EXACT_GENERATORS, grade
+from o1_assets.problems.grading import EXACT_GENERATORS, grade, grade_all
 
 CASES = Path(__file__).with_name("grading_cases.tsv")
 
@@ -247,3 +248,16 @@ def test_every_scorer_of_the_installed_reasoning_gym_that_evaluates_text_is_guar
             assert "pickle" not in inspect.getsource(sys.modules[cls.__module__])
     # number_sorting evaluates its own stored answer only, never the one given.
     assert evaluates - {"number_sorting"} == PARSED | EVALUATED
+
+
+def test_many_answers_get_the_verdicts_of_each_in_order_and_repeats_are_graded_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [{"grader": "math", "answer": f"\\sqrt{{{i % 3}}}", "metadata": "{}"} for i in range(30)]
+    answers = [*((f"{i % 3}^{{1/2}}", row) for i, row in enumerate(rows)), (None, rows[0]), ("1", rows[0])]
+    assert grade_all(answers) == [True] * 30 + [False, False]
+    asked: list[Any] = []
+    monkeypatch.setattr(grading, "grade", lambda *question: bool(asked.append(question)))
+    grade_all([("7", rows[0])] * 3 + [("7", rows[1])])
+    assert [question[2] for question in asked] == rows[:2]
+    assert grade_all([]) == []

@@ -10,7 +10,7 @@ from o1_assets.core.artifact import Cost, Task
 from o1_assets.core.flops import flops_generate, flops_score, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.thinking.config import ThinkingConfig
-from o1_assets.problems.grading import grade
+from o1_assets.problems.grading import grade_all
 from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.run import SearchModels, search
 from o1_assets.search.tree import Node
@@ -89,21 +89,28 @@ class Solver:
         key = (problem, node.answer)
         # Thousands of searches end in the same few answers, and some graders start a process.
         if key not in self._right:
-            row = self.problems[problem]
-            self._right[key] = grade(row["grader"], node.answer, row)
+            self._grade([key])
         return self._right[key]
 
     def verdicts(self, tries: Sequence[Sequence[SearchResult]]) -> list[dict[str, bool]]:
         """For each problem: every answer that any of its searches found -> whether it is right."""
-        return [
-            {
-                end.node.answer: self.right(i, end.node)
+        answers = [
+            dict.fromkeys(
+                end.node.answer
                 for results in tries
                 for end in results[i].tree.ends
                 if end.node.answer is not None
-            }
+            )
             for i in range(len(self.problems))
         ]
+        self._grade([(i, answer) for i, given in enumerate(answers) for answer in given])
+        return [{answer: self._right[i, answer] for answer in given} for i, given in enumerate(answers)]
+
+    def _grade(self, ends: list[tuple[int, str]]) -> None:
+        """ends: (index of a problem, answer)."""
+        new = [end for end in ends if end not in self._right]
+        verdicts = grade_all([(answer, self.problems[problem]) for problem, answer in new])
+        self._right.update(zip(new, verdicts, strict=True))
 
     def flops(self, generated: float, scored: float, reads: Reads) -> float:
         """FLOPs of sampling `generated` tokens, and of `scored` tokens read by the models that the strategy uses."""

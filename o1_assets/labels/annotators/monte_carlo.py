@@ -20,7 +20,7 @@ from o1_assets.engine.steps import as_one_step, separator
 from o1_assets.labels.annotators.annotator import Request, SolutionPath
 from o1_assets.labels.config import MonteCarloConfig
 from o1_assets.labels.selection import Selection
-from o1_assets.problems.grading import grade
+from o1_assets.problems.grading import grade_all
 
 Steps = tuple[str, ...]
 
@@ -50,26 +50,26 @@ class Rollouts:
         self.known: dict[tuple[str, Steps], RolloutEstimate] = {}
         self.rollouts = 0
         self.tokens = 0
-        self._verdicts: dict[tuple[str, str], bool] = {}
 
     def estimate(self, asked: Sequence[tuple[Mapping[str, Any], Steps]]) -> list[RolloutEstimate]:
         """One estimate for each problem row and the steps taken so far; all rollouts in one call of the engine."""
         keys = [(str(problem["problem_id"]), steps) for problem, steps in asked]
         new = {key: problem for key, (problem, _) in zip(keys, asked, strict=True) if key not in self.known}
-        open_ended = []
-        for key, problem in new.items():
-            if key[1] and self.config.prompt.answer(key[1][-1]) is not None:
-                self.known[key] = RolloutEstimate(0, int(self._is_right(problem, "\n".join(key[1]))))
-            else:
-                open_ended.append((key, problem))
-        for (key, problem), samples in zip(open_ended, self._sample(open_ended), strict=True):
+        answer_of = self.config.prompt.answer
+        # Steps that end in an answer, and the answers of the rollouts after those that do not.
+        answers = {
+            key: [answer_of("\n".join(key[1]))] for key in new if key[1] and answer_of(key[1][-1]) is not None
+        }
+        rollouts = dict.fromkeys(answers, 0)
+        open_ended = [(key, problem) for key, problem in new.items() if key not in answers]
+        for (key, _), samples in zip(open_ended, self._sample(open_ended), strict=True):
             prefix = "".join(self._closed(step) for step in key[1])
-            right = sum(
-                # A rollout that was cut off at max_tokens has no answer of its own.
-                sample.finished and self._is_right(problem, prefix + self._text(sample))
-                for sample in samples
-            )
-            self.known[key] = RolloutEstimate(len(samples), right)
+            rollouts[key] = len(samples)
+            # A rollout that was cut off at max_tokens has no answer of its own.
+            answers[key] = [answer_of(prefix + self._text(s)) for s in samples if s.finished]
+        verdicts = iter(grade_all([(answer, new[key]) for key, given in answers.items() for answer in given]))
+        for key, given in answers.items():
+            self.known[key] = RolloutEstimate(rollouts[key], sum(next(verdicts) for _ in given))
         return [self.known[key] for key in keys]
 
     def cost(self) -> Cost:
@@ -104,16 +104,6 @@ class Rollouts:
 
     def _text(self, sample: Sample) -> str:
         return str(self.engine.tokenizer.decode(sample.token_ids, skip_special_tokens=True))
-
-    def _is_right(self, problem: Mapping[str, Any], text: str) -> bool:
-        answer = self.config.prompt.answer(text)
-        if answer is None:
-            return False
-        key = (str(problem["problem_id"]), answer)
-        if key not in self._verdicts:
-            # Many rollouts give the same answer, and grading mathematics is slow.
-            self._verdicts[key] = grade(problem["grader"], answer, problem)
-        return self._verdicts[key]
 
 
 ESTIMATES = {

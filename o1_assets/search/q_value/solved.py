@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from o1_assets.core.seeds import derive_seed
-from o1_assets.problems.grading import grade
+from o1_assets.problems.grading import grade_all
 from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.q_value.config import QValueConfig
@@ -46,10 +46,16 @@ def collect(
     for number, (strategy, tokens) in enumerate(plans):
         budget = Budget(tokens, config.max_steps, config.step_tokens, config.prompt.max_tokens)
         seeds = [derive_seed(seed, number, problem["problem_id"]) for problem in problems]
-        for problem, result in zip(problems, search(strategy, prompts, models, budget, seeds), strict=True):
-            answers = {end.node.answer for end in result.tree.ends if end.node.answer is not None}
-            right = {answer: grade(problem["grader"], answer, problem) for answer in sorted(answers)}
-            solved.append(Solved(problem["problem_id"], result.tree, right, searched=number > 0))
+        trees = [result.tree for result in search(strategy, prompts, models, budget, seeds)]
+        answers = [
+            sorted({end.node.answer for end in tree.ends if end.node.answer is not None}) for tree in trees
+        ]
+        verdicts = iter(
+            grade_all([(a, p) for p, given in zip(problems, answers, strict=True) for a in given])
+        )
+        for problem, tree, given in zip(problems, trees, answers, strict=True):
+            right = {answer: next(verdicts) for answer in given}
+            solved.append(Solved(problem["problem_id"], tree, right, searched=number > 0))
     return solved
 
 
