@@ -287,6 +287,7 @@ def pull(project: Project, round_: Annotated[str | None, typer.Argument(metavar=
     # A round that cannot be labelled is refused before the server is asked for anything.
     if round_ is not None:
         round_inputs(profile, store, round_)
+    project.settings.make_home()
     with _open(project) as server:
         report = pull_labels(
             server,

@@ -170,7 +170,9 @@ def _labeler(annotation: _Annotation, users: Mapping[int, str]) -> str:
         )
     if signed != saved:
         signer = "a deleted account" if signed is None else name_of(signed, users)
-        raise UnusableAnnotation(f"it is signed by {signer}, but {name_of(saved, users)} saved it last")
+        raise UnusableAnnotation(
+            f"it is signed by {signer}, but {name_of(saved, users)} saved it last; each can save one of their own"
+        )
     return name_of(saved, users)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from o1_assets.core.errors import O1Error
+from o1_assets.core.formatting import printable
 from o1_assets.core.settings import Settings
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
@@ -92,7 +93,6 @@ def pull_labels(
     submit. rounds: only these. seconds: after which no further task is read. by: who pulls. wait: seconds to wait for
     another pull. Raises LabelStudioError if another pull does not end, or the server does not list its projects.
     """
-    progress_file.parent.mkdir(parents=True, exist_ok=True)
     try:
         # Two pulls at once would read the same annotations, and file them as two batches.
         with FileLock(f"{progress_file}.lock", timeout=wait):
@@ -219,10 +219,8 @@ class _News:
     def set_aside(self, name: str, task: Any, line: str, reason: str) -> None:
         data = task.get("data") if isinstance(task, dict) else None
         solution = data.get("solution_id") if isinstance(data, dict) else None
-        # A reason may quote what somebody wrote, however long.
-        reason = reason if len(reason) < 400 else f"{reason[:400]}..."
         message = (
-            f"annotation {name} of {self.url}/data?task={id_of(task)} was set aside: {reason}. "
+            f"annotation {name} of {self.url}/data?task={id_of(task)} was set aside: {printable(reason, 400)}. "
             "Once it is mended and saved there, the next pull takes it"
         )
         violation = Violation(
@@ -279,6 +277,7 @@ def studio_pull(
             server = open_studio()
             if server is None:
                 return
+            settings.make_home()
             with server as studio:
                 report = pull_labels(
                     studio,
