@@ -53,6 +53,9 @@ class FakeStudio:
         self.asked.append(f"{request.method} {path}")
         if request.headers.get("Authorization") != f"Token {TOKEN}":
             return httpx.Response(401, json={"detail": "Invalid token."})
+        if path.startswith("/api/invite"):
+            token = "second" if path.endswith("reset-token") else "first"
+            return httpx.Response(200, json={"invite_url": f"/user/signup/?token={token}"})
         if request.method == "POST":
             return self._post(path, json.loads(request.content))
         if path == "/api/projects":

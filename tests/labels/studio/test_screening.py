@@ -59,3 +59,10 @@ def test_a_round_without_screening_solutions_says_so(
     with pytest.raises(LabelsError, match=r"r03 has no screening solutions: quality.screening is 0"):
         push("--screening")
     assert studio.projects == {}
+
+
+def test_the_invitation_is_printed_and_renewed(home: Settings, studio: FakeStudio) -> None:
+    links = [
+        CliRunner().invoke(app, ["labels", "studio", "invite", *more]).stdout for more in ([], ["--renew"])
+    ]
+    assert links == [f"{studio.url}/user/signup/?token={token}\n" for token in ("first", "second")]
