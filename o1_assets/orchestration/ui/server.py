@@ -12,11 +12,17 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
+from dagster import DagsterInstance
 
+from o1_assets.core.disk import disk_full
+from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
-from o1_assets.orchestration.instance import open_instance
+from o1_assets.orchestration.instance import instance_lost, open_instance
 from o1_assets.orchestration.internals import code_server, daemon_command, webserver
 from o1_assets.orchestration.ui.guard import Guard
 from o1_assets.orchestration.ui.supervisor import STOP_SIGNALS, end_session, stop_with
@@ -28,25 +34,37 @@ def main() -> None:
         # SIGINT too: a shell starts its background jobs without it, and what is started here would inherit that.
         signal.signal(number, _stop)
     stop_with(pipe)
+    settings = Settings.load()
     try:
-        serve(Settings.load(), socket.socket(fileno=listening))
+        serve(settings, socket.socket(fileno=listening))
+    except Exception as error:
+        expected = error if isinstance(error, O1Error) else disk_full(error, settings.home)
+        if not (expected := expected or instance_lost(error, settings)):
+            raise
+        sys.exit(f"o1: {expected}")
     finally:
         end_session()
 
 
 def serve(settings: Settings, listening: socket.socket) -> None:
     """Serves until a signal, or until the daemon ends. Raises SystemExit."""
-    port = listening.getsockname()[1]
+    origins = [*local_origins(listening.getsockname()[1]), *settings.ui_origins]
     with open_instance(settings) as instance, code_server(instance) as workspace:
         daemon = subprocess.Popen([*daemon_command(), "--workspace", str(workspace)])
-        with webserver(instance, workspace) as app:
-            guarded = Guard(app, [*local_origins(port), *settings.ui_origins])
+        with application(instance, workspace, origins) as app:
             # An open page holds a WebSocket, whose end would be waited for.
-            server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=1))
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
             threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
-            print(f"The graph: {local_origins(port)[0]} (Ctrl-C ends it)", flush=True)
+            print(f"The graph: {origins[0]} (Ctrl-C ends it)", flush=True)
             server.run([listening])
         sys.exit(f"o1: Dagster's daemon ended by itself (exit code {daemon.wait()})")
+
+
+@contextmanager
+def application(instance: DagsterInstance, workspace: Path | None, origins: Sequence[str]) -> Iterator[Guard]:
+    """Dagster's web interface, for the pages of `origins` only."""
+    with webserver(instance, workspace) as app:
+        yield Guard(app, origins)
 
 
 def _stop(*_: object) -> None:
