@@ -20,7 +20,7 @@ from o1_assets.core.settings import PROJECT
 SERVER = """
 import json, os, signal, subprocess, sys, time
 from o1_assets.orchestration.ui import supervisor
-supervisor.INTERRUPT_SECONDS = .4
+supervisor.INTERRUPT_SECONDS = 1.5
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 supervisor.stop_with(int(sys.argv[-1]))
 wait = "while :; do sleep .05; done"
@@ -39,7 +39,7 @@ from pathlib import Path
 from o1_assets.orchestration.ui import supervisor
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background job of a script
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-supervisor.INTERRUPT_SECONDS, supervisor.POLL_SECONDS = .4, .02
+supervisor.INTERRUPT_SECONDS, supervisor.POLL_SECONDS = 1.5, 0.1
 parent = int(sys.argv[1]) if sys.argv[1:] else None
 print(supervisor.supervise([sys.executable, "-c", {SERVER!r}], Path("."), parent=parent), flush=True)
 """
