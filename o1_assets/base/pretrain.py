@@ -20,6 +20,7 @@ from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
+from o1_assets.problems.problem import stored_expression
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +33,6 @@ Pair = tuple[list[int], list[int]]
 
 def make_base(task: Task, config: BaseConfig) -> Outcome:
     """Input "test": the problems whose expressions must not occur in the corpus. Writes a checkpoint."""
-    import json
-
     import torch
 
     from o1_assets.base.corpus import draw_corpus
@@ -41,8 +40,8 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
     from o1_assets.core.plots import Axis, Series, save_png
 
     test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
-    expressions = (json.loads(m).get("metadata", {}).get("expression") for m in test["metadata"])
-    exclude = {e.replace(" ", "") for e in expressions if e}
+    expressions = map(stored_expression, test["metadata"])
+    exclude = {expression.replace(" ", "") for expression in expressions if expression}
     corpus = list(draw_corpus(config.corpus, task.seed, exclude))
     tokenizer = make_tokenizer(config.max_positions)
     encoded = encode(tokenizer, corpus)

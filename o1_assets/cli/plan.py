@@ -12,11 +12,13 @@ from o1_assets.cli.common import Answer, command, refuse_together
 from o1_assets.core.estimate import Estimate
 from o1_assets.core.formatting import byte_size, compact
 from o1_assets.execution.project import Project
+from o1_assets.graph import asked_for
 from o1_assets.plan import PlanError
 from o1_assets.plan.check import WITHIN, Comparison, Usage, compare, usage
 from o1_assets.plan.hardware import Speed, speed_of
 from o1_assets.plan.memory import training_bytes
 from o1_assets.plan.plan import Plan, make_plan
+from o1_assets.profiles.requirements import failed_preflights
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,7 +68,14 @@ def plan_command(
         return _check_answer(project, assume or ())
     share = UTILISATION if utilisation is None else utilisation
     made, speed = plan(project, with_ or (), gpu or "cpu", share, assume or ())
-    return Answer(plan_json(made, speed), lambda: print_plan(made, speed))
+    unusable = list(failed_preflights(project.graph, asked_for(project.graph, with_ or ()), quick=True))
+
+    def show() -> None:
+        print_plan(made, speed)
+        for sentence in unusable:
+            print(sentence)
+
+    return Answer({**plan_json(made, speed), "cannot_be_made": unusable}, show)
 
 
 def _check_answer(project: Project, assume: Sequence[str]) -> Answer:

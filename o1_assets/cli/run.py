@@ -230,5 +230,9 @@ class Console:
         self.waiting[key] = why
         self._lines.keep(f"[  -/{self.total}]   waits  {key:24} {why}")
 
+    def failed(self, key: str, why: str) -> None:
+        # At once, although the run ends with it too: what does not need the artifact may go on for hours.
+        self._lines.keep(f"[  x/{self.total}]   fails  {key:24} {why}")
+
     def check_failed(self, key: str, check: str, message: str) -> None:
         self._lines.keep(f"[  !/{self.total}]   check  {key:24} {check}: {message}")

@@ -19,6 +19,7 @@ from o1_assets.labels.inbox.progress import (
     selected_solutions,
     what_to_do,
 )
+from o1_assets.profiles.requirements import failed_preflights
 
 app = typer.Typer()
 
@@ -36,16 +37,20 @@ def status(project: Project, verify: VerifyOption = False) -> Answer:
     """Every artifact: fresh, stale and why, missing or damaged; every round: what it waits for."""
     states = graph_status(project.graph, project.store, every_byte=verify)
     rows, rounds = status_rows(project, states)
+    due = {key for key, state in states.items() if state.state != "fresh" and not project.graph[key].part}
+    unusable = list(failed_preflights(project.graph, due, quick=True))
 
     def lines() -> Iterator[str]:
         for row in rows:
             yield f"{row['state']:8} {row['key']:24} {row['digest'] or '-':12}  {row['reason']}"
         yield from _round_lines(rounds)
+        yield from unusable
 
     document = {
         "artifacts": rows,
         "waits": {name: state.waits for name, state in rounds.items() if state.waits},
         "rounds": {name: state.row() for name, state in rounds.items()},
+        "cannot_be_made": unusable,
     }
     return Answer(document, lines(), damaged(states))
 

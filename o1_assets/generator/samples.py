@@ -5,7 +5,6 @@ Imitated are the samples whose final answer is correct (Lightman et al. 2023, ar
 
 from __future__ import annotations
 
-import json
 import re
 
 import polars as pl
@@ -16,6 +15,7 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.flops import flops_generate
 from o1_assets.core.tables import read_parquet
 from o1_assets.generator.config import SamplesConfig, SftSetConfig
+from o1_assets.problems.problem import stored_solution
 
 
 class NothingToImitate(O1Error, ValueError):
@@ -106,7 +106,7 @@ def references(problems: pl.DataFrame, template: str) -> pl.DataFrame:
     """The worked solutions that came with the problems, for those that have one, without GSM8K's <<48/2=24>>."""
     rows = []
     for problem in problems.iter_rows(named=True):
-        solution = re.sub(r"<<[^>]*>>", "", json.loads(problem["metadata"]).get("solution") or "").strip()
+        solution = re.sub(r"<<[^>]*>>", "", stored_solution(problem["metadata"])).strip()
         if solution:
             # The answer first: a solution may itself hold the text "{answer}".
             text = template.replace("{answer}", problem["answer"]).replace("{solution}", solution)

@@ -86,6 +86,8 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
             return
         except BaseException as error:  # an interrupted run ends its lineage as well
             lineage.failed(error)
+            if watch:
+                watch.failed(artifact.key, str(error) or type(error).__name__)
             raise
         lineage.completed(made.manifest, made.cached)
         if watch:

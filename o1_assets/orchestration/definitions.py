@@ -81,6 +81,8 @@ def relay(
             metadata = event.materialization.metadata
             version, cache = _value(metadata, "manifest"), _value(metadata, "cache")
             watch.made(key, open_store().manifest(key, version), cache == "hit")
+        elif event.event_type == dg.DagsterEventType.STEP_FAILURE and key in graph:
+            watch.failed(key, failure_message(event))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             checked, why = "/".join(check.asset_key.path), check.description or ""
@@ -92,6 +94,15 @@ def relay(
                 watch.check_failed(checked, check.check_name, why)
 
     return tell
+
+
+def failure_message(event: dg.DagsterEvent) -> str:
+    """Why a step failed."""
+    error = event.step_failure_data.error
+    cause = error.cause if error and error.cause else error
+    message = cause.message.strip() if cause else "failed"
+    # An error of this project says everything in its sentence.
+    return message.partition(": ")[2] if message.startswith("o1_assets.") else message
 
 
 def _value(metadata: Any, name: str) -> Any:

@@ -94,12 +94,9 @@ def _hand_out(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> dg.JobEx
 
 
 def _failure(event: dg.DagsterEvent) -> str:
-    error = event.step_failure_data.error
-    cause = error.cause if error and error.cause else error
-    message = cause.message.strip() if cause else "failed"
-    if message.startswith("o1_assets."):  # an error of this project says everything in its sentence
-        message = message.partition(": ")[2]
-    return f"{str(event.step_key).replace('__', '/')}: {message}"
+    from o1_assets.orchestration.definitions import failure_message
+
+    return f"{str(event.step_key).replace('__', '/')}: {failure_message(event)}"
 
 
 def _import_libraries() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,20 @@ class RawProblem:
     split: str | None = None
     corrected: bool = False
     place: str = ""
+
+
+def stored_solution(metadata: str) -> str:
+    """The worked solution that came with a problem, from its metadata; "" without one."""
+    solution = json.loads(metadata).get("solution")
+    # A file may have a column of that name that holds anything.
+    return solution if isinstance(solution, str) else ""
+
+
+def stored_expression(metadata: str) -> str | None:
+    """The expression in the entry that reasoning_gym made, from a problem's metadata; None without one."""
+    entry = json.loads(metadata).get("metadata")
+    expression = entry.get("expression") if isinstance(entry, dict) else None
+    return expression if isinstance(expression, str) else None
 
 
 class Source(Protocol):

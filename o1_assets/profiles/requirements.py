@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from o1_assets.base.config import FolderBase, GgufBase, HubBase
 from o1_assets.core.errors import O1Error
 from o1_assets.engine.open import EngineMissing, require_engine
-from o1_assets.problems.config import Gsm8kSource, MathSource
+from o1_assets.problems.config import Gsm8kSource, MathSource, ReasoningGymSource
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
@@ -86,6 +86,14 @@ def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iter
 
 
 def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
+    rated = [k for k in range(profile.rounds + 1) if f"r{k:02d}/label_batches" in wanted]
+    known = isinstance(profile.problems.source, ReasoningGymSource)
+    if not known and any("oracle" in profile.annotator_of(k) for k in rated):
+        yield (
+            "The annotator oracle rates problems of reasoning_gym's arithmetic only, and the problems come from "
+            "another source: `--set annotator=monte_carlo` has the policy's own continuations rate, "
+            "`--set annotator=human` asks people."
+        )
     source = profile.label_source
     if source is None or (settings.imported / source.name / "current.json").exists():
         return

@@ -31,6 +31,9 @@ class Heard:
     def waits(self, key: str, why: str) -> None:
         self.all.append(("waits", key, why))
 
+    def failed(self, key: str, why: str) -> None:
+        self.all.append(("failed", key, why))
+
     def check_failed(self, key: str, check: str, message: str) -> None:
         self.all.append(("check", key, check, message))
 
@@ -46,6 +49,12 @@ def check(passed: bool, **metadata: Any) -> Any:
     return SimpleNamespace(
         event_type=KINDS.ASSET_CHECK_EVALUATION, step_key="r00__labels", asset_check_evaluation_data=data
     )
+
+
+def failure(message: str) -> Any:
+    cause = SimpleNamespace(message=message)
+    data = SimpleNamespace(error=SimpleNamespace(cause=cause))
+    return SimpleNamespace(event_type=KINDS.STEP_FAILURE, step_key="r00__prm", step_failure_data=data)
 
 
 def materialized(cache: str, step: str = "r00__prm") -> Any:
@@ -64,6 +73,7 @@ def test_starts_results_checks_and_waits_are_told_once() -> None:
         materialized("miss"),
         materialized("hit"),
         materialized("miss", "eval__report"),
+        failure("o1_assets.problems.problem.ProblemError: p.jsonl does not exist\n"),
         check(False),
         check(True),
         check(False, waits=dg.MetadataValue.bool(True)),
@@ -78,8 +88,9 @@ def test_starts_results_checks_and_waits_are_told_once() -> None:
         ("started", "r00/prm"),
         ("made", *made, False),
         ("made", *made, True),
+        ("failed", "r00/prm", "p.jsonl does not exist"),
         ("check", "r00/labels", "agreed", "because"),
         ("waits", "r00/labels", "because"),
     ]
     tell(events[0])  # nobody watches
-    assert len(heard.all) == 5
+    assert len(heard.all) == 6

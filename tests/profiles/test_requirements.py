@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from o1_assets.cli.plan import plan_command
+from o1_assets.cli.run import run
+from o1_assets.cli.status import status
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.profiles import requirements
 from o1_assets.profiles.load import ProfileError, load_profile
@@ -138,3 +143,53 @@ def test_one_number_scales_smol() -> None:
     for field in ("samples", "first_solutions", "round_eval", "headline_eval"):
         assert getattr(large, field).problems > 10 * getattr(small, field).problems
     assert {small.annotator_of(k) for k in range(small.rounds + 1)} == {"monte_carlo"}
+
+
+def source_file(tmp_path: Path, lines: int) -> str:
+    rows = (json.dumps({"question": f"How many are {i} pears?", "answer": i}) for i in range(lines))
+    (tmp_path / "p.jsonl").write_text("\n".join(rows))
+    source = f'problems.source={{"kind":"file","path":"{tmp_path}/p.jsonl"}}'
+    return f"{source} problems.arithmetic=null problems.shares=null annotator=monte_carlo"
+
+
+@pytest.mark.parametrize(
+    ("lines", "sizes", "says"),
+    [
+        (0, "", ["problems/train and problems/test cannot be made: .*p.jsonl holds no problems"]),
+        (60, "problems.train=70 problems.test=5", ["problems/train cannot be made: .*of the 70 distinct train"]),
+        (60, "problems.train=20 problems.test=5", []),
+    ],
+)  # fmt: skip
+def test_a_source_is_tried_before_anything_is_made(
+    tmp_path: Path, lines: int, sizes: str, says: list[str]
+) -> None:
+    project = Project(Settings("nano", tmp_path), f"{source_file(tmp_path, lines)} {sizes}")
+    sentences = list(requirements.failed_preflights(project.graph, set(project.graph), quick=True))
+    assert len(sentences) == len(says) and all(map(re.match, says, sentences))
+    assert list(requirements.failed_preflights(project.graph, {"base/model"})) == []
+    for command in (status, plan_command):
+        answer = command(project)
+        assert answer is not None and answer.document["cannot_be_made"] == sentences
+    if says:
+        with pytest.raises(requirements.MissingRequirement, match=says[0]):
+            run(project)
+        assert not list(project.settings.work.glob("*/*")), "nothing was begun"
+
+
+def test_the_oracle_is_not_asked_about_problems_that_it_does_not_know(tmp_path: Path) -> None:
+    overrides = source_file(tmp_path, 60).replace("monte_carlo", "oracle")
+    (sentence,) = missing("nano", overrides, tmp_path, {"r01/label_batches", "r01/labels"})
+    assert (
+        "oracle rates problems of reasoning_gym's arithmetic only" in sentence
+        and "--set annotator=monte_carlo" in sentence
+    )
+    assert missing("nano", overrides, tmp_path, {"problems/train", "eval/report"}) == []
+
+
+def test_an_unknown_generator_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    generator = '{"name":"gcd","parameters":{"min_nmbers":2}}'
+    overrides = f'problems.source={{"kind":"reasoning_gym","generators":[{generator}]}}'
+    graph = Project(Settings("nano", tmp_path), overrides).graph
+    assert list(requirements.failed_preflights(graph, set(graph), quick=True)) == [], "it takes 2 s to load"
+    (sentence,) = requirements.failed_preflights(graph, set(graph))
+    assert "problems/train and problems/test cannot be made: reasoning_gym's gcd refuses" in sentence
