@@ -131,7 +131,7 @@ Value = (
 )
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)  # of more, the garbage collector takes .4 s to look through all trees
 def read_answer(text: str) -> tuple[Value, ...]:
     """All that the answer may mean; none where it is empty, too long, or its braces do not match.
 

@@ -18,7 +18,7 @@ DEEPEST_EXPONENT = 3
 
 # A text without any of these, as most answers are, is small unless it is long.
 _SUSPECT = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff({\[\\^*!²³¹⁰-⁹]|[0-9][eE]|[-+~_]\s*[-+~_]|\d{20}"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff({\[\\^*!²³¹⁰-⁹]|[0-9][eE]|[-+~]\s*[-+~]|\d{20}"
 )
 
 _REFUSED = re.compile(
@@ -26,7 +26,7 @@ _REFUSED = re.compile(
     [\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]  # control characters and halves of a surrogate pair
     | \d{{{LONGEST_NUMBER + 1}}}
     | (?:\\[A-Za-z]+\s?){{{DEEPEST + 1}}}
-    | (?:[-+~_!^]\s?){{9}}
+    | (?:[-+~!^]\s?){{9}}
     | [0-9][eE][-+]?0*[1-9]\d{{4}}                       # 1e10000
     | (?:\^|\*\*)[\s{{(]{{0,3}}[-+]?0*[1-9]\d{{5}}       # x^{{100000}}
     | (?:(?:\^|\*\*)\s?-?(?:\d+|\\?[A-Za-z]+)\s?){{{DEEPEST_EXPONENT + 1}}}

@@ -445,8 +445,10 @@ class FormulaReader:
         if name in GREEK:
             return self._symbol(Token("symbol", "\\" + name, 0))
         if name in _DECORATIONS:
-            inner = self.argument()
-            return ("symbol", f"{name} {inner}")
+            symbol = f"{name} {self.argument()}"
+            if len(symbol) > LONGEST_NUMBER:  # in one another, each would double the quotes of those inside
+                raise Unreadable("a long expression under a bar")
+            return ("symbol", symbol)
         if name == "frac":
             return ("frac", self.argument(), self.argument())
         if name in ("binom", "dbinom", "tbinom"):

@@ -2,8 +2,8 @@
 
 An answer to mathematics is read into a value (`answers.py`) and compared with the gold one (`equality.py`), in bounded
 work and without a clock, so that a loaded machine gives the same grades. reasoning_gym's own scorers may evaluate what
-they read, which no timeout inside a thread can interrupt, so they run in a process that is killed when it is late
-(`grading_process.py`).
+they read, which no timeout inside a thread can interrupt, so they run in processes that are killed when they are late
+(`grading_process.py`). Long answers to mathematics are compared there too: nobody has thought of all of them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ _EXACT = """
 
 EXACT_GENERATORS = frozenset(_EXACT.split())
 """Generators whose scorer gives full marks to the stored answer's very text and to nothing else."""
+
+_SHORT = 100
+"""Characters of a gold answer and an answer that are compared in this process. There is no room in them to make that
+take long or much memory; asking another process takes as long as comparing most of them."""
 
 _SHARE = 8
 """Answers that a thread takes at once; to hand over one alone takes longer than to grade a plain one."""
@@ -77,7 +81,16 @@ def grade_math(gold: str, given: str) -> bool:
     if not any(c.isalnum() for c in gold) or len(gold) > LONGEST_ANSWER:
         return False
     plain = same_plain_number(gold, given)
-    return same_answer(gold, given) if plain is None else plain
+    if plain is not None:
+        return plain
+    if len(gold) + len(given) <= _SHORT:
+        return same_answer(gold, given)
+    return not too_large(given) and _same_long_answer(gold, given)
+
+
+@lru_cache(maxsize=65_536)
+def _same_long_answer(gold: str, given: str) -> bool:
+    return ask("math", {"gold": gold, "given": given})
 
 
 @lru_cache(maxsize=4_096)

@@ -18,6 +18,7 @@ import sys
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
 MEMORY = 2**30
 """Bytes of address space, of which a worker starts with a quarter: 9**9**9**9 has to fail here, not take the machine
 down."""
-
-WARM_UP = {
-    r"\frac{1}{2}": "2^{-1}",
-    r"\sqrt{8}\pi": r"2\sqrt{2}\pi",
-    r"\sin^2(x) + \log_{2} 8": r"4 - \cos^2(x)",
-    "(x+1)^2": "x^2 + 2x + 1",
-    "x^2 + y = 3": "y = 3 - x^2",
-    r"\{1, 2\}": r"\{2, 1\}",
-    r"\left(\frac{1}{2}, \infty\right]": r"(0.5, \infty]",
-    r"(-\infty, -1) \cup [2.5, 3)": "x < -1",
-    "1 < x \\le 2": "(1, 2]",
-    r"\begin{pmatrix} 1 & -2 \\ 0 & 3! \end{pmatrix}": r"\begin{pmatrix} 1 & 2 \\ 0 & 6 \end{pmatrix}",
-    r"e^{i\pi} \pm |x|": r"\overline{3}",
-}
-"""Gold answers and answers. Comparing them in the template imports the rest of sympy and fills the tables of the LaTeX
-parser, which would take each new worker .2 s."""
 
 LONGEST_REPLY = 1_000
 """Bytes of what the template says."""
@@ -90,48 +75,57 @@ def main(kind: str, cpu_seconds: float) -> None:
             os.waitpid(ended, 0)
             workers.remove(ended)
         control.sendall(b"%d\n" % worker)
-    for (
-        worker
-    ) in workers:  # one that reads an answer, or was stopped, does not see that it is no longer wanted
+    # A worker that reads an answer, or was stopped, does not see that it is no longer wanted.
+    for worker in workers:
         os.kill(worker, signal.SIGKILL)
 
 
 def _load(kind: str) -> None:
     """Import what reads answers."""
-    if kind == "reasoning_gym":
+    if kind == "math":
+        # Also mpmath, which is imported for the first formula that is no fraction.
+        verify_math(r"2\sqrt{2}", r"\sqrt{8}")
+    else:
         import_module("reasoning_gym")
         import_module("sympy").parse_expr("x")  # imports what a scorer would
-        return
-    for gold, given in WARM_UP.items():
-        answer(kind, {"gold": gold, "given": given})
 
 
 def _serve(kind: str, cpu_seconds: float, descriptor: int) -> NoReturn:
     """The worker: answers questions until there are no more, or one takes too long."""
     pipe = socket.socket(fileno=descriptor)
-    # SIGPROF ends the process. Raising an exception from it instead would leave sympy's caches half filled, and would
-    # not interrupt one long call in C, such as a power of large integers.
+    # SIGPROF ends the process. Raising an exception from it instead would leave caches half filled, and would not
+    # interrupt one long call in C, such as a power of large integers.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    gc.disable()
     with pipe.makefile("rb") as questions:
         for line in questions:
             question = json.loads(line)
-            prepare(kind, question)
+            if kind == "reasoning_gym":
+                _prepare(question["generator"], question["entry"])
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
             correct = answer(kind, question)
             signal.setitimer(signal.ITIMER_PROF, 0)
             pipe.sendall(b"1" if correct else b"0")
+            _clear(kind)
     os._exit(0)
 
 
-def prepare(kind: str, question: dict[str, Any]) -> None:
-    """What no answer is charged for, and what makes a verdict depend on nothing but the question."""
-    if kind == "math":
-        from sympy.core.random import seed
+def _prepare(generator: str, entry: dict[str, Any]) -> None:
+    """Open the data set, for which no answer is charged, and make what sympy draws at random depend on nothing."""
+    import_module("sympy.core.random").seed(0)
+    with suppress(Exception):
+        dataset(generator, json.dumps(entry.get("parameters", {})))
 
-        seed(0)  # sympy compares expressions at random points
-    else:
-        with suppress(Exception):
-            dataset(question["generator"], json.dumps(question["entry"].get("parameters", {})))
+
+def _clear(kind: str) -> None:
+    """Forget the answer, so that the next one is not charged for collecting what this one left behind."""
+    if kind == "math":
+        from o1_assets.problems.answers import read_answer
+        from o1_assets.problems.equality import same_answer
+
+        read_answer.cache_clear()
+        same_answer.cache_clear()
+    gc.collect()
 
 
 def answer(kind: str, question: dict[str, Any]) -> bool:
@@ -143,14 +137,9 @@ def answer(kind: str, question: dict[str, Any]) -> bool:
 
 
 def verify_math(gold: str, given: str) -> bool:
-    """Whether math-verify finds the LaTeX of both equal."""
-    from math_verify import LatexExtractionConfig, parse, verify
+    from o1_assets.problems.equality import same_answer
 
-    # In a box all of an answer counts, otherwise its last number alone. Only the LaTeX reader is used: the one of
-    # plain expressions ends in sympy.parse_expr, which evaluates Python.
-    reads = [LatexExtractionConfig(boxed_match_priority=0)]
-    gold_read, given_read = (parse(f"\\boxed{{{t}}}", reads, parsing_timeout=None) for t in (gold, given))
-    return bool(verify(gold_read, given_read, timeout_seconds=None))
+    return same_answer(gold, given)
 
 
 def score(generator: str, entry: dict[str, Any], given: str) -> bool:
@@ -198,16 +187,13 @@ def is_plain_expression(text: str) -> bool:
         return False
     try:
         tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return all(_plain(node) for node in ast.walk(tree)) and _exponent(tree) <= _LARGEST_EXPONENT
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False
-    return all(_plain(node) for node in ast.walk(tree))
 
 
 def _plain(node: ast.AST) -> bool:
     match node:
-        case ast.BinOp(op=ast.Pow(), right=exponent):
-            # 9**9**9 would fill the memory before any limit on time ends it.
-            return all(not isinstance(n, ast.Pow) and _small(n) for n in ast.walk(exponent))
         case ast.Expression() | ast.BinOp() | ast.UnaryOp() | ast.Load():
             return True
         case ast.Constant(value=value):
@@ -219,9 +205,15 @@ def _plain(node: ast.AST) -> bool:
     return isinstance(node, _OPERATORS)
 
 
-def _small(node: ast.AST) -> bool:
-    value = node.value if isinstance(node, ast.Constant) else 0
-    return isinstance(value, int | float) and value <= _LARGEST_EXPONENT
+def _exponent(node: ast.AST) -> float:
+    """At least what any number in the node is raised to, by all powers that it stands in."""
+    inside = max((_exponent(child) for child in ast.iter_child_nodes(node)), default=1.0)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        if any(isinstance(n, ast.Pow) for n in ast.walk(node.right)):
+            return inf  # 9**9**9 would fill the memory before any limit on time ends it
+        numbers = (n.value for n in ast.walk(node.right) if isinstance(n, ast.Constant))
+        return inside * prod(max(1, n) for n in numbers if isinstance(n, int | float))
+    return inside
 
 
 if __name__ == "__main__":

@@ -13,13 +13,15 @@ import pytest
 
 from o1_assets.problems.grading_process import GradingProcesses
 
-EASY = {"gold": "x+y", "given": "y+x"}
-ENDLESS = {"gold": r"\sqrt{11}", "given": "(x+y+z+1)^{300}"}
+INTEGRAL = {"generator": "simple_integration", "entry": {"metadata": {"variable": "x", "integrand": "2*x"}}}
+EASY = {**INTEGRAL, "given": "x**2 + 1"}
+WRONG = {**INTEGRAL, "given": "x**3"}
+ENDLESS = {**INTEGRAL, "given": "*".join(f"sin({i}*x)" for i in range(1, 12))}
 
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[GradingProcesses]:
-    processes = GradingProcesses("math", workers=3)
+    processes = GradingProcesses("reasoning_gym", workers=3)
     assert processes.ask(EASY)
     yield processes
     processes.close()
@@ -50,22 +52,17 @@ def test_an_answer_that_takes_too_long_is_wrong_and_the_next_one_is_read_at_once
     assert time.perf_counter() - start < 1, "no library is imported again"
 
 
-def test_a_long_call_in_c_is_ended_too(started: GradingProcesses) -> None:
-    start = time.perf_counter()
-    assert not started.ask({"gold": "1", "given": "7^{9^{9}}"})
-    assert time.perf_counter() - start < 2.5
-
-
 def test_a_worker_that_hangs_is_ended_and_replaced(started: GradingProcesses) -> None:
     assert started.ask(EASY)
     [*_, stopped] = started._idle
+    undecided = started.undecided
     os.kill(stopped.pid, signal.SIGSTOP)
     start = time.perf_counter()
-    assert not started.ask({**EASY, "note": "x" * 10**6}), "more than its socket holds"
+    assert not started.ask({**EASY, "given": "x" * 10**6}), "more than its socket holds"
     assert time.perf_counter() - start < 1.5
     assert started.ask(EASY)
     assert gone([stopped.pid])
-    assert started.undecided == 0, "a worker that hangs is not one that waits for a processor"
+    assert started.undecided == undecided, "a worker that hangs is not one that waits for a processor"
 
 
 def test_workers_and_a_template_that_were_killed_are_replaced(started: GradingProcesses) -> None:
@@ -86,7 +83,7 @@ def test_threads_use_several_workers_and_get_their_own_verdicts(started: Grading
     verdicts: dict[int, bool] = {}
 
     def work(number: int) -> None:
-        verdicts[number] = started.ask({"gold": f"x+{number % 2}", "given": "1+x"})
+        verdicts[number] = started.ask((WRONG, EASY)[number % 2])
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(40)]
     slow = threading.Thread(target=started.ask, args=(ENDLESS,))
@@ -109,7 +106,7 @@ def test_a_reply_that_was_not_waited_for_is_not_read_as_the_next_one(
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
                 started.ask(EASY)
-    assert not started.ask({"gold": "x", "given": "y"})
+    assert not started.ask(WRONG)
     assert started.ask(EASY)
 
 
@@ -118,6 +115,7 @@ def test_a_busy_machine_is_given_more_time_once_and_said_to_be_busy(
 ) -> None:
     # As if two seconds brought the worker less than its .4 s of a processor.
     monkeypatch.setattr(started, "wall_seconds", 0.05)
+    monkeypatch.setattr(started, "undecided", 0)
     assert not started.ask(ENDLESS)
     assert started.undecided == 1
     assert "too busy to grade" in caplog.text
