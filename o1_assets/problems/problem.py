@@ -96,7 +96,8 @@ def summary(left_out: Sequence[LeftOut], reasons: int = 6, examples: int = 3) ->
     for reason in commonest[:reasons]:
         first, *others = by_reason[reason][:examples]
         # The first with its file, of the others the line is enough.
-        places = [first.place, *(row.place.rpartition(", ")[2] for row in others)]
+        example = f"{first.place}: {first.detail[:80]}" if first.detail else first.place
+        places = [example, *(row.place.rpartition(", ")[2] for row in others)]
         more = " ..." if len(by_reason[reason]) > examples else ""
         parts.append(f"{len(by_reason[reason])} because {reason} ({', '.join(places)}{more})")
     rest = sum(len(by_reason[reason]) for reason in commonest[reasons:])

@@ -107,7 +107,7 @@ def math_problem(row: Row, split: str | None) -> RawProblem:
     """Difficulty is MATH's level, 1 to 5; 0 where it has none."""
     question, solution = row.text("problem"), row.text("solution")
     # MATH-500 and PRM800K's files have a column for the answer, the full set has it in the solution only.
-    given = None if row.values.get("answer") in (None, "") else row.text("answer", number=True)
+    given = row.text("answer", number=True) if row.holds("answer") else None
     try:
         answer = answer_in_boxes(question, solution, row.place)
     except LeftOut:

@@ -43,6 +43,11 @@ class Row:
     place: str
     values: dict[str, Any]
 
+    def holds(self, name: str) -> bool:
+        """Whether there is a value. pandas writes NaN where nothing is."""
+        value = self.values.get(name)
+        return value is not None and value != "" and value == value
+
     def text(self, name: str, number: bool = False) -> str:
         """A text without the spaces around it. number: a number will do, and is given without an exponent.
 
@@ -74,9 +79,9 @@ class Row:
     def count(self, name: str) -> int | None:
         """A whole number that a column of 32 bits holds; None where there is none. Raises LeftOut."""
         value = self.values.get(name)
-        # pandas writes NaN where nothing is, and 3.0 for 3 in a column with a gap.
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if value is None or not self.holds(name):
             return None
+        # pandas writes 3.0 for 3 in a column with a gap.
         number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
         if number and 0 <= value < 2**31 and value == int(value):
             return int(value)

@@ -83,8 +83,9 @@ def check_source(config: ProblemsConfig, wanted: str, size: int, seed: int, quic
                 for generator in generators:
                     open_dataset(generator, 0, 1)
         case FileSource() | Gsm8kSource(folder=str()) | MathSource(folder=str()):
-            # Answers are graded when the table is made: some take milliseconds, and there may be thousands.
-            take(open_source(config.source), config, wanted, size, seed, graded=False)
+            # What cannot be graded is looked for when the table is made, unless it refuses the whole source.
+            graded = config.ungradable == "refuse"
+            take(open_source(config.source), config, wanted, size, seed, graded)
 
 
 def _make(task: Task, config: ProblemsConfig, wanted: str, size: int) -> Outcome:

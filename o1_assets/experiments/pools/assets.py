@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
@@ -11,6 +12,7 @@ from o1_assets.experiments.pools.config import OodConfig, PoolConfig
 from o1_assets.experiments.pools.measure import make_ood, make_pool
 from o1_assets.problems.assets import problem_table
 from o1_assets.problems.config import ArithmeticFilter
+from o1_assets.problems.split import check_source
 from o1_assets.reward.estimate import distinct_tokens
 
 if TYPE_CHECKING:
@@ -42,6 +44,10 @@ def artifacts(profile: Profile) -> list[Artifact]:
         estimate=estimate_ood,
     )
 
+    def check_kinds(quick: bool) -> None:
+        for kind in config.ood.kinds:
+            check_source(kind.problems, "test", kind.problems.test, ood.seed, quick)
+
     def pool(key: str, problems: str, count: int, longer: float) -> Artifact:
         return ablation(
             profile,
@@ -61,7 +67,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         )
 
     return [
-        ood,
+        replace(ood, preflight=check_kinds),
         pool(TEST_POOL, "problems/test", config.problems, 1.0),
         pool(OOD_POOL, OOD, config.ood_problems, config.longer),
     ]
