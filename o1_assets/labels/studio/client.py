@@ -89,13 +89,17 @@ class LabelStudio:
     def projects(self, title: str = "") -> list[dict[str, Any]]:
         """Id, title and description of all projects whose title contains `title`."""
         query = {"page_size": PAGE, "include": "id,title,description", **({"title": title} if title else {})}
-        projects: list[dict[str, Any]] = []
+        projects: dict[int, dict[str, Any]] = {}
         for page in itertools.count(1):
             rows, total = self._page("/api/projects/", "results", {**query, "page": page})
-            projects += rows
-            if not rows or len(projects) >= total:
+            more = {number: row for row in rows if (number := id_of(row)) is not None}
+            # A server that knows no pages gives the same ones for ever.
+            if more.keys() <= projects.keys():
                 break
-        return [row for row in projects if id_of(row) is not None]
+            projects |= more
+            if len(projects) >= total:
+                break
+        return list(projects.values())
 
     def create_project(self, **fields: Any) -> int:
         """fields: title, description, label_config and other fields of a project. Returns its id."""

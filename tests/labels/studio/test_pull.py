@@ -312,6 +312,15 @@ def test_what_is_wrong_with_the_server_is_one_sentence(
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_server_that_knows_no_pages_does_not_hold_a_pull_for_ever() -> None:
+    rows = [{"id": 1}]
+    transport = answering(200, {"results": rows, "count": 9, "tasks": rows, "total": 9})
+    with LabelStudio("http://s.test", "t", transport=transport) as studio:
+        assert studio.projects() == rows
+        with pytest.raises(LabelStudioError, match="lists the same tasks of project 1 again and again"):
+            list(studio.tasks(1))
+
+
 @pytest.mark.parametrize(
     ("url", "token"), [("example", "t"), ("", "t"), ("ftp://x", "t"), ("http://x", "é"), ("http://x", "")]
 )

@@ -27,14 +27,23 @@ def guard() -> ModuleType:
     return module
 
 
-def request(line: str, **headers: str) -> SimpleNamespace:
+def request(
+    line: str, body: bytes = b"{}", form: str = "application/json", charset: str = "utf-8", **headers: str
+) -> SimpleNamespace:
     """line: such as "GET /api/tasks?page=1"."""
     method, address = line.split(" ")
     path, _, query = address.partition("?")
     pairs = [tuple(pair.split("=")) for pair in query.split("&") if pair]
     values = SimpleNamespace(getlist=lambda name: [value for key, value in pairs if key == name])
     return SimpleNamespace(
-        method=method, path_info=path, GET=values, headers=headers, get_host=lambda: "127.0.0.1:8080"
+        method=method,
+        path_info=path,
+        GET=values,
+        headers=headers,
+        get_host=lambda: "127.0.0.1:8080",
+        body=body,
+        content_type=form,
+        content_params={"charset": charset},
     )
 
 
@@ -99,6 +108,14 @@ def test_a_labeller_may_do_what_the_page_asks_for(guard: ModuleType, line: str) 
 @pytest.mark.parametrize("line", FORBIDDEN)
 def test_a_labeller_may_do_nothing_else(guard: ModuleType, line: str) -> None:
     assert not guard.allows(request(line))
+
+
+def test_a_labeller_cannot_take_the_mark_of_a_ground_truth_from_others(guard: ModuleType) -> None:
+    line, mark = "POST /api/tasks/7/annotations", b'{"ground_truth": true}'
+    assert guard.allows(request(line, b'{"result": [], "ground_truth": false}'))
+    assert not any(map(guard.allows, (request(line, mark), request(line, b"["), request(line, b"[1]"))))
+    assert not guard.allows(request(line, b"ground_truth=1", "application/x-www-form-urlencoded"))
+    assert not guard.allows(request(line, b"{}", charset="utf-7"))
 
 
 def test_a_page_of_another_origin_cannot_use_somebodys_session(guard: ModuleType) -> None:

@@ -7,6 +7,7 @@ lets through what the labelling page asks for. Whatever a newer Label Studio add
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,10 +25,29 @@ class Rule(NamedTuple):
     check: Check | None = None
 
 
+def _without_star(request: Request, match: re.Match[str]) -> bool:
+    """A new "ground truth" takes that mark from all other annotations of the task."""
+    # Only in the form that the page sends: the server would read others differently than this.
+    form = (request.content_type, request.content_params.get("charset", "utf-8").lower())
+    try:
+        content = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return False
+    return (
+        form == ("application/json", "utf-8")
+        and isinstance(content, dict)
+        and not content.get("ground_truth")
+    )
+
+
 def _own_annotation(request: Request, match: re.Match[str]) -> bool:
     from tasks.models import Annotation
 
     return bool(Annotation.objects.filter(pk=match["id"], completed_by=request.labeler).exists())
+
+
+def _change_of_own(request: Request, match: re.Match[str]) -> bool:
+    return _without_star(request, match) and _own_annotation(request, match)
 
 
 def _own_draft(request: Request, match: re.Match[str]) -> bool:
@@ -58,8 +78,8 @@ RULES = (
     _rule("GET", r"api/tasks|api/tasks/\d+|api/annotations/\d+"),
     _rule("POST", "api/dm/views"),  # the page makes a project's first tab
     _rule("POST", "api/dm/actions", _next_task),
-    _rule("POST", r"api/tasks/\d+/(annotations|drafts)"),
-    _rule("PATCH", r"api/annotations/(?P<id>\d+)", _own_annotation),
+    _rule("POST", r"api/tasks/\d+/(annotations|drafts)", _without_star),
+    _rule("PATCH", r"api/annotations/(?P<id>\d+)", _change_of_own),
     _rule("POST", r"api/tasks/\d+/annotations/(?P<id>\d+)/drafts", _own_annotation),
     _rule("GET PATCH DELETE", r"api/drafts/(?P<id>\d+)", _own_draft),
 )
