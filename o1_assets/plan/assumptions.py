@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.core.estimate import Assumptions
+from o1_assets.core.validation import first_problem
 from o1_assets.plan import PlanError
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.profiles.profile import Profile
@@ -97,11 +98,11 @@ def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
             names = ", ".join(name for name in Assumptions.model_fields if name != "source")
             raise PlanError(f"--assume {pair!r} names no assumption; there is {names}")
         given[name] = value
+    values = {**chosen.model_dump(), **given}
     try:
-        return Assumptions.model_validate({**chosen.model_dump(), **given})
+        return Assumptions.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise PlanError(f"--assume {first['loc'][0]}={first['input']}: {first['msg']}") from None
+        raise PlanError(f"--assume: {first_problem(error, values)}") from None
 
 
 def problem_terms(problems: ProblemsConfig) -> float:

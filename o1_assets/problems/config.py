@@ -27,7 +27,7 @@ class Generator(StageConfig):
         reserved = sorted({"seed", "size"} & parameters.keys())
         if reserved:
             raise ValueError(
-                f"{' and '.join(reserved)} are chosen by the stage: leave them out of parameters"
+                f"{' and '.join(reserved)} of parameters cannot be set: the stage chooses seed and size"
             )
         return parameters
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.errors import O1Error
 from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.core.validation import first_problem
 from o1_assets.profiles.profile import Profile
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
@@ -75,10 +77,11 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
         raise ProfileError(f"there is no profile {name!r}; choose one of: {', '.join(sorted(profiles))}")
     pairs = assignments(os.environ.get("O1_SET", "") if overrides is None else overrides)
     settings = inspect.signature(profiles[name]).parameters
+    given = {path: _value(value) for path, value in pairs if path in settings}
     try:
-        profile = profiles[name](**{path: _value(value) for path, value in pairs if path in settings})
+        profile = profiles[name](**given)
     except ValidationError as error:
-        raise _refused(name, error) from error
+        raise ProfileError(f"profile {name}: {first_problem(error, given)}") from error
     except ValueError as error:
         raise ProfileError(f"profile {name}: {error}") from error
     return override(profile, [(path, value) for path, value in pairs if path not in settings])
@@ -92,19 +95,16 @@ def override(profile: Profile, pairs: Iterable[tuple[str, str]]) -> Profile:
         *outer, field = path.split(".")
         if "prompt" in path.split(".")[1:]:
             raise ProfileError(f"{path} is a copy of `prompt`, which is one for all stages; set prompt.FIELD")
-        target: Any = content
-        for part in outer:
-            target = target.get(part) if isinstance(target, dict) else None
-        if not isinstance(target, dict) or field not in target:
-            raise ProfileError(
-                f"{f'{path}={value}'!r} sets nothing in profile {profile.name}; write FIELD.FIELD=VALUE, and text "
-                "that itself holds a word such as a=b in JSON's quotes"
-            )
-        target[field] = _value(value)
+        parent, target = content, content
+        for depth, part in enumerate((*outer, field)):
+            if not isinstance(target, dict) or part not in target:
+                raise _no_field(profile, f"{path}={value}", outer[:depth], part, target)
+            parent, target = target, target[part]
+        parent[field] = _value(value)
     try:
         return Profile.model_validate(content)
     except ValidationError as error:
-        raise _refused(profile.name, error) from error
+        raise ProfileError(f"profile {profile.name}: {first_problem(error, content)}") from error
 
 
 def _drop_prompts(config: StageConfig, content: dict[str, Any]) -> None:
@@ -122,9 +122,15 @@ def _value(text: str) -> Any:
         return text
 
 
-def _refused(name: str, error: ValidationError) -> ProfileError:
-    # The first error alone: the others often follow from it.
-    first = error.errors()[0]
-    where = [name, ".".join(str(part) for part in first["loc"])]
-    message = first["msg"].removeprefix("Value error, ")
-    return ProfileError(f"profile {': '.join(filter(None, where))}: {message}")
+def _no_field(
+    profile: Profile, assignment: str, outer: Sequence[str], field: str, fields: Any
+) -> ProfileError:
+    """An assignment that sets nothing. fields: those at the path `outer`, of which `field` is none."""
+    place, close = ".".join(outer), []
+    if isinstance(fields, dict):
+        close = difflib.get_close_matches(field, fields, n=3)
+    known = f" (there is {', '.join(close)})" if close else ""
+    return ProfileError(
+        f"{assignment!r} sets nothing in profile {profile.name}: {place or 'it'} has no field {field}{known}; write "
+        "FIELD.FIELD=VALUE, and text that itself holds a word such as a=b in JSON's quotes"
+    )

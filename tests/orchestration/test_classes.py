@@ -65,9 +65,9 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("executor=slurm", "executor: Input should be 'local', 'local-gpu', 'ray' or 'k8s'"),
-        ("model_class=gpu2", "model_class: Input should be 'cpu', 'gpu1' or 'gpu8'"),
-        ("classes.gpu1.at_once=0", "classes.gpu1.at_once: Input should be greater than 0"),
+        ("executor=slurm", "executor is 'slurm'; it should be 'local', 'local-gpu', 'ray' or 'k8s'"),
+        ("model_class=gpu2", "model_class is 'gpu2'; it should be 'cpu', 'gpu1' or 'gpu8'"),
+        ("classes.gpu1.at_once=0", "classes.gpu1.at_once is 0; it should be greater than 0"),
         ("classes.gpu2.gpus=1", "sets nothing in profile nano"),
         (
             "training_class=gpu8 policy.problems_per_update=12",

@@ -182,7 +182,7 @@ def test_a_generator_that_cannot_be_used_says_why(
 
 
 def test_the_seed_of_a_generator_is_not_the_profiles_to_choose() -> None:
-    with pytest.raises(ValueError, match="seed and size are chosen"):
+    with pytest.raises(ValueError, match="seed and size of parameters cannot be set"):
         Generator(name="gcd", parameters={"seed": 1, "size": 2})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -64,8 +65,55 @@ def test_an_option_that_assigns_nothing_is_refused_and_not_taken_into_the_value_
 
 
 def test_text_that_looks_like_another_assignment_is_refused_with_what_to_write() -> None:
-    with pytest.raises(ProfileError, match=r"'b=c' sets nothing in profile nano; .* in JSON's quotes"):
+    with pytest.raises(ProfileError, match=r"'b=c' sets nothing in profile nano: it has no field b.* in JSON's quotes"):
         load_profile("nano", "annotator=a b=c")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        (
+            "smol",
+            "base.kind=bogus",
+            "base.kind is 'bogus'; it should be one of 'pretrain', 'hub', 'gguf', 'folder'",
+        ),
+        ("nano", 'base={"kind":["x"]}', "base.kind is \"['x']\"; it should be one of"),
+        ("nano", 'base={"layrs":1}', "there is no field base.layrs"),
+        ("nano", "base=5", "base is 5; it should be a JSON object, with fields"),
+        (
+            "nano",
+            "problems.source.kind=csv",
+            "problems.source.kind is 'csv'; it should be one of 'reasoning_gym',",
+        ),
+        ("nano", "problems.source={}", "problems.source.kind is missing"),
+        ("nano", 'problems.source={"kind":"file"}', "problems.source.path is missing"),
+        ("nano", 'problems.source={"kind":"math","x":1}', "there is no field problems.source.x"),
+        (
+            "nano",
+            "problems.source.generators=[]",
+            "problems.source.generators has 0 items; it should have at least 1",
+        ),
+        ("nano", 'problems.shares={"a":1}', "problems.shares.a is 'a'; it should be a valid integer"),
+        ("nano", "rounds=abc", "rounds is 'abc'; it should be a valid integer"),
+        ("nano", "rounds=1.5", "rounds is 1.5; it should be a valid integer"),
+        (
+            "nano",
+            "policy.reward.form=x",
+            "policy.reward.form is 'x'; it should be 'both_sum', 'both_minimum', ",
+        ),
+        ("nano", "policy.updates=" + "9" * 500 + "x", "9...; it should be a valid integer"),
+        ("nano", "policy.upates=1", "policy has no field upates (there is updates"),
+        ("nano", "polcy.updates=1", "it has no field polcy (there is policy"),
+        ("nano", "rounds.first.x=1", "rounds has no field first; write FIELD"),
+    ],
+)
+def test_what_does_not_fit_is_said_of_the_value_without_words_of_pydantics(
+    name: str, text: str, says: str
+) -> None:
+    with pytest.raises(ProfileError, match=re.escape(says)) as refused:
+        load_profile(name, text)
+    leaks = r"using|Input|discriminator|_kind|tag|Config|pydantic|\n"
+    assert len(str(refused.value)) < 300 and not re.search(leaks, str(refused.value).replace(text, ""))
 
 
 def test_the_prompt_is_set_once_and_every_stage_has_it() -> None:
