@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem, printable
 
 if TYPE_CHECKING:
-    import polars as pl
+    import pyarrow
 
 LONGEST_LINE = 2**24
 """Bytes. A line without an end would fill the memory."""
@@ -55,7 +55,8 @@ class Row:
         """
         value = self.values.get(name)
         if value is None:
-            raise LeftOut(self.place, f"there is no {name!r}", "add it to the row")
+            present = f"there is {', '.join(map(str, self.values))[:80]}" if self.values else ""
+            raise LeftOut(self.place, f"there is no {name!r}", "add it to the row", present)
         # An answer is often written as a number; true is an int to Python and no answer.
         if number and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return self._number(name, value)
@@ -258,31 +259,32 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parquet(file: Path) -> Iterator[Row | LeftOut]:
-    import polars as pl
+    import pyarrow
+    import pyarrow.parquet
 
-    from o1_assets.core.tables import read_parquet
-
+    # By pyarrow: on damaged files polars panics, which prints a stack of Rust whoever catches it.
     try:
-        table = read_parquet(file)
-    # polars panics on some damaged files, with an exception that is no Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        table = pyarrow.parquet.ParquetFile(file).read()
+        columns = [_values(column) for column in table.columns]
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise ProblemError(f"{file} could not be read as Parquet ({reason}); write it again.") from error
-    columns = [_values(table[name]) for name in table.columns]
+    names = table.column_names
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise ProblemError(f"{file} has several columns named {min(repeated)!r}; rename all but one.")
     return (
-        Row(f"{file}, row {number}", dict(zip(table.columns, values, strict=True)))
+        Row(f"{file}, row {number}", dict(zip(names, values, strict=True)))
         for number, values in enumerate(zip(*columns, strict=True), 1)
     )
 
 
-def _values(column: pl.Series) -> list[Any]:
-    import polars as pl
-
+def _values(column: pyarrow.ChunkedArray) -> list[Any]:
     try:
-        return column.to_list()
-    except (ValueError, OverflowError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
         # Parquet holds dates that Python has no object for, such as the year 100,000.
-        return column.cast(pl.String, strict=False).to_list()
+        values = column.cast("string").to_pylist()
+    return values
 
 
 def _kind(value: Any) -> str:

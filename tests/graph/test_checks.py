@@ -9,7 +9,7 @@ import pytest
 
 from o1_assets.core.artifact import Check, CheckContext, Finding
 from o1_assets.labels import label_batches, label_table
-from o1_assets.problems.assets import TEST_CHECKS
+from o1_assets.problems.assets import CHECKS, TEST_CHECKS
 from o1_assets.reward.train import PRM_CHECKS
 
 Row = tuple[str, int, int, int | None]
@@ -34,6 +34,16 @@ RIGHT: list[Row] = [
     ("a", 2, 1, 1),
     ("b", 0, 0, -1),
 ]
+
+
+def test_rows_that_were_left_out_are_a_warning_that_names_them() -> None:
+    check = named(CHECKS, "every_row_used")
+    assert not check.serious
+    assert check.run(CheckContext(Path(), {"left_out": 0})).passed
+    finding = check.run(
+        CheckContext(Path(), {"left_out": 2, "left_out_because": "2 because not JSON (line 3)"})
+    )
+    assert not finding.passed and "2 because not JSON (line 3)" in finding.message
 
 
 def test_a_step_that_a_labeller_wrote_has_no_rating_and_breaks_nothing(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from o1_assets.problems.config import FileSource, ProblemsConfig
@@ -69,7 +71,7 @@ def test_a_file_of_problems_is_read_whichever_its_format(
         (b"[" * 100_000, "not JSON .nested too deeply"),
         (row(x=eval("[" * 60 + "]" * 60)), "nested too deeply; use at most 50 levels"),
         (b'{"question": "q", "answer": 1, "answer": 2}', "the key 'answer' stands twice"),
-        (b'{"question": "q"}', "there is no 'answer'; add it"),
+        (b'{"question": "q", "target": 3}', "there is no 'answer' .there is question, target.; add it"),
         (row(answer=None), "there is no 'answer'"),
         (row(question=""), "'question' is empty; fill it in"),
         (row(question="\u200b \u3000"), "'question' is empty"),
@@ -147,10 +149,22 @@ def test_parquet_of_any_types_is_read(tmp_path: Path) -> None:
     assert {(p.answer, p.difficulty) for p in problems} == {("0.0000020107", 1), ("100000000000000000000", 0)}
     assert {row.place.rpartition(", ")[2] for row in left_out} == {"row 3", "row 4"}
     assert {p.metadata["image"] for p in problems} == {"2 bytes"}
-    pl.DataFrame({"question": [1], "text": ["a"]}).write_parquet(tmp_path / "p.parquet")
-    with pytest.raises(
-        ProblemError, match=r"none of its 1 rows can be used: .*row 1: 'question' is a number"
-    ):
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("question", "text"), r"none of its 1 rows can be used: .*row 1: 'question' is a number"),
+        (("question", "question"), "several columns named 'question'; rename all but one"),
+        (("", ""), "several columns named ''"),
+    ],
+)
+def test_parquet_without_the_right_columns_is_refused(
+    tmp_path: Path, names: tuple[str, str], message: str
+) -> None:
+    table = pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array(["a"])], names=names)
+    pyarrow.parquet.write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(ProblemError, match=message):
         read(tmp_path / "p.parquet")
 
 
