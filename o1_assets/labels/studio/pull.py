@@ -26,7 +26,7 @@ from o1_assets.labels.round_inputs import round_inputs, selected_rounds
 from o1_assets.labels.schema import Record
 from o1_assets.labels.studio.annotations import UnusableAnnotation, rated_record
 from o1_assets.labels.studio.client import LabelStudio, LabelStudioError, StudioUnreachable, id_of
-from o1_assets.labels.studio.pull_progress import PullProgress, read_progress, write_progress
+from o1_assets.labels.studio.pull_progress import SET_ASIDE, PullProgress, read_progress, write_progress
 from o1_assets.labels.studio.tasks import StudioProject, find_projects
 from o1_assets.store.store import ArtifactStore
 
@@ -122,7 +122,7 @@ class _Pull:
         self.progress = read_progress(file)
         self.report = PullReport()
         # Asked for at the first new annotation: most pulls find none.
-        self.users: dict[int, str] = {}
+        self.users: dict[int, str] | None = None
 
     def read(self, project: StudioProject) -> bool:
         """Pulls one project. False: the server is gone, and asking for the next one would only wait again."""
@@ -141,14 +141,14 @@ class _Pull:
         try:
             # Also when the server failed in the middle: what it said before is good.
             self._submit(news, now)
-        except O1Error as cause:
+            # Remembered after the inbox has the records: a pull that is killed in between submits them a second time,
+            # and the inbox recognises them.
+            if now != before:
+                self.progress[url] = now
+                write_progress(self.file, self.progress)
+        except (O1Error, OSError) as cause:
             self.report.failed[url] = str(cause)
             return True
-        # Remembered after the inbox has the records: a pull that is killed in between submits them a second time, and
-        # the inbox recognises them.
-        if now != before:
-            self.progress[url] = now
-            write_progress(self.file, self.progress)
         if error is not None:
             self.report.failed[url] = str(error)
         elif not news:
@@ -175,8 +175,8 @@ class _Pull:
         change = annotation.get("updated_at") if isinstance(annotation, dict) else None
         if isinstance(change, str) and progress.seen.get(name) == change:
             return
-        if not self.users:
-            self.users.update(self.studio.users())
+        if self.users is None:
+            self.users = self.studio.users()
         try:
             record = rated_record(task, annotation, self.users)
             if record is not None:
@@ -184,7 +184,7 @@ class _Pull:
         except UnusableAnnotation as reason:
             line = _as_line(task, annotation)
             # Not by its last change alone: it may have none, and be mended without one.
-            change = f"{change} {hashlib.sha256(line.encode()).hexdigest()}"
+            change = f"{change}{SET_ASIDE}{hashlib.sha256(line.encode()).hexdigest()}"
             if progress.seen.get(name) != change:
                 news.set_aside(name, task, line, str(reason))
         progress.seen[name] = str(change)

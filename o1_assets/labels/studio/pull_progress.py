@@ -15,6 +15,9 @@ from o1_assets.labels.schema import parse_moment
 OVERLAP = timedelta(minutes=5)
 """Asked for again at every pass: a change that the server had not finished writing is not missed."""
 
+SET_ASIDE = "|"
+"""Between the last change of an annotation that cannot be used and the digest of its content; in no moment."""
+
 
 @dataclass
 class PullProgress:
@@ -50,7 +53,7 @@ class PullProgress:
 
     @property
     def unusable(self) -> int:
-        return sum(" " in change for change in self.seen.values())
+        return sum(SET_ASIDE in change for change in self.seen.values())
 
     def end(self) -> None:
         self.after = 0
@@ -68,7 +71,7 @@ def _newest(seen: Mapping[str, str]) -> str | None:
 
 def _moment(change: str) -> datetime | None:
     try:
-        return parse_moment(change.split(" ")[0])
+        return parse_moment(change.split(SET_ASIDE)[0])
     except ValueError:
         return None
 

@@ -34,6 +34,7 @@ from o1_assets.labels.studio.client import (
 )
 from o1_assets.labels.studio.pull import PullReport, pull_labels, read_progress, studio_pull
 from o1_assets.labels.studio.push import push_records
+from o1_assets.store.store import MissingInput
 from tests.labels import world
 from tests.labels.studio.fake import TOKEN, FakeStudio
 
@@ -230,6 +231,24 @@ def test_a_moment_of_the_future_hides_nothing_that_comes_after_it(desk: Desk) ->
     now = datetime.now(UTC).isoformat()
     second["updated_at"] = second["annotations"][0]["updated_at"] = now
     assert desk.pull().accepted == {"r03": 1} and desk.pull().accepted == {}
+
+
+def test_a_round_that_cannot_be_checked_stops_no_other_and_its_labels_come_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.studio.add_recorded("sparse", "r04")
+    check = desk.check
+
+    def damaged(name: str) -> SelectionCheck:
+        if name == "r03":
+            raise MissingInput("r03/selection is damaged")
+        return check(name)
+
+    monkeypatch.setattr(desk, "check", damaged)
+    report = desk.pull()
+    assert report.accepted == {"r04": 3} and list(report.failed.values()) == ["r03/selection is damaged"]
+    monkeypatch.undo()
+    assert desk.pull().accepted == {"r03": 3}
 
 
 def test_a_closed_round_gets_its_labels_once_it_is_reopened(desk: Desk) -> None:
