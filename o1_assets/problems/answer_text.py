@@ -14,36 +14,39 @@ from o1_assets.problems.formula import Unreadable, closing_brace
 # Characters of one kind, and what each becomes.
 _CHARACTER_NAMES = {
     "×": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "÷": "div", "∞": "infty", "π": "pi", "√": "sqrt", "≤": "le",
-    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", "∅": "emptyset",
+    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", "ℤ": "mathbb{Z}", "ℕ": "mathbb{N}", "ℚ": "mathbb{Q}", "ℂ": "mathbb{C}", "∅": "emptyset",
     "±": "pm", "∓": "mp", "⟨": "langle", "⟩": "rangle", "α": "alpha", "β": "beta", "γ": "gamma", "θ": "theta",
-    "λ": "lambda", "μ": "mu", "φ": "phi",
+    "λ": "lambda", "∠": "angle", "μ": "mu", "φ": "phi",
 }  # fmt: skip
 _CHARACTERS = str.maketrans(
     dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d", "-")
     | {c: f"\\{name} " for c, name in _CHARACTER_NAMES.items()}
     | dict.fromkeys("°º", r"^\circ ")
     | dict.fromkeys("\u200b\ufeff", "")
-    | {"∗": "*", "∕": "/", "⁄": "/", "′": "'", "’": "'", "∶": ":", "，": ", ", "、": ", ", "；": "; ", "。": "."}
+    | {"∛": r"\sqrt[3]", "…": r"\ldots ", "∗": "*",
+       "∕": "/", "⁄": "/", "′": "'", "’": "'", "∶": ":", "，": ", ", "、": ", ", "；": "; ", "。": "."}
 )  # fmt: skip
 
 _SYNONYMS = {
-    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
+    "dfrac": "frac", "tfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
+    "cfrac": "frac", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
     "neq": "ne", "lbrace": "{", "rbrace": "}", "lparen": "(", "simeq": "approx", "approxeq": "approx", "land": "and",
     "varnothing": "emptyset", "lor": "or", "vert": "|", "mid": "|", "smallsetminus": "setminus", "lbrack": "[",
-    "rbrack": "]", "backslash": "setminus", "degree": "circ", "wedge": "and", "vee": "or", "gets": "=",
+    "rbrack": "]", "backslash": "setminus", "wedge": "and", "vee": "or", "gets": "=",
+    "dots": "ldots", "cdots": "ldots", "circ": "circ",
 }  # fmt: skip
 # Commands that change how something looks, not what it is. Not among them: \phantom, which hides it, and \color, whose
 # argument would be read as part of the answer.
 _LOOKS = re.compile(
-    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathrm(?!\{)|rm|bf|it|tt|sf|!)"
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathrm(?!\{)|rm|bf|it|tt|sf)"
     r"(?![A-Za-z])"
 )
-_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|medspace|thickspace|[,;: ])(?![A-Za-z])|~|\s+")
+_SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|medspace|thickspace)(?![A-Za-z])|\\[,;: ]|~|\s+")
 _FONTS = re.compile(
     r"\\(?:mathbf|textbf|mathit|textit|emph|boldsymbol|bm|underline|mathsf|texttt|mathcal|fbox)\s*\{"
 )
 _DIGIT_GROUPS = re.compile(
-    r"(?<=\d)(?:\{,\}|,\\!|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
+    r"(?<=\d)(?:\{,\}|,\s*\\!|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
 )
 _SPACED_GROUPS = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_])\d{1,3}(?: \d{3})+(?![\d/]|\s*\d)")
 _COMMA_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]|\.\d*,)")
@@ -57,25 +60,81 @@ def clean(text: str) -> str:
     ('( 3, \\frac12 )', '5', 'x^{2}')
     """
     # Two backslashes end a row of a matrix; what follows them is no command.
-    text = _folded(text.strip()).translate(_CHARACTERS).replace("\\\\", "\\cr ")
+    text = re.sub(
+        r"\\\\(?:\s*\[[^\]]*\])?",
+        r"\\cr ",
+        _folded(text.strip().translate(_CHARACTERS)).translate(_CHARACTERS),
+    )
     text = _DIGIT_GROUPS.sub("", text)
-    text = re.sub(r"\\left\s*\\\{\s*(?=\\begin)", "", text)
-    text = re.sub(r"\\(?:left|right)\s*\.", "", text)
-    text = re.sub(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", r"\\reals ", text)
-    text = re.sub(r"\\[bB]egin\s*\{(array|tabular)\}\s*\{[^{}]*\}", r"\\begin{\1}", text)
-    text = _LOOKS.sub(" ", text)
+    text = _replaced(text, _LATEX)
     text = re.sub(r"\\([A-Za-z]+)", lambda m: _command(m[1]), text)
-    text = _without_dollars(text)
-    text = _SPACES.sub(" ", re.sub(r"\\[()\[\]]", " ", text)).strip()
-    text = re.sub(r"^(\*\*|__)(?=\S)(.*\S)\1$", r"\2", text)
-    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text, flags=re.IGNORECASE)
-    text = re.sub(r"(?<=[\dA-F])\s*\(?(?:in )?base[ -]?(\d+|[a-z]+)\)?$", r"_{\1}", text, flags=re.IGNORECASE)
-    text = re.sub(r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r" \1 ", text)
-    text = _SPACED_GROUPS.sub(lambda m: m[0].replace(" ", ""), text)
-    text = text.replace("<=", r"\le ").replace(">=", r"\ge ").replace(" !=", r" \ne ")
-    text = _unwrapped(_unboxed(text))
-    text = re.sub(r"^(?:the )?(?:final )?answers?(?: is|:)+ *:?", "", text.strip(), flags=re.IGNORECASE)
-    return text.strip().rstrip(".,;: ").strip() if not text.endswith("\\,") else text.strip()
+    text = _SPACES.sub(" ", re.sub(r"\\[()\[\]]", " ", _without_dollars(text))).strip()
+    text = _SPACED_GROUPS.sub(lambda m: m[0].replace(" ", ""), _replaced(text, _WAYS))
+    text = _replaced(_FONTS.sub("{", _unboxed(text)).strip(), _AROUND)
+    return text.strip().rstrip(".,;: ").strip()
+
+
+def _replaced(text: str, rules: tuple[tuple[re.Pattern[str], str], ...]) -> str:
+    for pattern, replacement in rules:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _rules(*rules: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(pattern, re.IGNORECASE), replacement) for pattern, replacement in rules)
+
+
+_LATEX = (
+    *_rules(
+        (r"\\left\s*\\\{\s*(?=\\begin)", ""),  # the brace before a system of equations
+        (r"\\(?:left|right)\s*\.", ""),
+        (r"\\!", ""),
+        (r"(?<=\d)\\text\{,\}(?=\d{3})", ""),
+        (r",\s*&", "&"),
+        (r"&\s*(?:\\(?:text|mbox)\s*\{\s*,?\s*(?:if|for|when)?\s*\}|if\b)", "& "),
+        (r"\\math(?:bb|bf|rm)\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", r"\\reals "),
+        (r"\\not\s*(?==)", r"\\n"),
+        (r"\\n=", r"\\ne "),
+        (r"\\begin\s*\{(array|tabular)\}\s*\{[^{}]*\}", r"\\begin{\1}"),
+        (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
+        (r"^([^{}]*)\\over(?![A-Za-z])([^{}]*)$", r"\\frac{\1}{\2}"),
+        (r"\^\{(\d+)\}/_?\{?(\d+)\}?", r"\\frac{\1}{\2}"),
+        (r"(?<!\^)\\degree(?![A-Za-z])|\^\{?o\}?$", r"^\\circ "),
+    ),
+    (_LOOKS, " "),
+)
+_WAYS = _rules(
+    (r"^(\*\*|__|\*|`)(?=[^\s*_`])([^*_`]*[^\s*_`])\1$", r"\2"),  # bold, italics and code of Markdown
+    (r"\*\*", "^"),
+    (r"(?<![\d.])\.(?=\s*\\(?:overline|bar|dot))", "0."),
+    (r"(?<=\d)\s*x\s*(?=10\s*\^)", r"\\times "),
+    (r"(?<=\d)\s*h(?=\s*\d+\s*min)", " hours "),
+    (r"(?<=\d)\s?(?:st|nd|rd|th)\b", ""),
+    (r"\{\s*\}(?=\^)", ""),
+    (r"\{\s*(\^\s*\\circ)\s*\}", r"\1"),
+    (r"\+\s?/\s?-", r"\\pm "),
+    (r"\.\.\.", r"\\ldots "),
+    (r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup "),
+    (r"\\reals\s*-\s*(?=\\\{)", r"\\reals \\setminus "),
+    (r"(?<=\d)\s*(mm|cm|km|m|ft|in)([23])(?!\d)", r" \1^\2"),
+    (r"\^\s*\{?\s*\\circ\s*\}?\s*(?:\\(?:text|mathrm)\s*\{\s*)?C\}?(?![A-Za-z])", " degrees celsius"),
+    (r"\^\s*\{?\s*\\circ\s*\}?\s*(?:\\(?:text|mathrm)\s*\{\s*)?F\}?(?![A-Za-z])", " degrees fahrenheit"),
+    (r"(?<=\d)\s*¢", " cents"),
+    (r"\bUS\s*(?=¤)", ""),
+    (r"\b([ap])\.\s?m\b\.?", r"\1m"),
+    (r"(?<=[\dA-F])\s*(?:\\text\s*\{)?\s*\(?(?:in )?base[ -]?\}?\s*(\d+|[a-z]+)\)?\}?$", r"_{\1}"),
+    (r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r" \1 "),
+    (r"<=", r"\\le "), (r">=", r"\\ge "), (r" !=", r" \\ne "),
+)  # fmt: skip
+_AROUND = _rules(
+    (
+        r"^(?:\\text(?:bf)?\s*\{\s*)?(?:so )?(?:the )?(?:final )?(?:answers?|solutions?)(?: is| are|:| =)+ *:?\s*\}?",
+        "",
+    ),
+    (r"^(?:negative|minus) ", "-"),
+    (r"^(?:\\text\s*\{\s*)?all real numbers except (?:x ?= ?)?\}?\s*(.+)$", r"\\reals \\setminus \\{\1\\}"),
+    (r"^(?:option|choice) (?=\(?[A-Z]\)?$)", ""),
+)
 
 
 def _command(name: str) -> str:
@@ -124,7 +183,9 @@ def _unboxed(text: str) -> str:
     while (start := text.find("\\boxed")) >= 0:
         match = re.compile(r"\\boxed\s*\{").match(text, start)
         before = text[:start].rstrip(" ")
-        if match is None or (before and not re.search(r"[,;=:({]$|(?<![A-Za-z])(?:and|or|is)\}?$", before)):
+        if match is None or (
+            before and not re.search(r"[,;=:({]$|(?<![A-Za-z])(?:and|or|is)\s*\}?$", before)
+        ):
             raise Unreadable("a box in the midst of a formula")
         end = closing_brace(text, match.end())
         after = text[end + 1 :].lstrip(" ")
@@ -134,13 +195,13 @@ def _unboxed(text: str) -> str:
     return text
 
 
-def _unwrapped(text: str) -> str:
-    r"""\mathbf{x} and the like become {x}."""
-    return _FONTS.sub("{", text)
-
-
 def variants(text: str) -> list[str]:
-    """The text with commas between thousands, outside of brackets, taken out; and as it is."""
+    """The text with commas between thousands, outside of brackets, taken out; and as it is.
+
+    A choice with its value, as in "{(C)} 12", is read as both.
+    """
+    if choice := re.match(r"\{\(([A-F])\)\}\s*(?=.)", text):
+        return [choice[1], *variants(text[choice.end() :])]
     merged, last = [], 0
     for match in _COMMA_GROUPS.finditer(text):
         before = text[: match.start()]

@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 
 from o1_assets.problems.answer_text import CURRENCY, clean, variants
 from o1_assets.problems.bounds import LONGEST_ANSWER
 from o1_assets.problems.formula import (
+    GREEK,
     FormulaReader,
     Token,
     Tree,
     Unreadable,
+    is_proper_fraction,
     symbols_of,
     tokenize,
 )
-from o1_assets.problems.formula_value import approximate, equal, nearly_equal
-from o1_assets.problems.units import MULTIPLIERS, PERCENT, SHORT_UNITS, Unit, read_unit
+from o1_assets.problems.formula_value import approximate, equal, linear, nearly_equal
+from o1_assets.problems.units import MULTIPLIERS, NO_UNITS, PERCENT, SHORT_UNITS, Unit, read_unit
 
 MOST_ITEMS = 100
 """Of a list or a matrix; comparing two lists takes the square of it."""
@@ -40,6 +42,10 @@ class Quantity:
     tree: Tree
     unit: Unit | None = None
     percent: bool = False
+    guessed: bool = False
+    """Whether the unit may be something else: "6 m" six times m, "5 quarters" five fourths. In a gold answer such a
+    unit may not be left out, and an attached one, as in "6m", counts beside a unit only."""
+    attached: bool = False
 
     @property
     def in_basic_units(self) -> Tree:
@@ -144,13 +150,14 @@ def read_answer(text: str) -> tuple[Value, ...]:
     with suppress(Unreadable, RecursionError):
         for variant in variants(clean(text)):
             tokens = _trimmed(tokenize(variant, SHORT_UNITS.__contains__))
-            if not tokens:
+            if not _balanced(tokens):
                 continue
+            values: list[Value] = []
             with suppress(Unreadable, RecursionError):
-                readings += [v for v in _several(tokens) if v not in readings]
-            word = Text(_key(tokens))
-            if word not in readings:
-                readings.append(word)
+                values += _several(tokens) if tokens else []
+            if tokens and (not values or _letters_only(tokens)):
+                values.append(Text(_key(tokens)))
+            readings += [value for value in values if value not in readings]
     return tuple(readings)
 
 
@@ -184,16 +191,39 @@ def _trimmed(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def _balanced(tokens: list[Token]) -> bool:
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "{") - (token.text == "}")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _letters_only(tokens: list[Token]) -> bool:
+    """Whether the answer may be a choice or a name rather than a product of symbols: C, (C), AB."""
+    return all(token.kind in ("symbol", "word") or token.text in "()" for token in tokens)
+
+
 def _key(tokens: list[Token]) -> str:
     """The text by which answers are compared that are not understood: without spaces, and without case in words."""
     if len(tokens) == 3 and (tokens[0].text, tokens[2].text) == ("(", ")"):
         tokens = tokens[1:2]  # the choice (C)
-    kept = [
-        t for i, t in enumerate(tokens)
-        if not (t.text in "{}" or (t.text == "." and i and tokens[i - 1].kind in ("word", "symbol")))
-    ]  # fmt: skip
+    parts: list[str] = []
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1] if index else None
+        letters = token.kind in ("word", "symbol")
+        if token.text == "." and before is not None and before.kind in ("word", "symbol"):
+            continue
+        # AB and ab are names of different lines, but words are the same at the beginning of a sentence.
+        name = len(token.text) < 3 and token.text.lower() not in SHORT_UNITS
+        text = token.text.casefold() if token.kind == "word" and not name else token.text
+        if letters and not token.spaced and before is not None and before.kind == token.kind == "symbol":
+            parts[-1] += text
+        else:
+            parts.append(text)
     # The tokens are kept apart: "1 2" is not "12".
-    return " ".join(t.text.casefold() if t.kind == "word" and len(t.text) > 1 else t.text for t in kept)
+    return " ".join(parts)
 
 
 # Structure.
@@ -248,13 +278,46 @@ def _several(tokens: list[Token]) -> list[Value]:
             if 0 < index < len(parts) - 1 and separators[index] in ("and", "or"):
                 continue
             raise Unreadable("an empty place in a list")
-        items += _flattened(_readable(part))
+        value = _readable(part)
+        items += _flattened(value) if _has_signs(part) else [value]
         if len(items) > MOST_ITEMS:
             raise Unreadable("too many items")
-    sets = [item for item in items if isinstance(item, RealSet)]
-    if len(sets) == len(items) and len({s.variable for s in sets}) == 1 and sets[0].variable:
-        return [_combined(sets, separators)]
-    return [Collection(tuple(items))]
+    names = {item.name for item in items if isinstance(item, Named)}
+    if "or" in separators and len(names) > 1:
+        raise Unreadable("x = 1 or y = 2")
+    readings: list[Value] = [Collection(tuple(items))]
+    if (combined := _combined(items, separators)) is not None:
+        readings.insert(0, combined)
+    if set(separators) <= {"and", ","} and (total := _total(items)) is not None:
+        readings.append(total)
+    match items:
+        case [Quantity(("number", whole, _), None, False), Quantity(tree, None, False)] if separators == [
+            "and"
+        ]:
+            if is_proper_fraction(tree) and whole.denominator == 1:
+                readings.append(Quantity(("number", whole + tree[1][1] / tree[2][1], None)))
+    return readings
+
+
+def _has_signs(part: list[Token]) -> bool:
+    r"""Whether it is two values that are written as one, as \pm 1 is, and no set of its own."""
+    return part[0].text != "\\{" and any(token.text in ("\\pm", "\\mp") for token in part)
+
+
+def _total(items: Iterable[Value]) -> Value | None:
+    """2 hours and 30 minutes, in seconds; None where the units are not of one kind, from large to small."""
+    values = list(items)
+    quantities = [value for value in values if isinstance(value, Quantity)]
+    units = [quantity.unit for quantity in quantities if quantity.unit is not None]
+    if len(units) < len(values):
+        return None
+    sizes = [unit.size for unit in units]
+    if len({unit.powers for unit in units}) != 1 or sizes != sorted(set(sizes), reverse=True):
+        return None
+    tree = quantities[0].in_basic_units
+    for quantity in quantities[1:]:
+        tree = ("+", tree, quantity.in_basic_units)
+    return Quantity(tree, Unit(units[0].powers, Fraction(1)))
 
 
 def _isolated(tokens: list[Token]) -> list[Token]:
@@ -313,20 +376,47 @@ def _values(tokens: list[Token]) -> list[Value]:
         if value is not None:
             return [value]
     if any(token.text in ("\\pm", "\\mp") for token in tokens):
-        return [Collection(tuple(_quantity(tokens, plus=plus) for plus in (True, False)))]
-    readings: list[Value] = []
-    last = tokens[-1]
+        return [Collection(tuple(_quantity(signed) for signed in _signs(tokens)))]
+    readings: list[Value] = [_quantity(tokens)]
+    if (words := _letter_unit(tokens)) is not None:
+        with suppress(Unreadable):
+            readings.append(replace(_quantity(words), guessed=True, attached=not tokens[1].spaced))
     if (
-        len(tokens) > 1
-        and last.kind == "symbol"
-        and last.spaced
-        and last.text in "mgshL"
-        and tokens[-2].kind == "number"
+        tokens[-1].kind == "word"
+        and (size := MULTIPLIERS.get(tokens[-1].text.lower())) is not None
+        and size < 100
     ):
-        # "6 m" is six metres or six times m.
-        readings.append(_quantity([*tokens[:-1], Token("word", last.text, last.start, True)]))
-    readings.insert(0, _quantity(tokens))
+        # Quarters are coins as well, and dozens may be what is counted.
+        with suppress(Unreadable):
+            noun = [Token("mark", "(", 0), tokens[-1], Token("mark", ")", 0)]
+            readings.append(replace(_quantity([*tokens[:-1], *noun]), guessed=True, attached=True))
     return readings
+
+
+def _signs(tokens: list[Token]) -> Iterator[list[Token]]:
+    r"""The formulas that \pm stands for. Beside a \mp all signs change together, otherwise each by itself."""
+    places = [index for index, token in enumerate(tokens) if token.text in ("\\pm", "\\mp")]
+    together = any(token.text == "\\mp" for token in tokens)
+    if len(places) > 3 and not together:
+        raise Unreadable("too many signs")
+    for choice in product((True, False), repeat=1 if together else len(places)):
+        signed = list(tokens)
+        for number, index in enumerate(places):
+            plus = choice[0 if together else number] == (tokens[index].text == "\\pm")
+            signed[index] = Token("mark", "+" if plus else "-", tokens[index].start)
+        yield signed
+
+
+def _letter_unit(tokens: list[Token]) -> list[Token] | None:
+    """The tokens after a number as words, where single letters may be a unit: "6 m" is six metres or six times m."""
+    if len(tokens) < 2 or tokens[0].kind != "number":
+        return None
+    allowed = all(
+        t.text in "mgshlLJNWVKCF/^{}" or (t.text.isdigit() and len(t.text) == 1) for t in tokens[1:]
+    )
+    if not allowed or tokens[1].kind != "symbol":
+        return None
+    return [Token("word", t.text, t.start, True) if t.kind == "symbol" else t for t in tokens]
 
 
 def _special(tokens: list[Token]) -> Value | None:
@@ -367,8 +457,15 @@ def _set(inside: list[Token]) -> Value:
     if not inside:
         return Collection(())
     condition, marks = _split(inside, ("|", ":"))
-    given = marks and len(condition) == 2 and len(condition[0]) == 1  # as in {x | x > 3}
-    value = _several(condition[1] if given else inside)[0]
+    head = [token.text for token in condition[0]]
+    if marks and len(condition) == 2 and (len(head) == 1 or head[1:] == ["\\in", "\\reals"]):
+        # {x | x > 3}
+        value = _several(condition[1])[0]
+    else:
+        value = _several(inside)[0]
+        several = len(_split(inside, (",", ";", "and", "or"))[0]) > 1 or _has_signs(inside)
+        if isinstance(value, Collection) and not several:
+            return Collection((value,))
     return value if isinstance(value, Collection | RealSet) else Collection((value,))
 
 
@@ -478,7 +575,7 @@ _BASES = dict(
 
 
 def _based(tokens: list[Token]) -> Value | None:
-    texts = [t.text for t in tokens if t.text not in ("{", "}")]
+    texts = [t.text for t in tokens if t.text not in ("{", "}", "(", ")", "base")]
     if len(texts) < 3 or texts[-2] != "_" or tokens[0].text == "\\log":
         return None
     digits, base = "".join(texts[:-2]).upper(), _BASES.get(texts[-1].lower(), texts[-1])
@@ -489,7 +586,7 @@ def _based(tokens: list[Token]) -> Value | None:
 
 
 def _ratio(tokens: list[Token]) -> Value | None:
-    parts, separators = _split(tokens, (":",))
+    parts, separators = _split(tokens, (":", "to"))
     if not separators:
         return None
     if not all(parts):
@@ -497,27 +594,28 @@ def _ratio(tokens: list[Token]) -> Value | None:
     return Ratio(tuple(_quantity(part) for part in parts))
 
 
-def _quantity(tokens: list[Token], *, plus: bool = True) -> Quantity:
+def _quantity(tokens: list[Token]) -> Quantity:
     """A formula and its unit, to the last token."""
     currency = [t for t in tokens[:2] if t.text in CURRENCY]
     if currency:
         tokens = [t for t in tokens if t is not currency[0]]
-    reader = FormulaReader(tokens, plus=plus)
+    reader = FormulaReader(tokens)
     tree = reader.sum()
-    words = _unit_words(reader.tokens[reader.position :])
+    rest = reader.tokens[reader.position :]
+    following = next(
+        (i for i, t in enumerate(rest) if t.kind == "number" and rest[i - 1].kind == "word"), len(rest)
+    )
+    words = _unit_words(rest[:following])
     negative = tree[0] == "-"
     bare = tree[1] if negative else tree
     if bare[0] == "degrees":
         # 30^\circ alone is thirty degrees; inside of a sine it is a number.
         tree = ("-", bare[1]) if negative else bare[1]
         words = ["degree", *words]
-    # Two thirds, but no "12 third graders".
-    while (
-        words
-        and words[0].lower() in MULTIPLIERS
-        and (words[0][-1] == "s" or MULTIPLIERS[words[0].lower()] > 1)
-    ):
-        tree = ("*", tree, ("number", MULTIPLIERS[words[0].lower()], None))
+    # Two thirds, but no "12 third graders" and no 5 (quarters), which are coins.
+    noun = bool(rest) and rest[0].text == "("
+    while words and (size := _multiplier(words[0])) is not None and (size >= 100 or not noun):
+        tree = ("*", tree, ("number", size, None))
         words = words[1:]
     if words[:2] == ["per", "cent"] or (words and words[0].lower() in PERCENT):
         return Quantity(tree, None, True)
@@ -526,27 +624,44 @@ def _quantity(tokens: list[Token], *, plus: bool = True) -> Quantity:
             raise Unreadable("a second unit")
         words = [CURRENCY[currency[0].text]]
     unit = read_unit(words) if words else None
-    return Quantity(tree, unit if unit and unit.powers else None)
+    quantity = Quantity(tree, unit if unit and unit.powers else None)
+    if following < len(rest):
+        total = _total((quantity, _quantity(rest[following:])))  # 2 hours 30 minutes
+        if not isinstance(total, Quantity):
+            raise Unreadable("a second number")
+        return total
+    return quantity
+
+
+def _multiplier(word: str) -> Fraction | None:
+    size = MULTIPLIERS.get(word.lower())
+    return size if size is not None and (size > 1 or word[-1] == "s") else None
 
 
 def _unit_words(tokens: list[Token]) -> list[str]:
     """Words, "/" and exponents "^2" of a unit. Raises Unreadable where something else follows the number."""
     words: list[str] = []
-    position = 0
-    while position < len(tokens):
-        token = tokens[position]
-        if token.kind in ("word", "symbol") or token.text in ("/", "%", "\\%"):
+    in_exponent = in_fraction = False
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1].text if index else ""
+        if in_exponent and token.text not in ("{", "-"):
+            if not (token.text.isdigit() and len(token.text) == 1):
+                raise Unreadable("no exponent of a unit")
+            words[-1] += token.text
+            in_exponent = False
+        elif in_exponent and token.text == "-":
+            words[-1] += "-"
+        elif token.kind in ("word", "symbol") or token.text in ("/", "%", "\\%"):
             words.append(token.text.lstrip("\\"))
         elif token.text == "^":
-            exponent = [t.text for t in tokens[position + 1 : position + 5] if t.text not in ("{", "}")][:1]
-            if not exponent or not exponent[0].isdigit() or int(exponent[0]) > 9:
-                raise Unreadable("no exponent of a unit")
-            words.append("^" + exponent[0])
-            while tokens[position].text != exponent[0]:
-                position += 1
-        elif token.text not in ("{", "}", "(", ")", ".", "-", "\\cdot", "\\%"):
+            words.append("^")
+            in_exponent = True
+        elif token.text == "{" and before == "}" and in_fraction:
+            words.append("/")
+        elif token.text == "\\frac":
+            in_fraction = True
+        elif token.text not in ("{", "}", "(", ")", ".", "-", "\\cdot"):
             raise Unreadable(f"{token.text} after a number is not understood here")
-        position += 1
     if words and not any(w[0].isalpha() or w == "%" for w in words):
         raise Unreadable("no unit")
     return words
@@ -560,14 +675,14 @@ def _name(tokens: list[Token]) -> str | None:
     tokens = _trimmed(tokens)
     kinds = {token.kind for token in tokens}
     if "word" in kinds and not kinds & {"number"}:
-        return ""
+        return None if any(token.text.lower() in NO_UNITS for token in tokens) else ""
     texts = [token.text for token in tokens]
     if len(texts) == 1 or (
         len(texts) > 2 and texts[1] == "_" and len([t for t in texts if t not in "{}"]) == 3
     ):
         head = tokens[0]
-        named = head.kind == "symbol" or (head.kind == "command" and head.text[1:].isalpha())
-        return "".join(t for t in texts if t not in "{}") if named and head.text != "\\pi" else None
+        named = head.kind == "symbol" or head.text[1:] in GREEK
+        return "".join(t for t in texts if t not in "{}") if named else None
     if tokens[0].kind == "symbol" and texts[1] in ("(", "'") and texts[-1] in (")", "'"):
         return "".join(texts)
     if texts[0] == "(" and texts[-1] == ")" and kinds <= {"symbol", "mark"} and "," in texts:
@@ -656,7 +771,7 @@ def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
         difference: Tree = ("+", left, ("-", right))
         if operator in (">", "\\ge"):
             operator, difference = _FLIPPED[operator], ("-", difference)
-        return Relation(operator, difference)
+        return _solved(operator, difference) or Relation(operator, difference)
     low, high = _bound(sides[0]), _bound(sides[-1])
     if len(sides) == 3 and names[1] and low is not None and high is not None:
         if set(operators) <= {">", "\\ge"}:
@@ -665,6 +780,19 @@ def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
             closed = [o == "\\le" for o in operators]
             return RealSet((Interval(low, high, closed[0], closed[1]),), names[1])
     raise Unreadable("a chain of inequalities that is not understood here")
+
+
+def _solved(operator: str, difference: Tree) -> RealSet | None:
+    """The values for which a formula with one symbol, in which it is linear, is below, at most or not zero."""
+    symbols = symbols_of(difference)
+    line = linear(difference, *symbols) if len(symbols) == 1 else None
+    if line is None:
+        return None
+    slope, constant = line
+    if slope < 0 and operator != "\\ne":
+        operator = _FLIPPED[operator]
+    bound = Quantity(("number", -constant / slope, None))
+    return RealSet(_half_line(operator, bound), *symbols)
 
 
 def _bound(tokens: list[Token]) -> Quantity | Infinite | None:
@@ -693,16 +821,41 @@ def _complement(interval: Interval) -> RealSet:
     return RealSet(tuple(side for side, none in zip(sides, empty, strict=True) if not none))
 
 
-def _combined(sets: list[RealSet], separators: list[str]) -> RealSet:
-    """Several inequalities of one variable: all of them hold, or one does."""
-    union = RealSet(tuple(i for s in sets for i in s.intervals), sets[0].variable)
+def _combined(items: list[Value], separators: list[str]) -> RealSet | None:
+    """Several conditions on one variable as the set where all of them hold, or one does; None for anything else."""
+    sets = [_condition(item) for item in items]
+    known = [a_set for a_set in sets if a_set is not None]
+    variables = {a_set.variable for a_set in known}
+    if len(known) < len(items) or len(variables) > 1:
+        return None
+    [variable] = variables
+    # (1, 2) or (3, 4) may be two points; with a square bracket or an infinite end they are intervals.
+    ends = [end for a_set in known for i in a_set.intervals for end in (i.low, i.high)]
+    intervals = any(isinstance(item, Brackets) for item in items)
+    if not variable and not (intervals and "or" in separators and any(isinstance(e, Infinite) for e in ends)):
+        return None
+    if variable and all(isinstance(item, Named) for item in items):
+        return None  # x = 1 or x = 2
+    union = RealSet(tuple(i for a_set in known for i in a_set.intervals), variable)
     if "or" in separators:
         return union
-    both = sets[0]
-    for following in sets[1:]:
+    both = known[0]
+    for following in known[1:]:
         both = _intersection(both, following)
     # "x < 1, x > 3" leaves it to the reader which is meant.
     return both if both.intervals or "and" in separators else union
+
+
+def _condition(item: Value) -> RealSet | None:
+    """An inequality, x = 1 or x \\in (1, 2) as a set."""
+    match item:
+        case RealSet() | Brackets():
+            return as_set(item)
+        case Named(name, (RealSet() | Brackets()) as value) if (a_set := as_set(value)) is not None:
+            return RealSet(a_set.intervals, name)
+        case Named(name, Quantity() as point):
+            return RealSet((Interval(point, point, True, True),), name)
+    return None
 
 
 def _intersection(a: RealSet, b: RealSet) -> RealSet:

@@ -48,7 +48,9 @@ def _same(gold: Value, given: Value) -> bool:
             return a == b
         case Named(), _:
             return _same_named(gold, given)
-        case Quantity() | Infinite() | Matrix() | RealSet() | Brackets() | Collection(), Named(_, value):
+        case Quantity() | Infinite() | Matrix() | RealSet() | Brackets() | Collection(), Named(name, value):
+            if name[0] == "(" and sorted(name[1:-1].split(",")) != name[1:-1].split(","):
+                return False  # (y, x) = (1, 2) is the point (2, 1)
             return _same(gold, value) or (isinstance(gold, Collection) and _same_items(gold.items, (given,)))
         case Quantity(), Quantity():
             return _same_quantity(gold, given)
@@ -62,7 +64,7 @@ def _same(gold: Value, given: Value) -> bool:
             return _same_system(gold, items)
         case Collection(items), Brackets() if all(isinstance(i, Named) for i in items):
             return _same_system(given, items)
-        case (Collection((single,)), _) if not isinstance(given, Brackets | RealSet):
+        case (Collection((single,)), _) if not isinstance(given, Brackets | RealSet | Collection):
             return _same(single, given)
         case (_, Collection((single,))) if not isinstance(gold, Brackets | RealSet):
             return _same(gold, single)
@@ -106,6 +108,8 @@ def _same_items(gold: tuple[Value, ...], given: tuple[Value, ...]) -> bool:
     gold, given = _without_common_name(gold, given)
     if len(gold) != len(given):
         return False
+    if _is_system(gold) != _is_system(given):
+        return False  # x = 1, y = 2 without its names may be 1, 2 or 2, 1
     rest = list(given)
     for item in gold:
         match = next((index for index, other in enumerate(rest) if same(item, other)), None)
@@ -113,6 +117,10 @@ def _same_items(gold: tuple[Value, ...], given: tuple[Value, ...]) -> bool:
             return False
         del rest[match]
     return True
+
+
+def _is_system(items: tuple[Value, ...]) -> bool:
+    return len(items) > 1 and all(isinstance(item, Named) for item in items)
 
 
 def _without_common_name(
@@ -193,6 +201,8 @@ def _ordered(a_set: RealSet) -> list[Interval]:
 
 
 def _same_quantity(gold: Quantity, given: Quantity) -> bool:
+    if (gold.guessed and given.unit is None) or (given.attached and gold.unit is None):
+        return False
     if given.percent and not gold.percent:
         # 50% is .5, and never 50.
         return gold.unit is None and same_number(gold.tree, given.in_basic_units)

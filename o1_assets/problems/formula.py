@@ -52,7 +52,9 @@ GREEK = frozenset([
 ])
 # fmt: on
 
-_DECORATIONS = frozenset(["vec", "hat", "bar", "overline", "tilde", "overrightarrow", "widehat", "dot"])
+# Functions and constants that are written without a backslash.
+_NAMES = FUNCTIONS | {"pi", "sqrt", "infty", "inf", "infinity"}
+DECORATIONS = frozenset(["vec", "hat", "bar", "overline", "tilde", "overrightarrow", "widehat", "dot"])
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?:[+-]?\d+)(?![A-Za-z\d.]))?)"
@@ -60,7 +62,7 @@ _TOKEN = re.compile(
     r"|(?P<command>\\(?:[A-Za-z]+|.))"
     r"|(?P<mark>\S)"
 )
-_REPEATING = re.compile(r"\s*\\(?:overline|dot|bar)\b")
+_REPEATING = re.compile(r"\s*\\(?:overline|dot|bar)(?![A-Za-z])")
 _CONTINUED = re.compile(r"\s*[-+*/^)]")
 _ONLY_FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+\s*")
 
@@ -83,7 +85,7 @@ def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
         if kind == "number":
             part, position = _digits(text, match)
             tokens.append(Token(kind, part, start, spaced))
-        elif kind == "letters" and start < words_end and (len(part) > 1 or not roman):
+        elif kind == "letters" and start < words_end and not (roman and part in "ie") and part not in _NAMES:
             tokens.append(Token("word", part, start, spaced))
         elif kind == "letters":
             tokens += _letters(part, start, spaced, is_word)
@@ -93,7 +95,7 @@ def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
                 raise Unreadable(f"{part} without braces")
             position = opening.end()
             words_end = closing_brace(text, position)
-            # \mathrm{i} is a symbol that is printed upright, \text{i} a word.
+            # \mathrm{e} is Euler's number, printed upright; \mathrm{m} is a unit.
             roman = part == "\\mathrm"
             if tokens and tokens[-1].text in ("_", "^"):
                 tokens.append(Token("mark", "{", position - 1, spaced))
@@ -128,17 +130,20 @@ _TEXT_COMMANDS = frozenset(["text", "mathrm", "textrm", "mbox", "operatorname", 
 
 def _is_float(text: str, match: re.Match[str]) -> bool:
     """Whether 1e20 is a number as a program writes it, and no product with Euler's number."""
-    # "2e+1" inside of a formula is twice e, plus one; alone, or among words, it is 20.
+    # "2e-1" beside LaTeX is twice e, minus one; alone, or among words, it is 0.2, and 2e30 is a number anywhere.
     rest = text[: match.start()] + text[match.end() :]
-    return _ONLY_FLOAT.fullmatch(text) is not None or not re.search(r"\\|\be\b|\^", rest)
+    certain = re.search(r"[eE](?:\d+|[+-]\d\d+)$", match[0]) is not None
+    return _ONLY_FLOAT.fullmatch(text) is not None or not re.search(
+        r"\be\b|\^" if certain else r"\\|\be\b|\^", rest
+    )
 
 
 def _letters(run: str, start: int, spaced: bool, is_word: Callable[[str], bool]) -> Iterator[Token]:
-    if run in FUNCTIONS or run in ("pi", "sqrt", "infty", "inf", "infinity"):
+    if run in _NAMES:
         name = "infty" if run.startswith("inf") else run
         yield Token("command", "\\" + name, start, spaced)
     elif len(run) > 1 and (
-        is_word(run) or len(run) > 3 or (len(run) == 3 and not set(run) <= _PRODUCT_LETTERS)
+        is_word(run.lower()) or len(run) > 3 or (len(run) == 3 and not set(run) <= _PRODUCT_LETTERS)
     ):
         # The letters of a word are no product: "silent" is not "listen".
         yield Token("word", run, start, spaced)
@@ -172,14 +177,12 @@ _FUNCTION_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "
 class FormulaReader:
     """A recursive-descent reader over tokens, from `position` on. It stops at the first token that is no formula's."""
 
-    def __init__(self, tokens: list[Token], position: int = 0, *, plus: bool = True) -> None:
+    def __init__(self, tokens: list[Token], position: int = 0) -> None:
         self.tokens = tokens
         self.position = position
         self.depth = 0
         self.operators = 0
         self.in_bars = 0
-        self.plus = plus
-        """Whether \\pm is read as +; a formula with it is read twice."""
 
     def peek(self, ahead: int = 0) -> Token | None:
         index = self.position + ahead
@@ -207,18 +210,15 @@ class FormulaReader:
 
     def sum(self) -> Tree:
         result = self.product()
-        while self.at("+", "-", "\\pm", "\\mp"):
+        while self.at("+", "-"):
             operator = self._sign()
             right = self.product()
             result = self.operation("+", result, right if operator == "+" else ("-", right))
         return result
 
     def _sign(self) -> str:
-        sign = self.tokens[self.position].text
         self.position += 1
-        if sign in ("\\pm", "\\mp"):
-            return "+" if (sign == "\\pm") == self.plus else "-"
-        return sign
+        return self.tokens[self.position - 1].text
 
     def product(self) -> Tree:
         result = self.signed()
@@ -241,7 +241,7 @@ class FormulaReader:
         """A factor with any signs in front of it."""
         negative = False
         signs = 0
-        while self.at("+", "-", "\\pm", "\\mp"):
+        while self.at("+", "-"):
             negative ^= self._sign() == "-"
             signs += 1
         if signs > 2:
@@ -257,11 +257,8 @@ class FormulaReader:
         if token.kind == "symbol":
             return True
         if token.kind == "number":
-            before = self.tokens[self.position - 1]
             # "2 3" is no product, and no sum either: several numbers are several answers.
-            if before.kind == "number":
-                raise Unreadable("two numbers side by side")
-            return True
+            raise Unreadable("a number behind another factor")
         if token.text == "{":
             return not self._opens_words()
         if token.text in ("|", "\\lvert"):
@@ -270,7 +267,10 @@ class FormulaReader:
             return not self._opens_words()
         if token.kind == "command":
             name = token.text[1:]
-            return name in _PREFIXES or name in FUNCTIONS or name in GREEK or name in _DECORATIONS
+            unit = self.peek(2)
+            if name == "frac" and unit is not None and unit.kind == "word":
+                return False  # 3 \frac{\text{m}}{\text{s}}
+            return name in _PREFIXES or name in FUNCTIONS or name in GREEK or name in DECORATIONS
         return False
 
     def _opens_words(self) -> bool:
@@ -444,11 +444,9 @@ class FormulaReader:
             return self._function(_FUNCTION_NAMES.get(name, name))
         if name in GREEK:
             return self._symbol(Token("symbol", "\\" + name, 0))
-        if name in _DECORATIONS:
-            symbol = f"{name} {self.argument()}"
-            if len(symbol) > LONGEST_NUMBER:  # in one another, each would double the quotes of those inside
-                raise Unreadable("a long expression under a bar")
-            return ("symbol", symbol)
+        if name in DECORATIONS:
+            inner = self.argument()
+            return ("symbol", f"{name} {inner}")
         if name == "frac":
             return ("frac", self.argument(), self.argument())
         if name in ("binom", "dbinom", "tbinom"):
@@ -531,3 +529,10 @@ def decimals_of(tree: Tree) -> tuple[int, int] | None:
         return None
     scaled = abs(tree[1]) * 10 ** tree[2]
     return tree[2], len(str(int(scaled))) if scaled else 0
+
+
+def is_proper_fraction(tree: Tree) -> bool:
+    """Whether it is written as one whole number over a larger one."""
+    parts = tree[1:]
+    whole = tree[0] == "frac" and all(part[0] == "number" and part[1].denominator == 1 for part in parts)
+    return whole and bool(0 < parts[0][1] < parts[1][1])

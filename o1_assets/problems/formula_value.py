@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from o1_assets.problems.formula import LARGEST_BITS, Tree, Unreadable, symbols_of
+from o1_assets.problems.formula import LARGEST_BITS, Tree, Unreadable, decimals_of, symbols_of
 
 Number = Any
 """A Fraction, exact; or an mpf or mpc of mpmath."""
@@ -25,6 +25,15 @@ LARGEST_MAGNITUDE = 1e6
 """Of the logarithm to base 2 of a number that is not exact."""
 
 LARGEST_FACTORIAL = 5_000
+
+LARGEST_INDEX = 1_000
+"""Of a root that may be exact."""
+
+EXACT_BITS = 250
+"""Of an integer that takes part in a number that is not exact. More would be lost at the higher precision."""
+
+LOST_BITS = 150
+"""By so many, about 45 digits, two parts of a sum may differ in size."""
 
 WORK = 20_000
 """Additions of short numbers, or their equivalent, that one evaluation may take; about a tenth of a second."""
@@ -37,12 +46,14 @@ DIGITS = (50, 100)
 class Evaluation:
     """One evaluation of a tree at a precision, with values for its symbols.
 
-    symbolic: whether the tree has symbols. Numbers that grow too large are then rounded, since equal ones stay equal
-    at random points; without symbols they would make different numbers equal, and are refused.
+    With symbols, numbers that grow too large are rounded, since equal ones stay equal at random points; without, that
+    would make different numbers equal, and they are refused. complex_numbers: whether values may leave the reals; they
+    may not where no i is written, so that a formula has no value where a root in it has none.
     """
 
     digits: int
     values: dict[str, Fraction] = field(default_factory=dict)
+    complex_numbers: bool = True
     work: float = 0
 
     def of(self, tree: Tree) -> Number:
@@ -74,6 +85,8 @@ class Evaluation:
                 value = self.rounded(value)
         elif not self._magnitude(value) < LARGEST_MAGNITUDE:
             raise Unreadable("a number is too large")
+        elif not self.complex_numbers and self._mp.im(value):
+            raise Unreadable("no real number")
         if self.work > WORK:
             raise Unreadable("too much work")
         return value
@@ -97,6 +110,8 @@ class Evaluation:
         """The same number in mpmath's floating point."""
         if isinstance(value, Fraction):
             mp = self._mp
+            if not self.values and max(map(_odd_bits, (value.numerator, value.denominator))) > EXACT_BITS:
+                raise Unreadable("a number has too many digits to be rounded")
             return mp.mpf(value.numerator) / mp.mpf(value.denominator)
         return value
 
@@ -115,7 +130,12 @@ class Evaluation:
         return self.rounded(a), self.rounded(b)
 
     def add(self, a: Number, b: Number) -> Number:
+        if isinstance(a, Fraction) and isinstance(b, Fraction):
+            return a + b
         a, b = self._both(a, b)
+        if a and b and abs(self._mp.mag(a) - self._mp.mag(b)) > LOST_BITS:
+            # 10^200 + sin 1 would be 10^200.
+            raise Unreadable("a sum whose smaller part would be rounded away")
         return a + b
 
     def negate(self, a: Number) -> Number:
@@ -135,7 +155,8 @@ class Evaluation:
         if isinstance(exponent, Fraction):
             if exponent.denominator == 1:
                 return self._whole_power(base, int(exponent))
-            return self.root(self._whole_power(base, exponent.numerator), Fraction(exponent.denominator))
+            if exponent.denominator <= LARGEST_INDEX:
+                return self.root(self._whole_power(base, exponent.numerator), Fraction(exponent.denominator))
         return self._float_power(base, exponent)
 
     def _float_power(self, base: Number, exponent: Number) -> Number:
@@ -219,16 +240,19 @@ class Evaluation:
         mp = self._mp
         value = self.rounded(a)
         self.work += 30
-        # Beyond it the reduction of an angle, or the exponential, would need as many digits.
-        if name not in ("ln", "log") and value and mp.mag(value) > (20 if name in _EXPONENTIAL else 200):
-            raise Unreadable("an argument is too large")
+        # Beyond, the reduction of an angle or the exponential would need as many digits, or rounding would hide the
+        # argument: the hyperbolic tangent of 500 is 1 to a hundred digits, as the cosine of 10^-60 is.
+        largest = 6 if name in _SATURATING else 20 if name in _EXPONENTIAL else 100
+        if name not in ("ln", "log") and value and not -100 < mp.mag(value) <= largest:
+            raise Unreadable("an argument is too large or too small")
         try:
             return self._checked(getattr(mp, _CALLS[name])(value))
         except (ArithmeticError, ValueError, KeyError) as error:
             raise Unreadable(str(error)) from error
 
 
-_EXPONENTIAL = frozenset(["exp", "sinh", "cosh", "tanh"])
+_EXPONENTIAL = frozenset(["exp", "sinh", "cosh"])
+_SATURATING = frozenset(["tanh"])
 _METHODS = {
     "+": "add", "-": "negate", "*": "multiply", "frac": "divide", "^": "power", "sqrt": "root", "!": "factorial",
     "binom": "binomial", "abs": "absolute", "floor": "floor", "ceil": "ceiling", "degrees": "degrees",
@@ -256,6 +280,11 @@ def _context() -> Any:
     return context
 
 
+def _odd_bits(n: int) -> int:
+    """The bits of an integer without the zeros at its end, which a binary number keeps exactly."""
+    return (n // (n & -n)).bit_length() if n else 0
+
+
 def _whole_root(n: int, degree: int) -> int | None:
     """The integer whose power n is; None if n is no such power."""
     if n < 2:
@@ -277,44 +306,87 @@ def _whole_root(n: int, degree: int) -> int | None:
 
 # Comparison.
 
-_POINTS = 3
+_POINTS = 8
+"""Where both formulas have values, that many have to agree."""
+_TRIES = 20
+_WHOLE_NAMES = frozenset("ijklmn")
 
 
 def equal(gold: Tree, given: Tree) -> bool:
-    """Whether two formulas have the same value, for all values of their symbols. False where neither has one."""
+    """Whether two formulas have the same value, wherever both have one. False where neither has."""
+    if gold == given:
+        return True
     symbols = sorted(symbols_of(gold) | symbols_of(given))
+    imaginary = _contains(gold, "i") or _contains(given, "i")
     if not symbols:
-        return _equal_at(gold, given, {}) is True
-    verdicts = [_equal_at(gold, given, values) for values in points(symbols, repr((gold, given)))]
-    # Where a formula has no value, as 1/x at 0, a point tells nothing; two that agree are certain enough.
-    return False not in verdicts and verdicts.count(True) >= _POINTS - 1
+        return _equal_at(gold, given, {}, imaginary) is True
+    agreed = 0
+    for values in points(symbols, (gold, given)):
+        verdict = _equal_at(gold, given, values, imaginary)
+        if verdict is False:
+            return False
+        agreed += verdict is True
+        if agreed == _POINTS:
+            break
+    # Where a formula has no value, as the root of a negative number, a point tells nothing.
+    return agreed >= 3
 
 
-def points(symbols: list[str], content: str) -> Iterator[dict[str, Fraction]]:
-    """Random values for the symbols: first positive ones, then of both signs."""
+def points(symbols: list[str], trees: tuple[Tree, Tree]) -> Iterator[dict[str, Fraction]]:
+    """Random values for the symbols: positive ones first, then of any sign; whole ones where a formula counts."""
     # The values depend on both formulas, so that no answer can be built to agree with another at them.
-    seed = hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
-    draw = random.Random(seed)
-    for index in range(_POINTS):
-        sign = (-1) ** index
-        yield {
-            name: (sign if position % 2 == 0 else 1) * Fraction(draw.randrange(300_000, 3_000_000), 1_000_003)
-            for position, name in enumerate(symbols)
-        }
+    draw = random.Random(hashlib.sha256(repr(trees).encode("utf-8", "surrogatepass")).digest())
+    counts = {kind for tree in trees for kind in _counting(tree)}
+    for index in range(_TRIES):
+        values = {}
+        for position, name in enumerate(symbols):
+            # A factorial has values at whole numbers only; a floor tells n from n - 1/2 at others only.
+            if "whole" in counts or ("step" in counts and name[:1] in _WHOLE_NAMES):
+                values[name] = Fraction(draw.randrange(1, 12 if index < 2 else 200))
+                continue
+            # Of several sizes, since a formula may have values on a part of the line only.
+            size = (
+                draw.randrange(300_000, 3_000_000) * (1, 13, 1)[index % 3] * (40 if "step" in counts else 1)
+            )
+            # First all positive, then all negative, then one of them, then the others: |a + b| is not a + b.
+            negative = index == 2 or (index == 3 and not position) or (index == 4 and position > 0)
+            if index > 4:
+                negative = draw.random() < 0.5
+            values[name] = Fraction(-size if negative else size, 1_000_003 * (1, 1, 5)[index % 3])
+        yield values
 
 
-def _equal_at(gold: Tree, given: Tree, values: dict[str, Fraction]) -> bool | None:
+def _counting(tree: Tree) -> Iterator[str]:
+    """ "whole" for a part that has values at whole numbers, "step" for one that jumps."""
+    if tree[0] in ("!", "binom") and symbols_of(tree):
+        yield "whole"
+    elif tree[0] == "^" and tree[1][0] == "-" and not symbols_of(tree[1]) and symbols_of(tree[2]):
+        yield "whole"  # (-1)^n
+    elif tree[0] in ("floor", "ceil"):
+        yield "step"
+    for part in tree[1:]:
+        if isinstance(part, tuple):
+            yield from _counting(part)
+
+
+def _contains(tree: Tree, constant: str) -> bool:
+    if tree[0] == "constant":
+        return bool(tree[1] == constant)
+    return any(_contains(part, constant) for part in tree[1:] if isinstance(part, tuple))
+
+
+def _equal_at(gold: Tree, given: Tree, values: dict[str, Fraction], imaginary: bool) -> bool | None:
     """None where at least one has no value there."""
     differences = []
     for digits in DIGITS:
-        evaluation = Evaluation(digits, values)
+        evaluation = Evaluation(digits, values, imaginary)
         try:
             a, b = evaluation.of(gold), evaluation.of(given)
+            if isinstance(a, Fraction) and isinstance(b, Fraction):
+                return a == b
+            a, b = evaluation._both(a, b)
         except Unreadable:
             return None
-        if isinstance(a, Fraction) and isinstance(b, Fraction):
-            return a == b
-        a, b = evaluation._both(a, b)
         size = max(abs(a), abs(b))
         differences.append(abs(a - b))
         if size > 1e-20 and differences[-1] > size * 1e-10:
@@ -324,12 +396,17 @@ def _equal_at(gold: Tree, given: Tree, values: dict[str, Fraction]) -> bool | No
 
 
 def nearly_equal(left: Tree, right: Tree) -> bool:
-    """Whether one number is an approximation of the other, to half a per cent. False where there are symbols."""
+    """Whether one number approximates the other, to half a per cent or to half a unit of the last digit written.
+
+    False where there are symbols.
+    """
     try:
         a, b = approximate(left), approximate(right)
     except Unreadable:
         return False
-    return abs(a - b) <= 0.005 * max(abs(a), abs(b))
+    written = [decimals_of(tree) for tree in (left, right)]
+    last_digit = max((0.5 * 10**-places for places, _ in filter(None, written)), default=0.0)
+    return abs(a - b) <= max(0.005 * max(abs(a), abs(b)), min(last_digit, 0.05))
 
 
 def approximate(tree: Tree) -> float:
@@ -377,7 +454,7 @@ def proportional(a: Tree, b: Tree, *, positive: bool = False) -> bool:
     if not symbols:
         return False
     ratios: list[Tree] = []
-    for values in points(symbols, repr((a, b))):
+    for values in points(symbols, (a, b)):
         # The symbols become numbers, so that the ratios are compared as exactly as any numbers are.
         there = [_substituted(tree, values) for tree in (a, b)]
         try:
@@ -390,10 +467,27 @@ def proportional(a: Tree, b: Tree, *, positive: bool = False) -> bool:
         if not size or (positive and not (isinstance(size, Fraction) and size > 0)):
             return False
         ratios.append(("frac", *there))
-    return len(ratios) >= _POINTS - 1 and all(equal(ratios[0], ratio) for ratio in ratios[1:])
+        if len(ratios) == _POINTS:
+            break
+    return len(ratios) >= 3 and all(equal(ratios[0], ratio) for ratio in ratios[1:])
 
 
 def _substituted(tree: Tree, values: dict[str, Fraction]) -> Tree:
     if tree[0] == "symbol":
         return ("number", values[tree[1]], None)
     return tuple(_substituted(part, values) if isinstance(part, tuple) else part for part in tree)
+
+
+def linear(tree: Tree, name: str) -> tuple[Fraction, Fraction] | None:
+    """Slope and constant of a formula with one symbol; None where it is not linear, or not rational."""
+    values = []
+    for x in (0, 1, 2, 5):
+        try:
+            values.append(Evaluation(DIGITS[0], {name: Fraction(x)}).of(tree))
+        except Unreadable:
+            return None
+    if not all(isinstance(value, Fraction) for value in values):
+        return None
+    slope, constant = values[1] - values[0], values[0]
+    straight = values[2:] == [2 * slope + constant, 5 * slope + constant]
+    return (slope, constant) if slope and straight else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -43,20 +44,35 @@ MULTIPLIERS = {
     }.items()
     for word in words.split()
     for plural in ("", "s")
-}  # fmt: skip
+} | {"tens": Fraction(10), "halves": Fraction(1, 2)}  # fmt: skip
 PERCENT = frozenset(["%", "percent", "percents", "pct"])
-# Words that make another number of the one before them, in a way that is not computed here.
-_OPERATIONS = frozenset([
-    "factorial", "plus", "minus", "negative", "below", "over", "divided", "multiplied", "mod", "modulo", "inverse",
-    "reciprocal", "root", "base", "double", "doubled", "triple", "tripled", "twice", "halved", "not", "except",
-    "less", "more", "than", "greater", "choose",
+_CARDINALS = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty",
+    "fifty", "sixty", "seventy", "eighty", "ninety",
+]  # fmt: skip
+_ORDINAL = re.compile(
+    "(?:.*-)?(?:thi[rn]|four|fif|six|seven|eigh|nin|ten|eleven|twelf|.*teen|.*tie|hundred|.*illion|.*thousand)ths?"
+)
+# Words that make another number of the one before them, in a way that is not computed here, or deny it.
+NO_UNITS = frozenset([
+    *_CARDINALS, "factorial", "plus", "minus", "negative", "below", "over", "divided", "multiplied", "mod", "modulo",
+    "inverse", "reciprocal", "root", "base", "radix", "doubled", "triple", "tripled", "quadrupled", "twice",
+    "halved", "less", "more", "than", "greater", "choose", "exponent", "increased", "decreased", "raised",
+    "kilo", "mega", "giga", "tera", "milli", "micro", "nano", "mil", "mln",
+    "bln", "grand", "thousands", "ppm", "ppb", "bps", "permille", "mille", "basis", "percentage", "octal", "hex",
+    "hexadecimal", "binary", "complex", "imaginary", "cosine", "sine", "tangent", "modulus",
+    "not", "no", "never", "none", "nor", "neither", "except", "wrong", "incorrect", "false", "invalid", "impossible",
+    "isn", "isnt", "unlikely", "untrue", "opposite", "unequal", "without", "instead", "maybe", "perhaps", "but", "half", "fold", "unless",
+    "or", "and", "fewer", "short", "above", "under", "ago", "loss", "debt", "off", "away", "by",
+    "mixed", "dozenth",
 ])  # fmt: skip
 _MOST_WORDS = 8
 _POWERS = {"square": 2, "cubic": 3}
 _AFTER = {"squared": 2, "cubed": 3}
 _PLURALS = {"people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse", "feet": "foot",
             "geese": "goose", "teeth": "tooth", "leaves": "leaf", "loaves": "loaf", "halves": "half"}  # fmt: skip
-_NO_UNIT = frozenset(["of", "the", "a", "an", "total", "each"])
+_NO_UNIT = frozenset(["of", "the", "a", "an", "total", "each", "old"])
 SHORT_UNITS = frozenset(_SPELLINGS) | {
     "am",
     "pm",
@@ -72,6 +88,14 @@ SHORT_UNITS = frozenset(_SPELLINGS) | {
     "rd",
 }
 """Short runs of letters that are read as a word rather than as a product of symbols."""
+
+
+def _change_number(words: list[str]) -> bool:
+    """Whether words behind a number say that another one is meant, as in "5 tenths", or that it is not."""
+    lower = [word.lower() for word in words]
+    # A third grader is no third.
+    fraction = _ORDINAL.fullmatch(lower[-1]) or any(_ORDINAL.fullmatch(w) and w[-1] == "s" for w in lower)
+    return bool(fraction) or not NO_UNITS.isdisjoint(lower)
 
 
 @dataclass(frozen=True)
@@ -91,7 +115,7 @@ def read_unit(words: list[str]) -> Unit:
 
     Raises Unreadable where the words are no unit, as in "5 squared".
     """
-    if len(words) > _MOST_WORDS or _OPERATIONS.intersection(word.lower() for word in words):
+    if len(words) > _MOST_WORDS or _change_number(words):
         raise Unreadable("no unit")
     powers: dict[str, int] = {}
     size = Fraction(1)
@@ -106,7 +130,7 @@ def read_unit(words: list[str]) -> Unit:
         elif lower in _AFTER or lower.startswith("^"):
             if not last:
                 raise Unreadable("a power of no unit")
-            power = _AFTER.get(lower) or int(lower[1:])
+            power = _AFTER.get(lower) or int(lower[1:] or "1")
             name, step = _base(last)
             powers[name] += sign * (power - 1)
             size *= step ** (sign * (power - 1))
