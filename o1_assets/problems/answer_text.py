@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 
 from o1_assets.problems.formula import Unreadable, closing_brace
 
 # Characters of one kind, and what each becomes.
 _CHARACTER_NAMES = {
     "×": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "÷": "div", "∞": "infty", "π": "pi", "√": "sqrt", "≤": "le",
-    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", "ℤ": "mathbb{Z}", "ℕ": "mathbb{N}", "ℚ": "mathbb{Q}", "ℂ": "mathbb{C}", "∅": "emptyset",
+    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", 
+    "ℤ": "mathbb{Z}", "ℕ": "mathbb{N}", "ℚ": "mathbb{Q}", "ℂ": "mathbb{C}",
+   
+    "∅": "emptyset",
     "±": "pm", "∓": "mp", "⟨": "langle", "⟩": "rangle", "α": "alpha", "β": "beta", "γ": "gamma", "θ": "theta",
     "λ": "lambda", "∠": "angle", "μ": "mu", "φ": "phi",
 }  # fmt: skip
@@ -30,9 +34,9 @@ _CHARACTERS = str.maketrans(
 _SYNONYMS = {
     "dfrac": "frac", "tfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
     "cfrac": "frac", "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge",
-    "neq": "ne", "lbrace": "{", "rbrace": "}", "lparen": "(", "simeq": "approx", "approxeq": "approx", "land": "and",
-    "varnothing": "emptyset", "lor": "or", "vert": "|", "mid": "|", "smallsetminus": "setminus", "lbrack": "[",
-    "rbrack": "]", "backslash": "setminus", "wedge": "and", "vee": "or", "gets": "=",
+    "neq": "ne", "lbrace": "{", "rbrace": "}", "lparen": "(", "simeq": "approx", "approxeq": "approx", 
+    "varnothing": "emptyset", "vert": "|", "mid": "|", "smallsetminus": "setminus", "lbrack": "[",
+    "rbrack": "]", "backslash": "setminus", "gets": "=",
     "dots": "ldots", "cdots": "ldots", "circ": "circ",
 }  # fmt: skip
 # Commands that change how something looks, not what it is. Not among them: \phantom, which hides it, and \color, whose
@@ -97,6 +101,7 @@ _LATEX = (
         (r"\\n=", r"\\ne "),
         (r"\\begin\s*\{(array|tabular)\}\s*\{[^{}]*\}", r"\\begin{\1}"),
         (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
+        (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
         (r"^([^{}]*)\\over(?![A-Za-z])([^{}]*)$", r"\\frac{\1}{\2}"),
         (r"\^\{(\d+)\}/_?\{?(\d+)\}?", r"\\frac{\1}{\2}"),
         (r"(?<!\^)\\degree(?![A-Za-z])|\^\{?o\}?$", r"^\\circ "),
@@ -108,6 +113,8 @@ _WAYS = _rules(
     (r"\*\*", "^"),
     (r"(?<![\d.])\.(?=\s*\\(?:overline|bar|dot))", "0."),
     (r"(?<=\d)\s*x\s*(?=10\s*\^)", r"\\times "),
+    (r"(?<![:\d])(\d{1,2})(\s*(?:\\text\s*\{)?\s*[ap]\.?\s?m\b)", r"\1:00\2"),
+    (r"^(?:the )?year (?=\d)", ""),
     (r"(?<=\d)\s*h(?=\s*\d+\s*min)", " hours "),
     (r"(?<=\d)\s?(?:st|nd|rd|th)\b", ""),
     (r"\{\s*\}(?=\^)", ""),
@@ -127,12 +134,15 @@ _WAYS = _rules(
     (r"<=", r"\\le "), (r">=", r"\\ge "), (r" !=", r" \\ne "),
 )  # fmt: skip
 _AROUND = _rules(
+    (r"^(?:\\therefore|\\Rightarrow|\\implies|\\to|\\rightarrow|=>|#+(?=\s)|∴|⇒|→)\s*", ""),
+    (r"^(?:\*\*)?ans(?:wer)?[.:]+(?:\*\*)?\s+", ""),
     (
         r"^(?:\\text(?:bf)?\s*\{\s*)?(?:so )?(?:the )?(?:final )?(?:answers?|solutions?)(?: is| are|:| =)+ *:?\s*\}?",
         "",
     ),
     (r"^(?:negative|minus) ", "-"),
     (r"^(?:\\text\s*\{\s*)?all real numbers except (?:x ?= ?)?\}?\s*(.+)$", r"\\reals \\setminus \\{\1\\}"),
+    (r"^\{\(([A-F])\)\}", r"(\1)"),
     (r"^(?:option|choice) (?=\(?[A-Z]\)?$)", ""),
 )
 
@@ -150,8 +160,12 @@ def _folded(text: str) -> str:
     """Without the forms of Unicode that look the same. Raised digits become exponents, which NFKC would not keep."""
     if text.isascii():
         return text
-    folded = "".join(map(_folded_character, text))
-    return re.sub(r"\}(?:\^|_)\{", "", folded) if "}^{" in folded or "}_{" in folded else folded
+    parts = []
+    for form, run in groupby(text, lambda c: unicodedata.decomposition(c).partition(" ")[0]):
+        folded = "".join(map(_folded_character, run))
+        mark = {"<super>": "^", "<sub>": "_"}.get(form, "")
+        parts.append(f"{mark}{{{folded}}}" if mark else folded)
+    return "".join(parts)
 
 
 def _folded_character(c: str) -> str:
@@ -160,10 +174,6 @@ def _folded_character(c: str) -> str:
     if c.isdecimal():
         return str(unicodedata.decimal(c))
     form, plain = unicodedata.decomposition(c).partition(" ")[0], unicodedata.normalize("NFKC", c)
-    if form == "<super>":
-        return f"^{{{plain}}}"
-    if form == "<sub>":
-        return f"_{{{plain}}}"
     if form == "<circle>":
         return c  # a choice, which is no number
     above, slash, below = plain.partition("\u2044")
@@ -196,12 +206,7 @@ def _unboxed(text: str) -> str:
 
 
 def variants(text: str) -> list[str]:
-    """The text with commas between thousands, outside of brackets, taken out; and as it is.
-
-    A choice with its value, as in "{(C)} 12", is read as both.
-    """
-    if choice := re.match(r"\{\(([A-F])\)\}\s*(?=.)", text):
-        return [choice[1], *variants(text[choice.end() :])]
+    """The text with commas between thousands, outside of brackets, taken out; and as it is."""
     merged, last = [], 0
     for match in _COMMA_GROUPS.finditer(text):
         before = text[: match.start()]

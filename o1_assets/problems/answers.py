@@ -19,6 +19,7 @@ from itertools import pairwise, product
 from o1_assets.problems.answer_text import CURRENCY, clean, variants
 from o1_assets.problems.bounds import LONGEST_ANSWER
 from o1_assets.problems.formula import (
+    DECORATIONS,
     GREEK,
     FormulaReader,
     Token,
@@ -29,7 +30,18 @@ from o1_assets.problems.formula import (
     tokenize,
 )
 from o1_assets.problems.formula_value import approximate, equal, linear, nearly_equal
-from o1_assets.problems.units import MULTIPLIERS, NO_UNITS, PERCENT, SHORT_UNITS, Unit, read_unit
+from o1_assets.problems.units import (
+    LETTER_UNITS,
+    MULTIPLIERS,
+    NO_UNITS,
+    PERCENT,
+    SHORT_UNITS,
+    Unit,
+    read_unit,
+)
+
+EXPRESSION = "="
+"""The name of what is said to have a value but is no single symbol: x + y = 5."""
 
 MOST_ITEMS = 100
 """Of a list or a matrix; comparing two lists takes the square of it."""
@@ -184,7 +196,7 @@ def solver_forms(gold: str) -> list[str]:
 
 def _trimmed(tokens: list[Token]) -> list[Token]:
     """Without braces around all of it, and punctuation at its end."""
-    while tokens and tokens[-1].kind == "mark" and tokens[-1].text in ".,;:":
+    while tokens and tokens[-1].kind == "mark" and tokens[-1].text in ".,;":
         tokens = tokens[:-1]
     while len(tokens) > 1 and tokens[0].text == "{" and _closer(tokens, 0) == len(tokens) - 1:
         tokens = tokens[1:-1]
@@ -285,9 +297,8 @@ def _several(tokens: list[Token]) -> list[Value]:
     names = {item.name for item in items if isinstance(item, Named)}
     if "or" in separators and len(names) > 1:
         raise Unreadable("x = 1 or y = 2")
-    readings: list[Value] = [Collection(tuple(items))]
-    if (combined := _combined(items, separators)) is not None:
-        readings.insert(0, combined)
+    combined = _combined(items, separators)
+    readings: list[Value] = [Collection(tuple(items)) if combined is None else combined]
     if set(separators) <= {"and", ","} and (total := _total(items)) is not None:
         readings.append(total)
     match items:
@@ -330,13 +341,11 @@ def _isolated(tokens: list[Token]) -> list[Token]:
 
 
 def _readable(part: list[Token]) -> Value:
-    """The first reading of an item of a list; its text, where it holds a word and cannot be read."""
+    """The first reading of an item of a list; its text, where it cannot be read."""
     try:
         return _item(_trimmed(part))[0]
     except Unreadable:
-        if any(token.kind == "word" for token in part):
-            return Text(_key(part))
-        raise
+        return Text(_key(part))
 
 
 def _flattened(value: Value) -> list[Value]:
@@ -353,6 +362,14 @@ def _item(tokens: list[Token]) -> list[Value]:
     tokens = _trimmed(tokens)
     while tokens and tokens[0].kind == "word" and tokens[0].text.lower() in _ABOUT:
         tokens = tokens[1:]
+    texts = [token.text for token in tokens[:3]]
+    if (
+        len(tokens) > 3
+        and texts[0] + texts[2] == "()"
+        and texts[1] in "ABCDEF"
+        and tokens[3].kind == "number"
+    ):
+        return [Named(f"({texts[1]})", value) for value in _values(tokens[3:])]  # a choice with its value
     sides, operators = _split(tokens, _RELATIONS)
     operators = [_RELATIONS[o] for o in operators]
     if operators and not sides[0] and operators[0] in ("=", "\\approx"):
@@ -371,6 +388,8 @@ def _item(tokens: list[Token]) -> list[Value]:
 def _values(tokens: list[Token]) -> list[Value]:
     """Readings of what holds no relation."""
     tokens = _trimmed(tokens)
+    if not tokens:
+        raise Unreadable("nothing is written")
     for read in (_special, _brackets, _union, _matrix, _based, _ratio):
         value = read(tokens)
         if value is not None:
@@ -412,7 +431,8 @@ def _letter_unit(tokens: list[Token]) -> list[Token] | None:
     if len(tokens) < 2 or tokens[0].kind != "number":
         return None
     allowed = all(
-        t.text in "mgshlLJNWVKCF/^{}" or (t.text.isdigit() and len(t.text) == 1) for t in tokens[1:]
+        t.text in LETTER_UNITS | frozenset("/^{}") or (t.text.isdigit() and len(t.text) == 1)
+        for t in tokens[1:]
     )
     if not allowed or tokens[1].kind != "symbol":
         return None
@@ -617,7 +637,12 @@ def _quantity(tokens: list[Token]) -> Quantity:
     while words and (size := _multiplier(words[0])) is not None and (size >= 100 or not noun):
         tree = ("*", tree, ("number", size, None))
         words = words[1:]
-    if words[:2] == ["per", "cent"] or (words and words[0].lower() in PERCENT):
+    signs = 2 if words[:2] == ["per", "cent"] else int(bool(words) and words[0].lower() in PERCENT)
+    if signs:
+        if following < len(rest) or (words[signs:] and words[signs].lower() != "of"):
+            raise Unreadable("more than a per-cent sign")
+        if words[signs:]:
+            read_unit(words[signs:])
         return Quantity(tree, None, True)
     if currency:
         if words and read_unit(words) != read_unit([CURRENCY[currency[0].text]]):
@@ -644,6 +669,7 @@ def _unit_words(tokens: list[Token]) -> list[str]:
     in_exponent = in_fraction = False
     for index, token in enumerate(tokens):
         before = tokens[index - 1].text if index else ""
+        after = tokens[index + 1].text if index + 1 < len(tokens) else ""
         if in_exponent and token.text not in ("{", "-"):
             if not (token.text.isdigit() and len(token.text) == 1):
                 raise Unreadable("no exponent of a unit")
@@ -651,6 +677,10 @@ def _unit_words(tokens: list[Token]) -> list[str]:
             in_exponent = False
         elif in_exponent and token.text == "-":
             words[-1] += "-"
+        elif token.kind == "symbol" and not (
+            tokens[0].text == "(" or token.text in LETTER_UNITS or "-" in (before, after)
+        ):
+            raise Unreadable("a symbol behind a unit")
         elif token.kind in ("word", "symbol") or token.text in ("/", "%", "\\%"):
             words.append(token.text.lstrip("\\"))
         elif token.text == "^":
@@ -673,10 +703,16 @@ def _unit_words(tokens: list[Token]) -> list[str]:
 def _name(tokens: list[Token]) -> str | None:
     """The symbol, f(x) or tuple of symbols that stands for a value; "" for words; None for anything else."""
     tokens = _trimmed(tokens)
+    if not tokens:
+        return None
     kinds = {token.kind for token in tokens}
     if "word" in kinds and not kinds & {"number"}:
         return None if any(token.text.lower() in NO_UNITS for token in tokens) else ""
     texts = [token.text for token in tokens]
+    if texts[0] in ("\\angle", "\\triangle") and kinds <= {"command", "symbol"}:
+        return ""
+    if texts[0][1:] in DECORATIONS and len(texts) == 4 and tokens[2].kind == "symbol":
+        return "".join(texts)
     if len(texts) == 1 or (
         len(texts) > 2 and texts[1] == "_" and len([t for t in texts if t not in "{}"]) == 3
     ):
@@ -685,7 +721,8 @@ def _name(tokens: list[Token]) -> str | None:
         return "".join(t for t in texts if t not in "{}") if named else None
     if tokens[0].kind == "symbol" and texts[1] in ("(", "'") and texts[-1] in (")", "'"):
         return "".join(texts)
-    if texts[0] == "(" and texts[-1] == ")" and kinds <= {"symbol", "mark"} and "," in texts:
+    letters = all(t.kind in ("symbol", "mark") or t.text[1:] in GREEK for t in tokens)
+    if texts[0] == "(" and texts[-1] == ")" and letters and "," in texts:
         return "".join(texts)
     return None
 
@@ -712,7 +749,7 @@ def _equation(sides: list[list[Token]], operators: list[str]) -> list[Value]:
     named: list[Value] = []
     for value in values:
         relation: Tree | None = None
-        if left is not None and isinstance(value, Quantity):
+        if left is not None and isinstance(value, Quantity) and not (value.unit or value.percent):
             relation = ("+", left, ("-", value.tree))
             if left[0] == "symbol" and left[1] in symbols_of(value.tree):
                 named.append(Relation("=", relation))
@@ -743,7 +780,7 @@ def _chain(sides: list[list[Token]], operators: list[str]) -> list[Value]:
         relation = Relation("=", ("+", left, ("-", right)))
         # x + y = 5 answers what x + y is. x^2 = 5, 2x = 5 and x - 3 = 5 do not say 5.
         plain = all(t.kind == "symbol" or t.text in "+()/" for t in sides[0]) and not symbols_of(right)
-        return [relation, quantities[1]] if plain else [relation]
+        return [Named(EXPRESSION, quantities[1], relation.tree)] if plain else [relation]
     last = quantities[-1]
     if "\\approx" in operators and len(set(trees)) <= 2:
         return [last, quantities[0]]

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from o1_assets.problems.answers import (
+    EXPRESSION,
     Based,
     Brackets,
     Collection,
@@ -37,7 +38,7 @@ def same_answer(gold: str, given: str) -> bool:
 def same(gold: Value, given: Value) -> bool:
     """Whether two values mean the same."""
     try:
-        return _same(gold, given)
+        return gold == given or _same(gold, given)
     except (Unreadable, RecursionError):
         return False
 
@@ -46,10 +47,20 @@ def _same(gold: Value, given: Value) -> bool:
     match gold, given:
         case Text(a), Text(b):
             return a == b
+        case (Text(key), Quantity(("symbol", name), None)) | (Quantity(("symbol", name), None), Text(key)):
+            return bool(key == name)  # the choice C
+        case (Text(key), Named(name)) | (Named(name), Text(key)):
+            return name == f"({key})"  # the choice (C) 12
+        case (Quantity(("symbol", key), None), Named(name)) | (
+            Named(name),
+            Quantity(("symbol", key), None),
+        ) if name[0] == "(":
+            return bool(name == f"({key})")
         case Named(), _:
             return _same_named(gold, given)
         case Quantity() | Infinite() | Matrix() | RealSet() | Brackets() | Collection(), Named(name, value):
-            if name[0] == "(" and sorted(name[1:-1].split(",")) != name[1:-1].split(","):
+            letters = name.strip("()").replace("\\", "").split(",")
+            if letters != sorted(letters):
                 return False  # (y, x) = (1, 2) is the point (2, 1)
             return _same(gold, value) or (isinstance(gold, Collection) and _same_items(gold.items, (given,)))
         case Quantity(), Quantity():
@@ -67,7 +78,7 @@ def _same(gold: Value, given: Value) -> bool:
         case (Collection((single,)), _) if not isinstance(given, Brackets | RealSet | Collection):
             return _same(single, given)
         case (_, Collection((single,))) if not isinstance(gold, Brackets | RealSet):
-            return _same(gold, single)
+            return not isinstance(single, Collection) and _same(gold, single)
         case Brackets(), Brackets():
             shapes = (gold.opening, gold.closing), (given.opening, given.closing)
             return shapes[0] == shapes[1] and _same_order(gold.items, given.items)
@@ -120,7 +131,7 @@ def _same_items(gold: tuple[Value, ...], given: tuple[Value, ...]) -> bool:
 
 
 def _is_system(items: tuple[Value, ...]) -> bool:
-    return len(items) > 1 and all(isinstance(item, Named) for item in items)
+    return len({item.name for item in items if isinstance(item, Named)}) > 1
 
 
 def _without_common_name(
@@ -129,20 +140,22 @@ def _without_common_name(
     """In "x = 1, x = 2" or "x = 1, 2" the symbol is no part of what the numbers are."""
 
     def bare(items: tuple[Value, ...]) -> tuple[Value, ...] | None:
-        names = {item.name for item in items if isinstance(item, Named)}
+        names = {item.name.partition("_")[0] for item in items if isinstance(item, Named)}
         if len(names) != 1:
             return None
         return tuple(item.value if isinstance(item, Named) else item for item in items)
 
-    names = [{item.name for item in items if isinstance(item, Named)} for items in (gold, given)]
-    if len(names[0] | names[1]) != 1:
+    # So it is in x_1 = 1, x_2 = 2, the two roots of an equation.
+    if all(isinstance(item, Named) for item in (*gold, *given)):
         return gold, given
     return bare(gold) or gold, bare(given) or given
 
 
 def _same_system(pair: Brackets, named: tuple[Value, ...]) -> bool:
     """Whether a tuple is what x = 1, y = 2 says: in the order of the alphabet."""
-    ordered = sorted((item for item in named if isinstance(item, Named)), key=lambda item: item.name)
+    ordered = sorted(
+        (item for item in named if isinstance(item, Named)), key=lambda item: item.name.lstrip("\\")
+    )
     distinct = len({item.name for item in ordered}) == len(ordered)
     round_brackets = (pair.opening, pair.closing) == ("(", ")")
     return distinct and round_brackets and _same_order(pair.items, tuple(item.value for item in ordered))
@@ -151,14 +164,14 @@ def _same_system(pair: Brackets, named: tuple[Value, ...]) -> bool:
 def _same_named(gold: Named, given: Value) -> bool:
     match given:
         case Named():
-            if gold.name == given.name and _same(gold.value, given.value):
+            if gold.name == given.name != EXPRESSION and _same(gold.value, given.value):
                 return True
             if gold.relation is not None and given.relation is not None:
                 return _same_relation(Relation("=", gold.relation), Relation("=", given.relation))
             return False
         case Relation("=", _) if gold.relation is not None:
             return _same_relation(Relation("=", gold.relation), given)
-    return _same(gold.value, given)
+    return gold.name != EXPRESSION and _same(gold.value, given)
 
 
 def _same_relation(gold: Relation, given: Relation) -> bool:
@@ -243,10 +256,10 @@ def same_number(gold: Tree, given: Tree) -> bool:
         places, significant = wanted
         if significant >= FLOAT_DIGITS:
             return within(gold, given, relative=Fraction(1, 10**FLOAT_DIGITS))
+        if significant < ROUNDED_DIGITS or not last_digit(gold):  # 12.0 is how a program writes 12
+            return False
         exact_form = written is None and not terminates(given)
-        return (
-            significant >= ROUNDED_DIGITS and exact_form and within(gold, given, Fraction(1, 2 * 10**places))
-        )
+        return exact_form and within(gold, given, Fraction(1, 2 * 10**places))
     if written is not None and min(written) >= PRECISE_DIGITS and not terminates(gold):
         return within(gold, given, Fraction(1, 2 * 10 ** written[0]))
     return False

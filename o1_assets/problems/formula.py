@@ -66,6 +66,9 @@ _REPEATING = re.compile(r"\s*\\(?:overline|dot|bar)(?![A-Za-z])")
 _CONTINUED = re.compile(r"\s*[-+*/^)]")
 _ONLY_FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+\s*")
 
+# Letters that name a function before a bracket: f(x + y) is not fx + fy.
+_APPLIED = frozenset("fgFGT")
+_ROMAN = re.compile("[IVX]{2,}")
 _PRODUCT_LETTERS = frozenset("abcxyz")
 
 
@@ -143,7 +146,10 @@ def _letters(run: str, start: int, spaced: bool, is_word: Callable[[str], bool])
         name = "infty" if run.startswith("inf") else run
         yield Token("command", "\\" + name, start, spaced)
     elif len(run) > 1 and (
-        is_word(run.lower()) or len(run) > 3 or (len(run) == 3 and not set(run) <= _PRODUCT_LETTERS)
+        is_word(run.lower())
+        or _ROMAN.fullmatch(run)
+        or len(run) > 3
+        or (len(run) == 3 and not set(run) <= _PRODUCT_LETTERS)
     ):
         # The letters of a word are no product: "silent" is not "listen".
         yield Token("word", run, start, spaced)
@@ -258,7 +264,10 @@ class FormulaReader:
             return True
         if token.kind == "number":
             # "2 3" is no product, and no sum either: several numbers are several answers.
-            raise Unreadable("a number behind another factor")
+            before = self.tokens[self.position - 1]
+            if before.kind == "number" or before.text in (")", "]", "\\rfloor", "\\rceil"):
+                raise Unreadable("two numbers side by side")
+            return True
         if token.text == "{":
             return not self._opens_words()
         if token.text in ("|", "\\lvert"):
@@ -267,8 +276,8 @@ class FormulaReader:
             return not self._opens_words()
         if token.kind == "command":
             name = token.text[1:]
-            unit = self.peek(2)
-            if name == "frac" and unit is not None and unit.kind == "word":
+            inner = self.peek(2)
+            if name == "frac" and inner is not None and inner.kind == "word":
                 return False  # 3 \frac{\text{m}}{\text{s}}
             return name in _PREFIXES or name in FUNCTIONS or name in GREEK or name in DECORATIONS
         return False
@@ -395,8 +404,10 @@ class FormulaReader:
     def _mixed(self, whole: int) -> Tree | None:
         r"""3\frac{1}{2} and 3 1/2 are three and a half."""
         begin = self.position
-        if self.take("\\frac"):
-            above, below = self.argument(), self.argument()
+        if self.at("\\frac"):
+            if not self._factor_follows():
+                return None
+            _, above, below = self.atom()
         else:
             first, stroke, last = self.peek(), self.peek(1), self.peek(2)
             if not (first and stroke and last and first.kind == last.kind == "number" and stroke.text == "/"):
@@ -417,9 +428,16 @@ class FormulaReader:
             name += self._subscript()
         while self.take("'", "\\prime"):
             name += "'"
+        if (name in _APPLIED and self.at("(")) or (name in "PE" and self._holds_names()):
+            return ("apply", name, self.atom())
         if name == "e":
             return ("constant", "e")
         return ("constant", "i") if name == "i" else ("symbol", name)
+
+    def _holds_names(self) -> bool:
+        """Whether a bracket with one capital letter follows, as in P(A)."""
+        following = [token.text for token in self.tokens[self.position : self.position + 3]]
+        return len(following) == 3 and following[0] + following[2] == "()" and following[1].isupper()
 
     def _subscript(self) -> str:
         self.expect("_")
@@ -445,10 +463,18 @@ class FormulaReader:
         if name in GREEK:
             return self._symbol(Token("symbol", "\\" + name, 0))
         if name in DECORATIONS:
-            inner = self.argument()
-            return ("symbol", f"{name} {inner}")
+            begin = self.position
+            self.argument()
+            return (
+                "symbol",
+                f"{name} {' '.join(token.text for token in self.tokens[begin : self.position])}",
+            )
         if name == "frac":
-            return ("frac", self.argument(), self.argument())
+            fraction = ("frac", self.argument(), self.argument())
+            following = self.peek()
+            if following is not None and following.kind == "number":
+                raise Unreadable("digits that belong to no argument")
+            return fraction
         if name in ("binom", "dbinom", "tbinom"):
             return ("binom", self.argument(), self.argument())
         if name == "sqrt":
@@ -529,6 +555,11 @@ def decimals_of(tree: Tree) -> tuple[int, int] | None:
         return None
     scaled = abs(tree[1]) * 10 ** tree[2]
     return tree[2], len(str(int(scaled))) if scaled else 0
+
+
+def last_digit(tree: Tree) -> int:
+    """Of a number that is written as a decimal."""
+    return int(abs(tree[1]) * 10 ** tree[2]) % 10 if tree[0] == "number" else last_digit(tree[1])
 
 
 def is_proper_fraction(tree: Tree) -> bool:

@@ -104,6 +104,7 @@ _DECIMAL = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
 _RATIO = r"(?P<ratio>[+-]?[0-9]+)\s*/\s*(?P<below>[0-9]+)"
 _FRACTION = r"(?P<minus>-?)\\[dt]?frac\{(?P<above>-?[0-9]+)\}\{(?P<under>[0-9]+)\}"
 _NUMBER = re.compile(rf"(?P<decimal>{_DECIMAL})|{_RATIO}|{_FRACTION}")
+_DOLLAR = re.compile(r"^\\?\$|\\?\$$")
 _LONGEST_NUMBER = 100
 
 
@@ -118,7 +119,7 @@ def parse_number(text: str) -> Fraction | None:
     text = text.strip()
     if text.startswith("\\boxed{") and text.endswith("}"):
         text = text[7:-1]
-    match = _NUMBER.fullmatch(text.replace("\\$", "").strip("$ ").replace("\u2212", "-"))
+    match = _NUMBER.fullmatch(_DOLLAR.sub("", text).strip().replace("\u2212", "-"))
     if match is None:
         return None
     below = match["below"] or match["under"]

@@ -39,6 +39,7 @@ MULTIPLIERS = {
     for size, words in {
         "12": "dozen", "20": "score", "100": "hundred", "144": "gross", "1000": "thousand", "100000": "lakh",
         "1000000": "million mn", "10000000": "crore", "1000000000": "billion bn", "1000000000000": "trillion",
+        "1000000000000000": "quadrillion", "1000000000000000000": "quintillion",
         "1/2": "half", "1/3": "third", "1/4": "fourth quarter", "1/5": "fifth", "1/8": "eighth", "1/10": "tenth",
         "1/100": "hundredth", "1/1000": "thousandth", "1/1000000": "millionth",
     }.items()
@@ -56,37 +57,28 @@ _ORDINAL = re.compile(
 )
 # Words that make another number of the one before them, in a way that is not computed here, or deny it.
 NO_UNITS = frozenset([
-    *_CARDINALS, "factorial", "plus", "minus", "negative", "below", "over", "divided", "multiplied", "mod", "modulo",
+    *_CARDINALS,
+    "factorial", "plus", "minus", "negative", "below", "over", "divided", "multiplied", "mod", "modulo",
     "inverse", "reciprocal", "root", "base", "radix", "doubled", "triple", "tripled", "quadrupled", "twice",
     "halved", "less", "more", "than", "greater", "choose", "exponent", "increased", "decreased", "raised",
-    "kilo", "mega", "giga", "tera", "milli", "micro", "nano", "mil", "mln",
-    "bln", "grand", "thousands", "ppm", "ppb", "bps", "permille", "mille", "basis", "percentage", "octal", "hex",
-    "hexadecimal", "binary", "complex", "imaginary", "cosine", "sine", "tangent", "modulus",
-    "not", "no", "never", "none", "nor", "neither", "except", "wrong", "incorrect", "false", "invalid", "impossible",
-    "isn", "isnt", "unlikely", "untrue", "opposite", "unequal", "without", "instead", "maybe", "perhaps", "but", "half", "fold", "unless",
-    "or", "and", "fewer", "short", "above", "under", "ago", "loss", "debt", "off", "away", "by",
-    "mixed", "dozenth",
+    "kilo", "mega", "giga", "tera", "milli", "micro", "nano", "mil", "mln", "bln", "grand", "thousands",
+    "ppm", "ppb", "bps", "permille", "googol", "zillion", "myriad", "thou", "grosses", "mille", "basis",
+    "percentage", "octal", "hex", "hexadecimal", "binary", "complex", "imaginary", "cosine", "sine",
+    "tangent", "modulus", "not", "no", "never", "none", "nor", "neither", "except", "wrong", "incorrect",
+    "false", "invalid", "impossible", "isn", "isnt", "unlikely", "untrue", "opposite", "unequal", "without",
+    "instead", "maybe", "perhaps", "but", "half", "fold", "unless", "or", "and", "fewer", "short", "above",
+    "under", "ago", "loss", "debt", "off", "away", "by", "mixed", "dozenth", "if", "when", "provided",
 ])  # fmt: skip
 _MOST_WORDS = 8
 _POWERS = {"square": 2, "cubic": 3}
 _AFTER = {"squared": 2, "cubed": 3}
+LETTER_UNITS = frozenset("mgshlLJNWVKACF")
 _PLURALS = {"people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse", "feet": "foot",
             "geese": "goose", "teeth": "tooth", "leaves": "leaf", "loaves": "loaf", "halves": "half"}  # fmt: skip
 _NO_UNIT = frozenset(["of", "the", "a", "an", "total", "each", "old"])
 SHORT_UNITS = frozenset(_SPELLINGS) | {
-    "am",
-    "pm",
-    "AM",
-    "PM",
-    "sq",
-    "cc",
-    "or",
-    "and",
-    "th",
-    "st",
-    "nd",
-    "rd",
-}
+    "am", "pm", "sq", "cc", "or", "and", "th", "st", "nd", "rd", "no", "of", "to", "is", "on", "up",
+}  # fmt: skip
 """Short runs of letters that are read as a word rather than as a product of symbols."""
 
 
@@ -121,7 +113,7 @@ def read_unit(words: list[str]) -> Unit:
     size = Fraction(1)
     sign, factor, last = 1, 1, ""
     expanded = [part for word in words for part in _ABBREVIATIONS.get(word.lower(), (word,))]
-    for word in expanded:
+    for index, word in enumerate(expanded):
         lower = word.lower()
         if lower in ("/", "per"):
             sign = -1
@@ -134,12 +126,16 @@ def read_unit(words: list[str]) -> Unit:
             name, step = _base(last)
             powers[name] += sign * (power - 1)
             size *= step ** (sign * (power - 1))
-        elif lower not in _NO_UNIT and not (lower == "in" and last):  # "4 apples in total"
+        elif lower not in _NO_UNIT and not (
+            lower == "in" and expanded[index + 1 :][:1] in (["total"], ["all"])
+        ):
             last = lower
             name, step = _base(last)
             powers[name] = powers.get(name, 0) + sign * factor
             size *= step ** (sign * factor)
             factor = 1
+    if powers and not any(powers.values()):
+        raise Unreadable("a ratio of two units")  # 5 km per m
     return Unit(tuple(sorted((name, power) for name, power in powers.items() if power)), size)
 
 
