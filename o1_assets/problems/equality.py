@@ -24,7 +24,7 @@ from o1_assets.problems.answers import (
     place,
     read_answer,
 )
-from o1_assets.problems.formula import Tree, Unreadable, decimals_of, symbols_of
+from o1_assets.problems.formula import Tree, Unreadable, decimals_of, last_digit, symbols_of
 from o1_assets.problems.formula_value import equal, proportional, terminates, within
 
 
