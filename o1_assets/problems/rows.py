@@ -32,7 +32,8 @@ DEEPEST = 50
 """Levels of lists and objects in a row. Without a limit a file decides how deep Python recurses."""
 
 # Tabs and line ends are text. Others come from LaTeX whose backslash was not doubled in JSON: "\frac" is a form feed.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# U+202D and U+202E show a text in another order than it has.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

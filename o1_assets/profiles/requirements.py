@@ -50,8 +50,9 @@ def check_requirements(
     profile: Profile, settings: Settings, graph: Mapping[str, Artifact], wanted: Collection[str]
 ) -> None:
     """wanted: keys that are about to be made. Raises MissingRequirement."""
-    # What is absent is said by name first: a preflight that trips over it could not say how to go on without.
-    missing = list(unmet(profile, settings, wanted)) or list(failed_preflights(graph, wanted))
+    # Problems that are absent are said with a way to go on without; a preflight would only trip over them.
+    problems = list(_problems(profile, wanted)) or list(failed_preflights(graph, wanted))
+    missing = [*problems, *_others(profile, settings, wanted)]
     if missing:
         raise MissingRequirement(" ".join(missing))
 
@@ -76,8 +77,11 @@ def failed_preflights(
 
 def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
     """A sentence for each thing that is missing to make `wanted`."""
-    if any(key.startswith("problems/") for key in wanted):
-        yield from _problems(profile)
+    yield from _problems(profile, wanted)
+    yield from _others(profile, settings, wanted)
+
+
+def _others(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
     if "base/model" in wanted:
         yield from _base(profile)
     if any(key != "base/model" and not key.startswith("problems/") for key in wanted):
@@ -105,9 +109,9 @@ def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
         )
 
 
-def _problems(profile: Profile) -> Iterator[str]:
+def _problems(profile: Profile, wanted: Collection[str]) -> Iterator[str]:
     source = profile.problems.source
-    if not isinstance(source, Gsm8kSource | MathSource):
+    if not isinstance(source, Gsm8kSource | MathSource) or not any(k.startswith("problems/") for k in wanted):
         return
     name = "GSM8K" if isinstance(source, Gsm8kSource) else "MATH"
     without = "`--set problems.source.folder=DIR` reads train.jsonl and test.jsonl from a folder; nano needs no data."

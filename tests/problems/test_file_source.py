@@ -87,6 +87,7 @@ def test_a_file_of_problems_is_read_whichever_its_format(
         (row(answer="\udc00"), "'answer' holds half of a surrogate pair"),
         (row(question="nul \0"), r"'question' holds a control character .U\+0000"),
         (row(answer="\frac{1}{2}"), r"'answer' holds a control character .U\+000C.*two backslashes"),
+        (row(answer="\u202e12"), r"'answer' holds a control character .U\+202E"),
         (row(question="long " * 30_000), "'question' is longer than 100,000 characters"),
         (row(difficulty="hard"), "'difficulty' is not an integer from 0 to 2147483647 .hard.; write one or leave"),
         (row(difficulty="3"), "'difficulty' is not an integer"),

@@ -65,7 +65,9 @@ def test_an_option_that_assigns_nothing_is_refused_and_not_taken_into_the_value_
 
 
 def test_text_that_looks_like_another_assignment_is_refused_with_what_to_write() -> None:
-    with pytest.raises(ProfileError, match=r"'b=c' sets nothing in profile nano: it has no field b.* in JSON's quotes"):
+    with pytest.raises(
+        ProfileError, match=r"'b=c' sets nothing in profile nano: it has no field b.* in JSON's quotes"
+    ):
         load_profile("nano", "annotator=a b=c")
 
 

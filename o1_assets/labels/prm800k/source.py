@@ -45,7 +45,12 @@ class ImportedRound:
         # Read at every call: an import may come while a server is running.
         try:
             version = json.loads((self.root / self.source / "current.json").read_text())["version"]
-        except FileNotFoundError:
+        except (
+            FileNotFoundError,
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # a damaged one is remedied by an import too
             return None
         return self.root / self.source / str(version)
 
