@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST_ANSWER = 2_000
-"""Characters. No problem's answer is longer."""
+"""Characters of a formula. No problem's answer is longer."""
 
 LONGEST_NUMBER = 1_000
 """Digits that are written out."""
@@ -21,11 +21,11 @@ _SUSPECT = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff({\[\\^*!²³¹⁰-⁹]|[0-9][eE]|[-+~]\s*[-+~]|\d{20}"
 )
 
-_REFUSED = re.compile(
+# Control characters, halves of a surrogate pair, and long numbers.
+_REFUSED = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]|\d{{{LONGEST_NUMBER + 1}}}")
+_REFUSED_FORMULA = re.compile(
     rf"""
-    [\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]  # control characters and halves of a surrogate pair
-    | \d{{{LONGEST_NUMBER + 1}}}
-    | (?:\\[A-Za-z]+\s?){{{DEEPEST + 1}}}
+      (?:\\[A-Za-z]+\s?){{{DEEPEST + 1}}}
     | (?:[-+~!^]\s?){{9}}
     | [0-9][eE][-+]?0*[1-9]\d{{4}}                       # 1e10000
     | (?:\^|\*\*)[\s{{(]{{0,3}}[-+]?0*[1-9]\d{{5}}       # x^{{100000}}
@@ -40,17 +40,19 @@ _REFUSED = re.compile(
 _BRACKET = re.compile(r"(?P<exponent>(?:\^|\*\*)\s?)?(?P<opening>[({\[])|[)}\]]")
 
 
-def too_large(text: str) -> bool:
+def too_large(text: str, formula: bool = True) -> bool:
     r"""Whether it could take long to read the text. This itself takes under a millisecond.
+
+    formula: whether it is meant as one; 0x176e123456 would be too large as a formula.
 
     >>> too_large("2^{100}"), too_large("2004!"), too_large("9^{9^{9^{9^{9}}}}"), too_large("x^{123456789}")
     (False, False, True, True)
     """
-    if len(text) > LONGEST_ANSWER:
-        return True
     if not _SUSPECT.search(text):
         return False
-    return _REFUSED.search(text) is not None or _nested_too_deeply(text)
+    if _REFUSED.search(text) or (formula and _REFUSED_FORMULA.search(text)):
+        return True
+    return _nested_too_deeply(text)
 
 
 def _nested_too_deeply(text: str) -> bool:

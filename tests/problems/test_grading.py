@@ -261,3 +261,10 @@ def test_many_answers_get_the_verdicts_of_each_in_order_and_repeats_are_graded_o
     grade_all([("7", rows[0])] * 3 + [("7", rows[1])])
     assert [question[2] for question in asked] == rows[:2]
     assert grade_all([]) == []
+
+
+def test_a_long_answer_of_reasoning_gym_is_accepted_as_its_own() -> None:
+    row = rg_row("tower_of_hanoi", min_disks=8, max_disks=8, min_pegs=3, max_pegs=3)
+    assert len(row["answer"]) > 2_000
+    assert grade("reasoning_gym:tower_of_hanoi", row["answer"], row)
+    assert not grade("reasoning_gym:tower_of_hanoi", row["answer"] * 3, row)
