@@ -9,6 +9,7 @@ With O1_DAGSTER_POSTGRES all of them are in one Postgres database, and several m
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import uuid
@@ -33,7 +34,7 @@ PARTS = ("history", "schedules")
 
 
 class InstanceLost(O1Error):
-    """Dagster's databases are gone or damaged; the artifacts do not depend on them."""
+    """Dagster's settings or databases are gone or damaged; the artifacts do not depend on them."""
 
 
 @contextmanager
@@ -51,9 +52,15 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
 
 def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
     """The error to raise if `error` came from an instance that is gone or damaged, else None."""
+    home = settings.home / "dagster"
+    if wrong := next((text for cause in causes(error) if "dagster.yaml" in (text := str(cause))), None):
+        # Dagster names the copy that it read.
+        reason = " ".join(re.sub(r'"?[^"\s]*dagster\.yaml"?', "it", wrong).split())
+        return InstanceLost(
+            f"{home / 'dagster.yaml'} cannot be used: correct it, or remove it, and it is written anew ({reason[:250]})"
+        )
     if settings.postgres:
         return _postgres_lost(error)
-    home = settings.home / "dagster"
     if not all((home / part).exists() for part in PARTS) or "unable to open database file" in str(error):
         return InstanceLost(
             f"{home} was removed during the run; what was finished is kept: `o1 run` again goes on from there"

@@ -118,6 +118,20 @@ def test_a_removed_or_damaged_instance_is_one_sentence(settings: Settings) -> No
     assert "was removed" in str(instance_lost(ValueError("x"), settings))
 
 
+@pytest.mark.parametrize(
+    "text", ["run_monitoring: [", "nonsense: 1", "- a", "run_monitoring: {enabled: maybe}"]
+)
+def test_settings_of_dagster_that_cannot_be_read_are_one_sentence(settings: Settings, text: str) -> None:
+    file = settings.dagster_home() / "dagster.yaml"
+    file.write_text(text)
+    with pytest.raises(Exception) as raised:
+        make_instance(settings)
+    message = str(instance_lost(raised.value, settings))
+    assert (
+        message.startswith(f"{file} cannot be used: correct it, or remove it") and ".dagster." not in message
+    )
+
+
 def test_waiting_is_asked_for_once() -> None:
     from sqlalchemy import create_engine, text
 
