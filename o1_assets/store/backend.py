@@ -68,8 +68,11 @@ class Backend:
     def place(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def checked_place(self, name: str) -> str:
-        """As `place`. Raises StoreError if the name, or a link on the way to it, leads out of the store."""
+    def checked_place(self, name: str, folders: set[str] | None = None) -> str:
+        """As `place`. Raises StoreError if the name, or a link on the way to it, leads out of the store.
+
+        folders: those that were looked at already are not looked at again; more are added.
+        """
         # Names come from manifests and pointers, which somebody may have changed.
         parts = name.split("/")
         if not all(part.strip(".") for part in parts):
@@ -77,10 +80,14 @@ class Backend:
         place = self.root
         for part in parts:
             place = f"{place}/{part}"
+            if folders is not None and place in folders:
+                continue
             if self.local and os.path.islink(place):
                 raise DamagedError(
                     f"{place} is a link, and a store follows none; put what it should lead to there"
                 )
+        if folders is not None:
+            folders.add(place.rpartition("/")[0])
         return place
 
     def exists(self, name: str) -> bool:
@@ -93,11 +100,12 @@ class Backend:
             self._require_bucket()
         return exists
 
-    def read(self, name: str) -> bytes | None:
-        """None when there is no such file."""
+    def read(self, name: str, folders: set[str] | None = None) -> bytes | None:
+        """None when there is no such file. folders: as `checked_place` takes it."""
         try:
             if self.local:
-                return Path(self.checked_place(name)).read_bytes()
+                with open(self.checked_place(name, folders), "rb") as file:
+                    return file.read()
             with self._errors_explained():
                 content: bytes = self.fs.cat_file(self.checked_place(name))
         except FileNotFoundError:
@@ -112,9 +120,10 @@ class Backend:
         if not self.local:
             yield from self.read_many(names)
             return
+        folders: set[str] = set()
         for name in names:
             try:
-                content: bytes | StoreError | None = self.read(name)
+                content: bytes | StoreError | None = self.read(name, folders)
             except StoreError as error:
                 content = error
             if content is not None:

@@ -117,11 +117,11 @@ class Objects:
         wanted = list(dict.fromkeys(digests))
         if not self.backend.local:
             return self._remote_states(wanted, every_byte)
-        known = {} if every_byte else self.marks.known(wanted)
+        known, folders = {} if every_byte else self.marks.known(wanted), set[str]()
         states, unread = ObjectStates(set(), {}), dict[str, Marks]()
         for digest in wanted:
             try:
-                marks = marks_of(self.backend.checked_place(object_name(digest)))
+                marks = marks_of(self.backend.checked_place(object_name(digest), folders))
                 if known.get(digest) != marks.digest:
                     unread[digest] = marks
             except FileNotFoundError:
