@@ -98,7 +98,6 @@ def command(
         def run(**given: Any) -> None:
             project = open_project(given.pop("profile"), given.pop("set_", None))
             as_json = given.pop("as_json", False)
-            _note_closed(project.settings)
             answer = function(project, **given, **({"as_json": as_json} if tells else {}))
             # A command that becomes a server, or only prints a path, answers nothing.
             if answer is not None:
@@ -120,7 +119,8 @@ def command(
     return register
 
 
-def _note_closed(settings: Settings) -> None:
+def close_home(settings: Settings) -> None:
+    """Closes a home that everybody could read, and says so."""
     if note := settings.close_home():
         print(f"o1: {note}", file=sys.stderr)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from o1_assets.cli.common import Answer, StatusLine, command
+from o1_assets.cli.common import Answer, StatusLine, close_home, command
 from o1_assets.cli.report import print_headline
 from o1_assets.cli.status import VerifyOption
 from o1_assets.core.artifact import Artifact
@@ -104,6 +104,7 @@ def run(
     """
     _refuse(project)
     project.settings.make_home()
+    close_home(project.settings)
     run_id, announced = str(uuid.uuid4()), False
 
     def on_wait() -> None:

@@ -20,8 +20,8 @@ State = Literal["fresh", "stale", "missing", "damaged"]
 
 # What to do about damage, after a clause that says what is damaged.
 REMEDY = (
-    "`o1 run` makes it again, and what was made from it is kept if the same bytes come out; or bring it back from a "
-    "backup"
+    "`o1 run` makes what is damaged again, and what was made from it is kept if the same bytes come out; or bring it "
+    "back from a backup"
 )
 
 

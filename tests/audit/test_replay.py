@@ -57,7 +57,7 @@ def test_the_same_computation_gives_the_same_bytes_at_any_depth_and_changes_noth
     store: ArtifactStore, settings: Settings, graph: dict[str, Artifact]
 ) -> None:
     make_all(store, graph)
-    before = folder_tree(settings.home)
+    before = contents(settings.home)
     keys = [[result.manifest.key for result in again(store, settings, depth=depth)] for depth in (1, 2, None)]
     assert keys == [
         ["toy/both"],
@@ -67,7 +67,7 @@ def test_the_same_computation_gives_the_same_bytes_at_any_depth_and_changes_noth
     for result in again(store, settings, depth=None):
         assert (result.verdict, result.digest) == ("equal bytes", result.manifest.digest)
         assert not result.because
-    assert folder_tree(settings.home) == before and list((settings.work / "scratch").iterdir()) == []
+    assert contents(settings.home) == before and list((settings.work / "scratch").iterdir()) == []
 
 
 def test_depth_counts_the_shortest_way_up(store: ArtifactStore, graph: dict[str, Artifact]) -> None:
