@@ -1,9 +1,9 @@
 """Is the final answer right? `grade` never raises or hangs on any answer, and never runs code that an answer holds.
 
-An answer to mathematics is read into a value (`answers.py`) and compared with the gold one (`equality.py`), in bounded
-work and without a clock, so that a loaded machine gives the same grades. reasoning_gym's own scorers may evaluate what
-they read, which no timeout inside a thread can interrupt, so they run in processes that are killed when they are late
-(`grading_process.py`). Long answers to mathematics are compared there too: nobody has thought of all of them.
+An answer to mathematics is read into a value (`answers/read.py`) and compared with the gold one
+(`answers/equality.py`), in bounded work and without a clock, so that a loaded machine gives the same grades. Long
+answers are compared in a process that is killed when it is late all the same: nobody has thought of all of them.
+reasoning_gym's own scorers may evaluate what they read, and run there too (`grading_process.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from o1_assets.problems.answers.equality import FLOAT_DIGITS, same_answer
 from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
-from o1_assets.problems.equality import FLOAT_DIGITS, same_answer
 from o1_assets.problems.grading_process import ask, cores
 
 _EXACT = """

@@ -120,8 +120,8 @@ def _prepare(generator: str, entry: dict[str, Any]) -> None:
 def _clear(kind: str) -> None:
     """Forget the answer, so that the next one is not charged for collecting what this one left behind."""
     if kind == "math":
-        from o1_assets.problems.answers import read_answer
-        from o1_assets.problems.equality import same_answer
+        from o1_assets.problems.answers.equality import same_answer
+        from o1_assets.problems.answers.read import read_answer
 
         read_answer.cache_clear()
         same_answer.cache_clear()
@@ -137,7 +137,7 @@ def answer(kind: str, question: dict[str, Any]) -> bool:
 
 
 def verify_math(gold: str, given: str) -> bool:
-    from o1_assets.problems.equality import same_answer
+    from o1_assets.problems.answers.equality import same_answer
 
     return same_answer(gold, given)
 

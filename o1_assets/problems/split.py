@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from o1_assets.core.artifact import Figures, Outcome, Task
-from o1_assets.problems.answers import solver_forms
+from o1_assets.problems.answers.read import solver_forms
 from o1_assets.problems.canonical import flat_expression, problem_id, side
 from o1_assets.problems.config import (
     ArithmeticFilter,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o1_assets.problems import grading
-from o1_assets.problems.answers import solver_forms
+from o1_assets.problems.answers.read import solver_forms
 from o1_assets.problems.grading import EXACT_GENERATORS, grade, grade_all
 
 CASES = Path(__file__).with_name("grading_cases.tsv")

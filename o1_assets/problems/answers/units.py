@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from o1_assets.problems.formula import Unreadable
+from o1_assets.problems.answers.tokens import Unreadable
 
 # Quantity -> units of it: size in the first of them, and spellings. Singular forms; "s" at the end is taken off.
 _MEASURES: dict[str, str] = {

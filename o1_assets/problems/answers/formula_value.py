@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from o1_assets.problems.formula import LARGEST_BITS, Tree, Unreadable, decimals_of, symbols_of
+from o1_assets.problems.answers.formula import LARGEST_BITS, Tree, decimals_of, symbols_of
+from o1_assets.problems.answers.tokens import Unreadable
 
 Number = Any
 """A Fraction, exact; or an mpf or mpc of mpmath."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from o1_assets.problems.answers import (
+from o1_assets.problems.answers.formula import Tree, decimals_of, last_digit, symbols_of
+from o1_assets.problems.answers.formula_value import equal, proportional, terminates, within
+from o1_assets.problems.answers.read import read_answer
+from o1_assets.problems.answers.real_sets import as_set, place
+from o1_assets.problems.answers.tokens import Unreadable
+from o1_assets.problems.answers.values import (
     EXPRESSION,
     Based,
     Brackets,
@@ -20,12 +25,7 @@ from o1_assets.problems.answers import (
     Relation,
     Text,
     Value,
-    as_set,
-    place,
-    read_answer,
 )
-from o1_assets.problems.formula import Tree, Unreadable, decimals_of, last_digit, symbols_of
-from o1_assets.problems.formula_value import equal, proportional, terminates, within
 
 
 @lru_cache(maxsize=65_536)

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from itertools import groupby
 
-from o1_assets.problems.formula import Unreadable, closing_brace
+from o1_assets.problems.answers.tokens import Unreadable, closing_brace
 
 # Characters of one kind, and what each becomes.
 _CHARACTER_NAMES = {
