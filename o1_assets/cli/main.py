@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -39,5 +40,9 @@ def _message(error: Exception) -> str | None:
     # A file that the user named and that is not there: the system's own sentence already names it.
     if isinstance(error, O1Error | FileNotFoundError):
         return str(error)
-    full = disk_full(error, Settings.load().home) if isinstance(error, OSError) else None
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename}: {error.strerror}; correct its permissions, or use another O1_HOME"
+    full = disk_full(error, Settings.load().home)
     return str(full) if full else None

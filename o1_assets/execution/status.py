@@ -18,13 +18,6 @@ from o1_assets.store.store import ArtifactStore, DamagedError, Heads
 State = Literal["fresh", "stale", "missing", "damaged"]
 
 
-# What to do about damage, after a clause that says what is damaged.
-REMEDY = (
-    "`o1 run` makes what is damaged again, and what was made from it is kept if the same bytes come out; or bring it "
-    "back from a backup"
-)
-
-
 @dataclass(frozen=True)
 class Status:
     """The state of one artifact. reason: a clause, empty when fresh. manifest: of today's version, if there is one.
@@ -65,7 +58,11 @@ def damaged(status: Mapping[str, Status]) -> O1Error | None:
         return None
     refused = [status[key].refused for key in keys if status[key].refused]
     some = ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
-    return Damaged(refused[0] if refused else f"damaged: {some}; {REMEDY}")
+    remedy = (
+        "`o1 run` makes what is damaged again, and what was made from it is kept if the same bytes come out; or bring "
+        "it back from a backup"
+    )
+    return Damaged(refused[0] if refused else f"damaged: {some}; {remedy}")
 
 
 class Damaged(O1Error):
@@ -78,7 +75,9 @@ def _damage(key: str, heads: Heads, objects: ObjectStates) -> Status | None:
         refused = "" if isinstance(error, DamagedError) else str(error)
         return Status(key, "damaged", str(error), None, refused, whole=False)
     if head is not None and head.digest in objects.damaged:
-        return Status(key, "damaged", f"{objects.damaged[head.digest]}; {REMEDY}", head, whole=False)
+        return Status(
+            key, "damaged", f"{objects.damaged[head.digest]}; `o1 run` makes it again", head, whole=False
+        )
     return None
 
 
@@ -129,7 +128,13 @@ def _status(
     inputs = inputs_of(artifact, heads)
     if head.cache_key == artifact_cache_key(artifact, inputs):
         if not whole:
-            return Status(artifact.key, "missing", "its object is gone from the store", head, whole=False)
+            return Status(
+                artifact.key,
+                "missing",
+                "its object is gone from the store; `o1 run` makes it again",
+                head,
+                whole=False,
+            )
         return Status(artifact.key, "fresh", "", head)
     return Status(artifact.key, "stale", _difference(artifact, head, inputs), head, whole=whole)
 

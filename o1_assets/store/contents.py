@@ -157,16 +157,19 @@ class VerifiedMarks:
 
     def known(self, digests: Sequence[str]) -> dict[str, str]:
         """Marks by digest, of those of `digests` that are remembered."""
-        if not self.file.exists():
-            return {}
         known: dict[str, str] = {}
         # Read-only: a home on a disk that cannot be written has a status too.
         url = f"file:{quote(str(self.file))}?mode=ro"
-        with suppress(sqlite3.Error), closing(sqlite3.connect(url, uri=True)) as connection:
+        with (
+            suppress(sqlite3.Error, OSError),
+            closing(sqlite3.connect(url, uri=True, timeout=1)) as connection,
+        ):
             for start in range(0, len(digests), 500):
                 chunk = digests[start : start + 500]
                 places = ",".join("?" * len(chunk))
-                known |= connection.execute(f"select * from verified where digest in ({places})", chunk)
+                known |= connection.execute(
+                    f"select digest, marks from verified where digest in ({places})", chunk
+                )
         return known
 
     def remember(self, marks: Mapping[str, Marks]) -> None:
@@ -185,11 +188,9 @@ class VerifiedMarks:
                 self._insert(rows)
 
     def forget(self, digests: Iterable[str]) -> None:
-        with suppress(sqlite3.Error):
-            if self.file.exists():
-                with closing(sqlite3.connect(self.file)) as connection, connection:
-                    rows = [(digest,) for digest in digests]
-                    connection.executemany("delete from verified where digest = ?", rows)
+        url = f"file:{quote(str(self.file))}?mode=rw"  # a file that is not there is not made
+        with suppress(sqlite3.Error), closing(sqlite3.connect(url, uri=True)) as connection, connection:
+            connection.executemany("delete from verified where digest = ?", [(digest,) for digest in digests])
 
     def _insert(self, rows: list[tuple[str, str]]) -> None:
         with closing(sqlite3.connect(self.file)) as connection, connection:

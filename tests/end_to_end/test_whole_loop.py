@@ -7,6 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from o1_assets.core.settings import PROJECT, Settings
@@ -40,6 +41,26 @@ def test_a_second_run_computes_nothing_and_is_quick(home: Path) -> None:
     result = o1_json(home, "run")
     assert result["computed"] == 0 and result["cached"] == len(graph_keys(home))
     assert result["seconds"] < 20
+    # It is a copy: that run also rebuilt the catalogue, whose views read the home that it was copied from.
+    with duckdb.connect(str(home / "nano" / "catalogue.duckdb"), read_only=True) as connection:
+        views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
+    assert views and all(f"'{home}/nano/store/objects/" in sql for (sql,) in views)
+    assert (home / "nano").stat().st_mode & 0o777 == 0o700
+
+
+def test_damage_is_named_by_status_and_mended_by_a_run(home: Path, store: ArtifactStore) -> None:
+    head = store.head("r01/labels")
+    assert head is not None
+    file = store.path(head.digest) / "labels.parquet"
+    content = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(content[:-9] + b"x" + content[-8:])
+    for options in ((), ("--verify",)):
+        status = o1(home, "status", *options)
+        assert status.returncode == 1 and "o1: damaged: r01/labels; `o1 run`" in status.stderr
+    result = o1_json(home, "run")
+    assert result["computed"] == 1 and file.read_bytes() == content
+    assert o1(home, "status", "--verify").returncode == 0
 
 
 @pytest.mark.parametrize(
