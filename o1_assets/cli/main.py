@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any
 
 import typer
+from pydantic import ValidationError
+from typer.exceptions import TyperException
 
 from o1_assets.cli import ask, audit, gc, labels, plan, report, run, status, ui
 from o1_assets.core.disk import disk_full
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
+from o1_assets.core.validation import first_problem
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -21,18 +25,39 @@ for group in (run, status, plan, audit, report, ask, gc, ui):
 app.add_typer(labels.app, name="labels")
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
     try:
-        app()
-    except KeyboardInterrupt:
-        print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)
-        raise SystemExit(130) from None
+        # Not typer's standalone mode, which shows a refused value in a box and in words of pydantic's.
+        code = app(prog_name="o1", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except TyperException as error:
+        _show_usage(error)
+        raise SystemExit(getattr(error, "exit_code", 2)) from None
     except Exception as error:
         message = _message(error)
         if message is None:
             raise
         print(f"o1: {message}", file=sys.stderr)
         raise SystemExit(1) from None
+    if code == INTERRUPTED:
+        print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _show_usage(error: Any) -> None:
+    """One sentence on a command line that cannot be; nothing where the help was shown, as nothing was asked for."""
+    message, context = error.format_message().strip().rstrip("."), getattr(error, "ctx", None)
+    if not message:
+        return
+    if isinstance(error.__cause__, ValidationError):
+        option = error.param.get_error_hint().strip("'")
+        message = first_problem(error.__cause__, None, option)
+    more = f"; `{context.command_path} --help` lists what can be given" if context is not None else ""
+    print(f"o1: {message[0].lower()}{message[1:]}{more}", file=sys.stderr)
 
 
 def _message(error: Exception) -> str | None:

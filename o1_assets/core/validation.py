@@ -11,14 +11,14 @@ SHOWN = 80
 """Characters of a refused value that are repeated."""
 
 
-def first_problem(error: ValidationError, content: Any) -> str:
+def first_problem(error: ValidationError, content: Any, name: str = "") -> str:
     """What is wrong with the first value that was refused: the others often follow from it.
 
-    content: what was validated. pydantic names a member of a union by its tag, as base.pretrain.layers; a field that
-    the content does not have is not named.
+    content: what was validated; name: what it is called. pydantic names a member of a union by its tag, as
+    base.pretrain.layers; a field that the content does not have is not named.
     """
     first = error.errors(include_url=False)[0]
-    place = _place(first, content)
+    place = ".".join(filter(None, (name, _place(first, content))))
     text = repr(first["input"])
     value = f"{place} is {text if len(text) <= SHOWN else text[:SHOWN] + '...'}"
     context = first.get("ctx", {})

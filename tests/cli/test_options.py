@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from o1_assets.cli.common import PageError
 from o1_assets.cli.labels import LabelsError
-from o1_assets.cli.main import app
+from o1_assets.cli.main import app, main
 from o1_assets.core.settings import Settings
 from o1_assets.labels.round_inputs import UnknownRound
 
@@ -47,6 +47,32 @@ def test_every_command_takes_profile_and_json_and_those_about_the_profile_s_numb
     assert {path for path, options in found.items() if not {"--profile", "--json"} <= options} == set()
     without = {path for path, options in found.items() if "--set" not in options}
     assert without == {("card",), ("export",), ("gc",)}, "which read the store alone"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("ask", "missing argument 'QUESTION...'; `o1 ask --help` lists"),
+        ("ask 1+1 --tokens many", "--tokens is 'many'; it should be a valid integer; `o1 ask --help` lists"),
+        (
+            "gc --keep-days -1",
+            "--keep-days is '-1'; it should be greater than or equal to 0; `o1 gc --help` lists",
+        ),
+        ("ask 1+1 --stratgy mcts", "no such option: --stratgy (Possible options: --strategy); "),
+        ("labels sbmit", "no such command 'sbmit'"),
+        ("status now", "unexpected extra argument(s) (now)"),
+    ],
+)
+def test_a_command_line_that_cannot_be_is_one_sentence(
+    arguments: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["o1", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and not output.out
+    [line] = output.err.splitlines()
+    assert line.startswith("o1: ") and says in line and "nput" not in line
 
 
 def test_a_round_that_only_an_override_makes_can_be_closed_and_reopened() -> None:
