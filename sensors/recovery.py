@@ -52,10 +52,14 @@ def failed_run(last: dg.RunRecord | None, graph: Mapping[str, Artifact], store: 
     # Somebody who starts a run by hand may give it these tags in any form.
     number = tags.get(ATTEMPT_TAG, "")
     attempt = int(number) if number.isdecimal() else len(RETRY_AFTER_SECONDS) + 1
+    # Dagster's word for a run that a signal ended, as closing the UI does. That says nothing against the run, so it
+    # is no attempt.
+    if tags.get("dagster/failure_reason") == "UNEXPECTED_TERMINATION":
+        attempt = max(0, attempt - 1)
     if attempt > len(RETRY_AFTER_SECONDS):
         why = f"run {run_id} failed, {attempt} times in all; `o1 run` or a new batch tries again"
         return FailedRun(rounds, attempt, False, why)
-    remaining = RETRY_AFTER_SECONDS[attempt - 1] - (time.time() - (last.end_time or 0.0))
+    remaining = RETRY_AFTER_SECONDS[max(0, attempt - 1)] - (time.time() - (last.end_time or 0.0))
     if remaining > 0:
         return FailedRun(
             rounds, attempt, False, f"run {run_id} failed; it is tried again in {remaining:.0f} s"

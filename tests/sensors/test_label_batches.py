@@ -196,6 +196,18 @@ def test_a_run_that_fails_again_and_again_is_given_up_until_a_batch_arrives(
     assert lab.success and lab.tick() == "no new label batches"
 
 
+def test_a_run_that_is_interrupted_is_never_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.submit("r01")
+    for seconds in range(0, 400, 61):
+        pass_time(monkeypatch, seconds)
+        request = lab.tick()
+        assert asked(request) == lab.follows("r01")
+        run = start(lab, request)
+        lab.instance.add_run_tags(run.run_id, {"dagster/failure_reason": "UNEXPECTED_TERMINATION"})
+        lab.instance.report_run_failed(run)
+        assert "failed; it is tried again in" in str(lab.tick())
+
+
 def test_a_failed_run_that_somebody_repaired_is_not_tried_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
