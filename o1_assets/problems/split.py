@@ -186,9 +186,11 @@ def _consistent(items: Iterable[RawProblem | LeftOut]) -> Iterator[RawProblem | 
     first: dict[str, RawProblem] = {}
     contradicting: dict[str, RawProblem] = {}
     for item in read:
+        if isinstance(item, LeftOut) or item.canonical in contradicting:
+            continue
         # Each is compared with the first alone, so that a file of one question takes no square of its rows.
-        if isinstance(item, RawProblem) and not _agree(first.setdefault(item.canonical, item), item):
-            contradicting.setdefault(item.canonical, item)
+        if not _agree(first.setdefault(item.canonical, item), item):
+            contradicting[item.canonical] = item
     for item in read:
         if isinstance(item, LeftOut) or item.canonical not in contradicting:
             yield item
