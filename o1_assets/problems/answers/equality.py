@@ -31,6 +31,8 @@ from o1_assets.problems.answers.values import (
 @lru_cache(maxsize=65_536)
 def same_answer(gold: str, given: str) -> bool:
     """Whether any reading of one is a reading of the other. False where one cannot be read at all."""
+    if gold.strip() == given.strip():
+        return True
     readings = read_answer(given)
     return any(same(wanted, value) for wanted in read_answer(gold) for value in readings)
 
@@ -47,13 +49,16 @@ def _same(gold: Value, given: Value) -> bool:
     match gold, given:
         case Text(a), Text(b):
             return a == b
-        case (Text(key), Quantity(("symbol", name), None)) | (Quantity(("symbol", name), None), Text(key)):
+        case (Text(key), Quantity(("symbol", name), None, False)) | (
+            Quantity(("symbol", name), None, False),
+            Text(key),
+        ):
             return bool(key == name)  # the choice C
         case (Text(key), Named(name)) | (Named(name), Text(key)):
             return name == f"({key})"  # the choice (C) 12
-        case (Quantity(("symbol", key), None), Named(name)) | (
+        case (Quantity(("symbol", key), None, False), Named(name)) | (
             Named(name),
-            Quantity(("symbol", key), None),
+            Quantity(("symbol", key), None, False),
         ) if name[0] == "(":
             return bool(name == f"({key})")
         case Named(), _:
@@ -123,11 +128,16 @@ def _same_items(gold: tuple[Value, ...], given: tuple[Value, ...]) -> bool:
         return False  # x = 1, y = 2 without its names may be 1, 2 or 2, 1
     rest = list(given)
     for item in gold:
-        match = next((index for index, other in enumerate(rest) if same(item, other)), None)
+        match = next((index for index, other in enumerate(rest) if _same_item(item, other)), None)
         if match is None:
             return False
         del rest[match]
     return True
+
+
+def _same_item(gold: Value, given: Value) -> bool:
+    """A set in a set is no number, though {5} alone answers what 5 does."""
+    return isinstance(gold, Collection) == isinstance(given, Collection) and same(gold, given)
 
 
 def _is_system(items: tuple[Value, ...]) -> bool:
@@ -146,7 +156,10 @@ def _without_common_name(
         return tuple(item.value if isinstance(item, Named) else item for item in items)
 
     # So it is in x_1 = 1, x_2 = 2, the two roots of an equation.
-    if all(isinstance(item, Named) for item in (*gold, *given)):
+    names = [
+        {item.name.partition("_")[0] for item in items if isinstance(item, Named)} for items in (gold, given)
+    ]
+    if all(isinstance(item, Named) for item in (*gold, *given)) or (all(names) and names[0] != names[1]):
         return gold, given
     return bare(gold) or gold, bare(given) or given
 
@@ -254,7 +267,7 @@ def same_number(gold: Tree, given: Tree) -> bool:
     wanted, written = decimals_of(gold), decimals_of(given)
     if wanted is not None:
         places, significant = wanted
-        if significant >= FLOAT_DIGITS:
+        if FLOAT_DIGITS <= significant <= 17:
             return within(gold, given, relative=Fraction(1, 10**FLOAT_DIGITS))
         if significant < ROUNDED_DIGITS or not last_digit(gold):  # 12.0 is how a program writes 12
             return False

@@ -25,6 +25,8 @@ MOST_OPERATORS = 200
 """Of one formula. With DEEPEST it keeps every tree far from Python's limit of recursion."""
 
 
+MOST_DIGITS = 4_000
+"""Of a number, its zeros included; Python refuses to print one of more than 4,300."""
 LARGEST_BITS = 2**16
 
 
@@ -87,8 +89,12 @@ class FormulaReader:
         result = self.signed()
         while True:
             if self.at("*", "\\cdot", "\\times", "\\ast"):
+                cross = self.at("\\times")
                 self.position += 1
-                result = self.operation("*", result, self.signed())
+                factor = self.signed()
+                if cross and _is_vector(result) and _is_vector(factor):
+                    raise Unreadable("a product of vectors")
+                result = self.operation("*", result, factor)
             elif self.at("/", "\\div"):
                 following = self.peek(1)
                 if following is not None and following.kind == "word":
@@ -285,16 +291,18 @@ class FormulaReader:
             name += self._subscript()
         while self.take("'", "\\prime"):
             name += "'"
-        if (name in APPLIED and self.at("(")) or (name in "PE" and self._holds_names()):
+        if (name in APPLIED and self.at("(")) or self._holds_name(name):
             return ("apply", name, self.atom())
         if name == "e":
             return ("constant", "e")
         return ("constant", "i") if name == "i" else ("symbol", name)
 
-    def _holds_names(self) -> bool:
-        """Whether a bracket with one capital letter follows, as in P(A)."""
+    def _holds_name(self, name: str) -> bool:
+        """Whether a bracket follows that makes a function of the name: P(A), or I(0)."""
         following = [token.text for token in self.tokens[self.position : self.position + 3]]
-        return len(following) == 3 and following[0] + following[2] == "()" and following[1].isupper()
+        if len(following) < 3 or following[0] + following[2] != "()":
+            return False
+        return following[1].isdigit() or (name in "PE" and following[1].isupper())
 
     def _subscript(self) -> str:
         self.expect("_")
@@ -389,10 +397,14 @@ class FormulaReader:
 _PREFIXES = frozenset(["frac", "sqrt", "pi", "binom", "dbinom", "tbinom", "lvert", "lfloor", "lceil"])
 
 
+def _is_vector(tree: Tree) -> bool:
+    return bool(tree[0] == "symbol" and tree[1].startswith(("vec ", "overrightarrow ", "hat ")))
+
+
 def exact(digits: str) -> Fraction:
     """A number that is written in digits, perhaps as 1.5e-07. Raises Unreadable where it is too large."""
     exponent = re.split("[eE]", digits)[1:]
-    if exponent and abs(int(exponent[0])) > LARGEST_BITS // 4:
+    if len(digits) + (abs(int(exponent[0])) if exponent else 0) > MOST_DIGITS:
         raise Unreadable("a number is too large")
     return Fraction(digits if digits[-1] != "." else digits[:-1])
 

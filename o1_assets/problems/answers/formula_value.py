@@ -489,13 +489,14 @@ def _substituted(tree: Tree, values: dict[str, Fraction]) -> Tree:
 def linear(tree: Tree, name: str) -> tuple[Fraction, Fraction] | None:
     """Slope and constant of a formula with one symbol; None where it is not linear, or not rational."""
     values = []
-    for x in (0, 1, 2, 5):
+    places = [Fraction(x) for x in (0, 1, 2, 5, -3)] + [Fraction(1, 3)]  # |x| and floors are no lines
+    for x in places:
         try:
-            values.append(Evaluation(DIGITS[0], {name: Fraction(x)}).of(tree))
+            values.append(Evaluation(DIGITS[0], {name: x}).of(tree))
         except Unreadable:
             return None
     if not all(isinstance(value, Fraction) for value in values):
         return None
     slope, constant = values[1] - values[0], values[0]
-    straight = values[2:] == [2 * slope + constant, 5 * slope + constant]
+    straight = values == [slope * x + constant for x in places]
     return (slope, constant) if slope and straight else None

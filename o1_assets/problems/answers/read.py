@@ -123,6 +123,11 @@ def _key(tokens: list[Token]) -> str:
     """The text by which answers are compared that are not understood: without spaces, and without case in words."""
     if len(tokens) == 3 and (tokens[0].text, tokens[2].text) == ("(", ")"):
         tokens = tokens[1:2]  # the choice (C)
+    # \mathbb{R}^{3} is \mathbb R^3, but x^{n+1} is not x^n+1.
+    single = {
+        i for i, t in enumerate(tokens) if t.text == "{" and [u.text for u in tokens[i + 2 : i + 3]] == ["}"]
+    }
+    tokens = [t for i, t in enumerate(tokens) if i not in single and i - 2 not in single]
     parts: list[str] = []
     for index, token in enumerate(tokens):
         before = tokens[index - 1] if index else None
@@ -130,7 +135,7 @@ def _key(tokens: list[Token]) -> str:
         if token.text == "." and before is not None and before.kind in ("word", "symbol"):
             continue
         # AB and ab are names of different lines, but words are the same at the beginning of a sentence.
-        name = len(token.text) < 3 and token.text.lower() not in SHORT_UNITS
+        name = len(token.text) == 1 or (len(token.text) == 2 and token.text.lower() not in SHORT_UNITS)
         text = token.text.casefold() if token.kind == "word" and not name else token.text
         if letters and not token.spaced and before is not None and before.kind == token.kind == "symbol":
             parts[-1] += text
@@ -389,7 +394,11 @@ def _name(tokens: list[Token]) -> str | None:
     if not tokens:
         return None
     kinds = {token.kind for token in tokens}
-    if "word" in kinds and not kinds & {"number"}:
+    shapes = {"\\angle", "\\triangle"}
+    plain = all(
+        t.kind in ("word", "symbol", "mark") or t.text in shapes or t.text[1:] in GREEK for t in tokens
+    )
+    if "word" in kinds and plain:
         return None if any(token.text.lower() in NO_UNITS for token in tokens) else ""
     texts = [token.text for token in tokens]
     if texts[0] in ("\\angle", "\\triangle") and kinds <= {"command", "symbol"}:
@@ -443,7 +452,8 @@ def _equation(sides: list[list[Token]], operators: list[str]) -> list[Value]:
 
 def _tree(tokens: list[Token]) -> Tree | None:
     try:
-        return read_quantity(tokens).tree
+        quantity = read_quantity(tokens)
+        return None if quantity.percent or quantity.unit else quantity.tree
     except Unreadable:
         return None
 

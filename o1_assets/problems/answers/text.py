@@ -74,6 +74,10 @@ def clean(text: str) -> str:
     text = re.sub(r"\\([A-Za-z]+)", lambda m: _command(m[1]), text)
     text = _SPACES.sub(" ", re.sub(r"\\[()\[\]]", " ", _without_dollars(text))).strip()
     text = _SPACED_GROUPS.sub(lambda m: m[0].replace(" ", ""), _replaced(text, _WAYS))
+    if re.search(r"[=<>]|\\(?:le|ge|ne)(?![A-Za-z])", text):
+        text = re.sub(
+            r"\\(?:lor|vee)(?![A-Za-z])", " or ", text
+        )  # between statements, not between propositions
     text = _replaced(_FONTS.sub("{", _unboxed(text)).strip(), _AROUND)
     return text.strip().rstrip(".,;: ").strip()
 
@@ -208,9 +212,15 @@ def _unboxed(text: str) -> str:
 def variants(text: str) -> list[str]:
     """The text with commas between thousands, outside of brackets, taken out; and as it is."""
     merged, last = [], 0
+    several = False
     for match in _COMMA_GROUPS.finditer(text):
         before = text[: match.start()]
+        # "14,000" is no list that ends in 0.
+        several |= "," in match[0] and not re.search(",0", match[0])
         if sum(before.count(c) for c in "([{") <= sum(before.count(c) for c in ")]}"):
             merged += [text[last : match.start()], match[0].replace(",", "")]
             last = match.end()
-    return ["".join(merged) + text[last:], text] if merged else [text]
+    if not merged:
+        return [text]
+    number = "".join(merged) + text[last:]
+    return [number, text] if several else [number]

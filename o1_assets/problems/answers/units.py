@@ -16,7 +16,7 @@ _MEASURES: dict[str, str] = {
     "months": "1 mo month; 12 yr year; 120 decade; 1200 century centuries",
     "mass": "1 g gram gramme; 1/1000 mg milligram; 1000 kg kilogram kilo; 28.349523125 oz ounce;"
     " 453.59237 lb lbs pound; 1000000 tonne",
-    "volume": "1 l liter litre; 1/1000 ml milliliter millilitre",
+    "volume": "1 l L liter litre; 1/1000 ml milliliter millilitre",
     "cups": "1 cup; 2 pint pt; 4 quart qt; 16 gallon gal",
     "money": "1 dollar usd buck; 1/100 cent ¢ penny pennies",
     "euro": "1 euro eur",
@@ -114,7 +114,7 @@ def read_unit(words: list[str]) -> Unit:
     sign, factor, last = 1, 1, ""
     expanded = [part for word in words for part in _ABBREVIATIONS.get(word.lower(), (word,))]
     for index, word in enumerate(expanded):
-        lower = word.lower()
+        lower = word.lower() if len(word) > 1 else word  # T is tesla, t a tonne
         if lower in ("/", "per"):
             sign = -1
         elif lower in _POWERS:
