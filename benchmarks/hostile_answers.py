@@ -2,6 +2,7 @@ r"""Answers that are made to take a grader's time, or to break it. Seeded; most 
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -23,11 +24,55 @@ GOLDS = _parts(r"""
 """)
 
 
-def hostile_answers(count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
-    """`count` pairs of a gold answer and a hostile one, a family of them after the other in turn."""
+GENERATORS = (
+    "countdown", "simple_integration", "intermediate_integration", "polynomial_multiplication", "puzzle24",
+    "spiral_matrix", "bitwise_arithmetic", "polynomial_equations",
+)  # fmt: skip
+"""Of reasoning_gym: most of their scorers hand the answer to sympy."""
+
+
+def hostile_answers(count: int, seed: int = 0) -> Iterator[tuple[dict[str, str], str]]:
+    """`count` pairs of a problem's row and a hostile answer, a family of them after the other in turn.
+
+    One answer in nine is to a problem of reasoning_gym.
+    """
     draw = random.Random(seed)
+    mathematics = [{"grader": "math", "answer": gold, "metadata": "{}"} for gold in GOLDS]
     for index in range(count):
-        yield draw.choice(GOLDS), FAMILIES[index % len(FAMILIES)](draw)
+        family = FAMILIES[index % len(FAMILIES)]
+        if index % 9:
+            yield draw.choice(mathematics), family(draw)
+        else:
+            yield draw.choice(_puzzles()), draw.choice([_expression, _expression, family])(draw)
+
+
+@cache
+def _puzzles() -> tuple[dict[str, str], ...]:
+    import reasoning_gym
+
+    entries = {name: reasoning_gym.create_dataset(name, seed=1, size=1)[0] for name in GENERATORS}
+    return tuple(
+        {
+            "grader": f"reasoning_gym:{name}",
+            "answer": entry["answer"],
+            "metadata": json.dumps(entry, default=str),
+        }
+        for name, entry in entries.items()
+    )
+
+
+_OPERATIONS = _parts("""
+    ({a})+({b}) ¦ ({a})*({b}) ¦ ({a})/({b}) ¦ ({a})**{n} ¦ ({a})**x ¦ sin({a})*cos({b}) ¦ exp({a}) ¦ log({a}) ¦
+    sqrt({a}) ¦ tan({a}) ¦ Abs({a})
+""")
+
+
+def _expression(draw: random.Random, depth: int = 4) -> str:
+    """In Python's notation, with powers and functions of functions that sympy expands or simplifies for long."""
+    if not depth or draw.random() < 0.1:
+        return draw.choice(["x", "y", "C", "2", "9", "99", "0.5", "1e9"])
+    left, right = (_expression(draw, depth - 1) for _ in range(2))
+    return draw.choice(_OPERATIONS).format(a=left, b=right, n=draw.randrange(2, 99))
 
 
 def _number(draw: random.Random) -> str:
