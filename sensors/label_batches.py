@@ -15,8 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from o1_assets.core.artifact import Artifact
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import makeable
+from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.inbox.batch import DamagedBatch
 from o1_assets.labels.inbox.progress import Arrivals, IncompleteRound, arrivals, batches_key
-from o1_assets.labels.label_batches import CHECKS
+from o1_assets.labels.inbox.reader import UnreadableInbox
+from o1_assets.labels.inbox.switches import DamagedSwitches
+from o1_assets.labels.label_batches import CHECKS, INBOX_CHECK, inbox_finding
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import (
@@ -43,7 +47,7 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
     """
     # No automation condition: those are edge-triggered and lose the edge when the requested run fails. This compares
     # states. Both together would start runs twice.
-    graph, store, lock = project.graph, project.store, project.lock
+    latest, lock = project, project.lock
 
     @dg.sensor(
         name=NAME,
@@ -53,6 +57,7 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
         description="Requests one run for all rounds whose label batches in the inbox are not in their labels yet.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        nonlocal latest
         if pull is not None:
             _pull(pull, context)
         fail_killed_runs(context.instance, lock)
@@ -62,17 +67,31 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
         if lock.busy():
             return dg.SkipReason("another run is at work; its end is waited for")
 
-        news = arrivals(graph, store, project.inbox)
+        try:
+            # A round may have been switched to another annotator while this process was running.
+            latest = latest.current()
+            graph, store = latest.graph, latest.store
+            news = arrivals(graph, store, latest.inbox)
+        except (DamagedSwitches, DamagedBatch, UnreadableInbox) as error:
+            context.log.warning(str(error))
+            return dg.SkipReason(str(error))
         failed = failed_run(last, graph, store)
         before = _Cursor.parse(context.cursor, context.log.warning)
         # A round stays news until its run has made the label table; a run for it is requested once.
         new_rounds = {name for name, version in news.ready.items() if before.asked.get(name) != version}
         shown = {name: incomplete.version for name, incomplete in news.waiting.items()}
+        notices = {name: sha256_json(lines) for name, lines in news.notices.items()}
+        noticed = [
+            _notices(graph, latest, name)
+            for name in sorted({*notices, *before.notices})
+            if notices.get(name) != before.notices.get(name) and batches_key(name) in graph
+        ]
         if not new_rounds and not failed.due:
             return dg.SensorResult(
                 skip_reason=_nothing_to_do(news, failed),
-                cursor=_Cursor(asked=before.asked, shown=shown).to_json(),
-                asset_events=[
+                cursor=_Cursor(asked=before.asked, shown=shown, notices=notices).to_json(),
+                asset_events=noticed
+                + [
                     _progress(name, incomplete)
                     for name, incomplete in news.waiting.items()
                     if before.shown.get(name) != incomplete.version
@@ -81,7 +100,7 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
         rounds = sorted(new_rounds | failed.rounds)
         # With a new batch the attempts are counted from one again.
         attempt = 1 if new_rounds else failed.attempt + 1
-        cursor = _Cursor(asked={**before.asked, **news.ready}, shown=before.shown).to_json()
+        cursor = _Cursor(asked={**before.asked, **news.ready}, shown=before.shown, notices=notices).to_json()
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
@@ -94,17 +113,22 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
                 )
             ],
             cursor=cursor,
+            asset_events=noticed,
         )
 
     return sensor
 
 
 class _Cursor(BaseModel):
-    """asked: round -> version of its batches for which a run was requested. shown: round -> version last shown."""
+    """asked: round -> version of its batches for which a run was requested. shown: round -> version last shown.
+
+    notices: round -> digest of the notices last shown.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     asked: dict[str, str] = {}
     shown: dict[str, str] = {}
+    notices: dict[str, str] = {}
 
     @classmethod
     def parse(cls, cursor: str | None, warn: Callable[[str], object]) -> _Cursor:
@@ -139,6 +163,21 @@ def _progress(name: str, incomplete: IncompleteRound) -> dg.AssetCheckEvaluation
     )
 
 
+def _notices(graph: Mapping[str, Artifact], project: Project, name: str) -> dg.AssetCheckEvaluation:
+    """Shows in the UI what is damaged in the inbox, or is kept and not used, without a run."""
+    config = graph[batches_key(name)].config
+    assert isinstance(config, LabelBatchesConfig)
+    finding = inbox_finding(project.inbox, config)
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey([name, "label_batches"]),
+        check_name=INBOX_CHECK,
+        passed=finding.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=finding.message,
+        metadata=finding.figures,
+    )
+
+
 def _pull(pull: Pull, context: dg.SensorEvaluationContext) -> None:
     try:
         pull()
@@ -148,7 +187,9 @@ def _pull(pull: Pull, context: dg.SensorEvaluationContext) -> None:
 
 def _nothing_to_do(news: Arrivals, failed: FailedRun) -> str:
     waiting = [f"{name} waits: {incomplete.why}" for name, incomplete in news.waiting.items()]
-    return "; ".join([*([failed.why] if failed.why else []), *waiting]) or "no new label batches"
+    notices = [notice for of_round in news.notices.values() for notice in of_round]
+    why = [*([failed.why] if failed.why else []), *waiting] or ["no new label batches"]
+    return "; ".join([*why, *notices])
 
 
 def _selection(graph: Mapping[str, Artifact], store: ArtifactStore, rounds: list[str]) -> list[dg.AssetKey]:

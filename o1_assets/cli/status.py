@@ -15,6 +15,7 @@ from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.progress import (
     Progress,
     batches_key,
+    inbox_notices,
     round_progress,
     selected_solutions,
     what_to_do,
@@ -59,23 +60,36 @@ def status(project: Project, verify: VerifyOption = False) -> Answer:
 @dataclass(frozen=True)
 class RoundStatus:
     """waits: what the round waits for; empty if all its artifacts are fresh. labels: the progress of the labellers;
-    None before there is a selection to rate. reasons: the folder of the quarantined files and their reasons."""
+    None before there is a selection to rate. reasons: the folder of the quarantined files and their reasons. notices:
+    what is damaged in the inbox, or is kept and not used."""
 
-    annotator: str
+    config: LabelBatchesConfig
     waits: str
     labels: Progress | None
     reasons: str
+    notices: list[str]
 
     def line(self, name: str) -> str:
-        # People may send batches to a round of a machine annotator too.
-        people = self.labels is not None and (self.annotator == "human" or self.labels.batches)
+        # Of a machine's round the notices say that labels of people are not used.
+        people = self.labels is not None and (self.config.waits_for_people or self.labels.batches)
+        people = people and self.config.uses_people
         rated = f"; from people: {self.labels}" if people and "from people" not in self.waits else ""
         refused = f"; what was refused and why: {self.reasons}" if self.reasons else ""
-        return (f"{name} waits for {self.waits}" if self.waits else f"{name} is complete") + rated + refused
+        switched = f"; {self.config.switched}" if self.config.switched else ""
+        state = f"{name} waits for {self.waits}" if self.waits else f"{name} is complete"
+        return state + rated + refused + switched
 
     def row(self) -> dict[str, Any]:
         labels = self.labels.figures() if self.labels else None
-        return {"annotator": self.annotator, "waits": self.waits or None, "labels": labels}
+        switched = self.config.switched and self.config.switched.model_dump()
+        return {
+            "annotator": self.config.annotator,
+            "switched": switched,
+            "uses_people": self.config.uses_people,
+            "waits": self.waits or None,
+            "labels": labels,
+            "notices": self.notices,
+        }
 
 
 def status_rows(
@@ -109,10 +123,11 @@ def _round(config: LabelBatchesConfig, project: Project, states: Mapping[str, St
         progress = round_progress(project.inbox, config, wanted)
     refused = progress is not None and progress.quarantined
     return RoundStatus(
-        config.annotator,
+        config,
         _waits_for(config, project, states, progress),
         progress,
         str(project.inbox.root / name / "quarantine") if refused else "",
+        inbox_notices(project.inbox, config),
     )
 
 
@@ -140,4 +155,6 @@ def _waits_for(
 def _round_lines(rounds: Mapping[str, RoundStatus]) -> list[str]:
     """A line for each round, or one for all of them if all are complete."""
     lines = [state.line(name) for name, state in rounds.items()]
-    return lines if any(not line.endswith(" is complete") for line in lines) else ["every round is complete"]
+    if all(line.endswith(" is complete") for line in lines):
+        lines = ["every round is complete"]
+    return lines + [f"NOTE {notice}" for state in rounds.values() for notice in state.notices]

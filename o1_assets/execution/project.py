@@ -35,10 +35,23 @@ class Project:
 
     @cached_property
     def profile(self) -> Profile:
-        """Raises ProfileError on an unknown profile, or an override that does not fit it."""
+        """With the rounds that were switched to another annotator.
+
+        Raises ProfileError on an unknown profile, or an override that does not fit it; DamagedSwitches.
+        """
+        from o1_assets.labels.inbox.switches import Switches
         from o1_assets.profiles.load import load_profile
 
-        return load_profile(self.settings.profile, self.overrides)
+        profile = load_profile(self.settings.profile, self.overrides)
+        switches = Switches(self.settings.inbox).today()
+        return profile.model_copy(update={"switches": switches}) if switches else profile
+
+    def current(self) -> Project:
+        """This project, or a new one if rounds were switched since its profile was read. Raises DamagedSwitches."""
+        from o1_assets.labels.inbox.switches import Switches
+
+        unchanged = Switches(self.settings.inbox).today() == self.profile.switches
+        return self if unchanged else Project(self.settings, self.overrides)
 
     @cached_property
     def graph(self) -> dict[str, Artifact]:
@@ -56,8 +69,9 @@ class Project:
     @cached_property
     def inbox(self) -> Inbox:
         from o1_assets.labels.inbox.inbox import Inbox
+        from o1_assets.labels.inbox.recorded import recorded_in
 
-        return Inbox(self.settings.inbox)
+        return Inbox(self.settings.inbox, recorded_in(lambda: self.store))
 
     @cached_property
     def lock(self) -> RunLock:

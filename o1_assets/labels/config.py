@@ -9,7 +9,28 @@ from pydantic import Field, model_validator
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 
-AnnotatorName = Literal["oracle", "human", "monte_carlo"]
+MachineName = Literal["oracle", "monte_carlo"]
+AnnotatorName = Literal["oracle", "monte_carlo", "human", "human+oracle", "human+monte_carlo"]
+"""human+...: people's ratings count at once, and the machine rates what they have not."""
+
+
+def machine_of(annotator: AnnotatorName) -> MachineName | None:
+    """The machine that rates, alone or what people have not; None: only people."""
+    return "oracle" if "oracle" in annotator else "monte_carlo" if "monte_carlo" in annotator else None
+
+
+class Switch(StageConfig):
+    """A round was switched to another annotator: to whom, by whom, when (ISO 8601, UTC) and why."""
+
+    annotator: AnnotatorName | Literal["profile"] = Field(description="profile: whom the profile names")
+    who: str
+    when: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"switched to {self.annotator} by {self.who} on {self.when}" + (
+            f" ({self.why})" if self.why else ""
+        )
 
 
 class OracleConfig(StageConfig):
@@ -67,7 +88,8 @@ class QualityConfig(StageConfig):
 class LabelBatchesConfig(StageConfig):
     """rNN/label_batches: who rates, and by which protocol (dense in r00, sparse later).
 
-    oracle, monte_carlo: that annotator's own settings; None stands for its defaults.
+    oracle, monte_carlo: that annotator's own settings; None stands for its defaults. switched: what made the round's
+    annotator another one than the profile's.
     """
 
     round: str = Field(pattern=r"^r\d\d$")
@@ -86,9 +108,16 @@ class LabelBatchesConfig(StageConfig):
     )
     source: str | None = Field(default=None, description="imported label source whose batches count too")
 
+    switched: Switch | None = None
+
     @property
     def waits_for_people(self) -> bool:
         return self.annotator == "human" and self.source is None
+
+    @property
+    def uses_people(self) -> bool:
+        """Whether what people send becomes labels. Where a machine rates alone it is kept; an import is corrected."""
+        return "human" in self.annotator or self.source is not None
 
 
 class LabelsConfig(StageConfig):

@@ -6,7 +6,7 @@ import math
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
-from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, machine_of
 from o1_assets.labels.prm800k.source import ImportedConfig
 
 # PRM800K has 75,000 solutions with 800,000 labels, one in twenty of them of phase 1 and the rest of ten generations
@@ -33,7 +33,7 @@ def estimate_label_batches(context: EstimateContext, config: LabelBatchesConfig)
     selection = context["selection"]
     labels = selection.samples * (selection.rated_steps + selection.rated_alternatives)
     cost = Cost()
-    if config.annotator == "monte_carlo" and config.source is None:
+    if machine_of(config.annotator) == "monte_carlo" and config.source is None:
         cost = _rollouts(context, config.monte_carlo or MonteCarloConfig())
     return Estimate(
         samples=selection.samples,

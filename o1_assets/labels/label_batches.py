@@ -1,8 +1,10 @@
-"""rNN/label_batches: the accepted batches that rate the round's selection, people's first.
+"""rNN/label_batches: the accepted batches that rate the round's selection.
 
-Only what people sent comes from outside the graph. A machine annotator rates the solutions that nobody has rated, and
-files them through the same inbox. Its batch follows from the selection, from people's batches and, where it samples,
-from the policy, so the result never depends on what an earlier run left in the inbox.
+Who rates a round is a decision, not a question of who came first: where a machine rates, what people send is kept and
+becomes labels once the round is switched to people (`o1 labels switch`). In a mixed round (human+oracle) the machine
+rates the solutions that nobody has rated. It files its batch through the same inbox; the batch follows from the
+selection, from people's batches and, where it samples, from the policy, so the result never depends on what an earlier
+run left in the inbox.
 """
 
 from __future__ import annotations
@@ -28,10 +30,10 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.annotators.annotator import Annotator, annotate
 from o1_assets.labels.annotators.monte_carlo import MonteCarlo
 from o1_assets.labels.annotators.oracle import Oracle
-from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig
+from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig, machine_of
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.progress import people_batches, round_progress, what_to_do
-from o1_assets.labels.inbox.reader import write_tables
+from o1_assets.labels.inbox.progress import NOBODY, inbox_notices, people_batches, round_progress, what_to_do
+from o1_assets.labels.inbox.reader import PEOPLE, write_tables
 from o1_assets.labels.inbox.tables import INDEX
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.prm800k.source import ImportedRound
@@ -57,7 +59,7 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
         """
         selection = Selection.load(task.inputs["selection"], task.inputs["train"])
         wanted = set(selection.solution_ids)
-        listing = people_batches(inbox, config.round)
+        listing = people_batches(inbox, config.round) if config.uses_people else NOBODY
         people = [digest for digest, solutions in listing.solutions.items() if solutions & wanted]
         missing = wanted.difference(*(listing.solutions[digest] for digest in people))
         checks = check_solutions(selection, config.quality)
@@ -69,12 +71,12 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
             homes |= dict.fromkeys(published.accepted(config.round), published)
             missing = set()
             figures = {"annotator": "imported"}
-        elif config.annotator == "human":
+        elif config.waits_for_people:
             progress = round_progress(inbox, config, wanted, listing)
             if not progress.enough:
                 raise Waiting(what_to_do(config.round, progress), progress.figures())
         elif missing := missing | checks.gold:  # people's ratings of gold become no labels
-            task.progress(f"{config.annotator} rates {len(missing)} solutions")
+            task.progress(f"{machine_of(config.annotator)} rates {len(missing)} solutions")
             digest, figures, cost = rate_by_machine(task, config, inbox, selection, missing)
             homes[digest] = inbox
             missing = set()
@@ -125,11 +127,13 @@ def rate_by_machine(
     task: Task, config: LabelBatchesConfig, inbox: Inbox, selection: Selection, solutions: set[str]
 ) -> tuple[str, Figures, Cost]:
     """Rates `solutions` by the round's annotator: the digest of its batch, its figures, its cost."""
-    seed = derive_seed(task.seed, config.annotator)
-    if config.annotator == "oracle":
+    machine = machine_of(config.annotator)
+    assert machine is not None
+    seed = derive_seed(task.seed, machine)
+    if machine == "oracle":
         error_rate = (config.oracle or OracleConfig()).error_rate
         digest = file_annotations(inbox, selection, config, Oracle(error_rate, seed), solutions)
-        return digest, {"annotator": "oracle", "error_rate": error_rate}, Cost()
+        return digest, {"annotator": config.annotator, "error_rate": error_rate}, Cost()
     settings = config.monte_carlo or MonteCarloConfig()
     engine = task.open_engine(task.inputs["policy"])
     try:
@@ -141,7 +145,7 @@ def rate_by_machine(
     estimates = annotator.estimates(selection)
     estimates.write_parquet(task.out / "estimates.parquet")
     figures: Figures = {
-        "annotator": "monte_carlo",
+        "annotator": config.annotator,
         "estimate": settings.estimate,
         "rollouts": annotator.rollouts.rollouts,
         "rollout_tokens": annotator.rollouts.tokens,
@@ -177,3 +181,25 @@ def _enough_rated(context: CheckContext) -> Finding:
 
 
 CHECKS = (Check("enough_rated", "Enough of the selection has come back rated to go on.", _enough_rated),)
+
+INBOX_CHECK = "inbox"
+
+
+def inbox_check(inbox: Inbox, config: LabelBatchesConfig) -> Check:
+    """Shows in the UI what of the round's part of the inbox is damaged, or was sent by people and is not used."""
+
+    def run(context: CheckContext) -> Finding:
+        return inbox_finding(inbox, config)
+
+    description = "Every batch in the inbox is whole, and what people sent is used."
+    return Check(INBOX_CHECK, description, run, serious=False)
+
+
+def inbox_finding(inbox: Inbox, config: LabelBatchesConfig) -> Finding:
+    """The finding of `inbox_check`, as of now."""
+    notices, unused = (
+        inbox_notices(inbox, config),
+        0 if config.uses_people else len(inbox.accepted(config.round, PEOPLE)),
+    )
+    figures = {"damaged": len(inbox.damages(config.round)), "batches_from_people_not_used": unused}
+    return Finding(not notices, "\n".join(notices) or "every batch is whole and used", figures)

@@ -23,6 +23,8 @@ from o1_assets.labels.config import (
     MonteCarloConfig,
     OracleConfig,
     QualityConfig,
+    Switch,
+    machine_of,
 )
 from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
@@ -91,6 +93,9 @@ class Profile(StageConfig):
     annotator: AnnotatorName = Field(description="who rates every round but those in annotators")
     annotators: Mapping[str, AnnotatorName] = Field(
         default={}, description='round -> who rates it, as in {"r03":"human"}'
+    )
+    switches: Mapping[str, Switch] = Field(
+        default={}, description="round -> its switch by `o1 labels switch`, over annotator and annotators"
     )
     # Going on earlier trains a policy on part of the labels, and the rest changes the next round's selection under the
     # hands of those who rate it (docs/decisions/labels.md).
@@ -188,7 +193,11 @@ class Profile(StageConfig):
         return self.training_class or self.model_class
 
     def annotator_of(self, k: int) -> AnnotatorName:
-        return self.annotators.get(f"r{k:02d}", self.annotator)
+        name = f"r{k:02d}"
+        switch = self.switches.get(name)
+        if switch is not None and switch.annotator != "profile":
+            return switch.annotator
+        return self.annotators.get(name, self.annotator)
 
     def seed_of(self, key: str) -> int:
         """The seed of the artifact `key`."""
@@ -202,16 +211,17 @@ class Profile(StageConfig):
         return self.first_selection if k == 0 else self.later_selection
 
     def batches(self, k: int) -> LabelBatchesConfig:
-        annotator = self.annotator_of(k)
-        source = self.label_source
+        annotator, switch = self.annotator_of(k), self.switches.get(f"r{k:02d}")
+        machine, source = machine_of(annotator), self.label_source
         return LabelBatchesConfig(
             round=f"r{k:02d}",
             protocol=self._protocol(k),
             annotator=annotator,
             # Only the settings of whoever rates: a number of another annotator must not make labels stale.
             min_rated_share=self.min_rated_share if annotator == "human" else None,
-            oracle=self.oracle if annotator == "oracle" else None,
-            monte_carlo=self.monte_carlo if annotator == "monte_carlo" else None,
+            oracle=self.oracle if machine == "oracle" else None,
+            monte_carlo=self.monte_carlo if machine == "monte_carlo" else None,
+            switched=switch,
             quality=self.quality,
             source=source.name if source and source.drives(k) else None,
         )

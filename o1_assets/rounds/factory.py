@@ -9,17 +9,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.artifact import Artifact, Compute, Outcome, StageConfig, Task
 from o1_assets.evaluation.assets import estimate_round_eval
 from o1_assets.evaluation.round_eval import make_round_eval
-from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.config import LabelBatchesConfig, machine_of
 from o1_assets.labels.estimate import estimate_imported, estimate_label_batches, estimate_labels
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.progress import people_version
+from o1_assets.labels.inbox.recorded import recorded_in
 from o1_assets.labels.label_batches import CHECKS as BATCH_CHECKS
-from o1_assets.labels.label_batches import batches_version, label_batches
+from o1_assets.labels.label_batches import batches_version, inbox_check, label_batches
 from o1_assets.labels.label_table import CHECKS as LABEL_CHECKS
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
@@ -32,6 +35,7 @@ from o1_assets.rounds.selection import make_selection
 from o1_assets.rounds.solutions import make_solutions
 from o1_assets.search.q_value.estimate import estimate_q_value
 from o1_assets.search.q_value.train import make_q_value
+from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from o1_assets.core.settings import Settings
@@ -99,15 +103,16 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
     training: dict[str, Any] = {"resource_class": profile.class_of_training, "launches": True}
     imported = imported_round(settings.imported, profile.label_source, k) if settings else None
     # Only rollouts need the policy: without them labels must not wait for a checkpoint, nor change with it.
-    rolls_out = profile.annotator_of(k) == "monte_carlo" and imported is None
+    batches_config = profile.batches(k)
+    rolls_out = machine_of(batches_config.annotator) == "monte_carlo" and imported is None
     rater = {"policy": newest_policy} if rolls_out else {}
     batches: dict[str, Any] = {"compute": rated_by_machine}
     if settings:
-        inbox = Inbox(settings.inbox)
+        inbox = Inbox(settings.inbox, recorded_in(partial(ArtifactStore, settings.store, settings.work)))
         batches = {
             "compute": label_batches(inbox, imported),
-            "external": lambda: batches_version(inbox.version(name), imported),
-            "checks": BATCH_CHECKS if profile.batches(k).waits_for_people else (),
+            "external": lambda: batches_version(people_version(inbox, batches_config), imported),
+            "checks": (*BATCH_CHECKS, inbox_check(inbox, batches_config)),
         }
     if imported:
         selection = artifact(
@@ -147,7 +152,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
         selection,
         artifact(
             "label_batches",
-            config=profile.batches(k),
+            config=batches_config,
             inputs={"selection": f"{name}/selection", "train": "problems/train", **rater},
             description="The accepted batches of ratings in the inbox. Its version is a digest of the set of batches: "
             "order of arrival and repeats do not matter.",

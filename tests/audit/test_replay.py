@@ -179,7 +179,7 @@ def labelled(store: ArtifactStore, settings: Settings, tmp_path: Path) -> tuple[
 
     for key, folder in folders.items():
         make(store, Artifact(key, copying(folder), LettersConfig(), {}, "", ""))
-    config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="oracle")
+    config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human+oracle")
     batches = Artifact(
         f"{ROUND}/label_batches", label_batches(inbox), config,
         {"selection": f"{ROUND}/selection", "train": "problems/train"}, "", "",

@@ -34,7 +34,7 @@ def label_graph(root: Path, inbox: Inbox) -> dict[str, Artifact]:
     """problems/train, and r03's selection, label_batches (two batches: ann's and the oracle's) and labels."""
     selection, train = world.write_selection(root / "source")
     batches = LabelBatchesConfig(
-        round=ROUND, protocol="dense", annotator="oracle", quality=QualityConfig(gold=0)
+        round=ROUND, protocol="dense", annotator="human+oracle", quality=QualityConfig(gold=0)
     )
 
     def artifact(key: str, compute, config, inputs, **more) -> Artifact:  # type: ignore[no-untyped-def]

@@ -31,7 +31,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copied(mini_home, tmp_path_factory.mktemp("daemon") / "o1")
+    """Round 1 is rated by people first, and by the oracle where they have not."""
+    home = copied(mini_home, tmp_path_factory.mktemp("daemon") / "o1")
+    assert o1(home, "labels", "switch", "r01", "human+oracle").returncode == 0
+    return home
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_gold_is_rated_by_everybody_and_becomes_no_label_where_people_rate(lab: 
         check_solutions(lab.selection, QUALITY).known
     )
     # Where a machine rates the rest, gold is among it: a gold solution costs no label.
-    _, folder, _ = lab.labels(annotator="oracle")
+    _, folder, _ = lab.labels(annotator="human+oracle")
     table = pl.read_parquet(folder / "labels.parquet")
     assert set(table["solution_id"]) == set(SOLUTIONS)
     assert set(table.filter(pl.col("solution_id").is_in(list(gold)))["labeler"]) == {"oracle"}
@@ -131,7 +131,7 @@ def test_gold_is_rated_by_everybody_and_becomes_no_label_where_people_rate(lab: 
 
 def test_a_machine_is_not_judged_and_people_cannot_hide_behind_its_name(lab: Lab) -> None:
     lab.rate("oracle", 2 / 3, evens)
-    _, folder, _ = lab.labels(annotator="oracle")
+    _, folder, _ = lab.labels(annotator="human+oracle")
     table = pl.read_parquet(folder / "labels.parquet")
     assert quality_of(folder)["oracle"]["excluded"]
     odd = {s for s in SOLUTIONS if odds(s)} | check_solutions(lab.selection, QUALITY).gold
@@ -178,7 +178,7 @@ def test_what_a_lead_rated_is_gold_marked_in_the_next_export_and_labels_too(lab:
 
 
 def test_without_people_there_is_nothing_to_judge(lab: Lab) -> None:
-    outcome, folder, batches = lab.labels(annotator="oracle")
+    outcome, folder, batches = lab.labels(annotator="human+oracle")
     assert quality_of(folder) == {} and not (folder / "plots").exists()
     assert not (batches / "gold.parquet").exists() and "labelers" not in outcome.figures
 

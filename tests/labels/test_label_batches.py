@@ -11,7 +11,7 @@ import pytest
 from o1_assets.core.artifact import Outcome, Waiting
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.label_batches import label_batches
+from o1_assets.labels.label_batches import inbox_finding, label_batches
 from o1_assets.labels.label_table import make_labels
 from tests.labels import world
 from tests.labels.rollout_world import ChanceEngine
@@ -82,6 +82,21 @@ def test_the_bytes_do_not_depend_on_the_inbox_its_path_or_an_earlier_run(tmp_pat
         assert str(tmp_path).encode() not in path.read_bytes()
 
 
+def test_where_a_machine_rates_alone_what_people_send_changes_nothing(tmp_path: Path) -> None:
+    folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
+    selection = world.load(tmp_path)
+    before = make(inbox, folders, tmp_path / "before")
+    record = world.rated(world.unrated(selection)["wrong"], {(0, 0): 1, (0, 1): 1, (0, 2): 1, (1, 0): 1})
+    inbox.submit(world.write(tmp_path / "a.jsonl", [record]), ROUND, world.check(selection))
+    after = make(inbox, folders, tmp_path / "after")
+    assert content(tmp_path / "before") == content(tmp_path / "after")
+    assert (before.external, before.figures) == (after.external, after.figures)
+    config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="oracle")
+    finding = inbox_finding(inbox, config)
+    assert not finding.passed and finding.figures["batches_from_people_not_used"] == 1
+    assert "people's labels of 1 solutions are kept and not used; `o1 labels switch r03 human`" in finding.message
+
+
 def test_people_come_first_and_the_oracle_rates_the_rest(tmp_path: Path) -> None:
     folders, inbox = world.write_selection(tmp_path), Inbox(tmp_path / "inbox")
     selection = world.load(tmp_path)
@@ -90,7 +105,7 @@ def test_people_come_first_and_the_oracle_rates_the_rest(tmp_path: Path) -> None
     record = world.rated(world.unrated(selection)["wrong"], {(0, 0): 1, (0, 1): 1, (0, 2): 1, (1, 0): 1})
     inbox.submit(world.write(tmp_path / "a.jsonl", [record]), ROUND, world.check(selection))
     assert inbox.version(ROUND) != before
-    outcome = make(inbox, folders, tmp_path / "out")
+    outcome = make(inbox, folders, tmp_path / "out", annotator="human+oracle")
     assert (outcome.figures["batches"], outcome.figures["batches_from_people"]) == (2, 1)
     table = labels(folders, tmp_path / "out", tmp_path / "labels")
     who = dict(table.select("solution_id", "labeler").unique().iter_rows())

@@ -20,7 +20,7 @@ from sensors.label_batches import _Cursor, label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report
 
 Open = Callable[..., Lab]
-HUMAN = 'annotator="human"'
+HUMAN, MIXED = 'annotator="human"', 'annotator="human+oracle"'
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     homes = {}
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         quiet_report(patch)
-        for overrides in ("", HUMAN):
+        for overrides in (MIXED, HUMAN):
             homes[overrides] = tmp_path_factory.mktemp("home")
             lab = Lab(homes[overrides], instance, overrides)
             assert all(lab.run().values()) and lab.success
@@ -51,8 +51,8 @@ def opened(made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def lab(opened: Open) -> Lab:
-    """Everything was made once, labels by the oracle."""
-    return opened("")
+    """Everything was made once, labels by the oracle where people have not rated."""
+    return opened(MIXED)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from o1_assets.labels.trace import trace
 from o1_assets.store.store import StoreError
 from tests.sensors.stub import ROUNDS, Lab, asked, quiet_report
 
-HUMAN = 'annotator="human"'
+HUMAN, MIXED = 'annotator="human"', 'annotator="human+oracle"'
 O1 = Callable[..., Any]
 
 
@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         quiet_report(patch)
         made = tmp_path_factory.mktemp("home")
-        lab = Lab(made, instance)
+        lab = Lab(made, instance, MIXED)
         lab.run()
         lab.submit("r01", ("right", "wrong"))
         lab.submit("r01", ("wrong",))
@@ -43,9 +43,9 @@ def lab(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     quiet_report(monkeypatch)
     shutil.copytree(home, tmp_path / "home")
     monkeypatch.setenv("O1_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("O1_SET", f"rounds={ROUNDS}")
+    monkeypatch.setenv("O1_SET", f"rounds={ROUNDS} {MIXED}")
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Lab(tmp_path / "home", instance)
+        yield Lab(tmp_path / "home", instance, MIXED)
 
 
 def o1(*arguments: str) -> Any:

@@ -26,6 +26,7 @@ from o1_assets.experiments.pools.assets import TEST_POOL
 from o1_assets.experiments.rounds.config import ArmName, AtOncePRMConfig
 from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
 from o1_assets.experiments.variants import PART, variant
+from o1_assets.labels.config import machine_of
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.estimate import distinct_tokens
 from o1_assets.reward.train import make_prm
@@ -146,8 +147,9 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
         selection = selection.model_copy(update={"solutions": selection.solutions * sizes.rounds})
     return profile.model_copy(
         update={
-            "annotator": "oracle" if profile.annotator == "human" else profile.annotator,
+            "annotator": machine_of(profile.annotator) or "oracle",
             "annotators": {},
+            "switches": {},
             "label_source": None,
             "later_solutions": solutions,
             "later_selection": selection,

@@ -17,8 +17,9 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import unique_prefix
 from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelBatchesConfig
+from o1_assets.labels.inbox.batch import BatchManifest, DamagedBatch
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE, BatchManifest
+from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE
 from o1_assets.labels.inbox.tables import RATINGS, batch_sources
 from o1_assets.labels.quality_control import lead_batches
 from o1_assets.store.manifest import Manifest
@@ -72,6 +73,35 @@ class Listing:
 
     def without(self, digests: Set[str]) -> Listing:
         return Listing(self.version, {d: s for d, s in self.solutions.items() if d not in digests})
+
+
+NOBODY = Listing(NO_BATCHES, {})
+"""What a round has from people that does not use what they send."""
+
+
+def people_version(inbox: Inbox, config: LabelBatchesConfig) -> str:
+    """The version of the people's batches that the round uses."""
+    return inbox.version(config.round) if config.uses_people else NO_BATCHES
+
+
+def inbox_notices(inbox: Inbox, config: LabelBatchesConfig) -> list[str]:
+    """What whoever leads the labelling has to know of the round's part of the inbox: damage, and unused labels."""
+    notices = [str(damage) for damage in inbox.damages(config.round)]
+    people = [] if config.uses_people else inbox.accepted(config.round, PEOPLE)
+    if people:
+        solutions = len(set[str]().union(*(inbox.solutions(config.round, digest) for digest in people)))
+        notices.append(
+            f"{config.round} is rated by {config.annotator}: people's labels of {solutions} solutions are kept and not "
+            f"used; {how_to_use_them(config)}"
+        )
+    return notices
+
+
+def how_to_use_them(config: LabelBatchesConfig) -> str:
+    return (
+        f"`o1 labels switch {config.round} human` has people alone rate it, `o1 labels switch {config.round} "
+        f"human+{config.annotator}` has {config.annotator} rate what they have not"
+    )
 
 
 def people_batches(inbox: Inbox, round_name: str) -> Listing:
@@ -132,11 +162,13 @@ class IncompleteRound:
 class Arrivals:
     """Rounds whose label table is not made of their batches of today.
 
-    ready: round -> version of its batches. waiting: the rounds whose batches are too few.
+    ready: round -> version of its batches. waiting: the rounds whose batches are too few. notices: round -> what has
+    to be known of its part of the inbox (`inbox_notices`), if there is anything.
     """
 
     ready: dict[str, str]
     waiting: dict[str, IncompleteRound]
+    notices: dict[str, list[str]] = field(default_factory=dict)
 
 
 def batches_key(round_name: str) -> str:
@@ -152,12 +184,15 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
         config = artifact.config
         if not isinstance(config, LabelBatchesConfig):
             continue
+        if notices := inbox_notices(inbox, config):
+            news.notices[config.round] = notices
         # `external` is the version of the batches that the round's table was made of.
         head, version = store.head(key), artifact.external() if artifact.external else ""
         if head is not None and head.external == version:
             continue
-        # Where there are no batches now there may have been some: they were withdrawn.
-        if not inbox.accepted(config.round, PEOPLE) and _made_without_batches(head):
+        # Where there are no batches now there may have been some: they were withdrawn, or the round was switched.
+        people = inbox.accepted(config.round, PEOPLE) if config.uses_people else []
+        if not people and _made_without_batches(head):
             continue
         incomplete = _incomplete(config, store, inbox, version)
         if incomplete:
@@ -197,7 +232,7 @@ def find_batch(inbox: Inbox, rounds: list[str], name: str, withdrawn: bool) -> t
             for round_name in rounds
             for digest in list_batches(round_name)
         }
-        for list_batches in (inbox.accepted, inbox.withdrawn)
+        for list_batches in (inbox.names, inbox.withdrawn)
     )
     candidates, others = (taken_out, accepted) if withdrawn else (accepted, taken_out)
     # "Already withdrawn" helps more than "no such batch".
@@ -250,12 +285,20 @@ def impact(
             rows = scan_parquet(store.verified(head.digest) / file).filter(pl.col("batch") == digest)
             counts[stage] = int(rows.select(pl.len()).collect().item())
     return Impact(
-        inbox.manifest(round_name, digest),
+        _described(inbox, round_name, digest),
         remade,
         counts["labels"],
         counts["label_batches"],
         _waits_without(graph, store, inbox, round_name, digest),
     )
+
+
+def _described(inbox: Inbox, round_name: str, digest: str) -> BatchManifest:
+    """The batch's manifest; of a damaged batch, which nothing was made of, an empty one."""
+    try:
+        return inbox.manifest(round_name, digest)
+    except DamagedBatch:
+        return BatchManifest(digest, round_name, PEOPLE, 0, 0, [], "", "", "a day that cannot be read")
 
 
 def made_of(graph: Mapping[str, Artifact], store: ArtifactStore, round_name: str, digest: str) -> list[str]:
@@ -284,7 +327,7 @@ def _waits_without(
     if artifact is None or selection is None or not isinstance(artifact.config, LabelBatchesConfig):
         return ""
     config = artifact.config
-    if not config.waits_for_people or inbox.manifest(round_name, digest).source != PEOPLE:
+    if not config.waits_for_people or _described(inbox, round_name, digest).source != PEOPLE:
         return ""
     wanted = selected_solutions(store.path(selection.digest))
     progress = round_progress(inbox, config, wanted, people_batches(inbox, round_name).without({digest}))
