@@ -96,7 +96,13 @@ def overview(project: Project, name: str) -> RoundOverview:
         config,
         progress,
         [
-            {"digest": m.digest, "lines": m.lines, "labelers": m.labelers, "received": m.received, "name": m.name}
+            {
+                "digest": m.digest,
+                "lines": m.lines,
+                "labelers": m.labelers,
+                "received": m.received,
+                "name": m.name,
+            }
             for m in manifests
         ],
         inbox.withdrawn(name),

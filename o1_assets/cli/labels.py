@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,12 +13,14 @@ import msgspec
 import polars as pl
 import typer
 
+from o1_assets.cli import label_rounds
 from o1_assets.cli.common import Answer, command
+from o1_assets.cli.label_rounds import user
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.progress import find_batch, impact
+from o1_assets.labels.inbox.progress import find_batch, how_to_use_them, impact
 from o1_assets.labels.protocol import Violation
 from o1_assets.labels.round_inputs import (
     Which,
@@ -38,6 +39,7 @@ from o1_assets.labels.trace import LabelTrace, trace
 app = typer.Typer(no_args_is_help=True, help="Send solutions out to be rated and take label batches in.")
 studio = typer.Typer(no_args_is_help=True, help="Label Studio: rounds into it, labels out of it.")
 
+app.add_typer(label_rounds.app)
 app.add_typer(studio, name="studio")
 
 Round = Annotated[str, typer.Argument(metavar="ROUND")]
@@ -121,8 +123,9 @@ def submit_labels(
 ) -> Answer:
     """Validate a label batch and file it; prints what was accepted and why the rest was not."""
     result = submit(project, file, round_)
+    lines = [*submit_lines(result, round_), *unused_lines(project, {round_})]
     # A file of which a part was refused has done its work; one of which nothing was accepted has not.
-    return Answer(result, submit_lines(result, round_), None if result["accepted"] else typer.Exit(1))
+    return Answer(result, lines, None if result["accepted"] else typer.Exit(1))
 
 
 def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
@@ -169,6 +172,17 @@ def submit_lines(result: dict[str, Any], round_name: str, shown: int = 20) -> It
         yield f"  and {left} more; in all: {rules}"
     if result["quarantine"]:
         yield f"the file as sent and every reason: {result['quarantine']}"
+
+
+def unused_lines(project: Project, rounds: Collection[str]) -> Iterator[str]:
+    """A line for each of the rounds that a machine rates, so that what people send is kept and not used."""
+    for name in sorted(rounds):
+        config = project.profile.batches(int(name[1:]))
+        if not config.uses_people:
+            yield (
+                f"{name} is rated by {config.annotator}, and people's labels of it are kept and not used; "
+                f"{how_to_use_them(config)}"
+            )
 
 
 @command(app, "close")
@@ -276,7 +290,10 @@ def push(
         report = push_records(server, project.settings.profile, records, labelers)
     return Answer(
         asdict(report),
-        [f"{report.added} of {report.solutions} solutions of {round_} sent; label them at {report.url}"],
+        [
+            f"{report.added} of {report.solutions} solutions of {round_} sent; label them at {report.url}",
+            *unused_lines(project, {round_}),
+        ],
     )
 
 
@@ -301,7 +318,12 @@ def pull(project: Project, round_: Annotated[str | None, typer.Argument(metavar=
     failures = [f"{url} was not pulled to its end: {reason}" for url, reason in report.failed.items()]
     return Answer(
         asdict(report),
-        pull_lines(report, project.inbox, f"{round_ or 'any round'} of profile {project.settings.profile}"),
+        [
+            *pull_lines(
+                report, project.inbox, f"{round_ or 'any round'} of profile {project.settings.profile}"
+            ),
+            *unused_lines(project, report.accepted),
+        ],
         LabelStudioError("; ".join(failures)) if failures else None,
     )
 
@@ -466,7 +488,7 @@ def withdraw(project: Project, name: str, round_name: str | None, why: str, dry:
         inbox.check_withdrawable(round_, digest)
         # Before the move: it reads the batch where accepted ones lie.
         change = impact(project.graph, project.store, inbox, round_, digest)
-        move = None if dry else inbox.withdraw(round_, digest, _who(), why)
+        move = None if dry else inbox.withdraw(round_, digest, user(), why)
     except ValueError as error:
         raise LabelsError(str(error)) from error
     batch = change.batch
@@ -515,7 +537,7 @@ def restore(project: Project, name: str, round_name: str | None, why: str) -> di
         return {
             "batch": digest,
             "round": round_,
-            "restored": asdict(inbox.restore(round_, digest, _who(), why)),
+            "restored": asdict(inbox.restore(round_, digest, user(), why)),
         }
     except ValueError as error:
         raise LabelsError(str(error)) from error
@@ -523,10 +545,3 @@ def restore(project: Project, name: str, round_name: str | None, why: str) -> di
 
 def _rounds(project: Project, round_name: str | None) -> list[str]:
     return round_names(project.profile) if round_name is None else [known_round(project.profile, round_name)]
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        return "somebody"

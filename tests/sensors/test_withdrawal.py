@@ -53,7 +53,7 @@ def o1(*arguments: str) -> Any:
     done = CliRunner().invoke(app, ["labels", *arguments, "--json"])
     if done.exception:
         raise done.exception
-    return json.loads(done.output)
+    return json.loads(done.stdout)
 
 
 def batch_by(lab: Lab, labeller: str, round_name: str = "r01") -> str:
