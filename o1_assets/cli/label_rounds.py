@@ -59,10 +59,16 @@ class RoundOverview:
             "switches": [switch.model_dump() for switch in self.switches],
         }
 
+    def _progress(self) -> str:
+        if self.progress is None:
+            return "its selection was not made yet"
+        if not self.config.uses_people and not self.batches:
+            return "nothing came from people"
+        return f"from people: {self.progress}"
+
     def lines(self) -> Iterator[str]:
         name, switched = self.config.round, self.config.switched
-        progress = f"from people: {self.progress}" if self.progress else "its selection was not made yet"
-        yield f"{name} is rated by {self.rater}{f' ({switched})' if switched else ''}; {progress}"
+        yield f"{name} is rated by {self.rater}{f' ({switched})' if switched else ''}; {self._progress()}"
         use = "used" if self.config.uses_people else "kept, not used"
         for batch in self.batches:
             who = ", ".join(batch["labelers"][:5]) + (" and others" if len(batch["labelers"]) > 5 else "")
