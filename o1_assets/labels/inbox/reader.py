@@ -164,10 +164,10 @@ class BatchReader:
                 f"what was made of it stays, and its ratings count as {round_name}/label_batches holds them"
             )
         # Of one file that is whole the others can be made again.
-        again = f"send {folder / LINES} again" if inspection.whole_lines else "send its file again"
+        sent = folder / LINES if inspection.whole_lines else "FILE"
         remedy = (
-            f"{again} (`o1 labels submit FILE --round {round_name}`), bring it back from a backup, or take it out "
-            f"with `o1 labels withdraw {digest[:12]}`"
+            f"send it again (`o1 labels submit {sent} --round {round_name}`), bring it back from a backup, or take it "
+            f"out with `o1 labels withdraw {digest[:12]}`"
         )
         return Damage(
             round_name, folder, f"the batch is damaged ({'; '.join(inspection.faults)})", effect, remedy
