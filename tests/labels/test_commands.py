@@ -38,7 +38,10 @@ def test_submitting_says_what_was_taken_and_of_the_rest_line_solution_step_rule_
     )
     done = o1("submit", str(file), "--round", ROUND)
     assert done.exit_code == 0, done.output
-    first, violation, quarantine = done.output.splitlines()
+    first, violation, quarantine, unused = done.output.splitlines()
+    assert unused.startswith(
+        "r03 is rated by oracle, and people's labels of it are kept and not used; `o1 labels switch"
+    )
     assert first.startswith("r03: 1 records accepted as batch ") and first.endswith("; 1 refused")
     assert violation == (
         "  line 1, solution right, step 2, completion 0: rated although step 1 before it is negative "
