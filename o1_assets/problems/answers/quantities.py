@@ -96,6 +96,9 @@ def read_ratio(tokens: list[Token]) -> Value | None:
         return None
     if not all(parts):
         raise Unreadable("an empty place in a ratio")
+    clock = any(re.fullmatch(r"0\d", part[0].text) for part in parts)
+    if clock and any(token.kind not in ("number", "word") for part in parts for token in part):
+        raise Unreadable("a time of the day with more than its hours and minutes")
     return Ratio(tuple(read_quantity(part) for part in parts))
 
 

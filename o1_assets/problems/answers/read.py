@@ -13,7 +13,13 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
-from o1_assets.problems.answers.formula import FormulaReader, Tree, is_proper_fraction, symbols_of
+from o1_assets.problems.answers.formula import (
+    FormulaReader,
+    Tree,
+    decimals_of,
+    is_proper_fraction,
+    symbols_of,
+)
 from o1_assets.problems.answers.formula_value import equal, nearly_equal
 from o1_assets.problems.answers.quantities import (
     letter_unit,
@@ -173,6 +179,8 @@ def _several(tokens: list[Token]) -> list[Value]:
     if "or" in separators and len(names) > 1:
         raise Unreadable("x = 1 or y = 2")
     both = combined(items, separators)
+    if both is None and "or" in separators and any(isinstance(item, RealSet | Relation) for item in items):
+        raise Unreadable("conditions on several symbols, of which one holds")
     readings: list[Value] = [Collection(tuple(items)) if both is None else both]
     if set(separators) <= {"and", ","} and (whole := sum_of_units(items)) is not None:
         readings.append(whole)
@@ -403,7 +411,7 @@ def _name(tokens: list[Token]) -> str | None:
     texts = [token.text for token in tokens]
     if texts[0] in ("\\angle", "\\triangle") and kinds <= {"command", "symbol"}:
         return ""
-    if texts[0][1:] in DECORATIONS and len(texts) == 4 and tokens[2].kind == "symbol":
+    if texts[0][1:] in DECORATIONS and len(texts) > 3 and {t.kind for t in tokens[2:-1]} == {"symbol"}:
         return "".join(texts)
     if len(texts) == 1 or (
         len(texts) > 2 and texts[1] == "_" and len([t for t in texts if t not in "{}"]) == 3
@@ -476,7 +484,8 @@ def _chain(sides: list[list[Token]], operators: list[str]) -> list[Value]:
         return [Named(EXPRESSION, quantities[1], relation.tree)] if plain else [relation]
     last = quantities[-1]
     if "\\approx" in operators and len(set(trees)) <= 2:
-        return [last, quantities[0]]
+        # \pi \approx 3.14 may be meant by either side, but 0.06 is not answered by 0.1.
+        return [quantities[0]] if decimals_of(trees[0]) else [last, quantities[0]]
     return [last]
 
 

@@ -107,7 +107,6 @@ _LATEX = (
         (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
         (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
         (r"^([^{}]*)\\over(?![A-Za-z])([^{}]*)$", r"\\frac{\1}{\2}"),
-        (r"\^\{(\d+)\}/_?\{?(\d+)\}?", r"\\frac{\1}{\2}"),
         (r"(?<!\^)\\degree(?![A-Za-z])|\^\{?o\}?$", r"^\\circ "),
     ),
     (_LOOKS, " "),
@@ -117,7 +116,6 @@ _WAYS = _rules(
     (r"\*\*", "^"),
     (r"(?<![\d.])\.(?=\s*\\(?:overline|bar|dot))", "0."),
     (r"(?<=\d)\s*x\s*(?=10\s*\^)", r"\\times "),
-    (r"(?<![:\d])(\d{1,2})(\s*(?:\\text\s*\{)?\s*[ap]\.?\s?m\b)", r"\1:00\2"),
     (r"^(?:the )?year (?=\d)", ""),
     (r"(?<=\d)\s*h(?=\s*\d+\s*min)", " hours "),
     (r"(?<=\d)\s?(?:st|nd|rd|th)\b", ""),
@@ -133,6 +131,7 @@ _WAYS = _rules(
     (r"(?<=\d)\s*¢", " cents"),
     (r"\bUS\s*(?=¤)", ""),
     (r"\b([ap])\.\s?m\b\.?", r"\1m"),
+    (r"(?<![:\d])(\d{1,2})(\s*(?:\\text\s*\{)?\s*[ap]m\b)", r"\1:00\2"),
     (r"(?<=[\dA-F])\s*(?:\\text\s*\{)?\s*\(?(?:in )?base[ -]?\}?\s*(\d+|[a-z]+)\)?\}?$", r"_{\1}"),
     (r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r" \1 "),
     (r"<=", r"\\le "), (r">=", r"\\ge "), (r" !=", r" \\ne "),
@@ -164,12 +163,16 @@ def _folded(text: str) -> str:
     """Without the forms of Unicode that look the same. Raised digits become exponents, which NFKC would not keep."""
     if text.isascii():
         return text
+    text = _SMALL_FRACTION.sub(lambda m: unicodedata.normalize("NFKC", rf"\frac{{{m[1]}}}{{{m[2]}}}"), text)
     parts = []
     for form, run in groupby(text, lambda c: unicodedata.decomposition(c).partition(" ")[0]):
         folded = "".join(map(_folded_character, run))
         mark = {"<super>": "^", "<sub>": "_"}.get(form, "")
         parts.append(f"{mark}{{{folded}}}" if mark else folded)
     return "".join(parts)
+
+
+_SMALL_FRACTION = re.compile("([\u2070\xb9\xb2\xb3\u2074-\u2079]+)[\u2044/]([\u2080-\u2089]+)")
 
 
 def _folded_character(c: str) -> str:

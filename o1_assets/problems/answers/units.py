@@ -72,7 +72,7 @@ NO_UNITS = frozenset([
 _MOST_WORDS = 8
 _POWERS = {"square": 2, "cubic": 3}
 _AFTER = {"squared": 2, "cubed": 3}
-LETTER_UNITS = frozenset("mgshlLJNWVKACF")
+LETTER_UNITS = frozenset("mgshlLJNWVACF")
 _PLURALS = {"people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse", "feet": "foot",
             "geese": "goose", "teeth": "tooth", "leaves": "leaf", "loaves": "loaf", "halves": "half"}  # fmt: skip
 _NO_UNIT = frozenset(["of", "the", "a", "an", "total", "each", "old"])
