@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from o1_assets.problems.bounds import LONGEST_NUMBER
+
 MOST_TOKENS = 1_500
-
-
-LONGEST_NUMBER = 1_000
-"""Digits that are written out."""
 
 
 class Unreadable(ValueError):
