@@ -61,6 +61,8 @@ def audit(
     name = _find(store, key, version)
     ancestors = {(visited.key, visited.version): visited for visited in walk(store, key, name)}
     manifests = [visited.manifest for visited in ancestors.values() if visited.manifest]
+    heads = store.read_heads({manifest.key for manifest in manifests}).manifests
+    today_versions = {head.version for head in heads.values()}
     # Several versions may have one object: it is hashed once.
     digests = list(dict.fromkeys(manifest.digest for manifest in manifests))
     # Hashing and waiting for a remote store leave the interpreter free, so threads help.
@@ -75,7 +77,8 @@ def audit(
             broken = Broken(visited.key, visited.version, "manifest", visited.error)
             return AuditedVersion(visited.key, visited.version, None, (broken,))
         content, (faults, remark) = contents[manifest.digest], pointers[manifest.version]
-        damage = [(part, f"{why}; {store.remedy(manifest.digest)}") for part, why in content.faults]
+        remedy = store.remedy(manifest.digest, again=manifest.version in today_versions)
+        damage = [(part, f"{why}; {remedy}") for part, why in content.faults]
         faults = [*damage, *input_faults(manifest, ancestors), *faults]
         trail = None
         if homes is not None and not content.faults:

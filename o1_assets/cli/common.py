@@ -122,7 +122,12 @@ def command(
 def close_home(settings: Settings) -> None:
     """Closes a home that everybody could read, and says so."""
     if note := settings.close_home():
-        print(f"o1: {note}", file=sys.stderr)
+        print_note(note)
+
+
+def print_note(text: str) -> None:
+    """A line on stderr that is no error."""
+    print(f"o1: {text}", file=sys.stderr, flush=True)
 
 
 def open_project(profile: str | None = None, overrides: Sequence[str] | None = None) -> Project:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from o1_assets.cli.common import Answer, StatusLine, close_home, command
+from o1_assets.cli.common import Answer, StatusLine, close_home, command, print_note
 from o1_assets.cli.report import print_headline
 from o1_assets.cli.status import VerifyOption
 from o1_assets.core.artifact import Artifact
@@ -125,7 +125,7 @@ def _run(
     graph, store = project.graph, project.store
     # Under the lock nobody else computes, so what lies in the work folder was left by processes that are gone.
     tidy(store)
-    status = graph_status(graph, store, every_byte=verify)
+    status = graph_status(graph, store, every_byte=verify, on_reading=print_note)
     due = {"stale", "damaged", "missing"} if include_missing else {"stale", "damaged"}
     wanted = {key for key, s in status.items() if s.state in due}
     try:

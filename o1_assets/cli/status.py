@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from o1_assets.cli.common import Answer, close_home, command
+from o1_assets.cli.common import Answer, close_home, command, print_note
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, damaged, graph_status
 from o1_assets.labels.config import LabelBatchesConfig
@@ -37,7 +37,7 @@ VerifyOption = Annotated[
 def status(project: Project, verify: VerifyOption = False) -> Answer:
     """Every artifact: fresh, stale and why, missing or damaged; every round: what it waits for."""
     close_home(project.settings)
-    states = graph_status(project.graph, project.store, every_byte=verify)
+    states = graph_status(project.graph, project.store, every_byte=verify, on_reading=print_note)
     rows, rounds = status_rows(project, states)
     due = {key for key, state in states.items() if state.state != "fresh" and not project.graph[key].part}
     unusable = list(failed_preflights(project.graph, due, quick=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,15 +35,22 @@ class Status:
 
 
 def graph_status(
-    graph: Mapping[str, Artifact], store: ArtifactStore, *, every_byte: bool = False
+    graph: Mapping[str, Artifact],
+    store: ArtifactStore,
+    *,
+    every_byte: bool = False,
+    on_reading: Callable[[str], object] = lambda line: None,
 ) -> dict[str, Status]:
     """One Status for each key. Staleness propagates: a descendant of anything that is not fresh is stale.
 
     every_byte: compare every byte of today's versions, and not only those whose files changed since they were compared.
+    on_reading: told of a comparison that takes a while.
     """
     # Few reads of many names each: one by one, a remote store would take a round trip for each of some hundred keys.
     heads = store.read_heads(graph)
-    objects = store.states({head.digest for head in heads.manifests.values()}, every_byte=every_byte)
+    objects = store.states(
+        {head.digest for head in heads.manifests.values()}, every_byte=every_byte, on_reading=on_reading
+    )
     result: dict[str, Status] = {}
     # Dagster's own staleness sees one hop and ignores configuration; here each status reads those of its inputs.
     for key, artifact in graph.items():

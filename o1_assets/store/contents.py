@@ -117,16 +117,17 @@ def _entries(folder: str, prefix: str = "") -> Iterator[tuple[str, os.stat_resul
 class Marks:
     """What tells that files of a folder changed: a digest of their names, sizes, inodes and times.
 
-    settled: whether any later change gives other marks.
+    settled: whether any later change gives other marks. size: bytes of all files.
     """
 
     digest: str
     settled: bool
+    size: int
 
 
 def marks_of(folder: str) -> Marks:
     """The marks of everything in a folder of a disk. Raises OSError."""
-    newest, lines = 0, []
+    newest, size, lines = 0, 0, []
     for path, info in _entries(folder):
         # Of a folder only the name: its times change when a file in it is opened by some network file systems.
         if stat.S_ISDIR(info.st_mode):
@@ -137,9 +138,10 @@ def marks_of(folder: str) -> Marks:
         numbers = (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
         lines.append(f"{path}\0{stat.S_IFMT(info.st_mode)} {numbers}")
         newest = max(newest, info.st_ctime_ns)
+        size += info.st_size
     step = COARSE_STEP_NS if newest % 1_000_000_000 == 0 else STEP_NS
     text = "\n".join(lines).encode(errors="surrogateescape")
-    return Marks(hashlib.sha256(text).hexdigest(), newest + step < time.time_ns())
+    return Marks(hashlib.sha256(text).hexdigest(), newest + step < time.time_ns(), size)
 
 
 class VerifiedMarks:

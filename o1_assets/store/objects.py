@@ -13,13 +13,14 @@ import os
 import shutil
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from o1_assets.core.files import publish
+from o1_assets.core.formatting import byte_size
 from o1_assets.store.backend import Backend, DamagedError, StoreError
 from o1_assets.store.contents import Contents, Fault, Marks, VerifiedMarks, marks_of, read_contents
 from o1_assets.store.digest import TREE, folder_tree, tree_bytes, tree_digest
@@ -32,6 +33,9 @@ def scratch_name() -> str:
 
 
 _HEX = set("0123456789abcdef")
+
+# Bytes that take some seconds to read.
+LONG_READING = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Objects:
         check_kinds(folder)
         digest = tree_digest(tree)
         name = object_name(digest)
+        # Asked before it is looked at: what another process stores meanwhile is good, and stays.
+        damaged = self.backend.local and os.path.lexists(self.backend.place(name))
         if self._still_good(digest):
             shutil.rmtree(folder)
             return digest
@@ -79,7 +85,8 @@ class Objects:
             remove_empty_folders(folder)
             for entry in tree:
                 os.chmod(folder / entry["path"], 0o444)  # a slip in a notebook must not change an object
-            self.backend.set_aside(name)
+            if damaged:
+                self.backend.set_aside(name)
             if not publish(folder, Path(self.backend.place(name))):  # lost a race to an equal object
                 shutil.rmtree(folder)
             self.marks.remember({digest: marks_of(self.backend.place(name))})
@@ -108,11 +115,18 @@ class Objects:
         """Whether the object is there. Its bytes are not compared."""
         return self.backend.exists(f"{object_name(digest)}/{TREE}")
 
-    def states(self, digests: Iterable[str], *, every_byte: bool = False) -> ObjectStates:
+    def states(
+        self,
+        digests: Iterable[str],
+        *,
+        every_byte: bool = False,
+        on_reading: Callable[[str], object] = lambda line: None,
+    ) -> ObjectStates:
         """Which of these objects are gone or damaged, asked for together.
 
         On a disk those whose size, inode and times are as they were when every byte was compared are not read.
         every_byte: read all the same. On a server the list of files is compared, and every byte only if asked for.
+        on_reading: told in a clause of a reading that takes a while.
         """
         wanted = list(dict.fromkeys(digests))
         if not self.backend.local:
@@ -128,13 +142,15 @@ class Objects:
                 states.gone.add(digest)
             except (OSError, StoreError) as error:
                 states.damaged[digest] = _reason(error)
-        self._read(unread, states)
+        size = sum(marks.size for marks in unread.values())
+        if size > LONG_READING:
+            on_reading(f"every byte of {len(unread)} artifacts is compared ({byte_size(size)})")
+        if unread:
+            self._read(unread, states)
         return states
 
     def _read(self, unread: dict[str, Marks], states: ObjectStates) -> None:
         """Reads every byte of some objects of a disk, adds what is wrong to `states`, and remembers the others."""
-        if not unread:
-            return
         # Hashing leaves the interpreter free, so threads help.
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             reasons = dict(zip(unread, pool.map(self._fault, unread), strict=True))
@@ -271,9 +287,10 @@ class Objects:
     def _gone(self, digest: str) -> DamagedError:
         return DamagedError(f"object {digest} is not in the store {self.url}; make it again with `o1 run`")
 
-    def remedy(self, digest: str) -> str:
-        place = self.backend.place(object_name(digest))
-        return f"`o1 run` makes it again, unless you bring {place} back from a backup"
+    def remedy(self, digest: str, again: bool = True) -> str:
+        """What to do about a damaged object. again: whether a run would make it."""
+        backup = f"bring {self.backend.place(object_name(digest))} back from a backup"
+        return f"`o1 run` makes it again, unless you {backup}" if again else backup
 
 
 def _reason(error: Exception) -> str:
