@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from o1_assets.cli.label_rounds import user
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.switches import DamagedSwitches
 from o1_assets.labels.protocol import SPARSE
 from o1_assets.labels.round_inputs import UnknownRound
+from o1_assets.profiles.load import load_profile
 from tests.labels import world
 from tests.labels.world import ROUND
 
@@ -139,3 +143,43 @@ def test_an_export_of_what_is_missing_shrinks_with_what_comes_back(home: Setting
     assert "r03 misses nothing" in o1("export", ROUND, "--missing").output
     wrong = o1("export", ROUND, "--missing", "--screening").exception
     assert isinstance(wrong, LabelsError) and "exclude each other" in str(wrong)
+
+
+def test_a_round_is_switched_by_name_and_back_and_each_switch_is_recorded(
+    home: Settings, tmp_path: Path
+) -> None:
+    assert o1("submit", str(rated(tmp_path, direct={(0, 0): -1})), "--round", ROUND).exit_code == 0
+    before = o1("status", ROUND).stdout
+    assert (
+        "r03 is rated by oracle; from people: 1 of 3 solutions rated" in before
+        and "(kept, not used)" in before
+    )
+    switched = json.loads(o1("switch", ROUND, "human", "--reason", "pilot", "--json").stdout)
+    assert switched["uses_people"] and switched["switches"][0]["why"] == "pilot"
+    after = Project(home).profile.batches(3)
+    assert after.annotator == "human" and after.switched and after.switched.who == user()
+    assert "(used)" in o1("status", ROUND).stdout
+    assert "already; nothing was changed" in o1("switch", ROUND, "human").stdout
+    assert o1("switch", ROUND, "human+oracle").exit_code == o1("switch", ROUND, "profile").exit_code == 0
+    assert Project(home).profile.batches(3) == load_profile("nano", "").batches(3)
+    history = json.loads(o1("status", ROUND, "--json").stdout)[ROUND]["switches"]
+    assert [switch["annotator"] for switch in history] == ["human", "human+oracle", "profile"]
+    for arguments, why in (
+        (("r99", "human"), "there is no round"),
+        ((ROUND, "bob"), "choose one of: oracle,"),
+    ):
+        assert why in str(o1("switch", *arguments).exception)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"r03": [{"annotator": "bob"}]}', '{"r03": null}', "[" * 99_999]
+)
+def test_switches_that_cannot_be_read_are_one_sentence_and_can_be_made_again(
+    home: Settings, content: str
+) -> None:
+    home.inbox.mkdir(parents=True)
+    (home.inbox / "annotators.json").write_text(content)
+    error = o1("status").exception
+    assert isinstance(error, DamagedSwitches) and "`o1 labels switch`" in str(error)
+    assert o1("switch", ROUND, "human").exit_code == 0 and Project(home).profile.annotator_of(3) == "human"
+    assert (home.inbox / "annotators.json.damaged.1").read_text() == content

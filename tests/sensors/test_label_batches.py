@@ -12,9 +12,11 @@ import pytest
 
 from o1_assets.execution.run_lock import RunLock
 from o1_assets.labels import label_batches as batches
+from o1_assets.labels.config import Switch
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import Listing
 from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.labels.inbox.switches import Switches
 from sensors import recovery
 from sensors.label_batches import _Cursor, label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report
@@ -321,6 +323,40 @@ def test_the_share_that_has_to_be_rated_can_be_set(opened: Open) -> None:
     assert "1 of 3 solutions rated, 2 needed" in str(lab.tick())
     lab.submit("r00", ("direct",))
     assert "r00/labels" in lab.run(lab.tick())
+
+
+def test_where_a_machine_rates_labels_are_shown_and_used_once_the_round_is_switched_to_people(
+    opened: Open,
+) -> None:
+    lab = opened(MIXED, "annotator=oracle")
+    lab.submit("r01", ("right", "wrong"))
+    said = str(lab.tick())
+    assert said.startswith(
+        "no new label batches; r01 is rated by oracle: people's labels of 2 solutions are kept"
+    )
+    (event,) = lab.events
+    assert (event.check_name, event.passed) == ("inbox", False)
+    assert event.metadata["batches_from_people_not_used"].value == 1
+    assert str(lab.tick()) == said and lab.events == [], "it is shown once"
+    switches = Switches(lab.inbox.root)
+    switches.add("r01", Switch(annotator="human", who="lead", when="2026-01-01T00:00:00+00:00"))
+    assert "r01 waits: 2 of 3 solutions rated, 3 needed" in str(lab.tick())
+    lab.submit("r01", ("direct",))
+    assert asked(lab.tick()) == lab.follows("r01")
+    (lab.inbox.root / "annotators.json").write_text("{")
+    assert "switch each of those rounds again with `o1 labels switch`" in str(lab.tick())
+
+
+def test_a_damaged_batch_stops_no_tick_and_no_other_batch(lab: Lab) -> None:
+    digest = str(lab.submit("r01", ("right",)).digest)
+    assert asked(lab.tick()) == lab.follows("r01")
+    (lab.inbox.find("r01", digest) / "manifest.json").write_text('{"digest": ')
+    said = str(lab.tick())
+    assert digest in said and "nothing of it counts" in said and lab.events[0].metadata["damaged"].value == 1
+    assert lab.inbox.submit(lab.settings.home / "sent.jsonl", *lab.taking("r01")).digest == digest
+    assert lab.tick() == "no new label batches" and lab.events[0].passed
+    lab.submit("r00", ("right",))
+    assert "r00/label_batches" in asked(lab.tick())
 
 
 def start(lab: Lab, request: dg.RunRequest) -> dg.DagsterRun:
