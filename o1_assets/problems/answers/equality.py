@@ -75,6 +75,11 @@ def _same(gold: Value, given: Value) -> bool:
         case Relation("="), Named(_, _, relation) if relation is not None:
             return _same_relation(gold, Relation("=", relation))
         case Collection(a), Collection(b):
+            if _is_system(a) != _is_system(b) and not all(
+                any(isinstance(i, Named) for i in items) for items in (a, b)
+            ):
+                # x = 1, y = 2 without its names is 1, 2 as it is written, and no set.
+                return not (gold.is_set or given.is_set) and _same_order(_bare(a), _bare(b))
             return _same_items(a, b)
         case Brackets(), Collection(items) if all(isinstance(i, Named) for i in items):
             return _same_system(gold, items)
@@ -124,8 +129,6 @@ def _same_items(gold: tuple[Value, ...], given: tuple[Value, ...]) -> bool:
     gold, given = _without_common_name(gold, given)
     if len(gold) != len(given):
         return False
-    if _is_system(gold) != _is_system(given):
-        return False  # x = 1, y = 2 without its names may be 1, 2 or 2, 1
     rest = list(given)
     for item in gold:
         match = next((index for index, other in enumerate(rest) if _same_item(item, other)), None)
@@ -138,6 +141,10 @@ def _same_items(gold: tuple[Value, ...], given: tuple[Value, ...]) -> bool:
 def _same_item(gold: Value, given: Value) -> bool:
     """A set in a set is no number, though {5} alone answers what 5 does."""
     return isinstance(gold, Collection) == isinstance(given, Collection) and same(gold, given)
+
+
+def _bare(items: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(item.value if isinstance(item, Named) else item for item in items)
 
 
 def _is_system(items: tuple[Value, ...]) -> bool:

@@ -33,10 +33,12 @@ from o1_assets.problems.answers.real_sets import (
     FLIPPED,
     REALS,
     as_set,
+    between,
     combined,
     complement,
     half_line,
     intersection,
+    outside,
     solved,
 )
 from o1_assets.problems.answers.text import CURRENCY, clean, variants
@@ -322,8 +324,10 @@ def _set(inside: list[Token]) -> Value:
         value = _several(inside)[0]
         several = len(split(inside, (",", ";", "and", "or"))[0]) > 1 or _has_signs(inside)
         if isinstance(value, Collection) and not several:
-            return Collection((value,))
-    return value if isinstance(value, Collection | RealSet) else Collection((value,))
+            return Collection((value,), is_set=True)
+    if isinstance(value, RealSet):
+        return value
+    return replace(value, is_set=True) if isinstance(value, Collection) else Collection((value,), is_set=True)
 
 
 def _union(tokens: list[Token]) -> Value | None:
@@ -409,6 +413,13 @@ def _name(tokens: list[Token]) -> str | None:
     if "word" in kinds and plain:
         return None if any(token.text.lower() in NO_UNITS for token in tokens) else ""
     texts = [token.text for token in tokens]
+    capitals = {t.text for t in tokens if t.kind == "symbol" and t.text.isupper()}
+    if (
+        len(tokens) > 1
+        and capitals
+        and set(texts) <= capitals | {"|", ":", "\\frac", "{", "}", "_", *"123456789"}
+    ):
+        return "".join(texts)  # AB, |AB|, V_1:V_2
     if texts[0] in ("\\angle", "\\triangle") and kinds <= {"command", "symbol"}:
         return ""
     if texts[0][1:] in DECORATIONS and len(texts) > 3 and {t.kind for t in tokens[2:-1]} == {"symbol"}:
@@ -503,10 +514,14 @@ def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
             and not (isinstance(bound, Quantity) and names[0] in symbols_of(bound.tree))
         ):
             return RealSet(half_line(operators[0], bound), names[0])
+        if operators[0] == "\\ne" and (points := _points(sides[1])):
+            return RealSet(outside(points), names[0])
         left, right = trees
         if left is None or right is None:
             raise Unreadable("a side of an inequality is no formula")
         operator = operators[0]
+        if left[0] == "abs" and not symbols_of(right) and operator != "\\ne":
+            return between(operator, left[1], right)
         difference: Tree = ("+", left, ("-", right))
         if operator in (">", "\\ge"):
             operator, difference = FLIPPED[operator], ("-", difference)
@@ -519,6 +534,14 @@ def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
             closed = [o == "\\le" for o in operators]
             return RealSet((Interval(low, high, closed[0], closed[1]),), names[1])
     raise Unreadable("a chain of inequalities that is not understood here")
+
+
+def _points(tokens: list[Token]) -> list[Quantity]:
+    r"""The values of \pm 2; none where it is anything else."""
+    value = _values(tokens)[0]
+    items = value.items if isinstance(value, Collection) else ()
+    points = [item for item in items if isinstance(item, Quantity)]
+    return points if len(points) == len(items) else []
 
 
 def _bound(tokens: list[Token]) -> Quantity | Infinite | None:

@@ -52,6 +52,30 @@ def solved(operator: str, difference: Tree) -> RealSet | None:
     return RealSet(half_line(operator, bound), *symbols)
 
 
+def between(operator: str, inner: Tree, bound: Tree) -> RealSet:
+    """The values for which the absolute value of a line compares so with a number."""
+    down = operator in ("<", "\\le")
+    strict = "<" if operator in ("<", ">") else "\\le"
+    # |a| < b where a - b < 0 and -a - b < 0; |a| > b where b - a < 0 or b + a < 0.
+    parts = [
+        solved(strict, difference if down else ("-", difference))
+        for difference in (("+", inner, ("-", bound)), ("+", ("-", inner), ("-", bound)))
+    ]
+    if parts[0] is None or parts[1] is None:
+        raise Unreadable("an absolute value of no line")
+    if down:
+        return intersection(parts[0], parts[1])
+    return RealSet(parts[0].intervals + parts[1].intervals, parts[0].variable)
+
+
+def outside(points: list[Quantity]) -> tuple[Interval, ...]:
+    """All numbers but these."""
+    remaining = REALS
+    for point in points:
+        remaining = intersection(remaining, complement(Interval(point, point, True, True)))
+    return remaining.intervals
+
+
 def half_line(operator: str, bound: Quantity | Infinite) -> tuple[Interval, ...]:
     low, high = Infinite(True), Infinite()
     match operator:

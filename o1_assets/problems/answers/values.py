@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from o1_assets.problems.answers.formula import Tree
@@ -50,9 +50,10 @@ class Brackets:
 
 @dataclass(frozen=True)
 class Collection:
-    """A list or a set. Its order does not count."""
+    """A list or a set. Its order does not count, but where the other answer has names for the items of a list."""
 
     items: tuple[Value, ...]
+    is_set: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
