@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import unicodedata
@@ -81,6 +82,10 @@ def _check_name(home: Path) -> None:
         )
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         raise BadSetting(f"O1_HOME is {name!r}, which has characters that are no letters; use another name")
+    if root.exists() and not root.is_dir():
+        raise BadSetting(
+            f"{root} is not a folder; set O1_HOME to one, or to a path at which there is nothing yet"
+        )
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,20 @@ class Settings:
         return os.environ.get("O1_SHARED", "") not in ("", "0")
 
     def make_home(self) -> None:
-        """Creates the home, and O1_HOME if it is missing, for their owner alone unless they are shared."""
+        """Creates the home, and O1_HOME if it is missing, for their owner alone unless they are shared.
+
+        Raises BadSetting.
+        """
         # It holds what labellers wrote and, in Dagster's log, whatever a computation printed.
         for folder in (self.home.parent, self.home):
-            folder.mkdir(mode=0o777 if self.shared else 0o700, parents=True, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o777 if self.shared else 0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise BadSetting(
+                    f"{folder} cannot be made ({error.strerror}); set O1_HOME to a folder that you can write to"
+                ) from None
 
     def close_home(self) -> str:
         """Takes a home of ours from everybody else if everybody could read it; says so in a sentence, else nothing.

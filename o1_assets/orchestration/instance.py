@@ -8,6 +8,7 @@ With O1_DAGSTER_POSTGRES all of them are in one Postgres database, and several m
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
@@ -40,14 +42,23 @@ class InstanceLost(O1Error):
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
     """The instance, made if it is not there, with this process waiting for others as `wait_for_writers` says."""
-    import dagster as dg
-
     wait_for_writers()
     make_instance(settings)
-    # What Dagster starts in other processes looks for its instance there.
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home())
-    with dg.DagsterInstance.get() as instance:
+    with instance_of(settings.dagster_home()) as instance:
+        # What Dagster starts in other processes looks for its instance there.
+        os.environ["DAGSTER_HOME"] = str(settings.dagster_home())
         yield instance
+
+
+def instance_of(folder: Path) -> DagsterInstance:
+    """The instance whose folder it is, by the dagster.yaml in it."""
+    import dagster as dg
+
+    # Dagster takes the path of its settings for a pattern: of a folder named a[1] it would silently read none, and of
+    # one named a* those of other homes.
+    return dg.DagsterInstance.from_config(
+        str(folder), config_filename=glob.escape(str(folder / "dagster.yaml"))
+    )
 
 
 def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
@@ -97,13 +108,11 @@ def make_instance(settings: Settings) -> None:
         missing = [part for part in PARTS if not (home / part).exists()]
         if not missing:
             return
-        import dagster as dg
-
         # Elsewhere, and then moved in by one rename each: a kill leaves no database with some of its tables missing.
         made = settings.home / f".dagster.{uuid.uuid4().hex}"
         try:
             shutil.copytree(home, made, ignore=lambda folder, names: set(names) - {"dagster.yaml"})
-            with dg.DagsterInstance.from_config(str(made)) as instance:
+            with instance_of(made) as instance:
                 # The first question to each storage creates its tables.
                 instance.get_runs(limit=1)
                 instance.all_instigator_state()

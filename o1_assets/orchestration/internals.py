@@ -96,9 +96,12 @@ def code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
         yield workspace
 
 
-def daemon_command() -> list[str]:
+def daemon_command(instance: dg.DagsterInstance, workspace: Path) -> list[str]:
     """Starts Dagster's daemon, which runs the sensor and the queue of runs."""
-    return [sys.executable, "-m", "dagster._daemon", "run"]
+    from dagster_shared.serdes import serialize_value
+
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
+    return [*command, "--instance-ref", serialize_value(instance.get_ref())]
 
 
 @contextmanager

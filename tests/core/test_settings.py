@@ -73,3 +73,11 @@ def test_addresses_of_a_proxy_are_read_as_browsers_write_them(monkeypatch: pytes
         monkeypatch.setenv("O1_UI_ORIGINS", wrong)
         with pytest.raises(BadSetting, match="O1_UI_ORIGINS"):
             _ = settings.ui_origins
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadSetting, match="is not a folder; set O1_HOME"):
+        Settings.load("nano", tmp_path / "file")
+    with pytest.raises(BadSetting, match=r"cannot be made .*O1_HOME"):
+        Settings.load("nano", tmp_path / "file" / "below").make_home()

@@ -16,11 +16,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.core.settings import DAGSTER_YAML, PROJECT, Settings
 from o1_assets.orchestration.instance import (
     PARTS,
     InstanceLost,
     instance_lost,
+    instance_of,
     make_instance,
     open_instance,
     wait_for_writers,
@@ -116,6 +117,16 @@ def test_a_removed_or_damaged_instance_is_one_sentence(settings: Settings) -> No
     assert isinstance(found, InstanceLost) and "is damaged" in str(found)
     (settings.home / "dagster" / PARTS[0]).rename(settings.home / "gone")
     assert "was removed" in str(instance_lost(ValueError("x"), settings))
+
+
+def test_settings_of_dagster_are_read_in_a_folder_with_any_name(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "dagster.yaml").write_text("telemetry: {enabled: true}")
+    for name in ("a[1]", "[a]", "a*"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dagster.yaml").write_text(DAGSTER_YAML)
+        with instance_of(tmp_path / name) as instance:
+            assert not instance.telemetry_enabled and instance.run_monitoring_enabled
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def serve(settings: Settings, listening: socket.socket) -> None:
     """Serves until a signal, or until the daemon ends. Raises SystemExit."""
     origins = [*local_origins(listening.getsockname()[1]), *settings.ui_origins]
     with open_instance(settings) as instance, code_server(instance) as workspace:
-        daemon = subprocess.Popen([*daemon_command(), "--workspace", str(workspace)])
+        daemon = subprocess.Popen(daemon_command(instance, workspace))
         with application(instance, workspace, origins) as app:
             # An open page holds a WebSocket, whose end would be waited for.
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
