@@ -82,9 +82,9 @@ def _check_name(home: Path) -> None:
         )
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
         raise BadSetting(f"O1_HOME is {name!r}, which has characters that are no letters; use another name")
-    if root.exists() and not root.is_dir():
+    if home.exists() and not home.is_dir():
         raise BadSetting(
-            f"{root} is not a folder; set O1_HOME to one, or to a path at which there is nothing yet"
+            f"{home} is not a folder; set O1_HOME to one, or to a path at which there is nothing yet"
         )
 
 
