@@ -19,6 +19,7 @@ from o1_assets.execution.ledger import RunRecord
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
 from o1_assets.graph import asked_for, descendants
+from o1_assets.labels.inbox.progress import all_notices
 from o1_assets.orchestration.devices import enough_devices
 from o1_assets.profiles.requirements import check_requirements, require_extra
 from o1_assets.store.catalogue import reads_this_home
@@ -76,8 +77,9 @@ def _answer(project: Project, result: RunResult) -> Answer:
         from o1_assets.report.write import write_catalogue
 
         write_catalogue(project)
-    for why in result.waiting.values():
-        print(why, file=sys.stderr)
+    notices = all_notices(project.graph, project.inbox).values()
+    for line in (*result.waiting.values(), *(f"NOTE {notice}" for lines in notices for notice in lines)):
+        print(line, file=sys.stderr)
 
     def show() -> None:
         if result.reportable:

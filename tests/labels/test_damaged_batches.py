@@ -129,17 +129,18 @@ def test_what_was_trained_on_it_stays_and_new_labels_come_in_beside_its_recorded
 def test_what_is_no_batch_is_named_and_a_copy_by_hand_is_not_read_as_a_second_one(
     inbox: Inbox, batches: tuple[str, str]
 ) -> None:
-    ann, _ = batches
+    ann, bob = batches
     accepted = inbox.root / ROUND / "accepted"
     shutil.copytree(accepted / ann, accepted / f"{ann} copy")
     shutil.copytree(accepted / ann, accepted / ("0" * 64))
     shutil.copytree(accepted, inbox.root / "r04" / "accepted")
+    shutil.copytree(accepted / bob, inbox.root / ROUND / "withdrawn" / bob)
     (accepted / "labels.jsonl").write_text("{}")
     (accepted / ".DS_Store").write_text("")
     (accepted / ("1" * 64)).symlink_to(accepted / ann)
     assert inbox.accepted(ROUND) == sorted(batches) and inbox.accepted("r04") == []
     assert sorted(found.place.name for found in inbox.damages(ROUND)) == sorted(
-        ["0" * 64, "1" * 64, f"{ann} copy", "labels.jsonl"]
+        ["0" * 64, "1" * 64, f"{ann} copy", "labels.jsonl", bob]
     )
 
 

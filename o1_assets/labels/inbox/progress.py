@@ -97,6 +97,13 @@ def inbox_notices(inbox: Inbox, config: LabelBatchesConfig) -> list[str]:
     return notices
 
 
+def all_notices(graph: Mapping[str, Artifact], inbox: Inbox) -> dict[str, list[str]]:
+    """Round -> its notices, if it has any."""
+    configs = [each.config for each in graph.values() if isinstance(each.config, LabelBatchesConfig)]
+    notices = {config.round: inbox_notices(inbox, config) for config in configs}
+    return {name: lines for name, lines in notices.items() if lines}
+
+
 def how_to_use_them(config: LabelBatchesConfig) -> str:
     return (
         f"`o1 labels switch {config.round} human` has people alone rate it, `o1 labels switch {config.round} "
@@ -168,7 +175,7 @@ class Arrivals:
 
     ready: dict[str, str]
     waiting: dict[str, IncompleteRound]
-    notices: dict[str, list[str]] = field(default_factory=dict)
+    notices: dict[str, list[str]]
 
 
 def batches_key(round_name: str) -> str:
@@ -179,20 +186,20 @@ def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) 
     """Compares the batches in the inbox with those that the store's manifests record."""
     # Nothing remembers earlier comparisons. A batch that `o1 run` has used meanwhile is no news; one that arrived
     # while a run was reading the inbox still is, because the manifest records the version that was really read.
-    news = Arrivals({}, {})
+    news = Arrivals({}, {}, all_notices(graph, inbox))
     for key, artifact in graph.items():
         config = artifact.config
         if not isinstance(config, LabelBatchesConfig):
             continue
-        if notices := inbox_notices(inbox, config):
-            news.notices[config.round] = notices
+        # A round that was switched to a machine, or whose switch was lost, is for `o1 run`: no labels have arrived.
+        if not config.uses_people:
+            continue
         # `external` is the version of the batches that the round's table was made of.
         head, version = store.head(key), artifact.external() if artifact.external else ""
         if head is not None and head.external == version:
             continue
-        # Where there are no batches now there may have been some: they were withdrawn, or the round was switched.
-        people = inbox.accepted(config.round, PEOPLE) if config.uses_people else []
-        if not people and _made_without_batches(head):
+        # Where there are no batches now there may have been some: they were withdrawn.
+        if not inbox.accepted(config.round, PEOPLE) and _made_without_batches(head):
             continue
         incomplete = _incomplete(config, store, inbox, version)
         if incomplete:

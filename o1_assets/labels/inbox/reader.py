@@ -149,8 +149,12 @@ class BatchReader:
         """What of the round's part of the inbox is not as it should be."""
         root = self._round(round_name)
         found = [*_strays(round_name, root / ACCEPTED), *_damaged_records(round_name, root)]
+        withdrawn = set(self.withdrawn(round_name))
         for digest in self.names(round_name):
             folder, inspection = self._inspected(round_name, digest)
+            if digest in withdrawn:
+                why, remedy = "it was withdrawn, and a copy of it is here", "take one of the two away"
+                found.append(Damage(round_name, folder, why, "the copy counts", remedy))
             if inspection.faults:
                 found.append(self._damage(round_name, digest, folder, inspection))
         return found
