@@ -64,10 +64,11 @@ NO_UNITS = frozenset([
     "kilo", "mega", "giga", "tera", "milli", "micro", "nano", "mil", "mln", "bln", "grand", "thousands",
     "ppm", "ppb", "bps", "permille", "googol", "zillion", "myriad", "thou", "grosses", "mille", "basis",
     "percentage", "octal", "hex", "hexadecimal", "binary", "complex", "imaginary", "cosine", "sine",
-    "tangent", "modulus", "not", "no", "never", "none", "nor", "neither", "except", "wrong", "incorrect",
-    "false", "invalid", "impossible", "isn", "isnt", "unlikely", "untrue", "opposite", "unequal", "without",
-    "instead", "maybe", "perhaps", "but", "half", "fold", "unless", "or", "and", "fewer", "short", "above",
-    "under", "ago", "loss", "debt", "off", "away", "by", "mixed", "dozenth", "if", "when", "provided",
+    "tangent", "modulus", "least", "most", "nearly", "almost", "around", "never", "none", "nor", "neither",
+    "except", "wrong", "incorrect", "not", "no", "double", "false", "invalid", "impossible", "isn", "isnt",
+    "unlikely", "untrue", "opposite", "unequal", "without", "instead", "maybe", "perhaps", "but", "half",
+    "fold", "unless", "or", "and", "fewer", "short", "above", "under", "ago", "loss", "debt", "off", "away",
+    "by", "mixed", "dozenth", "if", "when", "provided",
 ])  # fmt: skip
 _MOST_WORDS = 8
 _POWERS = {"square": 2, "cubic": 3}
