@@ -57,7 +57,9 @@ class Row:
         value = self.values.get(name)
         if value is None:
             present = f"there is {', '.join(map(str, self.values))[:80]}" if self.values else ""
-            raise LeftOut(self.place, f"there is no {name!r}", "add it to the row", present)
+            raise LeftOut(
+                self.place, f"there is no {name!r}", "add it, or rename the column that holds it", present
+            )
         # An answer is often written as a number; true is an int to Python and no answer.
         if number and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return self._number(name, value)
@@ -183,6 +185,8 @@ def _unreadable(head: bytes, suffix: str) -> str | None:
         return "is compressed; unpack it with gunzip"
     if head.startswith(b"version https://git-lfs"):
         return "is a pointer of Git LFS and not the file itself; fetch it with `git lfs pull`"
+    if suffix == ".json":
+        return "is not .jsonl; write one object a line (jq -c '.[]' FILE > FILE.jsonl)"
     if suffix not in (".jsonl", ".parquet"):
         return "is neither .jsonl nor .parquet; convert it to one of them"
     if suffix == ".jsonl" and head.startswith(b"PAR1"):

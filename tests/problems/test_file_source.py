@@ -173,6 +173,7 @@ def test_parquet_without_the_right_columns_is_refused(
     ("name", "content", "message"),
     [
         ("p.csv", b"question,answer", "neither .jsonl nor .parquet"),
+        ("p.json", b"[]", "is not .jsonl; write one object a line"),
         ("p.parquet", b"nonsense", "could not be read as Parquet"),
         ("p.parquet", b"PAR1" + b"\0" * 40 + b"PAR1", "could not be read as Parquet"),
         ("p.jsonl", b"", "holds no problems; add some"),
