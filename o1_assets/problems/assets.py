@@ -10,7 +10,7 @@ from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.core.tables import read_parquet
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.problems.sources import external_version
-from o1_assets.problems.split import LEFT_OUT, check_test, check_train, make_test, make_train
+from o1_assets.problems.split import LEFT_OUT, check_source, make_test, make_train
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -72,7 +72,7 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             external=lambda: external_version(profile.problems.source),
             checks=checks,
             estimate=estimate_test if test else estimate_train,
-            preflight=partial(check_test if test else check_train, profile.problems, seed),
+            preflight=partial(check_source, profile.problems, "test" if test else "train", seed),
         )
 
     return [

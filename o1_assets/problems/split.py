@@ -59,17 +59,7 @@ def make_test(task: Task, config: ProblemsConfig) -> Outcome:
     return _make(task, config, "test", config.test)
 
 
-def check_train(config: ProblemsConfig, seed: int, quick: bool) -> None:
-    """As `check_source`, for problems/train."""
-    check_source(config, "train", config.train, seed, quick)
-
-
-def check_test(config: ProblemsConfig, seed: int, quick: bool) -> None:
-    """As `check_source`, for problems/test."""
-    check_source(config, "test", config.test, seed, quick)
-
-
-def check_source(config: ProblemsConfig, wanted: str, size: int, seed: int, quick: bool) -> None:
+def check_source(config: ProblemsConfig, wanted: str, seed: int, quick: bool) -> None:
     """Raises ProblemError if the source cannot be opened or read, or is seen to have too few problems.
 
     quick: without what takes more than a moment: reasoning_gym takes two seconds to load.
@@ -85,6 +75,7 @@ def check_source(config: ProblemsConfig, wanted: str, size: int, seed: int, quic
         case FileSource() | Gsm8kSource(folder=str()) | MathSource(folder=str()):
             # What cannot be graded is looked for when the table is made, unless it refuses the whole source.
             graded = config.ungradable == "refuse"
+            size = config.test if wanted == "test" else config.train
             take(open_source(config.source), config, wanted, size, seed, graded)
 
 

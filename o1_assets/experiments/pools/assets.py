@@ -46,7 +46,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
     def check_kinds(quick: bool) -> None:
         for kind in config.ood.kinds:
-            check_source(kind.problems, "test", kind.problems.test, ood.seed, quick)
+            check_source(kind.problems, "test", ood.seed, quick)
 
     def pool(key: str, problems: str, count: int, longer: float) -> Artifact:
         return ablation(
