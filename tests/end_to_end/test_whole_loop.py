@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import duckdb
 import pytest
 
 from o1_assets.core.settings import PROJECT, Settings
+from o1_assets.core.tables import duckdb_pattern
 from o1_assets.export.model_card import read_card
 from o1_assets.graph import descendants
 from o1_assets.store.ancestry import ancestry
@@ -27,8 +29,14 @@ def stale(home: Path, overrides: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The mini graph's home, which the tests go on with one after another."""
-    return copied(mini_home, tmp_path_factory.mktemp("whole_loop") / "o1")
+    """The mini graph's home, which the tests go on with one after another.
+
+    To polars, DuckDB and fsspec its name is a pattern that matches the homes beside it.
+    """
+    folder = tmp_path_factory.mktemp("whole_loop")
+    for decoy in ("weird home a=1 'q'", "weird 2home a=1 'q'"):
+        shutil.copytree(mini_home / "nano" / "store", folder / decoy / "nano" / "store")
+    return copied(mini_home, folder / "we[i]rd *home a=1 'q'")
 
 
 @pytest.fixture
@@ -37,14 +45,18 @@ def store(home: Path) -> ArtifactStore:
     return ArtifactStore(settings.store, settings.work)
 
 
-def test_a_second_run_computes_nothing_and_is_quick(home: Path) -> None:
+def test_a_second_run_computes_nothing_and_is_quick(home: Path, store: ArtifactStore) -> None:
     result = o1_json(home, "run")
     assert result["computed"] == 0 and result["cached"] == len(graph_keys(home))
     assert result["seconds"] < 20
     # It is a copy: that run also rebuilt the catalogue, whose views read the home that it was copied from.
     with duckdb.connect(str(home / "nano" / "catalogue.duckdb"), read_only=True) as connection:
         views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
-    assert views and all(f"'{home}/nano/store/objects/" in sql for (sql,) in views)
+        rows = connection.execute('select count(*) from "r01/labels.labels"').fetchone()
+    place = duckdb_pattern(home / "nano").replace("'", "''")
+    assert views and all(f"'{place}/store/objects/" in sql for (sql,) in views)
+    head = store.head("r01/labels")
+    assert head is not None and rows == (head.rows,), "the homes beside it are not read"
     assert (home / "nano").stat().st_mode & 0o777 == 0o700
 
 
