@@ -165,7 +165,7 @@ def questions_from(arguments: Sequence[str]) -> list[str]:
     """The questions, with `-` replaced by the lines of stdin that are not blank. Raises AskError if there are none."""
     questions: list[str] = []
     for argument in arguments:
-        lines = sys.stdin.read().splitlines() if argument == "-" else [argument]
+        lines = sys.stdin.read().split("\n") if argument == "-" else [argument]
         questions += [line for line in lines if line.strip()]
     if not questions:
         raise AskError('nothing was asked; write o1 ask "What is 3 * 4 - 5?"')

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from o1_assets.core.engine import Sample
+from o1_assets.engine.steps import StepsDiffer, split_steps
 from o1_assets.rounds.choose import REST, WRONG, choose_convincing, choose_from_files, choose_uniform
+from o1_assets.rounds.config import SelectionConfig
+from o1_assets.rounds.selection import sample_alternatives
+from tests.engine.models import byte_level
 
 
 def pool(rows: list[tuple[str, bool, float]]) -> pl.DataFrame:
@@ -89,3 +96,46 @@ def test_files_larger_than_memory_give_the_choice_that_memory_gives(
         solutions[len(rows) // 2 :].write_parquet(files[1])
         picked = choose_from_files(files, n, per_problem, wrong_share, Path(name) / "spill")
     assert picked.equals(choose_convincing(solutions, n, per_problem, wrong_share))
+
+
+class Echo:
+    """An engine that writes a blank line of spaces, then a step; it keeps the prompts that it was given."""
+
+    def __init__(self) -> None:
+        self.tokenizer: Any = byte_level()
+        self.asked: list[str] = []
+
+    def sample(self, prompts: Any, params: Any, seeds: Any) -> list[Sample]:
+        self.asked += [self.tokenizer.decode(prompt) for prompt in prompts]
+        texts = ["\u3000\n", "7\n"] * len(prompts)
+        written = [self.tokenizer.encode(text) for text, _ in zip(texts, prompts, strict=False)]
+        return [Sample(ids, [0.0] * len(ids), True) for ids in written]
+
+
+THREE = SelectionConfig(strategy="uniform", solutions=1, per_problem=1, completions=3, max_step_tokens=8)
+
+# A no-break, an ideographic and a zero-width space are no step; what ends a line elsewhere does not end one here.
+ODD = "3\u2028=3\n\u00a0\n\u3000\n4\x1c=4\n\u200b\nanswer 7\n"
+
+
+def solution(engine: Echo, text: str, steps: list[str]) -> pl.DataFrame:
+    ids = engine.tokenizer.encode(text)
+    prompt = engine.tokenizer.encode("?")
+    row = {"solution_id": "s", "problem_id": "p", "steps": steps, "token_ids": ids, "prompt": prompt}
+    return pl.DataFrame([row])
+
+
+def test_alternatives_continue_a_solution_where_its_steps_end_whatever_spaces_are_in_it() -> None:
+    engine: Any = Echo()
+    completions, _ = sample_alternatives(engine, solution(engine, ODD, split_steps(ODD)), THREE, 0)
+    steps = ["3\u2028=3", "4\x1c=4", "answer 7"]
+    assert completions.filter(completion=0)["text"].to_list() == steps
+    assert completions.filter(completion=1)["text"].to_list() == ["7"] * 3, "and blank ones are not listed"
+    ends = [0, ODD.index("\n") + 1, ODD.index("=4") + 3]
+    assert engine.asked == ["?" + ODD[:end] for end in ends for _ in range(2)]
+
+
+def test_steps_that_are_not_those_of_the_tokens_are_refused() -> None:
+    engine: Any = Echo()
+    with pytest.raises(StepsDiffer, match="solution s has 2 steps and 3 values"):
+        sample_alternatives(engine, solution(engine, ODD, ["3=3", "4=4"]), THREE, 0)
