@@ -26,6 +26,7 @@ app.add_typer(labels.app, name="labels")
 
 
 INTERRUPTED = 130
+UNUSABLE_FILE = FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError
 
 
 def main() -> None:
@@ -62,9 +63,11 @@ def _show_usage(error: Any) -> None:
 
 def _message(error: Exception) -> str | None:
     """For the person at the terminal; None if the error is a defect, whose traceback is wanted."""
-    # A file that the user named and that is not there: the system's own sentence already names it.
-    if isinstance(error, O1Error | FileNotFoundError):
+    if isinstance(error, O1Error):
         return str(error)
+    # A file that the user named, and that is not there, or is not theirs or of another kind.
+    if isinstance(error, UNUSABLE_FILE) and error.filename is not None:
+        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}; give another path"
     if not isinstance(error, OSError):
         return None
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

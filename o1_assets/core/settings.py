@@ -57,12 +57,12 @@ FORMER_YAML = {
 }
 
 
-class BadSetting(O1Error):
+class BadSetting(O1Error, ValueError):
     """A setting from the environment has a value that it cannot have."""
 
 
 def checkpoint_seconds() -> float:
-    """The least seconds between two checkpoints of a training: O1_CHECKPOINT_SECONDS, else 10. Raises ValueError.
+    """The least seconds between two checkpoints of a training: O1_CHECKPOINT_SECONDS, else 10. Raises BadSetting.
 
     It is no part of a profile, because it changes what a kill costs and never the result.
     """
@@ -70,7 +70,7 @@ def checkpoint_seconds() -> float:
     try:
         return max(0.0, float(text))
     except ValueError:
-        raise ValueError(f"O1_CHECKPOINT_SECONDS is {text!r}; set it to a number of seconds") from None
+        raise BadSetting(f"O1_CHECKPOINT_SECONDS is {text!r}; set it to a number of seconds") from None
 
 
 def _check_name(home: Path) -> None:

@@ -47,6 +47,13 @@ class Question:
 def read_question(asked: str, profile: Profile) -> Question:
     """Arithmetic in any wording and spacing is put into one that the model knows; anything else stays as it is."""
     asked = asked.strip()
+    try:
+        asked.encode()
+    except UnicodeEncodeError as error:
+        # Bytes of a terminal or a pipe that are no UTF-8 come as lone surrogates, which no tokenizer takes.
+        raise UnreadableQuestion(
+            f"{asked[:60]!a} cannot be asked: letter {error.start + 1} is no character; give the question as UTF-8"
+        ) from None
     if profile.problems.arithmetic is None or not isinstance(profile.base, BaseConfig):
         return Question(asked, asked)
     expression = flat_expression(arithmetic(asked) or "")

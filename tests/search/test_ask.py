@@ -181,6 +181,7 @@ def test_what_cannot_be_is_one_sentence_that_says_what_can(home: Path, tmp_path:
     assert "direct, chain, consistency" in refused(home, QUESTION, "--strategy", "luck")
     assert "above 0" in refused(home, QUESTION, "--tokens", "0")
     assert "no tokens for" in refused(home, "Who is it?")
+    assert r"'3\udcff' cannot be asked: letter 2 is no character" in refused(home, "3\udcff")
     assert "answers no questions" in refused(home, QUESTION, "--model", "r01/prm")
     assert "r05/policy has not been made" in refused(home, QUESTION, "--model", "r05/policy")
     assert "is a folder" in refused(home, QUESTION, "--tree", str(tmp_path))
