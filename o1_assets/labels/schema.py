@@ -40,6 +40,8 @@ Milliseconds = (
     Annotated[int, Meta(ge=0, le=MAX_MILLISECONDS)] | Annotated[float, Meta(ge=0, le=MAX_MILLISECONDS)]
 )
 
+Score = Annotated[float, Meta(ge=0, le=1)]
+
 MAX_NAME = 200
 
 REMEDIES = {
@@ -111,7 +113,7 @@ class RecordQuestion(_Part):
     ground_truth_answer: str | None = None
     pre_generated_steps: list[str] | None = None
     pre_generated_answer: str | None = None
-    pre_generated_verifier_score: float | None = None
+    pre_generated_verifier_score: Score | None = None
 
 
 class Origin(_Part):

@@ -167,6 +167,8 @@ def test_an_empty_folder_is_refused_and_an_accepted_batch_can_be_sent_again_as_a
         ('"total_time": 0', '"total_time": 0, "\\u0022": 1, "x": 1, "x": 2', "repeated_field"),
         ('"rating": 1', '"rating": 1, "rating": -1', "repeated_field"),
         ('"generation": 2', f'"generation": {10**30}', "wrong_schema"),
+        ('"pre_generated_verifier_score": 0.5', '"pre_generated_verifier_score": 1e300', "wrong_schema"),
+        ('"protocol": "dense"', f'"protocol": "{"x" * 100_000}"', "wrong_schema"),
         ('"labeler": "ann"', '"labeler": "a\\u202enn"', "wrong_labeler"),
         ('"labeler": "ann"', '"labeler": "ann\\u200b"', "wrong_labeler"),
         ('"labeler": "ann"', '"labeler": "\\u2066ann"', "wrong_labeler"),

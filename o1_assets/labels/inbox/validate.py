@@ -116,7 +116,7 @@ def _schema_violation(number: int, raw: bytes, message: str) -> Violation:
     except (ValueError, RecursionError) as error:
         return Violation("not_json", _why_no_json(raw, str(error)), number)
     place = _PLACE.search(message)
-    where, text = place[1].lstrip(".") if place else "", _PLACE.sub("", message)
+    where, text = place[1].lstrip(".") if place else "", printable(_PLACE.sub("", message), 200)
     match = _STEP_AND_COMPLETION.search(where)
     step, completion = (None if at is None else int(at) for at in match.groups()) if match else (None, None)
     rule, message = "wrong_schema", f"{where or 'the line'}: {text}"
