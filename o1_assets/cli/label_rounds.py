@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -26,8 +28,22 @@ PROFILE = "profile"
 ANNOTATORS: tuple[str, ...] = (*get_args(AnnotatorName), PROFILE)
 
 
-class SwitchError(O1Error):
-    """A round cannot be switched as asked for; the message says what can be."""
+class LabelsError(O1Error):
+    """Labels, or a round, cannot be treated as asked for; the message says what to do."""
+
+
+@contextmanager
+def changing(inbox: Path) -> Iterator[None]:
+    """What changes the inbox, and may be refused by the system. Raises LabelsError."""
+    try:
+        yield
+    except FileNotFoundError:  # a batch that was named, whose absence needs no advice
+        raise
+    except OSError as error:
+        raise LabelsError(
+            f"{error.filename or inbox} cannot be changed ({error.strerror or error}), so nothing was; mend that and "
+            "do it again"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -127,14 +143,14 @@ def switch_round(
     """Have another annotator rate a round: people, a machine, or people first (human+oracle). It is recorded."""
     known_round(load_profile(project.settings.profile, project.overrides), round_)
     if annotator not in ANNOTATORS:
-        raise SwitchError(f"there is no annotator {annotator!r}; choose one of: {', '.join(ANNOTATORS)}")
+        raise LabelsError(f"there is no annotator {annotator!r}; choose one of: {', '.join(ANNOTATORS)}")
     switches = Switches(project.settings.inbox)
     try:
         before = project.profile.batches(int(round_[1:]))
     except DamagedSwitches:  # which this switch replaces
         before = None
     if before is not None and before.source is not None:
-        raise SwitchError(
+        raise LabelsError(
             f"{round_} takes its labels from the source {before.source!r}, and what people send corrects them; "
             "`--set label_source=null` has it rated"
         )
@@ -144,7 +160,8 @@ def switch_round(
         return Answer({"round": round_, "annotator": before.annotator, "changed": False}, [line])
     project.settings.make_home()
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    switches.add(round_, Switch(annotator=annotator, who=user(), when=now, why=reason))
+    with changing(project.settings.inbox):
+        switches.add(round_, Switch(annotator=annotator, who=user(), when=now, why=reason))
     after = overview(project.current(), round_)
     was = f" (before: {before.annotator})" if before else ""
     return Answer(

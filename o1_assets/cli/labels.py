@@ -15,8 +15,7 @@ import typer
 
 from o1_assets.cli import label_rounds
 from o1_assets.cli.common import Answer, command
-from o1_assets.cli.label_rounds import user
-from o1_assets.core.errors import O1Error
+from o1_assets.cli.label_rounds import LabelsError, changing, user
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
 from o1_assets.labels.inbox.inbox import Inbox
@@ -46,10 +45,6 @@ Round = Annotated[str, typer.Argument(metavar="ROUND")]
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")]
 Reason = Annotated[str, typer.Option(help="why; kept beside the batch")]
 WhereItIs = Annotated[str | None, typer.Option("--round", help="where it is, if the same batch is in two")]
-
-
-class LabelsError(O1Error):
-    """Labels could not be taken or imported; the message says what to do."""
 
 
 # Out to be rated.
@@ -193,7 +188,9 @@ def close(
 ) -> Answer:
     """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
     # Only rounds of the profile: a misspelt one would be closed, and the right one stay open.
-    project.inbox.close(known_round(project.profile, round_), reason)
+    name = known_round(project.profile, round_)
+    with changing(project.inbox.root):
+        project.inbox.close(name, reason)
     document = {"round": round_, "closed": True, "reason": reason}
     return Answer(document, [f"{round_} takes no more batches: {reason}"])
 
@@ -201,7 +198,9 @@ def close(
 @command(app, "reopen")
 def reopen(project: Project, round_: Round) -> Answer:
     """Take batches for a closed round again."""
-    project.inbox.reopen(known_round(project.profile, round_))
+    name = known_round(project.profile, round_)
+    with changing(project.inbox.root):
+        project.inbox.reopen(name)
     return Answer({"round": round_, "closed": False}, [f"{round_} takes batches again"])
 
 
@@ -488,7 +487,8 @@ def withdraw(project: Project, name: str, round_name: str | None, why: str, dry:
         inbox.check_withdrawable(round_, digest)
         # Before the move: it reads the batch where accepted ones lie.
         change = impact(project.graph, project.store, inbox, round_, digest)
-        move = None if dry else inbox.withdraw(round_, digest, user(), why)
+        with changing(inbox.root):
+            move = None if dry else inbox.withdraw(round_, digest, user(), why)
     except ValueError as error:
         raise LabelsError(str(error)) from error
     batch = change.batch
@@ -534,11 +534,9 @@ def restore(project: Project, name: str, round_name: str | None, why: str) -> di
     inbox = project.inbox
     try:
         round_, digest = find_batch(inbox, _rounds(project, round_name), name, withdrawn=True)
-        return {
-            "batch": digest,
-            "round": round_,
-            "restored": asdict(inbox.restore(round_, digest, user(), why)),
-        }
+        with changing(inbox.root):
+            move = inbox.restore(round_, digest, user(), why)
+        return {"batch": digest, "round": round_, "restored": asdict(move)}
     except ValueError as error:
         raise LabelsError(str(error)) from error
 

@@ -5,6 +5,7 @@ A batch that is being withdrawn or restored at the same moment is found wherever
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -314,7 +315,10 @@ def _batch_names(folder: Path) -> list[str]:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return list(entries)
+            names = list(entries)
+        if not os.access(folder, os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return names
     except FileNotFoundError:
         return []
     except OSError as error:
