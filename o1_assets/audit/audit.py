@@ -203,7 +203,7 @@ def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault
     faults: list[Fault] = []
     try:
         if store.head(manifest.key) is None and (lost := store.lost_head(manifest.key)):
-            raise lost
+            faults.append(("head", lost))
     except StoreError as error:
         faults.append(("head", str(error)))
     try:

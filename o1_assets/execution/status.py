@@ -81,6 +81,8 @@ def _damage(key: str, heads: Heads, objects: ObjectStates) -> Status | None:
     if error is not None:
         refused = "" if isinstance(error, DamagedError) else str(error)
         return Status(key, "damaged", str(error), None, refused, whole=False)
+    if key in heads.lost:
+        return Status(key, "missing", heads.lost[key], None)
     if head is not None and head.digest in objects.damaged:
         return Status(
             key, "damaged", f"{objects.damaged[head.digest]}; `o1 run` makes it again", head, whole=False

@@ -78,7 +78,7 @@ class ArtifactStore(Objects):
     def read_heads(self, keys: Iterable[str]) -> Heads:
         """Today's versions and the damaged ones, read together: a remote store answers many at once."""
         # Two rounds of requests, first pointers and then manifests, however many keys there are.
-        heads, pointed = Heads({}, {}), dict[str, ManifestPointer]()
+        heads, pointed = Heads({}, {}, {}), dict[str, ManifestPointer]()
         by_name = {_head_name(key): key for key in keys}
         for name, content in self.backend.read_each(list(by_name)):
             key = by_name[name]
@@ -102,23 +102,20 @@ class ArtifactStore(Objects):
         for key in by_name.values() if self.backend.local else ():
             if key not in heads.manifests and key not in heads.faults:
                 try:
-                    lost: StoreError | None = self.lost_head(key)
+                    if lost := self.lost_head(key):
+                        heads.lost[key] = lost
                 except StoreError as error:
-                    lost = error
-                if lost is not None:
-                    heads.faults[key] = lost
+                    heads.faults[key] = error
         return heads
 
-    def lost_head(self, key: str) -> DamagedError | None:
-        """What to say of a key that has versions and no head; None if it has neither, or both."""
+    def lost_head(self, key: str) -> str:
+        """What to say of a key that has versions and no head; empty if it has neither, or both."""
         versions = self.versions(key)
         if not versions or self.backend.exists(_head_name(key)):
-            return None
+            return ""
         place = self.backend.place(_head_name(key))
-        return DamagedError(
-            f"{place} is gone, though {len(versions)} version{'s' * (len(versions) > 1)} of {key} "
-            f"{'are' if len(versions) > 1 else 'is'} recorded; `o1 run` writes it again"
-        )
+        count = "1 version is" if len(versions) == 1 else f"{len(versions)} versions are"
+        return f"{place} is gone, though {count} recorded; `o1 run` writes it again"
 
     def cached(self, cache_key: str) -> Manifest | None:
         """The manifest of an equal computation whose object is still there, or None."""
@@ -238,10 +235,11 @@ class ArtifactStore(Objects):
 
 @dataclass(frozen=True)
 class Heads:
-    """Today's versions by key, and why others cannot be told."""
+    """Today's versions by key, and why others cannot be told. lost: keys whose head is gone, and what to say of it."""
 
     manifests: dict[str, Manifest]
     faults: dict[str, StoreError]
+    lost: dict[str, str]
 
 
 @dataclass(frozen=True)
