@@ -1,4 +1,4 @@
-"""`o1 run` and `o1 refresh`: making what is missing or stale, in one Dagster run."""
+"""`o1 run` and `o1 refresh`: making what is missing or stale, in one Dagster run; `o1 ui`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ def run_command(
 def refresh(project: Project) -> Answer:
     """Make again what is stale and what was made from it; what was never made stays so."""
     return _answer(project, run(project, include_missing=False))
+
+
+@command(app, "ui", options=("profile", "set_"), hidden=True)
+def ui(
+    project: Project,
+    port: Annotated[int, typer.Option("--port", help="of 127.0.0.1")] = 3000,
+    parent: Annotated[
+        int | None, typer.Option("--parent", hidden=True, help="the process to end with: make's")
+    ] = None,
+) -> None:
+    """Serve Dagster's UI, with the daemon that starts runs by itself, until Ctrl-C (`make ui`)."""
+    from o1_assets.orchestration.ui.serve import serve
+
+    _require_packages(project)
+    serve(project, port, parent)
 
 
 @dataclass(frozen=True)
@@ -176,12 +191,17 @@ def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:
     return sum(status[key].state == "fresh" for key in keys)
 
 
+def _require_packages(project: Project) -> None:
+    """Raises MissingRequirement if the packages of the executor or of Postgres are not installed."""
+    require_extra(project.profile.executor)
+    if project.settings.postgres:
+        require_extra("postgres", "O1_DAGSTER_POSTGRES")
+
+
 def _refuse(project: Project) -> None:
     """Refuses what cannot work before anything is started. Raises MissingRequirement, DevicesMissing, RunFailed."""
     profile = project.profile
-    require_extra(profile.executor)
-    if project.settings.postgres:
-        require_extra("postgres", "O1_DAGSTER_POSTGRES")
+    _require_packages(project)
     # Steps there get environment and volumes from the code location, which runs inside of the cluster.
     if profile.executor == "k8s":
         raise RunFailed(

@@ -16,7 +16,6 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import PROJECT
 from o1_assets.execution.project import Project
 from o1_assets.orchestration.ui.supervisor import supervise
-from o1_assets.profiles.requirements import require_extra
 
 # Only programs of this machine can connect, because whoever connects may do everything.
 HOST = "127.0.0.1"
@@ -33,10 +32,7 @@ def serve(project: Project, port: int, parent: int | None = None) -> None:
     """
     settings = project.settings
     # What is wrong in the settings is said here, and not in the log of a process that loads them later.
-    settings.ui_origins  # noqa: B018
-    require_extra(project.profile.executor)
-    if settings.postgres:
-        require_extra("postgres", "O1_DAGSTER_POSTGRES")
+    project.profile, settings.ui_origins  # noqa: B018
     settings.make_home()
     with home_lock(settings.home) as lock, listener(port) as listening:
         print(f"http://{HOST}:{listening.getsockname()[1]}", end="", file=lock, flush=True)
