@@ -138,9 +138,9 @@ def test_stopping_at_a_step_ends_after_its_newline(engine: Engine, prompts: list
 
 
 def blank_line(engine: Engine, sample: Sample) -> int | None:
-    """How many tokens a text has up to its first blank line, told by the text alone."""
+    """How many tokens a text has up to its first blank line, told by the text alone, as steps are."""
     ids = sample.token_ids
-    texts = (str(engine.tokenizer.decode(ids[:n], skip_special_tokens=False)) for n in range(1, len(ids) + 1))
+    texts = (str(engine.tokenizer.decode(ids[:n], skip_special_tokens=True)) for n in range(1, len(ids) + 1))
     return next((n for n, text in enumerate(texts, 1) if "\n\n" in text), None)
 
 
