@@ -16,8 +16,9 @@ from typing import Any
 import polars as pl
 
 from o1_assets.audit.result import BatchTrail, Fault, LabelTrail
-from o1_assets.core.files import NotAFile, sha256
+from o1_assets.core.files import NotAFile
 from o1_assets.core.tables import read_parquet
+from o1_assets.labels.inbox.batch import LINES, MANIFEST, BatchManifest, inspect
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.reader import IMPORTED
 from o1_assets.labels.inbox.tables import RATINGS, RECORDS
@@ -59,8 +60,8 @@ def batch_trail(folder: Path, manifest: Manifest, homes: Homes) -> tuple[LabelTr
                 str(entry["source"]),
                 int(entry["lines"]),
                 dict(rated_by.iter_rows()),
-                str(known.get("name", "")),
-                str(known.get("received", "")),
+                known.name if known else "",
+                known.received if known else "",
                 place,
             )
         )
@@ -95,7 +96,7 @@ def row_trail(labels: Path, batches: Path) -> tuple[LabelTrail, list[Fault]]:
 
 def _batch(
     round_name: str, entry: dict[str, Any], manifest: Manifest, homes: Homes, rows: dict[str, pl.DataFrame]
-) -> tuple[str, dict[str, Any], list[str]]:
+) -> tuple[str, BatchManifest | None, list[str]]:
     """The place of a batch, its manifest in the inbox, and its faults."""
     digest, published = str(entry["digest"]), entry["source"] == IMPORTED
     try:
@@ -105,45 +106,41 @@ def _batch(
             else homes.inbox.find(round_name, digest)
         )
     except (FileNotFoundError, ValueError) as error:
-        return "missing", {}, [f"of {round_name} is gone: {error}"]
+        return "missing", None, [f"of {round_name} is gone: {error}"]
     place = "imported" if published else folder.parent.name
+    inspection = inspect(folder, round_name)
+    known = inspection.manifest
+    reasons = [f"in {folder} is damaged: {fault}" for fault in inspection.faults]
     try:
-        known = json.loads((folder / "manifest.json").read_text())
+        reasons += _field_faults(folder, entry)
         # Tables are not compared with lines that are no longer those that were sent.
-        reasons = list(_folder_faults(folder, digest, entry, known)) or list(
-            _table_faults(folder, digest, known, rows)
-        )
+        if known is not None and not reasons:
+            reasons += _table_faults(folder, known, rows)
     except UNREADABLE as error:
-        return place, {}, [f"in {folder} cannot be read: {error}"]
+        reasons = reasons or [f"in {folder} cannot be read: {error}"]
     return place, known, reasons
 
 
-def _folder_faults(folder: Path, digest: str, entry: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
-    if sha256(folder / "batch.jsonl") != digest:
-        yield f"has other lines than were accepted; bring {folder / 'batch.jsonl'} back from a backup"
-        return
-    with (folder / "batch.jsonl").open("rb") as file:
+def _field_faults(folder: Path, entry: dict[str, Any]) -> Iterator[str]:
+    """What a manifest says otherwise than what was recorded, also one that was changed since."""
+    with (folder / LINES).open("rb") as file:
         lines = sum(1 for _ in file)
     if lines != entry["lines"]:
         yield f"has {lines} lines, but {entry['lines']} are recorded"
+    known = json.loads((folder / MANIFEST).read_text())
     for name in ("digest", "lines", "solutions", "source"):
         if known[name] != entry[name]:
-            yield f"has {name} {known[name]} in {folder / 'manifest.json'}, but {entry[name]} is recorded"
-    for name, recorded in known["tables"].items():
-        if sha256(folder / name) != recorded:
-            yield f"has another {name} in {folder} than was written when it was accepted"
+            yield f"has {name} {known[name]} in {folder / MANIFEST}, but {entry[name]} is recorded"
 
 
-def _table_faults(
-    folder: Path, digest: str, known: dict[str, Any], rows: dict[str, pl.DataFrame]
-) -> Iterator[str]:
+def _table_faults(folder: Path, known: BatchManifest, rows: dict[str, pl.DataFrame]) -> Iterator[str]:
     """Compares the rows that labels were made from with the lines, or with the tables of an imported source."""
-    if known["source"] == IMPORTED:
+    if known.source == IMPORTED:
         made = [read_parquet(folder / name) for name in (RATINGS, RECORDS)]
     else:
         # Batches from before there were tables name no protocol: phase 1 was rated densely and phase 2 sparsely.
-        protocol = known["protocol"] or ("dense" if known["round"] == "r00" else "sparse")
-        made = list(tables_of(folder / "batch.jsonl", PROTOCOLS[protocol]).finish(digest))
+        protocol = known.protocol or ("dense" if known.round == "r00" else "sparse")
+        made = list(tables_of(folder / LINES, PROTOCOLS[protocol]).finish(known.digest))
     for name, table in zip((RATINGS, RECORDS), made, strict=True):
         if not table.equals(rows[name].select(table.columns)):
             yield f"has other rows in {name} than its lines lead to"
