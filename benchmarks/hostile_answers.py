@@ -34,13 +34,13 @@ GENERATORS = (
 def hostile_answers(count: int, seed: int = 0) -> Iterator[tuple[dict[str, str], str]]:
     """`count` pairs of a problem's row and a hostile answer, a family of them after the other in turn.
 
-    One answer in nine is to a problem of reasoning_gym.
+    One answer in eighteen is to a problem of reasoning_gym.
     """
     draw = random.Random(seed)
     mathematics = [{"grader": "math", "answer": gold, "metadata": "{}"} for gold in GOLDS]
     for index in range(count):
         family = FAMILIES[index % len(FAMILIES)]
-        if index % 9:
+        if index % 18:
             yield draw.choice(mathematics), family(draw)
         else:
             yield draw.choice(_puzzles()), draw.choice([_expression, _expression, family])(draw)

@@ -24,9 +24,9 @@ from o1_assets.problems.grading_worker import LONGEST_REPLY
 
 log = logging.getLogger(__name__)
 
-CPU_SECONDS = 0.4
+CPU_SECONDS = 0.3
 """Processor time for one answer, which decides what is too slow: it hardly depends on how busy the machine is. Reading
-their own answers takes reasoning_gym's scorers 5 ms at most; the bounds of `formula_value.py` allow some .1 s."""
+their own answers takes reasoning_gym's scorers 16 ms at most; the bounds of `formula_value.py` allow .13 s."""
 
 WALL_SECONDS = 1.0
 """How long a caller waits for one answer. A worker that then still waits for a processor is given as long once more."""

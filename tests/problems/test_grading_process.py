@@ -113,7 +113,7 @@ def test_a_reply_that_was_not_waited_for_is_not_read_as_the_next_one(
 def test_a_busy_machine_is_given_more_time_once_and_said_to_be_busy(
     started: GradingProcesses, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As if two seconds brought the worker less than its .4 s of a processor.
+    # As if two seconds brought the worker less than its .3 s of a processor.
     monkeypatch.setattr(started, "wall_seconds", 0.05)
     monkeypatch.setattr(started, "undecided", 0)
     assert not started.ask(ENDLESS)
