@@ -63,9 +63,9 @@ def test_a_byte_order_mark_costs_no_line_in_whichever_file_it_is_and_where_files
         ("b.jsonl", "{}\n".encode("utf-16"), "not_utf8"),
         ("b.jsonl", "{}\n".encode("utf-32"), "not_utf8"),
         ("b.jsonl", b"\xfe\xff\x00{\x00}", "not_utf8"),
-        ("b.jsonl", gzip.compress(b"{}\n"), "not_text"),
+        ("b.jsonl", gzip.compress(b"{}\n", mtime=0), "not_text"),
         ("b.jsonl", b"PK\x03\x04...", "not_text"),
-        ("b.jsonl.gz", gzip.compress(b"{}\n"), "not_jsonl"),
+        ("b.jsonl.gz", gzip.compress(b"{}\n", mtime=0), "not_jsonl"),
         ("b.json", b"{}", "not_jsonl"),
     ],
 )

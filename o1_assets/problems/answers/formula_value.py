@@ -367,6 +367,9 @@ def points(symbols: list[str], trees: tuple[Tree, Tree]) -> Iterator[dict[str, F
             negative = index == 2 or (index == 3 and not position) or (index == 4 and position > 0)
             if index > 4:
                 negative = draw.random() < 0.5
+            if index >= 12:
+                size *= (300, 300, 20_000, 20_000)[index % 4]
+                negative = bool(index % 2)
             values[name] = Fraction(-size if negative else size, 1_000_003 * (1, 1, 5)[index % 3])
         yield values
 

@@ -27,7 +27,7 @@ def sum_of_units(items: Iterable[Value]) -> Value | None:
     tree = quantities[0].in_basic_units
     for quantity in quantities[1:]:
         tree = ("+", tree, quantity.in_basic_units)
-    return Quantity(tree, Unit(units[0].powers, Fraction(1)))
+    return Quantity(tree, Unit(units[0].powers, Fraction(1)), guessed=True, attached=True)
 
 
 def signs(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -97,7 +97,9 @@ def read_ratio(tokens: list[Token]) -> Value | None:
     if not all(parts):
         raise Unreadable("an empty place in a ratio")
     clock = any(re.fullmatch(r"0\d", part[0].text) for part in parts)
-    if clock and any(token.kind not in ("number", "word") for part in parts for token in part):
+    if clock and any(
+        t.kind != "number" and t.text.lower() not in ("am", "pm") for part in parts for t in part
+    ):
         raise Unreadable("a time of the day with more than its hours and minutes")
     return Ratio(tuple(read_quantity(part) for part in parts))
 

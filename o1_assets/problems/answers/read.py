@@ -400,6 +400,12 @@ def _scaled(tokens: list[Token], start: int) -> Value | None:
     return Matrix(tuple(rows))
 
 
+_LINE = r"[A-Z]{1,4}(?:_(?:\w|\{\w+\}))?"
+_LINES = re.compile(
+    rf"{_LINE}|\|{_LINE}\||{_LINE}:{_LINE}|\\frac\{{{_LINE}\}}\{{{_LINE}\}}"
+)  # AB, |AB|, V_1:V_2
+
+
 def _name(tokens: list[Token]) -> str | None:
     """The symbol, f(x) or tuple of symbols that stands for a value; "" for words; None for anything else."""
     tokens = trimmed(tokens)
@@ -413,13 +419,8 @@ def _name(tokens: list[Token]) -> str | None:
     if "word" in kinds and plain:
         return None if any(token.text.lower() in NO_UNITS for token in tokens) else ""
     texts = [token.text for token in tokens]
-    capitals = {t.text for t in tokens if t.kind == "symbol" and t.text.isupper()}
-    if (
-        len(tokens) > 1
-        and capitals
-        and set(texts) <= capitals | {"|", ":", "\\frac", "{", "}", "_", *"123456789"}
-    ):
-        return "".join(texts)  # AB, |AB|, V_1:V_2
+    if _LINES.fullmatch(joined := "".join(texts)) and len(tokens) > 1:
+        return joined
     if texts[0] in ("\\angle", "\\triangle") and kinds <= {"command", "symbol"}:
         return ""
     if texts[0][1:] in DECORATIONS and len(texts) > 3 and {t.kind for t in tokens[2:-1]} == {"symbol"}:

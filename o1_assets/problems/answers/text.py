@@ -217,15 +217,13 @@ def _unboxed(text: str) -> str:
 def variants(text: str) -> list[str]:
     """The text with commas between thousands, outside of brackets, taken out; and as it is."""
     merged, last = [], 0
-    several = False
     for match in _COMMA_GROUPS.finditer(text):
         before = text[: match.start()]
-        # "14,000" is no list that ends in 0.
-        several |= "," in match[0] and not re.search(",0", match[0])
         if sum(before.count(c) for c in "([{") <= sum(before.count(c) for c in ")]}"):
             merged += [text[last : match.start()], match[0].replace(",", "")]
             last = match.end()
     if not merged:
         return [text]
     number = "".join(merged) + text[last:]
-    return [number, text] if several else [number]
+    # "100,200,300" may be a list; "14,500" is none, nor is one that holds 000.
+    return [number, text] if re.fullmatch(r"[1-9]\d{0,2}(,[1-9]\d\d){2,}", text) else [number]

@@ -92,7 +92,7 @@ def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
         if kind == "number":
             part, position = _digits(text, match)
             tokens.append(Token(kind, part, start, spaced))
-        elif kind == "letters" and start < words_end and not (roman and part in "ie") and part not in _NAMES:
+        elif kind == "letters" and start < words_end and not (roman and part in "ie") and part not in _NAMES - {"sec"}:
             tokens.append(Token("word", part, start, spaced))
         elif kind == "letters":
             tokens += _letters(part, start, spaced, is_word)

@@ -37,7 +37,8 @@ _ABBREVIATIONS: dict[str, tuple[str, ...]] = {
 MULTIPLIERS = {
     word + plural: Fraction(size)
     for size, words in {
-        "12": "dozen", "20": "score", "100": "hundred", "144": "gross", "1000": "thousand", "100000": "lakh",
+        "2": "pair couple", "12": "dozen", "20": "score", "100": "hundred", "144": "gross", "1000": "thousand",
+        "100000": "lakh",
         "1000000": "million mn", "10000000": "crore", "1000000000": "billion bn", "1000000000000": "trillion",
         "1000000000000000": "quadrillion", "1000000000000000000": "quintillion",
         "1/2": "half", "1/3": "third", "1/4": "fourth quarter", "1/5": "fifth", "1/8": "eighth", "1/10": "tenth",
