@@ -200,7 +200,7 @@ def test_a_run_that_fails_again_and_again_is_given_up_until_a_batch_arrives(
 
 def test_a_run_that_is_interrupted_is_never_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.submit("r01")
-    for seconds in range(0, 400, 61):
+    for seconds in range(0, 200, 61):
         pass_time(monkeypatch, seconds)
         request = lab.tick()
         assert asked(request) == lab.follows("r01")
