@@ -31,6 +31,7 @@ from o1_assets.labels.annotators.annotator import Annotator, annotate
 from o1_assets.labels.annotators.monte_carlo import MonteCarlo
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig, machine_of
+from o1_assets.labels.inbox.batch import DamagedBatch
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import NOBODY, inbox_notices, people_batches, round_progress, what_to_do
 from o1_assets.labels.inbox.reader import PEOPLE, write_tables
@@ -68,6 +69,9 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
         # Published labels are complete: nobody is waited for.
         if imported is not None:
             published = imported.inbox()
+            # Published labels without one of their batches are others, and nobody would notice.
+            for damage in published.damages(config.round):
+                raise DamagedBatch(f"{damage.place}: {damage.why}; import it again, as {imported.source!r}")
             homes |= dict.fromkeys(published.accepted(config.round), published)
             missing = set()
             figures = {"annotator": "imported"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from o1_assets.core.artifact import Outcome, Waiting
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.inbox.batch import DamagedBatch
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import label_batches
 from o1_assets.labels.label_table import make_labels
@@ -269,3 +271,17 @@ def test_real_records_are_imported(tmp_path: Path) -> None:
     report = import_prm800k(REAL, tmp_path / "prm800k")
     assert {name: counts["ratings"] for name, counts in report.rounds.items()} == {"r00": 25, "r07": 10}
     assert not report.violations
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "ratings.parquet", "batch.jsonl"])
+def test_a_damaged_import_is_refused_and_importing_again_mends_it(
+    imported: Any, tmp_path: Path, name: str
+) -> None:
+    report, labels = imported(phase1_train=[WRITTEN])
+    (file,) = (tmp_path / "imported" / "prm800k" / report.version).glob(f"r00/accepted/*/{name}")
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(DamagedBatch, match="import it again, as 'prm800k'"):
+        labels("r00")
+    shutil.rmtree(tmp_path / report.version)
+    again, labels = imported(phase1_train=[WRITTEN])
+    assert again.version == report.version and labels("r00")[0].height

@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -125,7 +126,11 @@ def import_prm800k(folder: Path, target: Path) -> ImportReport:
         if not report.rounds:
             raise ValueError(f"no line of {folder} is a PRM800K record; {report.violations[0]}")
         report.version = source_version(staging)
-        publish(staging, target / report.version)
+        present = target / report.version
+        if present.is_dir() and source_version(present) != report.version:
+            # A version is named by its content, so a damaged one would stay in the way of the whole one.
+            present.rename(target / f".damaged-{report.version}-{time.time_ns()}")
+        publish(staging, present)
         replace_file(target / "current.json", json_bytes(report.to_json()))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
