@@ -291,7 +291,7 @@ def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:
     """First and last quarter of the curve: what a person wants to see beside the plots."""
     # Means over a quarter: a single update's mean is over a few hundred solutions, and noisy.
     quarter = max(1, len(curve) // 4)
-    names = ("prm_score", "orm_score", "tokens", "entropy", "wait_share")
+    names = ("prm_score", "orm_score", "tokens", "finished", "entropy", "wait_share")
     figures: dict[str, float | int | str | None] = {"updates": len(curve)}
     for name in names:
         figures[f"{name}_first"] = round(float(np.mean([point[name] for point in curve[:quarter]])), 4)

@@ -157,7 +157,7 @@ def _problem(generator: Generator, seed: int, entry: dict[str, Any] | Exception)
     try:
         answer = right_answer(name, entry)
     except Doubtful as reason:
-        return LeftOut(place, str(reason), remedy, f"{entry['question'][-80:]!r}, {entry['answer'][:40]!r}")
+        return LeftOut(place, str(reason), remedy, f"{' '.join(entry['question'].split())[:160]}")
     question, corrected = entry["question"], answer is not None and answer != entry["answer"]
     if corrected:
         entry["metadata"]["source_answer"], entry["answer"] = entry["answer"], answer
