@@ -17,9 +17,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from o1_assets.problems.answers.equality import FLOAT_DIGITS, same_answer
+from o1_assets.problems.answers.equality import FLOAT_DIGITS
 from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
 from o1_assets.problems.grading_process import ask, cores
+from o1_assets.problems.grading_worker import answer
 
 _EXACT = """
     acre aiw arc_1d base_conversion basic_arithmetic bf binary_alternation caesar_cipher count_bits
@@ -88,7 +89,7 @@ def grade_math(gold: str, given: str) -> bool:
     if plain is not None:
         return plain
     if len(gold) + len(given) <= _SHORT:
-        return same_answer(gold, given)
+        return answer("math", {"gold": gold, "given": given})
     return not too_large(given) and _same_long_answer(gold, given)
 
 

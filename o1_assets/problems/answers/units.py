@@ -122,8 +122,8 @@ def read_unit(words: list[str]) -> Unit:
         elif lower in _POWERS:
             factor = _POWERS[lower]
         elif lower in _AFTER or lower.startswith("^"):
-            if not last:
-                raise Unreadable("a power of no unit")
+            if not last or (lower[0] == "^" and not re.fullmatch(r"\^(-?[0-9])?", lower)):
+                raise Unreadable("a power of no unit, or no power")
             power = _AFTER.get(lower) or int(lower[1:] or "1")
             name, step = _base(last)
             powers[name] += sign * (power - 1)
