@@ -164,9 +164,11 @@ def switch_round(
         switches.add(round_, Switch(annotator=annotator, who=user(), when=now, why=reason))
     after = overview(project.current(), round_)
     was = f" (before: {before.annotator})" if before else ""
+    by_sensor = ", and so does a running `make ui` once its labels are complete"
+    taken = f"`o1 run` takes it in{by_sensor if after.config.uses_people else ''}"
     return Answer(
         {"round": round_, "annotator": after.config.annotator, "changed": True, **after.to_json()},
-        [f"switched{was}; `o1 run`, or the sensor where labels have come, takes it in", *after.lines()],
+        [f"switched{was}; {taken}", *after.lines()],
     )
 
 

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from o1_assets.cli.labels import LabelsError
 from o1_assets.cli.main import app
+from o1_assets.cli.status import status_rows
+from o1_assets.execution.status import graph_status
 from o1_assets.labels.inbox.progress import impact, made_of
 from o1_assets.labels.trace import trace
 from o1_assets.store.store import StoreError
@@ -208,3 +210,13 @@ def test_a_trace_through_a_table_that_was_changed_stops_there(lab: Lab) -> None:
     table.with_columns(labeler=pl.lit("nobody")).write_parquet(file)
     with pytest.raises(StoreError, match=r"labels.parquet of object"):
         trace(lab.store, "r02/prm")
+
+
+def test_a_damaged_batch_changes_nothing_that_was_made_of_it_and_is_named(lab: Lab) -> None:
+    digest, version = batch_by(lab, "labeller 1"), lab.inbox.version("r01")
+    (lab.inbox.find("r01", digest) / "manifest.json").write_bytes(b"")
+    rows, rounds = status_rows(lab.project, graph_status(lab.graph, lab.store))
+    assert {row["state"] for row in rows} == {"fresh"} and lab.inbox.version("r01") == version
+    (notice,) = rounds["r01"].notices
+    assert digest in notice and "what was made of it stays" in notice
+    assert notice in str(lab.tick()) and not lab.events[0].passed
