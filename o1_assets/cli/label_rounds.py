@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -30,20 +28,6 @@ ANNOTATORS: tuple[str, ...] = (*get_args(AnnotatorName), PROFILE)
 
 class LabelsError(O1Error):
     """Labels, or a round, cannot be treated as asked for; the message says what to do."""
-
-
-@contextmanager
-def changing(inbox: Path) -> Iterator[None]:
-    """What changes the inbox, and may be refused by the system. Raises LabelsError."""
-    try:
-        yield
-    except FileNotFoundError:  # a batch that was named, whose absence needs no advice
-        raise
-    except OSError as error:
-        raise LabelsError(
-            f"{error.filename or inbox} cannot be changed ({error.strerror or error}), so nothing was; mend that and "
-            "do it again"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -160,8 +144,7 @@ def switch_round(
         return Answer({"round": round_, "annotator": before.annotator, "changed": False}, [line])
     project.settings.make_home()
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    with changing(project.settings.inbox):
-        switches.add(round_, Switch(annotator=annotator, who=user(), when=now, why=reason))
+    switches.add(round_, Switch(annotator=annotator, who=user(), when=now, why=reason))
     after = overview(project.current(), round_)
     was = f" (before: {before.annotator})" if before else ""
     by_sensor = ", and so does a running `make ui` once its labels are complete"

@@ -15,7 +15,7 @@ import typer
 
 from o1_assets.cli import label_rounds
 from o1_assets.cli.common import Answer, command
-from o1_assets.cli.label_rounds import LabelsError, changing, user
+from o1_assets.cli.label_rounds import LabelsError, user
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
 from o1_assets.labels.inbox.inbox import Inbox
@@ -188,9 +188,7 @@ def close(
 ) -> Answer:
     """Take no more batches for a round: what is sent for it is quarantined. `o1 labels reopen` undoes it."""
     # Only rounds of the profile: a misspelt one would be closed, and the right one stay open.
-    name = known_round(project.profile, round_)
-    with changing(project.inbox.root):
-        project.inbox.close(name, reason)
+    project.inbox.close(known_round(project.profile, round_), reason)
     document = {"round": round_, "closed": True, "reason": reason}
     return Answer(document, [f"{round_} takes no more batches: {reason}"])
 
@@ -198,9 +196,7 @@ def close(
 @command(app, "reopen")
 def reopen(project: Project, round_: Round) -> Answer:
     """Take batches for a closed round again."""
-    name = known_round(project.profile, round_)
-    with changing(project.inbox.root):
-        project.inbox.reopen(name)
+    project.inbox.reopen(known_round(project.profile, round_))
     return Answer({"round": round_, "closed": False}, [f"{round_} takes batches again"])
 
 
@@ -487,8 +483,7 @@ def withdraw(project: Project, name: str, round_name: str | None, why: str, dry:
         inbox.check_withdrawable(round_, digest)
         # Before the move: it reads the batch where accepted ones lie.
         change = impact(project.graph, project.store, inbox, round_, digest)
-        with changing(inbox.root):
-            move = None if dry else inbox.withdraw(round_, digest, user(), why)
+        move = None if dry else inbox.withdraw(round_, digest, user(), why)
     except ValueError as error:
         raise LabelsError(str(error)) from error
     batch = change.batch
@@ -534,8 +529,7 @@ def restore(project: Project, name: str, round_name: str | None, why: str) -> di
     inbox = project.inbox
     try:
         round_, digest = find_batch(inbox, _rounds(project, round_name), name, withdrawn=True)
-        with changing(inbox.root):
-            move = inbox.restore(round_, digest, user(), why)
+        move = inbox.restore(round_, digest, user(), why)
         return {"batch": digest, "round": round_, "restored": asdict(move)}
     except ValueError as error:
         raise LabelsError(str(error)) from error

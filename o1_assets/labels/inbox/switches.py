@@ -40,7 +40,8 @@ class Switches:
                 str(name): [Switch.model_validate(each) for each in switches]
                 for name, switches in content.items()
             }
-        except FileNotFoundError:
+        # Where there is no inbox, nobody has switched anything; what is wrong with its path is said elsewhere.
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             why = "another shape" if isinstance(error, ValidationError) else str(error)[:80]
