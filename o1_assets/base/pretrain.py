@@ -68,6 +68,7 @@ def make_base(task: Task, config: BaseConfig) -> Outcome:
             "parameters": parameters,
             "updates": len(losses),
             "corpus_solutions": len(pairs),
+            "too_long": len(encoded) - len(pairs),
             "corpus_tokens": tokens,
             "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
         },

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
+from o1_assets.engine.training.lengths import LENGTH_CHECK
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.generator.samples import make_samples, make_sft_set
 from o1_assets.generator.sft import make_generator
@@ -50,6 +51,7 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
             kinds=("pytorch", "huggingface"),
             resource_class=profile.class_of_training,
             launches=True,
+            checks=(LENGTH_CHECK,),
             estimate=estimate_generator,
         ),
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from o1_assets.core.artifact import Check, CheckContext, Finding
 from o1_assets.core.errors import O1Error
 
 
@@ -35,3 +36,21 @@ def fitting(
             raise TooLong(f"all {left_out} {what} are {reason}, so nothing can be trained on: {remedy}")
         progress(f"{left_out} of {len(lengths)} {what} are left out, because they are {reason}: {remedy}")
     return fits
+
+
+def _nothing_too_long(context: CheckContext) -> Finding:
+    left_out = int(context.figures.get("too_long") or 0)
+    words = (
+        f"{left_out} examples were left out, because they are too long"
+        if left_out
+        else "every example fitted"
+    )
+    return Finding(not left_out, words, {"too_long": left_out})
+
+
+LENGTH_CHECK = Check(
+    "nothing_too_long",
+    "No example was left out because it is longer than the training reads.",
+    _nothing_too_long,
+    serious=False,
+)
