@@ -107,7 +107,11 @@ class Objects:
                 self.verified(digest)
                 return True
             # Every byte would have to come back from the server to be compared.
-            return self.present(digest) and digest not in self._damaged_remotely and bool(self.tree(digest))
+            return (
+                self.present(digest)
+                and digest not in self._damaged_remotely
+                and self.tree(digest) is not None
+            )
         except StoreError:
             return False
 
