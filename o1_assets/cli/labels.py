@@ -426,7 +426,8 @@ def trace_lines(traced: LabelTrace) -> Iterator[str]:
     counts = traced.counts
     total, labellers = int(counts["labels"].sum()), counts["labeler"].n_unique()
     rounds = ", ".join(dict.fromkeys(m.key.split("/")[0] for m in traced.tables))
-    yield f"{traced.key} {traced.version}: {total} labels by {labellers} labellers, of {rounds or 'no round'}"
+    who = "1 labeller" if labellers == 1 else f"{labellers} labellers"
+    yield f"{traced.key} {traced.version}: {total} labels by {who}, of {rounds or 'no round'}"
     # After an upgrade one table may be in the ancestry in two versions, which only their names tell apart.
     several = len({m.key for m in traced.tables}) < len(traced.tables)
     if counts.height:

@@ -190,7 +190,7 @@ def test_the_labels_of_one_labeller_are_traced_through_rounds_to_batch_line_and_
 def test_a_trace_is_a_table_for_people(lab: Lab) -> None:
     done = CliRunner().invoke(app, ["labels", "trace", "r01/prm", "--labeler", "labeller 2", "--lines"])
     first, head, row, columns, label = done.output.splitlines()
-    assert first.startswith("r01/prm ") and first.endswith(": 1 labels by 1 labellers, of r00, r01")
+    assert first.startswith("r01/prm ") and first.endswith(": 1 labels by 1 labeller, of r00, r01")
     assert head.split()[-1] == "labeller" and row.split()[:3] == [
         "r01",
         batch_by(lab, "labeller 2")[:12],

@@ -91,8 +91,8 @@ def inbox_notices(inbox: Inbox, config: LabelBatchesConfig) -> list[str]:
     if people:
         solutions = len(set[str]().union(*(inbox.solutions(config.round, digest) for digest in people)))
         notices.append(
-            f"{config.round} is rated by {config.annotator}: people's labels of {solutions} solutions are kept and not "
-            f"used; {how_to_use_them(config)}"
+            f"{config.round} is rated by {config.annotator}: people's labels of {solutions} "
+            f"{'solution' if solutions == 1 else 'solutions'} are kept and not used; {how_to_use_them(config)}"
         )
     return notices
 
