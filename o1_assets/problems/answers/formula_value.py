@@ -354,10 +354,14 @@ def points(symbols: list[str], trees: tuple[Tree, Tree]) -> Iterator[dict[str, F
             jumps = "step" in counts and (name[:1] in _WHOLE_NAMES or index % 2 == 0)
             if "whole" in counts or jumps:
                 largest = (
-                    12 if index < 2 else 1_000_000 if "step" in counts and index > _STEP_TRIES - 40 else 200
+                    12
+                    if index < 2
+                    else 10 ** (index % 10)
+                    if "step" in counts and index > _STEP_TRIES - 40
+                    else 200
                 )
                 every = "step" in counts and len(symbols) == 1 and index < 100
-                values[name] = Fraction(index + 1 if every else draw.randrange(1, largest))
+                values[name] = Fraction(index + 1 if every else draw.randint(1, largest))
                 continue
             # Of several sizes, since a formula may have values on a part of the line only.
             size = (

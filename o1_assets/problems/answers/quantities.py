@@ -104,8 +104,8 @@ def read_ratio(tokens: list[Token]) -> Value | None:
     return Ratio(tuple(read_quantity(part) for part in parts))
 
 
-def read_quantity(tokens: list[Token]) -> Quantity:
-    """A formula and its unit, to the last token."""
+def read_quantity(tokens: list[Token], *, nouns: bool = False) -> Quantity:
+    """A formula and its unit, to the last token. nouns: whether a pair is what is counted rather than two."""
     currency = [t for t in tokens[:2] if t.text in CURRENCY]
     if currency:
         tokens = [t for t in tokens if t is not currency[0]]
@@ -123,8 +123,8 @@ def read_quantity(tokens: list[Token]) -> Quantity:
         tree = ("-", bare[1]) if negative else bare[1]
         words = ["degree", *words]
     # Two thirds, but no "12 third graders" and no 5 (quarters), which are coins.
-    noun = bool(rest) and rest[0].text == "("
-    while words and (size := _multiplier(words[0])) is not None and (size >= 100 or not noun):
+    smallest = 100 if rest and rest[0].text == "(" else 12 if nouns else 0
+    while words and (size := _multiplier(words[0])) is not None and size >= smallest:
         tree = ("*", tree, ("number", size, None))
         words = words[1:]
     signs = 2 if words[:2] == ["per", "cent"] else int(bool(words) and words[0].lower() in PERCENT)

@@ -269,16 +269,26 @@ def _values(tokens: list[Token]) -> list[Value]:
     if (words := letter_unit(tokens)) is not None:
         with suppress(Unreadable):
             readings.append(replace(read_quantity(words), guessed=True, attached=not tokens[1].spaced))
-    if (
-        tokens[-1].kind == "word"
-        and (size := MULTIPLIERS.get(tokens[-1].text.lower())) is not None
-        and size < 100
-    ):
-        # Quarters are coins as well, and dozens may be what is counted.
+    if any(token.kind == "word" and token.text.lower() in MULTIPLIERS for token in tokens):
         with suppress(Unreadable):
-            noun = [Token("mark", "(", 0), tokens[-1], Token("mark", ")", 0)]
-            readings.append(replace(read_quantity([*tokens[:-1], *noun]), guessed=True, attached=True))
+            # Quarters are coins as well, and pairs may be what is counted, but not beside a bare gold number.
+            noun = replace(read_quantity(tokens, nouns=True), attached=True)
+            readings += [noun] if noun.unit else []
+    if (noun_tokens := _bracketed_unit(tokens)) is not None:
+        with suppress(Unreadable):
+            readings.append(replace(read_quantity(noun_tokens), attached=True))
     return readings
+
+
+def _bracketed_unit(tokens: list[Token]) -> list[Token] | None:
+    """The tokens of 7 (m) or 288 (t-shirts), the letters in the brackets as words."""
+    opening = tokens[1] if len(tokens) > 3 else None
+    if opening is None or tokens[0].kind != "number" or opening.text != "(" or tokens[-1].text != ")":
+        return None
+    letters = all(t.kind in ("symbol", "word") or t.text == "-" for t in tokens[2:-1])
+    if not opening.spaced or not letters:
+        return None
+    return [Token("word", t.text, t.start, t.spaced) if t.kind == "symbol" else t for t in tokens]
 
 
 def _special(tokens: list[Token]) -> Value | None:
@@ -509,11 +519,7 @@ def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
             sides, operators = sides[::-1], [FLIPPED[operators[0]]]
             names, trees = names[::-1], trees[::-1]
         bound = _bound(sides[1])
-        if (
-            names[0]
-            and bound is not None
-            and not (isinstance(bound, Quantity) and names[0] in symbols_of(bound.tree))
-        ):
+        if names[0] and bound is not None and not (isinstance(bound, Quantity) and symbols_of(bound.tree)):
             return RealSet(half_line(operators[0], bound), names[0])
         if operators[0] == "\\ne" and (points := _points(sides[1])):
             return RealSet(outside(points), names[0])

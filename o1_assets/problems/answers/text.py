@@ -15,7 +15,8 @@ from o1_assets.problems.answers.tokens import Unreadable, closing_brace
 # Characters of one kind, and what each becomes.
 _CHARACTER_NAMES = {
     "×": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "÷": "div", "∞": "infty", "π": "pi", "√": "sqrt", "≤": "le",
-    "≥": "ge", "⩽": "le", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup", "ℝ": "reals", 
+    "≥": "ge", "⩽": "le", "≦": "le", "≧": "ge", "⩾": "ge", "≠": "ne", "≈": "approx", "∈": "in", "∪": "cup",
+    "ℝ": "reals",
     "ℤ": "mathbb{Z}", "ℕ": "mathbb{N}", "ℚ": "mathbb{Q}", "ℂ": "mathbb{C}",
    
     "∅": "emptyset",
@@ -23,12 +24,12 @@ _CHARACTER_NAMES = {
     "λ": "lambda", "∠": "angle", "μ": "mu", "φ": "phi",
 }  # fmt: skip
 _CHARACTERS = str.maketrans(
-    dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d", "-")
+    dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\u2015\ufe63\uff0d", "-")
     | {c: f"\\{name} " for c, name in _CHARACTER_NAMES.items()}
-    | dict.fromkeys("°º", r"^\circ ")
+    | dict.fromkeys("°º˚", r"^\circ ")
     | dict.fromkeys("\u200b\ufeff", "")
     | {"∛": r"\sqrt[3]", "…": r"\ldots ", "∗": "*",
-       "∕": "/", "⁄": "/", "′": "'", "’": "'", "∶": ":", "，": ", ", "、": ", ", "；": "; ", "。": "."}
+       "∕": "/", "⁄": "/", "′": "'", "’": "'", "∶": ":", "，": ",", "、": ", ", "；": "; ", "。": "."}
 )  # fmt: skip
 
 _SYNONYMS = {
@@ -50,7 +51,7 @@ _FONTS = re.compile(
     r"\\(?:mathbf|textbf|mathit|textit|emph|boldsymbol|bm|underline|mathsf|texttt|mathcal|fbox)\s*\{"
 )
 _DIGIT_GROUPS = re.compile(
-    r"(?<=\d)(?:\{,\}|,\s*\\!|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
+    r"(?<=\d)(?:\{,\}|,\s*\\!\s*|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
 )
 _SPACED_GROUPS = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_])\d{1,3}(?: \d{3})+(?![\d/]|\s*\d)")
 _COMMA_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]|\.\d*,)")
@@ -167,6 +168,7 @@ def _folded(text: str) -> str:
         return text
     text = _SMALL_FRACTION.sub(lambda m: unicodedata.normalize("NFKC", rf"\frac{{{m[1]}}}{{{m[2]}}}"), text)
     parts = []
+    text = unicodedata.normalize("NFC", text)
     for form, run in groupby(text, lambda c: unicodedata.decomposition(c).partition(" ")[0]):
         folded = "".join(map(_folded_character, run))
         mark = {"<super>": "^", "<sub>": "_"}.get(form, "")
@@ -219,7 +221,7 @@ def variants(text: str) -> list[str]:
     merged, last = [], 0
     for match in _COMMA_GROUPS.finditer(text):
         before = text[: match.start()]
-        if sum(before.count(c) for c in "([{") <= sum(before.count(c) for c in ")]}"):
+        if len(re.findall(r"[(\[]|\\\{", before)) <= len(re.findall(r"[)\]]|\\\}", before)):
             merged += [text[last : match.start()], match[0].replace(",", "")]
             last = match.end()
     if not merged:

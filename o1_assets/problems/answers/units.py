@@ -14,7 +14,7 @@ _MEASURES: dict[str, str] = {
     " 1000 km kilometer kilometre; .0254 in inch inches; .3048 ft foot feet; .9144 yd yard; 1609.344 mi mile",
     "time": "1 s sec second; 60 min minute; 3600 h hr hour; 86400 day; 604800 wk week; 1/1000 ms millisecond",
     "months": "1 mo month; 12 yr year; 120 decade; 1200 century centuries",
-    "mass": "1 g gram gramme; 1/1000 mg milligram; 1000 kg kilogram kilo; 28.349523125 oz ounce;"
+    "mass": "1 g gm gram gramme; 1/1000 mg milligram; 1000 kg kilogram kilo; 28.349523125 oz ounce;"
     " 453.59237 lb lbs pound; 1000000 tonne",
     "volume": "1 l L liter litre; 1/1000 ml milliliter millilitre",
     "cups": "1 cup; 2 pint pt; 4 quart qt; 16 gallon gal",
