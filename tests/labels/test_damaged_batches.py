@@ -70,6 +70,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "other solutions": lambda f: (f / "solutions.json").write_text('["wrong"]'),
     "no lines and no tables": lambda f: [os.truncate(f / n, 3) for n in ("batch.jsonl", "records.parquet")],
     "empty folder": lambda f: [path.unlink() for path in f.iterdir()],
+    "no folder": shutil.rmtree,
 }  # fmt: skip
 
 
@@ -90,7 +91,8 @@ def test_it_is_set_aside_and_named_and_comes_in_when_it_is_sent_again(
     report = inbox.submit(tmp_path / "ann.jsonl", ROUND, world.check(selection))
     assert (report.accepted, report.digest, report.known) == (1, ann, False)
     assert inbox.damages(ROUND) == [] and inbox.version(ROUND) == version
-    assert len(list((inbox.root / ROUND / "damaged").iterdir())) == 1, "nothing is lost"
+    kept = list((inbox.root / ROUND / "damaged").iterdir()) if damage != "no folder" else [ann]
+    assert len(kept) == 1, "nothing is lost"
 
 
 @pytest.mark.parametrize("file", ["batch.jsonl", "ratings.parquet", "records.parquet"])
@@ -106,8 +108,9 @@ def test_where_lines_or_tables_are_whole_it_counts_and_is_named(
     assert file in found.why and found.effect == "its ratings are whole and count"
 
 
+@pytest.mark.parametrize("damage", ["truncated manifest", "no folder"])
 def test_what_was_trained_on_it_stays_and_new_labels_come_in_beside_its_recorded_ratings(
-    tmp_path: Path, selection: Selection, inbox: Inbox, batches: tuple[str, str]
+    tmp_path: Path, selection: Selection, inbox: Inbox, batches: tuple[str, str], damage: str
 ) -> None:
     ann, bob = batches
     folders = world.write_selection(tmp_path)
@@ -115,11 +118,11 @@ def test_what_was_trained_on_it_stays_and_new_labels_come_in_beside_its_recorded
     config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human")
     before = label_batches(inbox)(world.task(inputs, tmp_path / "before"), config)
     reader = Inbox(inbox.root, lambda name: tmp_path / "before" if name == ROUND else None)
-    DAMAGES["truncated manifest"](inbox.find(ROUND, ann))
-    shutil.rmtree(inbox.find(ROUND, bob))
+    DAMAGES[damage](inbox.find(ROUND, ann))
+    inbox.withdraw(ROUND, bob, "lead")
     assert reader.accepted(ROUND, PEOPLE) == [ann] and reader.manifest(ROUND, ann).labelers == ["ann"]
     assert "what was made of it stays" in reader.damages(ROUND)[0].effect
-    reader.submit(tmp_path / "bob.jsonl", ROUND, world.check(selection))
+    reader.restore(ROUND, bob, "lead")
     after = label_batches(reader)(world.task(inputs, tmp_path / "after"), config)
     assert before.external == after.external
     for name in ("ratings.parquet", "records.parquet", "index.json"):
@@ -144,9 +147,10 @@ def test_what_is_no_batch_is_named_and_a_copy_by_hand_is_not_read_as_a_second_on
     )
 
 
-def test_it_can_be_withdrawn_and_restored(inbox: Inbox, batches: tuple[str, str]) -> None:
+@pytest.mark.parametrize("damage", ["truncated manifest", "no folder"])
+def test_it_can_be_withdrawn_and_restored(inbox: Inbox, batches: tuple[str, str], damage: str) -> None:
     ann, _ = batches
-    DAMAGES["truncated manifest"](inbox.find(ROUND, ann))
+    DAMAGES[damage](inbox.find(ROUND, ann))
     assert find_batch(inbox, [ROUND], ann[:8], withdrawn=False) == (ROUND, ann)
     inbox.withdraw(ROUND, ann, "lead")
     assert inbox.damages(ROUND) == [] and inbox.withdrawn(ROUND) == [ann]

@@ -95,8 +95,7 @@ def test_where_a_machine_rates_alone_what_people_send_changes_nothing(tmp_path: 
     finding = inbox_finding(inbox, config)
     assert not finding.passed and finding.figures["batches_from_people_not_used"] == 1
     assert (
-        "people's labels of 1 solution are kept and not used; `o1 labels switch r03 human`"
-        in finding.message
+        "people's labels of 1 solution are kept and not used; `o1 labels switch r03 human`" in finding.message
     )
 
 

@@ -5,6 +5,7 @@
     rNN/damaged/<digest>.N/     a damaged batch that was sent again and replaced
     rNN/withdrawn/<digest>/     the same, of a batch that counts no more; moves.json says who withdrew it and why
     rNN/quarantine/<digest>/    sent.jsonl (the whole file, as sent), reason.json
+    rNN/received.json           digests of all batches that were ever accepted
     rNN/closed.json             the round takes no more batches from people, and why
     .staging/                   half-written batches; nothing reads them
     .lock                       held while a batch is accepted, withdrawn or restored
@@ -39,6 +40,7 @@ from o1_assets.labels.inbox.reader import (
     CLOSED,
     MOVES,
     PEOPLE,
+    RECEIVED,
     WITHDRAWN,
     BatchMove,
     BatchReader,
@@ -146,6 +148,10 @@ class Inbox(BatchReader):
                 if result.lines:
                     digest = result.digest
                     self._make_way(round_name, digest, good)
+                    received = {*self.received(round_name), *self.names(round_name)}
+                    # Before the batch itself: a process that is killed in between has promised nobody anything.
+                    if digest not in self.received(round_name):
+                        replace_file(folder / RECEIVED, json_bytes(sorted({*received, digest})))
                     known = not publish(good, folder / ACCEPTED / digest)
         return SubmitReport(
             result.lines,
@@ -192,6 +198,8 @@ class Inbox(BatchReader):
         source, target = (self._folder(round_name, state, digest) for state in states)
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock():
+            if states[0] == ACCEPTED and digest in self.names(round_name):
+                source.mkdir(parents=True, exist_ok=True)  # its folder may be gone
             if not source.is_dir() or source.is_symlink():
                 raise FileNotFoundError(f"{self.root / round_name} has no batch {digest} that is {states[0]}")
             self.check_withdrawable(round_name, digest)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,6 +36,8 @@ from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 
 ACCEPTED, WITHDRAWN, MOVES, CLOSED = "accepted", "withdrawn", "moves.json", "closed.json"
+RECEIVED = "received.json"
+"""The digests of all batches that a round ever accepted."""
 
 PEOPLE = "people"
 """Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
@@ -83,8 +86,18 @@ class BatchReader:
         ]
 
     def names(self, round_name: str) -> list[str]:
-        """Digests of all accepted batches, damaged or not, sorted."""
-        return _batch_names(self._round(round_name) / ACCEPTED)
+        """Digests of all accepted batches, sorted: also of those that are damaged, or whose folder is gone."""
+        present, known = _batch_names(self._round(round_name) / ACCEPTED), self.received(round_name)
+        gone = known.difference(present, self.withdrawn(round_name)) if known else set[str]()
+        return sorted({*present, *gone})
+
+    def received(self, round_name: str) -> set[str]:
+        """Digests of all batches that were ever accepted. Without that list nobody misses a batch."""
+        try:
+            names = json.loads((self._round(round_name) / RECEIVED).read_bytes())
+            return {name for name in names if _DIGEST.fullmatch(name)}
+        except UNREADABLE:
+            return set()
 
     def withdrawn(self, round_name: str) -> list[str]:
         """Digests of the batches that were withdrawn and not restored, sorted."""
@@ -179,12 +192,21 @@ class BatchReader:
         )
 
     def _inspected(self, round_name: str, digest: str) -> tuple[Path, Inspection]:
-        folder = self.find(round_name, digest)
+        try:
+            folder = self.find(round_name, digest)
+        except FileNotFoundError:
+            if digest not in self.received(round_name):
+                raise
+            # Inspected all the same, so that every file of it is named as missing.
+            folder = self._folder(round_name, ACCEPTED, digest)
+            if folder.is_symlink():
+                return folder, Inspection(None, ("its folder is a link",), False, False, False)
         inspection = inspect(folder, round_name)
         if not inspection.usable and not folder.is_dir():
             # It was withdrawn or restored after it was found and before it was read.
-            folder = self.find(round_name, digest)
-            inspection = inspect(folder, round_name)
+            with suppress(FileNotFoundError):
+                folder = self.find(round_name, digest)
+                inspection = inspect(folder, round_name)
         return folder, inspection
 
     def _manifest(self, round_name: str, digest: str) -> BatchManifest | None:
