@@ -229,7 +229,10 @@ class ArtifactStore(Objects):
         return manifest
 
     def _damaged(self, name: str) -> DamagedError:
-        advice = MADE_AGAIN if name.startswith("manifests/") else "`o1 run` writes it again"
+        # A run looks at heads and their manifests, and at a cache entry only when it needs it.
+        advice = {"manifests": MADE_AGAIN, "heads": "`o1 run` writes it again"}.get(
+            name.partition("/")[0], "remove it, with which nothing is lost"
+        )
         return DamagedError(f"{self.backend.place(name)} is damaged; {advice}")
 
 
