@@ -148,7 +148,7 @@ def _bare(items: tuple[Value, ...]) -> tuple[Value, ...]:
 
 
 def _is_system(items: tuple[Value, ...]) -> bool:
-    return len({item.name for item in items if isinstance(item, Named)}) > 1
+    return len({item.name.partition("_")[0] for item in items if isinstance(item, Named)}) > 1
 
 
 def _without_common_name(
