@@ -5,7 +5,7 @@
     rNN/damaged/<digest>.N/     a damaged batch that was sent again and replaced
     rNN/withdrawn/<digest>/     the same, of a batch that counts no more; moves.json says who withdrew it and why
     rNN/quarantine/<digest>/    sent.jsonl (the whole file, as sent), reason.json
-    rNN/received.json           digests of all batches that were ever accepted
+    rNN/received.json           digests of all batches that were ever accepted from people
     rNN/closed.json             the round takes no more batches from people, and why
     .staging/                   half-written batches; nothing reads them
     .lock                       held while a batch is accepted, withdrawn or restored
@@ -148,10 +148,10 @@ class Inbox(BatchReader):
                 if result.lines:
                     digest = result.digest
                     self._make_way(round_name, digest, good)
-                    received = {*self.received(round_name), *self.names(round_name)}
                     # Before the batch itself: a process that is killed in between has promised nobody anything.
-                    if digest not in self.received(round_name):
-                        replace_file(folder / RECEIVED, json_bytes(sorted({*received, digest})))
+                    if source == PEOPLE and digest not in (received := self.received(round_name)):
+                        received |= {digest, *self.accepted(round_name, PEOPLE)}
+                        replace_file(folder / RECEIVED, json_bytes(sorted(received)))
                     known = not publish(good, folder / ACCEPTED / digest)
         return SubmitReport(
             result.lines,

@@ -37,7 +37,7 @@ from o1_assets.labels.selection import Selection
 
 ACCEPTED, WITHDRAWN, MOVES, CLOSED = "accepted", "withdrawn", "moves.json", "closed.json"
 RECEIVED = "received.json"
-"""The digests of all batches that a round ever accepted."""
+"""The digests of all batches that a round ever accepted from people: a machine files its own again."""
 
 PEOPLE = "people"
 """Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
@@ -92,7 +92,7 @@ class BatchReader:
         return sorted({*present, *gone})
 
     def received(self, round_name: str) -> set[str]:
-        """Digests of all batches that were ever accepted. Without that list nobody misses a batch."""
+        """Digests of all batches that were ever accepted from people. Without that list nobody misses a batch."""
         try:
             names = json.loads((self._round(round_name) / RECEIVED).read_bytes())
             return {name for name in names if _DIGEST.fullmatch(name)}
