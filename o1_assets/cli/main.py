@@ -66,11 +66,10 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, O1Error):
         return str(error)
     # A file that the user named, and that is not there, or is not theirs or of another kind.
-    if isinstance(error, UNUSABLE_FILE) and error.filename is not None:
-        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}; give another path"
     if not isinstance(error, OSError):
         return None
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename}: {error.strerror}; correct its permissions, or use another O1_HOME"
+    unusable = isinstance(error, UNUSABLE_FILE) or error.errno == errno.EROFS
+    if unusable and error.filename is not None:
+        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}; give another path"
     full = disk_full(error, Settings.load().home)
     return str(full) if full else None

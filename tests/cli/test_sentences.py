@@ -14,5 +14,5 @@ from o1_assets.cli.main import _message
 def test_what_may_not_be_opened_is_one_sentence(code: int) -> None:
     error = OSError(code, os.strerror(code), "/somewhere/run.lock")
     message = _message(error)
-    assert message is not None and "/somewhere/run.lock" in message and "O1_HOME" in message
+    assert message is not None and message.startswith("/somewhere/run.lock: ") and "another path" in message
     assert _message(OSError(errno.EIO, "?", "/x")) is None
