@@ -1,8 +1,8 @@
 r"""Final answers as values: a number with its unit, a list, a tuple, an interval, a matrix, an equation, a word.
 
 `read_answer` turns what a data set or a solver wrote into values that `grading` compares. An answer may be meant in
-two ways ("1,234" is a number or a list), so there may be several. What is not understood stays a text, which equals
-the same text only: it is better to refuse a right answer than to reward a wrong one.
+two ways ("100,200,300" is a number or a list), so there may be several. What is not understood stays a text, which
+equals the same text only: it is better to refuse a right answer than to reward a wrong one.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ from o1_assets.problems.bounds import LONGEST_ANSWER
 def read_answer(text: str) -> tuple[Value, ...]:
     """All that the answer may mean; none where it is empty, too long, or its braces do not match.
 
-    >>> read_answer("3/4") == read_answer("$3/4$"), len(read_answer("1,234"))
+    >>> read_answer("3/4") == read_answer("$3/4$"), len(read_answer("100,200,300"))
     (True, 2)
     """
     if len(text) > LONGEST_ANSWER:
@@ -111,15 +111,14 @@ def solver_forms(gold: str) -> list[str]:
             text = variants(clean(gold))[0]
             tokens = trimmed(tokenize(text, SHORT_UNITS.__contains__))
             reader = FormulaReader([t for t in tokens if t.text not in CURRENCY])
-            with suppress(Unreadable):
+            with suppress(Unreadable, IndexError):  # the unit may be a sign in front: $5
                 reader.sum()
-                for unit in reader.tokens[reader.position :][:1]:
-                    forms.append(
-                        re.sub(
-                            r"(?:\\(?:text|mbox|mathrm|textrm|textnormal)|[\s{(^])*$", "", text[: unit.start]
-                        )
-                    )
+                unit = reader.tokens[reader.position]
+                forms.append(_BEFORE_UNIT.sub("", text[: unit.start]))
     return forms
+
+
+_BEFORE_UNIT = re.compile(r"(?:\\(?:text|mbox|mathrm|textrm|textnormal)|[\s{(^])*$")
 
 
 def _letters_only(tokens: list[Token]) -> bool:
@@ -155,8 +154,6 @@ def _key(tokens: list[Token]) -> str:
 
 _RELATIONS = {"=": "=", "<": "<", ">": ">", "\\le": "\\le", "\\ge": "\\ge", "\\ne": "\\ne", "\\in": "\\in",
               "\\approx": "\\approx", "\\lt": "<", "\\gt": ">", "\\equiv": "="}  # fmt: skip
-
-
 _ABOUT = frozenset(["about", "approximately", "approx", "roughly", "only", "exactly"])
 
 
@@ -186,12 +183,10 @@ def _several(tokens: list[Token]) -> list[Value]:
     readings: list[Value] = [Collection(tuple(items)) if both is None else both]
     if set(separators) <= {"and", ","} and (whole := sum_of_units(items)) is not None:
         readings.append(whole)
-    match items:
-        case [Quantity(("number", whole, _), None, False), Quantity(tree, None, False)] if separators == [
-            "and"
-        ]:
-            if is_proper_fraction(tree) and whole.denominator == 1:
-                readings.append(Quantity(("number", whole + tree[1][1] / tree[2][1], None)))
+    match items, separators:
+        case [Quantity(("number", number, _), None, False), Quantity(tree, None, False)], ["and"]:
+            if is_proper_fraction(tree) and number.denominator == 1:
+                readings.append(Quantity(("number", number + tree[1][1] / tree[2][1], None)))  # 3 and 1/2
     return readings
 
 
@@ -231,14 +226,9 @@ def _item(tokens: list[Token]) -> list[Value]:
     tokens = trimmed(tokens)
     while tokens and tokens[0].kind == "word" and tokens[0].text.lower() in _ABOUT:
         tokens = tokens[1:]
-    texts = [token.text for token in tokens[:3]]
-    if (
-        len(tokens) > 3
-        and texts[0] + texts[2] == "()"
-        and texts[1] in "ABCDEF"
-        and tokens[3].kind == "number"
-    ):
-        return [Named(f"({texts[1]})", value) for value in _values(tokens[3:])]  # a choice with its value
+    head = "".join(token.text for token in tokens[:3])
+    if re.fullmatch(r"\([A-F]\)", head) and len(tokens) > 3 and tokens[3].kind == "number":
+        return [Named(head, value) for value in _values(tokens[3:])]  # a choice with its value: (C) 12
     sides, operators = split(tokens, _RELATIONS)
     operators = [_RELATIONS[o] for o in operators]
     if operators and not sides[0] and operators[0] in ("=", "\\approx"):
@@ -361,8 +351,6 @@ def _union(tokens: list[Token]) -> Value | None:
 
 
 _MATRICES = frozenset(["pmatrix", "bmatrix", "Bmatrix", "matrix", "smallmatrix", "array"])
-
-
 _SYSTEMS = frozenset(["cases", "aligned", "align", "gathered", "array", "align*"])
 
 
@@ -411,9 +399,8 @@ def _scaled(tokens: list[Token], start: int) -> Value | None:
 
 
 _LINE = r"[A-Z]{1,4}(?:_(?:\w|\{\w+\}))?"
-_LINES = re.compile(
-    rf"{_LINE}|\|{_LINE}\||{_LINE}:{_LINE}|\\frac\{{{_LINE}\}}\{{{_LINE}\}}"
-)  # AB, |AB|, V_1:V_2
+# AB, |AB|, V_1:V_2
+_LINES = re.compile(rf"{_LINE}|\|{_LINE}\||{_LINE}:{_LINE}|\\frac\{{{_LINE}\}}\{{{_LINE}\}}")
 
 
 def _name(tokens: list[Token]) -> str | None:

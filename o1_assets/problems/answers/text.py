@@ -62,23 +62,19 @@ def clean(text: str) -> str:
     r"""The answer without what stands around it, and without what only changes its looks.
 
     >>> clean(r"$\left( 3,\, \dfrac12 \right)$."), clean("**5**"), clean("x²")
-    ('( 3, \\frac12 )', '5', 'x^{2}')
+    ('( 3,  \\frac12 )', '5', 'x^{2}')
     """
     # Two backslashes end a row of a matrix; what follows them is no command.
-    text = re.sub(
-        r"\\\\(?:\s*\[[^\]]*\])?",
-        r"\\cr ",
-        _folded(text.strip().translate(_CHARACTERS)).translate(_CHARACTERS),
-    )
+    text = _folded(text.strip().translate(_CHARACTERS)).translate(_CHARACTERS)
+    text = re.sub(r"\\\\(?:\s*\[[^\]]*\])?", r"\\cr ", text)
     text = _DIGIT_GROUPS.sub("", text)
     text = _replaced(text, _LATEX)
     text = re.sub(r"\\([A-Za-z]+)", lambda m: _command(m[1]), text)
     text = _SPACES.sub(" ", re.sub(r"\\[()\[\]]", " ", _without_dollars(text))).strip()
     text = _SPACED_GROUPS.sub(lambda m: m[0].replace(" ", ""), _replaced(text, _WAYS))
     if re.search(r"[=<>]|\\(?:le|ge|ne)(?![A-Za-z])", text):
-        text = re.sub(
-            r"\\(?:lor|vee)(?![A-Za-z])", " or ", text
-        )  # between statements, not between propositions
+        # Between equations it is "or"; p \lor q is a formula of logic.
+        text = re.sub(r"\\(?:lor|vee)(?![A-Za-z])", " or ", text)
     text = _replaced(_FONTS.sub("{", _unboxed(text)).strip(), _AROUND)
     return text.strip().rstrip(".,;: ").strip()
 
@@ -104,8 +100,7 @@ _LATEX = (
         (r"(?<=\d)\s*\bsec\b\.?(?!\s*[\^({\\x])", " seconds"),
         (r"&\s*(?:\\(?:text|mbox)\s*\{\s*,?\s*(?:if|for|when)?\s*\}|if\b)", "& "),
         (r"\\math(?:bb|bf|rm)\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", r"\\reals "),
-        (r"\\not\s*(?==)", r"\\n"),
-        (r"\\n=", r"\\ne "),
+        (r"\\not\s*=", r"\\ne "),
         (r"\\begin\s*\{(array|tabular)\}\s*\{[^{}]*\}", r"\\begin{\1}"),
         (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
         (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
@@ -114,6 +109,7 @@ _LATEX = (
     ),
     (_LOOKS, " "),
 )
+# Ways of writing the same, in LaTeX or without.
 _WAYS = _rules(
     (r"^(\*\*|__|\*|`)(?=[^\s*_`])([^*_`]*[^\s*_`])\1$", r"\2"),  # bold, italics and code of Markdown
     (r"\*\*", "^"),
@@ -139,6 +135,7 @@ _WAYS = _rules(
     (r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*(st|nd|rd|th)\s*\}\s*\}?", r" \1 "),
     (r"<=", r"\\le "), (r">=", r"\\ge "), (r" !=", r" \\ne "),
 )  # fmt: skip
+# What stands around an answer.
 _AROUND = _rules(
     (r"^(?:\\therefore|\\Rightarrow|\\implies|\\to|\\rightarrow|=>|#+(?=\s)|∴|⇒|→)\s*", ""),
     (r"^(?:\*\*)?ans(?:wer)?[.:]+(?:\*\*)?\s+", ""),
