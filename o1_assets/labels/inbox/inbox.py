@@ -150,8 +150,10 @@ class Inbox(BatchReader):
                     self._make_way(round_name, digest, good)
                     # Before the batch itself: a process that is killed in between has promised nobody anything.
                     if source == PEOPLE and digest not in (received := self.received(round_name)):
-                        received |= {digest, *self.accepted(round_name, PEOPLE)}
-                        replace_file(folder / RECEIVED, json_bytes(sorted(received)))
+                        # Homes of before there was the list have batches too. With it, looking at all of them for
+                        # each new one would take the square of their number.
+                        before = received or self.accepted(round_name, PEOPLE)
+                        replace_file(folder / RECEIVED, json_bytes(sorted({digest, *before})))
                     known = not publish(good, folder / ACCEPTED / digest)
         return SubmitReport(
             result.lines,
