@@ -174,6 +174,9 @@ def _several(tokens: list[Token]) -> list[Value]:
         items += _flattened(value) if _has_signs(part) else [value]
         if len(items) > MOST_ITEMS:
             raise Unreadable("too many items")
+    if any(token.text == "\\ne" for token in parts[0]) and isinstance(items[0], RealSet):
+        variable = items[0].variable  # x \ne 2, -2
+        items = [RealSet(outside([i]), variable) if isinstance(i, Quantity) else i for i in items]
     names = {item.name for item in items if isinstance(item, Named)}
     if "or" in separators and len(names) > 1:
         raise Unreadable("x = 1 or y = 2")
@@ -502,7 +505,10 @@ def _inequality(sides: list[list[Token]], operators: list[str]) -> Value:
     trees = [_tree(side) for side in sides]
     names = [_name(side) or "" for side in sides]
     if len(sides) == 2:
-        if names[1] and not names[0]:
+        reversed_bars = (
+            trees[1] is not None and trees[1][0] == "abs" and trees[0] and not symbols_of(trees[0])
+        )
+        if (names[1] and not names[0]) or reversed_bars:
             sides, operators = sides[::-1], [FLIPPED[operators[0]]]
             names, trees = names[::-1], trees[::-1]
         bound = _bound(sides[1])
