@@ -32,7 +32,7 @@ def serve(project: Project, port: int, parent: int | None = None) -> None:
     """
     settings = project.settings
     # What is wrong in the settings is said here, and not in the log of a process that loads them later.
-    project.profile, settings.ui_origins  # noqa: B018
+    _ = project.profile, settings.ui_origins
     settings.make_home()
     with home_lock(settings.home) as lock, listener(port) as listening:
         print(f"http://{HOST}:{listening.getsockname()[1]}", end="", file=lock, flush=True)

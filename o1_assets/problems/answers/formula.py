@@ -40,11 +40,11 @@ _FUNCTION_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "
 
 
 class FormulaReader:
-    """A recursive-descent reader over tokens, from `position` on. It stops at the first token that is no formula's."""
+    """A recursive-descent reader over tokens. It stops at the first token that is no formula's."""
 
-    def __init__(self, tokens: list[Token], position: int = 0) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
-        self.position = position
+        self.position = 0
         self.depth = 0
         self.operators = 0
         self.in_bars = 0

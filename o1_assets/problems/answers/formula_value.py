@@ -58,7 +58,7 @@ class Evaluation:
     work: float = 0
 
     def of(self, tree: Tree) -> Number:
-        """Raises Unreadable where the value is too large or does not exist."""
+        """The value of a tree: a Fraction, an mpf or an mpc. Raises Unreadable where it is too large or none."""
         kind = tree[0]
         if kind == "number":
             return self._checked(tree[1])

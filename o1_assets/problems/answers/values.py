@@ -11,21 +11,22 @@ from o1_assets.problems.answers.units import Unit
 EXPRESSION = "="
 """The name of what is said to have a value but is no single symbol: x + y = 5."""
 
-
 MOST_ITEMS = 100
 """Of a list or a matrix; comparing two lists takes the square of it."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A formula with its unit. percent: whether a per-cent sign stands behind it."""
+    """A formula with its unit. percent: whether a per-cent sign stands behind it.
+
+    guessed: whether the unit may be something else: "6 m" six times m. In a gold answer it may not be left out then.
+    attached: whether the unit counts beside another unit only, as in "6m" and "5 quarters", which is 5/4 elsewhere.
+    """
 
     tree: Tree
     unit: Unit | None = None
     percent: bool = False
     guessed: bool = False
-    """Whether the unit may be something else: "6 m" six times m, "5 quarters" five fourths. In a gold answer such a
-    unit may not be left out, and an attached one, as in "6m", counts beside a unit only."""
     attached: bool = False
 
     @property
