@@ -421,6 +421,9 @@ def trace_document(traced: LabelTrace) -> bytes:
     return msgspec.json.encode(content)
 
 
+KINDS = ("positive", "neutral", "negative", "written")
+
+
 def trace_lines(traced: LabelTrace) -> Iterator[str]:
     """The lines for an auditor: one for each labeller of a batch, then one for each label if they were asked for."""
     counts = traced.counts
@@ -431,9 +434,10 @@ def trace_lines(traced: LabelTrace) -> Iterator[str]:
     # After an upgrade one table may be in the ancestry in two versions, which only their names tell apart.
     several = len({m.key for m in traced.tables}) < len(traced.tables)
     if counts.height:
-        yield f"{'round':6}{'batch':14}{'source':12}{'ratings':>8}{'labels':>8}{'+1':>8}{'0':>8}{'-1':>8}  labeller"
+        numbers = "".join(f"{name:>8}" for name in ("ratings", "labels", "+1", "0", "-1", "written"))
+        yield f"{'round':6}{'batch':14}{'source':12}{numbers}  labeller"
     for row in counts.iter_rows(named=True):
-        numbers = "".join(f"{row[n]:8}" for n in ("ratings", "labels", "positive", "neutral", "negative"))
+        numbers = "".join(f"{row[n]:8}" for n in ("ratings", "labels", *KINDS))
         of = f"  (of {row['version']})" if several else ""
         yield f"{row['round']:6}{row['batch'][:12]:14}{row['source']:12}{numbers}  {row['labeler']}{of}"
     if traced.lines is not None and traced.lines.height:
@@ -442,7 +446,7 @@ def trace_lines(traced: LabelTrace) -> Iterator[str]:
         )
         cells = [
             pl.col("round"), pl.col("batch").str.head(12), pl.col("line"), pl.col("solution_id"), pl.col("step"),
-            pl.col("completion"), pl.col("rating").cast(pl.String).fill_null("-"), pl.col("labeler"), pl.col("text"),
+            pl.col("completion", "rating").cast(pl.String).fill_null("-"), pl.col("labeler"), pl.col("text"),
         ]  # fmt: skip
         # Joined by polars: a trace may list a million labels.
         yield from traced.lines.select(pl.concat_str(cells, separator="\t")).to_series()

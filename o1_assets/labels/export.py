@@ -51,7 +51,9 @@ def export_selection(
                 is_initial_screening_question=False,
                 question=_question(row, selection, generation),
                 label=Label(steps=[_step(texts) for texts in selection.steps[solution]]),
-                o1=Origin(round_name, solution, selection.digest, protocol.name),
+                o1=Origin(
+                    round_name, solution, selection.digest, protocol.name, selection.writing.get(solution)
+                ),
             )
 
 
@@ -61,6 +63,9 @@ def export_screening(
     """The records of `solutions` as screening problems, whose generation is -1."""
     for record in export_selection(selection, round_name, protocol, only=solutions):
         record.is_initial_screening_question, record.generation = True, SCREENING
+        # A labeller is tried on what is known, and what they write is not.
+        if record.o1 is not None:
+            record.o1.writing = None
         yield record
 
 

@@ -23,7 +23,7 @@ from o1_assets.core.artifact import Check, CheckContext, Figures, Finding, Outco
 from o1_assets.core.plots import Axis, Series, save_png
 from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelsConfig
-from o1_assets.labels.inbox.tables import RATINGS, RECORDS
+from o1_assets.labels.inbox.tables import RATINGS, RECORDS, with_written
 from o1_assets.labels.quality_control import (
     FilteredLabels,
     apply_quality_control,
@@ -33,6 +33,8 @@ from o1_assets.labels.quality_control import (
 )
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import COMPLETION, SOLUTION, STEP, Selection, with_completion_id
+from o1_assets.labels.written import FILE as WRITTEN_FILE
+from o1_assets.labels.written import written_figures, written_paths
 
 COLUMNS = (
     "solution_id", "problem_id", "question", "step", "completion", "text",
@@ -52,7 +54,8 @@ _MERGED = ["completion_id", "rating", "labeler", "batch", "line"]
 def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     """Inputs: selection, batches. Writes labels.parquet (a row per completion), solutions.parquet, quality.parquet.
 
-    solutions.parquet has the labelled solutions, without the long columns that rNN/selection has.
+    written.parquet: a row for each solution that a labeller wrote steps of, if there is any. solutions.parquet has the
+    labelled solutions, without the long columns that rNN/selection has.
     """
     selection = Selection.load(task.inputs["selection"])
     batches = task.inputs["batches"]
@@ -67,6 +70,8 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     labels.write_parquet(task.out / "labels.parquet", compression="zstd", compression_level=1)
     solutions.write_parquet(task.out / "solutions.parquet", compression="zstd", compression_level=1)
     quality.write_parquet(task.out / "quality.parquet")
+    if merged.paths.height:
+        merged.paths.write_parquet(task.out / WRITTEN_FILE)
     if chart := quality_chart(quality, config.quality.min_agreement):
         save_png(task.out / "plots" / "labellers.png", *chart)
     rating, is_own = labels["rating"], labels["completion"] == 0
@@ -79,6 +84,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
             "solutions": solutions.height,
             "solutions_not_labelled": selected.height - solutions.height,
             "solutions_with_error": int(((rating == -1) & is_own).sum()),
+            **(written_figures(merged.paths) if merged.paths.height or selection.writing else {}),
             **merged.filtered.figures,
             **merged.effect,
             **{f"dropped_{reason}": count for reason, count in sorted(merged.dropped.items())},
@@ -101,10 +107,11 @@ def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """table: labels.parquet. dropped: ratings and records that became no label, by reason. effect: how the exclusion
-    of labellers changed the table, empty if nobody was excluded."""
+    """table: labels.parquet. paths: written.parquet. dropped: ratings and records that became no label, by reason.
+    effect: how the exclusion of labellers changed the table, empty if nobody was excluded."""
 
     table: pl.DataFrame
+    paths: pl.DataFrame
     dropped: Counter[str]
     filtered: FilteredLabels
     effect: Figures
@@ -118,7 +125,7 @@ def labels_of(
     # A million texts are read in a thread while the ratings are filtered.
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(lambda: with_completion_id(selection.completions, numbers))
-        ratings, records = read_parquet(batches / RATINGS), read_parquet(batches / RECORDS)
+        ratings, records = read_parquet(batches / RATINGS), with_written(read_parquet(batches / RECORDS))
         filtered = apply_quality_control(
             ratings, records, read_gold(batches), selection, people, config.quality
         )
@@ -142,7 +149,14 @@ def labels_of(
     by_number = numbers.join(questions, on="solution_id", how="left", maintain_order="left")["question"]
     question = by_number[merged.select(SOLUTION).to_series()].to_frame("question")
     table = pl.concat([merged.drop("completion_id"), texts, question], how="horizontal")
-    return LabelTable(table.select(COLUMNS), +(filtered.dropped + dropped), filtered, effect)
+    table = table.select(COLUMNS)
+    records = _not_withdrawn(filtered.counted_records.sort("moment", "batch", "line"), withdrawals)
+    newest = records.unique(["solution_id", "labeler"], keep="last", maintain_order=True)
+    asked = pl.col("written").is_not_null() & pl.col("solution_id").is_in(list(selection.writing))
+    with_steps = newest.filter(asked)
+    paths = written_paths(table, with_steps, selection)
+    dropped["written_paths"] = with_steps.join(paths, on=["batch", "line"], how="anti").height
+    return LabelTable(table, paths, +(filtered.dropped + dropped), filtered, effect)
 
 
 def merge(

@@ -10,6 +10,10 @@ protocols the walk ends at the first negative own step, once its alternatives ar
 EVERY(s) asks for all completions of step s, OWN(s) for completion 0, ALTERNATIVES(s) for the others. Right means
 positive or neutral. After the last step, and where a labeller is unsure of an own step, the walk is DONE.
 Lightman et al. 2023, section 2.4 (phases 1 and 2).
+
+Where the walk ended at a wrong own step, a round may let the labeller write (PRM800K's `human_completion`): that step,
+if none of its completions is right, or the whole rest of the solution, which then also may follow a right alternative.
+PRM800K sampled new completions after a written step. A file cannot, so whatever follows is written too.
 """
 
 from __future__ import annotations
@@ -77,6 +81,31 @@ Ratings = Mapping[Slot, int | None]
 """A missing slot is not rated yet; None means that the labeller looked and was unsure."""
 
 
+Writing = Literal["step", "solution"]
+"""What a labeller may write where a step went wrong: one step, or all that is left of the solution."""
+
+
+@dataclass(frozen=True)
+class WritingPlace:
+    """Where a labeller may write. step: the number of the first written step.
+
+    continues: the completions of the step before that it may follow, so that the labeller has to choose one; empty
+    where it takes the place of the wrong own step itself.
+    """
+
+    step: int
+    continues: tuple[int, ...] = ()
+
+
+class WrittenSteps(NamedTuple):
+    """What a labeller wrote. step: the number of the first written one. chosen: the completion of the step before that
+    it follows, if that is an alternative; None where it follows the own steps."""
+
+    step: int
+    chosen: int | None
+    texts: tuple[str, ...]
+
+
 class Phase(Enum):
     EVERY = "every completion"
     OWN = "own step"
@@ -140,6 +169,29 @@ class Protocol:
 
     def finished(self, shape: Shape, ratings: Ratings) -> bool:
         return self.next_to_rate(shape, ratings) is None
+
+    def writing_place(self, shape: Shape, ratings: Ratings, writing: Writing) -> WritingPlace | None:
+        """Where the labeller may write, given these ratings; None where nothing is wrong, or not all is rated yet."""
+        if not self.finished(shape, ratings):
+            return None
+        wrong = next(
+            (
+                slot.step
+                for slot in self.reached(shape, ratings)
+                if (ratings[slot] or 0) < 0 and not slot.completion
+            ),
+            None,
+        )
+        if wrong is None:
+            return None
+        rated = {c: ratings.get(Slot(wrong, c)) for c in range(1, shape[wrong])}
+        # As in phase 1 of PRM800K, one goes on from a positive completion, and from a neutral one where there is none.
+        best = max((rating for rating in rated.values() if rating is not None), default=-1)
+        if best < 0:
+            return WritingPlace(wrong)
+        if writing == "step":
+            return None
+        return WritingPlace(wrong + 1, tuple(c for c, rating in rated.items() if rating == best))
 
     def violations(
         self, shape: Shape, ratings: Ratings, reached: Iterable[Slot] | None = None

@@ -116,13 +116,15 @@ def lead_solutions(inbox: BatchReader, round_name: str, config: QualityConfig) -
 class FilteredLabels:
     """A round's records and ratings after quality control.
 
-    records: those whose ratings may become labels; rejected: the others, with the reason (column `rejected`).
+    records: those whose ratings may become labels; counted_records: without those of excluded labellers; rejected: the
+    others, with the reason (column `rejected`).
     rated: ratings that are no checks of labellers; counted: those of them that become labels. Both have KEY and
     completion_id. quality: columns of QUALITY, people only. figures: empty without people. dropped: how many
     records were dropped, by reason.
     """
 
     records: pl.DataFrame
+    counted_records: pl.DataFrame
     rejected: pl.DataFrame
     rated: pl.DataFrame
     counted: pl.DataFrame
@@ -179,11 +181,12 @@ def apply_quality_control(
     rated = events.filter(~is_check)
     excluded = quality.filter("excluded")["labeler"].to_list()
     # `rated` is kept too: how the table would look with everybody shows what the exclusion did.
-    counted = rated.filter(~(by_people & pl.col("labeler").is_in(excluded)))
+    counts = ~(by_people & pl.col("labeler").is_in(excluded))
+    counted = rated.filter(counts)
     figures: Figures = {}
     if latest.height:
         figures = {**agreement_figures(latest, quality), "excluded_ratings": rated.height - counted.height}
-    return FilteredLabels(usable, rejected, rated, counted, quality, figures, dropped)
+    return FilteredLabels(usable, usable.filter(counts), rejected, rated, counted, quality, figures, dropped)
 
 
 def assess_labelers(latest: pl.DataFrame, gold: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:

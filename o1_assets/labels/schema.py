@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from o1_assets.core.formatting import printable
-from o1_assets.labels.protocol import Protocol, Ratings, Slot, slots
+from o1_assets.labels.protocol import Protocol, Ratings, Slot, Writing, WrittenSteps, slots
 
 Rating = Literal[-1, 0, 1]
 FinishReason = Literal["solution", "found_error", "bad_problem", "give_up"]
@@ -54,6 +54,8 @@ REMEDIES = {
     "flagged": "write true, false or null",
     "steps": "leave the steps as they were exported",
     "completions": "leave the completions as they were exported",
+    "human_completion": "write null, or the step that you wrote as its text, with rating null",
+    "rating": "a step that a labeller wrote has no rating: write null",
 }
 """What to write into a field, for whoever sent something else."""
 
@@ -117,12 +119,17 @@ class RecordQuestion(_Part):
 
 
 class Origin(_Part):
-    """Where an exported record belongs. selection: digest of the round's selection."""
+    """Where an exported record belongs. selection: digest of the round's selection.
 
+    writing: what the labeller may write where a step went wrong; absent if nothing.
+    """
+
+    OPTIONAL = frozenset({"writing"})
     round: str
     solution_id: str
     selection: str
     protocol: Literal["dense", "sparse"]
+    writing: Writing | None = None
 
 
 class Record(_Part):
@@ -229,10 +236,32 @@ def ratings_of(record: Record) -> dict[Slot, int | None]:
     }
 
 
-def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, timestamp: str) -> None:
+def written_in(record: Record) -> WrittenSteps | None:
+    """The steps that the labeller wrote, up to the first that they did not; None: there is none."""
+    steps = record.label.steps
+    first = next((i for i, step in enumerate(steps) if step.human_completion is not None), None)
+    if first is None:
+        return None
+    texts = []
+    for step in steps[first:]:
+        if step.human_completion is None:
+            break
+        texts.append(step.human_completion.text or "")
+    return WrittenSteps(first, steps[first - 1].chosen_completion or None if first else None, tuple(texts))
+
+
+def fill(
+    record: Record,
+    ratings: Ratings,
+    protocol: Protocol,
+    labeler: str,
+    timestamp: str,
+    written: WrittenSteps | None = None,
+) -> None:
     """Writes ratings into an unrated record, as the labelling interface of PRM800K would have.
 
-    The solution's own step is the chosen completion unless it is negative.
+    The solution's own step is the chosen completion unless it is negative. What the labeller wrote stands in the steps
+    that it takes the place of, and in further ones, without completions, where it is longer than the solution was.
     """
     record.labeler, record.timestamp = labeler, timestamp
     has_error = False
@@ -248,3 +277,14 @@ def fill(record: Record, ratings: Ratings, protocol: Protocol, labeler: str, tim
     record.label.total_time = 0
     if protocol.finished(shape, ratings):
         record.label.finish_reason = "found_error" if has_error else "solution"
+    if written is None:
+        return
+    steps = record.label.steps
+    if written.chosen is not None:
+        steps[written.step - 1].chosen_completion = written.chosen
+    steps += [Step(completions=None) for _ in range(written.step + len(written.texts) - len(steps))]
+    for place, text in zip(steps[written.step :], written.texts, strict=False):
+        place.human_completion = HumanCompletion(text=text, source="human", flagged=False)
+    # Who was asked for the rest of the solution has written it to its end.
+    if record.o1 is not None and record.o1.writing == "solution":
+        record.label.finish_reason = "solution"

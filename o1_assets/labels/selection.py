@@ -17,6 +17,7 @@ import polars as pl
 
 from o1_assets.core.files import sha256
 from o1_assets.core.tables import read_parquet, scan_parquet
+from o1_assets.labels.protocol import Writing
 
 KEY = ["solution_id", "step", "completion"]
 """What names a completion in the tables of a round."""
@@ -140,6 +141,14 @@ class Selection:
     def contents(self) -> dict[str, str]:
         """Solution id -> digest of everything in it that is to be rated."""
         return {solution: content_of(texts) for solution, texts in self.steps.items()}
+
+    @cached_property
+    def writing(self) -> dict[str, Writing]:
+        """Solution id -> what a labeller may write where it goes wrong; solutions without any are left out."""
+        if "writing" not in self.table.columns:
+            return {}
+        rows = self.table.filter(pl.col("writing").is_not_null()).select("solution_id", "writing")
+        return dict(rows.iter_rows())
 
     @cached_property
     def problem_ids(self) -> dict[str, str]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from o1_assets.core.tables import scan_parquet
 from o1_assets.labels.inbox.tables import RATINGS, batch_sources
+from o1_assets.labels.written import read_written, written_rows
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
@@ -23,16 +25,17 @@ _WHO = ["batch", "labeler"]
 COUNTS = {
     "round": pl.String, "version": pl.String, "batch": pl.String, "source": pl.String, "labeler": pl.String,
     "ratings": pl.Int64, "labels": pl.Int64, "positive": pl.Int64, "neutral": pl.Int64, "negative": pl.Int64,
+    "written": pl.Int64,
 }  # fmt: skip
 """A row for each labeller of a batch of a label table. version: of rNN/labels. ratings: the labeller's, in the batches
-that the table was made of. labels: rows of the table that name the labeller. A rating becomes no label if a newer one
-of somebody else agrees with it, or if it was corrected, outvoted or left out. A label without a rating was written."""
+that the table was made of. labels: rows of the table that name the labeller, and steps that they wrote (written). A
+rating becomes no label if a newer one of somebody else agrees with it, or if it was corrected, outvoted or left out."""
 
 LINES = {
     "round": pl.String, "version": pl.String, "batch": pl.String, "line": pl.Int32, "labeler": pl.String,
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "rating": pl.Int8, "text": pl.String,
 }  # fmt: skip
-"""A row per label. line: in the batch, from 1."""
+"""A row per label. line: in the batch, from 1. completion null: a step that the labeller wrote."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,7 @@ def trace(
         # The batches of that time, too: one that was withdrawn since is still in the artifact.
         batches = store.verified(manifest.inputs["batches"].digest)
         ratings = scan_parquet(batches / RATINGS).filter(is_wanted)
-        table = store.verified(manifest.digest) / "labels.parquet"
-        labels = scan_parquet(table).filter(is_wanted)
+        labels = _with_written(store.verified(manifest.digest)).filter(is_wanted)
         origin = [
             pl.lit(manifest.key.split("/")[0]).alias("round"),
             pl.lit(manifest.version).alias("version"),
@@ -96,6 +98,16 @@ def trace(
     )
 
 
+def _with_written(folder: Path) -> pl.LazyFrame:
+    """The label table, and below it the steps that labellers wrote, which are no completions."""
+    labels = scan_parquet(folder / "labels.parquet")
+    written = written_rows(read_written(folder)).lazy()
+    # In imported rounds a written step is the solution's own and stands in the table already.
+    present = labels.filter(pl.col("rating").is_null()).select("solution_id", "step")
+    new = written.join(present, on=["solution_id", "step"], how="anti")
+    return pl.concat([labels, new.select(labels.collect_schema().names())], how="vertical_relaxed")
+
+
 def _counts(
     labels: pl.LazyFrame, ratings: pl.LazyFrame, sources: dict[str, str], origin: list[pl.Expr]
 ) -> pl.DataFrame:
@@ -106,10 +118,11 @@ def _counts(
         positive=(rating == 1).sum(),
         neutral=(rating == 0).sum(),
         negative=(rating == -1).sum(),
+        written=rating.is_null().sum(),
     )
     ratings_by = ratings.group_by(_WHO).agg(ratings=rating.count())
     both = ratings_by.join(labels_by, on=_WHO, how="full", coalesce=True).with_columns(
-        pl.col("ratings", "labels", "positive", "neutral", "negative").fill_null(0),
+        pl.col("ratings", "labels", "positive", "neutral", "negative", "written").fill_null(0),
         pl.col("batch").replace_strict(sources, default="", return_dtype=pl.String).alias("source"),
         *origin,
     )

@@ -59,6 +59,12 @@ class RewardModelConfig(StageConfig):
 class PRMConfig(RewardModelConfig):
     """The process reward model: three classes at each step's last token."""
 
+    written_positive: bool = Field(
+        False,
+        description="train on steps that labellers wrote as positive ones; nobody rates what they wrote themselves, so "
+        "that they are right is an assumption",
+    )
+
 
 class ORMConfig(RewardModelConfig):
     """The outcome reward model: is the final answer right."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
+POSITIVE = 2
+"""The class of the rating +1."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,25 @@ def step_sequence(tokenizer: PreTrainedTokenizerBase, prompt: str, steps: Sequen
 
 
 def prm_examples(
-    labels: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, prompt: PromptFormat, round: int = 0
+    labels: pl.DataFrame,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: PromptFormat,
+    round: int = 0,
+    written: pl.DataFrame | None = None,
 ) -> list[Example]:
     """labels.parquet as examples in the order of solution ids; a rating r is class r + 1.
+
+    written: paths with steps that labellers wrote (written.parquet), which are to count as positive. Each is one more
+    sequence of its solution; where it is the labelled path itself, as in PRM800K, it is the same tokens of the tree.
 
     If the labellers could not agree on the first step, only its alternatives are rated: they are then the only
     sequences. A blank step is left out with its rating, as it is when it is read. Raises ValueError if the chosen
     steps are not rated from the first one on without a gap, or if an alternative comes after a step that is not rated.
     """
     examples = []
+    paths: dict[str, list[dict[str, Any]]] = {}
+    for path in [] if written is None else written.to_dicts():
+        paths.setdefault(path["solution_id"], []).append(path)
     ordered = labels.sort("solution_id", "step", "completion")
     for (solution_id,), rows in ordered.group_by("solution_id", maintain_order=True):
         completions = rows.to_dicts()
@@ -99,6 +111,12 @@ def prm_examples(
                 prefix = [step["text"] for step in chosen if step["step"] < c["step"]]
                 sequences.append(step_sequence(tokenizer, asked, [*prefix, c["text"]]))
                 classes.append((*[IGNORED] * len(prefix), c["rating"] + 1))
+        for path in paths.get(str(solution_id), ()):
+            visible = [
+                pair for pair in zip(path["steps"], path["written"], strict=True) if not is_blank(pair[0])
+            ]
+            sequences.append(step_sequence(tokenizer, asked, [text for text, _ in visible]))
+            classes.append(tuple(POSITIVE if wrote else IGNORED for _, wrote in visible))
         if sequences:
             problem = completions[0]["problem_id"]
             examples.append(Example(problem, str(solution_id), round, tuple(sequences), tuple(classes)))

@@ -16,6 +16,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
+from o1_assets.labels.written import read_written
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import (
     IGNORED,
@@ -44,7 +45,8 @@ def make_prm(task: Task, config: PRMConfig) -> Outcome:
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "labels")):
         labels = read_parquet(folder / "labels.parquet")
-        examples += prm_examples(labels, tokenizer, config.prompt, number)
+        written = read_written(folder) if config.written_positive else None
+        examples += prm_examples(labels, tokenizer, config.prompt, number, written)
     return _make(task, config, examples, PRM_CLASSES, tokenizer.model_max_length)
 
 

@@ -33,5 +33,12 @@ class SelectionConfig(StageConfig):
     )
     completions: int = Field(gt=0, description="completions a step, the solution's own included")
     max_step_tokens: int = Field(gt=0, description="longest alternative, in tokens")
+    written_steps: Literal["none", "step", "solution"] = Field(
+        default="none",
+        description="what labellers write where a step is wrong: nothing; the step, if no completion of it is right; "
+        "or the rest of the solution, which then also follows a right alternative",
+    )
+    # Writing costs people several times what rating does.
+    most_written: int = Field(default=40, gt=0, description="solutions of the round that may be written in")
     temperature: float = Field(default=1.0, ge=0)
     prompt: PromptFormat = PromptFormat()

@@ -9,6 +9,7 @@ round's pool is ranked together, with a limit a problem, so that labels go where
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,7 @@ from o1_assets.core.flops import flops_generate
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import is_blank, pair_steps, step_ends
+from o1_assets.labels.protocol import Writing
 from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
 
@@ -51,6 +53,8 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     cost += Cost(flops=flops_generate(engine.parameters, generated), tokens_generated=generated)
     engine.close()
     chosen = chosen.drop("question", "prompt")
+    if config.written_steps != "none":
+        chosen = with_writing(chosen, solved_problems(pool), config.written_steps, config.most_written)
     chosen.write_parquet(task.out / "solutions.parquet")
     completions.write_parquet(task.out / "completions.parquet")
     reasons = dict(chosen.group_by("reason").len().iter_rows())
@@ -61,11 +65,33 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
             "completions": completions.height,
             "correct": chosen.select(pl.col("correct").mean()).item(),
             "mean_score": chosen.select(pl.col("score").mean()).item(),
+            **({"to_be_written": chosen["writing"].count()} if "writing" in chosen.columns else {}),
             **{f"reason_{reason}": count for reason, count in sorted(reasons.items())},
         },
         cost=cost,
         rows=chosen.height,
         sample=chosen.head(5).select("problem_id", "text", "correct", "score", "reason").to_dicts(),
+    )
+
+
+def solved_problems(pool: pl.DataFrame) -> list[str]:
+    """The problems of which some solution of the pool has the right answer."""
+    return pool.filter("correct")["problem_id"].unique().to_list()
+
+
+def with_writing(chosen: pl.DataFrame, solved: Sequence[str], writing: Writing, most: int) -> pl.DataFrame:
+    """Adds the column `writing`: what a labeller may write in the solution if it goes wrong, null for most.
+
+    Of the solutions with a wrong answer at most `most`: first those of problems that the policy solved in no sample,
+    because a written solution is all that it can learn from there; one of each problem before a second of any.
+    """
+    wrong = chosen.filter(~pl.col("correct")).select("solution_id", "problem_id")
+    ranked = wrong.with_columns(
+        solved=pl.col("problem_id").is_in(list(solved)), nth=pl.int_range(pl.len()).over("problem_id")
+    ).sort("solved", "nth", maintain_order=True)
+    may_write = ranked.head(most)["solution_id"].to_list()
+    return chosen.with_columns(
+        writing=pl.when(pl.col("solution_id").is_in(may_write)).then(pl.lit(writing)).otherwise(None)
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
+from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.protocol import Protocol as LabelProtocol
-from o1_assets.labels.protocol import Slot
+from o1_assets.labels.protocol import Slot, Writing, WrittenSteps
 from o1_assets.labels.schema import Record, fill
 from o1_assets.labels.selection import Selection
 
@@ -60,6 +61,15 @@ class PathAnnotator(Annotator, Protocol):
         ...
 
 
+@runtime_checkable
+class Writer(Annotator, Protocol):
+    """Writes steps where no completion is good."""
+
+    def write(self, request: Request, writing: Writing) -> list[str]:
+        """The step after request.prefix, or all that follow on it up to the answer; empty where it has none."""
+        ...
+
+
 def rate_selection(
     selection: Selection, protocol: LabelProtocol, annotator: Annotator, solutions: Collection[str]
 ) -> dict[str, dict[Slot, int | None]]:
@@ -98,17 +108,53 @@ def annotate(
 ) -> Iterator[Record]:
     """Records of `solutions`, rated by `rate_selection`, in the selection's order."""
     ratings = rate_selection(selection, protocol, annotator, solutions)
+    written = _written_steps(selection, protocol, annotator, ratings)
     for index, record in enumerate(export_selection(selection, round_name, protocol)):
         assert record.o1 is not None
         solution = record.o1.solution_id
         if solution in solutions:
             # By the place in the selection, so that rating a part of it gives the same times.
             timestamp = (EPOCH + timedelta(seconds=index)).isoformat()
-            fill(record, ratings.get(solution, {}), protocol, annotator.labeler, timestamp)
+            fill(
+                record,
+                ratings.get(solution, {}),
+                protocol,
+                annotator.labeler,
+                timestamp,
+                written.get(solution),
+            )
             # Not left out: the inbox, and the round's progress, then know that the solution came back.
             if solution not in ratings:
                 record.label.finish_reason = "bad_problem"
             yield record
+
+
+def _written_steps(
+    selection: Selection,
+    protocol: LabelProtocol,
+    annotator: Annotator,
+    ratings: Mapping[str, Mapping[Slot, int | None]],
+) -> dict[str, WrittenSteps]:
+    """What the annotator writes in those of the rated solutions that it may write in, if it writes at all."""
+    if not isinstance(annotator, Writer):
+        return {}
+    written = {}
+    for solution, writing in selection.writing.items():
+        steps = selection.steps.get(solution, [])
+        shape = [len(texts) for texts in steps]
+        place = protocol.writing_place(shape, ratings[solution], writing) if solution in ratings else None
+        if place is None:
+            continue
+        prefix = [texts[0] for texts in steps[: place.step]]
+        chosen = None
+        if place.continues:
+            # Phase 1 goes on from a random one of them. A hash of the solution is as good, and needs no seed.
+            chosen = place.continues[derive_seed(0, "continues", solution) % len(place.continues)]
+            prefix[-1] = steps[place.step - 1][chosen]
+        request = Request(selection.problem_of[solution], tuple(prefix), "", solution, place.step, 0)
+        if texts := annotator.write(request, writing):
+            written[solution] = WrittenSteps(place.step, chosen, tuple(texts))
+    return written
 
 
 def _path_ratings(

@@ -99,6 +99,22 @@ def _working_after(expression: Expression, prefix: tuple[str, ...]) -> Working:
     return working
 
 
+def right_next_steps(problem: Mapping[str, Any], prefix: Sequence[str]) -> list[str]:
+    """The operations that are right after these steps, the leftmost first, or the answer where none is left.
+
+    Empty after an answer, and after a wrong operation, from which no right one leads on.
+    """
+    expression = expression_of(problem)
+    working = None if expression is None else _working_after(expression, tuple(prefix))
+    if working is None or working.answered or not working.states:
+        return []
+    # Where the steps can be read in several ways, each of them leads to the value.
+    state = working.states[0]
+    if not state.ops:
+        return [f"answer {working.value}"]
+    return [str(Operation.of(state, index)) for index in state.legal_indices()]
+
+
 class Operation(NamedTuple):
     """a op b = result, as a step claims."""
 
@@ -106,6 +122,15 @@ class Operation(NamedTuple):
     op: str
     b: int
     result: int
+
+    @classmethod
+    def of(cls, state: Expression, index: int) -> Operation:
+        """The right operation at `index` of what is left."""
+        a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
+        return cls(a, op, b, apply(a, op, b))
+
+    def __str__(self) -> str:
+        return f"{self.a}{self.op}{self.b}={self.result}"
 
     @property
     def is_true(self) -> bool:

@@ -1,4 +1,7 @@
-"""The oracle: an annotator that rates by the exact checker. It is never unsure, and errs only when told to."""
+"""The oracle: an annotator that rates by the exact checker. It is never unsure, and errs only when told to.
+
+Asked to write, it writes right steps as the corpus does: from the left, a product when it comes to it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ from typing import Any
 
 from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.annotators.annotator import Request
-from o1_assets.labels.annotators.arithmetic_checker import expression_of, rate
+from o1_assets.labels.annotators.arithmetic_checker import expression_of, rate, right_next_steps
+from o1_assets.labels.protocol import Writing
 
 RATINGS = (-1, 0, 1)
+
+FREE_ORDER = 0.05
+"""Chance of another right step than the leftmost one, as in the corpus (`CorpusConfig.free_order_rate`)."""
 
 
 class Oracle:
@@ -31,6 +38,17 @@ class Oracle:
             self._replaced(request, rate(request.problem, request.prefix, request.text))
             for request in requests
         ]
+
+    def write(self, request: Request, writing: Writing) -> list[str]:
+        """Its errors are of ratings only, so that what it writes is right; nothing where no right step leads on."""
+        texts: list[str] = []
+        while steps := right_next_steps(request.problem, (*request.prefix, *texts)):
+            draw = derive_seed(self.seed, "writes", request.solution_id, request.step + len(texts))
+            is_free = derive_seed(draw, "order") < FREE_ORDER * 2**31
+            texts.append(steps[draw % len(steps) if is_free else 0])
+            if writing == "step":
+                break
+        return texts
 
     def _replaced(self, request: Request, rating: int) -> int:
         if self.error_rate == 0:

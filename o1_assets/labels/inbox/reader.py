@@ -362,7 +362,8 @@ def tables_of_round(
         # The selection may have changed since the batch was accepted.
         is_current = checked_against == selection.digest
         records.append(_with_misfit(batch_records, None if is_current else selection))
-    return pl.concat(ratings), pl.concat(records)
+    # Only some batches have the columns of written steps.
+    return pl.concat(ratings), pl.concat(records, how="diagonal")
 
 
 def write_tables(

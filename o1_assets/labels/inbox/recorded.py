@@ -13,7 +13,7 @@ import polars as pl
 
 from o1_assets.core.tables import read_parquet
 from o1_assets.labels.inbox.batch import BatchManifest
-from o1_assets.labels.inbox.tables import EVENT, INDEX, RATINGS, RECORD, RECORDS
+from o1_assets.labels.inbox.tables import EVENT, INDEX, RATINGS, RECORDS, with_written, without_unused
 from o1_assets.store.store import ArtifactStore
 
 
@@ -55,7 +55,9 @@ class RecordedBatch:
 
     def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """As `BatchReader.tables`."""
-        return self._rows(RATINGS).select(list(EVENT)), self._records.select(list(RECORD))
+        # The round's table has the columns of written steps if any of its batches has them.
+        records = without_unused(with_written(self._records))
+        return self._rows(RATINGS).select(list(EVENT)), records.drop("misfit")
 
     @cached_property
     def _records(self) -> pl.DataFrame:

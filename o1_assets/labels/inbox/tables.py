@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from o1_assets.core.files import sha256
-from o1_assets.labels.protocol import Protocol, Slot
-from o1_assets.labels.schema import Record, ratings_of
+from o1_assets.labels.protocol import Protocol, Slot, WrittenSteps
+from o1_assets.labels.schema import Record, ratings_of, written_in
 from o1_assets.labels.selection import content_of
 
 RATINGS, RECORDS = "ratings.parquet", "records.parquet"
@@ -41,6 +41,23 @@ completions that the protocol still asks for. total_time in milliseconds."""
 MISFIT = {**RECORD, "misfit": pl.String}
 """misfit: why the record does not fit the selection of today, "" if it does."""
 
+WRITTEN: dict[str, Any] = {"written_from": pl.Int32, "written_after": pl.Int32, "written": pl.List(pl.String)}
+"""What the labeller wrote: the number of the first step, the alternative of the step before that it follows (null: the
+own steps), the texts. A table of records has these columns only if one of its records has written steps: most rounds
+ask for none."""
+
+
+def with_written(records: pl.DataFrame) -> pl.DataFrame:
+    """The records with the columns of WRITTEN, null where nobody wrote anything."""
+    absent = [pl.lit(None, kind).alias(name) for name, kind in WRITTEN.items() if name not in records.columns]
+    return records.with_columns(absent)
+
+
+def without_unused(records: pl.DataFrame) -> pl.DataFrame:
+    """The records without the columns of WRITTEN if all of them are null."""
+    return records.drop(WRITTEN) if records["written"].null_count() == records.height else records
+
+
 # Rows are collected as Python tuples, which are large: after this many they are turned into columns.
 _ROWS_IN_PART = 100_000
 
@@ -61,7 +78,7 @@ def solution_id_of(record: Record) -> str:
 class ParsedRecord:
     """A record with what validation and the tables both need of it.
 
-    texts: step -> completions. reached: the completions that the protocol asks for, in order.
+    texts: step -> completions. reached: the completions that the protocol asks for, in order. written: by the labeller.
     """
 
     record: Record
@@ -69,12 +86,18 @@ class ParsedRecord:
     shape: list[int]
     ratings: dict[Slot, int | None]
     reached: list[Slot]
+    written: WrittenSteps | None
 
     @classmethod
     def parse(cls, record: Record, protocol: Protocol) -> ParsedRecord:
-        texts = [[item.text for item in step.completions or ()] for step in record.label.steps]
+        steps = record.label.steps
+        texts = [[item.text for item in step.completions or ()] for step in steps]
+        # What a labeller wrote beyond the solution's last step is no part of what was sent out.
+        while texts and not texts[-1] and steps[len(texts) - 1].human_completion is not None:
+            del texts[-1]
         shape, ratings = [len(part) for part in texts], ratings_of(record)
-        return cls(record, texts, shape, ratings, list(protocol.reached(shape, ratings)))
+        reached = list(protocol.reached(shape, ratings))
+        return cls(record, texts, shape, ratings, reached, written_in(record))
 
 
 class BatchTables:
@@ -111,18 +134,18 @@ class BatchTables:
                 not_rated += 1
         self._records.append(
             (solution, labeler, moment, None, line, content_of(parsed.texts), record.question.problem,
-             label.finish_reason, not_rated, label.total_time, gold, screening)
+             label.finish_reason, not_rated, label.total_time, gold, screening, *(parsed.written or (None, None, None)))
         )  # fmt: skip
         if len(self._events) > _ROWS_IN_PART:
             self._flush()
 
     def finish(self, batch: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The columns of EVENT and of RECORD for the batch of this digest."""
+        """The columns of EVENT and of RECORD for the batch of this digest; those of WRITTEN if anything was written."""
         self._flush()
         ratings, records = (
             pl.concat(parts).with_columns(batch=pl.lit(batch, pl.String)) for parts in self._parts
         )
-        return ratings, records
+        return ratings, without_unused(records)
 
     def write(self, folder: Path, batch: str) -> dict[str, str]:
         """Writes ratings.parquet and records.parquet; returns their SHA-256 by name. Raises OSError."""
@@ -137,7 +160,7 @@ class BatchTables:
 
     def _flush(self) -> None:
         self._parts[0].append(pl.DataFrame(self._events, schema=EVENT, orient="row"))
-        self._parts[1].append(pl.DataFrame(self._records, schema=RECORD, orient="row"))
+        self._parts[1].append(pl.DataFrame(self._records, schema=RECORD | WRITTEN, orient="row"))
         self._events.clear()
         self._records.clear()
 

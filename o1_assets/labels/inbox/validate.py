@@ -20,7 +20,8 @@ import msgspec
 
 from o1_assets.core.formatting import printable
 from o1_assets.labels.inbox.tables import BatchTables, ParsedRecord
-from o1_assets.labels.protocol import Protocol, Violation
+from o1_assets.labels.inbox.written import written_violations
+from o1_assets.labels.protocol import Protocol, Violation, Writing
 from o1_assets.labels.schema import REMEDIES, WITHDRAWN, Record, name_fault
 from o1_assets.labels.selection import Selection
 
@@ -188,11 +189,16 @@ class SelectionCheck:
             violations = list(_identity(record, self.selection, self.round)) or [
                 *_changes(parsed, self.selection),
                 *_ratings(parsed, self.protocol),
+                *written_violations(parsed, self.protocol, self._writing(record)),
             ]
         elif not violations and not any(_identity(record, self.selection, self.round)):
             violations = list(_changes(parsed, self.selection))
         solution = printable(record.o1.solution_id) if record.o1 else None
         return [replace(violation, solution=solution) for violation in violations]
+
+    def _writing(self, record: Record) -> Writing | None:
+        """What the labeller was asked to write. By the selection, because a record may have been edited."""
+        return self.selection.writing.get(record.o1.solution_id) if record.o1 else None
 
     def for_file(self, file: Path) -> SelectionCheck:
         """The same check; for a small file it reads only the solutions of the selection that the file names."""

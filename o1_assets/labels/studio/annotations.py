@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from o1_assets.core.errors import O1Error
-from o1_assets.labels.protocol import PROTOCOLS, Ratings, Slot
+from o1_assets.labels.protocol import PROTOCOLS, Protocol, Ratings, Shape, Slot, Writing, WrittenSteps
 from o1_assets.labels.schema import FinishReason, Record, fill, parse_moment
 from o1_assets.labels.studio.push import ENDING, ENDINGS
-from o1_assets.labels.studio.tasks import ALTERNATIVE, Size, control_name, rating_of, task_data
+from o1_assets.labels.studio.tasks import ALTERNATIVE, Size, control_name, rating_of, task_data, writing_name
 
 T = TypeVar("T")
 
@@ -51,6 +51,15 @@ class _Choice(msgspec.Struct):
     value: _Choices
 
 
+class _Text(msgspec.Struct):
+    text: list[str]
+
+
+class _Writing(msgspec.Struct):
+    from_name: str
+    value: _Text
+
+
 class _Part(msgspec.Struct):
     text: str
 
@@ -79,6 +88,7 @@ def rated_record(task: Any, annotation: Any, users: Mapping[int, str]) -> Record
         for slot in (Slot(step, completion) for completion in range(count))
     }
     chosen = _chosen(fields.result, {*controls, ENDING})
+    texts = _texts(fields.result, {writing_name(step): step for step in range(len(shape))})
     try:
         given = {slot: rating_of(chosen[name]) for name, slot in controls.items() if name in chosen}
         parse_moment(fields.updated_at)
@@ -89,7 +99,8 @@ def rated_record(task: Any, annotation: Any, users: Mapping[int, str]) -> Record
     ratings: Ratings = {slot: rating for slot, rating in given.items() if slot in asked}
     if not ratings and ENDING not in chosen:
         raise UnusableAnnotation("nothing is chosen in it")
-    fill(record, ratings, protocol, _labeler(fields, users), fields.updated_at)
+    written = _written(texts, protocol, shape, ratings, record.o1.writing)
+    fill(record, ratings, protocol, _labeler(fields, users), fields.updated_at, written)
     record.label.total_time = _milliseconds(fields.lead_time)
     if ENDING in chosen:
         record.label.finish_reason = _ending(chosen[ENDING])
@@ -150,6 +161,36 @@ def _chosen(results: list[dict[str, Any]], controls: Collection[str]) -> dict[st
             if chosen.setdefault(choice.from_name, value) != value:
                 raise UnusableAnnotation(f"more than one choice is given for {choice.from_name}")
     return chosen
+
+
+def _texts(results: list[dict[str, Any]], fields: Mapping[str, int]) -> dict[int, list[str]]:
+    """The lines that were written where a step is wrong, by that step. fields: name -> step."""
+    texts: dict[int, list[str]] = {}
+    for result in results:
+        name = result.get("from_name")
+        if isinstance(name, str) and name in fields:
+            written = _converted(result, _Writing, f"its result for {name}").value.text
+            # A field may hold several submissions, and each of them several lines.
+            lines = [line.strip() for text in written for line in text.split("\n")]
+            texts.setdefault(fields[name], []).extend(line for line in lines if line)
+    return texts
+
+
+def _written(
+    texts: Mapping[int, list[str]],
+    protocol: Protocol,
+    shape: Shape,
+    ratings: Ratings,
+    writing: Writing | None,
+) -> WrittenSteps | None:
+    """What counts of the texts: like a rating, a text that is not asked for was written before the labeller changed
+    something above it."""
+    place = protocol.writing_place(shape, ratings, writing) if writing else None
+    if place is None:
+        return None
+    wrong = place.step - bool(place.continues)
+    lines = tuple(texts.get(wrong, ()))
+    return WrittenSteps(place.step, min(place.continues, default=None), lines) if lines else None
 
 
 def _ending(value: str) -> FinishReason:

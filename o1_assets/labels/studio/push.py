@@ -1,7 +1,8 @@
 """A round's selection into a Label Studio project: its labelling configuration, its instruction and its tasks.
 
 The configuration is XML that follows the round's protocol. A step appears when the one before it was rated right or
-neutral. Its alternatives appear when it was rated wrong (sparse) or rated at all (dense).
+neutral. Its alternatives appear when it was rated wrong (sparse) or rated at all (dense). Under a wrong step of a
+solution that may be written in, a field for the right one appears.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
 
-from o1_assets.labels.protocol import DENSE, PROTOCOLS, Phase, Protocol, Slot
+from o1_assets.labels.protocol import DENSE, PROTOCOLS, Phase, Protocol, Slot, Writing
 from o1_assets.labels.schema import FinishReason, Record
 from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.tasks import (
     RATINGS,
+    RatingChoice,
     Size,
     choice_value,
     control_name,
@@ -27,6 +29,7 @@ from o1_assets.labels.studio.tasks import (
     task_data,
     title,
     title_of,
+    writing_name,
 )
 
 BATCH = 500
@@ -37,6 +40,8 @@ ENDINGS: tuple[tuple[str, FinishReason, str], ...] = (
     ("Bad problem", "bad_problem", "-"), ("Give up", "give_up", "="),
 )  # fmt: skip
 """Shown, finish_reason, key."""
+
+WRONG = next(rating for rating in RATINGS if rating.value == -1)
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
 
@@ -66,7 +71,7 @@ def push_records(
     screening = records[0].is_initial_screening_question
     name, protocol = origins[0].round, PROTOCOLS[origins[0].protocol]
     digest = origins[0].selection + ("-screening" if screening else "")
-    size = size_of(records)
+    size, writing = size_of(records), next((origin.writing for origin in origins if origin.writing), None)
     projects = [p for p in find_projects(studio, profile) if p.round == name and p.selection == digest]
     sent: set[str] = set()
     # What is there is asked of the server, not remembered: a push that was killed simply goes on.
@@ -77,8 +82,8 @@ def push_records(
         project = studio.create_project(
             title=title(profile, name) + (" · screening" if screening else ""),
             description=f"{len(records)} solutions, {protocol.name} labels.\n" + mark(profile, name, digest),
-            label_config=label_config(protocol, size),
-            expert_instruction=instruction(protocol),
+            label_config=label_config(protocol, size, writing),
+            expert_instruction=instruction(protocol, writing),
             show_instruction=True,
             # A skipped task would never come back; "Give up" returns it with a reason.
             show_skip_button=False,
@@ -94,7 +99,14 @@ def push_records(
     return PushReport(project, f"{studio.url}/projects/{project}", not projects, added, len(records))
 
 
-def instruction(protocol: Protocol) -> str:
+WHAT_TO_WRITE: dict[Writing, str] = {
+    "step": "If neither the step nor an alternative is right or neutral, write the right step.",
+    "solution": "Write the rest of the solution, one step a line, to its answer. Go on from the first alternative that "
+    "you rated right (else from the first neutral one); without any, begin with the right step in place of this one.",
+}
+
+
+def instruction(protocol: Protocol, writing: Writing | None = None) -> str:
     """What the labeller reads before the first task: HTML."""
     alternatives = (
         "Under each step are other ways to go on from the same place. Rate them too."
@@ -110,13 +122,18 @@ def instruction(protocol: Protocol) -> str:
         "Keys: the column of the keyboard is the step, the row the rating. Step 1: 1 right, q neutral, a wrong, "
         "z unsure; step 2: 2, w, s, x; and so on. First alternative: the same with Shift; second: Alt; "
         "third: Alt + Shift.",
+        *(
+            [f"In some solutions a field appears under the wrong step. {WHAT_TO_WRITE[writing]}"]
+            if writing
+            else []
+        ),
         "If the problem makes no sense, say Bad problem (-); if it is too hard, Give up (=).",
     ]
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
-def label_config(protocol: Protocol, size: Size) -> str:
-    """The labelling configuration, as XML, for tasks of at most `size`."""
+def label_config(protocol: Protocol, size: Size, writing: Writing | None = None) -> str:
+    """The labelling configuration, as XML, for tasks of at most `size`. writing: what is written in some of them."""
     root = ElementTree.Element("View", className="o1")
     ElementTree.SubElement(root, "Style").text = STYLE
     head = ElementTree.SubElement(root, "View", className="o1-head")
@@ -126,7 +143,7 @@ def label_config(protocol: Protocol, size: Size) -> str:
         root, "View", className="o1-steps", visibleWhen="choice-unselected", whenTagName=ENDING
     )
     for step in range(size.steps):
-        _step(steps, protocol, size, step)
+        _step(steps, protocol, size, step, writing)
     foot = ElementTree.SubElement(root, "View", className="o1-foot")
     ending = ElementTree.SubElement(
         foot, "Choices", name=ENDING, toName="problem", choice="single", layout="inline"
@@ -137,7 +154,9 @@ def label_config(protocol: Protocol, size: Size) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _step(parent: ElementTree.Element, protocol: Protocol, size: Size, step: int) -> None:
+def _step(
+    parent: ElementTree.Element, protocol: Protocol, size: Size, step: int, writing: Writing | None
+) -> None:
     box = ElementTree.SubElement(parent, "View", className="o1-step")
     if step:
         continues = [
@@ -150,15 +169,37 @@ def _step(parent: ElementTree.Element, protocol: Protocol, size: Size, step: int
     _slot(box, Slot(step, 0), "own")
     is_dense = protocol.first is Phase.EVERY
     for number in range(1, size.alternatives + 1):
-        allows = [
-            choice_value(rating, count, last)
-            for rating in RATINGS
-            if is_dense or (rating.value is not None and rating.value < 0)
-            for count in range(number, size.alternatives + 1)
-            for last in (False, True)
-        ]
+        ratings = [rating for rating in RATINGS if is_dense or rating is WRONG]
+        counts = range(number, size.alternatives + 1)
         view = _slot(box, Slot(step, number), f"alternative{number}")
-        _show_when(view, Slot(step, 0), allows)
+        _show_when(view, Slot(step, 0), _values(ratings, counts, (False, True) if writing else (False,)))
+    if writing:
+        view = ElementTree.SubElement(box, "View", className="o1-slot o1-written")
+        ElementTree.SubElement(view, "Header", value="Yours", size="5")
+        ElementTree.SubElement(
+            view,
+            "TextArea",
+            name=writing_name(step),
+            toName="problem",
+            placeholder=WHAT_TO_WRITE[writing],
+            rows="1" if writing == "step" else "4",
+            maxSubmissions="1",
+            editable="true",
+        )
+        _show_when(view, Slot(step, 0), _values([WRONG], range(size.alternatives + 1), (True,)))
+
+
+def _values(ratings: Sequence[RatingChoice], alternatives: range, write: Sequence[bool]) -> list[str]:
+    """The values of a step's own choices with these ratings, numbers of alternatives and leaves to write."""
+    return list(
+        dict.fromkeys(
+            choice_value(rating, count, last, may_write)
+            for rating in ratings
+            for count in alternatives
+            for last in (False, True)
+            for may_write in write
+        )
+    )
 
 
 def _slot(parent: ElementTree.Element, slot: Slot, field: str) -> ElementTree.Element:

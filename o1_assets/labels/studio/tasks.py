@@ -8,6 +8,7 @@
 One configuration serves all tasks of a project, however many steps and alternatives each has. So the values of a
 task's own choices say what the task has, and the configuration shows a part when a value that allows it is chosen:
 `right.2` means rated right, two alternatives, more steps to come; `right.2.last` that there are none.
+`wrong.2.write` lets the labeller write what is right.
 """
 
 from __future__ import annotations
@@ -78,8 +79,9 @@ def size_of(records: Sequence[Record]) -> Size:
     )
 
 
-def choice_value(rating: RatingChoice, alternatives: int, last: bool) -> str:
-    return f"{rating.word}.{alternatives}{'.last' if last else ''}"
+def choice_value(rating: RatingChoice, alternatives: int, last: bool, write: bool = False) -> str:
+    write = write and rating.value == -1
+    return f"{rating.word}.{alternatives}{'.last' if last else ''}{'.write' if write else ''}"
 
 
 def rating_of(value: str) -> int | None:
@@ -95,9 +97,15 @@ def control_name(slot: Slot) -> str:
     return f"step{slot.step}" if slot.completion == 0 else f"step{slot.step}_alternative{slot.completion}"
 
 
+def writing_name(step: int) -> str:
+    """The name of the field to write in where this step is wrong."""
+    return f"step{step}_written"
+
+
 def task_data(record: Record, size: Size) -> dict[str, Any]:
     """size: what the project's configuration has room for. Raises ValueError if the record needs more."""
     assert record.o1 is not None
+    write = record.o1.writing is not None
     steps = [[item.text for item in step.completions or []] for step in record.label.steps]
     if len(steps) > size.steps or max(map(len, steps), default=0) > size.alternatives + 1:
         raise ValueError(f"solution {record.o1.solution_id} has more steps or alternatives than its project")
@@ -108,7 +116,7 @@ def task_data(record: Record, size: Size) -> dict[str, Any]:
     }
     for completion, field in enumerate(fields):
         data[field] = [
-            _part(Slot(step, completion), steps[step], step + 1 == len(steps))
+            _part(Slot(step, completion), steps[step], step + 1 == len(steps), write)
             if step < len(steps) and completion < len(steps[step])
             # Without any data Label Studio 1.23 fails when the task is submitted.
             else {"text": "", "choices": []}
@@ -123,14 +131,14 @@ def task_data(record: Record, size: Size) -> dict[str, Any]:
     }
 
 
-def _part(slot: Slot, texts: list[str], last: bool) -> dict[str, Any]:
+def _part(slot: Slot, texts: list[str], last: bool, write: bool) -> dict[str, Any]:
     is_own_step = slot.completion == 0
     return {
         "text": texts[slot.completion],
         "choices": [
             {
                 "value": rating.word.capitalize(),
-                "alias": choice_value(rating, len(texts) - 1, last) if is_own_step else rating.word,
+                "alias": choice_value(rating, len(texts) - 1, last, write) if is_own_step else rating.word,
                 "hotkey": key_of(slot, row),
             }
             for row, rating in enumerate(RATINGS)
