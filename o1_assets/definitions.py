@@ -8,8 +8,10 @@ from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.orchestration.definitions import build_definitions
 from o1_assets.orchestration.instance import wait_for_writers
+from o1_assets.orchestration.internals import lock_pools
 
 wait_for_writers()
+lock_pools()
 
 project = Project(Settings.load())
 

@@ -41,8 +41,11 @@ class InstanceLost(O1Error):
 
 @contextmanager
 def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
-    """The instance, made if it is not there, with this process waiting for others as `wait_for_writers` says."""
+    """The instance, made if it is not there. This process shares it with others (wait_for_writers, lock_pools)."""
+    from o1_assets.orchestration.internals import lock_pools
+
     wait_for_writers()
+    lock_pools()
     make_instance(settings)
     with instance_of(settings.dagster_home()) as instance:
         # What Dagster starts in other processes looks for its instance there.

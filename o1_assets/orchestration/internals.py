@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import sqlalchemy as db
 from dagster._core.errors import DagsterPipesExecutionError as PipesFailed
+from filelock import FileLock
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import PROJECT
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 __all__ = [
-    "EventLog", "PipesFailed", "UnsupportedDagster", "code_server", "daemon_command", "reconstructable_graph_job",
-    "require_supported", "webserver",
+    "EventLog", "PipesFailed", "UnsupportedDagster", "code_server", "daemon_command", "lock_pools",
+    "reconstructable_graph_job", "require_supported", "webserver",
 ]  # fmt: skip
 
 # Dagster's versions whose insides were read: those that pyproject.toml allows (a test compares the two).
@@ -124,6 +125,40 @@ def webserver(instance: dg.DagsterInstance, workspace: Path | None) -> Iterator[
     with WorkspaceProcessContext(instance, version=dg.__version__, workspace_load_target=target) as context:
         # Open pages ask for news every two seconds.
         yield create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
+
+
+# What changes the slots of a pool or the queue for them. None of these calls another.
+POOL_CHANGES = (
+    "claim_concurrency_slot", "free_concurrency_slot_for_step", "free_concurrency_slots_for_run",
+    "set_concurrency_slots",
+)  # fmt: skip
+
+
+@cache
+def lock_pools() -> None:
+    """From now on this process changes the pools of a SQLite event log only while no other process does.
+
+    Dagster looks for a free slot and claims it in two statements, and relies on SELECT ... FOR UPDATE, which SQLite
+    ignores: of 200 times that two processes began at once, both got the one slot of a pool 106 times. Besides, it
+    looks whether a step may claim a slot, and queues the step, in two transactions. A slot that is given back between
+    them is assigned to no step, and the step waits for ever. Postgres locks the slot, so that it has only the second
+    fault, which is not mended there.
+    """
+    require_supported()
+    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+
+    def alone(change: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(change)
+        def locked(storage: SqliteEventLogStorage, *args: Any, **kwargs: Any) -> Any:
+            lock = Path(storage.path_for_shard("pools")).with_suffix(".lock")
+            # A change takes a few milliseconds; the default looks again only after 50.
+            with FileLock(lock, poll_interval=0.005):
+                return change(storage, *args, **kwargs)
+
+        return locked
+
+    for name in POOL_CHANGES:
+        setattr(SqliteEventLogStorage, name, alone(getattr(SqliteEventLogStorage, name)))
 
 
 class EventLog:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dagster._core.storage.event_log import SqlEventLogStorage
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from o1_assets.core.settings import PROJECT, Settings
-from o1_assets.orchestration.instance import make_instance
+from o1_assets.orchestration.instance import make_instance, open_instance
 
 RUN = """
 import sys, time
@@ -70,3 +77,44 @@ def test_two_runs_at_once_never_exceed_a_pool(limit: int, tmp_path: Path) -> Non
     spans = [(float(a), float(b)) for a, b in (line.split() for line in seen.read_text().splitlines())]
     assert len(spans) == 8
     assert most_at_once(spans) == limit
+
+
+@contextmanager
+def before_statement(start: str, act: Callable[[], object]) -> Iterator[None]:
+    """Right before the first SQL statement that begins so, another thread gets 0.3 s for the act."""
+    other = threading.Thread(target=act)
+
+    def hook(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith(start) and other.ident is None:
+            other.start()
+            other.join(0.3)
+
+    event.listen(Engine, "before_cursor_execute", hook)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", hook)
+    other.join()
+
+
+def test_a_slot_is_claimed_once_and_its_release_is_seen_by_who_queues_at_that_moment(tmp_path: Path) -> None:
+    settings = Settings.load("nano", tmp_path)
+    with open_instance(settings) as first, open_instance(settings) as second:
+        a, b = first.event_log_storage, second.event_log_storage
+        assert isinstance(a, SqlEventLogStorage)
+        a.set_concurrency_slots("gpu1", 1)
+        for run in "ab":  # Both saw a free slot at once.
+            a.add_pending_step("gpu1", run, "step", should_assign=True)
+        claims = []
+        with before_statement(
+            "UPDATE concurrency_slots", lambda: claims.append(b.claim_concurrency_slot("gpu1", "b", "step"))
+        ):
+            claims.append(a.claim_concurrency_slot("gpu1", "a", "step"))
+        assert sum(claim.is_claimed for claim in claims) == 1
+
+        for run in "ab":
+            a.free_concurrency_slots_for_run(run)
+        a.claim_concurrency_slot("gpu1", "a", "step")
+        with before_statement("INSERT INTO pending_steps", lambda: a.free_concurrency_slots_for_run("a")):
+            b.claim_concurrency_slot("gpu1", "b", "step")
+        assert b.claim_concurrency_slot("gpu1", "b", "step").is_claimed  # As its process asks every second.
