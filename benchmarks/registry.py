@@ -21,6 +21,7 @@ FILES = (
     "mcts_vs_llm_reasoners",
     "search_token_saving",
     "test_time_r2",
+    "questions",
     "grading_false_accepts",
     "grading_false_rejects",
     "grading_p999",
