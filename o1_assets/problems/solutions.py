@@ -28,6 +28,14 @@ SCHEMA: dict[str, Any] = {
     "finished": pl.Boolean,
 }
 
+# Where a solution came from, a column of rNN/solutions in rounds that search; elsewhere all were sampled.
+SOURCE, SAMPLED = "source", "sampled"
+
+
+def uniform_samples(solutions: pl.DataFrame) -> pl.DataFrame:
+    """The solutions that the policy sampled by itself, without those that a search chose."""
+    return solutions.filter(pl.col(SOURCE) == SAMPLED) if SOURCE in solutions.columns else solutions
+
 
 def sample_solutions(
     engine: Engine,
@@ -51,6 +59,18 @@ def solutions_table(
     engine: Engine, problems: pl.DataFrame, samples: Sequence[Sample], n: int, prompt: PromptFormat
 ) -> pl.DataFrame:
     """The table of samples that are given problem by problem, n for each."""
+    problem_rows = [row for row in problems.iter_rows(named=True) for _ in range(n)]
+    return graded_table(engine, problem_rows, [i % n for i in range(len(samples))], samples, prompt)
+
+
+def graded_table(
+    engine: Engine,
+    problems: Sequence[dict[str, Any]],
+    numbers: Sequence[int],
+    samples: Sequence[Sample],
+    prompt: PromptFormat,
+) -> pl.DataFrame:
+    """The table of samples, each with its problem's row of problems.parquet and its number."""
     from o1_assets.engine.steps import separator, split_steps
     from o1_assets.problems.grading import grade_all
 
@@ -58,13 +78,12 @@ def solutions_table(
     texts = [str(engine.tokenizer.decode(s.token_ids, skip_special_tokens=True)) for s in samples]
     # A sample that was cut off has no final answer: its last line may be half of one.
     answers = [prompt.answer(text) if s.finished else None for s, text in zip(samples, texts, strict=True)]
-    problem_rows = [row for row in problems.iter_rows(named=True) for _ in range(n)]
-    verdicts = grade_all(list(zip(answers, problem_rows, strict=True)))
+    verdicts = grade_all(list(zip(answers, problems, strict=True)))
     rows = [
         {
-            "solution_id": solution_id(problem["problem_id"], i % n, text),
+            "solution_id": solution_id(problem["problem_id"], number, text),
             "problem_id": problem["problem_id"],
-            "sample": i % n,
+            "sample": number,
             "text": text,
             "steps": split_steps(text, between),
             "answer": answer,
@@ -72,8 +91,8 @@ def solutions_table(
             "token_ids": sample.token_ids,
             "finished": sample.finished,
         }
-        for i, (problem, sample, text, answer, verdict) in enumerate(
-            zip(problem_rows, samples, texts, answers, verdicts, strict=True)
+        for problem, number, sample, text, answer, verdict in zip(
+            problems, numbers, samples, texts, answers, verdicts, strict=True
         )
     ]
     return pl.DataFrame(rows, schema=SCHEMA)

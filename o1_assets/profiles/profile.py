@@ -151,6 +151,14 @@ class Profile(StageConfig):
         return self
 
     @model_validator(mode="after")
+    def _searches_have_a_prm(self) -> Self:
+        if self.first_solutions.searches:
+            raise ValueError(
+                "first_solutions.searches: round 0 comes before the first PRM; set later_solutions.searches"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _experiments_start_from_rounds(self) -> Self:
         # Without this, `--set rounds=2` would end in a key that nothing makes.
         for name in ("rl", "search_in_rl"):

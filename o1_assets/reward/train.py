@@ -17,6 +17,7 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
 from o1_assets.labels.written import read_written
+from o1_assets.problems.solutions import uniform_samples
 from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
 from o1_assets.reward.dataset import (
     IGNORED,
@@ -60,8 +61,9 @@ def make_orm(task: Task, config: ORMConfig) -> Outcome:
     questions = dict(problems.select("problem_id", "question").iter_rows())
     examples: list[Example] = []
     for number, folder in enumerate(round_folders(task.inputs, "solutions")):
-        # Sorted, so that the draw depends on the solutions and not on the order they were written in.
-        solutions = read_parquet(folder / "solutions.parquet").sort("solution_id")
+        # Solutions that a search chose would teach the ORM the choice's share of right answers. Sorted, so that the
+        # draw depends on the solutions and not on the order they were written in.
+        solutions = uniform_samples(read_parquet(folder / "solutions.parquet")).sort("solution_id")
         if config.solutions is not None and config.solutions < solutions.height:
             solutions = solutions.sample(config.solutions, seed=derive_seed(task.seed, "solutions", number))
         examples += orm_examples(solutions, questions, tokenizer, config.prompt, config.every_step, number)

@@ -1,7 +1,8 @@
 """Which of a pool of scored solutions are labelled: uniformly, or by active learning (Lightman et al. 2023, 4.2).
 
-The pool of active learning may be larger than memory: what can be chosen at all is found by DuckDB in two
-passes over its Parquet, and is small; the rest is exact and in memory.
+A PRM errs in two ways: it believes wrong solutions (convincing), and it doubts right ones (condemned), which costs RL
+as much. The pool may be larger than memory: what can be chosen at all is found by DuckDB in two passes over its
+Parquet, and is small; the rest is exact and in memory.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import polars as pl
 
 from o1_assets.core.tables import duckdb_pattern
 
-UNIFORM, WRONG, REST = "uniform", "convincing_wrong", "convincing_rest"
+UNIFORM, WRONG, CONDEMNED, REST = "uniform", "convincing_wrong", "condemned_right", "convincing_rest"
 
 # DuckDB spills to disk beyond it.
 MEMORY_LIMIT = "2GB"
@@ -29,33 +30,43 @@ def choose_uniform(pool: pl.DataFrame, n: int, per_problem: int, seed: int) -> p
     )
 
 
-def choose_convincing(pool: pl.DataFrame, n: int, per_problem: int, wrong_share: float) -> pl.DataFrame:
-    """The round(n * wrong_share) wrong solutions with the highest score, then the highest of the rest.
+def choose_mistaken(
+    pool: pl.DataFrame, n: int, per_problem: int, wrong_share: float, condemned_share: float = 0.0
+) -> pl.DataFrame:
+    """Wrong solutions with the highest score, right ones with the lowest, then the highest of the rest.
 
-    pool: one row a solution with score, correct, problem_id, solution_id. When there are too few wrong
-    ones the rest fills up. At most `per_problem` of one problem in all. Adds reason.
+    pool: one row a solution with score, correct, problem_id, solution_id. round(n * condemned_share) are right ones,
+    and `wrong_share` of the others are wrong ones. Where there are too few of either the rest fills up. At most
+    `per_problem` of one problem in all. Adds reason.
     """
     ranked = pool.sort(["score", "solution_id"], descending=[True, False])
-    wrong = _limit(ranked.filter(~pl.col("correct")), per_problem).head(round(n * wrong_share))
-    wrong_chosen = wrong.group_by("problem_id").len("taken")
-    rest = (
-        ranked.join(wrong.select("solution_id"), on="solution_id", how="anti", maintain_order="left")
-        .join(wrong_chosen, on="problem_id", how="left", maintain_order="left")
-        .filter(pl.int_range(pl.len()).over("problem_id") + pl.col("taken").fill_null(0) < per_problem)
-        .drop("taken")
-        .head(n - wrong.height)
+    condemned_places = round(n * condemned_share)
+    wrong = _limit(ranked.filter(~pl.col("correct")), per_problem)
+    wrong = wrong.head(round((n - condemned_places) * wrong_share))
+    lowest = pool.filter("correct").sort("score", "solution_id")
+    condemned = _limit(lowest, per_problem, wrong).head(condemned_places)
+    mistaken = pl.concat([wrong, condemned])
+    remaining = ranked.join(
+        mistaken.select("solution_id"), on="solution_id", how="anti", maintain_order="left"
     )
-    return pl.concat([wrong.with_columns(reason=pl.lit(WRONG)), rest.with_columns(reason=pl.lit(REST))])
+    rest = _limit(remaining, per_problem, mistaken).head(n - mistaken.height)
+    reasons = ((wrong, WRONG), (condemned, CONDEMNED), (rest, REST))
+    return pl.concat([part.with_columns(reason=pl.lit(reason)) for part, reason in reasons])
 
 
 def choose_from_files(
-    files: Sequence[Path], n: int, per_problem: int, wrong_share: float, scratch: Path
+    files: Sequence[Path],
+    n: int,
+    per_problem: int,
+    wrong_share: float,
+    scratch: Path,
+    condemned_share: float = 0.0,
 ) -> pl.DataFrame:
-    """What `choose_convincing` chooses of the Parquet files' solution_id, problem_id, correct and score.
+    """What `choose_mistaken` chooses of the Parquet files' solution_id, problem_id, correct and score.
 
-    A solution can only be chosen if it is among the `per_problem` best of its problem, or among the
-    `per_problem` best wrong ones of it: whatever takes a place before it takes it in the same problem. So the
-    first pass finds each problem's two marks, the second keeps what reaches one of them.
+    A solution can only be chosen if it is among the `per_problem` best of its problem, the `per_problem` best wrong
+    ones of it, or the `per_problem` worst right ones: whatever takes a place before it takes it in the same problem. So
+    the first pass finds each problem's three marks, the second keeps what reaches one of them.
     scratch: an empty folder for what does not fit into memory.
     """
     import duckdb
@@ -70,18 +81,30 @@ def choose_from_files(
             """
             with marks as (
                 select problem_id, list_last(max(score, $k)) as mark,
-                       list_last(max(score, $k) filter (not correct)) as wrong_mark
+                       list_last(max(score, $k) filter (not correct)) as wrong_mark,
+                       list_last(min(score, $k) filter (correct)) as right_mark
                 from scored group by problem_id
             )
             select solution_id, problem_id, correct, score from scored join marks using (problem_id)
-            where score >= mark or (not correct and score >= wrong_mark)
+            where score >= mark or (not correct and score >= wrong_mark) or (correct and score <= right_mark)
             qualify row_number() over (partition by problem_id order by score desc, solution_id) <= $k
                  or row_number() over (partition by problem_id, correct order by score desc, solution_id) <= $k
+                 or (correct and
+                     row_number() over (partition by problem_id, correct order by score, solution_id) <= $k)
             """,
             params={"k": per_problem},
         ).to_arrow_table()
-    return choose_convincing(pl.DataFrame(candidates), n, per_problem, wrong_share)
+    return choose_mistaken(pl.DataFrame(candidates), n, per_problem, wrong_share, condemned_share)
 
 
-def _limit(ranked: pl.DataFrame, per_problem: int) -> pl.DataFrame:
-    return ranked.filter(pl.int_range(pl.len()).over("problem_id") < per_problem)
+def _limit(ranked: pl.DataFrame, per_problem: int, chosen: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The first of each problem, as many as have a place. chosen: solutions that have taken theirs already."""
+    place = pl.int_range(pl.len()).over("problem_id")
+    if chosen is None:
+        return ranked.filter(place < per_problem)
+    taken = chosen.group_by("problem_id").len("taken")
+    return (
+        ranked.join(taken, on="problem_id", how="left", maintain_order="left")
+        .filter(place + pl.col("taken").fill_null(0) < per_problem)
+        .drop("taken")
+    )

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.problems.solutions import SAMPLED
+
+
+class SearchConfig(StageConfig):
+    """One search that reads the PRM of the round before. Of what it finds, `kept` solutions a problem are kept."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="what `source` says of its solutions")
+    strategy: Literal["best-of-n", "beam", "dvts", "mcts"] = "beam"
+    proposer: Literal["policy", "generator"] = Field(
+        "policy",
+        description="whose steps are tried: the newest policy's, or GPT*'s, which RL has not narrowed",
+    )
+    temperature: float = Field(1.0, gt=0, description="of the proposer")
+    problems: int = Field(gt=0, description="how many of the round's problems are searched")
+    tokens: int = Field(gt=0, description="generated a problem, as much as is begun before they are spent")
+    max_step_tokens: int = Field(16, gt=0, description="longest step")
+    kept: int = Field(
+        8, gt=0, description="solutions of a problem: the answer, and those the PRM errs on most"
+    )
 
 
 class SolutionsConfig(StageConfig):
@@ -16,7 +35,18 @@ class SolutionsConfig(StageConfig):
     problems: int = Field(gt=0, description="train problems drawn for the round")
     samples: int = Field(gt=0, description="solutions a problem")
     temperature: float = Field(default=1.0, ge=0)
+    searches: tuple[SearchConfig, ...] = Field(
+        default=(), description="solutions that a search finds beside those, from round 1 on"
+    )
     prompt: PromptFormat = PromptFormat()
+
+    @field_validator("searches")
+    @classmethod
+    def _names_differ(cls, searches: tuple[SearchConfig, ...]) -> tuple[SearchConfig, ...]:
+        names = [SAMPLED, *(search.name for search in searches)]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"searches has the name {min(twice)} twice, or it is {SAMPLED}; rename one")
+        return searches
 
 
 class SelectionConfig(StageConfig):
@@ -29,7 +59,14 @@ class SelectionConfig(StageConfig):
         default=0.8,
         ge=0,
         le=1,
-        description="share of convincing wrong answers (Lightman et al. 2023, section 4.2)",
+        description="share of convincing wrong answers (Lightman et al. 2023, section 4.2), of what condemned_share "
+        "leaves",
+    )
+    condemned_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of right answers with the lowest scores: a PRM that doubts them costs RL as much",
     )
     completions: int = Field(gt=0, description="completions a step, the solution's own included")
     max_step_tokens: int = Field(gt=0, description="longest alternative, in tokens")

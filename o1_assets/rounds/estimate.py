@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
-from o1_assets.reward.estimate import distinct_tokens, read
+from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+
+# New solutions that end in a search tree, of as many as its tokens would write one by one (nano).
+NEW = 0.2
 
 
 def estimate_solutions(context: EstimateContext, config: SolutionsConfig) -> Estimate:
-    """The newest policy solves each problem several times."""
+    """The newest policy solves each problem several times; the searches read the PRM as they go."""
     problems = min(config.problems, context["train"].problems)
     samples = problems * config.samples
+    solution = context.solution_tokens(config.prompt)
+    rl_rounds = context.model("policy").rl_rounds
+    cost = context.generate("policy", samples * solution)
+    searched = 0.0
+    for search in config.searches:
+        times = min(search.problems, problems)
+        cost += context.generate(search.proposer, times * search.tokens)
+        tree = searched_tokens(
+            context, config.prompt, search.tokens / solution, rl_rounds if search.proposer == "policy" else 0
+        )
+        cost += read(context, times * tree, "prm")
+        # A tree has some such share of ended solutions that are new.
+        searched += times * min(search.kept, NEW * search.tokens / solution)
     return Estimate(
         problems,
         samples,
-        examples=samples,
-        cost=context.generate("policy", samples * context.solution_tokens(config.prompt)),
-        stored=context.solutions_bytes(problems, config.samples, context.model("policy").rl_rounds),
+        examples=samples + searched,
+        cost=cost,
+        stored=context.solutions_bytes(problems, config.samples, rl_rounds)
+        + searched * context.assumptions.solution_bytes,
     )
 
 
@@ -31,13 +48,17 @@ def estimate_selection(context: EstimateContext, config: SelectionConfig) -> Est
     if not uniform:
         rl_rounds = context.model("policy").rl_rounds
         tree = distinct_tokens(context, config.prompt, pool.samples_each, rl_rounds)
-        cost += read(context, pool.problems * tree, "prm")
+        searched = (pool.examples - pool.samples) * assumed.solution_tokens
+        cost += read(context, pool.problems * tree + searched, "prm")
     completions = chosen * assumed.steps + alternatives * assumed.new_alternatives
     text = completions * assumed.step_tokens * assumed.bytes_a_token / 2
     # Phase 1 rates densely, the alternatives of every rated step. Phase 2 rates sparsely: those of the first wrong
     # step alone, which only wrong solutions have.
-    rated = assumed.steps * (assumed.rated_first if uniform else assumed.rated_later)
-    rated_places = rated if uniform else config.wrong_share
+    # And all steps of a condemned solution, which mostly has no wrong one.
+    condemned = config.condemned_share
+    rated_share = (1 - condemned) * assumed.rated_later + condemned
+    rated = assumed.steps * (assumed.rated_first if uniform else rated_share)
+    rated_places = rated if uniform else (1 - condemned) * config.wrong_share
     return Estimate(
         pool.problems,
         chosen,

@@ -99,6 +99,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
     outcomes = {f"solutions_{i:02d}": f"{round_name(i)}/solutions" for i in range(k + 1)}
     # Round 0 chooses uniformly and needs no score; later rounds are scored by the PRM of the round before.
     scored = {} if first else {"prm": f"{before}/prm", "generator": "generator/model"}
+    searched = scored if profile.solutions(k).searches else {}
     models: dict[str, Any] = {"resource_class": profile.model_class}
     training: dict[str, Any] = {"resource_class": profile.class_of_training, "launches": True}
     imported = imported_round(settings.imported, profile.label_source, k) if settings else None
@@ -143,7 +144,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             "solutions",
             make_solutions,
             profile.solutions(k),
-            {"policy": newest_policy, "train": "problems/train"},
+            {"policy": newest_policy, "train": "problems/train", **searched},
             f"Sampled by {'GPT*' if first else f'baby-o1 v{k - 1}'} on a fresh draw of train problems.",
             TABLE,
             **models,

@@ -2,8 +2,9 @@
 
 Round 0 draws uniformly. Later rounds follow Lightman et al. 2023, section 4.2: most of what is chosen are
 convincing wrong answers (scored high by the newest PRM, final answer wrong), the rest the most convincing
-of what remains, right or wrong. The paper chooses N of 1,000 samples of every problem; here the whole
-round's pool is ranked together, with a limit a problem, so that labels go where the PRM is fooled most.
+of what remains, right or wrong. A share may go to right answers that the PRM condemns, which is ours. The
+paper chooses N of 1,000 samples of every problem; here the whole round's pool is ranked together, with a
+limit a problem, so that labels go where the PRM is fooled most.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -21,8 +23,12 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import is_blank, pair_steps, step_ends
 from o1_assets.labels.protocol import Writing
+from o1_assets.problems.solutions import SOURCE, uniform_samples
 from o1_assets.rounds.choose import choose_from_files, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
+
+if TYPE_CHECKING:
+    from o1_assets.reward.score import Scorer
 
 
 def make_selection(task: Task, config: SelectionConfig) -> Outcome:
@@ -32,6 +38,8 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
     completion that may be rated).
     """
     pool = read_parquet(task.inputs["solutions"] / "solutions.parquet")
+    if config.strategy == "uniform":
+        pool = uniform_samples(pool)
     problems = read_parquet(task.inputs["train"] / "problems.parquet").select("problem_id", "question")
     # A person should not rate the same text twice; the policy writes its favourite solutions again and again.
     pool = pool.unique(["problem_id", "text"], keep="first", maintain_order=True).join(
@@ -46,7 +54,7 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
         chosen = choose_uniform(pool, config.solutions, config.per_problem, task.seed)
     else:
         pool, cost = _score(task, pool)
-        chosen = _most_convincing(pool, config)
+        chosen = _most_mistaken(pool, config)
     completions, generated = sample_alternatives(
         engine, chosen, config, derive_seed(task.seed, "alternatives")
     )
@@ -57,7 +65,11 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
         chosen = with_writing(chosen, solved_problems(pool), config.written_steps, config.most_written)
     chosen.write_parquet(task.out / "solutions.parquet")
     completions.write_parquet(task.out / "completions.parquet")
-    reasons = dict(chosen.group_by("reason").len().iter_rows())
+    # With the origin of what was chosen, where the round searched.
+    counted = [name for name in ("reason", SOURCE) if name in chosen.columns]
+    counts = {
+        f"{name}_{value}": n for name in counted for value, n in chosen[name].value_counts().iter_rows()
+    }
     return Outcome(
         figures={
             "pool": pool.height,
@@ -66,7 +78,7 @@ def make_selection(task: Task, config: SelectionConfig) -> Outcome:
             "correct": chosen.select(pl.col("correct").mean()).item(),
             "mean_score": chosen.select(pl.col("score").mean()).item(),
             **({"to_be_written": chosen["writing"].count()} if "writing" in chosen.columns else {}),
-            **{f"reason_{reason}": count for reason, count in sorted(reasons.items())},
+            **dict(sorted(counts.items())),
         },
         cost=cost,
         rows=chosen.height,
@@ -95,11 +107,13 @@ def with_writing(chosen: pl.DataFrame, solved: Sequence[str], writing: Writing, 
     )
 
 
-def _most_convincing(pool: pl.DataFrame, config: SelectionConfig) -> pl.DataFrame:
+def _most_mistaken(pool: pl.DataFrame, config: SelectionConfig) -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         scored, spill = Path(folder) / "scored.parquet", Path(folder) / "spill"
         pool.select("solution_id", "problem_id", "correct", "score").write_parquet(scored)
-        chosen = choose_from_files([scored], config.solutions, config.per_problem, config.wrong_share, spill)
+        chosen = choose_from_files(
+            [scored], config.solutions, config.per_problem, config.wrong_share, spill, config.condemned_share
+        )
     reasons = chosen.select("solution_id", "reason")
     return reasons.join(pool, on="solution_id", how="inner", maintain_order="left").select(
         *pool.columns, "reason"
@@ -149,10 +163,15 @@ def sample_alternatives(
 
 
 def _score(task: Task, pool: pl.DataFrame) -> tuple[pl.DataFrame, Cost]:
-    from o1_assets.reward.aggregate import solution_score
     from o1_assets.reward.score import load_scorer
 
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
-    steps = scorer.step_probabilities(pool["prompt"].to_list(), pool["token_ids"].to_list())
-    scores = [solution_score(probabilities) for probabilities in steps]
-    return pool.with_columns(score=pl.Series(scores, dtype=pl.Float64)), scorer.cost()
+    return pool.with_columns(score=product_scores(scorer, pool["prompt"].to_list(), pool)), scorer.cost()
+
+
+def product_scores(scorer: Scorer, prompts: Sequence[Sequence[int]], solutions: pl.DataFrame) -> pl.Series:
+    """The PRM's score of each solution. prompts: token ids, one prompt a solution."""
+    from o1_assets.reward.aggregate import solution_score
+
+    steps = scorer.step_probabilities(prompts, solutions["token_ids"].to_list())
+    return pl.Series([solution_score(probabilities) for probabilities in steps], dtype=pl.Float64)

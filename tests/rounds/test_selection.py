@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from o1_assets.core.engine import Sample
 from o1_assets.engine.steps import StepsDiffer, split_steps
-from o1_assets.rounds.choose import REST, WRONG, choose_convincing, choose_from_files, choose_uniform
+from o1_assets.rounds.choose import CONDEMNED, REST, WRONG, choose_from_files, choose_mistaken, choose_uniform
 from o1_assets.rounds.config import SelectionConfig
 from o1_assets.rounds.selection import sample_alternatives
 from tests.engine.models import byte_level
@@ -41,27 +41,46 @@ def test_most_are_the_most_convincing_wrong_answers_and_the_rest_the_most_convin
     solutions = pool(
         [("a", True, 0.9), ("b", False, 0.8), ("c", False, 0.7), ("d", True, 0.95), ("e", False, 0.1)]
     )
-    picked = choose_convincing(solutions, n=4, per_problem=1, wrong_share=0.5)
+    picked = choose_mistaken(solutions, n=4, per_problem=1, wrong_share=0.5)
     assert chosen(picked) == [("s1", WRONG), ("s2", WRONG), ("s3", REST), ("s0", REST)]
 
 
 def test_the_rest_may_be_wrong_too_when_it_is_the_most_convincing() -> None:
     solutions = pool([("a", False, 0.9), ("b", False, 0.8), ("c", True, 0.1)])
-    picked = choose_convincing(solutions, n=2, per_problem=1, wrong_share=0.5)
+    picked = choose_mistaken(solutions, n=2, per_problem=1, wrong_share=0.5)
     assert chosen(picked) == [("s0", WRONG), ("s1", REST)]
 
 
 def test_a_lack_of_wrong_answers_is_filled_from_the_rest() -> None:
     solutions = pool([("a", True, 0.9), ("b", True, 0.8), ("c", False, 0.7)])
-    picked = choose_convincing(solutions, n=3, per_problem=1, wrong_share=1.0)
+    picked = choose_mistaken(solutions, n=3, per_problem=1, wrong_share=1.0)
     assert chosen(picked) == [("s2", WRONG), ("s0", REST), ("s1", REST)]
 
 
 def test_no_problem_is_chosen_more_often_than_allowed() -> None:
     solutions = pool([("a", False, 0.9), ("a", False, 0.8), ("a", True, 0.99), ("b", False, 0.1)])
-    picked = choose_convincing(solutions, n=4, per_problem=2, wrong_share=0.5)
+    picked = choose_mistaken(solutions, n=4, per_problem=2, wrong_share=0.5)
     assert picked.filter(pl.col("problem_id") == "a").height == 2
     assert picked.height == 3
+
+
+@pytest.mark.parametrize(
+    ("n", "per_problem", "expected"),
+    [
+        # Half of four: the two right ones with the lowest scores, of which "a" is the lower.
+        (4, 2, [("s1", WRONG), ("s2", CONDEMNED), ("s4", CONDEMNED), ("s0", REST)]),
+        # A place that a wrong one has taken is taken for the right ones of its problem too.
+        (2, 1, [("s1", WRONG), ("s4", CONDEMNED)]),
+    ],
+)
+def test_a_share_goes_to_right_answers_with_the_lowest_scores(
+    n: int, per_problem: int, expected: list[tuple[str, str]]
+) -> None:
+    solutions = pool(
+        [("b", True, 0.9), ("a", False, 0.8), ("a", True, 0.1), ("c", False, 0.3), ("b", True, 0.4)]
+    )
+    picked = choose_mistaken(solutions, n, per_problem, wrong_share=0.6, condemned_share=0.5)
+    assert chosen(picked) == expected
 
 
 def test_uniform_choice_depends_on_the_seed_alone() -> None:
@@ -83,10 +102,16 @@ ROWS = st.lists(
 )
 
 
-@given(rows=ROWS, n=st.integers(1, 20), per_problem=st.integers(1, 4), wrong_share=st.floats(0, 1))
+@given(
+    rows=ROWS,
+    n=st.integers(1, 20),
+    per_problem=st.integers(1, 4),
+    wrong_share=st.floats(0, 1),
+    condemned_share=st.sampled_from([0.0, 0.3, 0.7]),
+)
 @settings(max_examples=40, deadline=None)
 def test_files_larger_than_memory_give_the_choice_that_memory_gives(
-    rows: list[tuple[str, bool, float]], n: int, per_problem: int, wrong_share: float
+    rows: list[tuple[str, bool, float]], n: int, per_problem: int, wrong_share: float, condemned_share: float
 ) -> None:
     """Ties at the mark, files in any number, problems with fewer solutions than the limit."""
     solutions = pool(rows)
@@ -94,8 +119,9 @@ def test_files_larger_than_memory_give_the_choice_that_memory_gives(
         files = [Path(name) / "a.parquet", Path(name) / "b.parquet"]
         solutions[: len(rows) // 2].write_parquet(files[0])
         solutions[len(rows) // 2 :].write_parquet(files[1])
-        picked = choose_from_files(files, n, per_problem, wrong_share, Path(name) / "spill")
-    assert picked.equals(choose_convincing(solutions, n, per_problem, wrong_share))
+        spill = Path(name) / "spill"
+        picked = choose_from_files(files, n, per_problem, wrong_share, spill, condemned_share)
+    assert picked.equals(choose_mistaken(solutions, n, per_problem, wrong_share, condemned_share))
 
 
 class Echo:

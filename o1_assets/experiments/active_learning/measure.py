@@ -35,7 +35,7 @@ from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.dataset import Example, prm_examples, step_sequence
 from o1_assets.reward.read import PackedSequences, pack_sequences, read_steps, reading_cost
 from o1_assets.reward.train import PackedExamples, area_under_curve, pack_examples, train_reward_model
-from o1_assets.rounds.choose import choose_convincing
+from o1_assets.rounds.choose import choose_mistaken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -283,7 +283,7 @@ def choose(
 ) -> pl.DataFrame:
     """n rows of samples. scores: solution_id, score and doubt by the selector, of each different solution.
 
-    uniform: `draw`. convincing_wrong: `rounds.choose.choose_convincing`. uncertain: the highest doubt. Raises
+    uniform: `draw`. convincing_wrong: `rounds.choose.choose_mistaken`. uncertain: the highest doubt. Raises
     ValueError if the pool has fewer.
     """
     if strategy == "uniform":
@@ -291,7 +291,7 @@ def choose(
     else:
         pool = samples.join(scores, on="solution_id", how="inner", maintain_order="left")
         if strategy == "convincing_wrong":
-            chosen = choose_convincing(pool, n, per_problem, wrong_share)
+            chosen = choose_mistaken(pool, n, per_problem, wrong_share)
         else:
             # Ties are broken by the id, a hash: as good as random, and the same in every run.
             ranked = pool.sort(["doubt", "solution_id"], descending=[True, False])

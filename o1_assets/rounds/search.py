@@ -1,0 +1,161 @@
+"""The searched share of rNN/solutions: what a search that reads the PRM of the round before finds.
+
+A search optimizes the PRM's score: it finds the wrong steps that the PRM believes, and drops the right ones that it
+does not. Samples of the policy seldom contain either, so a PRM that was trained on samples alone fails under search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from o1_assets.core.artifact import Cost, Figures, Task
+from o1_assets.core.engine import Engine, Sample
+from o1_assets.core.flops import flops_generate
+from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.core.seeds import derive_seed, sample_seeds
+from o1_assets.problems.solutions import SAMPLED, SOURCE, graded_table
+from o1_assets.rounds.config import SearchConfig, SolutionsConfig
+from o1_assets.search.interface import Budget, SearchResult
+from o1_assets.search.run import SearchModels, search
+from o1_assets.search.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    from o1_assets.reward.score import Scorer
+
+# A solution is convincing if its score is above, and condemned if it is below.
+EVEN = 0.5
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What one search found.
+
+    solutions: a row for each distinct solution that ended, as in solutions.parquet, with `source`, `score` (the product
+    by the PRM) and `winner` (what the search would have answered). tokens: generated.
+    """
+
+    solutions: pl.DataFrame
+    tokens: int
+
+
+def search_problems(
+    config: SearchConfig,
+    problems: pl.DataFrame,
+    engine: Engine,
+    scorer: Scorer,
+    prompt: PromptFormat,
+    seed: int,
+) -> Searched:
+    """One search for each problem. engine: proposes the steps; scorer: the PRM."""
+    models = SearchModels(engine, scorer, answer_of=prompt.answer, temperature=config.temperature)
+    # No more steps and tokens than a sampled solution may have, so that both kinds are alike for what reads them.
+    budget = Budget(config.tokens, step_tokens=config.max_step_tokens, solution_tokens=prompt.max_tokens)
+    results = search(
+        STRATEGIES[config.strategy].strategy,
+        [prompt.render(question) for question in problems["question"]],
+        models,
+        budget,
+        sample_seeds(seed, problems["problem_id"].to_list(), 1),
+    )
+    table = _ended(results, problems, engine, prompt)
+    return Searched(
+        table.with_columns(pl.lit(config.name).alias(SOURCE)), sum(r.tree.tokens_generated for r in results)
+    )
+
+
+def _ended(
+    results: Sequence[SearchResult], problems: pl.DataFrame, engine: Engine, prompt: PromptFormat
+) -> pl.DataFrame:
+    """Each distinct solution that ended by itself, in the order in which they ended."""
+    rows, numbers, samples, scores, winners = [], [], [], [], []
+    for problem, result in zip(problems.iter_rows(named=True), results, strict=True):
+        nodes = dict.fromkeys(end.node for end in result.tree.ends if not end.node.forced)
+        for number, node in enumerate(nodes):
+            ids = node.completion_ids()
+            rows.append(problem)
+            numbers.append(number)
+            samples.append(Sample(ids, [0.0] * len(ids), finished=True))
+            scores.append(node.score)
+            winners.append(node is result.answer)
+    return graded_table(engine, rows, numbers, samples, prompt).with_columns(
+        score=pl.Series(scores, dtype=pl.Float64), winner=pl.Series(winners, dtype=pl.Boolean)
+    )
+
+
+def with_searched(
+    task: Task, config: SolutionsConfig, problems: pl.DataFrame, sampled: pl.DataFrame, policy: Engine
+) -> tuple[pl.DataFrame, Figures, Cost]:
+    """The sampled solutions, then those of each search that are in neither yet; figures and cost of the searches.
+
+    Task's inputs: prm (of the round before), generator. Searched are problems of which some sample is wrong.
+    """
+    from o1_assets.reward.score import load_scorer
+
+    scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
+    # Where every sample is right, a PRM condemned half as many of the right solutions that a search found (nano, r02).
+    missed = problems.join(
+        sampled.filter(~pl.col("correct")), on="problem_id", how="semi", maintain_order="left"
+    )
+    tables = [sampled.with_columns(pl.lit(SAMPLED).alias(SOURCE))]
+    figures: Figures = {}
+    cost = Cost()
+    for search_config in config.searches:
+        generator = search_config.proposer == "generator"
+        engine = task.open_engine(task.inputs["generator"]) if generator else policy
+        seed = derive_seed(task.seed, "search", search_config.name)
+        # Each search has its own draw, because two searches of one problem often find the same.
+        chosen = missed.sample(min(search_config.problems, missed.height), seed=seed, shuffle=True)
+        searched = search_problems(search_config, chosen, engine, scorer, config.prompt, seed)
+        cost += Cost(flops_generate(engine.parameters, searched.tokens), tokens_generated=searched.tokens)
+        if generator:
+            engine.close()
+        figures |= {
+            f"{search_config.name}_{k}": v for k, v in mistakes(searched.solutions, searched.tokens).items()
+        }
+        task.progress(f"{search_config.name}: searched {chosen.height} problems")
+        known = pl.concat([table.select("problem_id", "text") for table in tables])
+        new = searched.solutions.join(known, on=["problem_id", "text"], how="anti", maintain_order="left")
+        tables.append(most_mistaken(new, search_config.kept).select(tables[0].columns))
+    return pl.concat(tables), figures, cost + scorer.cost()
+
+
+def most_mistaken(solutions: pl.DataFrame, kept: int) -> pl.DataFrame:
+    """Of each problem the search's answer, and the solutions on which the PRM errs most: `kept` in all.
+
+    The PRM's error is the score of a wrong solution, and 1 - the score of a right one.
+    """
+    error = pl.when("correct").then(1 - pl.col("score")).otherwise(pl.col("score"))
+    ranked = solutions.sort("winner", error, "solution_id", descending=[True, True, False])
+    chosen = ranked.filter(pl.int_range(pl.len()).over("problem_id") < kept)
+    return chosen.sort("problem_id", "sample")
+
+
+def mistakes(solutions: pl.DataFrame, tokens: int) -> dict[str, float | int | None]:
+    """How much a source of solutions finds of what a PRM has to learn. solutions: scored, no text twice for a problem.
+
+    convincing: share of the wrong ones with a score above EVEN; condemned: share of the right ones with one below.
+    per_1000: of all distinct ones, per 1000 generated tokens; convincing_per_1000, condemned_per_1000: of those two.
+    """
+    distinct = solutions.unique(["problem_id", "text"], keep="first")
+    wrong, right = distinct.filter(~pl.col("correct")), distinct.filter("correct")
+    convincing = wrong.filter(pl.col("score") > EVEN).height
+    condemned = right.filter(pl.col("score") < EVEN).height
+    return {
+        "solutions": distinct.height,
+        "correct": right.height / distinct.height if distinct.height else None,
+        "convincing": convincing / wrong.height if wrong.height else None,
+        "condemned": condemned / right.height if right.height else None,
+        "tokens": tokens,
+        **{
+            name: 1000 * count / tokens if tokens else None
+            for name, count in (
+                ("per_1000", distinct.height),
+                ("convincing_per_1000", convincing),
+                ("condemned_per_1000", condemned),
+            )
+        },
+    }
