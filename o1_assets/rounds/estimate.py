@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from o1_assets.core.artifact import Cost
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
-from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.rounds.config import SearchConfig, SelectionConfig, SolutionsConfig
 
 # New solutions that end in a search tree, of as many as its tokens would write one by one (nano).
 NEW = 0.2
@@ -16,25 +20,32 @@ def estimate_solutions(context: EstimateContext, config: SolutionsConfig) -> Est
     samples = problems * config.samples
     solution = context.solution_tokens(config.prompt)
     rl_rounds = context.model("policy").rl_rounds
-    cost = context.generate("policy", samples * solution)
-    searched = 0.0
-    for search in config.searches:
-        times = min(search.problems, problems)
-        cost += context.generate(search.proposer, times * search.tokens)
-        tree = searched_tokens(
-            context, config.prompt, search.tokens / solution, rl_rounds if search.proposer == "policy" else 0
-        )
-        cost += read(context, times * tree, "prm")
-        # A tree has some such share of ended solutions that are new.
-        searched += times * min(search.kept, NEW * search.tokens / solution)
+    searches_cost, searched = searched_cost(context, config.searches, config.prompt, problems)
     return Estimate(
         problems,
         samples,
         examples=samples + searched,
-        cost=cost,
+        cost=context.generate("policy", samples * solution) + searches_cost,
         stored=context.solutions_bytes(problems, config.samples, rl_rounds)
         + searched * context.assumptions.solution_bytes,
     )
+
+
+def searched_cost(
+    context: EstimateContext, searches: Sequence[SearchConfig], prompt: PromptFormat, available: float
+) -> tuple[Cost, float]:
+    """What searches by `policy` and `generator` cost that read `prm`, and how many solutions they keep.
+
+    available: problems that could be searched.
+    """
+    solution, cost, kept = context.solution_tokens(prompt), Cost(), 0.0
+    for search in searches:
+        problems, solutions = min(search.problems, available), search.tokens / solution
+        tree = searched_tokens(context, prompt, solutions, context.model(search.proposer).rl_rounds)
+        cost += context.generate(search.proposer, problems * search.tokens)
+        cost += read(context, problems * tree, "prm")
+        kept += problems * min(search.kept, NEW * solutions)
+    return cost, kept
 
 
 def estimate_selection(context: EstimateContext, config: SelectionConfig) -> Estimate:
@@ -53,8 +64,7 @@ def estimate_selection(context: EstimateContext, config: SelectionConfig) -> Est
     completions = chosen * assumed.steps + alternatives * assumed.new_alternatives
     text = completions * assumed.step_tokens * assumed.bytes_a_token / 2
     # Phase 1 rates densely, the alternatives of every rated step. Phase 2 rates sparsely: those of the first wrong
-    # step alone, which only wrong solutions have.
-    # And all steps of a condemned solution, which mostly has no wrong one.
+    # step alone, which only wrong solutions have. A condemned solution mostly has none, so all its steps are rated.
     condemned = config.condemned_share
     rated_share = (1 - condemned) * assumed.rated_later + condemned
     rated = assumed.steps * (assumed.rated_first if uniform else rated_share)

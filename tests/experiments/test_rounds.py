@@ -15,6 +15,7 @@ from o1_assets.experiments.rounds import assets
 from o1_assets.experiments.rounds.assets import (
     ARMS,
     artifacts,
+    chosen_arms,
     draw_uniformly,
     make_prm_at_once,
     share_of_new,
@@ -36,7 +37,13 @@ from o1_assets.rounds.solutions import make_solutions
 
 ROUNDS = 3
 
-PROFILE = load_profile("nano", f"ablations.rounds.rounds={ROUNDS}")
+SEARCHES = '[{"name":"beam","problems":40,"tokens":300}]'
+# With all that an arm can leave out.
+PROFILE = load_profile(
+    "nano",
+    f"ablations.rounds.rounds={ROUNDS} later_solutions.searches={SEARCHES} later_selection.condemned_share=0.25 "
+    f"ablations.rounds.searches={SEARCHES}",
+)
 
 MADE = {artifact.key.removeprefix("ablations/rounds/"): artifact for artifact in artifacts(PROFILE)}
 
@@ -50,9 +57,10 @@ def stages(arm: str, stage: str = "") -> list[Artifact]:
 
 
 def inputs(arm: str, stage: str, name: str) -> list[str]:
-    """What each round's stage reads there; r02/prm: the arm's own."""
+    """What each round's stage reads there, if anything; r02/prm: the arm's own."""
     prefix = f"ablations/rounds/{arm}_0/"
-    return [artifact.inputs[name].replace(prefix, "own ") for artifact in stages(arm, stage)]
+    read = [artifact.inputs.get(name, "") for artifact in stages(arm, stage)]
+    return [key.replace(prefix, "own ") for key in read if key]
 
 
 def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
@@ -70,6 +78,9 @@ def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
             labelled.add(sum(c.solutions for c in selections if isinstance(c, SelectionConfig)))
             pools = [a.config for a in stages(name, "solutions")]
             sampled.add(sum(c.problems * c.samples for c in pools if isinstance(c, SolutionsConfig)))
+            if name not in ("uniform", "without_search"):
+                searches = [s for c in pools if isinstance(c, SolutionsConfig) for s in c.searches]
+                assert sum(s.problems for s in searches) == ROUNDS * 40, name
     sizes = PROFILE.ablations.rounds
     assert updates[PRMConfig] == updates[AtOncePRMConfig] == {sizes.prm_updates}
     assert updates[PolicyConfig] == {sizes.policy_updates}
@@ -77,6 +88,29 @@ def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
     assert sampled == {ROUNDS * PROFILE.later_solutions.problems * PROFILE.later_solutions.samples}
     for artifact in stages("uniform", "selection"):
         assert isinstance(artifact.config, SelectionConfig) and artifact.config.strategy == "uniform"
+
+
+def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_has_none_of_it() -> None:
+    whole, searched, condemned = (
+        {artifact.key.rpartition("/")[2]: artifact.config for artifact in stages(arm)}
+        for arm in ("rounds", "without_search", "without_condemned")
+    )
+    assert {name for name in whole if whole[name] != searched[name]} == {"solutions"}
+    assert searched["solutions"] == PROFILE.later_solutions.model_copy(update={"searches": ()})
+    assert {name for name in whole if whole[name] != condemned[name]} == {"selection"}
+    assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
+    plain = load_profile("nano", f"later_solutions.searches={SEARCHES}")
+    assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned"}
+    keys = {artifact.key for artifact in artifacts(load_profile("nano", ""))}
+    assert not [key for key in keys if "without_search" in key or "searched" in key]
+
+
+def test_every_arm_is_measured_under_searches_that_read_its_own_last_prm() -> None:
+    for arm, prm in (("rounds", "own r03/prm"), ("rl_without_labels", "r00/prm")):
+        searched = MADE[f"{arm}_1/searched"]
+        assert searched.inputs["prm"].replace(f"ablations/rounds/{arm}_1/", "own ") == prm
+        assert searched.inputs["test"] == "problems/test" and searched.seed == MADE["uniform_0/searched"].seed
+    assert MADE["result"].inputs["rounds_1_searched"] == "ablations/rounds/rounds_1/searched"
 
 
 def test_trainings_never_see_held_out_problems_and_equal_seeds_draw_alike() -> None:
@@ -137,6 +171,11 @@ def test_rounds_go_as_the_runs_own() -> None:
         ("at_once", "prm", "init", ["r00/prm", "own r01/prm", "own r02/prm"]),
         ("at_once", "prm", "labels_01", ["own r01/labels"] * 3),
         ("at_once", "policy", "prm", ["own r03/prm"] * 3),
+        ("rounds", "solutions", "prm", ["r00/prm", "own r01/prm", "own r02/prm"]),
+        ("fixed_selector", "solutions", "prm", ["r00/prm"] * 3),
+        ("at_once", "solutions", "prm", ["r00/prm"]),
+        ("without_search", "solutions", "prm", []),
+        ("without_search", "selection", "prm", ["r00/prm", "own r01/prm", "own r02/prm"]),
         ("uniform", "selection", "prm", ["r00/prm", "own r01/prm", "own r02/prm"]),
         ("uniform", "selection", "solutions", ["own r01/drawn", "own r02/drawn", "own r03/drawn"]),
         ("rounds", "drawn", "solutions", []),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -25,6 +25,7 @@ from o1_assets.experiments.measure import policy_evaluation
 from o1_assets.experiments.pools.assets import TEST_POOL
 from o1_assets.experiments.rounds.config import ArmName, AtOncePRMConfig
 from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
+from o1_assets.experiments.rounds.searched import searched_evaluation
 from o1_assets.experiments.variants import PART, variant
 from o1_assets.labels.config import machine_of
 from o1_assets.reward.config import PRMConfig
@@ -41,7 +42,7 @@ GROUP = f"{PART}/rounds"
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """What an arm does otherwise than `rounds`. says: in a few words."""
+    """What an arm does otherwise than `rounds`. says: in a few words. off: the part of a round that it goes without."""
 
     says: str
     label: bool = True
@@ -49,6 +50,7 @@ class ArmSpec:
     at_once: bool = False
     uniform: bool = False
     newest_selects: bool = True
+    off: Literal["search", "condemned"] | None = None
 
 
 ARMS: dict[ArmName, ArmSpec] = {
@@ -62,21 +64,34 @@ ARMS: dict[ArmName, ArmSpec] = {
     "labels_without_rl": ArmSpec("rounds of labels and PRM, solutions always by baby-o1 v0", reinforce=False),
     "rl_without_labels": ArmSpec("as many RL updates with the reward models of round 0", label=False),
     "fixed_selector": ArmSpec("rounds, with PRM v0 selecting in every one", newest_selects=False),
+    "without_search": ArmSpec("rounds, with sampled solutions alone", off="search"),
+    "without_condemned": ArmSpec(
+        "rounds, with no share of right answers that the PRM condemns", off="condemned"
+    ),
 }
 
 
+def chosen_arms(profile: Profile) -> tuple[ArmName, ...]:
+    """The arms of the profile, without those that switch off what it does not have: they would be `rounds` again."""
+    whole = arm_profile(profile, ARMS["rounds"])
+    return tuple(
+        name
+        for name in profile.ablations.rounds.arms
+        if ARMS[name].off is None or arm_profile(profile, ARMS[name]) != whole
+    )
+
+
 def artifacts(profile: Profile) -> list[Artifact]:
-    settings = profile.ablations
+    settings, names = profile.ablations, chosen_arms(profile)
     experiment = Experiment(
         name="rounds",
         question=QUESTION,
         arms=[
-            Arm(name, ARMS[name].says, partial(train_arm, profile, name), settings.seeds)
-            for name in settings.rounds.arms
+            Arm(name, ARMS[name].says, partial(train_arm, profile, name), settings.seeds) for name in names
         ],
         compute=make_rounds_result,
         config=RoundsResultConfig(
-            arms=tuple(ArmWords(name=name, says=ARMS[name].says) for name in settings.rounds.arms),
+            arms=tuple(ArmWords(name=name, says=ARMS[name].says) for name in names),
             seeds=settings.seeds,
             rounds=settings.rounds,
             judge=settings.judge,
@@ -118,32 +133,44 @@ def train_arm(profile: Profile, name: ArmName, seed: int) -> Training:
         last = f"{round_name(rounds)}/{stage}"
         return instead.get(last, f"{prefix}/{last}")
 
+    models = {
+        "policy": newest("policy"),
+        "prm": newest("prm"),
+        "generator": "generator/model",
+        "test": "problems/test",
+    }
+    result = f"{GROUP}/result"
     evaluation = policy_evaluation(
-        profile,
-        f"{prefix}/eval",
-        {
-            "policy": newest("policy"),
-            "prm": newest("prm"),
-            "generator": "generator/model",
-            "test": "problems/test",
-        },
-        f"{GROUP}/result",
-        draw=seed,
-        greedy=False,
-        selectors=(PRM,),
+        profile, f"{prefix}/eval", models, result, draw=seed, greedy=False, selectors=(PRM,)
     )
+    measured, read = [evaluation], {"": evaluation.key}
+    if profile.ablations.rounds.searches:
+        searched = searched_evaluation(profile, f"{prefix}/searched", models, result, seed)
+        measured.append(searched)
+        read["searched"] = searched.key
     prms = {f"prm_{k}": f"{prefix}/{round_name(k)}/prm" for k in numbers if arm.label}
-    return Training([*made, evaluation], {"": evaluation.key, **prms})
+    return Training([*made, *measured], {**read, **prms})
 
 
 def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
     """The profile at this experiment's size. Labels are a machine's: an experiment waits for nobody."""
     sizes = profile.ablations.rounds
     solutions, selection = profile.later_solutions, profile.later_selection
+    # A uniform choice is one of the policy's own samples, so that nothing would read what a search finds.
+    if arm.uniform or arm.off == "search":
+        solutions = solutions.model_copy(update={"searches": ()})
+    if arm.off == "condemned":
+        selection = selection.model_copy(update={"condemned_share": 0.0})
     if arm.uniform:
         selection = selection.model_copy(update={"strategy": "uniform"})
     if arm.at_once:
-        solutions = solutions.model_copy(update={"problems": solutions.problems * sizes.rounds})
+        searches = tuple(
+            search.model_copy(update={"problems": search.problems * sizes.rounds})
+            for search in solutions.searches
+        )
+        solutions = solutions.model_copy(
+            update={"problems": solutions.problems * sizes.rounds, "searches": searches}
+        )
         selection = selection.model_copy(update={"solutions": selection.solutions * sizes.rounds})
     return profile.model_copy(
         update={
@@ -179,15 +206,19 @@ def stages_of(arm: ArmSpec, profile: Profile, rounds: int) -> list[Artifact]:
 
 def _labelling(arm: ArmSpec, k: int, stages: Mapping[str, Artifact]) -> list[Artifact]:
     drawn = []
-    selection = (
-        stages["selection"] if arm.newest_selects else _reading(stages["selection"], {"prm": "r00/prm"})
-    )
+    solutions, selection = stages["solutions"], stages["selection"]
+    if not arm.newest_selects:
+        # Without searches the solutions read no PRM at all.
+        solutions, selection = (
+            _reading(stage, {"prm": "r00/prm"}) if "prm" in stage.inputs else stage
+            for stage in (solutions, selection)
+        )
     if arm.uniform:
         key = f"{round_name(k)}/drawn"
         inputs = {"solutions": f"{round_name(k)}/solutions"}
         drawn = [replace(selection, key=key, compute=draw_uniformly, inputs=inputs, estimate=estimate_drawn)]
         selection = _reading(selection, {"solutions": key})
-    return [stages["solutions"], *drawn, selection, stages["label_batches"], stages["labels"]]
+    return [solutions, *drawn, selection, stages["label_batches"], stages["labels"]]
 
 
 def _reading(artifact: Artifact, inputs: Mapping[str, str]) -> Artifact:

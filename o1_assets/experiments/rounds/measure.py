@@ -5,7 +5,8 @@ A measure is kept as parts, what each problem adds to it, so that problems and s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,18 @@ from o1_assets.experiments.measure import (
 )
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 from o1_assets.reward.score import load_scorers
+from o1_assets.rounds.search import EVEN
 
-STEP_F1, FOOLED_POOL = "step F1", "fooled, fixed pool"
+STEP_F1, FOOLED_POOL, CONDEMNED_POOL = "step F1", "fooled, fixed pool", "condemned, fixed pool"
+
+
+def of_searched_pool(measure: str) -> str:
+    """The same measure on a pool of what all arms' searches found."""
+    return measure.removesuffix(", fixed pool") + ", searched pool"
+
+
+# Resamples of the problems for a variance.
+RESAMPLED = 200
 
 # problem_id -> token ids.
 Prompts = Mapping[str, Sequence[int]]
@@ -85,9 +96,17 @@ def mixed_pool(fresh: Mapping[str, pl.DataFrame], wanted: int, seed: int) -> pl.
 
 
 def prm_parts(
-    task: Task, prms: Mapping[str, Path], pool: pl.DataFrame, problems: pl.DataFrame, prompts: Prompts
+    task: Task,
+    prms: Mapping[str, Path],
+    pool: pl.DataFrame,
+    problems: pl.DataFrame,
+    prompts: Prompts,
+    condemned: bool = False,
 ) -> tuple[dict[str, dict[str, Floats]], Cost]:
-    """Name of a PRM -> parts of STEP_F1 and FOOLED_POOL on the fixed pool, over the problems in their order."""
+    """Name of a PRM -> parts of STEP_F1 and FOOLED_POOL on the fixed pool, over the problems in their order.
+
+    condemned: of CONDEMNED_POOL too, the share of the right solutions with a score below EVEN.
+    """
     order = {problem: i for i, problem in enumerate(problems["problem_id"])}
     problem = np.array([order[name] for name in pool["problem_id"]], dtype=np.int64)
     truth, correct = first_errors(pool, problems), pool["correct"].to_numpy()
@@ -96,6 +115,10 @@ def prm_parts(
     for name, table in zip(prms, scored, strict=True):
         scores = table[PRM].to_numpy()
         parts[name] = {FOOLED_POOL: fooled_on_pool_parts(scores, correct, problem, problems.height)}
+        if condemned:
+            doubted = np.bincount(problem, correct & (scores < EVEN), problems.height)
+            right = np.bincount(problem, correct, problems.height)
+            parts[name][CONDEMNED_POOL] = np.stack([doubted, right], axis=1)
         if truth is not None:
             p_right = [np.array(p) for p in table["p_right"].to_list()]
             parts[name][STEP_F1] = step_parts(p_right, truth, problem, problems.height)
@@ -130,3 +153,47 @@ def first_samples(folder: Path, samples: int, among: Sequence[str] | None = None
     if among is not None:
         table = table.filter(pl.col("problem_id").is_in(list(among)))
     return table.filter(pl.col("sample") < samples).sort("problem_id", "sample")
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """What a contrast of a given size needs, of one measure.
+
+    over_seeds: standard deviation over trainings of an arm's difference to the control; over_problems: standard error
+    of that difference from the problems alone. needed: trainings of each arm; None where no number of them is enough,
+    because the problems alone leave too much noise.
+    """
+
+    over_seeds: float
+    over_problems: float
+    needed: int | None
+
+
+# Standard errors that a difference has to be away from 0, to be found at 5%, two-sided, in 80% of the experiments.
+POWER = 1.96 + 0.84
+
+
+def trainings_needed(
+    arms: Sequence[Floats], control: Floats, combine: Callable[[Floats], float], points: float, seed: int
+) -> Trainings | None:
+    """How many trainings of each arm a true difference of `points` needs. None where the figure is undefined.
+
+    arms, control: parts [seeds, problems, values]. The variances are means over the arms: with three seeds that of one
+    arm has two degrees of freedom.
+    """
+    rng, seeds, problems = np.random.default_rng(seed), control.shape[0], control.shape[1]
+    of_seeds, of_problems = [], []
+    draws = rng.integers(problems, size=(RESAMPLED, problems))
+    for arm in arms:
+        paired = [combine(arm[s].sum(0)) - combine(control[s].sum(0)) for s in range(seeds)]
+        of_seeds.append(np.var(paired, ddof=1))
+        a, b = arm.sum(0), control.sum(0)  # [problems, values]
+        of_problems.append(
+            np.var([combine(a[drawn].sum(0)) - combine(b[drawn].sum(0)) for drawn in draws], ddof=1)
+        )
+    over_seeds, over_problems = float(np.mean(of_seeds)), float(np.mean(of_problems))
+    if np.isnan(over_seeds + over_problems):
+        return None
+    left = (points / POWER) ** 2 - over_problems
+    needed = max(2, int(np.ceil(over_seeds / left))) if left > 0 else None
+    return Trainings(over_seeds**0.5, over_problems**0.5, needed)

@@ -1,4 +1,4 @@
-"""ablations/rounds/result: what the rounds of labels do, held against five controls.
+"""ablations/rounds/result: what the rounds of labels do, held against controls that each leave one thing out.
 
 Writes what `write_result` does, and measured.parquet (measure, arm, seed, parts), from which every figure follows.
 """
@@ -36,15 +36,19 @@ from o1_assets.experiments.measure import SOLUTIONS, training_cost
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.rounds.measure import (
+    CONDEMNED_POOL,
     FOOLED_POOL,
     STEP_F1,
     Prompts,
     best_of,
     first_samples,
     mixed_pool,
+    of_searched_pool,
     policy_parts,
     prm_parts,
+    trainings_needed,
 )
+from o1_assets.experiments.rounds.searched import ACCURACY, CONDEMNED, FOOLED, searched_parts
 from o1_assets.experiments.variants import PART
 
 # From the parts of every arm and seed to what people read: means with intervals, differences to the control.
@@ -54,7 +58,7 @@ Combine = Callable[[Floats], float]
 
 
 def combine_of(measure: str) -> Combine:
-    return f1 if measure == STEP_F1 else share
+    return f1 if measure.startswith(STEP_F1) else share
 
 
 def difference(parts: Floats, others: Floats, combine: Combine, resamples: int, seed: int) -> Interval | None:
@@ -143,8 +147,9 @@ class RoundsResultConfig(StageConfig):
 
 
 def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
-    """Inputs: <arm>_<seed>, an evaluation; <arm>_<seed>_prm_<k> of every round that trained a PRM; prm and policy (of
-    round 0), generator, pool (GPT*'s samples of held-out problems), test (problems)."""
+    """Inputs: <arm>_<seed>, an evaluation; <arm>_<seed>_searched where searches are measured; <arm>_<seed>_prm_<k> of
+    every round that trained a PRM; prm and policy (of round 0), generator, pool (GPT*'s samples of held-out problems),
+    test (problems)."""
     from o1_assets.engine.checkpoint import load_tokenizer
 
     test = read_parquet(task.inputs["test"] / "problems.parquet").sort("problem_id")
@@ -165,6 +170,10 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
         config.judge.subsets,
         derive_seed(task.seed, "pool"),
     )
+    under_search: dict[str, dict[str, Floats]] = {name: {} for name in names}
+    if config.rounds.searches:
+        under_search, read = _under_search(task, config, names, problems, prompts)
+        spent += read
     parts: dict[str, dict[str, Floats]] = {}
     for name in names:
         seed = derive_seed(task.seed, "fooled", int(name.rpartition("_")[2]))
@@ -172,6 +181,7 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
             **policy_parts(task.inputs[name], config.judge, seed),
             **by_round[name][last],
             f"best of {n}, GPT*'s samples": mean_parts(chosen[name]),
+            **under_search[name],
         }
     measured = {
         measure: {
@@ -184,7 +194,7 @@ def make_rounds_result(task: Task, config: RoundsResultConfig) -> Outcome:
     _raw(parts).write_parquet(task.out / "measured.parquet")
     seed = derive_seed(task.seed, "bootstrap")
     table = arms_table(measured, config.control, config.judge.resamples, seed)
-    write_result(task.out, _result(task, config, table, by_round, seed))
+    write_result(task.out, _result(task, config, table, by_round, measured, seed))
     figures = {
         f"{arm} {measure}": value
         for measure, arm, value in table.select("measure", "arm", "value").iter_rows()
@@ -224,13 +234,82 @@ def _of_every_round(
     }, cost
 
 
+def _under_search(
+    task: Task,
+    config: RoundsResultConfig,
+    names: Sequence[str],
+    problems: pl.DataFrame,
+    prompts: Prompts,
+) -> tuple[dict[str, dict[str, Floats]], Cost]:
+    """Each arm's own searches, and its last PRM on one pool of what all arms' searches found."""
+    test = read_parquet(task.inputs["test"] / "problems.parquet")
+    folders = {name: task.inputs[f"{name}_searched"] for name in names}
+    found = {
+        name: read_parquet(folder / SOLUTIONS).filter(
+            pl.col("problem_id").is_in(problems["problem_id"].implode())
+        )
+        for name, folder in folders.items()
+    }
+    pool = mixed_pool(found, config.rounds.pool_solutions, derive_seed(task.seed, "searched"))
+    prms = {str(prm): prm for name in names if (prm := newest_prm(task, name, config.rounds.rounds))}
+    parts, cost = prm_parts(task, prms, pool, problems, prompts, condemned=True)
+    return {
+        name: {
+            **searched_parts(folders[name], config.rounds.searches, test),
+            **{
+                of_searched_pool(measure): values
+                for measure, values in parts[str(newest_prm(task, name, config.rounds.rounds))].items()
+            },
+        }
+        for name in names
+    }, cost
+
+
+def _trainings(
+    measured: Mapping[str, Mapping[str, Floats]], control: str, difference: float, seed: int
+) -> pl.DataFrame:
+    """One row a measure: how many trainings of each arm a true difference from the control needs."""
+    rows = []
+    for measure, arms in measured.items():
+        others = [parts for arm, parts in arms.items() if arm != control]
+        found = (
+            trainings_needed(others, arms[control], combine_of(measure), difference, seed) if others else None
+        )
+        rows.append(
+            {
+                "measure": measure,
+                "deviation over trainings": found and found.over_seeds,
+                "error from the problems": found and found.over_problems,
+                "trainings needed": found and found.needed,
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
 def _result(
-    task: Task, config: RoundsResultConfig, table: pl.DataFrame, by_round: ByRound, seed: int
+    task: Task,
+    config: RoundsResultConfig,
+    table: pl.DataFrame,
+    by_round: ByRound,
+    measured: Mapping[str, Mapping[str, Floats]],
+    seed: int,
 ) -> Result:
     curves = _curves(config, by_round)
     best = f"best of {config.rounds.best_of}, GPT*'s samples"
     shown = {"pass_at_1": "pass@1", "best_of": best}
     claimed = ["pass@1", best, STEP_F1, FOOLED_POOL]
+    if config.rounds.searches:
+        claimed += [
+            f"{name}, {s.name}" for s in config.rounds.searches for name in (ACCURACY, FOOLED, CONDEMNED)
+        ]
+        claimed += [of_searched_pool(measure) for measure in (STEP_F1, FOOLED_POOL, CONDEMNED_POOL)]
+    trainings = {}
+    if config.rounds.detect:
+        needed = _trainings(measured, config.control, config.rounds.detect, seed)
+        trainings["trainings"] = Table(
+            f"Trainings of each arm that find a true difference of {config.rounds.detect} in four of five experiments.",
+            needed,
+        )
     return Result(
         name="rounds",
         title=TITLE,
@@ -240,6 +319,7 @@ def _result(
             "arms": Table("Every arm after its last round, and its difference to the rounds.", table),
             "curves": Table("Every round's PRM on one fixed pool, mean over seeds.", curves),
             "spent": Table("What an arm labelled, trained and spent, mean over seeds.", _spent(task, config)),
+            **trainings,
         },
         charts={
             **{name: _arms_chart(table, measure) for name, measure in shown.items()},
@@ -276,7 +356,7 @@ def _contrasts(config: RoundsResultConfig, table: pl.DataFrame, measures: list[s
         value, low, high = (
             row[c] for c in (f"minus {config.control}", "difference, low", "difference, high")
         )
-        short = {"pass@1": "pass@1", STEP_F1: "step_f1", FOOLED_POOL: "fooled"}.get(row["measure"], "best_of")
+        short = _short(row["measure"])
         claims.append(
             Claim(
                 f"{config.control}_minus_{row['arm']}_{short}",
@@ -284,11 +364,18 @@ def _contrasts(config: RoundsResultConfig, table: pl.DataFrame, measures: list[s
                 None if value is None else -value,
                 None if high is None else -high,
                 None if low is None else -low,
-                better="lower" if row["measure"] == FOOLED_POOL else "higher",
+                better="lower" if row["measure"].startswith((FOOLED, CONDEMNED)) else "higher",
                 unit="points",
             )
         )
     return claims
+
+
+def _short(measure: str) -> str:
+    """A measure's name in that of a claim."""
+    known = {PASS_AT_1: PASS_AT_1, STEP_F1: "step_f1", FOOLED_POOL: "fooled"}
+    name = known.get(measure, measure)
+    return "best_of" if name.startswith("best of") else name.replace(", ", "_").replace(" ", "_").lower()
 
 
 def _steadiness(config: RoundsResultConfig, by_round: ByRound, seed: int) -> list[Claim]:
