@@ -42,7 +42,7 @@ SEARCHES = '[{"name":"beam","problems":40,"tokens":300}]'
 PROFILE = load_profile(
     "nano",
     f"ablations.rounds.rounds={ROUNDS} later_solutions.searches={SEARCHES} later_selection.condemned_share=0.25 "
-    f"ablations.rounds.searches={SEARCHES}",
+    f"later_selection.written_steps=step later_prm.written_positive=true ablations.rounds.searches={SEARCHES}",
 )
 
 MADE = {artifact.key.removeprefix("ablations/rounds/"): artifact for artifact in artifacts(PROFILE)}
@@ -91,16 +91,17 @@ def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
 
 
 def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_has_none_of_it() -> None:
-    whole, searched, condemned = (
+    whole, searched, condemned, written = (
         {artifact.key.rpartition("/")[2]: artifact.config for artifact in stages(arm)}
-        for arm in ("rounds", "without_search", "without_condemned")
+        for arm in ("rounds", "without_search", "without_condemned", "without_written")
     )
     assert {name for name in whole if whole[name] != searched[name]} == {"solutions"}
     assert searched["solutions"] == PROFILE.later_solutions.model_copy(update={"searches": ()})
     assert {name for name in whole if whole[name] != condemned[name]} == {"selection"}
     assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
+    assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm"}
     plain = load_profile("nano", f"later_solutions.searches={SEARCHES}")
-    assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned"}
+    assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
     keys = {artifact.key for artifact in artifacts(load_profile("nano", ""))}
     assert not [key for key in keys if "without_search" in key or "searched" in key]
 

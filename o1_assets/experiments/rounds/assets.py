@@ -50,7 +50,7 @@ class ArmSpec:
     at_once: bool = False
     uniform: bool = False
     newest_selects: bool = True
-    off: Literal["search", "condemned"] | None = None
+    off: Literal["search", "condemned", "written"] | None = None
 
 
 ARMS: dict[ArmName, ArmSpec] = {
@@ -68,6 +68,7 @@ ARMS: dict[ArmName, ArmSpec] = {
     "without_condemned": ArmSpec(
         "rounds, with no share of right answers that the PRM condemns", off="condemned"
     ),
+    "without_written": ArmSpec("rounds, with no step that a labeller writes", off="written"),
 }
 
 
@@ -161,6 +162,10 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
         solutions = solutions.model_copy(update={"searches": ()})
     if arm.off == "condemned":
         selection = selection.model_copy(update={"condemned_share": 0.0})
+    prm = profile.later_prm.model_copy(update={"updates": sizes.prm_updates})
+    if arm.off == "written":
+        selection = selection.model_copy(update={"written_steps": "none"})
+        prm = prm.model_copy(update={"written_positive": False})
     if arm.uniform:
         selection = selection.model_copy(update={"strategy": "uniform"})
     if arm.at_once:
@@ -180,7 +185,7 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
             "label_source": None,
             "later_solutions": solutions,
             "later_selection": selection,
-            "later_prm": profile.later_prm.model_copy(update={"updates": sizes.prm_updates}),
+            "later_prm": prm,
             "policy": profile.policy.model_copy(update={"updates": sizes.policy_updates}),
         }
     )

@@ -19,6 +19,7 @@ ArmName = Literal[
     "fixed_selector",
     "without_search",
     "without_condemned",
+    "without_written",
 ]
 
 
