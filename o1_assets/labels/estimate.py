@@ -15,6 +15,10 @@ PUBLISHED_SOLUTIONS, PUBLISHED_LABELS, PUBLISHED_ALTERNATIVES = 75_000, 800_000,
 PHASE_1_SHARE, PHASE_2_ROUNDS = 0.05, 10
 
 
+# Assumed: a step takes as long to write as this many take to rate.
+WRITING = 5
+
+
 def estimate_imported(context: EstimateContext, config: ImportedConfig) -> Estimate:
     """The selection of a round that others labelled. Held-out problems are few and not left out here."""
     share = PHASE_1_SHARE if config.round == "r00" else (1 - PHASE_1_SHARE) / PHASE_2_ROUNDS
@@ -38,7 +42,7 @@ def estimate_label_batches(context: EstimateContext, config: LabelBatchesConfig)
     return Estimate(
         samples=selection.samples,
         cost=cost,
-        asked=labels if config.waits_for_people else 0.0,
+        asked=labels + WRITING * _written_steps(context) if config.waits_for_people else 0.0,
         stored=2 * TABLES + ROW * labels + selection.samples * context.assumptions.solution_bytes,
     )
 
@@ -54,6 +58,17 @@ def estimate_labels(context: EstimateContext, config: LabelsConfig) -> Estimate:
         labels=labels,
         stored=2 * TABLES + text + ROW * labels,
         example_tokens=tokens,
+    )
+
+
+def _written_steps(context: EstimateContext) -> float:
+    """At most so many steps are written in the round: an error stands in the middle of a solution on average."""
+    config, selection = context.config("selection"), context["selection"]
+    writing = getattr(config, "written_steps", "none")  # an imported selection has no such setting
+    if writing == "none":
+        return 0.0
+    return min(config.most_written, selection.samples) * (
+        1.0 if writing == "step" else context.assumptions.steps / 2
     )
 
 

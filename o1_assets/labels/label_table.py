@@ -74,17 +74,11 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
         merged.paths.write_parquet(task.out / WRITTEN_FILE)
     if chart := quality_chart(quality, config.quality.min_agreement):
         save_png(task.out / "plots" / "labellers.png", *chart)
-    rating, is_own = labels["rating"], labels["completion"] == 0
+    written = merged.paths if merged.paths.height or selection.writing else None
     return Outcome(
         figures={
-            "labels": rating.count(),
-            "positive": int((rating == 1).sum()),
-            "neutral": int((rating == 0).sum()),
-            "negative": int((rating == -1).sum()),
-            "solutions": solutions.height,
+            **label_figures(labels, written),
             "solutions_not_labelled": selected.height - solutions.height,
-            "solutions_with_error": int(((rating == -1) & is_own).sum()),
-            **(written_figures(merged.paths) if merged.paths.height or selection.writing else {}),
             **merged.filtered.figures,
             **merged.effect,
             **{f"dropped_{reason}": count for reason, count in sorted(merged.dropped.items())},
@@ -94,6 +88,20 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
         .select("question", "step", "completion", "text", "rating", "labeler")
         .to_dicts(),
     )
+
+
+def label_figures(labels: pl.DataFrame, written: pl.DataFrame | None) -> Figures:
+    """What is in a label table. written: columns of written.parquet; None where nobody was asked to write."""
+    rating, is_own = labels["rating"], labels["completion"] == 0
+    return {
+        "labels": rating.count(),
+        "positive": int((rating == 1).sum()),
+        "neutral": int((rating == 0).sum()),
+        "negative": int((rating == -1).sum()),
+        "solutions": labels["solution_id"].n_unique(),
+        "solutions_with_error": int(((rating == -1) & is_own).sum()),
+        **({} if written is None else written_figures(written)),
+    }
 
 
 def _what_to_do(config: LabelsConfig, quality: pl.DataFrame) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from o1_assets.core.files import replace_file
 from o1_assets.core.tables import read_parquet
-from o1_assets.evaluation.headline import Headline, run_headlines
+from o1_assets.evaluation.headline import Headline, headline, run_headlines
 from o1_assets.evaluation.summary import headline_of as summary_headline
 from o1_assets.execution.ledger import wall_seconds
 from o1_assets.execution.project import Project
@@ -66,7 +66,7 @@ class StoredRun:
         wall, overhead = wall_seconds(self.project.settings.runs, manifests)
         rss = max(manifest.cost.peak_rss_gib for manifest in manifests.values())
         run = run_headlines(wall, overhead / wall if wall else 0.0, rss)
-        return {**run, **summary_headline(self.folder("eval/summary"))}
+        return {**run, **written_headlines(manifests), **summary_headline(self.folder("eval/summary"))}
 
     def costs(self) -> list[dict[str, Any]]:
         """A row an artifact: asset, seconds, flops, tokens, optional (no part of the loop)."""
@@ -92,6 +92,19 @@ class StoredRun:
             "hardware": f"{environment.hardware}, {environment.threads} threads",
             "libraries": ", ".join(f"{name} {version}" for name, version in environment.libraries.items()),
         }
+
+
+def written_headlines(manifests: Mapping[str, Manifest]) -> dict[str, Headline]:
+    """What labellers wrote in all rounds, beside what they rated; empty where nobody was asked to write."""
+    rounds = [
+        m.figures for key, m in manifests.items() if key.endswith("/labels") and "written_steps" in m.figures
+    ]
+    names = {"labels": "labels_rated", "written_steps": "steps_written", "written_whole": "solutions_written"}
+    return {
+        shown: headline(sum(float(figures[name] or 0) for figures in rounds))
+        for name, shown in names.items()
+        if rounds
+    }
 
 
 def headline_of(project: Project) -> dict[str, Headline]:

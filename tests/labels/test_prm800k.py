@@ -285,3 +285,20 @@ def test_a_damaged_import_is_refused_and_importing_again_mends_it(
     shutil.rmtree(tmp_path / report.version)
     again, labels = imported(phase1_train=[WRITTEN])
     assert again.version == report.version and labels("r00")[0].height
+
+
+def test_a_published_written_step_is_a_path_of_written_steps_too(imported: Any, tmp_path: Path) -> None:
+    from o1_assets.base.tokenizer import make_tokenizer
+    from o1_assets.reward.dataset import prm_examples
+
+    _, labels = imported(phase1_train=[WRITTEN])
+    table, outcome = labels("r00")
+    (written,) = (pl.read_parquet(file) for file in tmp_path.rglob("written.parquet"))
+    (path,) = written.to_dicts()
+    assert path["steps"] == ["a", "mine", "c2", "d"] and path["written"] == [False, True, False, False]
+    assert path["whole"] and (path["labeler"], path["line"]) == ("ann", 1)
+    assert (outcome.figures["labels"], outcome.figures["written_steps"]) == (7, 1)
+    (example,) = prm_examples(table, make_tokenizer(256), PromptFormat(), written=written)
+    row, classes = example.row()
+    # The labelled path is in the tree once, and its written step now counts as positive.
+    assert [int(classes[row.paths[0][end]]) for end in example.sequences[0].ends] == [2, 2, 2, 2]
