@@ -21,6 +21,7 @@ from o1_assets.experiments.rounds.assets import (
     share_of_new,
 )
 from o1_assets.experiments.rounds.config import AtOncePRMConfig
+from o1_assets.experiments.rounds.equal_labels import make_equal_labels
 from o1_assets.experiments.rounds.result import newest_prm
 from o1_assets.graph import build_graph
 from o1_assets.labels.config import LabelBatchesConfig
@@ -73,7 +74,12 @@ def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
                 updates[type(config)].add(config.updates)  # type: ignore[attr-defined]
         counts = {stage: len(stages(name, stage)) for stage in ("prm", "policy")}
         assert counts == {"prm": ROUNDS * arm.label, "policy": ROUNDS * arm.reinforce}, name
-        if arm.label:
+        if name == "without_written":
+            solutions = {a.config.solutions for a in stages(name, "selection")}  # type: ignore[attr-defined]
+            assert solutions == {PROFILE.later_selection.solutions * 3 // 2}, (
+                "cut to as many labels afterwards"
+            )
+        elif arm.label:
             selections = [a.config for a in stages(name, "selection")]
             labelled.add(sum(c.solutions for c in selections if isinstance(c, SelectionConfig)))
             pools = [a.config for a in stages(name, "solutions")]
@@ -104,6 +110,19 @@ def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_ha
     assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
     keys = {artifact.key for artifact in artifacts(load_profile("nano", ""))}
     assert not [key for key in keys if "without_search" in key or "searched" in key]
+
+
+def test_without_written_steps_an_arm_has_as_many_labels_as_the_rounds_of_its_seed() -> None:
+    for k, labels in enumerate(stages("without_written", "labels"), 1):
+        assert labels.compute is make_equal_labels
+        assert labels.inputs["budget"] == f"ablations/rounds/rounds_0/r{k:02d}/labels"
+    keys = [artifact.key for artifact in artifacts(PROFILE)]
+    assert keys.index("ablations/rounds/rounds_0/r01/labels") < keys.index(
+        "ablations/rounds/without_written_0/r01/labels"
+    )
+    alone = PROFILE.ablations.rounds.model_copy(update={"arms": ("without_written", "rounds")})
+    ablations = PROFILE.ablations.model_copy(update={"rounds": alone})
+    assert chosen_arms(PROFILE.model_copy(update={"ablations": ablations})) == ("rounds",)
 
 
 def test_every_arm_is_measured_under_searches_that_read_its_own_last_prm() -> None:

@@ -24,6 +24,7 @@ from o1_assets.experiments.experiment import Arm, Experiment, Training, experime
 from o1_assets.experiments.measure import policy_evaluation
 from o1_assets.experiments.pools.assets import TEST_POOL
 from o1_assets.experiments.rounds.config import ArmName, AtOncePRMConfig
+from o1_assets.experiments.rounds.equal_labels import estimate_equal_labels, make_equal_labels
 from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
 from o1_assets.experiments.rounds.searched import searched_evaluation
 from o1_assets.experiments.variants import PART, variant
@@ -68,17 +69,22 @@ ARMS: dict[ArmName, ArmSpec] = {
     "without_condemned": ArmSpec(
         "rounds, with no share of right answers that the PRM condemns", off="condemned"
     ),
-    "without_written": ArmSpec("rounds, with no step that a labeller writes", off="written"),
+    "without_written": ArmSpec(
+        "rounds, with no step that a labeller writes, and as many labels: more solutions are rated",
+        off="written",
+    ),
 }
 
 
 def chosen_arms(profile: Profile) -> tuple[ArmName, ...]:
     """The arms of the profile, without those that switch off what it does not have: they would be `rounds` again."""
-    whole = arm_profile(profile, ARMS["rounds"])
+    whole, asked = arm_profile(profile, ARMS["rounds"]), profile.ablations.rounds.arms
     return tuple(
         name
-        for name in profile.ablations.rounds.arms
+        for name in asked
         if ARMS[name].off is None or arm_profile(profile, ARMS[name]) != whole
+        # Its number of labels is that of `rounds`, which therefore has to come first.
+        if ARMS[name].off != "written" or "rounds" in asked[: asked.index(name)]
     )
 
 
@@ -122,9 +128,12 @@ def train_arm(profile: Profile, name: ArmName, seed: int) -> Training:
         instead |= {f"{round_name(k)}/prm": "r00/prm" for k in numbers}
     # Equal seeds draw equal problems in every arm, so an arm's name is no part of them.
     first_seed = profile.seed_of(f"{GROUP}/{seed}")
+    stages = stages_of(arm, arm_profile(profile, arm), rounds)
+    if arm.off == "written":
+        stages = [cut_to(f"{GROUP}/rounds_{seed}", stage) for stage in stages]
     made = variant(
         prefix,
-        stages_of(arm, arm_profile(profile, arm), rounds),
+        stages,
         lambda key: derive_seed(first_seed, key),
         f"{arm.says[0].upper()}{arm.says[1:]}; training {seed + 1} of {profile.ablations.seeds}.",
         instead,
@@ -163,8 +172,10 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
     if arm.off == "condemned":
         selection = selection.model_copy(update={"condemned_share": 0.0})
     prm = profile.later_prm.model_copy(update={"updates": sizes.prm_updates})
-    if arm.off == "written":
-        selection = selection.model_copy(update={"written_steps": "none"})
+    if arm.off == "written" and selection.written_steps != "none":
+        # Half as many again: enough to be cut down to the labels that `rounds` has with its written steps.
+        update = {"written_steps": "none", "solutions": selection.solutions * 3 // 2}
+        selection = selection.model_copy(update=update)
         prm = prm.model_copy(update={"written_positive": False})
     if arm.uniform:
         selection = selection.model_copy(update={"strategy": "uniform"})
@@ -176,7 +187,9 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
         solutions = solutions.model_copy(
             update={"problems": solutions.problems * sizes.rounds, "searches": searches}
         )
-        selection = selection.model_copy(update={"solutions": selection.solutions * sizes.rounds})
+        written = selection.most_written * sizes.rounds
+        update = {"solutions": selection.solutions * sizes.rounds, "most_written": written}
+        selection = selection.model_copy(update=update)
     return profile.model_copy(
         update={
             "annotator": machine_of(profile.annotator) or "oracle",
@@ -224,6 +237,14 @@ def _labelling(arm: ArmSpec, k: int, stages: Mapping[str, Artifact]) -> list[Art
         drawn = [replace(selection, key=key, compute=draw_uniformly, inputs=inputs, estimate=estimate_drawn)]
         selection = _reading(selection, {"solutions": key})
     return [solutions, *drawn, selection, stages["label_batches"], stages["labels"]]
+
+
+def cut_to(control: str, artifact: Artifact) -> Artifact:
+    """An arm's labels, cut to as many as the arm `control` has in the same round; other artifacts as they are."""
+    if not artifact.key.endswith("/labels"):
+        return artifact
+    budget = {"budget": f"{control}/{artifact.key}"}
+    return replace(_reading(artifact, budget), compute=make_equal_labels, estimate=estimate_equal_labels)
 
 
 def _reading(artifact: Artifact, inputs: Mapping[str, str]) -> Artifact:

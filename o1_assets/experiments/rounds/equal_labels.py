@@ -12,9 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.labels.config import LabelsConfig
+from o1_assets.labels.estimate import estimate_labels
 from o1_assets.labels.label_table import label_figures, make_labels
 from o1_assets.labels.written import FILE, read_written
 
@@ -42,6 +44,12 @@ def make_equal_labels(task: Task, config: LabelsConfig) -> Outcome:
         "labels_allowed": int(budget["labels"].sum()),
     }
     return replace(outcome, figures=figures, rows=labels.height)
+
+
+def estimate_equal_labels(context: EstimateContext, config: LabelsConfig) -> Estimate:
+    """As many labels as the control has."""
+    estimate = estimate_labels(context, config)
+    return replace(estimate, labels=min(estimate.labels, context["budget"].labels))
 
 
 def labels_a_solution(folder: Path) -> pl.DataFrame:

@@ -464,13 +464,15 @@ def _spent(task: Task, config: RoundsResultConfig) -> pl.DataFrame:
                     "arm": arm,
                     "labelled solutions": sum(reported("labels", "solutions")),
                     "ratings": sum(reported("labels", "labels")),
+                    "written steps": sum(reported("labels", "written_steps")),
                     "share right of the selected": pl.Series(reported("selection", "correct")).mean(),
                     "prm updates": sum(reported("prm", "updates")),
                     "policy updates": sum(reported("policy", "updates")),
                     **costs,
                 }
             )
-    return pl.DataFrame(rows).group_by("arm", maintain_order=True).mean()
+    spent = pl.DataFrame(rows).group_by("arm", maintain_order=True).mean()
+    return spent if spent["written steps"].sum() else spent.drop("written steps")
 
 
 def stage_figures(task: Task, evaluation: str) -> Callable[[str, str], list[float]]:
