@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -45,11 +46,67 @@ class GroupSearchConfig(StageConfig):
     """Steps sampled at each node; the PRM keeps the best (a beam of width 1)."""
 
 
+ReplaySource = Literal["generator", "rounds", "written"]
+
+
+class ReplayConfig(StageConfig):
+    """Right solutions that the policy is taught to write beside what RL rewards, so that it does not forget them."""
+
+    weight: float = Field(0.0, ge=0)
+    """Of the mean cross-entropy of their tokens, beside the loss of RL. 0: none are read."""
+    rows: int = Field(16, ge=1)
+    """Solutions an update."""
+    sources: tuple[ReplaySource, ...] = ("rounds",)
+    """generator: what GPT* was trained on. rounds: the solutions of this round and all before whose final answer is
+    right. written: what people wrote where no sample was right."""
+    per_problem: int = Field(2, ge=1)
+    """Different solutions of one problem and source. Without a limit most rows would be of easy problems."""
+
+
+def replay_inputs(
+    config: ReplayConfig, labels: Mapping[str, str], solutions: Mapping[str, str]
+) -> dict[str, str]:
+    """What the sources of the replay read, input -> key. labels, solutions: of this round and all before."""
+    if not config.weight:
+        return {}
+    of_source: dict[ReplaySource, dict[str, str]] = {
+        "generator": {"sft_set": "generator/sft_set"},
+        "rounds": dict(solutions),
+        "written": {**labels, **solutions},
+    }
+    return {name: key for source in config.sources for name, key in of_source[source].items()}
+
+
+class ResamplingConfig(StageConfig):
+    """Groups in which the reward models believe all solutions or none teach nothing (DAPO, arXiv:2503.14476, 3.2)."""
+
+    reserve: float = Field(0.0, ge=0)
+    """Problems that may take the place of such groups, as a share of `problems_per_update`."""
+
+
+class EarlyStopConfig(StageConfig):
+    """Train problems that no update sees say when RL has begun to take right answers away."""
+
+    every: int = Field(0, ge=0)
+    """Updates between two checks; 0: no early stop."""
+    share: float = Field(0.1, gt=0, lt=1)
+    """Of the train problems, held out by the hash of their ids."""
+    problems: int = Field(60, ge=1)
+    samples: int = Field(16, ge=2)
+    patience: int = Field(2, ge=1)
+    """Checks without a better one before the training stops. The weights of the best check are what is kept."""
+    judge: Literal["answers", "orm"] = "answers"
+    """answers: the known final answers of train problems, as the choice of GPT*'s own solutions uses them."""
+
+
 class PolicyConfig(StageConfig):
     """Process-supervised GRPO from the newest policy with the round's reward models."""
 
     reward: RewardConfig = RewardConfig()
     search: GroupSearchConfig = GroupSearchConfig()
+    replay: ReplayConfig = ReplayConfig()
+    resampling: ResamplingConfig = ResamplingConfig()
+    early_stop: EarlyStopConfig = EarlyStopConfig()
     updates: int = Field(14, ge=1)
     problems_per_update: int = Field(24, ge=1)
     group_size: int = Field(12, ge=2)
@@ -64,7 +121,15 @@ class PolicyConfig(StageConfig):
     max_steps: int = Field(16, ge=1)
     """Of a searched solution."""
     kl_coefficient: float = Field(0.0, ge=0)
-    """TRL's beta, the pull towards the checkpoint that this round starts from. 0 needs no reference model."""
+    """TRL's beta, the pull towards GPT*, of which no round can then drift away. 0 needs no reference model."""
+    report_kl: bool = False
+    """Measures the distance to GPT* also where it has no weight: GPT* then reads what the policy writes."""
+    pass_k: int = Field(1, ge=1)
+    """A group's advantages are weighted with (1 - share of right solutions)^(pass_k - 1), as in the gradient of pass@k:
+    where some of k samples are right anyway nothing is pushed any further (arXiv:2508.10751)."""
+    positive_weight: float = Field(1.0, ge=0)
+    """Of positive advantages. Below 1 mistakes are unlearned more than right solutions are sharpened
+    (arXiv:2506.01347)."""
     std_floor: float = Field(0.1, gt=0)
     """Rewards of a group that differ by less than this are noise of the reward model and are not blown up to
     unit variance."""
@@ -72,3 +137,8 @@ class PolicyConfig(StageConfig):
     chunks: int = Field(4, ge=1)
     """The batch is sorted by length and sent through the model in so many pieces, to compute less padding."""
     tuning: TuningConfig = TuningConfig()
+
+
+def reserve_size(config: PolicyConfig) -> int:
+    """Problems of an update that may take the place of others."""
+    return round(config.resampling.reserve * config.problems_per_update)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from o1_assets.core.estimate import Estimate, EstimateContext
-from o1_assets.policy.config import PolicyConfig
+from o1_assets.policy.config import PolicyConfig, reserve_size
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 
 # Which reward models read what is rewarded; both, unless the form names one.
@@ -19,7 +19,8 @@ def estimate_policy(context: EstimateContext, config: PolicyConfig) -> Estimate:
 def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str) -> Estimate:
     """The same, with the reward models that read every group: an arm may watch one that it is not rewarded by."""
     search, solution = config.search, context.solution_tokens(config.prompt)
-    problems = config.updates * config.problems_per_update
+    # As if every reserve were used up: how many groups lack contrast, the reward models alone will tell.
+    problems = config.updates * (config.problems_per_update + reserve_size(config))
     solutions = problems * config.group_size
     searches = -(-config.updates // search.every) if search.per_group else 0
     searched = searches * round(search.share * config.problems_per_update) * search.per_group
@@ -31,8 +32,15 @@ def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str)
     if searched:
         tree = searched_tokens(context, config.prompt, search.branch * search.per_group, model.rl_rounds)
         cost += read(context, searched / search.per_group * tree, "prm")
-    tokens = solutions * (context.prompt_tokens(config.prompt) + solution)
-    cost += context.train("policy", tokens, config)
-    if config.kl_coefficient:  # the reference model reads what the policy is trained on
-        cost += context.score("policy", tokens)
+    if config.early_stop.every:
+        checks = 1 + config.updates // config.early_stop.every
+        cost += context.generate(
+            "policy", checks * config.early_stop.problems * config.early_stop.samples * solution
+        )
+    length = context.prompt_tokens(config.prompt) + solution
+    tokens = config.updates * config.problems_per_update * config.group_size * length
+    replayed = config.updates * config.replay.rows * length if config.replay.weight else 0
+    cost += context.train("policy", tokens + replayed, config)
+    if config.kl_coefficient or config.report_kl:  # GPT* reads what the policy is trained on
+        cost += context.score("generator", tokens)
     return Estimate(problems, solutions, cost=cost, stored=model.stored, model=model)

@@ -1,8 +1,9 @@
 """TRL's GRPOTrainer with process supervision: our rollouts, and an advantage for every single token.
 
 Two methods are overridden: `_generate_and_score_completions`, where solutions and advantages come from, and
-`training_step`, which cuts the batch up for the cores. The loss, its clipping, the KL term and the optimiser are TRL's.
-There is one update a batch, so training is on policy and the importance ratio is 1. Searched solutions are treated as
+`training_step`, which cuts the batch up for the cores and adds the replayed solutions. The loss and the optimiser are
+TRL's. There is one update a batch, so training is on policy and the importance ratio is 1. Then the KL term is one of
+the advantages (`Collector`), and TRL needs no reference model. Searched solutions are treated as
 sampled ones: they are built of steps that this policy sampled a moment ago.
 """
 
@@ -14,11 +15,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from transformers import TrainerCallback
 from trl import GRPOTrainer
 
 from o1_assets.core.parallel import backward
-from o1_assets.engine.training.processes import processes
+from o1_assets.engine.training.processes import processes, rank
 from o1_assets.engine.training.trainer import backward_one_by_one
+from o1_assets.policy.replay import Replay, replay_batch
 from o1_assets.policy.rollouts import Rollout
 
 # (prompts, number of the update) -> for each prompt its scored group.
@@ -26,12 +29,26 @@ Groups = Callable[[list[str], int], list[list[Rollout]]]
 
 
 class ProcessGRPOTrainer(GRPOTrainer):
-    """groups: makes and scores the solutions of an update. chunks: pieces that a process cuts its share of it into."""
+    """groups: makes and scores the solutions of an update. chunks: pieces that a process cuts its share of it into.
 
-    def __init__(self, groups: Groups, pool: ThreadPoolExecutor, chunks: int = 1, **kwargs: Any) -> None:
+    replay: solutions whose cross-entropy is added to the loss, times `replay_weight`. replay_losses: of each update so
+    far, without that weight.
+    """
+
+    def __init__(
+        self,
+        groups: Groups,
+        pool: ThreadPoolExecutor,
+        chunks: int = 1,
+        replay: Replay | None = None,
+        replay_weight: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         self._groups = groups
         self._pool = pool
         self._chunks = chunks
+        self._replay, self._replay_weight = replay, replay_weight
+        self.replay_losses: list[float] = []
         super().__init__(reward_funcs=_in_groups, **kwargs)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -46,13 +63,12 @@ class ProcessGRPOTrainer(GRPOTrainer):
             raise ValueError(f"a batch of {len(inputs)} rows is not made of whole groups of {size}")
         groups = self._groups(prompts, self.state.global_step)
         tokens = sum(len(rollout.token_ids) for group in groups for rollout in group)
-        # Equal solutions are merged, but for two cases. The KL term, unlike the advantages, does not add up over them.
-        # And TRL gathers a number for each row, so several processes need equally many rows.
-        whole = bool(self.beta) or processes() > 1
-        rollouts = [r for group in groups for r in (group if whole else merge_equal(group))]
+        # Equal solutions are merged. But TRL gathers a number for each row, so several processes need equally many.
+        rollouts = [r for group in groups for r in (group if processes() > 1 else merge_equal(group))]
 
         encoded = {
-            prompt: self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in set(prompts)
+            prompt: self._tokenizer.encode(prompt, add_special_tokens=False)
+            for prompt in {rollout.prompt for rollout in rollouts}
         }
         prompt_ids, prompt_mask = self._pad([encoded[r.prompt] for r in rollouts], left=True)
         completion_ids, completion_mask = self._pad([r.token_ids for r in rollouts], left=False)
@@ -60,7 +76,7 @@ class ProcessGRPOTrainer(GRPOTrainer):
         advantages = torch.zeros(completion_ids.shape, device=completion_ids.device)
         for row, rollout in zip(advantages, rollouts, strict=True):
             row[: len(rollout.advantages)] = torch.as_tensor(rollout.advantages, dtype=row.dtype)
-        batch = {
+        return {
             "prompt_ids": prompt_ids,
             "prompt_mask": prompt_mask,
             "completion_ids": completion_ids,
@@ -71,16 +87,6 @@ class ProcessGRPOTrainer(GRPOTrainer):
                 torch.tensor(tokens, device=self.accelerator.device)
             ).sum(),
         }
-        if self.beta != 0.0:
-            with torch.no_grad():
-                batch["ref_per_token_logps"] = self._get_per_token_logps_and_entropies(
-                    self.ref_model,
-                    torch.cat([prompt_ids, completion_ids], dim=1),
-                    torch.cat([prompt_mask, completion_mask], dim=1),
-                    completion_ids.size(1),
-                    batch_size=-(-len(rollouts) // self._chunks),
-                )[0]
-        return batch
 
     def training_step(
         self, model: Any, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
@@ -89,15 +95,32 @@ class ProcessGRPOTrainer(GRPOTrainer):
         after the other, so that only one chunk's activations and logits are held."""
         model.train()
         parts = cut(self._prepare_inputs(inputs), self._chunks)
+        parts += self._replayed()
         self._step += 1  # by which TRL counts when new solutions are due
         if processes() > 1 or self.args.device.type != "cpu":
             # All processes have equally many rows and so equally many chunks: TRL gathers figures with each chunk, and
             # a process that had fewer would be waited for without end.
-            return backward_one_by_one(self, model, parts, lambda part: self.compute_loss(model, part))
+            return backward_one_by_one(self, model, parts, lambda part: self._loss(model, part))
         parameters = [p for p in model.parameters() if p.requires_grad]
         # The loss is a sum over tokens divided by a number of the whole batch, so chunks add up.
-        loss = backward(self._pool, lambda part: self.compute_loss(model, part), parts, parameters)
+        loss = backward(self._pool, lambda part: self._loss(model, part), parts, parameters)
         return torch.tensor(loss)
+
+    def _replayed(self) -> list[dict[str, torch.Tensor]]:
+        """This process's share of the replayed rows, as one more part of the batch."""
+        if self._replay is None or not self._replay_weight:
+            return []
+        rows = self._replay.drawn(self.state.global_step, rank(), processes())
+        part = replay_batch(rows, self._tokenizer.pad_token_id) if rows else {}
+        return [{name: value.to(self.accelerator.device) for name, value in part.items()}] if rows else []
+
+    def _loss(self, model: Any, part: dict[str, torch.Tensor]) -> torch.Tensor:
+        if "labels" not in part:
+            loss: torch.Tensor = self.compute_loss(model, part)
+            return loss
+        replayed: torch.Tensor = model(**part, use_cache=False).loss
+        self.replay_losses.append(float(replayed.detach()))
+        return self._replay_weight * replayed
 
     def _pad(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """(ids, mask), both (rows, longest)."""
@@ -109,6 +132,17 @@ class ProcessGRPOTrainer(GRPOTrainer):
             ids[i, columns] = torch.tensor(row, dtype=torch.long)
             mask[i, columns] = 1
         return ids.to(self.accelerator.device), mask.to(self.accelerator.device)
+
+
+class AfterUpdate(TrainerCallback):
+    """Calls `action` with the number of updates done, after each; the training stops where it returns True."""
+
+    def __init__(self, action: Callable[[int], bool]) -> None:
+        self.action = action
+
+    def on_step_end(self, args, state, control, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        if self.action(state.global_step):
+            control.should_training_stop = True
 
 
 def cut(batch: dict[str, torch.Tensor], chunks: int) -> list[dict[str, torch.Tensor]]:

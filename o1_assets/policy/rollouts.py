@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, SamplingParams
+from o1_assets.core.flops import flops_score
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import find_steps
 from o1_assets.policy.config import PolicyConfig
@@ -21,10 +23,14 @@ from o1_assets.policy.rewards import (
     process_rewards,
     step_rewards,
 )
+from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import RewardModels
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import SearchModels, search
+
+# Of p(GPT*) / p(policy), in the KL term: a ratio of 20.
+LARGEST_LOG_RATIO = 3.0
 
 
 @dataclass
@@ -33,7 +39,8 @@ class Rollout:
 
     token_ids has the end token if `finished`. logprobs: of each token; None for a searched solution.
     steps, ends: text and last token of each step. probabilities: (steps, 3) by the PRM. outcome: P(correct) by the ORM.
-    rewards: (steps,), or (1,) where only the outcome counts. advantages: (tokens,).
+    rewards: (steps,), or (1,) where only the outcome counts. advantages: (tokens,). belief: the chance that all of the
+    solution is right, by the reward models that were asked. reference: the tokens' log-probabilities under GPT*.
     """
 
     prompt: str
@@ -46,6 +53,18 @@ class Rollout:
     outcome: float = 0.0
     rewards: Floats = field(default_factory=lambda: np.zeros(0))
     advantages: Floats = field(default_factory=lambda: np.zeros(0))
+    belief: float = 0.0
+    reference: Floats | None = None
+
+
+def right_share(group: Sequence[Rollout]) -> float:
+    """Of a group, the share of solutions that the reward models believe."""
+    return float(np.mean([rollout.belief >= 0.5 for rollout in group]))
+
+
+def has_contrast(group: Sequence[Rollout]) -> bool:
+    """Whether some of a group's solutions are believed and some are not."""
+    return 0 < right_share(group) < 1
 
 
 @dataclass
@@ -53,6 +72,9 @@ class Collector:
     """Makes the groups of one update after the other, from the prompts of its problems.
 
     grade: [(prompt, solution)] -> is the answer of each correct; called only where the reward asks for the `grader`.
+    reference: GPT*, read for the KL term; None: not needed.
+    reserve: for each update the prompts of the problems that may take the place of groups without contrast.
+    resampled: how many groups of the last update did. reference_cost: of what GPT* has read in this process.
     scored_before: what the reward models cost before this process went on with a killed training.
     """
 
@@ -64,6 +86,10 @@ class Collector:
     grade: Callable[[list[tuple[str, str]]], list[bool]] | None = None
     tokens_generated: int = 0
     scored_before: Cost = field(default_factory=Cost)
+    reference: Engine | None = None
+    reserve: Sequence[Sequence[str]] = ()
+    resampled: int = 0
+    reference_cost: Cost = field(default_factory=Cost)
 
     def prompt_ids(self, prompt: str) -> list[int]:
         return list(self.engine.tokenizer.encode(prompt, add_special_tokens=False))
@@ -86,9 +112,68 @@ class Collector:
         for i, solutions in zip(searched, solutions_found, strict=True):
             groups[i] += solutions
         self._score([rollout for group in groups for rollout in group])
+        groups = self._resample(groups, update, first, total)
         for group in groups:
             self._advantages(group)
+        if self.reference is not None:
+            self._pull(self.reference, [rollout for group in groups for rollout in group])
         return groups
+
+    def _resample(
+        self, groups: list[list[Rollout]], update: int, first: int, total: int | None
+    ) -> list[list[Rollout]]:
+        """Groups of the reserve in the place of those without contrast, as far as it goes."""
+        reserve = self.reserve[update] if self.reserve else ()
+        count, total = len(groups), total or len(groups)
+        # This process's share of the reserve. Its problems have the numbers after those of the update.
+        here = range(len(reserve) * first // total, len(reserve) * (first + count) // total)
+        replaced = [i for i, group in enumerate(groups) if not has_contrast(group)]
+        new: list[list[Rollout]] = []
+        tried = 0
+        while tried < len(here) and len(new) < len(replaced):
+            # As many as are expected to be needed, by the share of groups with contrast so far.
+            with_contrast = max(1, count - len(replaced) + len(new))
+            part = here[tried : tried + ceil((len(replaced) - len(new)) * (count + tried) / with_contrast)]
+            more = self._sample([reserve[i] for i in part], [], update, total + part.start)
+            self._score([rollout for group in more for rollout in group])
+            new += [group for group in more if has_contrast(group)]
+            tried += len(part)
+        new = new[: len(replaced)]
+        self.resampled = len(new)
+        for i, group in zip(replaced, new, strict=False):
+            groups[i] = group
+        return groups
+
+    def _pull(self, reference: Engine, rollouts: Sequence[Rollout]) -> None:
+        """Adds the KL term to the advantages.
+
+        On policy the gradient of TRL's term, beta * (r - log r - 1) with r = p(GPT*) / p(policy), is that of an
+        advantage of beta * (r - 1). As an advantage it can be merged over equal solutions.
+        """
+        different = {(rollout.prompt, tuple(rollout.token_ids)): rollout for rollout in rollouts}
+        prompts = [self.prompt_ids(prompt) for prompt, _ in different]
+        sequences = [[*p, *tokens] for p, (_, tokens) in zip(prompts, different, strict=True)]
+        lengths = [len(p) for p in prompts]
+        of_reference = reference.logprobs(sequences, lengths)
+        tokens = sum(map(len, sequences))
+        self.reference_cost += Cost(flops_score(reference.parameters, tokens), tokens_scored=tokens)
+        searched = [i for i, r in enumerate(different.values()) if r.logprobs is None]
+        of_policy = dict(
+            zip(
+                searched,
+                self.engine.logprobs([sequences[i] for i in searched], [lengths[i] for i in searched]),
+                strict=True,
+            )
+        )
+        read = {
+            key: (np.asarray(logprobs), np.asarray(of_policy.get(i, rollout.logprobs)))
+            for i, ((key, rollout), logprobs) in enumerate(zip(different.items(), of_reference, strict=True))
+        }
+        for rollout in rollouts:
+            rollout.reference, own = read[rollout.prompt, tuple(rollout.token_ids)]
+            # Bounded: one rare token that GPT* is sure of would outweigh all others of the update.
+            ratio = np.exp(np.minimum(rollout.reference - own, LARGEST_LOG_RATIO))
+            rollout.advantages = rollout.advantages + self.config.kl_coefficient * (ratio - 1)
 
     def _searched(self, problems: int, update: int) -> list[int]:
         """Which problems of this update have searched solutions among their group."""
@@ -169,6 +254,9 @@ class Collector:
             outcomes = [float(right) for right in graded]
         for rollout, p, outcome in zip(rollouts, probabilities, outcomes, strict=True):
             rollout.probabilities, rollout.outcome = p, float(outcome)
+            rollout.belief = (1.0 if form == "outcome" else solution_score(p)) * (
+                1.0 if form == "process" else float(outcome) * rollout.finished
+            )
 
     def _advantages(self, group: Sequence[Rollout]) -> None:
         """Fills in rewards and advantages from what `_score` has read: the four forms of `RewardConfig`."""
@@ -195,5 +283,7 @@ class Collector:
                 # Normalised apart: outcomes and minima have different spreads, and the weight is to mean something.
                 worst = minimum_advantages(process, ends, lengths, reward.minimum_temperature, floor)
                 advantages = [reward.outcome_weight * a + w for a, w in zip(advantages, worst, strict=True)]
+        weight = (1 - right_share(group)) ** (self.config.pass_k - 1)
         for rollout, r, a in zip(group, rewards, advantages, strict=True):
-            rollout.rewards, rollout.advantages = r, np.clip(a, -clip, clip)
+            signed = np.where(a > 0, self.config.positive_weight * a, a)
+            rollout.rewards, rollout.advantages = r, np.clip(weight * signed, -clip, clip)

@@ -16,8 +16,10 @@ from o1_assets.core.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.policy.config import PolicyConfig
-from o1_assets.policy.rollouts import Collector, Rollout
+from o1_assets.policy.config import PolicyConfig, reserve_size
+from o1_assets.policy.early_stop import EarlyStop, split_problems
+from o1_assets.policy.replay import Replay, replay_table
+from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
 from o1_assets.reward.aggregate import solution_score
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from o1_assets.core.engine import Engine
     from o1_assets.engine.training.config import TuningConfig
     from o1_assets.reward.interface import RewardModels
     from o1_assets.reward.score import Scorer
@@ -37,6 +40,10 @@ PLOTS = {
     "reward": ("Reward models on the policy's samples", "mean score", ("prm_score", "orm_score")),
     "length": ("Length of a solution", "tokens", ("tokens",)),
     "entropy": ("Entropy of a sampled token", "nats", ("entropy",)),
+    "kl": ("Distance to GPT* at a sampled token", "nats", ("kl",)),
+    "groups": ("Groups of an update", "share of groups", ("contrast_share", "resampled_share")),
+    "held_out": ("Train problems held out of the updates", "right", ("held_out_pass_1", "held_out_pass_k")),
+    "replay": ("Cross-entropy of replayed solutions", "nats a token", ("replay_loss",)),
     "corrections": ("Steps that correct or check", "share of steps", ("wait_share", "check_share")),
 }
 
@@ -74,13 +81,48 @@ class PolicyModels:
         self.tokenizer.save_pretrained(folder)
 
 
-def make_policy(task: Task, config: PolicyConfig) -> Outcome:
-    """Inputs: policy (checkpoint to start from), generator, prm, orm, train (problems). Writes a checkpoint.
+@dataclass(frozen=True)
+class Safeguards:
+    """What keeps a policy from losing what GPT* can do; each is None or empty where the configuration does not ask for
+    it. reference: GPT*. replay: right solutions to go on writing. held_out: problems of the early stop.
+    """
 
-    The outcome grader is called only if `config.reward.outcome` is "grader"; else nothing here sees an answer.
+    reference: Engine | None = None
+    replay: Replay | None = None
+    held_out: Sequence[dict[str, Any]] = ()
+
+    @classmethod
+    def open(
+        cls,
+        task: Task,
+        config: PolicyConfig,
+        tokenizer: PreTrainedTokenizerBase,
+        held_out: pl.DataFrame | None = None,
+    ) -> Safeguards:
+        """From the task's input generator, and what the sources of the replay read."""
+        from o1_assets.engine.transformers_engine import TransformersEngine
+
+        wanted = config.kl_coefficient or config.report_kl
+        reference = TransformersEngine.open(task.inputs["generator"]) if wanted else None
+        replay = None
+        if config.replay.weight:
+            table, seed = replay_table(task.inputs, config.replay), derive_seed(task.seed, "replay")
+            replay = Replay.of(table, tokenizer, config.prompt, config.replay, seed)
+        return cls(reference, replay, () if held_out is None else held_out.to_dicts())
+
+
+def make_policy(task: Task, config: PolicyConfig) -> Outcome:
+    """Inputs: policy (checkpoint to start from), generator, prm, orm, train (problems), and what the sources of
+    `config.replay` read. Writes a checkpoint.
+
+    No step is checked here. Final answers of train problems are known: they choose the replayed solutions, and say when
+    to stop and how good an outcome is only where the configuration has it so.
     """
     models = PolicyModels.open(task, config.tuning)
-    problems = read_parquet(task.inputs["train"] / "problems.parquet")
+    problems, held_out = split_problems(
+        read_parquet(task.inputs["train"] / "problems.parquet"), config.early_stop
+    )
+    safeguards = Safeguards.open(task, config, models.tokenizer, held_out)
     curve, collector, tokens_trained = train_policy(
         models.policy,
         models.tokenizer,
@@ -91,12 +133,15 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
         task.progress,
         Checkpoints.of(task),
         models.rewards.cost,
+        safeguards,
     )
     models.save(task.out)
     pl.DataFrame(curve).write_parquet(task.out / "curve.parquet")
     save_plots(curve, task.out / "plots")
     cost = training_cost(collector, models.rewards.cost(), tokens_trained, config)
-    return Outcome(figures=_figures(curve), cost=cost, rows=len(curve), sample=curve[-5:])
+    replayed = safeguards.replay.of_source if safeguards.replay else {}
+    figures = _figures(curve) | {f"replay_rows_{source}": rows for source, rows in replayed.items()}
+    return Outcome(figures=figures, cost=cost, rows=len(curve), sample=curve[-5:])
 
 
 def training_cost(collector: Collector, scored: Cost, tokens_trained: int, config: PolicyConfig) -> Cost:
@@ -112,8 +157,8 @@ def training_cost(collector: Collector, scored: Cost, tokens_trained: int, confi
 
 
 def draw_problems(problems: pl.DataFrame, config: PolicyConfig, seed: int) -> list[dict[str, Any]]:
-    """The problems of all updates in order: without repeats as long as there are enough."""
-    total = config.updates * config.problems_per_update
+    """The problems of all updates in order, each update's reserve after its own; no repeats while there are enough."""
+    total = config.updates * (config.problems_per_update + reserve_size(config))
     rng = np.random.default_rng(derive_seed(seed, "problems"))
     passes = -(-total // problems.height)  # rounded up
     drawn = np.concatenate([rng.permutation(problems.height) for _ in range(passes)])
@@ -130,11 +175,12 @@ def train_policy(
     progress: Callable[[str], None] = lambda line: None,
     checkpoints: Checkpoints | None = None,
     scored: Callable[[], Cost] = Cost,
+    safeguards: Safeguards = Safeguards(),
 ) -> tuple[list[Curve], Collector, int]:
     """Trains `model` in place, `problems_per_update` of the problems an update, from the last checkpoint on.
 
-    scored: what `rewards` has cost in this process so far. Returns the learning curve (one row an update), the
-    collector with its counts, and the tokens trained on.
+    problems: as `draw_problems` gives them. scored: what `rewards` has cost in this process so far. Returns the
+    learning curve (one row an update), the collector with its counts, and the tokens trained on.
     """
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
@@ -150,18 +196,26 @@ def train_policy(
     from o1_assets.engine.training.trainer import KeepState
     from o1_assets.engine.training.tuning import pieces
     from o1_assets.engine.transformers_engine import TransformersEngine
-    from o1_assets.policy.grpo import ProcessGRPOTrainer
+    from o1_assets.policy.grpo import AfterUpdate, ProcessGRPOTrainer
 
+    if config.kl_coefficient and safeguards.reference is None:
+        raise ValueError("a policy is to be held near GPT*, but GPT* was not given")
     # In the order of the updates: the trainer takes them as they come.
-    rows = [{"prompt": config.prompt.render(problem["question"])} for problem in problems]
+    prompts = [config.prompt.render(problem["question"]) for problem in problems]
+    size = config.problems_per_update
+    starts = range(0, len(prompts), size + reserve_size(config))
+    rows = [{"prompt": prompt} for start in starts for prompt in prompts[start : start + size]]
     collector = Collector(
         engine=TransformersEngine(model, tokenizer),
         rewards=rewards,
         config=config,
         seed=derive_seed(seed, "rollouts"),
         answer_of=config.prompt.answer,
-        grade=_grader(rows, problems, config) if config.reward.outcome == "grader" else None,
+        grade=_grader(prompts, problems, config) if config.reward.outcome == "grader" else None,
+        reference=safeguards.reference,
+        reserve=[prompts[start + size : start + size + reserve_size(config)] for start in starts],
     )
+    stop = _early_stop(collector, safeguards, config)
     curve: list[Curve] = []
     tokens_trained = 0
     counts = 0, Cost()
@@ -178,11 +232,28 @@ def train_policy(
             for rollout in group
         )
         curve.append({"update": update, **curve_point(everywhere)})
+        if config.resampling.reserve:
+            resampled = sum(all_gather_object(collector.resampled))
+            curve[-1] |= {
+                "contrast_share": _mean(has_contrast(group) for group in everywhere),
+                "resampled_share": resampled / len(everywhere),
+            }
         progress(
             f"update {update + 1}/{config.updates}: PRM {curve[-1]['prm_score']:.3f}, "
             f"ORM {curve[-1]['orm_score']:.3f}, {curve[-1]['tokens']:.1f} tokens"
         )
         return here
+
+    def after_update(done: int) -> bool:
+        """What an update leaves to be said of it. Returns whether it was the last one."""
+        nonlocal tokens_trained, counts
+        if safeguards.replay and trainer.replay_losses:
+            curve[-1]["replay_loss"] = trainer.replay_losses[-1]
+            tokens_trained += sum(len(p) + len(s) for p, s in safeguards.replay.drawn(done - 1))
+        if stop is not None and stop.due(done):
+            stop.check(done, model)
+            counts = _counts(collector, scored())
+        return stop is not None and stop.stopped
 
     # TRL logs nothing here, so the curve and the counts are saved with each checkpoint.
     keep = KeepState(
@@ -193,6 +264,7 @@ def train_policy(
             "tokens_generated": counts[0],
             "tokens_trained": tokens_trained,
             "scored": asdict(counts[1]),
+            "stop": stop.state() if stop else None,
         },
     )
     if before := keep.figures_before:
@@ -200,6 +272,10 @@ def train_policy(
         if rank() == 0:  # the checkpoint has the sum over all processes, so only one of them goes on from it
             collector.tokens_generated = before["tokens_generated"]
             collector.scored_before = Cost(**before["scored"])
+        if stop:
+            stop.load_state(before["stop"])
+    elif stop:
+        stop.check(0, model)
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = ProcessGRPOTrainer(
             pool=pool,
@@ -207,13 +283,45 @@ def train_policy(
             args=disable_data_parallel(_arguments(config, seed, scratch)),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
-            callbacks=[keep],
+            callbacks=[AfterUpdate(after_update), keep],
             groups=groups,
             chunks=pieces(_problems_here(config) * config.group_size, config.tuning, config.chunks),
+            replay=safeguards.replay,
+            replay_weight=config.replay.weight,
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
+        if not (stop and stop.stopped):  # a run that was killed after its last update
+            trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
+    if stop:
+        stop.restore(model)
+        for point in curve:
+            point |= stop.last_before(point["update"] + 1)
     return curve, collector, tokens_trained
+
+
+def _early_stop(collector: Collector, safeguards: Safeguards, config: PolicyConfig) -> EarlyStop | None:
+    """None where the configuration asks for none."""
+    if not config.early_stop.every:
+        return None
+
+    def by_answer(solutions: Sequence[tuple[dict[str, Any], list[int], list[int]]]) -> list[bool]:
+        from o1_assets.problems.grading import grade_all
+
+        decode = collector.engine.tokenizer.decode
+        texts = [str(decode(tokens, skip_special_tokens=True)) for _, _, tokens in solutions]
+        rows = [row for row, _, _ in solutions]
+        return grade_all([(config.prompt.answer(text), row) for text, row in zip(texts, rows, strict=True)])
+
+    def by_orm(solutions: Sequence[tuple[dict[str, Any], list[int], list[int]]]) -> list[bool]:
+        prompts, tokens = [p for _, p, _ in solutions], [t for _, _, t in solutions]
+        return [p >= 0.5 for p in collector.rewards.outcome_probabilities(prompts, tokens)]
+
+    return EarlyStop(
+        config.early_stop,
+        list(safeguards.held_out),
+        collector,
+        by_answer if config.early_stop.judge == "answers" else by_orm,
+    )
 
 
 def _counts(collector: Collector, scored: Cost) -> tuple[int, Cost]:
@@ -221,7 +329,8 @@ def _counts(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     from o1_assets.engine.training.processes import all_gather_object
 
     # Each process sampled and scored its own share of every update.
-    parts = all_gather_object((collector.tokens_generated, collector.scored_before + scored))
+    scored_here = collector.scored_before + collector.reference_cost + scored
+    parts = all_gather_object((collector.tokens_generated, scored_here))
     return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
 
 
@@ -251,7 +360,7 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
         gradient_accumulation_steps=1,
         max_completion_length=config.prompt.max_tokens,
         temperature=config.temperature,
-        beta=config.kl_coefficient,
+        beta=0.0,  # the KL term is among the advantages (`Collector`)
         loss_type="dapo",  # the mean over all tokens of the batch, so that long solutions do not weigh less a token
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
@@ -273,11 +382,11 @@ def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
 
 
 def _grader(
-    rows: list[dict[str, str]], problems: list[dict[str, Any]], config: PolicyConfig
+    prompts: list[str], problems: list[dict[str, Any]], config: PolicyConfig
 ) -> Callable[[list[tuple[str, str]]], list[bool]]:
     from o1_assets.problems.grading import grade_all
 
-    of_prompt = {row["prompt"]: problem for row, problem in zip(rows, problems, strict=True)}
+    of_prompt = dict(zip(prompts, problems, strict=True))
 
     def correct(solutions: list[tuple[str, str]]) -> list[bool]:
         return grade_all(
@@ -292,10 +401,14 @@ def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:
     # Means over a quarter: a single update's mean is over a few hundred solutions, and noisy.
     quarter = max(1, len(curve) // 4)
     names = ("prm_score", "orm_score", "tokens", "finished", "entropy", "wait_share")
+    optional = ("kl", "contrast_share", "resampled_share", "replay_loss")
     figures: dict[str, float | int | str | None] = {"updates": len(curve)}
-    for name in names:
+    for name in (*names, *(name for name in optional if name in curve[0])):
         figures[f"{name}_first"] = round(float(np.mean([point[name] for point in curve[:quarter]])), 4)
         figures[f"{name}_last"] = round(float(np.mean([point[name] for point in curve[-quarter:]])), 4)
+    if "kept_update" in curve[0]:
+        for name in ("kept_update", "held_out_pass_1", "held_out_pass_k"):
+            figures[name] = curve[-1][name]
     return figures
 
 
@@ -322,6 +435,10 @@ def curve_point(groups: Sequence[Sequence[Rollout]]) -> Curve:
         "check_share": _mean(step.startswith("check") for step in steps),
         "advantage_size": _mean(float(np.abs(r.advantages).mean()) for r in rollouts if len(r.advantages)),
     }
+    read = [r for r in sampled if r.reference is not None]
+    if read:
+        # The mean of log p(policy) - log p(GPT*) over sampled tokens is an unbiased estimate of KL(policy | GPT*).
+        means["kl"] = _mean(d for r in read for d in np.asarray(r.logprobs) - r.reference)
     if searched:
         means["searched_prm_score"] = _mean(solution_score(r.probabilities) for r in searched)
         means["searched_orm_score"] = _mean(r.outcome for r in searched)
@@ -336,10 +453,11 @@ def _mean(values: Iterable[float]) -> float:
 def save_plots(curve: Sequence[Curve], folder: Path) -> None:
     """One PNG for each of PLOTS."""
     updates = [point["update"] + 1 for point in curve]
-    for name, (title, unit, columns) in PLOTS.items():
+    drawn = {name: plot for name, plot in PLOTS.items() if plot[2][0] in curve[0]}
+    for name, (title, unit, columns) in drawn.items():
         series = [
             Series(column.replace("_", " "), updates, [point[column] for point in curve], color)
             for column, color in zip(columns, (BLUE, ORANGE), strict=False)
         ]
-        shares = name in ("reward", "corrections")
+        shares = name in ("reward", "corrections", "groups", "held_out")
         save_png(folder / f"{name}.png", series, Axis(title, "update", unit, percent=shares))

@@ -26,10 +26,16 @@ from o1_assets.experiments.measure import Made, policy_arm
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.experiments.rewards.result import START, RLResultConfig, make_rl_result
 from o1_assets.experiments.variants import PART
-from o1_assets.policy.config import GroupSearchConfig, PolicyConfig
+from o1_assets.policy.config import (
+    EarlyStopConfig,
+    GroupSearchConfig,
+    PolicyConfig,
+    ReplayConfig,
+    ResamplingConfig,
+)
 from o1_assets.policy.estimate import estimate_grpo
 from o1_assets.policy.rewards import Floats, repeated, step_values
-from o1_assets.policy.train import PolicyModels, draw_problems, train_policy, training_cost
+from o1_assets.policy.train import PolicyModels, Safeguards, draw_problems, train_policy, training_cost
 from o1_assets.problems.grading import grade
 from o1_assets.reward.aggregate import NEUTRAL, right_probabilities, solution_score
 from o1_assets.reward.interface import PrefixScorer, RewardModels, Tokens
@@ -135,6 +141,9 @@ def arm_policy(arm: str, policy: PolicyConfig, config: RLConfig) -> PolicyConfig
             "reward": policy.reward.model_copy(update=reward),
             # A profile may search in its groups; here only one arm does, so that the others differ in the reward alone.
             "search": SEARCH if arm == "both_search" else NO_SEARCH,
+            "replay": ReplayConfig(),
+            "resampling": ResamplingConfig(),
+            "early_stop": EarlyStopConfig(),
             "chunks": chunks_of(policy, config),
             "kl_coefficient": config.kl_coefficient if arm == "both_kl" else 0.0,
             "updates": config.updates,
@@ -308,8 +317,9 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
 
     # The monitor takes the place of the reward models, so that the training needs to know nothing of it.
     _, collector, tokens_trained = train_policy(
-        models.policy, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost
-    )
+        models.policy, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost,
+        Safeguards.open(task, config, tokenizer),
+    )  # fmt: skip
     models.save(task.out)
     curve = pl.DataFrame(monitor.points)
     curve.write_parquet(task.out / "watched.parquet")

@@ -1,0 +1,137 @@
+"""Right solutions that the policy is taught to write again and again, so that RL does not make it forget them.
+
+Rejection sampling: what is chosen is right by its known final answer, as GPT*'s own training set is. Another source of
+right solutions is a function in SOURCES.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.core.seeds import derive_seed
+from o1_assets.core.tables import read_parquet
+from o1_assets.policy.config import ReplayConfig
+from o1_assets.reward.dataset import round_folders, step_sequence
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+Inputs = Mapping[str, Path]
+# One right solution a row; the steps without what separates them.
+SCHEMA: dict[str, Any] = {
+    "problem_id": pl.String,
+    "question": pl.String,
+    "steps": pl.List(pl.String),
+    "source": pl.String,
+}
+
+
+def generator_solutions(inputs: Inputs) -> pl.DataFrame:
+    """What GPT* was trained on."""
+    chosen = read_parquet(inputs["sft_set"] / "sft_set.parquet")
+    steps = (
+        pl.col("text")
+        .str.strip_chars("\n")
+        .str.split("\n")
+        .list.eval(pl.element().filter(pl.element() != ""))
+    )
+    return chosen.with_columns(steps.alias("steps"), pl.lit("generator").alias("source"))
+
+
+def round_solutions(inputs: Inputs) -> pl.DataFrame:
+    """The finished solutions of all rounds so far with a right final answer and more than that answer, newest first."""
+    folders = round_folders(inputs, "solutions")
+    columns = ("problem_id", "steps", "correct", "finished")
+    tables = [read_parquet(folder / "solutions.parquet").select(*columns) for folder in reversed(folders)]
+    right = pl.concat(tables).filter(
+        pl.col("correct") & pl.col("finished") & (pl.col("steps").list.len() > 1)
+    )
+    train = read_parquet(inputs["train"] / "problems.parquet").select("problem_id", "question")
+    return right.join(train, on="problem_id", maintain_order="left").with_columns(
+        pl.lit("rounds").alias("source")
+    )
+
+
+def written_solutions(inputs: Inputs) -> pl.DataFrame:
+    from o1_assets.labels.written import written_solutions
+
+    return written_solutions(inputs)
+
+
+SOURCES: dict[str, Callable[[Inputs], pl.DataFrame]] = {
+    "generator": generator_solutions,
+    "rounds": round_solutions,
+    "written": written_solutions,
+}
+
+
+def replay_table(inputs: Inputs, config: ReplayConfig) -> pl.DataFrame:
+    """The different solutions of all sources of the config, at most `per_problem` of a problem and source."""
+    tables = [SOURCES[name](inputs).select(*SCHEMA) for name in config.sources]
+    different = pl.concat(tables).unique(["problem_id", "steps"], keep="first", maintain_order=True)
+    return different.filter(pl.int_range(pl.len()).over("problem_id", "source") < config.per_problem)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The rows of every update. solutions: (tokens of the prompt, tokens of the solution with its end token).
+    of_source: how many of them came from each source.
+    """
+
+    solutions: list[tuple[list[int], list[int]]]
+    rows: int
+    seed: int
+    of_source: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        table: pl.DataFrame,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: PromptFormat,
+        config: ReplayConfig,
+        seed: int,
+    ) -> Replay:
+        """Solutions that are longer than the policy may write are left out."""
+        solutions, of_source = [], Counter[str]()
+        for row in table.iter_rows(named=True):
+            sequence = step_sequence(tokenizer, prompt.render(row["question"]), row["steps"])
+            tokens = list(sequence.tokens)
+            solution = [*tokens[sequence.prompt_length :], int(tokenizer.eos_token_id)]
+            if len(solution) <= prompt.max_tokens:
+                solutions.append((tokens[: sequence.prompt_length], solution))
+                of_source[row["source"]] += 1
+        return cls(solutions, config.rows, seed, of_source)
+
+    def drawn(self, update: int, process: int = 0, processes: int = 1) -> list[tuple[list[int], list[int]]]:
+        """One process's share of the rows of an update: without repeats until every solution had its turn."""
+        count = len(self.solutions)
+        numbers = range(update * self.rows + process, (update + 1) * self.rows if count else 0, processes)
+        orders = {
+            n // count: np.random.default_rng(derive_seed(self.seed, n // count)).permutation(count)
+            for n in numbers
+        }
+        return [self.solutions[orders[n // count][n % count]] for n in numbers]
+
+
+def replay_batch(rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, torch.Tensor]:
+    """What a causal language model takes: input_ids, attention_mask and labels, all (rows, longest)."""
+    import torch
+
+    longest = max(len(prompt) + len(solution) for prompt, solution in rows)
+    ids = torch.full((len(rows), longest), pad)
+    mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
+    for i, (prompt, solution) in enumerate(rows):
+        length = len(prompt) + len(solution)
+        ids[i, :length], mask[i, :length] = torch.tensor([*prompt, *solution]), 1
+        labels[i, len(prompt) : length] = torch.tensor(solution)
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
