@@ -18,7 +18,8 @@ import polars as pl
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
-from o1_assets.policy.config import ReplayConfig
+from o1_assets.labels.written import written_solutions
+from o1_assets.policy.config import ReplayConfig, ReplaySource
 from o1_assets.reward.dataset import round_folders, step_sequence
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def generator_solutions(inputs: Inputs) -> pl.DataFrame:
+def generator_solutions(inputs: Inputs, prompt: PromptFormat) -> pl.DataFrame:
     """What GPT* was trained on."""
     chosen = read_parquet(inputs["sft_set"] / "sft_set.parquet")
     steps = (
@@ -47,7 +48,7 @@ def generator_solutions(inputs: Inputs) -> pl.DataFrame:
     return chosen.with_columns(steps.alias("steps"), pl.lit("generator").alias("source"))
 
 
-def round_solutions(inputs: Inputs) -> pl.DataFrame:
+def round_solutions(inputs: Inputs, prompt: PromptFormat) -> pl.DataFrame:
     """The finished solutions of all rounds so far with a right final answer and more than that answer, newest first."""
     folders = round_folders(inputs, "solutions")
     columns = ("problem_id", "steps", "correct", "finished")
@@ -61,22 +62,16 @@ def round_solutions(inputs: Inputs) -> pl.DataFrame:
     )
 
 
-def written_solutions(inputs: Inputs) -> pl.DataFrame:
-    from o1_assets.labels.written import written_solutions
-
-    return written_solutions(inputs)
-
-
-SOURCES: dict[str, Callable[[Inputs], pl.DataFrame]] = {
+SOURCES: dict[ReplaySource, Callable[[Inputs, PromptFormat], pl.DataFrame]] = {
     "generator": generator_solutions,
     "rounds": round_solutions,
     "written": written_solutions,
 }
 
 
-def replay_table(inputs: Inputs, config: ReplayConfig) -> pl.DataFrame:
+def replay_table(inputs: Inputs, config: ReplayConfig, prompt: PromptFormat) -> pl.DataFrame:
     """The different solutions of all sources of the config, at most `per_problem` of a problem and source."""
-    tables = [SOURCES[name](inputs).select(*SCHEMA) for name in config.sources]
+    tables = [SOURCES[name](inputs, prompt).select(*SCHEMA) for name in config.sources]
     different = pl.concat(tables).unique(["problem_id", "steps"], keep="first", maintain_order=True)
     return different.filter(pl.int_range(pl.len()).over("problem_id", "source") < config.per_problem)
 

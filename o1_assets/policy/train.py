@@ -106,7 +106,8 @@ class Safeguards:
         reference = TransformersEngine.open(task.inputs["generator"]) if wanted else None
         replay = None
         if config.replay.weight:
-            table, seed = replay_table(task.inputs, config.replay), derive_seed(task.seed, "replay")
+            table = replay_table(task.inputs, config.replay, config.prompt)
+            seed = derive_seed(task.seed, "replay")
             replay = Replay.of(table, tokenizer, config.prompt, config.replay, seed)
         return cls(reference, replay, () if held_out is None else held_out.to_dicts())
 

@@ -16,7 +16,7 @@ from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, RewardConfig
 from o1_assets.policy.rollouts import Collector
-from o1_assets.policy.train import draw_problems, train_policy
+from o1_assets.policy.train import Safeguards, draw_problems, train_policy
 from tests.engine.training.interrupted import killed_after
 from tests.policy.world import QUESTIONS, RIGHT, ExactRewards, tiny_policy
 
@@ -28,6 +28,7 @@ CONFIG = PolicyConfig(
     prompt=PromptFormat(max_tokens=24),
     search=GroupSearchConfig(share=0.0),
 )
+NONE = Safeguards()
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,12 @@ def right_share(model: Any, tokenizer: Any) -> float:
 
 
 def trained(
-    world: tuple[Any, Any], config: PolicyConfig, seed: int = 5
+    world: tuple[Any, Any], config: PolicyConfig, seed: int = 5, safeguards: Safeguards = NONE
 ) -> tuple[Any, list[dict[str, float]]]:
     model, tokenizer = copy.deepcopy(world[0]), world[1]
-    curve, _, _ = train_policy(model, tokenizer, ExactRewards(tokenizer), problems(config), config, seed)
+    curve, _, _ = train_policy(
+        model, tokenizer, ExactRewards(tokenizer), problems(config), config, seed, safeguards=safeguards
+    )
     return model, curve
 
 
@@ -124,15 +127,12 @@ def test_a_group_does_not_depend_on_the_problems_beside_it(world: tuple[Any, Any
     assert alone == advantages([QUESTIONS[0] + "\n", "Calculate 2 * 3 - 4 + 5 - 6.\n", QUESTIONS[3] + "\n"])
 
 
-def test_the_reference_pull_keeps_the_policy_near_where_it_started(
-    world: tuple[Any, Any], tmp_path: Any
-) -> None:
-    start = copy.deepcopy(world[0])
-    start.save_pretrained(tmp_path)
-    start.config._name_or_path = str(tmp_path)
-    free, _ = trained((start, world[1]), CONFIG)
-    held, _ = trained((start, world[1]), CONFIG.model_copy(update={"kl_coefficient": 5.0}))
+def test_the_pull_towards_gpt_keeps_the_policy_near_it(world: tuple[Any, Any]) -> None:
+    near = Safeguards(reference=TransformersEngine(*world))
+    free, _ = trained(world, CONFIG)
+    held, curve = trained(world, CONFIG.model_copy(update={"kl_coefficient": 5.0}), safeguards=near)
     assert right_share(held, world[1]) < right_share(free, world[1]) - 0.2
+    assert all(point["kl"] < 0.2 for point in curve)
 
 
 def test_the_grader_is_an_error_unless_it_was_given(world: tuple[Any, Any]) -> None:
