@@ -61,6 +61,8 @@ class ReplayConfig(StageConfig):
     right. written: what people wrote where no sample was right."""
     per_problem: int = Field(2, ge=1)
     """Different solutions of one problem and source. Without a limit most rows would be of easy problems."""
+    most_right: float = Field(1.0, gt=0, le=1)
+    """Of rounds: only problems of whose samples at most this share is right. The others need no reminder."""
 
 
 def replay_inputs(

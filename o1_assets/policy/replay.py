@@ -18,6 +18,7 @@ import polars as pl
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
+from o1_assets.engine.steps import split_steps
 from o1_assets.labels.written import written_solutions
 from o1_assets.policy.config import ReplayConfig, ReplaySource
 from o1_assets.reward.dataset import round_folders, step_sequence
@@ -36,42 +37,54 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def generator_solutions(inputs: Inputs, prompt: PromptFormat) -> pl.DataFrame:
+@dataclass(frozen=True)
+class ReplayFormat:
+    """How a policy is asked, and what stands between two of its steps."""
+
+    prompt: PromptFormat
+    separator: str
+
+
+def generator_solutions(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:
     """What GPT* was trained on."""
     chosen = read_parquet(inputs["sft_set"] / "sft_set.parquet")
-    steps = (
-        pl.col("text")
-        .str.strip_chars("\n")
-        .str.split("\n")
-        .list.eval(pl.element().filter(pl.element() != ""))
+    steps = [split_steps(text, format.separator) for text in chosen["text"]]
+    return chosen.with_columns(
+        pl.Series("steps", steps, SCHEMA["steps"]), pl.lit("generator").alias("source")
     )
-    return chosen.with_columns(steps.alias("steps"), pl.lit("generator").alias("source"))
 
 
-def round_solutions(inputs: Inputs, prompt: PromptFormat) -> pl.DataFrame:
+def round_solutions(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:
     """The finished solutions of all rounds so far with a right final answer and more than that answer, newest first."""
-    folders = round_folders(inputs, "solutions")
-    columns = ("problem_id", "steps", "correct", "finished")
-    tables = [read_parquet(folder / "solutions.parquet").select(*columns) for folder in reversed(folders)]
+    columns = ["problem_id", "steps", "correct", "finished"]
+    right_share = pl.col("correct").mean().over("problem_id")
+    tables = [
+        read_parquet(folder / "solutions.parquet", columns).filter(right_share <= config.most_right)
+        for folder in reversed(round_folders(inputs, "solutions"))
+    ]
     right = pl.concat(tables).filter(
         pl.col("correct") & pl.col("finished") & (pl.col("steps").list.len() > 1)
     )
-    train = read_parquet(inputs["train"] / "problems.parquet").select("problem_id", "question")
+    train = read_parquet(inputs["train"] / "problems.parquet", ["problem_id", "question"])
     return right.join(train, on="problem_id", maintain_order="left").with_columns(
         pl.lit("rounds").alias("source")
     )
 
 
-SOURCES: dict[ReplaySource, Callable[[Inputs, PromptFormat], pl.DataFrame]] = {
+def written(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:
+    return written_solutions(inputs, format.prompt)
+
+
+SOURCES: dict[ReplaySource, Callable[[Inputs, ReplayConfig, ReplayFormat], pl.DataFrame]] = {
     "generator": generator_solutions,
     "rounds": round_solutions,
-    "written": written_solutions,
+    "written": written,
 }
 
 
-def replay_table(inputs: Inputs, config: ReplayConfig, prompt: PromptFormat) -> pl.DataFrame:
+def replay_table(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:
     """The different solutions of all sources of the config, at most `per_problem` of a problem and source."""
-    tables = [SOURCES[name](inputs, prompt).select(*SCHEMA) for name in config.sources]
+    tables = [SOURCES[name](inputs, config, format).select(*SCHEMA) for name in config.sources]
     different = pl.concat(tables).unique(["problem_id", "steps"], keep="first", maintain_order=True)
     return different.filter(pl.int_range(pl.len()).over("problem_id", "source") < config.per_problem)
 

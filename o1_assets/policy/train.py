@@ -15,10 +15,11 @@ from o1_assets.core.flops import flops_generate, flops_train
 from o1_assets.core.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
+from o1_assets.engine.steps import separator
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig, reserve_size
 from o1_assets.policy.early_stop import EarlyStop, split_problems
-from o1_assets.policy.replay import Replay, replay_table
+from o1_assets.policy.replay import Replay, ReplayFormat, replay_table
 from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
 from o1_assets.reward.aggregate import solution_score
 
@@ -106,7 +107,9 @@ class Safeguards:
         reference = TransformersEngine.open(task.inputs["generator"]) if wanted else None
         replay = None
         if config.replay.weight:
-            table = replay_table(task.inputs, config.replay, config.prompt)
+            table = replay_table(
+                task.inputs, config.replay, ReplayFormat(config.prompt, separator(tokenizer))
+            )
             seed = derive_seed(task.seed, "replay")
             replay = Replay.of(table, tokenizer, config.prompt, config.replay, seed)
         return cls(reference, replay, () if held_out is None else held_out.to_dicts())

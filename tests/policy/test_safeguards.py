@@ -23,7 +23,7 @@ from o1_assets.policy.config import (
     replay_inputs,
 )
 from o1_assets.policy.early_stop import split_problems
-from o1_assets.policy.replay import Replay, replay_table
+from o1_assets.policy.replay import Replay, ReplayFormat, replay_table
 from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
 from o1_assets.policy.train import Safeguards, train_policy
 from tests.engine.training.interrupted import killed_after
@@ -129,17 +129,21 @@ def test_a_replay_has_the_right_solutions_of_its_sources_a_few_of_a_problem(
     def solution(problem: str, *texts: str, correct: bool = True, finished: bool = True) -> dict[str, Any]:
         return {"problem_id": problem, "steps": list(texts), "correct": correct, "finished": finished}
 
-    old = [solution(QUESTIONS[1], *steps), solution(QUESTIONS[1], "1+1=2", "answer 2")]
+    old = [solution(QUESTIONS[1], "1+1=2", "answer 2"), solution(QUESTIONS[1], "1", correct=False)]
     new = [
         *[solution(QUESTIONS[1], *steps)] * 2,
         solution(QUESTIONS[2], "answer 2"),
+        solution(QUESTIONS[5], *steps),
+        solution(QUESTIONS[1], "1+1=2", correct=False),
         solution(QUESTIONS[3], *steps, correct=False),
         solution(QUESTIONS[4], *steps, finished=False),
     ]
     for name, rows in (("solutions_00", old), ("solutions_01", new)):
         pl.DataFrame(rows).write_parquet(tmp_path / name / "solutions.parquet")
-    config = ReplayConfig(weight=1.0, rows=2, sources=("generator", "rounds"), per_problem=1)
-    table = replay_table({path.name: path for path in tmp_path.iterdir()}, config, CONFIG.prompt)
+    config = ReplayConfig(weight=1.0, rows=2, sources=("generator", "rounds"), per_problem=1, most_right=0.9)
+    table = replay_table(
+        {path.name: path for path in tmp_path.iterdir()}, config, ReplayFormat(CONFIG.prompt, "\n")
+    )
     assert table.select("problem_id", "steps", "source").rows() == [
         (QUESTIONS[0], steps, "generator"), (QUESTIONS[1], steps, "rounds")
     ]  # fmt: skip
