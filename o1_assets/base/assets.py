@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from o1_assets.base.config import BaseConfig, PretrainedConfig
+from o1_assets.base.config import PretrainedConfig, TrainedBase
 from o1_assets.base.pretrain import make_base
 from o1_assets.base.pretrained import base_version, make_pretrained
-from o1_assets.base.tokenizer import VOCABULARY
+from o1_assets.base.world import world_of
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import Estimate, EstimateContext, PlannedModel, trained
 from o1_assets.core.shape import DecoderShape, shape_from
@@ -25,14 +25,13 @@ def base_artifacts(profile: Profile) -> list[Artifact]:
         "kinds": ("pytorch", "huggingface"),
         "resource_class": profile.model_class,
     }
-    if isinstance(profile.base, BaseConfig):
+    if isinstance(profile.base, TrainedBase):
         return [
             Artifact(
                 compute=make_base,
                 inputs={"test": "problems/test"},
-                description="The pre-trained model: a Llama trained from scratch on generated step-by-step "
-                "arithmetic that is wrong the way people are. The test problems' expressions are kept out of the "
-                "corpus.",
+                description="The pre-trained model: a Llama trained from scratch on "
+                + world_of(profile.base).description,
                 estimate=estimate_base,
                 **common,
             )
@@ -59,7 +58,7 @@ def _origin(config: Any) -> str:
     return "a checkpoint from a folder"
 
 
-def estimate_base(context: EstimateContext, config: BaseConfig) -> Estimate:
+def estimate_base(context: EstimateContext, config: TrainedBase) -> Estimate:
     """One pass over the corpus, with weights in float32."""
     shape = DecoderShape(
         config.hidden_size,
@@ -67,7 +66,7 @@ def estimate_base(context: EstimateContext, config: BaseConfig) -> Estimate:
         config.layers,
         config.heads,
         config.heads,
-        len(VOCABULARY),
+        len(world_of(config).vocabulary.tokens),
         tied=False,
     )
     model, solutions = PlannedModel(shape), config.corpus.solutions

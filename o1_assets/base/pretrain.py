@@ -1,4 +1,4 @@
-"""base/model of nano and micro: a corpus, and a Llama that is pre-trained on it in one pass.
+"""base/model of nano, micro and countdown: a corpus, and a Llama that is pre-trained on it in one pass.
 
 Muon for the layers' matrices, AdamW for the rest, linear decay, loss on the solution only; on one GPU where there is
 one. The same seed and number of threads give the same bytes. Deliberately left out: compilation, packing and several
@@ -14,13 +14,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from o1_assets.base.config import BaseConfig
+from o1_assets.base.config import LlamaConfig, TrainedBase
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
-from o1_assets.problems.problem import stored_expression
 
 if TYPE_CHECKING:
     import torch
@@ -31,19 +30,19 @@ Pair = tuple[list[int], list[int]]
 """Token ids of a prompt and of its solution (end token included)."""
 
 
-def make_base(task: Task, config: BaseConfig) -> Outcome:
-    """Input "test": the problems whose expressions must not occur in the corpus. Writes a checkpoint."""
+def make_base(task: Task, config: TrainedBase) -> Outcome:
+    """Input "test": the problems that must not occur in the corpus. Writes a checkpoint."""
     import torch
 
-    from o1_assets.base.corpus import draw_corpus
     from o1_assets.base.tokenizer import make_tokenizer
+    from o1_assets.base.world import world_of
     from o1_assets.core.plots import Axis, Series, save_png
 
     test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
-    expressions = map(stored_expression, test["metadata"])
-    exclude = {expression.replace(" ", "") for expression in expressions if expression}
-    corpus = list(draw_corpus(config.corpus, task.seed, exclude))
-    tokenizer = make_tokenizer(config.max_positions)
+    world = world_of(config)
+    exclude = {content for content in map(world.content, test["metadata"]) if content}
+    corpus = list(world.draw_corpus(task.seed, exclude))
+    tokenizer = make_tokenizer(config.max_positions, world.vocabulary)
     encoded = encode(tokenizer, corpus)
     lengths = [len(prompt) + len(solution) for prompt, solution in encoded]
     fits = fitting(
@@ -87,10 +86,11 @@ def encode(tokenizer: PreTrainedTokenizerFast, corpus: list[tuple[str, list[str]
     return [(prompt, solution + end) for prompt, solution in zip(prompts, solutions, strict=True)]
 
 
-def build_model(config: BaseConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+def build_model(config: LlamaConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     """A freshly initialised Llama; transformers and vLLM load it without code of ours."""
     import torch
-    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+    from transformers import GenerationConfig, LlamaForCausalLM
+    from transformers import LlamaConfig as LlamaShape
 
     torch.manual_seed(seed)
     special = {
@@ -98,7 +98,7 @@ def build_model(config: BaseConfig, tokenizer: PreTrainedTokenizerFast, seed: in
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    llama = LlamaConfig(
+    llama = LlamaShape(
         vocab_size=len(tokenizer),
         hidden_size=config.hidden_size,
         intermediate_size=config.intermediate_size,
@@ -151,7 +151,7 @@ def collate(batch: list[Pair], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
 def train(
     model: LlamaForCausalLM,
     pairs: list[Pair],
-    config: BaseConfig,
+    config: LlamaConfig,
     seed: int,
     progress: Callable[[str], None] = lambda line: None,
     checkpoints: Checkpoints | None = None,

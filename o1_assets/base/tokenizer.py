@@ -1,4 +1,5 @@
-"""The nano world's tokenizer: a digit, an operator, a word, a newline are one token each.
+"""The tokenizer of a base that is pre-trained here: a digit or number, an operator, a word, a newline are one token
+each.
 
 Spaces around operators are dropped on the way in, so that "Calculate 3 * 4 - 5." is seven tokens. The text of solutions
 has no such spaces and survives decode(encode(text)) exactly.
@@ -6,6 +7,7 @@ has no such spaces and survives decode(encode(text)) exactly.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +16,36 @@ if TYPE_CHECKING:
 
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIAL = (PAD, BOS, EOS, UNKNOWN)
-WORDS = ("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer ")
-SYMBOLS = ("\n", *"0123456789", *"+-*=", ".", "?")
-VOCABULARY = (*SPECIAL, *SYMBOLS, *WORDS)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """words: tried first, each a whole token. symbols: everything else. A run of digits is one token where `symbols`
+    has numbers, else a token a digit."""
+
+    symbols: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return (*SPECIAL, *self.symbols, *self.words)
+
+    @property
+    def pattern(self) -> str:
+        numbers = any(len(symbol) > 1 and symbol.isdigit() for symbol in self.symbols)
+        return "|".join((*self.words, *([r"\d+"] if numbers else []), r"[\s\S]"))
+
+
+ARITHMETIC = Vocabulary(
+    symbols=("\n", *"0123456789", *"+-*=", ".", "?"),
+    words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer "),
+)
+
+# A number is one token: what a step needs is then at the same distance whatever its digits, and sums are looked up.
+COUNTDOWN = Vocabulary(
+    symbols=("\n", *map(str, range(100)), *"+-*/=()", ".", " ", "?"),
+    words=("Use ", ", ", " and ", " to make ", " left ", "check ", "wait ", "answer "),
+)
 
 # A conversation is the question, a newline, the solution: the plain prompt of the whole project.
 CHAT_TEMPLATE = (
@@ -25,18 +54,19 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tokenizer(max_positions: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(max_positions: int, vocabulary: Vocabulary = ARITHMETIC) -> PreTrainedTokenizerFast:
     """A tokenizer that adds no special tokens by itself: a prompt, a step and a whole text encode alike."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.WordLevel({t: i for i, t in enumerate(VOCABULARY)}, unk_token=UNKNOWN))
+    tokenizer = Tokenizer(
+        models.WordLevel({t: i for i, t in enumerate(vocabulary.tokens)}, unk_token=UNKNOWN)
+    )
     # Only after a digit: the space of "answer -7" belongs to the word.
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Replace(Regex(rf"(?<=\d) *\{op} *"), op) for op in "+-*"]
     )
-    words = "|".join(WORDS)
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{words}|[\s\S]"), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(vocabulary.pattern), behavior="isolated")
     # Words are whole tokens because the pattern tries them first; anything else is cut into characters.
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(

@@ -194,7 +194,9 @@ def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
         solution_tokens=longest,
         hard=True,
     )
-    name = strategy or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
+    # Where an answer can be checked, no estimate of its chance to be right is worth as much.
+    checked = "checked" if profile.problems.countdown else None
+    name = strategy or checked or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
     if name not in STRATEGIES:
         raise AskError(f"there is no strategy {name!r}; choose one of: {', '.join(STRATEGIES)}")
     return Thinking(name, STRATEGIES[name].strategy, budget)

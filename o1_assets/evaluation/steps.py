@@ -104,7 +104,7 @@ def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame
 
     solutions need the column p_right. Raises StepsDiffer where that has not one value a step.
     """
-    from o1_assets.labels.annotators.arithmetic_checker import rate_steps
+    from o1_assets.labels.annotators.exact_checker import rate_steps
     from o1_assets.labels.annotators.oracle import Oracle
 
     oracle, by_id = Oracle(), {row["problem_id"]: row for row in problems.iter_rows(named=True)}

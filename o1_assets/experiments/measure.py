@@ -25,7 +25,7 @@ from o1_assets.evaluation.statistics import Floats
 from o1_assets.evaluation.steps import NO_ERROR, choose_threshold, predict_first_error
 from o1_assets.experiments.experiment import Arm, Training, ablation
 from o1_assets.experiments.variants import PART
-from o1_assets.labels.annotators.arithmetic_checker import first_error
+from o1_assets.labels.annotators.exact_checker import first_error
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.reward.estimate import distinct_tokens, read
 

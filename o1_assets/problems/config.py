@@ -92,6 +92,17 @@ class ArithmeticFilter(StageConfig):
     one_of: tuple[Literal["+", "-", "*"], ...] = ()
 
 
+class CountdownFilter(StageConfig):
+    """Which countdown problems are kept, asked as "Use 8, 7, 3 and 2 to make 24."; anything else is left out.
+
+    max_value: the target can be reached through whole numbers from 1 to this; None takes what can be reached at all.
+    """
+
+    min_numbers: int = Field(default=3, ge=2)
+    max_numbers: int = Field(default=4, ge=2, le=6)
+    max_value: int | None = None
+
+
 class ProblemsConfig(StageConfig):
     """train, test: how many problems each table holds.
 
@@ -106,6 +117,7 @@ class ProblemsConfig(StageConfig):
     test: int = Field(ge=1)
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
     arithmetic: ArithmeticFilter | None = None
+    countdown: CountdownFilter | None = None
     shares: dict[int, float] | None = None
     patience: int = Field(default=20_000, ge=1)
     ungradable: Literal["leave_out", "refuse"] = "leave_out"

@@ -19,6 +19,7 @@ from typing import Any
 
 from o1_assets.problems.answers.equality import FLOAT_DIGITS
 from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
+from o1_assets.problems.countdown import Countdown
 from o1_assets.problems.grading_process import ask, cores
 from o1_assets.problems.grading_worker import answer
 
@@ -59,6 +60,9 @@ def grade(grader: str, answer_given: str | None, problem_row: Mapping[str, Any])
     if generator in EXACT_GENERATORS:
         # The scorer's own verdict, without a process: the samples of nano are all graded here.
         return bool(given == problem_row["answer"])
+    if generator == "countdown" and (countdown := Countdown.stored(str(problem_row["metadata"]))):
+        # By the same rules as the scorer's, exactly and without a process: most samples have an answer of their own.
+        return countdown.solved_by(given)
     return not too_large(given, formula=False) and _grade_reasoning_gym(
         generator, str(problem_row["metadata"]), given
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -14,12 +14,14 @@ from o1_assets.problems.answers.read import solver_forms
 from o1_assets.problems.canonical import flat_expression, problem_id, side
 from o1_assets.problems.config import (
     ArithmeticFilter,
+    CountdownFilter,
     FileSource,
     Gsm8kSource,
     MathSource,
     ProblemsConfig,
     ReasoningGymSource,
 )
+from o1_assets.problems.countdown import Countdown, reachable
 from o1_assets.problems.expression import Expression
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
 from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem, Source, summary
@@ -127,6 +129,8 @@ def take(
             draw.counts["left_out"] += 1
             in_vain += 1
         else:
+            if config.countdown is not None:
+                problem = _asked_shortly(problem)
             draw.counts["drawn"] += 1
             level = problem.difficulty if config.shares is not None else None
             reason = _why_not(problem, config, wanted, seen)
@@ -238,6 +242,23 @@ def allowed(expression: Expression | None, rule: ArithmeticFilter) -> bool:
     return abs(expression.numbers[0]) <= rule.max_value
 
 
+def allowed_countdown(problem: RawProblem, rule: CountdownFilter) -> bool:
+    """Whether the filter keeps this problem; anything but countdown is never kept."""
+    countdown = Countdown.stored(_metadata(problem))
+    if countdown is None or not rule.min_numbers <= len(countdown.numbers) <= rule.max_numbers:
+        return False
+    return reachable(countdown.numbers, countdown.target, rule.max_value)
+
+
+def _asked_shortly(problem: RawProblem) -> RawProblem:
+    """The problem in the corpus' wording, with the count of its numbers as difficulty; other problems as they are."""
+    # reasoning_gym's own question is some seventy words of instructions, which a small base would read in vain.
+    countdown = Countdown.stored(_metadata(problem))
+    if countdown is None:
+        return problem
+    return replace(problem, question=str(countdown), difficulty=len(countdown.numbers))
+
+
 def as_table(problems: list[RawProblem]) -> pl.DataFrame:
     """problems.parquet, sorted by problem_id."""
     rows = [
@@ -267,6 +288,8 @@ def _why_not(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set
     seen.add(problem.canonical)
     if (problem.split or side(problem.canonical, config.test_fraction)) != wanted:
         return "other_side"
+    if config.countdown is not None and not allowed_countdown(problem, config.countdown):
+        return "filtered_out"
     if config.arithmetic is not None and not allowed(flat_expression(problem.canonical), config.arithmetic):
         return "filtered_out"
     return None

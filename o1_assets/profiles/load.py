@@ -62,12 +62,14 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
     Raises ProfileError. A profile may have settings of its own, such as smol's `size`, that decide many of its numbers;
     the other overrides are applied after them.
     """
+    from o1_assets.profiles.countdown import COUNTDOWN
     from o1_assets.profiles.micro import MICRO
     from o1_assets.profiles.nano import NANO
     from o1_assets.profiles.qwen import qwen
     from o1_assets.profiles.smol import smol
 
     profiles: dict[str, Callable[..., Profile]] = {
+        "countdown": lambda: COUNTDOWN,
         "micro": lambda: MICRO,
         "nano": lambda: NANO,
         "qwen": qwen,

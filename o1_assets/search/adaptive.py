@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.search.beam import StepBeam
+from o1_assets.search.checked import passing
 from o1_assets.search.interface import Budget, Complete, Plan, Strategy
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import Chains, best, weighted_majority
@@ -42,7 +43,13 @@ class Adaptive:
             yield from (self.tree if confidence < self.hard else self.more).plan(tree, budget)
 
     def confidence(self, ends: Sequence[End]) -> float:
-        """An estimate of the chance that the answer is right, by the PRM alone; 0 without any answer."""
+        """An estimate of the chance that the answer is right; 0 without any that may be.
+
+        By the check of the problem itself where there is one, else by the PRM alone.
+        """
+        if passing(ends) is not None:
+            return 1.0
+        ends = [end for end in ends if end.node.passes is None]
         answer = weighted_majority(ends)
         total = sum(end.node.score for end in ends)
         if answer is None or not total:
@@ -54,4 +61,4 @@ class Adaptive:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return best(ends)
+        return passing(ends) or best(ends)

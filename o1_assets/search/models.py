@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.problems.self_check import self_check
 from o1_assets.store.store import MissingInput
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def load_search_models(
         q=scorer if "q_value" in folders else None,
         answer_of=prompt.answer,
         answer_start=prompt.answer_start,
+        self_check=self_check,
         temperature=temperature,
     )
 

@@ -1,4 +1,4 @@
-"""A person's question, as a model that knows arithmetic alone can read it, and what its training never had."""
+"""A person's question, as a model that knows one kind of problem can read it, and what its training never had."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from o1_assets.base.config import BaseConfig
+from o1_assets.base.config import BaseConfig, CountdownBase
 from o1_assets.base.corpus import WORDINGS
 from o1_assets.core.errors import O1Error
 from o1_assets.problems.canonical import arithmetic, flat_expression
+from o1_assets.problems.countdown import Countdown, reachable
 from o1_assets.problems.expression import Expression
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from o1_assets.base.config import CorpusConfig
+    from o1_assets.base.config import CorpusConfig, CountdownCorpus
     from o1_assets.profiles.profile import Profile
 
 USUAL = "What is 3 * 4 - 5?"
+USUAL_COUNTDOWN = "Use 8, 7, 3 and 2 to make 24."
 
 
 class UnreadableQuestion(O1Error):
@@ -27,11 +29,13 @@ class UnreadableQuestion(O1Error):
 
 @dataclass(frozen=True)
 class Question:
-    """asked: as it was given; text: as the model is asked. unusual: in words, what the model's training never had."""
+    """asked: as it was given; text: as the model is asked. unusual: in words, what the model's training never had;
+    usual: a problem of the kind that it had."""
 
     asked: str
     text: str
     unusual: tuple[str, ...] = ()
+    usual: str = USUAL
 
     def warning(self) -> str:
         """One sentence; empty where nothing is unusual."""
@@ -39,8 +43,8 @@ class Question:
             return ""
         read = f', read as "{self.text}"' if self.text != self.asked else ""
         return (
-            f'"{self.asked}"{read}: {"; ".join(self.unusual)}. The model only knows problems such as "{USUAL}", so '
-            "its answer is a guess"
+            f'"{self.asked}"{read}: {"; ".join(self.unusual)}. The model only knows problems such as "{self.usual}", '
+            "so its answer is a guess"
         )
 
 
@@ -54,6 +58,8 @@ def read_question(asked: str, profile: Profile) -> Question:
         raise UnreadableQuestion(
             f"{asked[:60]!a} cannot be asked: letter {error.start + 1} is no character; give the question as UTF-8"
         ) from None
+    if isinstance(profile.base, CountdownBase):
+        return _read_countdown(asked, profile.base.corpus)
     if profile.problems.arithmetic is None or not isinstance(profile.base, BaseConfig):
         return Question(asked, asked)
     expression = flat_expression(arithmetic(asked) or "")
@@ -63,6 +69,24 @@ def read_question(asked: str, profile: Profile) -> Question:
     wordings = [wording.format(expression) for wording in WORDINGS]
     text = asked if asked in wordings else f"Calculate {expression}."
     return Question(asked, text, tuple(_beyond(expression, profile.base.corpus)))
+
+
+def _read_countdown(asked: str, corpus: CountdownCorpus) -> Question:
+    """The problem in the corpus' wording, its numbers in descending order."""
+    problem = Countdown.parse(asked)
+    if problem is None:
+        return Question(asked, asked, ("it gives no numbers and a target to make of them",), USUAL_COUNTDOWN)
+    unusual = []
+    if not corpus.min_numbers <= len(problem.numbers) <= corpus.max_numbers:
+        unusual.append(f"{len(problem.numbers)} numbers, not {corpus.min_numbers} to {corpus.max_numbers}")
+    for number in dict.fromkeys(problem.numbers):
+        if not corpus.min_number <= number <= corpus.max_number:
+            unusual.append(f"{number} is not from {corpus.min_number} to {corpus.max_number}")
+    if not corpus.min_target <= problem.target <= corpus.max_target:
+        unusual.append(f"the target {problem.target} is not from {corpus.min_target} to {corpus.max_target}")
+    if not reachable(problem.numbers, problem.target):
+        unusual.append("no way through whole numbers reaches the target")
+    return Question(asked, str(problem), tuple(unusual), USUAL_COUNTDOWN)
 
 
 def _beyond(expression: Expression, corpus: CorpusConfig) -> list[str]:
@@ -105,7 +129,7 @@ def check_readable(
         if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids:
             raise UnreadableQuestion(
                 f'"{question.asked}" cannot be asked: the model has no tokens for {_unknown(prompt, tokenizer)}; '
-                f'its problems look like "{USUAL}"'
+                f'its problems look like "{question.usual}"'
             )
         if len(ids) + room > tokenizer.model_max_length:
             raise UnreadableQuestion(

@@ -30,6 +30,7 @@ class SearchModels:
 
     prm: for strategies that read it; q: a PRM with a Q-value model, for those that read `q`.
     answer_of: the final answer in a step's text, None if there is none. answer_start: how such a step begins.
+    self_check: whether an answer solves the prompt's problem, as far as the prompt alone tells; None if it cannot.
     """
 
     policy: Engine
@@ -37,6 +38,7 @@ class SearchModels:
     q: ValueModels | None = None
     answer_of: Callable[[str], str | None] = lambda step: None
     answer_start: str = ""
+    self_check: Callable[[str, str], bool | None] = lambda prompt, answer: None
     temperature: float = 1.0
 
 
@@ -255,6 +257,8 @@ class _Search:
         # Exactly one step: the reward models read as many steps on a path as it has nodes.
         node.cut = not whole or len(split_steps(text, separator(tokenizer))) != 1
         node.answer = None if node.cut else self.models.answer_of(text)
+        if node.answer is not None:
+            node.passes = self.models.self_check(tree.prompt, node.answer)
         if not node.cut and (tokens[-1] == end or node.answer is not None):
             # A step with the answer ends the solution even where sampling stopped before the end token.
             if tokens[-1] != end:

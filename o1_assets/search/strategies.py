@@ -9,6 +9,7 @@ from o1_assets.search.adaptive import Adaptive
 from o1_assets.search.astar import AStar
 from o1_assets.search.beam import DiverseTrees, StepBeam
 from o1_assets.search.chain import Chain, Direct
+from o1_assets.search.checked import Checked
 from o1_assets.search.interface import Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.vote import Chains
@@ -56,6 +57,14 @@ STRATEGIES: Mapping[str, Named] = {
     "astar": Named(
         "A*: always goes on from the most promising step so far, by the PRM and the Q-value model.",
         AStar(solutions=None, choice="weighted"),
+    ),
+    "checked": Named(
+        "Many chains, until an answer passes the check of its own problem; in a world without one, consistency.",
+        Checked(Chains("majority", at_once=4)),
+    ),
+    "checked-beam": Named(
+        "The beam, until an answer passes the check of its own problem; in a world without one, the beam.",
+        Checked(StepBeam(width=2, branch=4, again=True)),
     ),
     "adaptive": Named(
         "A few chains first; where they disagree more chains, or a tree where they are hopeless.",

@@ -17,6 +17,7 @@ class Node:
     score: product of P(right) over the path, the solution score of the steps so far; 1 at the root.
     q: the chance that a solution which continues this one ends right, by the Q-value model; None if it was not asked.
     answer: the final answer, if the solution ends here with one.
+    passes: whether that passes the check of its own problem; None without an answer, or a check.
     ended: the solution ends here. cut: not a whole step (cut off, or blank); it is not followed.
     forced: the answer was asked for before the policy gave one.
     samples: how many identical samples this node stands for. drawn: how many samples were drawn after it.
@@ -33,6 +34,7 @@ class Node:
     score: float = 1.0
     q: float | None = None
     answer: str | None = None
+    passes: bool | None = None
     ended: bool = False
     cut: bool = False
     forced: bool = False

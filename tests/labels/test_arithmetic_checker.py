@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from o1_assets.labels.annotators.arithmetic_checker import (
     error_kind,
     expression_of,
-    first_error,
     rate,
     rate_steps,
 )
+from o1_assets.labels.annotators.exact_checker import first_error
 from o1_assets.problems.expression import Expression, apply
 from tests.labels.world import problem
 

@@ -10,7 +10,7 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.evaluate import make_thinking
-from o1_assets.evaluation.thinking.measure import TREES
+from o1_assets.evaluation.thinking.measure import measured_trees
 from o1_assets.evaluation.thinking.points import FEWEST, SAMPLED
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 from o1_assets.search.vote import Chains
@@ -59,7 +59,8 @@ DOUBT = 0.5
 OVERDRAWN = 2.5
 
 # Of the budget, where a strategy stops when it is sure (nano, 1,024 tokens: 527 of GPT*, 548 of baby-o1).
-SPENT = {"adaptive": 0.5}
+# The others until an answer passes the check of its problem (countdown, assumed).
+SPENT = {"adaptive": 0.5, "checked": 0.3, "checked-beam": 0.3}
 
 # Bytes of a problem's value at one point of a curve; the same few values repeat.
 VALUE = 3.0
@@ -121,12 +122,16 @@ class _Thinker:
         step = min(self.context.assumptions.step_tokens, self.config.step_tokens)
         written = tokens * SPENT.get(label, 1.0) + OVERDRAWN * step
         nodes = searched_tokens(self.context, self.config.prompt, written / self.solution, self.rl_rounds)
-        by_both = TREES[label].reads == "q"
-        return ThinkingTokens(written, by_both=nodes) if by_both else ThinkingTokens(written, by_prm=nodes)
+        match measured_trees(self.config)[label].reads:
+            case "q":
+                return ThinkingTokens(written, by_both=nodes)
+            case "prm":
+                return ThinkingTokens(written, by_prm=nodes)
+        return ThinkingTokens(written)
 
     def trees(self) -> ThinkingTokens:
         tokens = self.config.tree_tokens * self.config.tree_seeds
-        return sum((self.tree(label, tokens) for label in TREES), ThinkingTokens())
+        return sum((self.tree(label, tokens) for label in measured_trees(self.config)), ThinkingTokens())
 
     def prompting(self) -> ThinkingTokens:
         """The tree that is compared with a vote of as many tokens."""
@@ -159,5 +164,5 @@ def estimate_thinking(context: EstimateContext, config: ThinkingConfig) -> Estim
 def _points(config: ThinkingConfig) -> float:
     """Points on all curves of one model: budgets double from each to the next."""
     sampled = len(SAMPLED) * (1 + math.floor(math.log2(config.samples)))
-    trees = len(TREES) * max(0.0, 1 + math.log2(config.tree_tokens / FEWEST))
+    trees = len(measured_trees(config)) * max(0.0, 1 + math.log2(config.tree_tokens / FEWEST))
     return 1 + sampled + trees + 2 * len(config.limits) + len(config.waits)

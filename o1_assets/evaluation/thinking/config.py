@@ -31,6 +31,10 @@ class ThinkingConfig(StageConfig):
     tree: Literal["beam", "dvts", "mcts", "astar", "adaptive"] = Field(
         "beam", description="the tree search of that comparison, at the vote's tokens"
     )
+    self_check: bool = Field(
+        False,
+        description="measure the strategies that stop at an answer which passes its own problem's check, too",
+    )
     folds: int = Field(
         10, gt=1, description="parts of the problems, for choosing on others than are measured on"
     )

@@ -25,6 +25,7 @@ from o1_assets.evaluation.evaluate_policy import held_out
 from o1_assets.evaluation.statistics import ScalingFit, fit
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.measure import (
+    CHECKED,
     TREES,
     MeasuredPoints,
     compare_prompting,
@@ -45,7 +46,7 @@ BEST_OF_N, OPTIMAL = "best-of-n", "compute-optimal"
 
 # What compute-optimal chooses from: at least one whole chain, which the curve begins with, and nothing that knows the
 # answer.
-CANDIDATES = (*(name for name in SAMPLED if name != "any right"), *TREES)
+CANDIDATES = (*(name for name in SAMPLED if name != "any right"), *TREES, *CHECKED)
 
 # Columns of fits.parquet, which has no row where every strategy has fewer than three points to fit.
 FITS = {"model": str, "strategy": str, "difficulty": str, **get_type_hints(ScalingFit)}
@@ -173,6 +174,8 @@ def _fits(
     rows: Rows = []
     for strategy in (*CANDIDATES, "any right", OPTIMAL):
         curve = [i for i, point in enumerate(measured.points) if point.strategy == strategy]
+        if not curve:  # one of those that only some worlds have
+            continue
         curve.sort(key=lambda i: measured.flops[i])
         flops = [measured.flops[i] for i in curve]
         for level in EVERY:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Task
 from o1_assets.core.seeds import derive_seed
+from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.points import (
     Point,
     mean_and_error,
@@ -29,6 +30,15 @@ TREES: Mapping[str, Strategy] = {
     **{name: STRATEGIES[name].strategy for name in ("beam", "dvts", "mcts", "astar", "adaptive")},
     "mcts, Q-value": PuctSearch(simulations=None, choice="weighted", reads="q"),
 }
+
+# For worlds where an answer can be checked without a key (ThinkingConfig.self_check).
+CHECKED: Mapping[str, Strategy] = {name: STRATEGIES[name].strategy for name in ("checked", "checked-beam")}
+
+
+def measured_trees(config: ThinkingConfig) -> Mapping[str, Strategy]:
+    """The strategies that are searched with up to config.tree_tokens."""
+    return {**TREES, **CHECKED} if config.self_check else TREES
+
 
 UNLIMITED = 10**9
 
@@ -52,7 +62,8 @@ class MeasuredPoints:
 
 
 def with_flops(solver: Solver, points: list[Point]) -> MeasuredPoints:
-    reads = [TREES[p.strategy].reads if p.strategy in TREES else "prm" for p in points]
+    trees = {**TREES, **CHECKED}
+    reads = [trees[p.strategy].reads if p.strategy in trees else "prm" for p in points]
     return MeasuredPoints(
         points, [_flops(solver, p, models) for p, models in zip(points, reads, strict=True)]
     )
@@ -63,10 +74,10 @@ def _flops(solver: Solver, point: Point, reads: Reads) -> float:
 
 
 def measure_curves(task: Task, solver: Solver) -> MeasuredPoints:
-    """Every strategy of `points.SAMPLED` and of TREES, with every budget up to the largest."""
+    """Every strategy of `points.SAMPLED` and of `measured_trees`, with every budget up to the largest."""
     config = solver.config
     measured = measure_samples(task, solver, config.samples)
-    for label, strategy in TREES.items():
+    for label, strategy in measured_trees(config).items():
         task.progress(f"{solver.name}: {label}, {config.tree_tokens} tokens, {config.tree_seeds} seeds")
         measured += measure_tree(solver, label, strategy, config.tree_tokens)
     return measured

@@ -29,7 +29,7 @@ from o1_assets.experiments.active_learning.config import (
     ActiveSelectorConfig,
     Strategy,
 )
-from o1_assets.labels.annotators.arithmetic_checker import expression_of, first_error, rate_steps
+from o1_assets.labels.annotators.exact_checker import covers, first_error, rate_steps
 from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.dataset import Example, prm_examples, step_sequence
@@ -310,7 +310,7 @@ def choose(
 def problems_of(table: pl.DataFrame) -> Problems:
     """Raises ValueError where a problem cannot be rated by the exact checker."""
     rows = {row["problem_id"]: row for row in table.iter_rows(named=True)}
-    unrated = next((name for name, row in rows.items() if expression_of(row) is None), None)
+    unrated = next((name for name, row in rows.items() if not covers(row)), None)
     if unrated is not None:
         raise ValueError(
             f"ablations/active needs problems with an exact checker, and {unrated} has none; "

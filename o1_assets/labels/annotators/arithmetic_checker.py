@@ -48,14 +48,6 @@ def rate_steps(problem: Mapping[str, Any], steps: Sequence[str]) -> list[int]:
     return ratings
 
 
-def first_error(problem: Mapping[str, Any], steps: Sequence[str]) -> int | None:
-    """Index of the first negative step, None if there is none (ProcessBench, arXiv:2412.06559, section 3.1).
-
-    A wrong step counts although a `wait` repairs it at once.
-    """
-    return next((i for i, rating in enumerate(rate_steps(problem, steps)) if rating < 0), None)
-
-
 def error_kind(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> str | None:
     """What is wrong with a step; None if nothing.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.annotators.annotator import Request
-from o1_assets.labels.annotators.arithmetic_checker import expression_of, rate, right_next_steps
+from o1_assets.labels.annotators.exact_checker import covers, rate, right_next_steps
 from o1_assets.labels.protocol import Writing
 
 RATINGS = (-1, 0, 1)
@@ -20,7 +20,7 @@ FREE_ORDER = 0.05
 
 
 class Oracle:
-    """An Annotator for problems that have an exact checker; today those whose metadata holds an expression.
+    """An Annotator for problems that have an exact checker (`exact_checker.py`).
 
     error_rate: probability that a rating is replaced by one of the two others, drawn from the seed and what
     is rated, so the order of rating does not matter. At 2/3 every rating is equally likely, as by a labeller who
@@ -31,7 +31,7 @@ class Oracle:
         self.error_rate, self.seed, self.labeler = error_rate, seed, labeler
 
     def covers(self, problem: Mapping[str, Any]) -> bool:
-        return expression_of(problem) is not None
+        return covers(problem)
 
     def rate(self, requests: Sequence[Request]) -> list[int | None]:
         return [

@@ -1,0 +1,45 @@
+"""countdown: a world where finding is hard and checking is easy, on two CPU cores (docs/decisions/countdown.md)."""
+
+from __future__ import annotations
+
+from o1_assets.base.config import CountdownBase
+from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.generator.config import SftSetConfig
+from o1_assets.problems.config import CountdownFilter, Generator, ProblemsConfig, ReasoningGymSource
+from o1_assets.profiles.nano import NANO
+from o1_assets.profiles.profile import Profile
+
+BASE = CountdownBase()
+CORPUS = BASE.corpus
+
+PROBLEMS = {
+    "min_numbers": CORPUS.min_numbers,
+    "max_numbers": CORPUS.max_numbers,
+    "min_value": CORPUS.min_number,
+    "max_value": CORPUS.max_number,
+    "min_target": CORPUS.min_target,
+    "max_target": CORPUS.max_target,
+}
+
+# Rounds, labels and trainings are nano's: what differs is the world.
+COUNTDOWN = Profile.model_validate(
+    {
+        **{name: getattr(NANO, name) for name in Profile.model_fields},
+        "name": "countdown",
+        "prompt": PromptFormat(max_tokens=64),
+        "problems": ProblemsConfig(
+            source=ReasoningGymSource(generators=(Generator(name="countdown", parameters=PROBLEMS),)),
+            train=4000,
+            test=300,
+            countdown=CountdownFilter(
+                min_numbers=CORPUS.min_numbers, max_numbers=CORPUS.max_numbers, max_value=CORPUS.max_value
+            ),
+            # Three numbers are soon found by chance; there are also only some 3,000 such problems.
+            shares={3: 1.0, 4: 3.0},
+        ),
+        "base": BASE,
+        "sft_set": SftSetConfig(min_steps=2),
+        "thinking": ThinkingConfig(self_check=True),
+    }
+)

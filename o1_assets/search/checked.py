@@ -1,0 +1,46 @@
+"""Stops at the first answer that passes the check of its own problem: where finding is hard and checking is easy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from o1_assets.search.interface import Budget, Plan, Strategy
+from o1_assets.search.tree import End, Node, Tree
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Any strategy, until one of its answers passes. The check reads the question and no answer key, so it may be used
+    where nobody knows the answer. In a world without such a check this is `strategy` itself.
+    """
+
+    strategy: Strategy
+
+    @property
+    def reads(self) -> Literal["nothing", "prm", "q"]:
+        return self.strategy.reads
+
+    def plan(self, tree: Tree, budget: Budget) -> Plan:
+        inner = self.strategy.plan(tree, budget)
+        try:
+            requests = next(inner)
+            while True:
+                replies = yield requests
+                if passing(tree.ends) is not None:
+                    return
+                requests = inner.send(replies)
+        except StopIteration:
+            return
+
+    def cache_tokens(self, budget: Budget) -> int:
+        return self.strategy.cache_tokens(budget)
+
+    def choose(self, ends: Sequence[End]) -> Node | None:
+        return passing(ends) or self.strategy.choose(ends)
+
+
+def passing(ends: Sequence[End]) -> Node | None:
+    """The first solution whose answer passes the check of its own problem; None if none does."""
+    return next((end.node for end in ends if end.node.passes), None)
