@@ -61,7 +61,7 @@ class CountdownCorpus(StageConfig):
     min_target: int = Field(10, ge=1, description="smallest target")
     max_target: int = Field(50, ge=1, le=99, description="largest target")
     max_value: int = Field(99, ge=1, le=99, description="largest result; none is below 1")
-    wander_rate: float = Field(0.1, ge=0, le=1, description="chance that a step follows no plan")
+    wander_rate: float = Field(0.03, ge=0, le=1, description="chance that a step follows no plan")
     # The systematic error: it ends in the target, as a right solution does, so that counting answers cannot tell them.
     wishful_rate: float = Field(
         0.5,
@@ -69,10 +69,18 @@ class CountdownCorpus(StageConfig):
         le=1,
         description="chance that a last result which misses the target is written as the target",
     )
-    slip_rate: float = Field(0.005, ge=0, le=1, description="chance that a result is a random slip")
-    reuse_rate: float = Field(0.01, ge=0, le=1, description="chance that a step takes a number that was used")
+    slip_rate: float = Field(0.002, ge=0, le=1, description="chance that a result is a random slip")
+    reuse_rate: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="chance that a last step which misses takes a number that is not left, if one helps",
+    )
     give_up_rate: float = Field(
-        0.02, ge=0, le=1, description="chance that an answer is given before all numbers are used"
+        0.05,
+        ge=0,
+        le=1,
+        description="chance, at each step after the target was lost, of an answer without all numbers",
     )
     direct_rate: float = Field(0.04, ge=0, le=1, description="chance that a solution is the answer alone")
     check_rate: float = Field(

@@ -40,6 +40,26 @@ def test_what_is_unusual_is_named_once_with_a_usual_problem(asked: str, named: s
     assert named in warning and asked in warning and "What is 3 * 4 - 5?" in warning and "\n" not in warning
 
 
+COUNTDOWN = load_profile("countdown", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "named"),
+    [
+        ("Use 3, 7, 8 and 2 to make 24", "Use 8, 7, 3 and 2 to make 24.", ""),
+        ("How can I make 24 with 8, 7, 3, 2?", "Use 8, 7, 3 and 2 to make 24.", ""),
+        ("Use 12, 7 and 2 to make 19", "Use 12, 7 and 2 to make 19.", "12 is not from 1 to 10"),
+        ("Use 1, 1, 1 and 1 to make 24", "Use 1, 1, 1 and 1 to make 24.", "no way through whole numbers"),
+        ("Use 9, 9 and 2 to make 83", "Use 9, 9 and 2 to make 83.", "the target 83 is not from 10 to 50"),
+        ("Use 9 and 2 to make 18", "Use 9 and 2 to make 18.", "2 numbers, not 3 to 4"),
+        ("What is love?", "What is love?", "no numbers and a target"),
+    ],
+)
+def test_countdown_is_asked_in_the_wording_of_its_corpus(asked: str, text: str, named: str) -> None:
+    question = read_question(asked, COUNTDOWN)
+    assert question.text == text and named in question.warning() and bool(named) == bool(question.unusual)
+
+
 def test_unknown_pieces_and_too_long_questions_are_refused_by_name() -> None:
     tokenizer = make_tokenizer(128)
 

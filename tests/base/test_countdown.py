@@ -1,0 +1,74 @@
+"""The corpus of countdown is right where its teacher makes no errors, and wrong in known ways where they do."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from o1_assets.base.config import CountdownBase, CountdownCorpus
+from o1_assets.base.countdown import draw_corpus
+from o1_assets.base.tokenizer import COUNTDOWN, make_tokenizer
+from o1_assets.base.world import world_of
+from o1_assets.labels.annotators.countdown_checker import start, take_step
+from o1_assets.problems.countdown import Countdown
+
+FAULTLESS = {"wander_rate": 0.0, "slip_rate": 0.0}
+
+
+def kinds(question: str, steps: list[str]) -> list[str]:
+    """The checker's verdict on each step."""
+    problem = Countdown.parse(question)
+    assert problem is not None
+    working, kinds = start(problem), []
+    for step in steps:
+        working, verdict = take_step(working, step)
+        kinds.append(verdict.kind)
+    return kinds
+
+
+def test_without_errors_every_step_is_right() -> None:
+    config = CountdownCorpus(solutions=300, check_rate=0.3, **FAULTLESS)
+    for question, steps in draw_corpus(config, seed=1, exclude=()):
+        assert set(kinds(question, steps)) <= {"right", "check"}, (question, steps)
+
+
+def test_those_who_stray_lose_the_target_and_some_claim_to_have_reached_it() -> None:
+    config = CountdownCorpus(
+        solutions=600, wander_rate=0.6, reuse_rate=0.3, give_up_rate=0.3, slip_rate=0.05, notice_rate=0.3
+    )
+    seen = Counter[str]()
+    for question, steps in draw_corpus(config, seed=2, exclude=()):
+        verdicts = kinds(question, steps)
+        assert not {"unreadable", "left", "correction", "after_answer", "needless"} & set(verdicts), (
+            question,
+            steps,
+        )
+        seen.update(set(verdicts))
+        target = question.split()[-1].rstrip(".")
+        claims = len(steps) > 1 and steps[-2].endswith(f"={target}")
+        seen["claims"] += verdicts[-1] == "answer" and claims
+        seen["gives up"] += len(steps) > 1 and " left " in steps[-2]
+        seen["corrects"] += any(
+            s.startswith("wait") and k == "right" for s, k in zip(steps, verdicts, strict=True)
+        )
+    assert min(seen[kind] for kind in ("dead_end", "result", "claims", "gives up", "corrects", "answer")) > 10
+
+
+def test_the_tokenizer_reads_all_of_it_and_a_number_is_one_token() -> None:
+    tokenizer = make_tokenizer(128, COUNTDOWN)
+    config = CountdownCorpus(solutions=300, wander_rate=0.5, slip_rate=0.1, check_rate=0.2)
+    for question, steps in draw_corpus(config, seed=3, exclude=()):
+        text = question + "\n" + "".join(step + "\n" for step in steps)
+        ids = tokenizer(text)["input_ids"]
+        assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
+    assert len(tokenizer("Use 10, 8, 3 and 2 to make 24.\n")["input_ids"]) == 12
+    assert tokenizer.unk_token_id in tokenizer("100")["input_ids"]
+
+
+def test_test_problems_are_kept_out_in_any_order_of_their_numbers() -> None:
+    world = world_of(CountdownBase(corpus=CountdownCorpus(solutions=200, max_numbers=3, max_number=3)))
+    questions = {question for question, _ in world.draw_corpus(5, ())}
+    held_out = sorted(questions)[::2]
+    again = {question for question, _ in world.draw_corpus(5, held_out)}
+    assert again and not again & set(held_out)
+    metadata = '{"metadata": {"source_dataset": "countdown", "numbers": [2, 3, 1], "target": 9}}'
+    assert world.content(metadata) == "Use 3, 2 and 1 to make 9." and world.content("{}") is None
