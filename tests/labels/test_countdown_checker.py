@@ -7,7 +7,7 @@ import json
 import pytest
 
 from o1_assets.labels.annotators import countdown_checker
-from o1_assets.labels.annotators.exact_checker import covers, first_error, rate, rate_steps
+from o1_assets.labels.annotators.exact_checker import covers, first_error, rate, rate_steps, right_next_steps
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.problems.countdown import Countdown
 
@@ -72,3 +72,14 @@ def test_the_oracle_covers_both_worlds_and_no_other() -> None:
     assert covers(ROW) and covers(arithmetic) and not covers({"metadata": "{}"})
     assert Oracle().covers(ROW) and rate(arithmetic, [], "3*4=12") == 1
     assert rate({"metadata": "{}"}, [], "3*4=12") == -1
+
+
+@pytest.mark.parametrize("numbers", [[3, 7, 8, 2], [7, 6, 1, 2], [9, 9, 10, 4], [5, 5, 5]])
+def test_written_solutions_are_right_to_their_end(numbers: list[int]) -> None:
+    row = problem(numbers, {4: 24, 3: 30}[len(numbers)])
+    steps: list[str] = []
+    while right := right_next_steps(row, steps):
+        assert all(rate(row, steps, step) == 1 for step in right)
+        steps.append(right[0])
+    assert len(steps) == len(numbers) and steps[-1].startswith("answer ")
+    assert right_next_steps(row, ["1+1=3"]) == []
