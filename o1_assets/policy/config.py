@@ -65,20 +65,6 @@ class ReplayConfig(StageConfig):
     """Of rounds: only problems of whose samples at most this share is right. The others need no reminder."""
 
 
-def replay_inputs(
-    config: ReplayConfig, labels: Mapping[str, str], solutions: Mapping[str, str]
-) -> dict[str, str]:
-    """What the sources of the replay read, input -> key. labels, solutions: of this round and all before."""
-    if not config.weight:
-        return {}
-    of_source: dict[ReplaySource, dict[str, str]] = {
-        "generator": {"sft_set": "generator/sft_set"},
-        "rounds": dict(solutions),
-        "written": {**labels, **solutions},
-    }
-    return {name: key for source in config.sources for name, key in of_source[source].items()}
-
-
 class ResamplingConfig(StageConfig):
     """Groups in which the reward models believe all solutions or none teach nothing (DAPO, arXiv:2503.14476, 3.2)."""
 
@@ -109,6 +95,9 @@ class PolicyConfig(StageConfig):
     replay: ReplayConfig = ReplayConfig()
     resampling: ResamplingConfig = ResamplingConfig()
     early_stop: EarlyStopConfig = EarlyStopConfig()
+    curriculum: float = Field(0.0, ge=0)
+    """How much more often than others a problem is drawn of whose samples in `rNN/solutions` half are right; one that
+    is always or never solved has no more than its usual chance, one that was never sampled a chance in between."""
     updates: int = Field(14, ge=1)
     problems_per_update: int = Field(24, ge=1)
     group_size: int = Field(12, ge=2)
@@ -124,6 +113,9 @@ class PolicyConfig(StageConfig):
     """Of a searched solution."""
     kl_coefficient: float = Field(0.0, ge=0)
     """TRL's beta, the pull towards GPT*, of which no round can then drift away. 0 needs no reference model."""
+    kl_of: Literal["all", "right"] = "all"
+    """right: only solutions that the reward models believe are pulled, and only upwards. The policy then keeps GPT*'s
+    right solutions and may forget its wrong ones."""
     report_kl: bool = False
     """Measures the distance to GPT* also where it has no weight: GPT* then reads what the policy writes."""
     pass_k: int = Field(1, ge=1)
@@ -144,3 +136,17 @@ class PolicyConfig(StageConfig):
 def reserve_size(config: PolicyConfig) -> int:
     """Problems of an update that may take the place of others."""
     return round(config.resampling.reserve * config.problems_per_update)
+
+
+def round_inputs(
+    config: PolicyConfig, labels: Mapping[str, str], solutions: Mapping[str, str]
+) -> dict[str, str]:
+    """What replay and curriculum read, input -> key. labels, solutions: of this round and all before."""
+    of_source: dict[ReplaySource, Mapping[str, str]] = {
+        "generator": {"sft_set": "generator/sft_set"},
+        "rounds": solutions,
+        "written": {**labels, **solutions},
+    }
+    read = [of_source[source] for source in config.replay.sources if config.replay.weight]
+    read += [solutions] if config.curriculum else []
+    return {name: key for inputs in read for name, key in inputs.items()}

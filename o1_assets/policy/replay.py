@@ -71,6 +71,16 @@ def round_solutions(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) 
     )
 
 
+def right_shares(inputs: Inputs) -> dict[str, float]:
+    """problem_id -> share of its samples in the newest round that drew it whose final answer is right."""
+    shares: dict[str, float] = {}
+    for folder in round_folders(inputs, "solutions"):
+        solutions = read_parquet(folder / "solutions.parquet", ["problem_id", "correct"])
+        means = solutions.group_by("problem_id").agg(pl.col("correct").mean())
+        shares |= dict(means.iter_rows())
+    return shares
+
+
 def written(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:
     return written_solutions(inputs, format.prompt)
 

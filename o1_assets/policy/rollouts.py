@@ -173,7 +173,10 @@ class Collector:
             rollout.reference, own = read[rollout.prompt, tuple(rollout.token_ids)]
             # Bounded: one rare token that GPT* is sure of would outweigh all others of the update.
             ratio = np.exp(np.minimum(rollout.reference - own, LARGEST_LOG_RATIO))
-            rollout.advantages = rollout.advantages + self.config.kl_coefficient * (ratio - 1)
+            pull = ratio - 1
+            if self.config.kl_of == "right":
+                pull = np.maximum(pull, 0) * (rollout.belief >= 0.5)
+            rollout.advantages = rollout.advantages + self.config.kl_coefficient * pull
 
     def _searched(self, problems: int, update: int) -> list[int]:
         """Which problems of this update have searched solutions among their group."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,10 @@ from o1_assets.engine.steps import separator
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.policy.config import PolicyConfig, reserve_size
 from o1_assets.policy.early_stop import EarlyStop, split_problems
-from o1_assets.policy.replay import Replay, ReplayFormat, replay_table
+from o1_assets.policy.replay import Replay, ReplayFormat, replay_table, right_shares
 from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
 from o1_assets.reward.aggregate import solution_score
+from o1_assets.reward.interface import Floats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,7 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
         models.policy,
         models.tokenizer,
         models.rewards,
-        draw_problems(problems, config, task.seed),
+        draw_problems(problems, config, task.seed, right_shares(task.inputs) if config.curriculum else None),
         config,
         task.seed,
         task.progress,
@@ -160,13 +161,34 @@ def training_cost(collector: Collector, scored: Cost, tokens_trained: int, confi
     )
 
 
-def draw_problems(problems: pl.DataFrame, config: PolicyConfig, seed: int) -> list[dict[str, Any]]:
-    """The problems of all updates in order, each update's reserve after its own; no repeats while there are enough."""
+def draw_problems(
+    problems: pl.DataFrame, config: PolicyConfig, seed: int, right_shares: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
+    """The problems of all updates in order, each update's reserve after its own; no repeats while there are enough.
+
+    right_shares: problem_id -> share of its samples that are right, for the curriculum.
+    """
     total = config.updates * (config.problems_per_update + reserve_size(config))
     rng = np.random.default_rng(derive_seed(seed, "problems"))
     passes = -(-total // problems.height)  # rounded up
-    drawn = np.concatenate([rng.permutation(problems.height) for _ in range(passes)])
+    weights = _chances(problems["problem_id"], config, right_shares) if right_shares else None
+    drawn = np.concatenate(
+        [
+            rng.permutation(problems.height)
+            if weights is None
+            # Ordered by exponential times of these rates: a weighted draw without replacement.
+            else np.argsort(rng.exponential(size=problems.height) / weights)
+            for _ in range(passes)
+        ]
+    )
     return problems[drawn[:total].tolist()].to_dicts()
+
+
+def _chances(names: pl.Series, config: PolicyConfig, right_shares: Mapping[str, float]) -> Floats:
+    """Relative, for each problem."""
+    contrast = {name: 4 * share * (1 - share) for name, share in right_shares.items()}
+    usual = float(np.mean(list(contrast.values())))
+    return np.array([1 + config.curriculum * contrast.get(name, usual) for name in names])
 
 
 def train_policy(

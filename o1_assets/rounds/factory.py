@@ -26,7 +26,7 @@ from o1_assets.labels.label_batches import batches_version, inbox_check, label_b
 from o1_assets.labels.label_table import CHECKS as LABEL_CHECKS
 from o1_assets.labels.label_table import make_labels
 from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
-from o1_assets.policy.config import replay_inputs
+from o1_assets.policy.config import round_inputs
 from o1_assets.policy.estimate import estimate_policy
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.estimate import estimate_orm, estimate_prm
@@ -213,7 +213,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
                 "prm": f"{name}/prm",
                 "orm": f"{name}/orm",
                 "train": "problems/train",
-                **replay_inputs(profile.policy.replay, labels=earlier, solutions=outcomes),
+                **round_inputs(profile.policy, labels=earlier, solutions=outcomes),
             },
             f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models.",
             MODEL,

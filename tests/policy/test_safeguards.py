@@ -20,12 +20,12 @@ from o1_assets.policy.config import (
     ReplayConfig,
     ReplaySource,
     ResamplingConfig,
-    replay_inputs,
+    round_inputs,
 )
 from o1_assets.policy.early_stop import split_problems
 from o1_assets.policy.replay import Replay, ReplayFormat, replay_table
 from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
-from o1_assets.policy.train import Safeguards, train_policy
+from o1_assets.policy.train import Safeguards, draw_problems, train_policy
 from tests.engine.training.interrupted import killed_after
 from tests.policy.world import QUESTIONS, RIGHT, WRONG, ExactRewards, tiny_policy
 
@@ -66,6 +66,12 @@ def test_the_pull_towards_gpt_is_the_gradient_of_the_kl_term(world: tuple[Any, A
             np.testing.assert_allclose(rollout.advantages - without.advantages, -own.grad, atol=1e-6)
             moved = max(moved, float(own.grad.abs().max()))
     assert moved > 0.01
+    config = config.model_copy(update={"kl_of": "right"})
+    kept = collector((model, world[1]), config, reference=reference).groups(PROMPTS[:2], 0)
+    for group, group_pulled, group_kept in zip(plain, pulled, kept, strict=True):
+        for without, rollout, right in zip(group, group_pulled, group_kept, strict=True):
+            upwards = np.maximum(rollout.advantages - without.advantages, 0) * (right.belief >= 0.5)
+            np.testing.assert_allclose(right.advantages - without.advantages, upwards, atol=1e-6)
 
 
 def test_a_pull_without_gpt_is_refused(world: tuple[Any, Any]) -> None:
@@ -166,10 +172,11 @@ def test_every_solution_has_its_turn_and_processes_share_the_rows() -> None:
     [(("generator",), {"sft_set"}), (("rounds",), {"s"}), (("written",), {"l", "s"})],
 )
 def test_only_what_the_replay_reads_is_an_input(sources: tuple[ReplaySource, ...], names: set[str]) -> None:
-    config = ReplayConfig(weight=1.0, sources=sources)
-    assert set(replay_inputs(config, {"l": "r00/labels"}, {"s": "r00/solutions"})) == names
-    off = config.model_copy(update={"weight": 0.0})
-    assert not replay_inputs(off, {"l": "r00/labels"}, {"s": "r00/solutions"})
+    config = PolicyConfig(replay=ReplayConfig(weight=1.0, sources=sources))
+    assert set(round_inputs(config, {"l": "r00/labels"}, {"s": "r00/solutions"})) == names
+    assert not round_inputs(PolicyConfig(), {"l": "r00/labels"}, {"s": "r00/solutions"})
+    curriculum = PolicyConfig(curriculum=1.0)
+    assert set(round_inputs(curriculum, {"l": "r00/labels"}, {"s": "r00/solutions"})) == {"s"}
 
 
 def guarded(world: tuple[Any, Any], changes: dict[str, Any], checkpoints: Checkpoints | None = None) -> Any:
@@ -240,3 +247,14 @@ def test_held_out_problems_are_those_of_their_ids_and_none_without_a_stop() -> N
     assert not set(trained["problem_id"]) & set(checked["problem_id"])
     trained, checked = split_problems(problems, EarlyStopConfig())
     assert (trained.height, checked.height) == (200, 0)
+
+
+def test_problems_that_are_solved_half_the_time_come_earlier() -> None:
+    problems = pl.DataFrame({"problem_id": [str(i) for i in range(300)]})
+    shares = {str(i): i % 3 / 2 for i in range(300)}  # 0, 1/2 and 1
+    config = PolicyConfig(updates=5, problems_per_update=20, curriculum=9.0)
+    drawn = [int(row["problem_id"]) for row in draw_problems(problems, config, 0, shares)]
+    assert len(set(drawn)) == 100
+    # A third of the problems has ten of twelve parts of the chances at first, and is used up on the way.
+    assert 60 < sum(i % 3 == 1 for i in drawn) < 90
+    assert draw_problems(problems, config, 0, shares) == draw_problems(problems, config, 0, shares)
