@@ -43,18 +43,8 @@ DENSE_LABELS = LabelsConfig(round=ROUND, protocol="dense")
 REST = ("3*4=12", "2+12=14", "answer 14")
 
 
-def write_selection(root: Path, writing: Writing | None) -> tuple[Path, Path]:
-    """The usual selection, in whose wrong solutions a labeller may write."""
-    selection, train = world.write_selection(root)
-    if writing:
-        table = pl.read_parquet(selection / "solutions.parquet")
-        may_write = pl.when(~pl.col("correct")).then(pl.lit(writing)).alias("writing")
-        table.with_columns(may_write).write_parquet(selection / "solutions.parquet")
-    return selection, train
-
-
 def load(root: Path, writing: Writing | None = "solution") -> Selection:
-    return Selection.load(*write_selection(root, writing))
+    return world.load(root, writing)
 
 
 def rated(selection: Selection, ratings: Any, written: WrittenSteps | None, **changes: Any) -> Record:

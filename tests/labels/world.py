@@ -14,7 +14,7 @@ from o1_assets.core.artifact import Task
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.inbox.tables import ParsedRecord
 from o1_assets.labels.inbox.validate import SelectionCheck
-from o1_assets.labels.protocol import DENSE, Protocol, Slot, Violation
+from o1_assets.labels.protocol import DENSE, Protocol, Slot, Violation, Writing
 from o1_assets.labels.schema import Record, fill
 from o1_assets.labels.selection import Selection
 from o1_assets.problems.expression import Expression
@@ -45,9 +45,11 @@ def problem(expression: str) -> dict[str, Any]:
 
 
 def write_selection(
-    root: Path, solutions: Mapping[str, tuple[str, list[list[str]]]] = SOLUTIONS
+    root: Path,
+    solutions: Mapping[str, tuple[str, list[list[str]]]] = SOLUTIONS,
+    writing: Writing | None = None,
 ) -> tuple[Path, Path]:
-    """Folders `selection` and `train` as the graph makes them."""
+    """Folders `selection` and `train` as the graph makes them. writing: what may be written in wrong solutions."""
     rows, completions, problems = [], [], {}
     for solution, (expression, steps) in solutions.items():
         row = problem(expression)
@@ -72,14 +74,17 @@ def write_selection(
     selection, train = root / "selection", root / "train"
     selection.mkdir(parents=True, exist_ok=True)
     train.mkdir(exist_ok=True)
-    pl.DataFrame(rows).write_parquet(selection / "solutions.parquet")
+    table = pl.DataFrame(rows)
+    if writing is not None:
+        table = table.with_columns(writing=pl.when(~pl.col("correct")).then(pl.lit(writing)))
+    table.write_parquet(selection / "solutions.parquet")
     pl.DataFrame(completions, schema=schema, orient="row").write_parquet(selection / "completions.parquet")
     pl.DataFrame(list(problems.values())).write_parquet(train / "problems.parquet")
     return selection, train
 
 
-def load(root: Path) -> Selection:
-    return Selection.load(*write_selection(root))
+def load(root: Path, writing: Writing | None = None) -> Selection:
+    return Selection.load(*write_selection(root, writing=writing))
 
 
 class AcceptAll(SelectionCheck):

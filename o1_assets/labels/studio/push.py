@@ -174,7 +174,7 @@ def _step(
         view = _slot(box, Slot(step, number), f"alternative{number}")
         _show_when(view, Slot(step, 0), _values(ratings, counts, (False, True) if writing else (False,)))
     if writing:
-        view = ElementTree.SubElement(box, "View", className="o1-slot o1-written")
+        view = ElementTree.SubElement(box, "View", className="o1-written")
         ElementTree.SubElement(view, "Header", value="Yours", size="5")
         ElementTree.SubElement(
             view,

@@ -24,8 +24,8 @@ from o1_assets.core.settings import Settings
 from o1_assets.labels.export import export_selection
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.validate import SelectionCheck
-from o1_assets.labels.protocol import DENSE, SPARSE, Protocol
-from o1_assets.labels.schema import Record
+from o1_assets.labels.protocol import DENSE, SPARSE, Protocol, Writing, WrittenSteps
+from o1_assets.labels.schema import Record, written_in
 from o1_assets.labels.selection import Selection
 from o1_assets.labels.studio.client import (
     LabelStudio,
@@ -101,9 +101,16 @@ def choice(control: str, value: str) -> dict[str, Any]:
 class Round:
     """A selection of the server's, its inbox, and its pulls. name has to be new for each test."""
 
-    def __init__(self, server: LocalServer, folder: Path, name: str, protocol: Protocol) -> None:
+    def __init__(
+        self,
+        server: LocalServer,
+        folder: Path,
+        name: str,
+        protocol: Protocol,
+        writing: Writing | None = None,
+    ) -> None:
         self.name, self.protocol, self.folder = name, protocol, folder
-        self.selection: Selection = world.load(folder)
+        self.selection: Selection = world.load(folder, writing)
         self.inbox = Inbox(folder / "inbox")
         self.studio = LabelStudio(server.url, server.token)
         records = list(export_selection(self.selection, name, protocol))
@@ -307,3 +314,33 @@ def test_dense_labelling_asks_for_every_completion(server: LocalServer, tmp_path
     labeller.submit()
     assert round_.pull() == {"r04": 1}
     assert round_.labels() == {"right": [[1, -1], [0, 0, None], [1]]}
+
+
+def test_the_rest_of_a_solution_is_written_under_its_wrong_step(
+    server: LocalServer, tmp_path: Path, page: Any
+) -> None:
+    round_ = Round(server, tmp_path, "r07", SPARSE, "solution")
+    labeller = Labeller(page, round_.pushed.url)
+    labeller.press(
+        "a", "Shift+1"
+    )  # a step of the right solution is called wrong: nobody is asked to write in it
+    assert page.locator(".o1-written:visible").count() == 0
+    labeller.submit()
+    labeller.press("a")
+    field = page.locator(".o1-written:visible textarea")
+    field.click()
+    # Digits are keys of the page, and here they are text. A line is a step.
+    page.keyboard.type("3*4=12")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("2+12=14")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("answer 14")
+    page.locator(".o1-head").click()
+    labeller.press("Shift+A", "Alt+A")
+    labeller.submit()
+    assert round_.pull() == {"r07": 2} and round_.rejected == []
+    [digest] = round_.inbox.accepted("r07")
+    records = map(Record.from_line, round_.inbox.batch("r07", digest).read_bytes().splitlines())
+    assert [written for record in records if (written := written_in(record))] == [
+        WrittenSteps(0, None, ("3*4=12", "2+12=14", "answer 14"))
+    ]
