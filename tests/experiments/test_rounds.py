@@ -43,7 +43,8 @@ SEARCHES = '[{"name":"beam","problems":40,"tokens":300}]'
 PROFILE = load_profile(
     "nano",
     f"ablations.rounds.rounds={ROUNDS} later_solutions.searches={SEARCHES} later_selection.condemned_share=0.25 "
-    f"later_selection.written_steps=step later_prm.written_positive=true ablations.rounds.searches={SEARCHES}",
+    "later_selection.written_steps=step later_prm.written_positive=true policy.replay.weight=1 "
+    f'policy.replay.sources=["written"] ablations.rounds.searches={SEARCHES}',
 )
 
 MADE = {artifact.key.removeprefix("ablations/rounds/"): artifact for artifact in artifacts(PROFILE)}
@@ -105,7 +106,7 @@ def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_ha
     assert searched["solutions"] == PROFILE.later_solutions.model_copy(update={"searches": ()})
     assert {name for name in whole if whole[name] != condemned[name]} == {"selection"}
     assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
-    assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm"}
+    assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm", "policy"}
     plain = load_profile("nano", f"later_solutions.searches={SEARCHES}")
     assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
     keys = {artifact.key for artifact in artifacts(load_profile("nano", ""))}
@@ -199,6 +200,12 @@ def test_rounds_go_as_the_runs_own() -> None:
         ("uniform", "selection", "prm", ["r00/prm", "own r01/prm", "own r02/prm"]),
         ("uniform", "selection", "solutions", ["own r01/drawn", "own r02/drawn", "own r03/drawn"]),
         ("rounds", "drawn", "solutions", []),
+        ("rounds", "policy", "labels_02", ["own r02/labels", "own r02/labels"]),
+        ("rl_without_labels", "policy", "labels_00", ["r00/labels"] * 3),
+        ("rl_without_labels", "policy", "labels_01", []),
+        ("at_once", "policy", "solutions_01", ["own r01/solutions"] * 3),
+        ("at_once", "policy", "labels_02", []),
+        ("without_written", "policy", "labels_00", []),
     ],
 )
 def test_a_control_leaves_out_what_it_says(arm: str, stage: str, name: str, expected: list[str]) -> None:

@@ -6,7 +6,7 @@ outcomes cost no labels, so training it on would add to every arm alike what is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -29,6 +29,7 @@ from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, ma
 from o1_assets.experiments.rounds.searched import searched_evaluation
 from o1_assets.experiments.variants import PART, variant
 from o1_assets.labels.config import machine_of
+from o1_assets.policy.config import ReplayConfig
 from o1_assets.reward.config import PRMConfig
 from o1_assets.reward.estimate import distinct_tokens
 from o1_assets.reward.train import make_prm
@@ -172,11 +173,16 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
     if arm.off == "condemned":
         selection = selection.model_copy(update={"condemned_share": 0.0})
     prm = profile.later_prm.model_copy(update={"updates": sizes.prm_updates})
+    policy = profile.policy.model_copy(update={"updates": sizes.policy_updates})
     if arm.off == "written" and selection.written_steps != "none":
         # Half as many again: enough to be cut down to the labels that `rounds` has with its written steps.
         update = {"written_steps": "none", "solutions": selection.solutions * 3 // 2}
         selection = selection.model_copy(update=update)
         prm = prm.model_copy(update={"written_positive": False})
+        sources = tuple(source for source in policy.replay.sources if source != "written")
+        # Without any other source nothing is replayed.
+        replay = policy.replay.model_copy(update={"sources": sources}) if sources else ReplayConfig()
+        policy = policy.model_copy(update={"replay": replay})
     if arm.uniform:
         selection = selection.model_copy(update={"strategy": "uniform"})
     if arm.at_once:
@@ -199,7 +205,7 @@ def arm_profile(profile: Profile, arm: ArmSpec) -> Profile:
             "later_solutions": solutions,
             "later_selection": selection,
             "later_prm": prm,
-            "policy": profile.policy.model_copy(update={"updates": sizes.policy_updates}),
+            "policy": policy,
         }
     )
 
@@ -218,6 +224,10 @@ def stages_of(arm: ArmSpec, profile: Profile, rounds: int) -> list[Artifact]:
         if arm.reinforce:
             last = {"prm": f"{round_name(rounds)}/prm"} if arm.at_once else {}
             chosen.append(_reading(stages["policy"], last))
+    made = {artifact.key for artifact in chosen}
+    chosen = [
+        _of_this_arm(artifact, made) if artifact.key.endswith("/policy") else artifact for artifact in chosen
+    ]
     # With all labels at once every policy reads the last PRM, so the PRMs come first; the sort is stable.
     return sorted(chosen, key=lambda artifact: arm.at_once and artifact.key.endswith("/policy"))
 
@@ -237,6 +247,18 @@ def _labelling(arm: ArmSpec, k: int, stages: Mapping[str, Artifact]) -> list[Art
         drawn = [replace(selection, key=key, compute=draw_uniformly, inputs=inputs, estimate=estimate_drawn)]
         selection = _reading(selection, {"solutions": key})
     return [solutions, *drawn, selection, stages["label_batches"], stages["labels"]]
+
+
+def _of_this_arm(policy: Artifact, made: Collection[str]) -> Artifact:
+    """A policy whose replay reads round 0 and rounds of its arm; those that the arm lacks would be the main graph's."""
+    inputs = {
+        name: key
+        for name, key in policy.inputs.items()
+        if key in made
+        or key.startswith(f"{round_name(0)}/")
+        or not name.startswith(("labels_", "solutions_"))
+    }
+    return replace(policy, inputs=inputs)
 
 
 def cut_to(control: str, artifact: Artifact) -> Artifact:

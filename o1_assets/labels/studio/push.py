@@ -183,7 +183,6 @@ def _step(
             toName="problem",
             placeholder=WHAT_TO_WRITE[writing],
             rows="1" if writing == "step" else "4",
-            maxSubmissions="1",
             editable="true",
         )
         _show_when(view, Slot(step, 0), _values([WRONG], range(size.alternatives + 1), (True,)))

@@ -321,21 +321,19 @@ def test_the_rest_of_a_solution_is_written_under_its_wrong_step(
 ) -> None:
     round_ = Round(server, tmp_path, "r07", SPARSE, "solution")
     labeller = Labeller(page, round_.pushed.url)
-    labeller.press(
-        "a", "Shift+1"
-    )  # a step of the right solution is called wrong: nobody is asked to write in it
+    # A step of the right solution is called wrong, and nobody is asked to write in that one.
+    labeller.press("a", "Shift+1")
     assert page.locator(".o1-written:visible").count() == 0
     labeller.submit()
     labeller.press("a")
     field = page.locator(".o1-written:visible textarea")
     field.click()
-    # Digits are keys of the page, and here they are text. A line is a step.
-    page.keyboard.type("3*4=12")
-    page.keyboard.press("Shift+Enter")
-    page.keyboard.type("2+12=14")
-    page.keyboard.press("Shift+Enter")
-    page.keyboard.type("answer 14")
+    # Digits are keys of the page, and here they are text. A line is a step; Shift and Enter add a text as it is.
+    for text, key in (("3*4=12", "Enter"), ("2+12=14", "Shift+Enter"), ("answer 14", "Tab")):
+        page.keyboard.type(text)
+        page.keyboard.press(key)
     page.locator(".o1-head").click()
+    page.screenshot(path="/tmp/written_page.png")
     labeller.press("Shift+A", "Alt+A")
     labeller.submit()
     assert round_.pull() == {"r07": 2} and round_.rejected == []
