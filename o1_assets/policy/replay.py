@@ -119,13 +119,14 @@ class Replay:
         config: ReplayConfig,
         seed: int,
     ) -> Replay:
-        """Solutions that are longer than the policy may write are left out."""
+        """Left out is what the policy could not write: too long, or with letters that it has no token for, as
+        people may have written."""
         solutions, of_source = [], Counter[str]()
         for row in table.iter_rows(named=True):
             sequence = step_sequence(tokenizer, prompt.render(row["question"]), row["steps"])
             tokens = list(sequence.tokens)
             solution = [*tokens[sequence.prompt_length :], int(tokenizer.eos_token_id)]
-            if len(solution) <= prompt.max_tokens:
+            if len(solution) <= prompt.max_tokens and tokenizer.unk_token_id not in solution:
                 solutions.append((tokens[: sequence.prompt_length], solution))
                 of_source[row["source"]] += 1
         return cls(solutions, config.rows, seed, of_source)

@@ -96,14 +96,13 @@ class StoredRun:
 
 def written_headlines(manifests: Mapping[str, Manifest]) -> dict[str, Headline]:
     """What labellers wrote in all rounds, beside what they rated; empty where nobody was asked to write."""
-    rounds = [
-        m.figures for key, m in manifests.items() if key.endswith("/labels") and "written_steps" in m.figures
-    ]
+    rounds = [manifest.figures for key, manifest in manifests.items() if key.endswith("/labels")]
+    if not any("written_steps" in figures for figures in rounds):
+        return {}
     names = {"labels": "labels_rated", "written_steps": "steps_written", "written_whole": "solutions_written"}
     return {
-        shown: headline(sum(float(figures[name] or 0) for figures in rounds))
+        shown: headline(sum(float(figures.get(name) or 0) for figures in rounds))
         for name, shown in names.items()
-        if rounds
     }
 
 

@@ -208,6 +208,15 @@ def test_people_are_asked_where_people_rate() -> None:
     assert made["r04/label_batches"].asked == 0
 
 
+def test_writing_is_asked_of_people_as_several_ratings_a_step() -> None:
+    human = 'annotators={"r03":"human"} later_selection.written_steps='
+    asked = [
+        plan(f"{human}{writing}").made["r03/label_batches"].asked for writing in ("none", "step", "solution")
+    ]
+    assert asked[1] - asked[0] == pytest.approx(5 * 40)  # most_written steps, each like five ratings
+    assert asked[2] > asked[1]
+
+
 def test_rollouts_cost_tokens_and_more_of_them_more() -> None:
     few, many = (
         plan(f"annotator=monte_carlo monte_carlo.rollouts={n}").made["r01/label_batches"].cost for n in (4, 8)

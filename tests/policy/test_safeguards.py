@@ -153,7 +153,10 @@ def test_a_replay_has_the_right_solutions_of_its_sources_a_few_of_a_problem(
     assert table.select("problem_id", "steps", "source").rows() == [
         (QUESTIONS[0], steps, "generator"), (QUESTIONS[1], steps, "rounds")
     ]  # fmt: skip
-    replay = Replay.of(table, world[1], CONFIG.prompt, config, seed=0)
+    unknown = table.head(1).with_columns(
+        steps=pl.lit([["é", "answer 2"]]).list.first(), source=pl.lit("written")
+    )
+    replay = Replay.of(pl.concat([table, unknown]), world[1], CONFIG.prompt, config, seed=0)
     assert world[1].decode(replay.solutions[0][1], skip_special_tokens=True) == RIGHT[0]
     assert replay.of_source == {"generator": 1, "rounds": 1}
 

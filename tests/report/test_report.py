@@ -156,3 +156,19 @@ def test_the_line_through_training_compute_is_fitted_to_all_versions() -> None:
         *range(11)
     ]
     assert training_fit(points[:2], ALL_STAGES, "all") is None
+
+
+def test_what_labellers_wrote_is_shown_beside_what_they_rated_if_any_round_asked_for_it() -> None:
+    from types import SimpleNamespace
+
+    from o1_assets.report.write import written_headlines
+
+    rated = SimpleNamespace(figures={"labels": 9})
+    wrote = SimpleNamespace(
+        figures={"labels": 7, "written_steps": 4, "written_solutions": 2, "written_whole": 1}
+    )
+    figures = written_headlines({"r00/labels": rated, "r01/labels": wrote, "r01/prm": rated})  # type: ignore[dict-item]
+    assert {name: figure["value"] for name, figure in figures.items()} == {
+        "labels_rated": 16, "steps_written": 4, "solutions_written": 1,
+    }  # fmt: skip
+    assert written_headlines({"r00/labels": rated}) == {}  # type: ignore[dict-item]

@@ -100,9 +100,10 @@ def push_records(
 
 
 WHAT_TO_WRITE: dict[Writing, str] = {
-    "step": "If neither the step nor an alternative is right or neutral, write the right step.",
-    "solution": "Write the rest of the solution, one step a line, to its answer. Go on from the first alternative that "
-    "you rated right (else from the first neutral one); without any, begin with the right step in place of this one.",
+    "step": "If neither the step nor an alternative is right or neutral, write the right step, in the form of these.",
+    "solution": "Write the rest of the solution to its answer, one step a line, in the form of these steps. Go on from "
+    "the first alternative that you rated right (else from the first neutral one); without any, begin with the right "
+    "step in place of this one.",
 }
 
 

@@ -333,7 +333,6 @@ def test_the_rest_of_a_solution_is_written_under_its_wrong_step(
         page.keyboard.type(text)
         page.keyboard.press(key)
     page.locator(".o1-head").click()
-    page.screenshot(path="/tmp/written_page.png")
     labeller.press("Shift+A", "Alt+A")
     labeller.submit()
     assert round_.pull() == {"r07": 2} and round_.rejected == []
