@@ -158,10 +158,13 @@ def labels_of(
     question = by_number[merged.select(SOLUTION).to_series()].to_frame("question")
     table = pl.concat([merged.drop("completion_id"), texts, question], how="horizontal")
     table = table.select(COLUMNS)
-    records = _not_withdrawn(filtered.counted_records.sort("moment", "batch", "line"), withdrawals)
-    newest = records.unique(["solution_id", "labeler"], keep="last", maintain_order=True)
-    asked = pl.col("written").is_not_null() & pl.col("solution_id").is_in(list(selection.writing))
-    with_steps = newest.filter(asked)
+    asked = pl.col("solution_id").is_in(list(selection.writing))
+    records = _not_withdrawn(filtered.counted_records.filter(asked), withdrawals)
+    # Who corrects a solution has written what stands in the newest record, or nothing any more.
+    newest = records.sort("moment", "batch", "line").unique(
+        ["solution_id", "labeler"], keep="last", maintain_order=True
+    )
+    with_steps = newest.filter(pl.col("written").is_not_null())
     paths = written_paths(table, with_steps, selection)
     dropped["written_paths"] = with_steps.join(paths, on=["batch", "line"], how="anti").height
     return LabelTable(table, paths, +(filtered.dropped + dropped), filtered, effect)

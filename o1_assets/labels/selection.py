@@ -145,10 +145,9 @@ class Selection:
     @cached_property
     def writing(self) -> dict[str, Writing]:
         """Solution id -> what a labeller may write where it goes wrong; solutions without any are left out."""
-        if "writing" not in self.table.columns:
+        if "writing" not in scan_parquet(self.folder / "solutions.parquet").collect_schema():
             return {}
-        rows = self.table.filter(pl.col("writing").is_not_null()).select("solution_id", "writing")
-        return dict(rows.iter_rows())
+        return dict(self._read("solutions", ["solution_id", "writing"]).drop_nulls().iter_rows())
 
     @cached_property
     def problem_ids(self) -> dict[str, str]:
