@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 app = typer.Typer()
 TREE = "--tree"
 
+# What the check of the problem itself says of an answer; None where it has none.
+CHECKED = {
+    True: " (checked: it solves the problem)",
+    False: " (wrong: it does not solve the problem)",
+    None: "",
+}
+
 
 class AskError(O1Error):
     """An option of `o1 ask` has a value that it cannot have; the message lists those that it can."""
@@ -130,7 +137,10 @@ class Asked:
                 forced = "   asked for: no answer was offered" if seen.node.forced else ""
                 yield f"  {seen.node.text.strip():{width}}{opinion}{forced}".rstrip()
             answer = trace.result.answer.answer
-            yield "no answer was reached; more --tokens may help" if answer is None else f"answer: {answer}"
+            if answer is None:
+                yield "no answer was reached; more --tokens may help"
+            else:
+                yield f"answer: {answer}{CHECKED[trace.result.answer.passes]}"
             yield ""
         tokens = sum(trace.result.tree.tokens_generated for trace in self.traces)
         yield f"{self.title}; {tokens} tokens generated, {self.seconds:.1f} s"
@@ -144,6 +154,7 @@ def _answer(question: Question, trace: Trace) -> dict[str, Any]:
         "unusual": list(question.unusual),
         "answer": answer.answer,
         "forced": answer.forced,
+        "passes": answer.passes,
         "score": trace.nodes[answer.index].score,
         "steps": [
             {

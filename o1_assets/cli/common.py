@@ -28,7 +28,9 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "profile": (
         Annotated[
             str | None,
-            typer.Option("--profile", help="nano, countdown, micro, smol or qwen; else O1_PROFILE, else nano"),
+            typer.Option(
+                "--profile", help="nano, countdown, micro, smol or qwen; else O1_PROFILE, else nano"
+            ),
         ],
         None,
     ),

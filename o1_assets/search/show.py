@@ -25,7 +25,8 @@ LEGEND = (
 
 
 def terminal_tree(question: str, trace: Trace, lines: int = LINES) -> RichTree:
-    """A line a step: its text, P(right) of the step and of the path by the PRM, the policy's prior, visits."""
+    """A line a step: its text, P(right) of the step and of the path by the PRM, the policy's prior, visits; and whether
+    an answer passes the check of its own problem, where there is one."""
     back = {move.node.index: 0 for move in trace.moves}  # how often the search came back to each node
     for move in trace.moves:
         back[move.node.index] += move.left is not None
@@ -73,6 +74,8 @@ def _line(seen: NodeView, back: int) -> Text:
         text.append(f"  x{node.samples}", "dim")
     if node.forced:
         text.append("  asked for", "yellow")
+    if node.passes is not None:
+        text.append(*(("  passes", "green") if node.passes else ("  fails", "red")))
     if seen.fate == "gave up":
         text.append("  gave up", "red")
     if back:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from o1_assets.search.adaptive import Adaptive
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.checked import Checked
 from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.run import SearchModels, search
+from o1_assets.search.show import terminal_tree
+from o1_assets.search.trace import Trace
 from o1_assets.search.vote import Chains
 from tests.search.test_search import answer_of
 from tests.search.toy import PathScorer, TablePolicy
@@ -57,3 +62,12 @@ def test_where_no_answer_passes_the_strategy_chooses() -> None:
     assert result.answer.answer == "answer 1" and result.answer.passes is False
     # The PRM believes it; an answer that failed is none to be confident of.
     assert Adaptive().confidence(result.tree.ends) == 0.0
+
+
+def test_the_tree_shows_which_answers_pass() -> None:
+    [result, *_] = think(Checked(Chains("majority", at_once=16)))
+    console = Console(width=80, file=(text := StringIO()))
+    console.print(terminal_tree("q", Trace.of(result)))
+    lines = text.getvalue().splitlines()
+    assert any("answer 3" in line and "passes" in line for line in lines)
+    assert any("answer 1" in line and "fails" in line for line in lines)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import polars as pl
 import pytest
 
 from o1_assets.evaluation.statistics import before_saturation, fit, r_squared
+from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.evaluation.thinking.evaluate import FITS
+from o1_assets.evaluation.thinking.measure import TREES, measure_tree, measured_trees
 from o1_assets.evaluation.thinking.points import sampled_points, tree_points
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import SearchModels, search
 from o1_assets.search.vote import Chains
+from tests.evaluation.thinking.toy_solver import toy_solver
 from tests.search.test_search import RIGHT, TABLE, answer_of
 from tests.search.toy import PathScorer, TablePolicy
 
@@ -78,6 +81,15 @@ def test_points_of_samples_and_of_trees_tell_accuracy_and_tokens() -> None:
     assert [p.budget for p in by_budget] == [32, 64, 128, 256]
     assert (np.diff([p.right.mean() for p in by_budget]) >= 0).all()
     assert all((p.generated <= p.budget).all() for p in by_budget)
+
+
+def test_what_stops_at_a_checked_answer_is_measured_where_it_is_asked_for() -> None:
+    assert set(measured_trees(ThinkingConfig())) == set(TREES)
+    solver = toy_solver(TABLE, RIGHT, self_check=True, step_tokens=10)
+    solver.thinker = replace(solver.thinker, self_check=lambda prompt, answer: answer == "3")
+    for name in ("checked", "checked-beam"):
+        measured = measure_tree(solver, name, measured_trees(solver.config)[name], 1024)
+        assert measured.points[-1].right.mean() == 1.0 and measured.points[-1].generated.mean() < 512
 
 
 def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
