@@ -61,6 +61,13 @@ class CountdownCorpus(StageConfig):
     min_target: int = Field(10, ge=1, description="smallest target")
     max_target: int = Field(50, ge=1, le=99, description="largest target")
     max_value: int = Field(99, ge=1, le=99, description="largest result; none is below 1")
+    even_luck: float = Field(
+        0.02,
+        gt=0,
+        le=1,
+        description="problems that a random player solves with a larger chance than this are thinned out to be as "
+        "frequent, since a problem is drawn as often as it has solutions; 1: none are",
+    )
     wander_rate: float = Field(0.03, ge=0, le=1, description="chance that a step follows no plan")
     # The systematic error: it ends in the target, as a right solution does, so that counting answers cannot tell them.
     wishful_rate: float = Field(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from random import Random
 
 from o1_assets.base.config import CountdownCorpus
-from o1_assets.problems.countdown import OPERATORS, Countdown, combine
+from o1_assets.problems.countdown import OPERATORS, Countdown, combine, luck
 
 Move = tuple[str, int]
 """An operator, and the number that the value so far is combined with."""
@@ -38,7 +38,7 @@ class Plan:
 
 
 def draw_plan(config: CountdownCorpus, rng: Random, most_numbers: int) -> Plan:
-    """A problem and one solution of it. A problem is as likely as it has solutions, as reasoning_gym draws them."""
+    """A problem and one solution of it."""
     while True:
         numbers = [
             rng.randint(config.min_number, config.max_number)
@@ -57,7 +57,11 @@ def draw_plan(config: CountdownCorpus, rng: Random, most_numbers: int) -> Plan:
         first, (op, second) = numbers[0], moves[0]
         if op in "+*" and second > first:  # one spelling of what is the same
             first, moves[0] = second, (op, first)
-        return Plan(first, tuple(moves), value)
+        plan = Plan(first, tuple(moves), value)
+        # A problem is drawn as often as it has solutions. Without this those that anyone finds fill the corpus.
+        chance = luck(plan.problem, config.max_value) if config.even_luck < 1 else 0.0
+        if rng.random() * chance <= config.even_luck:
+            return plan
 
 
 def draw_corpus(

@@ -95,12 +95,14 @@ class ArithmeticFilter(StageConfig):
 class CountdownFilter(StageConfig):
     """Which countdown problems are kept, asked as "Use 8, 7, 3 and 2 to make 24."; anything else is left out.
 
-    max_value: the target can be reached through whole numbers from 1 to this; None takes what can be reached at all.
+    max_value: the target can be reached through whole numbers from 1 to this. max_luck: and a player who knows only the
+    rules reaches it with no larger chance than this (`countdown.luck`).
     """
 
     min_numbers: int = Field(default=3, ge=2)
     max_numbers: int = Field(default=4, ge=2, le=6)
-    max_value: int | None = None
+    max_value: int = Field(default=99, ge=1)
+    max_luck: float = Field(default=1.0, gt=0, le=1)
 
 
 class ProblemsConfig(StageConfig):

@@ -138,3 +138,24 @@ def reachable(values: tuple[int, ...], target: int, max_value: int | None = None
         for _, _, _, left in moves(values)
         if max_value is None or (left[-1] >= 1 and left[0] <= max_value)
     )
+
+
+def luck(problem: Countdown, max_value: int) -> float:
+    """The chance that a player who knows only the rules solves it: a random number first, then random legal moves, each
+    of the value so far and another number, to a whole number from 1 to max_value."""
+    numbers = problem.numbers
+    firsts = [(numbers[i], numbers[:i] + numbers[i + 1 :]) for i in range(len(numbers))]
+    return sum(_luck(value, left, problem.target, max_value) for value, left in firsts) / len(firsts)
+
+
+@lru_cache(maxsize=1 << 18)
+def _luck(value: int, left: tuple[int, ...], target: int, max_value: int) -> float:
+    if not left:
+        return float(value == target)
+    after = [
+        (result, left[:i] + left[i + 1 :])
+        for i, number in enumerate(left)
+        for op in OPERATORS
+        if (result := combine(value, op, number)) is not None and 1 <= result <= max_value
+    ]
+    return sum(_luck(result, rest, target, max_value) for result, rest in after) / max(1, len(after))

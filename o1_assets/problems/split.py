@@ -21,7 +21,7 @@ from o1_assets.problems.config import (
     ProblemsConfig,
     ReasoningGymSource,
 )
-from o1_assets.problems.countdown import Countdown, reachable
+from o1_assets.problems.countdown import Countdown, luck, reachable
 from o1_assets.problems.expression import Expression
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
 from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem, Source, summary
@@ -247,7 +247,9 @@ def allowed_countdown(problem: RawProblem, rule: CountdownFilter) -> bool:
     countdown = Countdown.stored(_metadata(problem))
     if countdown is None or not rule.min_numbers <= len(countdown.numbers) <= rule.max_numbers:
         return False
-    return reachable(countdown.numbers, countdown.target, rule.max_value)
+    if not reachable(countdown.numbers, countdown.target, rule.max_value):
+        return False
+    return rule.max_luck == 1 or luck(countdown, rule.max_value) <= rule.max_luck
 
 
 def _asked_shortly(problem: RawProblem) -> RawProblem:

@@ -38,7 +38,8 @@ def test_those_who_stray_lose_the_target_and_some_claim_to_have_reached_it() -> 
     seen = Counter[str]()
     for question, steps in draw_corpus(config, seed=2, exclude=()):
         verdicts = kinds(question, steps)
-        assert not {"unreadable", "left", "correction", "after_answer", "needless"} & set(verdicts), (
+        # Not "needless": the teacher takes a target for lost that combining two other numbers would reach.
+        assert not {"unreadable", "left", "correction", "after_answer"} & set(verdicts), (
             question,
             steps,
         )

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from o1_assets.problems.config import CountdownFilter, Generator, ProblemsConfig, ReasoningGymSource
-from o1_assets.problems.countdown import Countdown, reachable
+from o1_assets.problems.countdown import Countdown, luck, reachable
 from o1_assets.problems.grading import grade
 from o1_assets.problems.reasoning_gym_source import ReasoningGymProblems, open_dataset
 from o1_assets.problems.self_check import self_check
@@ -86,12 +86,20 @@ def test_what_can_be_reached_through_whole_numbers() -> None:
     assert reachable((60, 50, 8), 118) and not reachable((60, 50, 8), 118, 99)
 
 
+def test_luck_is_the_chance_of_random_legal_moves() -> None:
+    # 1 + 1, 1 * 1, 1 / 1 are legal from 1 and 1, 1 - 1 = 0 is not.
+    assert luck(Countdown((1, 1), 2), 99) == pytest.approx(1 / 3)
+    assert luck(Countdown((9, 2), 4), 99) == 0.0  # 9 / 2 is no whole number
+    assert luck(Countdown((9, 2), 18), 99) == pytest.approx((1 / 3 + 1 / 2) / 2)  # of 2, only 2 + 9 and 2 * 9
+    assert luck(Countdown((9, 2), 18), 12) == 0.0
+
+
 def test_problems_are_asked_shortly_and_can_be_reached() -> None:
     config = ProblemsConfig(
         source=ReasoningGymSource(generators=(Generator(name="countdown", parameters=SMALL),)),
         train=12,
         test=1,
-        countdown=CountdownFilter(max_value=99),
+        countdown=CountdownFilter(max_luck=0.1),
         shares={3: 1.0, 4: 1.0},
     )
     draw = take(ReasoningGymProblems(config.source), config, "train", 12, seed=0)
@@ -101,4 +109,5 @@ def test_problems_are_asked_shortly_and_can_be_reached() -> None:
             asked is not None and str(asked) == problem.question and problem.difficulty == len(asked.numbers)
         )
         assert asked.solved_by(problem.answer) and reachable(asked.numbers, asked.target, 99)
+        assert luck(asked, 99) <= 0.1
     assert sum(problem.difficulty == 3 for problem in draw.problems) == 6
