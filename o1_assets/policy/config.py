@@ -113,9 +113,6 @@ class PolicyConfig(StageConfig):
     """Of a searched solution."""
     kl_coefficient: float = Field(0.0, ge=0)
     """TRL's beta, the pull towards GPT*, of which no round can then drift away. 0 needs no reference model."""
-    kl_of: Literal["all", "right"] = "all"
-    """right: only solutions that the reward models believe are pulled, and only upwards. The policy then keeps GPT*'s
-    right solutions and may forget its wrong ones."""
     report_kl: bool = False
     """Measures the distance to GPT* also where it has no weight: GPT* then reads what the policy writes."""
     pass_k: int = Field(1, ge=1)

@@ -173,10 +173,7 @@ class Collector:
             rollout.reference, own = read[rollout.prompt, tuple(rollout.token_ids)]
             # Bounded: one rare token that GPT* is sure of would outweigh all others of the update.
             ratio = np.exp(np.minimum(rollout.reference - own, LARGEST_LOG_RATIO))
-            pull = ratio - 1
-            if self.config.kl_of == "right":
-                pull = np.maximum(pull, 0) * (rollout.belief >= 0.5)
-            rollout.advantages = rollout.advantages + self.config.kl_coefficient * pull
+            rollout.advantages = rollout.advantages + self.config.kl_coefficient * (ratio - 1)
 
     def _searched(self, problems: int, update: int) -> list[int]:
         """Which problems of this update have searched solutions among their group."""
