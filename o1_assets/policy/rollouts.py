@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, SamplingParams
-from o1_assets.core.flops import flops_score
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.steps import find_steps
 from o1_assets.policy.config import PolicyConfig
@@ -25,9 +25,14 @@ from o1_assets.policy.rewards import (
 )
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import RewardModels
+from o1_assets.reward.read import reading_cost, sequence_logprobs
+from o1_assets.reward.tree import StepSequence
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.interface import Budget
 from o1_assets.search.run import SearchModels, search
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Of p(GPT*) / p(policy), in the KL term: a ratio of 20.
 LARGEST_LOG_RATIO = 3.0
@@ -86,7 +91,7 @@ class Collector:
     grade: Callable[[list[tuple[str, str]]], list[bool]] | None = None
     tokens_generated: int = 0
     scored_before: Cost = field(default_factory=Cost)
-    reference: Engine | None = None
+    reference: PreTrainedModel | None = None
     reserve: Sequence[Sequence[str]] = ()
     resampled: int = 0
     reference_cost: Cost = field(default_factory=Cost)
@@ -144,36 +149,30 @@ class Collector:
             groups[i] = group
         return groups
 
-    def _pull(self, reference: Engine, rollouts: Sequence[Rollout]) -> None:
+    def _pull(self, reference: PreTrainedModel, rollouts: Sequence[Rollout]) -> None:
         """Adds the KL term to the advantages.
 
         On policy the gradient of TRL's term, beta * (r - log r - 1) with r = p(GPT*) / p(policy), is that of an
         advantage of beta * (r - 1). As an advantage it can be merged over equal solutions.
         """
-        different = {(rollout.prompt, tuple(rollout.token_ids)): rollout for rollout in rollouts}
-        prompts = [self.prompt_ids(prompt) for prompt, _ in different]
-        sequences = [[*p, *tokens] for p, (_, tokens) in zip(prompts, different, strict=True)]
-        lengths = [len(p) for p in prompts]
-        of_reference = reference.logprobs(sequences, lengths)
-        tokens = sum(map(len, sequences))
-        self.reference_cost += Cost(flops_score(reference.parameters, tokens), tokens_scored=tokens)
-        searched = [i for i, r in enumerate(different.values()) if r.logprobs is None]
-        of_policy = dict(
-            zip(
-                searched,
-                self.engine.logprobs([sequences[i] for i in searched], [lengths[i] for i in searched]),
-                strict=True,
-            )
+        prompts = [self.prompt_ids(rollout.prompt) for rollout in rollouts]
+        sequences = [
+            StepSequence((*prompt, *rollout.token_ids), len(prompt), ())
+            for prompt, rollout in zip(prompts, rollouts, strict=True)
+        ]
+        of_reference, tokens = sequence_logprobs(reference, sequences)
+        self.reference_cost += reading_cost(reference, tokens)
+        searched = [i for i, rollout in enumerate(rollouts) if rollout.logprobs is None]
+        of_searched = self.engine.logprobs(
+            [sequences[i].tokens for i in searched], [sequences[i].prompt_length for i in searched]
         )
-        read = {
-            key: (np.asarray(logprobs), np.asarray(of_policy.get(i, rollout.logprobs)))
-            for i, ((key, rollout), logprobs) in enumerate(zip(different.items(), of_reference, strict=True))
-        }
-        for rollout in rollouts:
-            rollout.reference, own = read[rollout.prompt, tuple(rollout.token_ids)]
+        of_policy = {i: rollout.logprobs for i, rollout in enumerate(rollouts)}
+        of_policy |= dict(zip(searched, of_searched, strict=True))
+        for i, rollout in enumerate(rollouts):
+            rollout.reference = of_reference[i]
             # Bounded: one rare token that GPT* is sure of would outweigh all others of the update.
-            ratio = np.exp(np.minimum(rollout.reference - own, LARGEST_LOG_RATIO))
-            rollout.advantages = rollout.advantages + self.config.kl_coefficient * (ratio - 1)
+            log_ratio = np.minimum(of_reference[i] - np.asarray(of_policy[i]), LARGEST_LOG_RATIO)
+            rollout.advantages = rollout.advantages + self.config.kl_coefficient * (np.exp(log_ratio) - 1)
 
     def _searched(self, problems: int, update: int) -> list[int]:
         """Which problems of this update have searched solutions among their group."""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from o1_assets.core.engine import Engine
     from o1_assets.engine.training.config import TuningConfig
     from o1_assets.reward.interface import RewardModels
     from o1_assets.reward.score import Scorer
@@ -89,7 +88,7 @@ class Safeguards:
     it. reference: GPT*. replay: right solutions to go on writing. held_out: problems of the early stop.
     """
 
-    reference: Engine | None = None
+    reference: PreTrainedModel | None = None
     replay: Replay | None = None
     held_out: Sequence[dict[str, Any]] = ()
 
@@ -102,10 +101,10 @@ class Safeguards:
         held_out: pl.DataFrame | None = None,
     ) -> Safeguards:
         """From the task's input generator, and what the sources of the replay read."""
-        from o1_assets.engine.transformers_engine import TransformersEngine
+        from o1_assets.reward.score import open_generator
 
         wanted = config.kl_coefficient or config.report_kl
-        reference = TransformersEngine.open(task.inputs["generator"]) if wanted else None
+        reference = open_generator(task.inputs["generator"]) if wanted else None
         replay = None
         if config.replay.weight:
             table = replay_table(

@@ -219,6 +219,22 @@ def token_logprobs(generator: PreTrainedModel, rows: Sequence[Row]) -> list[Floa
     return result
 
 
+def sequence_logprobs(
+    generator: PreTrainedModel, sequences: Sequence[StepSequence], batch_tokens: int = SCORE_TOKENS
+) -> tuple[list[Floats], int]:
+    """For each sequence the log-probability of every token after its prompt; and how many tokens were read for it."""
+    rows = pack([s.tokens for s in sequences], row_tokens(sequences))
+    result: list[Floats] = [np.zeros(0)] * len(sequences)
+
+    def fill(batch: Sequence[int]) -> None:
+        for row, logprobs in zip(batch, token_logprobs(generator, [rows[i] for i in batch]), strict=True):
+            for index, path in rows[row].paths.items():
+                result[index] = logprobs[path[sequences[index].prompt_length :]]
+
+    map_batches(fill, list(batches(rows, batch_tokens)))
+    return result, sum(map(len, rows))
+
+
 def step_minimum(logprobs: Floats, path: NDArray[np.int64], sequence: StepSequence) -> Floats:
     """Shape (steps,): the smallest log-probability among each step's tokens.
 

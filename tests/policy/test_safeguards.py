@@ -53,13 +53,17 @@ def test_the_pull_towards_gpt_is_the_gradient_of_the_kl_term(world: tuple[Any, A
         model.lm_head.weight += 0.05 * torch.randn(
             model.lm_head.weight.shape, generator=torch.Generator().manual_seed(0)
         )
-    reference = TransformersEngine(*world)
+    reference = world[0]
     config = CONFIG.model_copy(update={"kl_coefficient": 0.5})
     plain = collector((model, world[1]), config).groups(PROMPTS[:2], 0)
     pulled = collector((model, world[1]), config, reference=reference).groups(PROMPTS[:2], 0)
+    read = TransformersEngine(*world)
     moved = 0.0
     for group, group_pulled in zip(plain, pulled, strict=True):
         for without, rollout in zip(group, group_pulled, strict=True):
+            prompt = world[1].encode(rollout.prompt, add_special_tokens=False)
+            apart = read.logprobs([prompt + rollout.token_ids], [len(prompt)])[0]
+            np.testing.assert_allclose(rollout.reference, apart, atol=1e-4)
             own = torch.tensor(rollout.logprobs, dtype=torch.float64, requires_grad=True)
             log_ratio = torch.tensor(rollout.reference) - own
             (0.5 * (log_ratio.exp() - log_ratio - 1)).sum().backward()
