@@ -31,19 +31,24 @@ def choose_uniform(pool: pl.DataFrame, n: int, per_problem: int, seed: int) -> p
 
 
 def choose_mistaken(
-    pool: pl.DataFrame, n: int, per_problem: int, wrong_share: float, condemned_share: float = 0.0
+    pool: pl.DataFrame,
+    n: int,
+    per_problem: int,
+    wrong_share: float,
+    condemned_share: float = 0.0,
+    condemned_floor: float = 0.0,
 ) -> pl.DataFrame:
     """Wrong solutions with the highest score, right ones with the lowest, then the highest of the rest.
 
-    pool: one row a solution with score, correct, problem_id, solution_id. round(n * condemned_share) are right ones,
-    and `wrong_share` of the others are wrong ones. Where there are too few of either the rest fills up. At most
-    `per_problem` of one problem in all. Adds reason.
+    pool: one row a solution with score, correct, problem_id, solution_id. round(n * condemned_share) are right ones
+    with a score from `condemned_floor` on, and `wrong_share` of the others are wrong ones. Where there are too few of
+    either the rest fills up. At most `per_problem` of one problem in all. Adds reason.
     """
     ranked = pool.sort(["score", "solution_id"], descending=[True, False])
     condemned_places = round(n * condemned_share)
     wrong = _limit(ranked.filter(~pl.col("correct")), per_problem)
     wrong = wrong.head(round((n - condemned_places) * wrong_share))
-    lowest = pool.filter("correct").sort("score", "solution_id")
+    lowest = pool.filter("correct", pl.col("score") >= condemned_floor).sort("score", "solution_id")
     condemned = _limit(lowest, per_problem, wrong).head(condemned_places)
     mistaken = pl.concat([wrong, condemned])
     remaining = ranked.join(
@@ -61,12 +66,13 @@ def choose_from_files(
     wrong_share: float,
     scratch: Path,
     condemned_share: float = 0.0,
+    condemned_floor: float = 0.0,
 ) -> pl.DataFrame:
     """What `choose_mistaken` chooses of the Parquet files' solution_id, problem_id, correct and score.
 
-    A solution can only be chosen if it is among the `per_problem` best of its problem, the `per_problem` best wrong
-    ones of it, or the `per_problem` worst right ones: whatever takes a place before it takes it in the same problem. So
-    the first pass finds each problem's three marks, the second keeps what reaches one of them.
+    A solution can only be chosen if it is among the `per_problem` best of its problem, its `per_problem` best wrong
+    ones, or its `per_problem` worst right ones from the floor on: whatever takes a place before it takes it in the same
+    problem. So the first pass finds each problem's three marks, the second keeps what reaches one of them.
     scratch: an empty folder for what does not fit into memory.
     """
     import duckdb
@@ -79,22 +85,25 @@ def choose_from_files(
         connection.read_parquet(patterns, hive_partitioning=False).create_view("scored")
         candidates = connection.sql(
             """
-            with marks as (
+            with pool as (select *, correct and score >= $floor as doubted from scored),
+            marks as (
                 select problem_id, list_last(max(score, $k)) as mark,
                        list_last(max(score, $k) filter (not correct)) as wrong_mark,
-                       list_last(min(score, $k) filter (correct)) as right_mark
-                from scored group by problem_id
+                       list_last(min(score, $k) filter (doubted)) as right_mark
+                from pool group by problem_id
             )
-            select solution_id, problem_id, correct, score from scored join marks using (problem_id)
-            where score >= mark or (not correct and score >= wrong_mark) or (correct and score <= right_mark)
+            select solution_id, problem_id, correct, score from pool join marks using (problem_id)
+            where score >= mark or (not correct and score >= wrong_mark) or (doubted and score <= right_mark)
             qualify row_number() over (partition by problem_id order by score desc, solution_id) <= $k
                  or row_number() over (partition by problem_id, correct order by score desc, solution_id) <= $k
-                 or (correct and
-                     row_number() over (partition by problem_id, correct order by score, solution_id) <= $k)
+                 or doubted
+                    and row_number() over (partition by problem_id, doubted order by score, solution_id) <= $k
             """,
-            params={"k": per_problem},
+            params={"k": per_problem, "floor": condemned_floor},
         ).to_arrow_table()
-    return choose_mistaken(pl.DataFrame(candidates), n, per_problem, wrong_share, condemned_share)
+    return choose_mistaken(
+        pl.DataFrame(candidates), n, per_problem, wrong_share, condemned_share, condemned_floor
+    )
 
 
 def _limit(ranked: pl.DataFrame, per_problem: int, chosen: pl.DataFrame | None = None) -> pl.DataFrame:

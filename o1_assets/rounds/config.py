@@ -12,7 +12,7 @@ from o1_assets.problems.solutions import SAMPLED
 
 
 class SearchConfig(StageConfig):
-    """One search that reads the PRM of the round before. Of what it finds, `kept` solutions a problem are kept."""
+    """One search that reads the PRM of the round before. Every solution that ends in its trees is one of the round."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="what `source` says of its solutions")
     strategy: Literal["best-of-n", "beam", "dvts", "mcts"] = "beam"
@@ -67,6 +67,14 @@ class SelectionConfig(StageConfig):
         ge=0,
         le=1,
         description="share of right answers with the lowest scores: a PRM that doubts them costs RL as much",
+    )
+    # Of nano's 50 lowest right answers of a round one at most was right in every step; of the 50 lowest from .01 on,
+    # 40 to 42% were (rounds 2, 5 and 9; docs/decisions/labels.md).
+    condemned_floor: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="lowest score of those: below it a right answer is mostly due to errors that cancel",
     )
     completions: int = Field(gt=0, description="completions a step, the solution's own included")
     max_step_tokens: int = Field(gt=0, description="longest alternative, in tokens")

@@ -10,8 +10,8 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 from o1_assets.rounds.config import SearchConfig, SelectionConfig, SolutionsConfig
 
-# New solutions that end in a search tree, of as many as its tokens would write one by one (nano).
-NEW = 0.2
+# New solutions that a search ends with, of as many as its tokens would write one by one: trees, and chains (nano).
+NEW, NEW_CHAINS = 0.2, 0.6
 
 
 def estimate_solutions(context: EstimateContext, config: SolutionsConfig) -> Estimate:
@@ -44,7 +44,7 @@ def searched_cost(
         tree = searched_tokens(context, prompt, solutions, context.model(search.proposer).rl_rounds)
         cost += context.generate(search.proposer, problems * search.tokens)
         cost += read(context, problems * tree, "prm")
-        kept += problems * min(search.kept, NEW * solutions)
+        kept += problems * solutions * (NEW_CHAINS if search.strategy == "best-of-n" else NEW)
     return cost, kept
 
 

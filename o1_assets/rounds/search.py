@@ -119,36 +119,27 @@ def with_searched(
         task.progress(f"{search_config.name}: searched {chosen.height} problems")
         known = pl.concat([table.select("problem_id", "text") for table in tables])
         new = searched.solutions.join(known, on=["problem_id", "text"], how="anti", maintain_order="left")
-        tables.append(most_mistaken(new, search_config.kept).select(tables[0].columns))
+        tables.append(new.select(tables[0].columns))
     return pl.concat(tables), figures, cost + scorer.cost()
 
 
-def most_mistaken(solutions: pl.DataFrame, kept: int) -> pl.DataFrame:
-    """Of each problem the search's answer, and the solutions on which the PRM errs most: `kept` in all.
-
-    The PRM's error is the score of a wrong solution, and 1 - the score of a right one.
-    """
-    error = pl.when("correct").then(1 - pl.col("score")).otherwise(pl.col("score"))
-    ranked = solutions.sort("winner", error, "solution_id", descending=[True, True, False])
-    chosen = ranked.filter(pl.int_range(pl.len()).over("problem_id") < kept)
-    return chosen.sort("problem_id", "sample")
-
-
 def mistakes(solutions: pl.DataFrame, tokens: int) -> dict[str, float | int | None]:
-    """How much a source of solutions finds of what a PRM has to learn. solutions: scored, no text twice for a problem.
+    """How much a source of solutions finds of what a PRM has to learn. solutions: scored.
 
-    convincing: share of the wrong ones with a score above EVEN; condemned: share of the right ones with one below.
+    convincing: share of the wrong answers with a score above EVEN. condemned: share of the right answers with one
+    below; where a column `sound` says that all steps are right, of those alone: a right answer may be luck.
     per_1000: of all distinct ones, per 1000 generated tokens; convincing_per_1000, condemned_per_1000: of those two.
     """
     distinct = solutions.unique(["problem_id", "text"], keep="first")
     wrong, right = distinct.filter(~pl.col("correct")), distinct.filter("correct")
+    sound = right.filter("sound") if "sound" in right.columns else right
     convincing = wrong.filter(pl.col("score") > EVEN).height
-    condemned = right.filter(pl.col("score") < EVEN).height
+    condemned = sound.filter(pl.col("score") < EVEN).height
     return {
         "solutions": distinct.height,
         "correct": right.height / distinct.height if distinct.height else None,
         "convincing": convincing / wrong.height if wrong.height else None,
-        "condemned": condemned / right.height if right.height else None,
+        "condemned": condemned / sound.height if sound.height else None,
         "tokens": tokens,
         **{
             name: 1000 * count / tokens if tokens else None

@@ -112,8 +112,9 @@ def _most_mistaken(pool: pl.DataFrame, config: SelectionConfig) -> pl.DataFrame:
         scored, spill = Path(folder) / "scored.parquet", Path(folder) / "spill"
         pool.select("solution_id", "problem_id", "correct", "score").write_parquet(scored)
         chosen = choose_from_files(
-            [scored], config.solutions, config.per_problem, config.wrong_share, spill, config.condemned_share
-        )
+            [scored], config.solutions, config.per_problem, config.wrong_share, spill,
+            config.condemned_share, config.condemned_floor,
+        )  # fmt: skip
     reasons = chosen.select("solution_id", "reason")
     return reasons.join(pool, on="solution_id", how="inner", maintain_order="left").select(
         *pool.columns, "reason"

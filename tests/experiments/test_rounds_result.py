@@ -146,19 +146,20 @@ def test_each_arm_is_measured_by_its_own_searches_and_on_the_pool_of_all(made: t
 
 
 def test_parts_of_searched_trees_count_answers_mixed_trees_and_both_errors(tmp_path: Path) -> None:
-    rows = [  # problem, sample, correct, score, winner
-        ("a", 0, True, 0.2, False), ("a", 1, False, 0.9, True),
-        ("b", 0, True, 0.7, True), ("b", 1, False, 0.4, False),
-        ("c", 0, False, 0.6, True),
+    rows = [  # problem, sample, correct, sound, score, winner
+        ("a", 0, True, True, 0.2, False), ("a", 1, False, False, 0.9, True), ("a", 2, True, False, 0.1, False),
+        ("b", 0, True, True, 0.7, True), ("b", 1, False, False, 0.4, False),
+        ("c", 0, False, False, 0.6, True),
     ]  # fmt: skip
-    table = pl.DataFrame(rows, schema=["problem_id", "sample", "correct", "score", "winner"], orient="row")
+    columns = ["problem_id", "sample", "correct", "sound", "score", "winner"]
+    table = pl.DataFrame(rows, schema=columns, orient="row")
     table.with_columns(source=pl.lit("chains")).write_parquet(tmp_path / "solutions.parquet")
     test = pl.DataFrame({"problem_id": ["a", "b", "c", "d"]})
     sums = {name: parts.sum(0).tolist() for name, parts in searched_parts(tmp_path, [CHAINS], test).items()}
     assert sums == {
         "accuracy, chains": [1, 4],  # d found nothing
         "fooled, chains": [1, 2],  # a, of a and b
-        "condemned, chains": [1, 2],
+        "condemned, chains": [1, 2],  # a right answer with a wrong step is condemned rightly
         "convincing, chains": [2, 3],
     }
 

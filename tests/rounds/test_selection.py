@@ -83,6 +83,12 @@ def test_a_share_goes_to_right_answers_with_the_lowest_scores(
     assert chosen(picked) == expected
 
 
+def test_right_answers_below_the_floor_are_luck_and_take_no_place() -> None:
+    solutions = pool([("a", True, 0.001), ("a", True, 0.2), ("b", True, 0.3), ("c", True, 0.9)])
+    picked = choose_mistaken(solutions, 2, 1, 0.5, condemned_share=1.0, condemned_floor=0.01)
+    assert chosen(picked) == [("s1", CONDEMNED), ("s2", CONDEMNED)]
+
+
 def test_uniform_choice_depends_on_the_seed_alone() -> None:
     solutions = pool([(f"p{i % 10}", i % 2 == 0, 0.5) for i in range(60)])
     first = choose_uniform(solutions, n=12, per_problem=2, seed=1)
@@ -107,11 +113,15 @@ ROWS = st.lists(
     n=st.integers(1, 20),
     per_problem=st.integers(1, 4),
     wrong_share=st.floats(0, 1),
-    condemned_share=st.sampled_from([0.0, 0.3, 0.7]),
+    condemned=st.sampled_from([(0.0, 0.0), (0.3, 0.1), (0.7, 0.4)]),
 )
 @settings(max_examples=40, deadline=None)
 def test_files_larger_than_memory_give_the_choice_that_memory_gives(
-    rows: list[tuple[str, bool, float]], n: int, per_problem: int, wrong_share: float, condemned_share: float
+    rows: list[tuple[str, bool, float]],
+    n: int,
+    per_problem: int,
+    wrong_share: float,
+    condemned: tuple[float, float],
 ) -> None:
     """Ties at the mark, files in any number, problems with fewer solutions than the limit."""
     solutions = pool(rows)
@@ -120,8 +130,8 @@ def test_files_larger_than_memory_give_the_choice_that_memory_gives(
         solutions[: len(rows) // 2].write_parquet(files[0])
         solutions[len(rows) // 2 :].write_parquet(files[1])
         spill = Path(name) / "spill"
-        picked = choose_from_files(files, n, per_problem, wrong_share, spill, condemned_share)
-    assert picked.equals(choose_mistaken(solutions, n, per_problem, wrong_share, condemned_share))
+        picked = choose_from_files(files, n, per_problem, wrong_share, spill, *condemned)
+    assert picked.equals(choose_mistaken(solutions, n, per_problem, wrong_share, *condemned))
 
 
 class Echo:

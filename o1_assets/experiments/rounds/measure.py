@@ -19,6 +19,7 @@ from o1_assets.evaluation.best_of_n import Pool, curves
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.evaluate_policy import PASS_AT_1, PRM
 from o1_assets.evaluation.statistics import Floats, mean_parts
+from o1_assets.evaluation.steps import NO_ERROR
 from o1_assets.experiments.measure import (
     MEASURES,
     SOLUTIONS,
@@ -105,20 +106,21 @@ def prm_parts(
 ) -> tuple[dict[str, dict[str, Floats]], Cost]:
     """Name of a PRM -> parts of STEP_F1 and FOOLED_POOL on the fixed pool, over the problems in their order.
 
-    condemned: of CONDEMNED_POOL too, the share of the right solutions with a score below EVEN.
+    condemned: of CONDEMNED_POOL too, the share of the solutions without a wrong step that score below EVEN.
     """
     order = {problem: i for i, problem in enumerate(problems["problem_id"])}
     problem = np.array([order[name] for name in pool["problem_id"]], dtype=np.int64)
     truth, correct = first_errors(pool, problems), pool["correct"].to_numpy()
+    sound = correct if truth is None else correct & (np.array(truth) == NO_ERROR)
     scored, cost = score_with(list(prms.values()), pool, prompts, task)
     parts: dict[str, dict[str, Floats]] = {}
     for name, table in zip(prms, scored, strict=True):
         scores = table[PRM].to_numpy()
         parts[name] = {FOOLED_POOL: fooled_on_pool_parts(scores, correct, problem, problems.height)}
         if condemned:
-            doubted = np.bincount(problem, correct & (scores < EVEN), problems.height)
-            right = np.bincount(problem, correct, problems.height)
-            parts[name][CONDEMNED_POOL] = np.stack([doubted, right], axis=1)
+            doubted = np.bincount(problem, sound & (scores < EVEN), problems.height)
+            of_all = np.bincount(problem, sound, problems.height)
+            parts[name][CONDEMNED_POOL] = np.stack([doubted, of_all], axis=1)
         if truth is not None:
             p_right = [np.array(p) for p in table["p_right"].to_list()]
             parts[name][STEP_F1] = step_parts(p_right, truth, problem, problems.height)

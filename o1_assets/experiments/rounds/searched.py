@@ -20,8 +20,9 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.evaluate_policy import held_out
 from o1_assets.evaluation.statistics import Floats
+from o1_assets.evaluation.steps import NO_ERROR
 from o1_assets.experiments.experiment import ablation
-from o1_assets.experiments.measure import SOLUTIONS
+from o1_assets.experiments.measure import SOLUTIONS, first_errors
 from o1_assets.problems.solutions import SOURCE
 from o1_assets.rounds.config import SearchConfig
 from o1_assets.rounds.estimate import searched_cost
@@ -75,8 +76,11 @@ def make_searched(task: Task, config: SearchedConfig) -> Outcome:
         searched = search_problems(search, problems, engine, scorer, config.prompt, seed)
         cost += Cost(flops_generate(engine.parameters, searched.tokens), tokens_generated=searched.tokens)
         engine.close()
-        tables.append(searched.solutions)
-        found = mistakes(searched.solutions, searched.tokens)
+        errors = first_errors(searched.solutions, problems)
+        # Without the exact checker a right answer counts as right in all steps.
+        sound = searched.solutions["correct"] if errors is None else pl.Series(errors) == NO_ERROR
+        tables.append(searched.solutions.with_columns(sound=sound & searched.solutions["correct"]))
+        found = mistakes(tables[-1], searched.tokens)
         figures |= {f"{search.name}_{name}": value for name, value in found.items()}
     solutions = pl.concat(tables)
     solutions.write_parquet(task.out / SOLUTIONS)
@@ -98,7 +102,8 @@ def searched_parts(folder: Path, searches: Sequence[SearchConfig], test: pl.Data
     """Measure -> parts [problems, 2] of a share, for each search.
 
     accuracy: of the searches' answers. fooled: of the trees with right and wrong answers, those whose highest score is
-    a wrong one's. condemned, convincing: of the right (wrong) solutions that ended, those below (above) EVEN.
+    a wrong one's. condemned: of the solutions that are right in all steps, those below EVEN. convincing: of those with
+    a wrong answer, those above.
     """
     table = read_parquet(folder / SOLUTIONS)
     right, score = pl.col("correct"), pl.col("score")
@@ -112,7 +117,8 @@ def searched_parts(folder: Path, searches: Sequence[SearchConfig], test: pl.Data
             wrong=(~right).sum(),
             answered=(pl.col("winner") & right).any(),
             fooled=~highest_first.first(),
-            condemned=(right & (score < EVEN)).sum(),
+            sound=pl.col("sound").sum(),
+            condemned=(pl.col("sound") & (score < EVEN)).sum(),
             convincing=(~right & (score > EVEN)).sum(),
         )
         rows = problems.join(counts, on="problem_id", how="left", maintain_order="left").cast(
@@ -123,7 +129,7 @@ def searched_parts(folder: Path, searches: Sequence[SearchConfig], test: pl.Data
         columns = {
             ACCURACY: (of["answered"], np.ones(rows.height)),
             FOOLED: (of["fooled"] * mixed, mixed.astype(np.float64)),
-            CONDEMNED: (of["condemned"], of["right"]),
+            CONDEMNED: (of["condemned"], of["sound"]),
             CONVINCING: (of["convincing"], of["wrong"]),
         }
         parts |= {f"{measure}, {search.name}": np.stack(pair, axis=1) for measure, pair in columns.items()}
