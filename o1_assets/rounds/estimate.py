@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from o1_assets.core.artifact import Cost
@@ -9,6 +10,7 @@ from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 from o1_assets.rounds.config import SearchConfig, SelectionConfig, SolutionsConfig
+from o1_assets.search.vote import Chains
 
 # New solutions that a search ends with, of as many as its tokens would write one by one: trees, and chains (nano).
 NEW, NEW_CHAINS = 0.2, 0.6
@@ -41,10 +43,14 @@ def searched_cost(
     solution, cost, kept = context.solution_tokens(prompt), Cost(), 0.0
     for search in searches:
         problems, solutions = min(search.problems, available), search.tokens / solution
+        chains = search.strategy == "best-of-n"
+        if chains:
+            # They are written in batches, and what is begun is not cut off.
+            solutions = Chains.at_once * math.ceil(solutions / Chains.at_once)
         tree = searched_tokens(context, prompt, solutions, context.model(search.proposer).rl_rounds)
-        cost += context.generate(search.proposer, problems * search.tokens)
+        cost += context.generate(search.proposer, problems * solutions * solution)
         cost += read(context, problems * tree, "prm")
-        kept += problems * solutions * (NEW_CHAINS if search.strategy == "best-of-n" else NEW)
+        kept += problems * solutions * (NEW_CHAINS if chains else NEW)
     return cost, kept
 
 
