@@ -17,6 +17,7 @@ import polars as pl
 from o1_assets.core.artifact import Figures
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.tables import read_parquet
+from o1_assets.labels.inbox.written import step_fault
 from o1_assets.labels.selection import Selection
 
 FILE = "written.parquet"
@@ -62,6 +63,9 @@ def _written_here(labels: pl.DataFrame, records: pl.DataFrame) -> Iterator[tuple
         if solution not in questions or not all(slot in known for slot in slots):
             continue
         texts = [text.strip() for text in row["written"]]
+        # Accepted while nobody was asked to write, it was never looked at.
+        if any(step_fault(text) for text in texts):
+            continue
         steps = [known[slot][0] for slot in slots] + texts
         flags = [False] * first + [True] * len(texts)
         whole = row["finish_reason"] == "solution"

@@ -61,8 +61,8 @@ def submit(tmp_path: Path, selection: Selection, *records: Record) -> SubmitRepo
     return Inbox(tmp_path / "inbox").submit(file, ROUND, world.check(selection))
 
 
-def labels_of(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder of rNN/labels made of what is in the inbox, and its figures."""
+def labels_of(tmp_path: Path, selection: Selection | None = None) -> tuple[Path, dict[str, Any]]:
+    """The folder of rNN/labels made of what is in the inbox, and its figures. selection: that of today, on the disk."""
     inputs = {"selection": tmp_path / "selection", "train": tmp_path / "train"}
     config = LabelBatchesConfig(round=ROUND, protocol="dense", annotator="human", min_rated_share=0.0)
     label_batches(Inbox(tmp_path / "inbox"))(world.task(inputs, tmp_path / "batches"), config)
@@ -196,8 +196,14 @@ def test_a_rating_of_a_written_step_is_refused_with_what_to_write(tmp_path: Path
     assert violation.step == 0 and "has no rating: write null" in violation.message
 
 
-def test_what_was_not_asked_for_counts_nowhere_and_leaves_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked_later", [False, True])
+def test_what_was_not_asked_for_counts_nowhere_and_leaves_no_file(tmp_path: Path, asked_later: bool) -> None:
     selection = load(tmp_path, None)
+    if asked_later:  # what was accepted without a look is looked at then
+        record = rated(selection, WRONG, WrittenSteps(0, None, ("2+12=14\nanswer 14",)))
+        assert submit(tmp_path, selection, record).accepted == 1
+        assert read_written(labels_of(tmp_path, load(tmp_path))[0]).is_empty()
+        return
     assert submit(tmp_path, selection, rated(selection, WRONG, WrittenSteps(0, None, REST))).accepted == 1
     folder, figures = labels_of(tmp_path)
     assert not (folder / "written.parquet").exists() and "written_steps" not in figures
@@ -321,7 +327,7 @@ def test_the_oracle_writes_what_it_would_rate_right_and_its_batch_is_accepted(
     folder, _ = labels_of(tmp_path)
     paths = read_written(folder)
     # "wrong" and "direct" have a right alternative, so that a single step is nowhere asked for.
-    assert (paths.height > 0) == (writing == "solution")
+    assert paths.height == (2 if writing == "solution" else 0)
     for path in paths.to_dicts():
         problem = selection.problem_of[path["solution_id"]]
         assert set(rate_steps(problem, path["steps"])) == {1} and path["steps"][-1].startswith("answer")

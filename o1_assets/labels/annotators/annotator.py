@@ -146,14 +146,16 @@ def _written_steps(
         if place is None:
             continue
         prefix = [texts[0] for texts in steps[: place.step]]
-        chosen = None
-        if place.continues:
-            # Phase 1 goes on from a random one of them. A hash of the solution is as good, and needs no seed.
-            chosen = place.continues[derive_seed(0, "continues", solution) % len(place.continues)]
-            prefix[-1] = steps[place.step - 1][chosen]
-        request = Request(selection.problem_of[solution], tuple(prefix), "", solution, place.step, 0)
-        if texts := annotator.write(request, writing):
-            written[solution] = WrittenSteps(place.step, chosen, tuple(texts))
+        # Phase 1 goes on from a random one of them; a hash of the solution is as good, and needs no seed. From an
+        # answer nothing leads on.
+        choices: list[int | None] = [*place.continues] or [None]
+        for chosen in sorted(choices, key=lambda completion: derive_seed(solution, completion)):
+            if chosen is not None:
+                prefix[-1] = steps[place.step - 1][chosen]
+            request = Request(selection.problem_of[solution], tuple(prefix), "", solution, place.step, 0)
+            if texts := annotator.write(request, writing):
+                written[solution] = WrittenSteps(place.step, chosen, tuple(texts))
+                break
     return written
 
 

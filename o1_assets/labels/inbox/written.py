@@ -19,10 +19,9 @@ _BREAKS = {"Cc", "Zl", "Zp"}
 def written_violations(
     parsed: ParsedRecord, protocol: Protocol, writing: Writing | None
 ) -> Iterator[Violation]:
-    """writing: what was asked for of this solution; None: nothing. What is written there counts nowhere, the ratings
-    beside it do."""
+    """writing: what was asked for of this solution. None: nothing, and then whatever is written counts nowhere."""
     steps, written = parsed.record.label.steps, parsed.written
-    if written is None:
+    if written is None or writing is None:
         return
     if any(step.human_completion is not None for step in steps[written.step + len(written.texts) :]):
         yield Violation("written_gap", "written steps have to follow on each other", step=written.step)
@@ -38,8 +37,7 @@ def written_violations(
     if len(written.texts) > MOST_STEPS:
         message = f"{len(written.texts)} steps were written, and {MOST_STEPS} are allowed"
         yield Violation("written_too_long", message, step=written.step)
-    if writing is not None:
-        yield from _place_violations(parsed, protocol, writing, written)
+    yield from _place_violations(parsed, protocol, writing, written)
 
 
 def _place_violations(
