@@ -12,7 +12,13 @@ from transformers import AutoModelForCausalLM
 
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.policy.config import PolicyConfig, RewardConfig
+from o1_assets.policy.config import (
+    EarlyStopConfig,
+    PolicyConfig,
+    ReplayConfig,
+    ResamplingConfig,
+    RewardConfig,
+)
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
 from tests.policy.world import QUESTIONS, tiny_policy
@@ -29,9 +35,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, classes in (("prm", PRM_CLASSES), ("orm", ORM_CLASSES)):
         save_reward_model(start_reward_model(home / "policy", classes, None), home / "policy", home / name)
     (home / "train").mkdir()
-    rows = [{"question": q, "answer": "2", "grader": "math", "metadata": "{}"} for q in QUESTIONS]
+    rows = [
+        {"problem_id": q, "question": q, "answer": "2", "grader": "math", "metadata": "{}"} for q in QUESTIONS
+    ]
     pl.DataFrame(rows).write_parquet(home / "train" / "problems.parquet")
-    return {name: home / name for name in ("policy", "prm", "orm", "train")} | {"generator": home / "policy"}
+    (home / "solutions_00").mkdir()
+    solutions = [
+        {"problem_id": q, "steps": ["2+2=4", "answer 2"], "correct": i < 2, "finished": True}
+        for i, q in enumerate(QUESTIONS)
+    ]
+    pl.DataFrame(solutions).write_parquet(home / "solutions_00" / "solutions.parquet")
+    names = ("policy", "prm", "orm", "train", "solutions_00")
+    return {name: home / name for name in names} | {"generator": home / "policy"}
 
 
 def run(inputs: dict[str, Path], out: Path, config: PolicyConfig = CONFIG) -> Outcome:
@@ -68,3 +83,28 @@ def test_the_grader_is_asked_only_where_the_profile_says_so(
     assert not asked
     run(inputs, tmp_path / "grader", CONFIG.model_copy(update={"reward": RewardConfig(outcome="grader")}))
     assert asked
+
+
+def test_what_keeps_right_answers_is_in_the_figures_the_curve_and_the_plots(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    config = CONFIG.model_copy(
+        update={
+            "kl_coefficient": 0.1,
+            "replay": ReplayConfig(weight=1.0),
+            "resampling": ResamplingConfig(reserve=0.5),
+            "early_stop": EarlyStopConfig(every=1, share=0.5, samples=4),
+            "curriculum": 1.0,
+        }
+    )
+    outcome = run(inputs, tmp_path / "guarded", config)
+    curve = pl.read_parquet(tmp_path / "guarded" / "curve.parquet")
+    kept = {"kl", "contrast_share", "resampled_share", "replay_loss", "held_out_pass_1", "held_out_pass_k"}
+    assert kept <= set(curve.columns)
+    assert not curve.select(kept).null_count().sum_horizontal().item()
+    assert outcome.figures["replay_rows_rounds"] == 2
+    assert outcome.figures["kept_update"] in (0, 1, 2)
+    assert outcome.figures["kl_last"] is not None
+    assert {"kl.png", "groups.png", "replay.png", "held_out.png"} <= {
+        plot.name for plot in (tmp_path / "guarded" / "plots").iterdir()
+    }
