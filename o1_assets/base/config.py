@@ -50,7 +50,7 @@ class CorpusConfig(StageConfig):
 class CountdownCorpus(StageConfig):
     """A generated corpus of worked countdown problems, wrong in the ways in which a search for a target goes wrong."""
 
-    solutions: int = Field(45_000, gt=0, description="worked solutions in the corpus, each read once")
+    solutions: int = Field(60_000, gt=0, description="worked solutions in the corpus, each read once")
     min_numbers: int = Field(3, ge=2, description="given numbers of the smallest problem")
     max_numbers: int = Field(4, ge=2, description="given numbers of the largest problem")
     curriculum: float = Field(

@@ -45,6 +45,13 @@ def test_every_artifact_has_an_estimate(name: str, settings: str) -> None:
     assert idle == set() and made.total().cost.flops > 1e14
 
 
+def test_countdown_takes_no_more_than_nano() -> None:
+    made = whole("countdown")
+    assert made.unknown == [] and not [key for key, one in made.made.items() if one == type(one)()]
+    here, there = (whole(name, everything=False).total().cost.flops for name in ("countdown", "nano"))
+    assert 0.5 < here / there < 1.3
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "gpu", "parts"),
     [
