@@ -110,10 +110,13 @@ STRATEGY_COLORS = {
     "mcts, Q-value": plots.ORANGE,
     "astar": plots.ORANGE,
     "adaptive": plots.INK,
+    # In the color of what they are until an answer passes.
+    "checked": plots.PURPLE,
+    "checked-beam": plots.GREEN,
     "compute-optimal": plots.INK,
 }
 
-DASHED = ("mcts, Q-value", "dvts", "compute-optimal")
+DASHED = ("mcts, Q-value", "dvts", "compute-optimal", "checked", "checked-beam")
 LEVEL_COLORS = {"easy": plots.GREEN, ALL: plots.INK, "medium": plots.BLUE, "hard": plots.RED}
 FLOPS_AXIS = "FLOPs a problem, reward models included (log scale)"
 

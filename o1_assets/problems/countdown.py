@@ -70,6 +70,7 @@ class Countdown:
         """
         if len(question) > 1_000:
             return None
+        question = " ".join(question.split())  # else a run of spaces could be cut in many ways
         for pattern in _QUESTIONS:
             if match := pattern.search(question):
                 numbers = _NUMBER.findall(match["numbers"])
