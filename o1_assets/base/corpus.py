@@ -91,8 +91,8 @@ class Teacher:
         state = expression
         while state.ops:
             before = state
-            index, order_error = self._next_index(state)
-            result, result_error = self._result(state, index)
+            index, order_error = self.next_index(state)
+            result, result_error = self.result(state, index)
             steps.append(_operation(state, index, result))
             state = state.reduce(index, result)
             wrong = order_error or result_error
@@ -105,33 +105,33 @@ class Teacher:
                 steps.append("check " + steps[-1].removeprefix("wait "))
         return [*steps, f"answer {state.numbers[0]}"]
 
-    def _holds(self, misconception: OrderMisconception | ResultMisconception) -> bool:
+    def holds(self, misconception: OrderMisconception | ResultMisconception) -> bool:
         name = misconception.name
         if name not in self._held:
             self._held[name] = self.rng.random() < misconception.rate * self.config.misconception_scale
         return self._held[name]
 
-    def _next_index(self, state: Expression) -> tuple[int, str | None]:
+    def next_index(self, state: Expression) -> tuple[int, str | None]:
         """Operator to work on, and the name of the misconception that chose it if the choice is wrong."""
         # From the left, and a product when they come to it. So what a step needs is never far back: a small model could
         # not copy it.
         legal = state.legal_indices()
         for misconception in ORDER:
             index = misconception.rule(state)
-            if index is not None and index not in legal and self._holds(misconception):
+            if index is not None and index not in legal and self.holds(misconception):
                 return index, misconception.name
         if self.rng.random() < self.config.free_order_rate:
             return self.rng.choice(legal), None
         return legal[0], None
 
-    def _result(self, state: Expression, index: int) -> tuple[int, str | None]:
+    def result(self, state: Expression, index: int) -> tuple[int, str | None]:
         """What the writer thinks the operation gives, and why if that is wrong."""
         a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
         right = apply(a, op, b)
         for misconception in RESULT:
             if misconception.op == op:
                 wrong = misconception.rule(a, b)
-                if wrong is not None and wrong != right and self._holds(misconception):
+                if wrong is not None and wrong != right and self.holds(misconception):
                     return wrong, misconception.name
         if self.rng.random() < self.config.slip_rate:
             return right + self.rng.choice((-10, -2, -1, 1, 2, 10)), "slip"

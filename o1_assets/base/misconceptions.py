@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from o1_assets.problems.expression import OPERATION, Expression, apply
 
@@ -42,7 +43,7 @@ class ResultMisconception:
     example: str
     rule: ResultRule
 
-    @property
+    @cached_property
     def op(self) -> str:
         match = OPERATION.fullmatch(self.example)
         assert match is not None, f"{self.example} is not a step"

@@ -7,9 +7,7 @@ devices, because at this size none of them pays for its start-up.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
+from o1_assets.engine.training.one_pass import one_pass
 
 if TYPE_CHECKING:
     import torch
@@ -157,57 +156,24 @@ def train(
     checkpoints: Checkpoints | None = None,
 ) -> list[float]:
     """One pass over the pairs, in place, from the last checkpoint on. Returns the loss of every update."""
-    import torch
-
-    from o1_assets.core.parallel import backward, workers
-    from o1_assets.engine.training.checkpoint import set_random_state
-    from o1_assets.engine.training.optimizer import MuonAdamW
-
     # Muon orthogonalises the update of a matrix (Jordan et al. 2024); embeddings, norms and head have no such meaning.
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
-    ours = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in ours]
-    optimizer = MuonAdamW(matrices, config.muon_lr, [{"params": rest, "lr": config.adamw_lr}])
-    groups = list(batches(pairs, config.batch_size, seed))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda u: min((u + 1) / (config.warmup + 1), (len(groups) - u) / len(groups))
+
+    def loss_of(batch: list[Pair], part: list[Pair]) -> torch.Tensor:
+        return solution_loss(model, part, sum(len(solution) for _, solution in batch), config.autocast)
+
+    return one_pass(
+        model,
+        matrices,
+        list(batches(pairs, config.batch_size, seed)),
+        loss_of,
+        muon_lr=config.muon_lr,
+        adamw_lr=config.adamw_lr,
+        warmup=config.warmup,
+        max_grad_norm=config.max_grad_norm,
+        progress=progress,
+        checkpoints=checkpoints,
     )
-    losses: list[float] = []
-    checkpoints = checkpoints or Checkpoints()
-    if checkpoint := checkpoints.load():
-        done, state = checkpoint
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        losses = state["losses"]
-        set_random_state(state["random"])
-        progress(f"continues at update {done} of {len(groups)}")
-    started = time.monotonic()
-    model.train()
-    parameters = list(model.parameters())
-    # One part of the batch a core (core/parallel.py has the measurement). A GPU has no use for it.
-    cut = torch.get_num_threads() if model.device.type == "cpu" else 1
-    with workers() as pool:
-        for update, batch in enumerate(groups[len(losses) :], len(losses) + 1):
-            parts = [batch[i::cut] for i in range(cut)]
-            # Every part divides by the tokens of the whole batch, so their gradients add up to those of one batch.
-            share = partial(
-                solution_loss, model, total=sum(len(s) for _, s in batch), autocast=config.autocast
-            )
-            losses.append(backward(pool, share, [part for part in parts if part], parameters))
-            torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-            optimizer.step()
-            schedule.step()
-            if checkpoints.due():
-                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-                checkpoints.save(update, {**state, "schedule": schedule.state_dict(), "losses": losses})
-            if update % 100 == 0:
-                recent = sum(losses[-100:]) / 100
-                progress(
-                    f"update {update}/{len(groups)}, loss {recent:.3f}, {time.monotonic() - started:.0f} s"
-                )
-    model.eval()
-    return losses
 
 
 def solution_loss(

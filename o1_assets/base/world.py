@@ -37,7 +37,7 @@ def world_of(base: TrainedBase) -> World:
         return World(
             ARITHMETIC,
             partial(corpus.draw_corpus, base.corpus),
-            _expression,
+            expression_of,
             "generated step-by-step arithmetic that is wrong the way people are. The test problems' expressions are "
             "kept out of the corpus.",
         )
@@ -50,7 +50,8 @@ def world_of(base: TrainedBase) -> World:
     )
 
 
-def _expression(metadata: str) -> str | None:
+def expression_of(metadata: str) -> str | None:
+    """The expression of an arithmetic problem, by its metadata; None for a problem of another world."""
     expression = stored_expression(metadata)
     return expression.replace(" ", "") if expression else None
 

@@ -7,7 +7,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from o1_assets.base.config import AnyBase
+from o1_assets.base.config import AnyBase, BaseConfig
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
@@ -29,7 +29,7 @@ from o1_assets.labels.config import (
 from o1_assets.labels.prm800k.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
-from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.search.q_value.config import QValueConfig
 
@@ -114,6 +114,10 @@ class Profile(StageConfig):
     prompt: PromptFormat
     problems: ProblemsConfig
     base: AnyBase
+    verifier: VerifierConfig | None = Field(
+        default=None,
+        description="graded homework that the reward models' start has read; None: they start from the generator",
+    )
     samples: SamplesConfig
     sft_set: SftSetConfig = SftSetConfig()
     sft: SftConfig
@@ -147,6 +151,14 @@ class Profile(StageConfig):
         if unknown:
             raise ValueError(
                 f"annotators names {', '.join(sorted(unknown))}; the rounds are r00 to r{self.rounds:02d}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _homework_is_of_the_world(self) -> Self:
+        if self.verifier is not None and not isinstance(self.base, BaseConfig):
+            raise ValueError(
+                "verifier: graded homework is drawn of the arithmetic that a base here is pre-trained on; leave it out"
             )
         return self
 
@@ -211,6 +223,11 @@ class Profile(StageConfig):
         """The seed of the artifact `key`."""
         # By the key and not by a counter: an artifact that is added to the graph changes no other one's seed.
         return derive_seed(self.seed, key)
+
+    @property
+    def reward_start(self) -> str:
+        """Key of what the reward models of round 0 are fine-tuned from."""
+        return "generator/model" if self.verifier is None else "base/verifier"
 
     def solutions(self, k: int) -> SolutionsConfig:
         return self.first_solutions if k == 0 else self.later_solutions

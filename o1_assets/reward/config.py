@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from o1_assets.base.config import CorpusConfig
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.config import TuningConfig
@@ -77,3 +78,62 @@ class ORMConfig(RewardModelConfig):
         description="train on the outcome at every step's end; off: at the last only, where the score is read "
         "(nano, one seed, best of 16: .375 on, .399 off)",
     )
+
+
+class HomeworkConfig(StageConfig):
+    """Graded homework, which a verifier reads before it sees any label."""
+
+    pages: int = Field(70_000, gt=0, description="pages, each a question with what several pupils answered")
+    pupils: int = Field(5, gt=0, description="pupils on a page")
+    curriculum: float = Field(
+        0.2, gt=0, le=1, description="share of the pages after which expressions grow by another term"
+    )
+    drill_share: float = Field(0.25, ge=0, le=1, description="share of the pages that ask a single operation")
+    drill_pupils: int = Field(10, gt=0, description="pupils on such a page")
+    slip_rate: float = Field(
+        0.12, ge=0, le=1, description="chance of each kind of slip in a step: order, copying, sum"
+    )
+    drill_slip_rate: float = Field(
+        0.3, ge=0, le=1, description="chance of a wrong sum where one operation is left"
+    )
+    marker_scale: float = Field(
+        0.3,
+        ge=0,
+        description="how often a teacher who marks holds a misconception, as a share of the writers of the corpus",
+    )
+    marker_slip_rate: float = Field(
+        0.01, ge=0, le=1, description="chance that a teacher works an operation out wrongly"
+    )
+    repeat_rate: float = Field(
+        0.06, ge=0, le=1, description="chance of a `check` or a needless `wait` before a step"
+    )
+    early_rate: float = Field(0.02, ge=0, le=1, description="chance of an answer before all is worked out")
+
+
+class VerifierConfig(StageConfig):
+    """The model that the reward models begin as: the base with more layers, pre-trained on graded homework."""
+
+    homework: HomeworkConfig = HomeworkConfig()
+    new_layers: int = Field(
+        3,
+        ge=0,
+        description="decoder layers on top of the base's, which has none left to compare what it predicts",
+    )
+    batch_size: int = Field(16, gt=0, description="pages an update")
+    muon_lr: float = Field(0.012, gt=0, description="Muon's learning rate, for the layers' matrices")
+    adamw_lr: float = Field(3e-3, gt=0, description="AdamW's learning rate, for embeddings, norms and heads")
+    warmup: int = Field(20, ge=0, description="updates of linear warm-up, before the linear decay to zero")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
+    symbol_weight: float = Field(
+        1.0, ge=0, description="weight of the marks of single symbols: where a step goes wrong"
+    )
+    reading_weight: float = Field(
+        0.3, ge=0, description="weight of predicting what pupils write, as in the base's own training"
+    )
+
+
+class VerifierTask(StageConfig):
+    """What base/verifier is made of. corpus: that of the base, whose people do and mark the homework."""
+
+    corpus: CorpusConfig
+    verifier: VerifierConfig

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from o1_assets.core.artifact import Cost
-from o1_assets.core.estimate import Estimate, EstimateContext
+from o1_assets.core.estimate import Estimate, EstimateContext, trained
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig, VerifierTask
 from o1_assets.reward.tree import ROW_TOKENS
 
 # A search samples siblings and follows one of them. Of what one sample holds, this share is new in a tree of as many
 # tokens, and it grows with the fourth root of the tokens: nano's beam at 64 to 2,048 tokens, and MCTS at 128.
 NARROW = 0.35
+
+
+# Tokens of a page of homework as a share of those that its pupils would take one by one: they share the question, and
+# most write only up to their first error. Measured on nano's.
+SHARED_PAGE = 0.35
+
+
+def estimate_verifier(context: EstimateContext, config: VerifierTask) -> Estimate:
+    """Pages of homework, each read once by the base with its new layers."""
+    homework = config.verifier.homework
+    base = context.model("base")
+    model = replace(
+        base, heads=3, shape=replace(base.shape, layers=base.shape.layers + config.verifier.new_layers)
+    )
+    tokens = homework.pages * homework.pupils * context.assumptions.corpus_tokens * SHARED_PAGE
+    cost = trained(model, tokens, config.verifier)
+    return Estimate(examples=homework.pages, cost=cost, stored=model.stored, model=model)
 
 
 def estimate_prm(context: EstimateContext, config: PRMConfig) -> Estimate:
@@ -47,11 +66,11 @@ def estimate_reward_model(
 
     drawn, pooled: tokens of an example of a batch, and of one of all examples.
     """
-    cost = context.train("generator", config.updates * config.batch_size * drawn, config)
-    cost += context.score("generator", examples * config.holdout * pooled)
+    cost = context.train("init", config.updates * config.batch_size * drawn, config)
+    cost += context.score("init", examples * config.holdout * pooled)
     if config.probability_feature:
         cost += context.score("generator", examples * pooled)
-    model = context.model("generator", heads=heads, reads_generator=config.probability_feature)
+    model = context.model("init", heads=heads, reads_generator=config.probability_feature)
     return Estimate(examples=examples, cost=cost, stored=model.stored, model=model)
 
 

@@ -161,21 +161,46 @@ def start_reward_model(
     """
     config = load_config(checkpoint)
     # From round 1 on a reward model is fine-tuned from the one before; only the first has a new head.
-    if any("TokenClassification" in name for name in config.architectures or ()):
+    is_classifier = any("TokenClassification" in name for name in config.architectures or ())
+    if is_classifier and not getattr(config, "graded_homework", False):
         model = load_reward_model(checkpoint, precision)
         saved = list((model.backbone.config.id2label or {}).values())
         if saved != list(classes) or (model.feature is None) != (edges is None):
             raise ValueError(f"{checkpoint} is a reward model of another kind: classes {saved}")
         _set_score_tokens(model.backbone.config, score_tokens)
         return model
+    # A verifier has a head for a PRM's classes, which the PRM keeps. It is the start of reward models, not one of them.
+    config.graded_homework = False
+    _describe(config, classes, edges)
+    _set_score_tokens(config, score_tokens)
+    return RewardModel(_backbone(checkpoint, precision, config=config, ignore_mismatched_sizes=True))
+
+
+def grown_classifier(checkpoint: Path, new_layers: int) -> PreTrainedModel:
+    """A causal checkpoint as a classifier of a PRM's classes, with more layers on top that change nothing at first.
+
+    The head, and the inner matrices of the new layers, are drawn from torch's global generator.
+    """
+    config = load_config(checkpoint)
+    layers = config.num_hidden_layers
+    config.num_hidden_layers = layers + new_layers
+    config.graded_homework = True  # for `start_reward_model`
+    _describe(config, PRM_CLASSES, None)
+    backbone = _backbone(checkpoint, "float32", config=config)
+    for layer in cast(Any, backbone).base_model.layers[layers:]:
+        # What a layer adds to the residual stream goes through these two.
+        nn.init.zeros_(layer.self_attn.o_proj.weight)
+        nn.init.zeros_(layer.mlp.down_proj.weight)
+    return backbone
+
+
+def _describe(config: Any, classes: Sequence[str], edges: Sequence[float] | None) -> None:
+    """Write into config.json what the model reads and says, for whoever opens the folder."""
     config.id2label = dict(enumerate(classes))
     config.label2id = {name: i for i, name in enumerate(classes)}
     config.classifier_dropout = 0.0
-    # Carried by config.json, so that whoever opens the folder knows what the model reads.
     config.probability_feature = edges is not None
     config.probability_edges = None if edges is None else [float(e) for e in edges]
-    _set_score_tokens(config, score_tokens)
-    return RewardModel(_backbone(checkpoint, precision, config=config))
 
 
 def _set_score_tokens(config: Any, score_tokens: int) -> None:

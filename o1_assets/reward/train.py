@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def make_prm(task: Task, config: PRMConfig) -> Outcome:
-    """Inputs: generator (for the feature), init (generator, or the PRM before), labels_00, labels_01, ..."""
+    """Inputs: generator (for the feature), init (verifier, generator or PRM before), labels_00, ..."""
     from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.model import PRM_CLASSES
 

@@ -179,7 +179,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             profile.prm(k),
             {
                 "generator": "generator/model",
-                "init": "generator/model" if first else f"{before}/prm",
+                "init": profile.reward_start if first else f"{before}/prm",
                 **earlier,
             },
             f"PRM v{k}: predicts negative, neutral or positive at each step's end.",
@@ -194,7 +194,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             profile.orm(k),
             {
                 "generator": "generator/model",
-                "init": "generator/model" if first else f"{before}/orm",
+                "init": profile.reward_start if first else f"{before}/orm",
                 "train": "problems/train",
                 **outcomes,
             },

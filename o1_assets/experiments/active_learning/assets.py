@@ -82,7 +82,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     evaluated_on = {"held_out": f"{GROUP}/held_out", "test": "problems/test"}
     for setting in SETTINGS:
         # From scratch a PRM starts as phase 1's did: from the generator.
-        of_setting = {"init": "generator/model" if setting == "scratch" else "r00/prm"}
+        of_setting = {"init": profile.reward_start if setting == "scratch" else "r00/prm"}
         # Phase 1's labels are replayed, so that the chosen ones are added and do not replace them.
         if setting == "added":
             of_setting["labels"] = "r00/labels"

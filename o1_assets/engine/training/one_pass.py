@@ -1,0 +1,82 @@
+"""One pass over batches that were drawn before: the loop of the models that are pre-trained here.
+
+Muon for the layers' matrices, AdamW for the rest, linear decay. The same seed and number of threads give the same
+bytes, whether or not the training was killed in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from o1_assets.engine.training.checkpoint import Checkpoints
+
+if TYPE_CHECKING:
+    import torch
+
+Item = TypeVar("Item")
+REPORT_EVERY = 100
+
+
+def one_pass(
+    model: torch.nn.Module,
+    matrices: Sequence[torch.nn.Parameter],
+    batches: Sequence[list[Item]],
+    loss_of: Callable[[list[Item], list[Item]], torch.Tensor],
+    muon_lr: float,
+    adamw_lr: float,
+    warmup: int,
+    max_grad_norm: float,
+    progress: Callable[[str], None] = lambda line: None,
+    checkpoints: Checkpoints | None = None,
+) -> list[float]:
+    """Train in place, an update a batch, from the last checkpoint on. Returns the loss of every update.
+
+    matrices: those that Muon trains; AdamW trains all other parameters. loss_of(batch, part): the share of the batch's
+    loss that a part of its items has, so that the parts' losses add up to that of the batch.
+    """
+    import torch
+
+    from o1_assets.core.parallel import backward, workers
+    from o1_assets.engine.training.checkpoint import set_random_state
+    from o1_assets.engine.training.optimizer import MuonAdamW
+
+    of_muon = {id(p) for p in matrices}
+    parameters = list(model.parameters())
+    rest = [p for p in parameters if id(p) not in of_muon]
+    optimizer = MuonAdamW(list(matrices), muon_lr, [{"params": rest, "lr": adamw_lr}])
+    total = len(batches)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda u: min((u + 1) / (warmup + 1), (total - u) / total)
+    )
+    losses: list[float] = []
+    checkpoints = checkpoints or Checkpoints()
+    if checkpoint := checkpoints.load():
+        done, state = checkpoint
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        losses = state["losses"]
+        set_random_state(state["random"])
+        progress(f"continues at update {done} of {total}")
+    started = time.monotonic()
+    model.train()
+    # One part of the batch a core (core/parallel.py has the measurement). A GPU has no use for it.
+    cut = torch.get_num_threads() if parameters[0].device.type == "cpu" else 1
+    with workers() as pool:
+        for update, batch in enumerate(batches[len(losses) :], len(losses) + 1):
+            parts = [part for i in range(cut) if (part := batch[i::cut])]
+            losses.append(backward(pool, partial(loss_of, batch), parts, parameters))
+            torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
+            optimizer.step()
+            schedule.step()
+            if checkpoints.due():
+                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                checkpoints.save(update, {**state, "schedule": schedule.state_dict(), "losses": losses})
+            if update % REPORT_EVERY == 0:
+                recent = sum(losses[-REPORT_EVERY:]) / REPORT_EVERY
+                progress(f"update {update}/{total}, loss {recent:.3f}, {time.monotonic() - started:.0f} s")
+    model.eval()
+    return losses
