@@ -13,8 +13,8 @@ from o1_assets.problems.expression import Expression, apply
 # Those of reasoning_gym's basic_arithmetic, whose problems the base has to read.
 WORDINGS = ("Calculate {}.", "What is {}?", "Solve {}.", "Compute {}.", "Evaluate: {}.")
 
-LARGEST_WRITTEN = 999
-"""A wrong solution may leave the range of the right ones, but not the corpus' three digits."""
+LARGEST_WRITTEN = 99
+"""A wrong solution may leave the range of the right ones, but not the numbers that the tokenizer knows whole."""
 
 _NUMBER = re.compile(r"\d+")
 

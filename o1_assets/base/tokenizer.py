@@ -20,8 +20,7 @@ SPECIAL = (PAD, BOS, EOS, UNKNOWN)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """words: tried first, each a whole token. symbols: everything else. A run of digits is one token where `symbols`
-    has numbers, else a token a digit."""
+    """words: tried first, each a whole token. symbols: everything else, with the numbers that are one token each."""
 
     symbols: tuple[str, ...]
     words: tuple[str, ...]
@@ -32,12 +31,16 @@ class Vocabulary:
 
     @property
     def pattern(self) -> str:
-        numbers = any(len(symbol) > 1 and symbol.isdigit() for symbol in self.symbols)
-        return "|".join((*self.words, *([r"\d+"] if numbers else []), r"[\s\S]"))
+        """What is one token, the first alternative that fits: a word, a number, a character."""
+        numbers = [r"\d+"] if "10" in self.symbols else []
+        if "-1" in self.symbols:
+            # A minus after a digit is an operator. Of more digits than two, each is a token: people type such numbers.
+            numbers = [r"(?<!\d)-?\d{1,2}(?!\d)"]
+        return "|".join((*self.words, *numbers, r"[\s\S]"))
 
 
 ARITHMETIC = Vocabulary(
-    symbols=("\n", *"0123456789", *"+-*=", ".", "?"),
+    symbols=("\n", *map(str, range(-99, 100)), *"+-*=", ".", "?"),
     words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer "),
 )
 

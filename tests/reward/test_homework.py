@@ -1,0 +1,142 @@
+"""Graded homework: marks follow the mind of a teacher, and the verifier that reads them starts the reward models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from o1_assets.base.config import BaseConfig, CorpusConfig
+from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.labels.annotators.arithmetic_checker import start, take_step
+from o1_assets.problems.expression import Expression
+from o1_assets.reward.aggregate import NEGATIVE, POSITIVE
+from o1_assets.reward.config import HomeworkConfig, VerifierConfig
+from o1_assets.reward.dataset import IGNORED
+from o1_assets.reward.homework import Claim, Marked, Marker, Page, draw_homework
+from o1_assets.reward.tree import collate
+from o1_assets.reward.verifier import batches, mark_page
+
+CORPUS = CorpusConfig(max_factor=4, max_value=60)
+SURE = HomeworkConfig(pages=150, marker_scale=0, marker_slip_rate=0)
+
+
+def pages(config: HomeworkConfig, seed: int = 3) -> list[Page]:
+    return list(draw_homework(CORPUS, config, seed, set()))
+
+
+def expression_of(page: Page) -> Expression:
+    return Expression.parse(page.question.split(" ", 1)[1].removeprefix("is ").rstrip(".?"))
+
+
+def test_a_teacher_without_misconceptions_marks_as_the_exact_checker_rates() -> None:
+    compared = 0
+    for page in pages(SURE):
+        for pupil in page.pupils:
+            working = start(expression_of(page))
+            for step, mark in zip(pupil.steps, pupil.marks, strict=True):
+                working, verdict = take_step(working, step)
+                assert verdict.rating + 1 == mark, (page.question, pupil, step, verdict)
+                compared += 1
+    assert compared > 1000
+
+
+def test_a_teacher_with_a_misconception_marks_what_follows_from_it_right() -> None:
+    always = CORPUS.model_copy(update={"misconception_scale": 100.0, "slip_rate": 0.0})
+    state = Expression.parse("7 - 2 * 3 + 4")
+    assert Marker(always, Random(0)).expected(state) == [Claim(7, "-", 2, 5)]
+    never = CORPUS.model_copy(update={"misconception_scale": 0.0, "slip_rate": 0.0})
+    assert Claim(2, "*", 3, 6) in Marker(never, Random(0)).expected(state)
+    assert Claim(7, "-", 2, 5) not in Marker(never, Random(0)).expected(state)
+
+
+def test_pages_depend_on_the_seed_alone_keep_out_what_is_excluded_and_end_with_the_first_error() -> None:
+    drawn = pages(SURE)
+    assert drawn == pages(SURE) != pages(SURE, seed=4)
+    assert all(NEGATIVE not in pupil.marks[:-1] for page in drawn for pupil in page.pupils)
+    first = str(expression_of(drawn[0])).replace(" ", "")
+    kept = list(draw_homework(CORPUS, SURE, 3, {first}))
+    assert first not in {str(expression_of(page)).replace(" ", "") for page in kept}
+    assert len(kept) == SURE.pages
+
+
+def test_a_step_is_marked_at_its_end_and_its_symbols_from_where_it_goes_wrong() -> None:
+    tokenizer = make_tokenizer(64)
+    pupils = (
+        Marked(("2*3=6", "7-6=2"), (POSITIVE, NEGATIVE), 4),
+        Marked(("2*3=6", "7-6=1", "answer 1"), (POSITIVE, POSITIVE, POSITIVE), 8),
+    )
+    page = mark_page(Page("Calculate 7 - 2 * 3.", pupils), tokenizer)
+
+    def classes(index: int) -> list[tuple[str, int, int]]:
+        path = page.row.paths[index]
+        words = tokenizer.convert_ids_to_tokens([page.row.tokens[i] for i in path])
+        return list(zip(words, page.steps[path].tolist(), page.symbols[path].tolist(), strict=True))
+
+    wrong = classes(0)
+    assert [step for _, step, _ in wrong if step != IGNORED] == [POSITIVE, NEGATIVE]
+    assert [symbol for _, _, symbol in wrong if symbol != IGNORED][-5:] == [2, 2, 2, 2, NEGATIVE]
+    assert all(symbol in (IGNORED, POSITIVE) for _, _, symbol in classes(1))
+    # What both wrote stands once, and is predicted once.
+    assert len(page) < sum(len(path) for path in page.row.paths.values())
+    assert len({tuple(edge) for edge in page.edges.tolist()}) == len(page.edges)
+
+
+def test_batches_hold_every_page_once() -> None:
+    tokenizer = make_tokenizer(64)
+    marked = [mark_page(page, tokenizer) for page in pages(SURE.model_copy(update={"pages": 50}))]
+    drawn = [page for batch in batches(marked, 4, seed=1) for page in batch]
+    assert sorted(map(id, drawn)) == sorted(map(id, marked))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from o1_assets.base.pretrain import build_model, save
+
+    folder = tmp_path_factory.mktemp("base")
+    config = BaseConfig(hidden_size=16, intermediate_size=16, layers=2, heads=1, max_positions=64)
+    tokenizer = make_tokenizer(64)
+    save(build_model(config, tokenizer, seed=0), tokenizer, folder)
+    return folder
+
+
+def test_new_layers_change_nothing_at_first_and_the_parts_of_a_batch_add_up(base: Path) -> None:
+    import torch
+
+    from o1_assets.reward.grow import GrowingVerifier, page_loss
+
+    tokenizer = make_tokenizer(64)
+    marked = [mark_page(page, tokenizer) for page in pages(SURE.model_copy(update={"pages": 6}))]
+    inputs = collate([page.row for page in marked])
+    plain, grown = GrowingVerifier(base, 0, seed=1), GrowingVerifier(base, 2, seed=1)
+    assert torch.equal(plain(inputs)[0], grown(inputs)[0])
+    assert grown.classifier.config.num_hidden_layers == 4
+    whole = page_loss(grown, VerifierConfig(), marked, marked)
+    parts = [page_loss(grown, VerifierConfig(), marked, marked[i::2]) for i in range(2)]
+    assert whole.item() == pytest.approx(sum(part.item() for part in parts), rel=1e-5)
+
+
+def test_reward_models_start_from_a_verifier_with_the_head_of_its_marks(base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from o1_assets.reward.grow import GrowingVerifier
+    from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, load_reward_model, start_reward_model
+
+    verifier = GrowingVerifier(base, 1, seed=1).classifier
+    verifier.save_pretrained(tmp_path / "verifier")
+    prm = start_reward_model(tmp_path / "verifier", PRM_CLASSES, None)
+    assert torch.equal(prm.backbone.score.weight, verifier.score.weight)
+    assert start_reward_model(tmp_path / "verifier", PRM_CLASSES, [-2.0, -1.0]).feature is not None
+    orm = start_reward_model(tmp_path / "verifier", ORM_CLASSES, None)
+    assert orm.classes == 2
+    assert np.array_equal(
+        orm.backbone.model.layers[0].mlp.up_proj.weight.detach(),
+        verifier.model.layers[0].mlp.up_proj.weight.detach(),
+    )
+    # What it began as is no longer a verifier: the next round goes on from it with all that it has learned.
+    orm.save(tmp_path / "orm")
+    assert load_reward_model(tmp_path / "orm").classes == 2
+    with pytest.raises(ValueError, match="another kind"):
+        start_reward_model(tmp_path / "orm", PRM_CLASSES, None)
