@@ -8,6 +8,7 @@ which rule is right: that is left for the labels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -22,6 +23,9 @@ from o1_assets.reward.config import HomeworkConfig
 
 LONGEST_STEP = 24
 """Characters; a pupil who goes astray may reach numbers of any length."""
+
+# A word, a number with its sign, a sign: a number that is wrong in one digit is wrong as a whole.
+_SYMBOL = re.compile(r"[a-z]+ |(?<!\d)-?\d+|.")
 
 # How far off a result is that a pupil works out wrongly.
 _OFF = (*range(-10, 0), *range(1, 11))
@@ -213,5 +217,10 @@ def _after(state: Expression, claim: Claim) -> Expression:
 
 
 def _common(a: str, b: str) -> int:
-    """Leading characters that two texts share."""
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    """Characters of the leading symbols that two texts share."""
+    shared = 0
+    for x, y in zip(_SYMBOL.findall(a), _SYMBOL.findall(b), strict=False):
+        if x != y:
+            break
+        shared += len(x)
+    return shared

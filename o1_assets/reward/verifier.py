@@ -21,13 +21,14 @@ from o1_assets.base.world import expression_of
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
+from o1_assets.engine.steps import separator
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.one_pass import one_pass
 from o1_assets.reward.aggregate import NEGATIVE, POSITIVE
 from o1_assets.reward.config import VerifierTask
-from o1_assets.reward.dataset import IGNORED, step_sequence
+from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import Marked, Page, draw_homework
-from o1_assets.reward.tree import Row, pack
+from o1_assets.reward.tree import Row, StepSequence, pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -66,7 +67,8 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     exclude = {content for content in map(expression_of, test["metadata"]) if content}
     tokenizer = load_tokenizer(task.inputs["base"])
     drawn = draw_homework(config.corpus, config.verifier.homework, task.seed, exclude)
-    pages = [mark_page(page, tokenizer) for page in drawn]
+    marker = PageMarker(tokenizer)
+    pages = [marker.mark(page) for page in drawn]
     task.progress(f"homework: {len(pages)} pages")
     model = GrowingVerifier(task.inputs["base"], config.verifier.new_layers, task.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -107,38 +109,58 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     )
 
 
-def mark_page(page: Page, tokenizer: PreTrainedTokenizerBase) -> MarkedPage:
-    """The page as a tree in which what pupils share stands once, with the marks of its tokens."""
-    sequences = [step_sequence(tokenizer, page.question + "\n", pupil.steps) for pupil in page.pupils]
-    (row,) = pack([sequence.tokens for sequence in sequences])
-    steps = np.full(len(row), IGNORED, dtype=np.int64)
-    symbols = np.full(len(row), IGNORED, dtype=np.int64)
-    edges: set[tuple[int, int]] = set()
-    for index, (pupil, sequence) in enumerate(zip(page.pupils, sequences, strict=True)):
-        path = row.paths[index]
-        steps[path[list(sequence.ends)]] = pupil.marks
-        first_wrong = _first_wrong(pupil, sequence.tokens, sequence.ends, sequence.prompt_length, tokenizer)
-        for place in range(sequence.prompt_length, len(path)):
-            edges.add((int(path[place - 1]), int(path[place])))
-            if place not in sequence.ends:
+class PageMarker:
+    """Turns pages into trees of tokens. Most steps occur on many pages, and each is encoded once."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        self.end = separator(tokenizer)
+        self._known: dict[str, tuple[int, ...]] = {}
+
+    def mark(self, page: Page) -> MarkedPage:
+        """The page as a tree in which what pupils share stands once, with the marks of its tokens."""
+        sequences = [self._sequence(page.question, pupil.steps) for pupil in page.pupils]
+        (row,) = pack([sequence.tokens for sequence in sequences])
+        steps = np.full(len(row), IGNORED, dtype=np.int64)
+        symbols = np.full(len(row), IGNORED, dtype=np.int64)
+        edges: set[tuple[int, int]] = set()
+        for index, (pupil, sequence) in enumerate(zip(page.pupils, sequences, strict=True)):
+            path = row.paths[index].tolist()
+            first_wrong = self._first_wrong(pupil, sequence)
+            for place in range(sequence.prompt_length, len(path)):
+                edges.add((path[place - 1], path[place]))
                 symbols[path[place]] = POSITIVE if place < first_wrong else NEGATIVE
-    return MarkedPage(row, steps, symbols, np.array(sorted(edges), dtype=np.int64))
+            for end, mark in zip(sequence.ends, pupil.marks, strict=True):
+                steps[path[end]] = mark
+        symbols[steps != IGNORED] = IGNORED
+        return MarkedPage(row, steps, symbols, np.array(sorted(edges), dtype=np.int64))
 
+    def _sequence(self, question: str, steps: Sequence[str]) -> StepSequence:
+        tokens = list(self._encode(question + "\n"))
+        prompt_length, ends = len(tokens), []
+        for step in steps:
+            tokens.extend(self._encode(step + self.end))
+            ends.append(len(tokens) - 1)
+        return StepSequence(tuple(tokens), prompt_length, tuple(ends))
 
-def _first_wrong(
-    pupil: Marked, tokens: Sequence[int], ends: Sequence[int], prompt: int, tokenizer: PreTrainedTokenizerBase
-) -> int:
-    """Index of the first token that the teacher would not have written; that of the end if they would have all."""
-    if pupil.marks[-1] != NEGATIVE:
-        return len(tokens)
-    place = ends[-2] + 1 if len(ends) > 1 else prompt
-    read = 0
-    while place < ends[-1]:
-        read += len(cast(str, tokenizer.convert_ids_to_tokens(tokens[place])))
-        if read > pupil.agreed:
-            break
-        place += 1
-    return place
+    def _encode(self, text: str) -> tuple[int, ...]:
+        if text not in self._known:
+            self._known[text] = tuple(self.tokenizer.encode(text, add_special_tokens=False))
+        return self._known[text]
+
+    def _first_wrong(self, pupil: Marked, sequence: StepSequence) -> int:
+        """Index of the first token that the teacher would not have written; the end if they would have all."""
+        if pupil.marks[-1] != NEGATIVE:
+            return len(sequence.tokens)
+        end = sequence.ends[-1]
+        place = sequence.ends[-2] + 1 if len(sequence.ends) > 1 else sequence.prompt_length
+        read = 0
+        while place < end:
+            read += len(cast(str, self.tokenizer.convert_ids_to_tokens(sequence.tokens[place])))
+            if read > pupil.agreed:
+                break
+            place += 1
+        return place
 
 
 def batches(pages: Sequence[MarkedPage], batch_size: int, seed: int) -> Iterable[list[MarkedPage]]:

@@ -17,7 +17,7 @@ from o1_assets.reward.config import HomeworkConfig, VerifierConfig
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import Claim, Marked, Marker, Page, draw_homework
 from o1_assets.reward.tree import collate
-from o1_assets.reward.verifier import batches, mark_page
+from o1_assets.reward.verifier import PageMarker, batches
 
 CORPUS = CorpusConfig(max_factor=4, max_value=60)
 SURE = HomeworkConfig(pages=150, marker_scale=0, marker_slip_rate=0)
@@ -68,7 +68,7 @@ def test_a_step_is_marked_at_its_end_and_its_symbols_from_where_it_goes_wrong() 
         Marked(("2*3=6", "7-6=2"), (POSITIVE, NEGATIVE), 4),
         Marked(("2*3=6", "7-6=1", "answer 1"), (POSITIVE, POSITIVE, POSITIVE), 8),
     )
-    page = mark_page(Page("Calculate 7 - 2 * 3.", pupils), tokenizer)
+    page = PageMarker(tokenizer).mark(Page("Calculate 7 - 2 * 3.", pupils))
 
     def classes(index: int) -> list[tuple[str, int, int]]:
         path = page.row.paths[index]
@@ -84,9 +84,23 @@ def test_a_step_is_marked_at_its_end_and_its_symbols_from_where_it_goes_wrong() 
     assert len({tuple(edge) for edge in page.edges.tolist()}) == len(page.edges)
 
 
+def test_a_number_that_is_wrong_in_one_digit_is_wrong_as_a_whole() -> None:
+    slips = SURE.model_copy(update={"drill_share": 1.0})
+    wrong = [
+        pupil
+        for page in pages(slips)
+        for pupil in page.pupils
+        if pupil.marks == (NEGATIVE,) and not pupil.steps[0].startswith("answer")
+    ]
+    for pupil in wrong:
+        rest = pupil.steps[0][pupil.agreed :]
+        assert pupil.agreed == 0 or not (pupil.steps[0][pupil.agreed - 1].isdigit() and rest[:1].isdigit())
+    assert len(wrong) > 100
+
+
 def test_batches_hold_every_page_once() -> None:
-    tokenizer = make_tokenizer(64)
-    marked = [mark_page(page, tokenizer) for page in pages(SURE.model_copy(update={"pages": 50}))]
+    marker = PageMarker(make_tokenizer(64))
+    marked = [marker.mark(page) for page in pages(SURE.model_copy(update={"pages": 50}))]
     drawn = [page for batch in batches(marked, 4, seed=1) for page in batch]
     assert sorted(map(id, drawn)) == sorted(map(id, marked))
 
@@ -107,8 +121,8 @@ def test_new_layers_change_nothing_at_first_and_the_parts_of_a_batch_add_up(base
 
     from o1_assets.reward.grow import GrowingVerifier, page_loss
 
-    tokenizer = make_tokenizer(64)
-    marked = [mark_page(page, tokenizer) for page in pages(SURE.model_copy(update={"pages": 6}))]
+    marker = PageMarker(make_tokenizer(64))
+    marked = [marker.mark(page) for page in pages(SURE.model_copy(update={"pages": 6}))]
     inputs = collate([page.row for page in marked])
     plain, grown = GrowingVerifier(base, 0, seed=1), GrowingVerifier(base, 2, seed=1)
     assert torch.equal(plain(inputs)[0], grown(inputs)[0])
