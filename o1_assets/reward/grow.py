@@ -14,8 +14,8 @@ from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.reward.config import VerifierConfig
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.model import grown_classifier
+from o1_assets.reward.pages import MarkedPage
 from o1_assets.reward.tree import collate, on_device_of
-from o1_assets.reward.verifier import MarkedPage
 
 
 class GrowingVerifier(nn.Module):

@@ -16,8 +16,8 @@ from o1_assets.reward.aggregate import NEGATIVE, POSITIVE
 from o1_assets.reward.config import HomeworkConfig, VerifierConfig
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import Claim, Marked, Marker, Page, draw_homework
+from o1_assets.reward.pages import PageMarker, batches
 from o1_assets.reward.tree import collate
-from o1_assets.reward.verifier import PageMarker, batches
 
 CORPUS = CorpusConfig(max_factor=4, max_value=60)
 SURE = HomeworkConfig(pages=150, marker_scale=0, marker_slip_rate=0)
