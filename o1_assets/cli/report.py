@@ -28,8 +28,8 @@ app = typer.Typer()
 
 @command(app)
 def report(project: Project) -> Answer:
-    """Rebuild the HTML report and name it; --json prints every headline figure."""
-    from o1_assets.report.write import ablations_of, write_report
+    """Rebuild the HTML report and name it; --json prints every headline figure and each round's."""
+    from o1_assets.report.write import ablations_of, tables_of, write_report
 
     headline, file = write_report(project), project.settings.report
 
@@ -38,7 +38,13 @@ def report(project: Project) -> Answer:
         print(file)
 
     return Answer(
-        lambda: {"headline": headline, "ablations": ablations_of(project), "report": str(file)}, show
+        lambda: {
+            "headline": headline,
+            **tables_of(project),
+            "ablations": ablations_of(project),
+            "report": str(file),
+        },
+        show,
     )
 
 

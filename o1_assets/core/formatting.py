@@ -12,6 +12,12 @@ NAMES = {
     "baby_o1_pass@1": "baby-o1, one sample",
     "generator_greedy": "GPT*, greedy",
     "baby_o1_greedy": "baby-o1, greedy",
+    "generator_best_of_n_fall": "GPT*'s solutions: largest fall of best of N with N",
+    "baby_o1_best_of_n_fall": "baby-o1's solutions: largest fall of best of N with N",
+    "generator_step_auc": "GPT*'s steps: right ones above wrong ones (AUC)",
+    "baby_o1_step_auc": "baby-o1's steps: right ones above wrong ones (AUC)",
+    "generator_hard_step_auc": "GPT*'s steps: right but unlikely above wrong but likely (AUC)",
+    "baby_o1_hard_step_auc": "baby-o1's steps: right but unlikely above wrong but likely (AUC)",
     "fooled_rate_first": "Wrong answers that fool the first PRM",
     "fooled_rate_last": "Wrong answers that fool the newest PRM",
 }
@@ -20,6 +26,10 @@ PATTERNS = (
     (re.compile(r"majority@(\d+)"), "Majority of {0}"),
     (re.compile(r"orm_best_of_(\d+)"), "ORM, best of {0}"),
     (re.compile(r"prm_best_of_(\d+)"), "PRM, best of {0}"),
+    (re.compile(r"generator_prm_best_of_(\d+)"), "PRM, best of {0} solutions of GPT*"),
+    (re.compile(r"baby_o1_prm_best_of_(\d+)"), "PRM, best of {0} solutions of baby-o1"),
+    (re.compile(r"generator_pass@(\d+)"), "GPT*, any of {0} samples right"),
+    (re.compile(r"baby_o1_pass@(\d+)"), "baby-o1, any of {0} samples right"),
 )
 
 
@@ -40,6 +50,8 @@ def figure_value(name: str, value: float | None) -> str:
         return seconds(value)
     if name.endswith("_gib"):
         return f"{value:.2f} GiB"
+    if name.endswith("_auc"):
+        return f"{value:.3f}"
     return f"{100 * value:.1f}%"
 
 

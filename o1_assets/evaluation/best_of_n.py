@@ -17,6 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from o1_assets.evaluation.statistics import Paired, paired
+
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -145,6 +147,33 @@ def expected_best_of_n(scores: Floats, correct: Bools, n: int) -> float:
         t = int(tied.sum())
         total += (comb(below + t, n) - comb(below, n)) / comb(m, n) * float(correct[tied].mean())
     return total
+
+
+def pass_at_k(correct: Bools, k: int) -> float:
+    """The chance that one of k of a problem's samples is right, over all subsets: the unbiased pass@k of Chen et al.
+    2021 (arXiv:2107.03374, section 2.1). correct: [samples]."""
+    return 1 - comb(int((~correct).sum()), k) / comb(len(correct), k)
+
+
+def exact_curves(pool: Pool, score: str) -> dict[str, dict[int, Floats]]:
+    """For `score` (best of N) and PASS: N -> the chance that the choice is right, [problems], over all subsets.
+
+    N are powers of two up to the number of samples. No draw of subsets blurs a fall from one N to the next.
+    """
+    ns = powers_of_two(pool.samples)
+    rows = list(zip(pool.scores[score], pool.correct, strict=True))
+    return {
+        score: {n: np.array([expected_best_of_n(scores, right, n) for scores, right in rows]) for n in ns},
+        PASS: {n: np.array([pass_at_k(right, n) for right in pool.correct]) for n in ns},
+    }
+
+
+def largest_fall(curve: Mapping[int, Floats]) -> Paired:
+    """By how much accuracy falls from the N where it is best to the worst larger one, on the same problems."""
+    ns = sorted(curve)
+    means = [curve[n].mean() for n in ns]
+    _, best, worst = max((means[i] - means[j], i, j) for j in range(len(ns)) for i in range(j + 1))
+    return paired(curve[ns[best]], curve[ns[worst]])
 
 
 # order [S, M], ns [K], rng -> whether the choice is right, [K, S].

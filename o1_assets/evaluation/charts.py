@@ -12,7 +12,8 @@ from o1_assets.core import plots
 from o1_assets.core.formatting import count
 from o1_assets.core.plots import Axis, Series
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
-from o1_assets.evaluation.versions import ALL
+from o1_assets.evaluation.evaluate_policy import PRM
+from o1_assets.evaluation.versions import ALL, GENERATOR
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -70,11 +71,18 @@ LEARNING: Mapping[str, Mapping[str, Look]] = {
         "step_accuracy_wrong": Look("in wrong solutions", plots.RED, "dashed"),
         "step_accuracy_right": Look("in right solutions", plots.GREEN, "dashed"),
     },
+    "Right steps ranked above wrong ones (AUC)": {
+        "step_auc": Look("all steps", plots.BLUE),
+        "hard_step_auc": Look("right but unlikely, wrong but likely", plots.RED),
+    },
     "Catching its own mistakes": {
         "wait_share": Look("solutions that say wait", plots.ORANGE),
         "wait_right_share": Look("of these, rightly", plots.GREEN),
     },
 }
+
+# k of pass@k -> colour.
+PASS_COLORS = {1: plots.ORANGE, 4: plots.BLUE, 16: plots.GREEN, 64: plots.PURPLE, 128: plots.RED}
 
 # Charts whose y axis begins at 0, because a rate of 0 is what their lines are compared with.
 RATES = ("How often wrong answers fool the PRM", "Catching its own mistakes")
@@ -96,6 +104,38 @@ def learning(rounds: Rows) -> list[Plot]:
             axis = Axis(title, "round", "", ticks=x, tick_labels=names, from_zero=title in RATES)
             charts.append((series, axis))
     return charts
+
+
+def pass_at_k(rows: Rows) -> Plot:
+    """rows: round (GENERATOR is GPT*), k, mean, error."""
+    ordered = sorted(rows, key=lambda row: row["round"])
+    series = []
+    for k, color in PASS_COLORS.items():
+        if curve := [row for row in ordered if row["k"] == k]:
+            x, y = [float(row["round"]) for row in curve], [row["mean"] for row in curve]
+            series.append(Series(f"pass@{k}", x, y, color, [row["error"] for row in curve]))
+    ticks = [float(k) for k in dict.fromkeys(row["round"] for row in ordered)]
+    names = ["GPT*" if k == GENERATOR else f"{k:.0f}" for k in ticks]
+    return series, Axis("One of k solutions is right", "round", "", ticks=ticks, tick_labels=names)
+
+
+def best_against_any(rows: Rows) -> Plot:
+    """rows: model, selector (the PRM's, or PASS), n, mean, error."""
+    series = []
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    for model, color in zip(models, (plots.ORANGE, plots.BLUE), strict=False):
+        for selector, what in ((PASS, "any right"), (PRM, "the PRM's choice")):
+            curve = sorted(
+                (row for row in rows if (row["model"], row["selector"]) == (model, selector)),
+                key=lambda row: row["n"],
+            )
+            x, y = [row["n"] for row in curve], [row["mean"] for row in curve]
+            error = None if selector == PASS else [row["error"] for row in curve]
+            style: Literal["line", "dashed"] = "dashed" if selector == PASS else "line"
+            series.append(Series(f"{model}, {what}", x, y, color, error, style))
+    return series, Axis(
+        "The newest PRM's choice, and what there is to choose", "samples a problem", "accuracy", log2=True
+    )
 
 
 # Accuracy against test-time compute, and what limits and waits do to single chains (eval/thinking).

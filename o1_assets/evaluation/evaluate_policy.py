@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.flops import flops_generate
@@ -36,6 +37,9 @@ PASS_AT_1, GREEDY = "pass@1", "greedy"
 
 # Columns that choose a solution; all are better when higher.
 SCORES = (PRM, "prm_minimum", "orm", "min_logprob")
+
+# Beginnings of the names of columns that have a value for each step.
+LISTS = ("p_right", "least_likely")
 
 # Solutions are scored by problems, so that samples share their prefixes, some at a time, for memory.
 PROBLEMS_A_CHUNK = 25
@@ -125,7 +129,10 @@ class EvalModels:
     def score(
         self, solutions: pl.DataFrame, prompts: Mapping[str, Sequence[int]], progress: Progress
     ) -> tuple[pl.DataFrame, Cost]:
-        """The solutions with a column for each of `selectors`, and p_right, list[f64]: P(right) of each step.
+        """The solutions with a column for each of `selectors`, and two of type list[f64] with a value for each step.
+
+        p_right is P(right) by the PRM, and least_likely, with `log_probabilities`, the lowest log-probability of one of
+        the step's tokens under GPT*.
 
         prompts: problem_id -> token ids. The solutions should stand in the order of their problems: samples of one
         problem share their prefixes, which are then read once.
@@ -149,19 +156,21 @@ class EvalModels:
         self, solutions: pl.DataFrame, prompts: Sequence[Sequence[int]]
     ) -> tuple[list[pl.Series], Cost]:
         completions = solutions["token_ids"].to_list()
-        cost, outcomes = Cost(), {}
+        cost, outcomes = Cost(), dict[str, Any]()
         if self.orm:
             steps, outcomes["orm"] = self.scorer.score_both(prompts, completions)
         else:
             steps = self.scorer.step_probabilities(prompts, completions)
         if self.log_probabilities:
-            outcomes["min_logprob"], cost = least_likely_tokens(
+            least_likely, cost = least_likely_by_step(
                 self.opened_generator,
                 self.scorer.tokenizer,
                 prompts,
                 completions,
                 self.scorer.batch_tokens,
             )
+            outcomes["min_logprob"] = [lowest(steps) for steps in least_likely]
+            outcomes["least_likely"] = [steps.tolist() for steps in least_likely]
         columns: dict[str, Any] = {
             # The PRM reads each solution once; product and minimum are two ways to add up the same chances.
             "p_right": [right_probabilities(p).tolist() for p in steps],
@@ -175,7 +184,7 @@ class EvalModels:
             columns[f"prm_{name}"] = [solution_score(p, "product") for p in steps]
         lists = pl.List(pl.Float64)
         return [
-            pl.Series(name, values, dtype=lists if name.startswith("p_right") else pl.Float64)
+            pl.Series(name, values, dtype=lists if name.startswith(LISTS) else pl.Float64)
             for name, values in columns.items()
         ], cost
 
@@ -309,12 +318,28 @@ def least_likely_tokens(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
-    batch_tokens: int = SCORE_TOKENS,
 ) -> tuple[list[float], Cost]:
     """The lowest log-probability of any token of a solution's steps under the generator: no training at all.
 
-    -inf for a solution without a step. What every reward model has to beat.
+    What every reward model has to beat.
     """
+    steps, cost = least_likely_by_step(generator, tokenizer, prompts, completions)
+    return [lowest(of_solution) for of_solution in steps], cost
+
+
+def lowest(steps: NDArray[np.float32]) -> float:
+    """-inf for a solution without a step."""
+    return float(steps.min()) if len(steps) else float("-inf")
+
+
+def least_likely_by_step(
+    generator: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    batch_tokens: int = SCORE_TOKENS,
+) -> tuple[list[NDArray[np.float32]], Cost]:
+    """For each solution [steps]: the lowest log-probability of a token of the step under the generator."""
     from o1_assets.engine.steps import step_ends
     from o1_assets.reward.read import pack_sequences, reading_cost
     from o1_assets.reward.tree import StepSequence
@@ -327,6 +352,4 @@ def least_likely_tokens(
         sequences.append(StepSequence((*prompt, *completion)[:length], len(prompt), ends))
     packed = pack_sequences(sequences, generator, batch_tokens)
     assert packed.features is not None
-    of_steps = packed.at_step_ends(packed.features)
-    minima = [float(np.min(steps)) if len(steps) else float("-inf") for steps in of_steps]
-    return minima, reading_cost(generator, packed.tokens)
+    return packed.at_step_ends(packed.features), reading_cost(generator, packed.tokens)

@@ -25,8 +25,18 @@ MAX_RSS_GIB = 4.0
 # baby-o1 has to make at most this share of the generator's sampled errors: down by a third.
 ERROR_KEPT = 2 / 3
 
+# The k whose pass@k is a figure, as far as there are samples.
+PASS_KS = (1, 4, 16, 64, 128)
+
 # A PRM that is ahead by less could be ahead by the choice of problems.
 STANDARD_ERRORS = 2.0
+
+
+# A PRM that checks, and does not count: its AUC on right steps that GPT* finds unlikely against wrong steps that it
+# finds likely, and how often it chooses right among 128 solutions of GPT* (one of them is right for .987 of nano's
+# problems).
+HARD_STEP_AUC = 0.97
+BEST_OF_POOLED_N = 0.90
 
 
 def headline(
@@ -86,7 +96,31 @@ def result_headlines(
         # The first rate has no target: it is the baseline of the last one.
         "fooled_rate_first": headline(fooled_first, better="lower"),
         "fooled_rate_last": headline(fooled_last, None, fooled_first, "lower"),
+        **_verifier_headlines(generator, policy),
     }
+
+
+def _verifier_headlines(generator: Figures, policy: Figures) -> dict[str, Headline]:
+    """Whether the newest PRM checks, whether a choice among more solutions is ever worse, and what RL took away."""
+    # Of one seed's samples, so that GPT* and the policy are compared with as many as a round has.
+    k = max(k for k in PASS_KS if k <= int(generator["n"] or 1))
+    made: dict[str, Headline] = {}
+    for name, figures in (("generator", generator), ("baby_o1", policy)):
+        lower = None if name == "generator" else _number(generator, f"pass@{k}")
+        error = _number(figures, "prm_best_of_n_fall_se")
+        fall = None if error is None else STANDARD_ERRORS * error
+        made |= {
+            f"{name}_pass@{k}": _figure(figures, f"pass@{k}", lower),
+            f"{name}_prm_best_of_{figures['pooled_n']}": _figure(
+                figures, "prm_best_of_pooled_n", BEST_OF_POOLED_N if name == "generator" else None
+            ),
+            f"{name}_best_of_n_fall": headline(_number(figures, "prm_best_of_n_fall"), None, fall, "lower"),
+            f"{name}_step_auc": _figure(figures, "step_auc"),
+            f"{name}_hard_step_auc": _figure(
+                figures, "hard_step_auc", HARD_STEP_AUC if name == "baby_o1" else None
+            ),
+        }
+    return made
 
 
 def _figure(figures: Figures, name: str, target: float | None = None) -> Headline:

@@ -1,7 +1,8 @@
 """rNN/eval, eval/generator, eval/baby_o1: how well a policy and its reward models do on held-out problems.
 
 Writes solutions.parquet (all samples with their scores), greedy.parquet, steps.parquet (rated steps of some),
-curves.parquet (selector, seed, n, mean, std, per_problem), figures.json and plots/best_of_n.png.
+curves.parquet (selector, seed, n, mean, std, per_problem), exact.parquet (selector, n, problem_id, value: over all
+subsets of the samples of all seeds), figures.json and plots/best_of_n.png.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ from o1_assets.evaluation.best_of_n import (
     PASS,
     WEIGHTED,
     Curve,
+    Floats,
     Pool,
+    exact_curves,
     fooled_under_best_of_n,
+    largest_fall,
     powers_of_two,
 )
 from o1_assets.evaluation.config import RoundEvalConfig
 from o1_assets.evaluation.evaluate_policy import PRM, SCORES, Draw, EvalModels, evaluate_policy, held_out
+from o1_assets.evaluation.headline import PASS_KS
 from o1_assets.evaluation.statistics import paired
-from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
+from o1_assets.evaluation.steps import correction_figures, ranking_figures, rated_steps, step_figures
 
 SELECTORS = (*SCORES, MAJORITY, WEIGHTED + PRM, PASS)
 
@@ -67,20 +72,30 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
     first = solutions.filter((pl.col("seed") == 0) & (pl.col("sample") < config.step_samples))
     steps = rated_steps(first, problems)
     table = curve_table(by_seed)
+    together = Pool.from_frame(solutions, [PRM])
+    exact = exact_curves(together, PRM)
+    fall = largest_fall(exact[PRM])
     figures: Figures = {
         "problems": problems.height,
         "samples": config.samples,
         "seeds": config.seeds,
         **accuracy_figures(by_seed, pools),
+        **{f"pass@{k}": float(exact[PASS][k].mean()) for k in PASS_KS[1:] if k in exact[PASS]},
+        "pooled_n": max(exact[PRM]),
+        "prm_best_of_pooled_n": float(exact[PRM][max(exact[PRM])].mean()),
+        "prm_best_of_n_fall": fall.difference,
+        "prm_best_of_n_fall_se": fall.standard_error,
         "greedy": float(greedy.select(pl.col("correct").mean()).item()),
         "fooled_fresh": _fooled(pools, config, task.seed),
         **step_figures(steps),
+        **ranking_figures(steps),
         **correction_figures(steps, config.correction_word),
     }
-    solutions.write_parquet(task.out / "solutions.parquet")
+    solutions.drop("least_likely").write_parquet(task.out / "solutions.parquet")
     greedy.write_parquet(task.out / "greedy.parquet")
     steps.write_parquet(task.out / "steps.parquet")
     table.write_parquet(task.out / "curves.parquet")
+    exact_table(exact, together.problem_ids).write_parquet(task.out / "exact.parquet")
     (task.out / "figures.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     title = f"{problems.height} held-out problems"
     plots.save_png(task.out / "plots" / "best_of_n.png", *charts.best_of_n(mean_curves(table), title))
@@ -116,6 +131,18 @@ def curve_table(by_seed: Sequence[Mapping[str, Curve]]) -> pl.DataFrame:
         "selector": pl.String, "seed": pl.Int32, "n": pl.Int32,
         "mean": pl.Float64, "std": pl.Float64, "per_problem": pl.List(pl.Float64),
     }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def exact_table(exact: Mapping[str, Mapping[int, Floats]], problem_ids: Sequence[str]) -> pl.DataFrame:
+    """One row a selector, n and problem."""
+    rows = [
+        (name, n, problem, value)
+        for name, curve in exact.items()
+        for n, values in curve.items()
+        for problem, value in zip(problem_ids, values.tolist(), strict=True)
+    ]
+    schema = {"selector": pl.String, "n": pl.Int32, "problem_id": pl.String, "value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Figures
 from o1_assets.engine.steps import pair_steps
+from o1_assets.evaluation.statistics import bootstrap
 
 SCHEMA = {
     "solution_id": pl.String,
@@ -25,7 +26,15 @@ SCHEMA = {
     "text": pl.String,
     "rating": pl.Int8,
     "p_right": pl.Float64,
+    "least_likely": pl.Float64,
 }
+
+# A step is unlikely if GPT* gives one of its tokens a lower probability. PRM v0 of nano tells hard steps apart with an
+# AUC of .62, and all steps with one of .92: it had learned how likely a step is, not whether it is right.
+UNLIKELY = 0.3
+
+# Bootstrap samples of the problems, for the standard error of that AUC.
+RESAMPLES = 200
 
 # In place of a step's index: the solution has no wrong step.
 NO_ERROR = -1
@@ -100,7 +109,8 @@ def cross_fitted_f1(
 
 
 def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
-    """One row a step: rating by the oracle (null where it does not cover the problem), P(right) by the PRM.
+    """One row a step: rating by the oracle (null where it does not cover the problem), P(right) by the PRM, and the
+    log-probability of its least likely token (null where solutions have no column least_likely).
 
     solutions need the column p_right. Raises StepsDiffer where that has not one value a step.
     """
@@ -115,8 +125,9 @@ def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame
         if oracle.covers(problem):
             ratings = list(rate_steps(problem, s["steps"]))
         read = pair_steps(s["solution_id"], s["steps"], s["p_right"])
+        least_likely = s.get("least_likely") or [None] * len(s["steps"])
         for i, ((text, p), rating) in enumerate(zip(read, ratings, strict=True)):
-            rows.append((s["solution_id"], s["problem_id"], s["sample"], i, text, rating, p))
+            rows.append((s["solution_id"], s["problem_id"], s["sample"], i, text, rating, p, least_likely[i]))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
@@ -142,6 +153,47 @@ def step_figures(steps: pl.DataFrame) -> Figures:
         "step_wrong_solutions": result.wrong,
         "step_right_solutions": result.right,
     }
+
+
+def ranking_figures(steps: pl.DataFrame) -> Figures:
+    """How well the PRM ranks right steps above wrong ones, up to each solution's first wrong step.
+
+    step_auc: of all these steps. hard_step_auc: of right steps that GPT* finds unlikely against wrong steps that it
+    does not (UNLIKELY), with its standard error over problems: what a PRM gets wrong that counts instead of checking.
+    Each with the numbers of its steps; None where there are none of a kind, nothing at all where no step was rated.
+    """
+    before = (pl.col("rating") < 0).cum_sum().over("problem_id", "sample") - (pl.col("rating") < 0)
+    rated = steps.drop_nulls(["rating", "least_likely"]).sort("problem_id", "sample", "step")
+    rated = rated.filter(before == 0).with_columns(
+        right=pl.col("rating") >= 0, unlikely=pl.col("least_likely") < np.log(UNLIKELY)
+    )
+    if rated.is_empty():
+        return {}
+    hard = rated.filter(pl.col("right") == pl.col("unlikely"))
+    return {
+        **_area(rated, "step_auc", "steps"),
+        **_area(hard, "hard_step_auc", "hard_steps"),
+    }
+
+
+def _area(steps: pl.DataFrame, name: str, counted: str) -> Figures:
+    """The AUC of p_right against right, its standard error over problems, and how many steps are right and wrong."""
+    from o1_assets.reward.train import area_under_curve
+
+    p_right, right = steps["p_right"].to_numpy(), steps["right"].to_numpy()
+    area, error = area_under_curve(p_right, right), None
+    if area is not None:
+        # Steps of one problem are alike, so whole problems are drawn anew.
+        problems = np.split(np.arange(len(right)), np.flatnonzero(np.diff(steps["problem_id"].rle_id())) + 1)
+
+        def drawn_area(chosen: Sequence[int]) -> float:
+            places = np.concatenate([problems[i] for i in chosen])
+            drawn = area_under_curve(p_right[places], right[places])
+            return np.nan if drawn is None else drawn
+
+        error = float(np.nanstd(bootstrap(drawn_area, [len(problems)], RESAMPLES, seed=0)))
+    count = {f"{counted}_right": int(right.sum()), f"{counted}_wrong": int((~right).sum())}
+    return {name: area, f"{name}_error": error, **count}
 
 
 def correction_figures(steps: pl.DataFrame, word: str) -> Figures:

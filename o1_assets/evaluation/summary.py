@@ -2,7 +2,8 @@
 
 Writes rounds.parquet (one row a round), pool.parquet (solutions of all rounds with every PRM's score),
 curves.parquet (chart, selector, n, mean, std), solved.parquet (what each version solves of each problem),
-corrections.parquet (how each doubts), examples.json, headline.json and plots.
+pass_at_k.parquet (of each version), best_of_n.parquet (of GPT* and the last version, by the newest PRM, up to all
+samples), corrections.parquet (how each doubts), examples.json, headline.json and plots.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import fooled_on_pool
 from o1_assets.evaluation.config import SummaryConfig
-from o1_assets.evaluation.headline import Headline, result_headlines
+from o1_assets.evaluation.headline import PASS_KS, Headline, result_headlines
 from o1_assets.evaluation.round_eval import mean_curves
-from o1_assets.evaluation.versions import corrections, solved
+from o1_assets.evaluation.versions import best_of_n, corrections, pass_at_k, solved
 from o1_assets.reward.aggregate import right_probabilities, solution_score
 
 
@@ -44,12 +45,17 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
     generator = _read(task.inputs["generator_eval"] / "figures.json")
     policy = _read(task.inputs["policy_eval"] / "figures.json")
     figures = result_headlines(generator, policy, fooled[first], fooled[last])
+    chosen = best_of_n(
+        {"GPT*": task.inputs["generator_eval"], f"baby-o1 v{last}": task.inputs["policy_eval"]}
+    )
     curves = _curves(task.inputs, evals[first], first, last)
     examples = choose_examples(pool, problems, first, last, config.correction_word, config.example_steps)
     pool.write_parquet(task.out / "pool.parquet")
     table.write_parquet(task.out / "rounds.parquet")
     curves.write_parquet(task.out / "curves.parquet")
     solved(evals, task.inputs["generator_eval"]).write_parquet(task.out / "solved.parquet")
+    pass_at_k(evals, task.inputs["generator_eval"], PASS_KS).write_parquet(task.out / "pass_at_k.parquet")
+    chosen.write_parquet(task.out / "best_of_n.parquet")
     doubts = corrections(evals, task.inputs["generator_eval"], config.correction_word)
     doubts.write_parquet(task.out / "corrections.parquet")
     _write(task.out / "examples.json", examples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.tables import read_parquet
+from o1_assets.evaluation.best_of_n import PASS
+from o1_assets.evaluation.evaluate_policy import PRM
 
 ALL, LEVELS = "all", ("easy", "medium", "hard")
 EVERY = (ALL, *LEVELS)
@@ -65,6 +67,45 @@ def solved(evals: Mapping[int, Path], generator_eval: Path) -> pl.DataFrame:
         )
         for k, table in tables.items()
     ).select("round", "problem_id", "difficulty", "right")
+
+
+def pass_at_k(evals: Mapping[int, Path], generator_eval: Path, ks: Sequence[int]) -> pl.DataFrame:
+    """Rows round, k, mean, error (standard error over problems): pass@k of every version on the problems of the rounds,
+    for each k that all have enough samples for."""
+    tables = {k: _exact(folder, PASS) for k, folder in {GENERATOR: generator_eval, **evals}.items()}
+    problems = next(iter(evals))
+    common = set.intersection(*(set(table["n"]) for table in tables.values())) & set(ks)
+    return pl.concat(
+        _means(
+            table.filter(pl.col("n").is_in(common)).join(
+                tables[problems].select("problem_id").unique(), on="problem_id", how="semi"
+            )
+        ).select(pl.lit(version, pl.Int32).alias("round"), k="n", mean="mean", error="error")
+        for version, table in tables.items()
+    )
+
+
+def best_of_n(evals: Mapping[str, Path]) -> pl.DataFrame:
+    """evals: model -> folder of its evaluation. Rows model, selector (PRM or PASS), n, mean, error (over problems)."""
+    return pl.concat(
+        _means(_exact(folder, selector)).select(
+            pl.lit(model).alias("model"), pl.lit(selector).alias("selector"), "n", "mean", "error"
+        )
+        for model, folder in evals.items()
+        for selector in (PRM, PASS)
+    )
+
+
+def _exact(folder: Path, selector: str) -> pl.DataFrame:
+    return read_parquet(folder / "exact.parquet").filter(pl.col("selector") == selector)
+
+
+def _means(table: pl.DataFrame) -> pl.DataFrame:
+    return (
+        table.group_by("n")
+        .agg(mean=pl.col("value").mean(), error=pl.col("value").std() / pl.len().sqrt())
+        .sort("n")
+    )
 
 
 def corrections(evals: Mapping[int, Path], generator_eval: Path, word: str) -> pl.DataFrame:

@@ -26,6 +26,8 @@ class ReportData:
 
     rounds: one row a round, "round" and the columns of `charts.LEARNING`.
     curves: title -> rows (selector, n, mean, std) of one best-of-N chart.
+    pass_at_k: of each version, as `versions.pass_at_k` gives it; empty in stores of earlier versions.
+    best_of_n: of GPT* and the last version, as `versions.best_of_n` gives it; empty in the same stores.
     examples: solutions to read, as `summary.choose_examples` gives them.
     costs: one row an asset, in graph order: asset, seconds, flops, tokens (and cached: bool, if known).
     training: what each version of baby-o1 cost and solves, as `versions.training_points` gives it.
@@ -40,6 +42,8 @@ class ReportData:
     rounds: Sequence[Mapping[str, Any]] = ()
     curves: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     examples: Sequence[Mapping[str, Any]] = ()
+    pass_at_k: Sequence[Mapping[str, Any]] = ()
+    best_of_n: Sequence[Mapping[str, Any]] = ()
     costs: Sequence[Mapping[str, Any]] = ()
     training: Sequence[Mapping[str, Any]] = ()
     corrections: Sequence[Mapping[str, Any]] = ()
@@ -86,11 +90,13 @@ def render(data: ReportData) -> str:
             chart(series, axis)
             for series, axis in charts.learning(data.rounds)
             if axis.title not in DRAWN_ELSEWHERE
-        ],
+        ]
+        + drawn(charts.pass_at_k(rows) for rows in [data.pass_at_k] if rows),
         training=drawn(training_charts(data.training)),
         training_tables=_with_rows([training_table(data.training)]),
         doubts=drawn(doubt_charts(data.corrections)),
         doubt_tables=_with_rows([doubt_table(data.corrections)]),
+        chosen=drawn(charts.best_against_any(rows) for rows in [data.best_of_n] if rows),
         curves=drawn(charts.best_of_n(rows, title) for title, rows in data.curves.items()),
         thinking=drawn(_thinking_charts(data.thinking)),
         thinking_tables=_with_rows(thinking_tables(data.thinking)),

@@ -136,6 +136,18 @@ def write_report(project: Project) -> dict[str, Headline]:
     return headline
 
 
+def tables_of(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """Every round's figures, pass@k of every version, and best of N of GPT* and the last version, as rows."""
+    summary = StoredRun.read(project).folder("eval/summary")
+    return {name: rows_of(summary, name) for name in ("rounds", "pass_at_k", "best_of_n")}
+
+
+def rows_of(summary: Path, name: str) -> list[dict[str, Any]]:
+    """A table of the summary. Empty where an earlier version did not write it: its report must still be written."""
+    file = summary / f"{name}.parquet"
+    return read_parquet(file).to_dicts() if file.exists() else []
+
+
 def write_catalogue(project: Project) -> None:
     """Writes the catalogue alone, of a home that was moved. Raises MissingInput until eval/summary was made."""
     rebuild_catalogue(project.store, dict(StoredRun.read(project).manifests), project.settings.catalogue)
@@ -156,22 +168,22 @@ def collect(
     thinking: eval/thinking's folder, where it was made. Tables that an earlier version did not write are empty.
     ablations: folders of the experiments' results.
     """
-    rounds = read_parquet(summary / "rounds.parquet").to_dicts()
     curves = read_parquet(summary / "curves.parquet")
-    # Summaries of earlier versions have no such tables; the report of an old store must still be written.
-    solved, doubts = summary / "solved.parquet", summary / "corrections.parquet"
+    solved = summary / "solved.parquet"
     return ReportData(
         profile=profile,
         # The run's own figures first: they are what a newcomer's machine has just shown.
         headline={**run, **summary_headline(summary)},
-        rounds=rounds,
+        rounds=rows_of(summary, "rounds"),
         curves={
             part["chart"][0]: part.to_dicts() for part in curves.partition_by("chart", maintain_order=True)
         },
         examples=json.loads((summary / "examples.json").read_text()),
+        pass_at_k=rows_of(summary, "pass_at_k"),
+        best_of_n=rows_of(summary, "best_of_n"),
         costs=costs,
         training=training_points(read_parquet(solved), costs) if solved.exists() else (),
-        corrections=read_parquet(doubts).to_dicts() if doubts.exists() else (),
+        corrections=rows_of(summary, "corrections"),
         thinking=ThinkingTables.read(thinking),
         ablations=[result for folder in ablations if (result := Ablation.read(folder))],
         facts=facts,

@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from o1_assets.evaluation.best_of_n import PASS
 from o1_assets.evaluation.charts import SELECTORS
 from o1_assets.evaluation.charts import STRATEGY_COLORS as THINKING
+from o1_assets.evaluation.evaluate_policy import PRM
 from o1_assets.evaluation.headline import headline, run_headlines
 from o1_assets.evaluation.thinking.measure import CUT, FORCED
 from o1_assets.evaluation.versions import OUTCOMES
@@ -125,7 +127,7 @@ def report() -> ReportData:
             "majority_at_n": 0.83 + 0.008 * k,
             "prm_best_of_n": 0.9 + 0.006 * k, "fooled_fresh": 0.36 * 0.75**k, "fooled_pool": 0.3 * 0.8**k,
             "step_f1": 0.6 + 0.03 * k, "step_accuracy_wrong": 0.5 + 0.035 * k,
-            "step_accuracy_right": 0.8 + 0.015 * k,
+            "step_accuracy_right": 0.8 + 0.015 * k, "step_auc": 0.91 + 0.006 * k, "hard_step_auc": 0.62 + 0.03 * k,
             "wait_share": 0.08 - 0.004 * k, "wait_right_share": 0.7 + 0.01 * k,
         }
         for k in range(11)
@@ -149,11 +151,27 @@ def report() -> ReportData:
             "majority@64": headline(0.8353, 0.004),
             "orm_best_of_64": headline(0.9151, 0.006),
             "prm_best_of_64": headline(0.96012, 0.005, 0.94),
+            "generator_pass@64": headline(0.952),
+            "baby_o1_pass@64": headline(0.896, None, 0.952),
+            "generator_prm_best_of_128": headline(0.71, None, 0.9),
+            "baby_o1_best_of_n_fall": headline(0.0653, None, 0.043, "lower"),
+            "baby_o1_hard_step_auc": headline(0.8781, None, 0.97),
             "fooled_rate_first": headline(0.3131, None, None, "lower"),
             "fooled_rate_last": headline(0.0421, None, 0.3131, "lower"),
         },
         rounds=rounds,
         curves={"GPT*, PRM v10": curve_rows(0.59), "baby-o1 v10, PRM v10": curve_rows(0.8)},
+        pass_at_k=[
+            {"round": k, "k": n, "mean": 1 - 0.6 * 0.5**i - 0.01 * (k + 1), "error": 0.03}
+            for k in range(-1, 11)
+            for i, n in enumerate((1, 4, 16, 64))
+        ],
+        best_of_n=[
+            {"model": model, "selector": selector, "n": 2**k, "mean": 0.4 + step * k, "error": 0.03}
+            for model in ("GPT*", "baby-o1 v10")
+            for selector, step in ((PRM, 0.04), (PASS, 0.08))
+            for k in range(8)
+        ],
         examples=[example("right", True), example("convincing wrong", False)],
         costs=costs,
         training=training_points(solved(), [dict(row) for row in costs]),

@@ -17,7 +17,10 @@ from o1_assets.evaluation.best_of_n import (
     WEIGHTED,
     Pool,
     curves,
+    exact_curves,
     expected_best_of_n,
+    largest_fall,
+    pass_at_k,
     powers_of_two,
 )
 from o1_assets.evaluation.statistics import paired
@@ -45,6 +48,26 @@ def test_the_exact_best_of_n_is_the_mean_over_all_subsets(n: int) -> None:
     scores, correct = [0.9, 0.95, 0.2, 0.1], [1, 0, 0, 1]
     exact = expected_best_of_n(np.array(scores), np.array(correct, dtype=bool), n)
     assert exact == pytest.approx(best_over_all_subsets(scores, correct, n))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_pass_at_k_is_the_share_of_all_subsets_with_a_right_sample(k: int) -> None:
+    correct = [1, 0, 0, 1]
+    subsets = list(combinations(correct, k))
+    assert pass_at_k(np.array(correct, dtype=bool), k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
+
+
+def test_a_fall_with_more_samples_is_measured_on_the_same_problems() -> None:
+    """The wrong solution that the PRM likes best is among four samples more often than among two."""
+    two = pool([[1, 0, 0, 1], [1, 1, 1, 1]], [[0] * 4] * 2, [[0.5, 0.95, 0.2, 0.6], [0.1] * 4])
+    exact = exact_curves(two, "prm")
+    assert {n: values.mean() for n, values in exact["prm"].items()} == pytest.approx(
+        {1: 0.75, 2: 0.75, 4: 0.5}
+    )
+    assert exact[PASS][2].tolist() == pytest.approx([5 / 6, 1])
+    fall = largest_fall(exact["prm"])
+    assert (fall.difference, fall.problems) == (pytest.approx(0.25), 2)
+    assert largest_fall(exact[PASS]).difference == 0
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

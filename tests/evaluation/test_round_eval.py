@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import polars as pl
@@ -11,10 +12,10 @@ import pytest
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
-from o1_assets.evaluation.evaluate_policy import SCORES
+from o1_assets.evaluation.evaluate_policy import PRM, SCORES
 from o1_assets.evaluation.headline import run_headlines
 from o1_assets.evaluation.round_eval import make_round_eval
-from o1_assets.evaluation.steps import correction_figures, rated_steps, step_figures
+from o1_assets.evaluation.steps import correction_figures, ranking_figures, rated_steps, step_figures
 from o1_assets.evaluation.summary import make_summary
 from o1_assets.report import render
 from o1_assets.report.write import collect
@@ -59,6 +60,11 @@ def test_the_figures_agree_with_the_table_of_solutions(evaluated: tuple[Path, Ou
         solutions.group_by("seed", "problem_id").agg(pl.col("correct").any())["correct"].mean()
     )
     assert figures["pass@1_spread"] is not None and figures["n"] == 8
+    whole = solutions.sort("prm_product").group_by("problem_id").last()
+    assert figures["pooled_n"] == 16 and figures["prm_best_of_pooled_n"] == pytest.approx(
+        whole["correct"].mean()
+    )
+    assert figures["pass@1"] < figures["pass@4"] <= figures["pass@16"]
     assert json.loads((out / "figures.json").read_text()) == figures
 
 
@@ -83,6 +89,11 @@ def test_the_steps_are_rated_by_the_oracle_and_corrections_are_counted(
     waits = steps.filter(pl.col("text").str.starts_with("wait "))
     assert waits.height > 0 and (outcome.figures["wait_share"] or 0) > 0
     assert outcome.figures["step_f1"] is not None
+    assert (steps["least_likely"] < 0).all() and outcome.figures["step_auc"] is not None
+    # A solution's least likely token is that of its least likely step.
+    of_solutions = steps.group_by("solution_id").agg(pl.col("least_likely").min())
+    joined = of_solutions.join(pl.read_parquet(out / "solutions.parquet"), on="solution_id")
+    assert (joined["least_likely"] - joined["min_logprob"]).abs().max() < 1e-9
 
 
 def test_the_same_inputs_give_the_same_bytes(
@@ -130,6 +141,11 @@ def test_a_summary_of_two_rounds_becomes_a_report(
     assert solved.group_by("round").len()["len"].to_list() == [5, 5, 5]
     shares = solved.filter(pl.col("round") == 0)["right"]
     assert shares.mean() == pytest.approx(evaluated[1].figures["pass@1"])
+    passed = pl.read_parquet(summary / "pass_at_k.parquet").filter(pl.col("k") == 4)
+    assert passed["round"].to_list() == [-1, 0, 1]
+    assert passed["mean"][1] == pytest.approx(evaluated[1].figures["pass@4"])
+    chosen = pl.read_parquet(summary / "best_of_n.parquet")
+    assert chosen.filter(model="baby-o1 v1", selector=PRM)["n"].to_list() == [1, 2, 4, 8, 16]
     doubts = pl.read_parquet(summary / "corrections.parquet")
     assert doubts["round"].to_list() == [-1, 0, 1] and (doubts["doubts"] > 0).all()
     assert doubts["doubting"][1] == pytest.approx(evaluated[1].figures["wait_share"])
@@ -191,6 +207,28 @@ def test_step_figures_by_hand() -> None:
         2,
     )
     assert step_figures(steps_table(wrong).with_columns(rating=pl.lit(None, pl.Int8))) == {}
+
+
+def test_the_hard_area_compares_right_but_unlikely_with_wrong_but_likely_steps() -> None:
+    likely, unlikely = math.log(0.9), math.log(0.1)
+    steps = steps_table(
+        [("a", 1, 0.9), ("b", -1, 0.8), ("c", -1, 0.99)],  # c follows an error
+        [("a", 1, 0.7), ("b", 1, 0.99), ("c", -1, 0.1)],
+        [("a", 0, 0.85), ("b", -1, 0.3)],
+    ).with_columns(
+        least_likely=pl.Series([likely, likely, unlikely, unlikely, likely, unlikely, unlikely, likely])
+    )
+    figures = ranking_figures(steps)
+    # Right but unlikely: .7 and .85. Wrong but likely: .8 and .3. One of four pairs is in the wrong order.
+    assert (figures["hard_step_auc"], figures["hard_steps_right"], figures["hard_steps_wrong"]) == (
+        0.75,
+        2,
+        2,
+    )
+    assert (figures["steps_right"], figures["steps_wrong"]) == (4, 3)
+    assert figures["step_auc"] == pytest.approx(11 / 12) and figures["hard_step_auc_error"] is not None
+    assert ranking_figures(steps.with_columns(rating=pl.lit(None, pl.Int8))) == {}
+    assert ranking_figures(steps.filter(pl.col("rating") >= 0))["hard_step_auc"] is None
 
 
 def test_a_problem_the_oracle_does_not_know_gets_no_rating() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -47,9 +48,11 @@ def test_nothing_is_loaded_from_anywhere_and_nothing_runs(page: str) -> None:
 
 def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
     charts = re.findall(r'<figure[^>]*aria-label="([^"]+)"', page)
-    assert len(charts) == page.count("<svg") == 3 + 2 + 2 + 2 + 8
+    assert len(charts) == page.count("<svg") == 5 + 2 + 2 + 3 + 8
     assert any("pass@1 from 59.0% to 84.0%" in alt for alt in charts)
     assert any("of all solutions from 21.0% to 10.0%" in alt for alt in charts)
+    assert any("right but unlikely, wrong but likely from 62.0% to 92.0%" in alt for alt in charts)
+    assert any("GPT*, the PRM's choice from 40.0% to 68.0%" in html.unescape(alt) for alt in charts)
 
 
 def test_ids_are_unique_and_tags_are_balanced(page: str) -> None:
@@ -106,8 +109,15 @@ def test_the_headlines_carry_the_targets_that_follow_from_the_generator() -> Non
         "n": 64, "pass@1": 0.4, "pass@1_spread": 0.01, "greedy": 0.8, "orm_best_of_n": 0.85,
         "majority_at_n": 0.9,
         "prm_best_of_n": 0.95, "prm_over_orm_se": 0.01, "prm_over_majority_se": 0.02,
+        "pass@64": 0.95, "pass@128": 0.98, "pooled_n": 128, "prm_best_of_pooled_n": 0.7,
+        "prm_best_of_n_fall": 0.01, "prm_best_of_n_fall_se": 0.02, "hard_step_auc": 0.9,
     }  # fmt: skip
-    made = result_headlines(generator, {"pass@1": 0.7, "greedy": 0.81}, 0.3, 0.05)
+    policy = {**generator, "pass@1": 0.7, "greedy": 0.81, "pass@64": 0.9, "hard_step_auc": 0.98}
+    made = result_headlines(generator, policy, 0.3, 0.05)
+    assert [met(made[f"baby_o1_{name}"]) for name in ("pass@64", "best_of_n_fall", "hard_step_auc")] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert made["generator_prm_best_of_128"]["target"] == 0.9 and made["generator_pass@64"]["target"] is None
     assert made["baby_o1_pass@1"]["target"] == pytest.approx(0.6), "error .6 down by a third is .4"
     assert made["baby_o1_greedy"]["target"] == 0.8
     assert made["prm_best_of_64"]["target"] == pytest.approx(0.94)
