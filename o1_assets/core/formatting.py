@@ -28,8 +28,8 @@ PATTERNS = (
     (re.compile(r"prm_best_of_(\d+)"), "PRM, best of {0}"),
     (re.compile(r"generator_prm_best_of_(\d+)"), "PRM, best of {0} solutions of GPT*"),
     (re.compile(r"baby_o1_prm_best_of_(\d+)"), "PRM, best of {0} solutions of baby-o1"),
-    (re.compile(r"generator_pass@(\d+)"), "GPT*, any of {0} samples right"),
-    (re.compile(r"baby_o1_pass@(\d+)"), "baby-o1, any of {0} samples right"),
+    (re.compile(r"generator_pass@(\d\d+|[2-9])"), "GPT*, any of {0} samples right"),
+    (re.compile(r"baby_o1_pass@(\d\d+|[2-9])"), "baby-o1, any of {0} samples right"),
 )
 
 

@@ -54,6 +54,8 @@ def best_of_n(rows: Iterable[Row], title: str) -> Plot:
     return series, Axis(title, "samples a problem", "accuracy", log2=True)
 
 
+RANKING = "Right steps ranked above wrong ones (AUC)"
+
 # Chart title -> its lines over the rounds: column of the rounds' table -> how it looks.
 LEARNING: Mapping[str, Mapping[str, Look]] = {
     "Accuracy on held-out problems": {
@@ -71,7 +73,7 @@ LEARNING: Mapping[str, Mapping[str, Look]] = {
         "step_accuracy_wrong": Look("in wrong solutions", plots.RED, "dashed"),
         "step_accuracy_right": Look("in right solutions", plots.GREEN, "dashed"),
     },
-    "Right steps ranked above wrong ones (AUC)": {
+    RANKING: {
         "step_auc": Look("all steps", plots.BLUE),
         "hard_step_auc": Look("right but unlikely, wrong but likely", plots.RED),
     },
@@ -95,15 +97,36 @@ def learning(rounds: Rows) -> list[Plot]:
     charts = []
     for title, lines in LEARNING.items():
         series = [
-            Series(look.label, x, [row.get(column) for row in ordered], look.color, None, look.style)
+            Series(
+                look.label,
+                x,
+                [row.get(column) for row in ordered],
+                look.color,
+                _errors(ordered, column),
+                look.style,
+            )
             for column, look in lines.items()
             if any(row.get(column) is not None for row in ordered)
         ]
         if series:
             names = [f"{v:.0f}" for v in x]
-            axis = Axis(title, "round", "", ticks=x, tick_labels=names, from_zero=title in RATES)
+            axis = Axis(
+                title,
+                "round",
+                "",
+                percent=title != RANKING,
+                ticks=x,
+                tick_labels=names,
+                from_zero=title in RATES,
+            )
             charts.append((series, axis))
     return charts
+
+
+def _errors(rows: Rows, column: str) -> list[float] | None:
+    """The standard errors of a column, if all rows have one."""
+    errors = [row.get(f"{column}_error") for row in rows]
+    return [float(error) for error in errors if error is not None] if None not in errors else None
 
 
 def pass_at_k(rows: Rows) -> Plot:
@@ -133,9 +156,7 @@ def best_against_any(rows: Rows) -> Plot:
             error = None if selector == PASS else [row["error"] for row in curve]
             style: Literal["line", "dashed"] = "dashed" if selector == PASS else "line"
             series.append(Series(f"{model}, {what}", x, y, color, error, style))
-    return series, Axis(
-        "The newest PRM's choice, and what there is to choose", "samples a problem", "accuracy", log2=True
-    )
+    return series, Axis("Any right, and the PRM's choice", "samples a problem", "accuracy", log2=True)
 
 
 # Accuracy against test-time compute, and what limits and waits do to single chains (eval/thinking).
