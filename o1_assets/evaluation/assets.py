@@ -77,7 +77,8 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
 
 # What it takes (`o1 plan`).
 
-# A solution in a table of its own has four scores and its answer; a curve's JSON and table are of this size a seed.
+# A solution in a table of its own has four scores and its answer. The curves of a seed have this size, and so have the
+# exact ones of all seeds.
 SCORED_ROW, CURVE = 60.0, 7_000.0
 
 
@@ -94,7 +95,7 @@ def estimate_round_eval(context: EstimateContext, config: RoundEvalConfig) -> Es
     steps = problems * min(config.step_samples, config.samples) * assumed.steps * ROW
     stored = context.solutions_bytes(problems, samples, rl_rounds) + scores + steps
     return Estimate(
-        problems, problems * samples, cost=cost, stored=stored + config.seeds * CURVE + TABLES + CHART
+        problems, problems * samples, cost=cost, stored=stored + (config.seeds + 1) * CURVE + TABLES + CHART
     )
 
 
@@ -108,4 +109,4 @@ def estimate_summary(context: EstimateContext, config: SummaryConfig) -> Estimat
     # Each solution has a score and its steps' chances, of every PRM, as four bytes each.
     row = assumed.solution_bytes + len(prms) * 4 * (1 + assumed.steps)
     cost = sum((read(context, tokens, prm) for prm in prms), Estimate().cost)
-    return Estimate(problems, pool, cost=cost, stored=pool * row + 4 * CHART + 3 * TABLES)
+    return Estimate(problems, pool, cost=cost, stored=pool * row + 5 * CHART + 4 * TABLES)
