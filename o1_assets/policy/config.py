@@ -63,6 +63,9 @@ class ReplayConfig(StageConfig):
     """Different solutions of one problem and source. Without a limit most rows would be of easy problems."""
     most_right: float = Field(1.0, gt=0, le=1)
     """Of rounds: only problems of whose samples at most this share is right. The others need no reminder."""
+    least_score: float = Field(0.0, ge=0, lt=1)
+    """The PRM's score below which a sampled solution is left out: of nano's with a right answer only seven in ten are
+    right in every step, of those of hard problems five. 0: the PRM is not asked."""
 
 
 class ResamplingConfig(StageConfig):

@@ -41,6 +41,8 @@ def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str)
     tokens = config.updates * config.problems_per_update * config.group_size * length
     replayed = config.updates * config.replay.rows * length if config.replay.weight else 0
     cost += context.train("policy", tokens + replayed, config)
+    if config.replay.least_score:
+        cost += read(context, replayed, "prm")
     if config.kl_coefficient or config.report_kl:  # GPT* reads what the policy is trained on
         cost += context.score("generator", tokens)
     return Estimate(problems, solutions, cost=cost, stored=model.stored, model=model)

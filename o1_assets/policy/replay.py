@@ -1,7 +1,7 @@
 """Right solutions that the policy is taught to write again and again, so that RL does not make it forget them.
 
-Rejection sampling: what is chosen is right by its known final answer, as GPT*'s own training set is. Another source of
-right solutions is a function in SOURCES.
+Rejection sampling: what is chosen is right by its known final answer, as GPT*'s own training set is, and by the PRM
+where the configuration asks for that too. Another source of right solutions is a function in SOURCES.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import split_steps
 from o1_assets.labels.written import written_solutions
 from o1_assets.policy.config import ReplayConfig, ReplaySource
+from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.dataset import round_folders, step_sequence
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
+
+    from o1_assets.reward.interface import PrefixScorer
+
 
 Inputs = Mapping[str, Path]
 # One right solution a row; the steps without what separates them.
@@ -118,18 +122,37 @@ class Replay:
         prompt: PromptFormat,
         config: ReplayConfig,
         seed: int,
+        prm: PrefixScorer | None = None,
+        updates: int | None = None,
     ) -> Replay:
-        """Left out is what the policy could not write: too long, or with letters that it has no token for, as
-        people may have written."""
-        solutions, of_source = [], Counter[str]()
+        """Left out is what the policy could not write: too long, or with letters that it has no token for, as people
+        may have written; and sampled solutions that the PRM does not believe.
+
+        updates: of the training; no more sampled solutions than they have rows are read.
+        """
+        if updates is not None:
+            sampled = table.filter(pl.col("source") != "written")
+            most = min(sampled.height, updates * config.rows)
+            sampled = sampled.sample(most, seed=derive_seed(seed, "candidates"), shuffle=True)
+            table = pl.concat([table.filter(pl.col("source") == "written"), sampled])
+        solutions: list[tuple[list[int], list[int]]] = []
+        sources: list[str] = []
         for row in table.iter_rows(named=True):
             sequence = step_sequence(tokenizer, prompt.render(row["question"]), row["steps"])
             tokens = list(sequence.tokens)
             solution = [*tokens[sequence.prompt_length :], int(tokenizer.eos_token_id)]
             if len(solution) <= prompt.max_tokens and tokenizer.unk_token_id not in solution:
                 solutions.append((tokens[: sequence.prompt_length], solution))
-                of_source[row["source"]] += 1
-        return cls(solutions, config.rows, seed, of_source)
+                sources.append(row["source"])
+        if prm is not None and config.least_score and solutions:
+            rated = prm.step_probabilities([p for p, _ in solutions], [s for _, s in solutions])
+            believed = [
+                source == "written" or solution_score(p) >= config.least_score
+                for source, p in zip(sources, rated, strict=True)
+            ]
+            solutions = [s for s, keep in zip(solutions, believed, strict=True) if keep]
+            sources = [s for s, keep in zip(sources, believed, strict=True) if keep]
+        return cls(solutions, config.rows, seed, Counter(sources))
 
     def drawn(self, update: int, process: int = 0, processes: int = 1) -> list[tuple[list[int], list[int]]]:
         """One process's share of the rows of an update: without repeats until every solution had its turn."""

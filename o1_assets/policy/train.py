@@ -98,6 +98,7 @@ class Safeguards:
         task: Task,
         config: PolicyConfig,
         tokenizer: PreTrainedTokenizerBase,
+        rewards: RewardModels,
         held_out: pl.DataFrame | None = None,
     ) -> Safeguards:
         """From the task's input generator, and what the sources of the replay read."""
@@ -111,7 +112,9 @@ class Safeguards:
                 task.inputs, config.replay, ReplayFormat(config.prompt, separator(tokenizer))
             )
             seed = derive_seed(task.seed, "replay")
-            replay = Replay.of(table, tokenizer, config.prompt, config.replay, seed)
+            replay = Replay.of(
+                table, tokenizer, config.prompt, config.replay, seed, prm=rewards, updates=config.updates
+            )
         return cls(reference, replay, () if held_out is None else held_out.to_dicts())
 
 
@@ -126,7 +129,7 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     problems, held_out = split_problems(
         read_parquet(task.inputs["train"] / "problems.parquet"), config.early_stop
     )
-    safeguards = Safeguards.open(task, config, models.tokenizer, held_out)
+    safeguards = Safeguards.open(task, config, models.tokenizer, models.rewards, held_out)
     curve, collector, tokens_trained = train_policy(
         models.policy,
         models.tokenizer,

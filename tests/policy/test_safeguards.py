@@ -157,6 +157,14 @@ def test_a_replay_has_the_right_solutions_of_its_sources_a_few_of_a_problem(
     replay = Replay.of(pl.concat([table, unknown]), world[1], CONFIG.prompt, config, seed=0)
     assert world[1].decode(replay.solutions[0][1], skip_special_tokens=True) == RIGHT[0]
     assert replay.of_source == {"generator": 1, "rounds": 1}
+    # Right answers by wrong steps are left out, but for what people wrote.
+    steps = ["1+1=2", "answer 2"]
+    rows = [(QUESTIONS[0], QUESTIONS[0], steps, source) for source in ("written", "generator", "rounds")]
+    table = pl.concat([table, pl.DataFrame(rows, schema=table.schema, orient="row")])
+    config = config.model_copy(update={"least_score": 0.5})
+    replay = Replay.of(table, world[1], CONFIG.prompt, config, 0, ExactRewards(world[1]), updates=9)
+    assert replay.of_source == {"generator": 1, "rounds": 1, "written": 1}
+    assert len(Replay.of(table, world[1], CONFIG.prompt, config, 0, updates=1).solutions) == config.rows + 1
 
 
 def test_every_solution_has_its_turn_and_processes_share_the_rows() -> None:

@@ -318,7 +318,7 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
     # The monitor takes the place of the reward models, so that the training needs to know nothing of it.
     _, collector, tokens_trained = train_policy(
         models.policy, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost,
-        Safeguards.open(task, config, tokenizer),
+        Safeguards.open(task, config, tokenizer, scorer),
     )  # fmt: skip
     models.save(task.out)
     curve = pl.DataFrame(monitor.points)
