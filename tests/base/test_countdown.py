@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
+
+import polars as pl
+from transformers import AutoTokenizer
 
 from o1_assets.base.config import CountdownBase, CountdownCorpus
 from o1_assets.base.countdown import draw_corpus
+from o1_assets.base.pretrain import make_base
 from o1_assets.base.tokenizer import COUNTDOWN, make_tokenizer
 from o1_assets.base.world import world_of
+from o1_assets.core.artifact import Task
+from o1_assets.engine.open import open_engine
 from o1_assets.labels.annotators.countdown_checker import start, take_step
 from o1_assets.problems.countdown import Countdown
 
@@ -73,3 +81,26 @@ def test_test_problems_are_kept_out_in_any_order_of_their_numbers() -> None:
     assert again and not again & set(held_out)
     metadata = '{"metadata": {"source_dataset": "countdown", "numbers": [2, 3, 1], "target": 9}}'
     assert world.content(metadata) == "Use 3, 2 and 1 to make 9." and world.content("{}") is None
+
+
+def test_a_base_of_countdown_is_pre_trained_on_it(tmp_path: Path) -> None:
+    entry = {"source_dataset": "countdown", "numbers": [3, 7, 8, 2], "target": 24}
+    (tmp_path / "test").mkdir()
+    pl.DataFrame({"metadata": [json.dumps({"metadata": entry})]}).write_parquet(
+        tmp_path / "test/problems.parquet"
+    )
+    config = CountdownBase(
+        corpus=CountdownCorpus(solutions=48),
+        hidden_size=32,
+        intermediate_size=32,
+        layers=1,
+        heads=1,
+        batch_size=16,
+    )
+    (out := tmp_path / "base").mkdir()
+    made = make_base(Task({"test": tmp_path / "test"}, out, seed=1, open_engine=open_engine), config)
+    assert made.figures["corpus_solutions"] == 48 and made.figures["too_long"] == 0
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    assert len(tokenizer) == len(COUNTDOWN.tokens) and json.loads((out / "config.json").read_text())[
+        "vocab_size"
+    ] == len(tokenizer)
