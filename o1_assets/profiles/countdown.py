@@ -35,7 +35,7 @@ COUNTDOWN = Profile.model_validate(
             source=ReasoningGymSource(generators=(Generator(name="countdown", parameters=PROBLEMS),)),
             train=2000,
             test=300,
-            # Of all problems a random player finds .97 in 256 attempts; of these, 12% of which have three numbers, .95.
+            # A random player solves .06 of all problems in one attempt and .53 in 16; of these .02 and .30.
             countdown=CountdownFilter(
                 min_numbers=CORPUS.min_numbers,
                 max_numbers=CORPUS.max_numbers,
