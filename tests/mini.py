@@ -3,10 +3,12 @@
 MINI = (
     "rounds=1 threads=1 problems.train=60 problems.test=12 problems.arithmetic.min_terms=2 "
     "problems.arithmetic.max_terms=3 problems.shares=null base.corpus.solutions=8000 "
+    "verifier.homework.pages=300 verifier.new_layers=1 "
     "base.corpus.min_terms=2 base.corpus.max_terms=3 base.corpus.max_number=5 "
     "samples.problems=40 samples.per_problem=4 sft_set.min_steps=1 "
     "first_solutions.problems=20 first_solutions.samples=4 "
     "later_solutions.problems=20 later_solutions.samples=4 "
+    'later_solutions.searches=[{"name":"beam","proposer":"generator","problems":4,"tokens":60}] '
     "first_selection.solutions=12 later_selection.solutions=8 "
     "first_prm.updates=6 later_prm.updates=4 first_orm.updates=6 later_orm.updates=4 "
     "first_orm.solutions=12 later_orm.solutions=8 "

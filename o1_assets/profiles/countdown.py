@@ -45,6 +45,7 @@ COUNTDOWN = Profile.model_validate(
             shares=None,
         ),
         "base": BASE,
+        "verifier": None,  # graded homework is of arithmetic
         "sft_set": SftSetConfig(min_steps=2),
         "thinking": ThinkingConfig(self_check=True),
     }

@@ -9,11 +9,11 @@ from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig
 from o1_assets.labels.config import QualityConfig
-from o1_assets.policy.config import PolicyConfig
+from o1_assets.policy.config import PolicyConfig, ResamplingConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.profile import Profile
-from o1_assets.reward.config import ORMConfig, PRMConfig
-from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
+from o1_assets.rounds.config import SearchConfig, SelectionConfig, SolutionsConfig
 
 # With 3 to 7 terms and values to 200 most errors were wrongly copied operands, which labels cannot teach.
 MIN_TERMS, MAX_TERMS = 3, 5
@@ -52,16 +52,30 @@ NANO = Profile(
         shares=uniform(MIN_TERMS, MAX_TERMS),
     ),
     base=BASE,
+    verifier=VerifierConfig(),
     samples=SamplesConfig(problems=1500),
     sft=SftConfig(batch_size=32),
     # Phase 1 is small, as the paper's: with 1,000 solutions labelled, v0 left less for the later rounds to find.
     first_solutions=SolutionsConfig(problems=800, samples=4),
-    later_solutions=SolutionsConfig(problems=200, samples=16),
+    later_solutions=SolutionsConfig(
+        problems=200,
+        samples=16,
+        # GPT* proposes: RL narrows the policy, and a search of its own ends with what it samples anyway.
+        searches=(
+            SearchConfig(name="beam", strategy="beam", proposer="generator", problems=60, tokens=400),
+            SearchConfig(name="chains", strategy="best-of-n", proposer="generator", problems=60, tokens=300),
+        ),
+    ),
     first_selection=SelectionConfig(
         strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
     ),
     later_selection=SelectionConfig(
-        strategy="convincing_wrong", solutions=200, per_problem=2, completions=4, max_step_tokens=16
+        strategy="convincing_wrong",
+        condemned_share=0.25,
+        solutions=200,
+        per_problem=2,
+        completions=4,
+        max_step_tokens=16,
     ),
     # Some six passes over round 0's labels; more only lowered the training loss.
     first_prm=PRMConfig(updates=150),
@@ -70,7 +84,9 @@ NANO = Profile(
     first_orm=ORMConfig(updates=300, solutions=2000),
     later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
     # From GPT*, 100 updates ended at .616 pass@1 with 2e-4, .678 with 4e-4, and .681 with 8e-4, which costs diversity.
-    policy=PolicyConfig(updates=24, learning_rate=4e-4),
+    policy=PolicyConfig(
+        updates=24, learning_rate=8e-4, kl_coefficient=0.2, resampling=ResamplingConfig(reserve=1.0)
+    ),
     round_eval=RoundEvalConfig(problems=60, samples=64),
     headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3),
     ablations=AblationsConfig(rl=RLConfig(learning_rate=2e-4)),

@@ -97,7 +97,7 @@ class HomeworkConfig(StageConfig):
         0.3, ge=0, le=1, description="chance of a wrong sum where one operation is left"
     )
     marker_scale: float = Field(
-        0.3,
+        1.0,
         ge=0,
         description="how often a teacher who marks holds a misconception, as a share of the writers of the corpus",
     )
@@ -128,7 +128,9 @@ class VerifierConfig(StageConfig):
         1.0, ge=0, description="weight of the marks of single symbols: where a step goes wrong"
     )
     reading_weight: float = Field(
-        0.3, ge=0, description="weight of predicting what pupils write, as in the base's own training"
+        0.3,
+        ge=0,
+        description="weight of predicting what pupils write as their teacher would have, as in the base's own training",
     )
 
 

@@ -28,7 +28,8 @@ class MarkedPage:
     """A page as one tree of n tokens.
 
     steps, symbols: the class of each token (n,), IGNORED where there is none; steps at the last token of each step,
-    symbols at all others of a step. edges (m, 2): every token that a pupil wrote, after the token before it.
+    symbols at all others of a step. edges (m, 2): every token up to where a pupil goes wrong, after the one before it:
+    what the teacher would have written too.
     """
 
     row: Row
@@ -59,12 +60,13 @@ class PageMarker:
             path = row.paths[index].tolist()
             first_wrong = self._first_wrong(pupil, sequence)
             for place in range(sequence.prompt_length, len(path)):
-                edges.add((path[place - 1], path[place]))
                 symbols[path[place]] = POSITIVE if place < first_wrong else NEGATIVE
+                if place < first_wrong:
+                    edges.add((path[place - 1], path[place]))
             for end, mark in zip(sequence.ends, pupil.marks, strict=True):
                 steps[path[end]] = mark
         symbols[steps != IGNORED] = IGNORED
-        return MarkedPage(row, steps, symbols, np.array(sorted(edges), dtype=np.int64))
+        return MarkedPage(row, steps, symbols, np.array(sorted(edges), dtype=np.int64).reshape(-1, 2))
 
     def _sequence(self, question: str, steps: Sequence[str]) -> StepSequence:
         tokens = list(self._encode(question + "\n"))

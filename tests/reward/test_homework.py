@@ -79,6 +79,8 @@ def test_a_step_is_marked_at_its_end_and_its_symbols_from_where_it_goes_wrong() 
     assert [step for _, step, _ in wrong if step != IGNORED] == [POSITIVE, NEGATIVE]
     assert [symbol for _, _, symbol in wrong if symbol != IGNORED][-5:] == [2, 2, 2, 2, NEGATIVE]
     assert all(symbol in (IGNORED, POSITIVE) for _, _, symbol in classes(1))
+    nobody = PageMarker(tokenizer).mark(Page("Calculate 7 - 2.", (Marked(("2-7=5",), (NEGATIVE,), 0),)))
+    assert nobody.edges.shape == (0, 2), "nothing of it is what the teacher would have written"
     # What both wrote stands once, and is predicted once.
     assert len(page) < sum(len(path) for path in page.row.paths.values())
     assert len({tuple(edge) for edge in page.edges.tolist()}) == len(page.edges)
