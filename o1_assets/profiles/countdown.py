@@ -9,6 +9,7 @@ from o1_assets.generator.config import SftSetConfig
 from o1_assets.problems.config import CountdownFilter, Generator, ProblemsConfig, ReasoningGymSource
 from o1_assets.profiles.nano import NANO
 from o1_assets.profiles.profile import Profile
+from o1_assets.reward.config import ORMConfig, PRMConfig
 
 # nano's rates are lower; at these the base solved .24 instead of .21 with the same corpus.
 BASE = CountdownBase(muon_lr=0.02, adamw_lr=4e-3)
@@ -23,7 +24,7 @@ PROBLEMS = {
     "max_target": CORPUS.max_target,
 }
 
-# Rounds, labels and trainings are nano's: what differs is the world.
+# What is not named here is nano's: selection, RL, evaluation.
 COUNTDOWN = Profile.model_validate(
     {
         **{name: getattr(NANO, name) for name in Profile.model_fields},
@@ -47,6 +48,13 @@ COUNTDOWN = Profile.model_validate(
         "base": BASE,
         "verifier": None,  # graded homework is of arithmetic
         "sft_set": SftSetConfig(min_steps=2),
+        # Graded homework is drawn of arithmetic alone, so the reward models start from GPT* and read how unlikely it
+        # found a step.
+        "verifier": None,
+        "first_prm": PRMConfig(updates=150),
+        "later_prm": PRMConfig(updates=80, newest_share=0.3),
+        "first_orm": ORMConfig(updates=300, solutions=2000),
+        "later_orm": ORMConfig(updates=80, solutions=300, newest_share=0.3),
         "thinking": ThinkingConfig(self_check=True),
     }
 )
