@@ -52,7 +52,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
     graph = build_graph(load_profile("nano", ""), settings)
     stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval", "q_value"]
     expected = {
-        "problems/train", "problems/test", "base/model", "generator/samples", "generator/sft_set",
+        "problems/train", "problems/test", "base/model", "base/verifier", "generator/samples", "generator/sft_set",
         "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
     }  # fmt: skip
@@ -152,7 +152,7 @@ def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Sett
             # People's ratings are for the PRM. What they wrote where no sample was right may be replayed.
             sources = artifact.config.replay.sources if hasattr(artifact.config, "replay") else ()
             assert "written" in sources or not any(name.startswith("labels_") for name in replayed)
-        # A base reads them to keep their expressions out of its corpus; some arms have a base of their own.
+        # A base and a verifier read them to keep their expressions out of a corpus; some arms have their own.
         measures = key.startswith("eval/") or key.endswith(("/eval", "/result")) or JUDGES(key)
-        if not measures and not key.endswith("base/model"):
+        if not measures and not key.endswith(("base/model", "base/verifier")):
             assert "problems/test" not in artifact.inputs.values(), key

@@ -54,7 +54,10 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
     def solutions(name: str, problems: str, count: int, samples: int) -> Artifact:
         # Sampled as in a later round, only more: what differs from the loop is the choice.
-        sampled = profile.later_solutions.model_copy(update={"problems": count, "samples": samples})
+        # Sampled alone: what a search finds depends on a PRM, and here PRMs are compared.
+        sampled = profile.later_solutions.model_copy(
+            update={"problems": count, "samples": samples, "searches": ()}
+        )
         what = "are chosen from" if name == "pool" else "judge"
         inputs = {"policy": policy, "train": f"problems/{problems}"}
         return artifact(name, make_solutions, sampled, inputs, f"Solutions of {policy} that {what}.")
@@ -81,7 +84,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     arms = {}
     evaluated_on = {"held_out": f"{GROUP}/held_out", "test": "problems/test"}
     for setting in SETTINGS:
-        # From scratch a PRM starts as phase 1's did: from the generator.
+        # From scratch a PRM starts as phase 1's did: from the verifier or the generator.
         of_setting = {"init": profile.reward_start if setting == "scratch" else "r00/prm"}
         # Phase 1's labels are replayed, so that the chosen ones are added and do not replace them.
         if setting == "added":
