@@ -32,10 +32,10 @@ def arithmetic(problem_terms: float, corpus_terms: float) -> Assumptions:
     """
     return Assumptions(
         source=f"nano's runs, measured, for problems of {problem_terms:.1f} terms; 5 s a rating is an assumption",
-        question_tokens=1.9 + 2 * problem_terms,
+        question_tokens=1.6 + 2 * problem_terms,
         letters_a_token=2.4,
-        solution_tokens=6.6 * problem_terms + 0.4,
-        corpus_tokens=6.7 * corpus_terms + 4.4,
+        solution_tokens=5.9 * problem_terms,
+        corpus_tokens=6 * corpus_terms + 4.5,
         steps=problem_terms + 0.2,
         kept_share=0.146,
         novelty_first=0.77,

@@ -11,6 +11,7 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,10 @@ class ReasoningGymProblems:
 
 def open_dataset(generator: Generator, seed: int, size: int) -> ProceduralDataset:
     """Raises ProblemError where the generator or its parameters are not reasoning_gym's."""
-    import reasoning_gym
+    with warnings.catch_warnings():
+        # Of one of its dependencies, which Python shows where it compiles them: at a user's first command.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        import reasoning_gym
     from reasoning_gym.factory import DATASETS
 
     if generator.name not in DATASETS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,16 @@ import polars as pl
 import torch
 
 from o1_assets.base.pretrain import build_model
-from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.base.tokenizer import ARITHMETIC, Vocabulary, make_tokenizer
 from o1_assets.core.prompt_format import extract_answer
 from o1_assets.core.settings import Settings
 from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.steps import PARAGRAPH, SETTING
 from o1_assets.profiles.nano import NANO
 from o1_assets.store.store import ArtifactStore
+from tests.digits import DIGITS
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
     from o1_assets.core.engine import Sample
 
 
@@ -38,16 +38,19 @@ QUESTIONS = [f"Calculate {a} * {b} - {c} + {a}." for a in range(2, 6) for b in r
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """path: the policy's folder. store: where it and its reward models were found, if it was trained."""
+    """path: the policy's folder. store: where it and its reward models were found, if it was trained.
+
+    vocabulary: what its tokenizer was made with, before any token was added.
+    """
 
     path: Path
     questions: list[str]
     store: ArtifactStore | None = None
+    vocabulary: Vocabulary = ARITHMETIC
 
     def prompts(self) -> list[list[int]]:
-        ids: list[list[int]] = make_tokenizer(NANO.base.max_positions)([q + "\n" for q in self.questions])[
-            "input_ids"
-        ]
+        tokenizer = make_tokenizer(NANO.base.max_positions, self.vocabulary)
+        ids: list[list[int]] = tokenizer([q + "\n" for q in self.questions])["input_ids"]
         return ids
 
     def model(self) -> Any:
@@ -57,24 +60,25 @@ class Checkpoint:
 
 def random_checkpoint(folder: Path) -> Checkpoint:
     """nano's architecture and tokenizer, weights drawn."""
-    return _drawn(folder, make_tokenizer(NANO.base.max_positions))
+    return _drawn(folder, ARITHMETIC)
 
 
 def paragraph_checkpoint(folder: Path) -> Checkpoint:
     """As `random_checkpoint`, but a step is a paragraph, which ends in one token or in two of several kinds."""
-    tokenizer = make_tokenizer(NANO.base.max_positions)
-    tokenizer.add_tokens([".\n", "\n3", "=\n", "\n\n"])
-    tokenizer.init_kwargs[SETTING] = PARAGRAPH
-    return _drawn(folder, tokenizer)
+    return _drawn(folder, DIGITS, [".\n", "\n3", "=\n", "\n\n"])
 
 
-def _drawn(folder: Path, tokenizer: PreTrainedTokenizerFast) -> Checkpoint:
+def _drawn(folder: Path, vocabulary: Vocabulary, paragraph_ends: Sequence[str] = ()) -> Checkpoint:
+    tokenizer = make_tokenizer(NANO.base.max_positions, vocabulary)
+    if paragraph_ends:
+        tokenizer.add_tokens(list(paragraph_ends))
+        tokenizer.init_kwargs[SETTING] = PARAGRAPH
     model = build_model(NANO.base, tokenizer, seed=1)
     with torch.no_grad():
         model.get_output_embeddings().weight.mul_(SHARPNESS)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return Checkpoint(folder, QUESTIONS)
+    return Checkpoint(folder, QUESTIONS, vocabulary=vocabulary)
 
 
 def trained_checkpoint(settings: Settings) -> Checkpoint | str:

@@ -1,4 +1,4 @@
-"""Small random models of several architectures that share the nano tokenizer."""
+"""Small random models of several architectures that share a small tokenizer."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.steps import LINE, SETTING
 from o1_assets.engine.transformers_engine import TransformersEngine
+from tests.digits import digit_tokenizer
 
-TOKENIZER = make_tokenizer(256)
+TOKENIZER = digit_tokenizer(256)
 
 
 PROMPTS = [

@@ -15,10 +15,10 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from o1_assets.base.tokenizer import make_tokenizer
+    from tests.digits import digit_tokenizer
 
     folder = tmp_path_factory.mktemp("generator")
-    tokenizer = make_tokenizer(256)
+    tokenizer = digit_tokenizer(256)
     torch.manual_seed(0)
     model = LlamaForCausalLM(
         LlamaConfig(

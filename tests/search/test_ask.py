@@ -17,6 +17,7 @@ from o1_assets.execution.environment import environment
 from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
 from o1_assets.store.manifest import Manifest, ManifestCost
 from o1_assets.store.store import ArtifactStore
+from tests.digits import digit_tokenizer
 from tests.search.wide import think
 
 QUESTION = "What is 3 * 4 - 5?"
@@ -54,10 +55,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from o1_assets.base.tokenizer import make_tokenizer
     from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
 
-    root, tokenizer = tmp_path_factory.mktemp("ask"), make_tokenizer(256)
+    root, tokenizer = tmp_path_factory.mktemp("ask"), digit_tokenizer(256)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1,
         num_attention_heads=1, num_key_value_heads=1, max_position_embeddings=256, tie_word_embeddings=False,
