@@ -46,7 +46,6 @@ COUNTDOWN = Profile.model_validate(
             shares=None,
         ),
         "base": BASE,
-        "verifier": None,  # graded homework is of arithmetic
         "sft_set": SftSetConfig(min_steps=2),
         # Graded homework is drawn of arithmetic alone, so the reward models start from GPT* and read how unlikely it
         # found a step.

@@ -9,7 +9,7 @@ from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig
 from o1_assets.labels.config import QualityConfig
-from o1_assets.policy.config import PolicyConfig, ResamplingConfig
+from o1_assets.policy.config import PolicyConfig, ResamplingConfig, RewardConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.profile import Profile
 from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
@@ -20,6 +20,10 @@ MIN_TERMS, MAX_TERMS = 3, 5
 
 # Misconceptions at 1.5 times the table's rates: below that, majority voting is as good as the PRM.
 BASE = BaseConfig(corpus=CorpusConfig(misconception_scale=1.5, max_factor=4, max_value=60))
+
+# What GPT* finds nearly impossible is a slip. How unlikely it finds any other step is not told: where GPT* is wrong by
+# rule the right step is the unlikely one, and a PRM that could count on popularity would condemn it.
+SLIPS = (-8.0, -6.5, -5.0, -3.5)
 
 ARITHMETIC = {
     "min_terms": MIN_TERMS,
@@ -78,14 +82,18 @@ NANO = Profile(
         max_step_tokens=16,
     ),
     # Some six passes over round 0's labels; more only lowered the training loss.
-    first_prm=PRMConfig(updates=150),
-    later_prm=PRMConfig(updates=80, newest_share=0.3),
+    first_prm=PRMConfig(updates=150, probability_edges=SLIPS),
+    later_prm=PRMConfig(updates=80, newest_share=0.3, probability_edges=SLIPS),
     # The ORM sees more solutions than the PRM, because outcomes cost no labels.
-    first_orm=ORMConfig(updates=300, solutions=2000),
-    later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3),
+    first_orm=ORMConfig(updates=300, solutions=2000, probability_edges=SLIPS),
+    later_orm=ORMConfig(updates=80, solutions=300, newest_share=0.3, probability_edges=SLIPS),
     # From GPT*, 100 updates ended at .616 pass@1 with 2e-4, .678 with 4e-4, and .681 with 8e-4, which costs diversity.
     policy=PolicyConfig(
-        updates=24, learning_rate=8e-4, kl_coefficient=0.2, resampling=ResamplingConfig(reserve=1.0)
+        reward=RewardConfig(outcome_weight=1.0),
+        updates=24,
+        learning_rate=8e-4,
+        kl_coefficient=0.2,
+        resampling=ResamplingConfig(reserve=1.0),
     ),
     round_eval=RoundEvalConfig(problems=60, samples=64),
     headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3),

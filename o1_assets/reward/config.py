@@ -97,7 +97,7 @@ class HomeworkConfig(StageConfig):
         0.3, ge=0, le=1, description="chance of a wrong sum where one operation is left"
     )
     marker_scale: float = Field(
-        1.0,
+        0.3,
         ge=0,
         description="how often a teacher who marks holds a misconception, as a share of the writers of the corpus",
     )
