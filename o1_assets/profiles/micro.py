@@ -25,7 +25,7 @@ from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.search.q_value.config import QValueConfig
 
 MIN_TERMS, MAX_TERMS = 6, 10
-# Right solutions of ten numbers have about 66 tokens; a wrong step and its `wait` make them longer.
+# Right solutions of ten numbers have about 59 tokens; a wrong step and its `wait` make them longer.
 MAX_TOKENS = 160
 MAX_STEPS = 24
 STEP_TOKENS = 16
@@ -33,7 +33,7 @@ BFLOAT16 = TuningConfig(autocast=True)
 
 BASE = BaseConfig(
     corpus=CorpusConfig(
-        solutions=800_000, max_terms=MAX_TERMS, misconception_scale=1.0, max_factor=9, max_value=300
+        solutions=800_000, max_terms=MAX_TERMS, misconception_scale=1.0, max_factor=9, max_value=99
     ),
     hidden_size=512,
     intermediate_size=1408,
@@ -106,7 +106,7 @@ MICRO = Profile(
         updates=24,
         problems_per_update=32,
         group_size=16,
-        learning_rate=1e-4,  # a quarter of nano's for five times its width; untried
+        learning_rate=1e-4,  # an eighth of nano's for five times its width; untried
         max_steps=MAX_STEPS,
         tuning=BFLOAT16,
     ),

@@ -6,7 +6,7 @@ import pytest
 
 from o1_assets.core.estimate import Estimate
 from o1_assets.plan.check import compare
-from tests.plan.test_plan import plan, used_by
+from tests.plan.test_plan import plan, plan_of, used_by
 
 
 def thinking(settings: str = "") -> Estimate:
@@ -71,7 +71,7 @@ def test_arms_are_given_equal_tokens_and_searching_ones_train_on_fewer() -> None
 
 
 def test_arms_took_what_was_planned() -> None:
-    made, used = plan(parts=("ablations",)).made, used_by("nano_arms")[0]
+    made, used = plan_of("nano_arms", parts=("ablations",)).made, used_by("nano_arms")
     found = compare(made, used)
     assert {one.stage for one in found} == {
         "all",

@@ -31,22 +31,27 @@ def plan(settings: str = "", *assume: str, parts: tuple[str, ...] = ()) -> Plan:
     return make_plan(profile, build_graph(profile, NOWHERE), parts, assume)
 
 
-def used_by(run: str) -> tuple[dict[str, Estimate], str]:
-    """What each artifact of a run took, and its O1_SET; the file says how it was written."""
+def used_by(run: str) -> dict[str, Estimate]:
+    """What each artifact of a run took; the file says how it was written."""
     content = json.loads((HERE / f"{run}_used.json").read_text())
-    made = {
+    return {
         key: Estimate(labels=row.pop("labels"), stored=row.pop("stored"), cost=Cost(**row))
         for key, row in content["used"].items()
     }
-    return made, content.get("set", "")
+
+
+def plan_of(run: str, settings: str = "", parts: tuple[str, ...] = ()) -> Plan:
+    """The plan of a recorded run, by its O1_SET and by the tokens that a text had then. settings: what differs."""
+    content = json.loads((HERE / f"{run}_used.json").read_text())
+    return plan(f"{content.get('set', '')} {settings}", *content.get("assume", ()), parts=parts)
 
 
 def nano_used() -> dict[str, Estimate]:
-    return used_by("nano")[0]
+    return used_by("nano")
 
 
 def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
-    found = compare(plan(parts=("thinking",)).made, nano_used())
+    found = compare(plan_of("nano", parts=("thinking",)).made, nano_used())
     assert {one.stage for one in found} >= {
         "phase 2  q_value",
         "eval/thinking",
@@ -61,8 +66,8 @@ def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
 
 def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_every_stage() -> None:
     """Two rounds in a minute: few and short solutions, so that single stages are off by chance."""
-    made, settings = used_by("mini")
-    planned = plan(settings, parts=("thinking", "ablations")).made
+    made = used_by("mini")
+    planned = plan_of("mini", parts=("thinking", "ablations")).made
     # In that run the result evaluated the policies itself, with the ORM too: as many tokens were written, more scored.
     result = made.pop("ablations/search_in_rl/result").cost
     evaluations = [key for key in planned if key.startswith("ablations/search_in_rl/") and "_eval_" in key]
@@ -84,7 +89,7 @@ def test_a_run_of_all_other_sizes_took_what_was_planned_in_all_and_in_nearly_eve
     ],
 )
 def test_a_plan_of_other_numbers_is_found_to_be_wrong(settings: str, stage: str, quantity: str) -> None:
-    found = compare(plan(settings).made, nano_used())
+    found = compare(plan_of("nano", settings).made, nano_used())
     assert (stage, quantity) in {(one.stage, one.quantity) for one in found if not one.good}
 
 

@@ -125,12 +125,12 @@ def test_worked_solutions_stand_in_where_no_sample_is_right() -> None:
     assert 0 < made.made["generator/sft_set"].examples - own.made["generator/sft_set"].examples < problems
 
 
-def test_micro_is_several_hundred_times_nano_and_its_page_says_the_same() -> None:
+def test_micro_is_more_than_a_hundred_times_nano_and_its_page_says_the_same() -> None:
     page = (Path(__file__).parents[2] / "docs" / "micro.md").read_text()
     micro, nano = (whole(name, everything=False).total().cost.flops for name in ("micro", "nano"))
     stated = re.search(r"(\d+) times nano's ([\d.]+e\+?\d+) FLOPs", page)
     size = re.search(r"([\d.]+)M parameters", page)
     assert stated and size
-    assert float(stated[1]) == pytest.approx(micro / nano, rel=0.1) and 200 < micro / nano < 1000
+    assert float(stated[1]) == pytest.approx(micro / nano, rel=0.1) and 100 < micro / nano < 1000
     assert float(stated[2]) == pytest.approx(nano, rel=0.1)
     assert float(size[1]) * 1e6 == pytest.approx(whole("micro").shape.total, rel=0.01)
