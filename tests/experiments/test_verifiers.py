@@ -19,7 +19,10 @@ from o1_assets.experiments.pools.measure import make_pool
 from o1_assets.experiments.result import read_result
 from o1_assets.experiments.verifiers import config as arms
 from o1_assets.experiments.verifiers import measure as train
+from o1_assets.experiments.verifiers.compared import agreement, score_compared, work_again
 from o1_assets.experiments.verifiers.config import (
+    AgainConfig,
+    ComparedConfig,
     ScoresConfig,
     TrainingConfig,
     VerifiersConfig,
@@ -37,18 +40,27 @@ from o1_assets.experiments.verifiers.measure import (
 from o1_assets.experiments.verifiers.result import claims, differences, make_result
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
-from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
 from o1_assets.rounds.config import SelectionConfig
 from tests.evaluation.conftest import Pupil
 
-CONFIG = VerifiersConfig(sizes=(4, 8), compared=(8,), updates=2, n=4, problems=3, subsets=10)
+CONFIG = VerifiersConfig(
+    sizes=(4, 8), compared=(8,), updates=2, n=4, problems=3, subsets=10, starts=("grown",)
+)
 
 
 TRAININGS = arms.trainings(CONFIG, PRMConfig(batch_size=2), ORMConfig(batch_size=2))
 
 
 RESULT = VerifiersResultConfig(
-    sizes=(4, 8), compared=(8,), seeds=2, n=4, problems=3, subsets=10, resamples=50
+    sizes=(4, 8),
+    compared=(8,),
+    seeds=2,
+    n=4,
+    problems=3,
+    subsets=10,
+    resamples=50,
+    compared_arms=arms.compared_arms(CONFIG),
 )
 
 
@@ -74,8 +86,8 @@ def world(
         SelectionConfig(strategy="uniform", solutions=10, per_problem=4, completions=2, max_step_tokens=16),
     )  # fmt: skip
     return {
-        **generator, "train": test_problems, "solutions": pool, "labelled": root / "labelled",
-        "large": checkpoints["prm_00"], "pool": pool,
+        **generator, "init": checkpoints["generator"], "train": test_problems, "solutions": pool, "pool": pool,
+        "labelled": root / "labelled", "large": checkpoints["prm_00"],
     }  # fmt: skip
 
 
@@ -167,8 +179,8 @@ def judged(
         for arm, config in TRAININGS.items()
     }
     config = ScoresConfig(
-        arms=tuple(TRAININGS), main=(arms.prm(8), arms.EVERY), problems=3, samples=4,
-        prompt=PromptFormat(),
+        arms=tuple(arm for arm in TRAININGS if arm != arms.started("grown", 8)),
+        main=(arms.prm(8), arms.EVERY), problems=3, samples=4, prompt=PromptFormat(),
     )  # fmt: skip
     pools = {"test": world["pool"], "ood": world["pool"]}
     (root / "scores_0").mkdir()
@@ -176,9 +188,20 @@ def judged(
         Task({**models, **pools, "generator": world["generator"]}, root / "scores_0", 0, Pupil), config
     )
     shutil.copytree(root / "scores_0", root / "scores_1")
-    (root / "out").mkdir()
-    scores = {f"scores_{seed}": root / f"scores_{seed}" for seed in range(2)}
-    make_result(Task({**pools, **scores}, root / "out", 3, Pupil), RESULT)
+    for name in ("compared_0", "works_again", "out"):
+        (root / name).mkdir()
+    compared = ComparedConfig(arms=tuple(RESULT.compared_arms), problems=3, step_samples=2)
+    of_generator = {"generator": world["generator"], "test": world["pool"]}
+    score_compared(Task({**models, **of_generator}, root / "compared_0", 0, Pupil), compared)
+    shutil.copytree(root / "compared_0", root / "compared_1")
+    again = AgainConfig(samples=2, max_step_tokens=16, temperature=1.0, problems=3, step_samples=2)
+    outcome = work_again(Task(of_generator, root / "works_again", 0, Steps), again)
+    scores = {
+        f"{name}_{seed}": root / f"{name}_{seed}" for name in ("scores", "compared") for seed in range(2)
+    }
+    task = Task({**pools, **scores, "works_again": root / "works_again"}, root / "out", 3, Pupil)
+    task.ancestry = lambda name: [("ablations/verifiers/works_again", outcome)]
+    make_result(task, RESULT)
     return {**scores, "out": root / "out"}
 
 
@@ -222,13 +245,70 @@ def test_equal_models_do_not_differ_and_every_accuracy_can_be_traced(judged: dic
     assert by_name["prm_minus_majority@4"].value == pytest.approx(float((prm - majority).mean()))
     assert by_name["prm_minus_orm@4"].target == 0.05 and by_name["prm_minus_majority@4_ood"].target == 0.10
     assert set(result.charts) == {
-        "best_of_n_test", "best_of_n_ood", "labels_test", "labels_ood", "controlled"
+        "best_of_n_test", "best_of_n_ood", "labels_test", "labels_ood", "controlled", "compared"
     }  # fmt: skip
     kinds = result.tables["ood_kinds"].frame
     assert kinds["problems"].sum() == 5 and kinds["PRM"][0] == pytest.approx(
         values(table, "ood", ALL, arms.prm(8), 4).mean()
     )
     assert result.tables["best_of_n_test"].frame.columns == ["choice", "N=1", "N=2", "N=4", "N=8"]
+
+
+def test_prms_that_differ_in_their_start_are_judged_by_their_steps_and_by_all_samples(
+    judged: dict[str, Path],
+) -> None:
+    frame = read_result(judged["out"]).tables["compared"].frame
+    by_arm = {row["verifier"]: row for row in frame.iter_rows(named=True)}
+    prms = [arms.from_generator(8), arms.bare(8), arms.started("grown", 8)]
+    assert list(by_arm) == [*prms, arms.WORKS_AGAIN]
+    prm, again = by_arm[prms[0]], by_arm[arms.WORKS_AGAIN]
+    assert [c for c in frame.columns if c.startswith("N=")] == ["N=1", "N=2", "N=4", "N=8"]
+    assert prm["N=8"] == by_arm[prms[2]]["N=8"], "the same model twice"
+    assert 0 < prm["step auc"] < 1 and prm["fall"] >= 0 and prm["step f1"] is not None
+    # The pupil's alternatives are wrong sums, so that no step of a solution is ever confirmed.
+    assert again["step auc"] == 0.5 and again["generated tokens a solution"] > 0
+    claimed = {claim.name for claim in read_result(judged["out"]).claims}
+    assert {f"hard_step_auc.{arm}" for arm in by_arm} <= claimed and "new_layers_gain@8" not in claimed
+
+
+def test_works_again_agrees_with_the_steps_that_are_sampled_again(
+    world: dict[str, Path], checkpoints: dict[str, Path]
+) -> None:
+    table = pl.read_parquet(world["pool"] / "solutions.parquet").head(6)
+    engine = Again(checkpoints["generator"], table)
+    prompts = [engine.tokenizer("7")["input_ids"]] * table.height
+    config = AgainConfig(samples=4, max_step_tokens=16, temperature=1.0, problems=3, step_samples=2)
+    classes, tokens = agreement(engine, prompts, table, config, 1)
+    first = table["steps"][0]
+    assert [round(float(c), 3) for c in classes[0][:, 2]] == [0.7] * len(first)  # 3 of 4, smoothed
+    prefixes = {
+        (p, *s[:i]) for p, s in table.select("problem_id", "steps").iter_rows() for i in range(len(s))
+    }
+    assert engine.asked == 4 * len(prefixes), "equal prefixes share their samples"
+    assert tokens == engine.written > 0
+
+
+class Again(Pupil):
+    """Writes the first solution's next step in three samples of four."""
+
+    def __init__(self, folder: Path, table: pl.DataFrame) -> None:
+        super().__init__(folder)
+        self.table, self.asked, self.written = table, 0, 0
+
+    def sample(self, prompts: Any, params: Any, seeds: Any) -> list[Any]:
+        from o1_assets.core.engine import Sample
+
+        assert len(set(seeds)) == len(seeds)
+        self.asked = len(prompts)
+        steps = self.table["steps"][0]
+        samples = []
+        for number, prompt in enumerate(prompts):
+            written = self.tokenizer.decode(prompt).replace(" ", "").count("\n")
+            text = steps[written] if number % 4 and written < len(steps) else "answer 99"
+            tokens = self.tokenizer(text + "\n")["input_ids"]
+            self.written += len(tokens)
+            samples.append(Sample(list(tokens), [], True))
+        return samples
 
 
 def test_a_claim_is_the_difference_of_what_it_names() -> None:
@@ -249,11 +329,44 @@ def test_a_claim_is_the_difference_of_what_it_names() -> None:
         values(pl.DataFrame(rows, schema=SCHEMA, orient="row"), "test", ALL, "nobody", 4)
 
 
+def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_path: Path) -> None:
+    own = VerifierConfig(new_layers=2)
+    config = VerifiersConfig(homework_pages=9)
+    starts = arms.start_configs(config, own)
+    assert {start.homework.pages for start in starts.values()} == {9}
+    assert (starts["homework_same_size"].new_layers, starts["grown_larger"].new_layers) == (0, 8)
+    assert starts["grown"] == own.model_copy(
+        update={"homework": own.homework.model_copy(update={"pages": 9})}
+    )
+    scales = [
+        starts[f"marks_{name}"].homework.marker_scale for name in ("without_misconceptions", "as_writers")
+    ]
+    assert scales == [0.0, 1.0] and starts["single_operations"].homework.drill_share == 1.0
+    graph = build_graph(load_profile("nano", "verifier.new_layers=3"), Settings.load("nano", str(tmp_path)))
+    inputs = {
+        arm: graph[f"ablations/verifiers/{arm}_0"].inputs["init"] for arm in ("prm_100", "prm_grown_1000")
+    }
+    assert set(inputs.values()) == {"base/verifier"} and "ablations/verifiers/start_grown" not in graph
+
+
 def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Path) -> None:
     graph = build_graph(load_profile("nano", ""), Settings.load("nano", str(tmp_path)))
     own = {key: a for key, a in graph.items() if key.startswith("ablations/verifiers/")}
     trainings = [a for a in own.values() if isinstance(a.config, TrainingConfig)]
-    assert len(trainings) == 3 * 12 and len(own) == 3 * 12 + 3 + 2
+    starts = {a.key: a for a in own.values() if "/start_" in a.key}
+    assert len(starts) == 7 and len({a.seed for a in starts.values()}) == 1
+    assert len(trainings) == 3 * 21 and len(own) == 3 * 21 + 2 * 3 + 3 + 7
+    init = {
+        arm: own[f"ablations/verifiers/{arm}_0"].inputs["init"]
+        for arm in arms.compared_arms(VerifiersConfig())
+    }
+    assert init[arms.bare(1000)] == init[arms.from_generator(1000)] == "generator/model"
+    assert init[arms.started("grown_and_feature", 1000)] == "ablations/verifiers/start_grown"
+    assert {
+        own[f"ablations/verifiers/{arms.started(a, 1000)}_0"].config.training.probability_feature  # type: ignore[attr-defined]
+        for a in arms.STARTS
+        if a != "grown_and_feature"
+    } == {False}
     held_out = {"problems/test", "problems/ood", "ablations/pools/test", "ablations/pools/ood"}
     assert all(held_out.isdisjoint(a.inputs.values()) for a in trainings)
     configs = [a.config for a in own.values() if isinstance(a.config, TrainingConfig)]

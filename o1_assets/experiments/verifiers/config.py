@@ -1,19 +1,26 @@
 """What `ablations/verifiers` asks: which verifier finds the right one among N solutions, and what it has to be told.
 
-The arms are reward models, each named by what it is and by how many labelled solutions it learns from.
+The arms are reward models, each named by what it is and by how many labelled solutions it learns from. Those of
+`STARTS` learn from the same ratings and differ in what they had read before.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.reward.config import ORMConfig, PRMConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
 
 Supervision = Literal["labels", "large_steps", "large_outcome", "answer"]
+StartName = Literal[
+    "homework_same_size", "grown", "grown_and_feature", "grown_larger", "large_without_homework", "single_operations",
+    "marks_without_misconceptions", "marks_as_writers",
+]  # fmt: skip
 
 
 class VerifiersConfig(StageConfig):
@@ -35,6 +42,19 @@ class VerifiersConfig(StageConfig):
     n: int = Field(64, gt=0, description="the N of the claims, and the samples that all models score")
     problems: int = Field(120, gt=1, description="problems of each pool that all models score")
     subsets: int = Field(200, gt=0, description="random subsets for each N")
+    starts: tuple[StartName, ...] = Field(
+        get_args(StartName), description="starts of PRMs that are compared with GPT* as the start"
+    )
+    homework_pages: int | None = Field(
+        None, gt=0, description="pages of graded homework that each start reads; None: the profile's"
+    )
+    larger_layers: int = Field(8, gt=0, description="new layers of the start grown_larger")
+    step_samples: int = Field(
+        16, gt=0, description="solutions a problem whose steps the compared PRMs are judged by"
+    )
+    again_samples: int = Field(
+        8, gt=0, description="next steps that works_again samples from GPT* after each prefix"
+    )
 
 
 class TrainingConfig(StageConfig):
@@ -61,8 +81,37 @@ class ScoresConfig(StageConfig):
     prompt: PromptFormat = PromptFormat()
 
 
+class ComparedConfig(StageConfig):
+    """What the compared PRMs read: all samples of the first problems of the test pool.
+
+    step_samples: how many samples of each problem are kept with a value for each step.
+    """
+
+    arms: tuple[str, ...]
+    problems: int
+    step_samples: int
+    prompt: PromptFormat = PromptFormat()
+
+
+class AgainConfig(StageConfig):
+    """works_again. samples: next steps for each prefix, of at most max_step_tokens tokens."""
+
+    samples: int
+    max_step_tokens: int
+    temperature: float
+    problems: int
+    step_samples: int
+    prompt: PromptFormat = PromptFormat()
+
+
+class GrowConfig(StageConfig):
+    """The start that reads nothing: the base with new layers."""
+
+    new_layers: int
+
+
 class VerifiersResultConfig(StageConfig):
-    """The judgement of all seeds."""
+    """The judgement of all seeds. compared_arms: name of each compared verifier -> what it is, in a few words."""
 
     sizes: tuple[int, ...]
     compared: tuple[int, ...]
@@ -71,6 +120,7 @@ class VerifiersResultConfig(StageConfig):
     problems: int
     subsets: int
     resamples: int
+    compared_arms: Mapping[str, str]
 
 
 EVERY = "orm_all"
@@ -87,8 +137,18 @@ def orm(size: int) -> str:
 
 
 def bare(size: int) -> str:
-    """prm(size) without the probability feature."""
+    """from_generator(size) without the probability feature."""
     return f"prm_bare_{size}"
+
+
+def from_generator(size: int) -> str:
+    """A PRM that starts from GPT* and reads how unlikely GPT* finds each step."""
+    return f"prm_from_generator_{size}"
+
+
+def started(name: str, size: int) -> str:
+    """A PRM that starts from one of `STARTS`."""
+    return f"prm_{name}_{size}"
 
 
 def large_process(size: int) -> str:
@@ -97,6 +157,70 @@ def large_process(size: int) -> str:
 
 def large_outcome(size: int) -> str:
     return f"orm_by_large_{size}"
+
+
+WORKS_AGAIN = "works_again"
+"""A verifier without a training: GPT* works each step out again, and agrees or not."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a compared PRM starts from.
+
+    says: what the PRM is, in a few words. made: name of the artifact `start_<made>`. feature: whether the PRM reads
+    the probability feature too.
+    """
+
+    says: str
+    made: str
+    feature: bool = False
+
+
+STARTS: dict[StartName, Start] = {
+    "homework_same_size": Start("GPT*'s size, graded homework", "homework_same_size"),
+    "grown": Start("the base with more layers, graded homework", "grown"),
+    "grown_and_feature": Start("the same, and reads the probability feature", "grown", feature=True),
+    "grown_larger": Start("the base with still more layers, graded homework", "grown_larger"),
+    "large_without_homework": Start("the base with more layers, no homework", "large_without_homework"),
+    "single_operations": Start(
+        "the base with more layers, homework of single operations", "single_operations"
+    ),
+    "marks_without_misconceptions": Start(
+        "as grown; its teachers hold no misconception", "marks_without_misconceptions"
+    ),
+    "marks_as_writers": Start("as grown; its teachers err as often as the pupils", "marks_as_writers"),
+}
+
+
+def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> dict[str, VerifierConfig]:
+    """Name of each start that reads homework -> its training. verifier: the profile's."""
+    like = verifier or VerifierConfig()
+    pages = {} if config.homework_pages is None else {"pages": config.homework_pages}
+
+    def start(homework: Mapping[str, float] | None = None, **changes: int) -> VerifierConfig:
+        read = like.homework.model_copy(update={**pages, **(homework or {})})
+        return like.model_copy(update={"homework": read, **changes})
+
+    every = {
+        "homework_same_size": start(new_layers=0),
+        "grown": start(),
+        "grown_larger": start(new_layers=config.larger_layers),
+        "single_operations": start({"drill_share": 1.0}),
+        "marks_without_misconceptions": start({"marker_scale": 0.0}),
+        "marks_as_writers": start({"marker_scale": 1.0}),
+    }
+    made = {STARTS[name].made for name in config.starts}
+    return {name: training for name, training in every.items() if name in made}
+
+
+def compared_arms(config: VerifiersConfig) -> dict[str, str]:
+    """Arm -> what it is: the PRMs that learn from the same ratings and differ in their start and in what they read."""
+    size = config.sizes[-1]
+    return {
+        from_generator(size): "GPT* with the probability feature",
+        bare(size): "GPT* without it",
+        **{started(name, size): STARTS[name].says for name in config.starts},
+    }
 
 
 def trainings(
@@ -118,12 +242,17 @@ def trainings(
         )
 
     largest = config.sizes[-1]
-    without = process.model_copy(update={"probability_feature": False})
+    without, feature = (process.model_copy(update={"probability_feature": on}) for on in (False, True))
     return {
         **{prm(size): arm("labels", size, process) for size in config.sizes},
         **{orm(size): arm("answer", size, outcome) for size in config.sizes},
         EVERY: arm("answer", None, outcome),
         bare(largest): arm("labels", largest, without),
+        from_generator(largest): arm("labels", largest, feature),
+        **{
+            started(name, largest): arm("labels", largest, feature if STARTS[name].feature else without)
+            for name in config.starts
+        },
         **{large_process(size): arm("large_steps", size, process) for size in config.compared},
         **{large_outcome(size): arm("large_outcome", size, outcome) for size in config.compared},
     }

@@ -100,8 +100,8 @@ def make_labelled(task: Task, config: SelectionConfig) -> Outcome:
 
 
 def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
-    """Inputs: generator, train (problems), solutions (all that were sampled), labelled (those that were rated), and
-    large (a PRM) where it supervises. Writes a reward model."""
+    """Inputs: init (what it starts from), generator, train (problems), solutions (all that were sampled), labelled
+    (those that were rated), and large (a PRM) where it supervises. Writes a reward model."""
     labels = read_parquet(task.inputs["labelled"] / "labels.parquet")
     if config.solutions is None:
         solutions = read_parquet(task.inputs["solutions"] / "solutions.parquet")
@@ -120,8 +120,8 @@ def train_verifier(task: Task, config: TrainingConfig) -> Outcome:
             folder / "labels.parquet"
         )
         solutions.write_parquet(folder / "solutions.parquet")
-        inputs = {name: task.inputs[name] for name in ("generator", "train")}
-        inputs |= {"init": task.inputs["generator"], "labels_00": folder, "solutions_00": folder}
+        inputs = {name: task.inputs[name] for name in ("init", "generator", "train")}
+        inputs |= {"labels_00": folder, "solutions_00": folder}
         training = replace(task, inputs=inputs, seed=derive_seed(task.seed, "training"))
         if isinstance(config.training, PRMConfig):
             trained = make_prm(training, config.training)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -11,11 +12,13 @@ from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
-from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED
+from o1_assets.evaluation.best_of_n import MAJORITY, PASS, WEIGHTED, largest_fall
+from o1_assets.evaluation.headline import HARD_STEP_AUC
 from o1_assets.evaluation.statistics import interval
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 from o1_assets.experiments.verifiers import config as arms
-from o1_assets.experiments.verifiers.config import VerifiersResultConfig
+from o1_assets.experiments.verifiers.compared import STEP_FIGURES, Comparison, compare
+from o1_assets.experiments.verifiers.config import WORKS_AGAIN, VerifiersResultConfig
 from o1_assets.experiments.verifiers.measure import (
     ALL,
     LEAST_LIKELY,
@@ -66,8 +69,9 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
             "training.", prm, LEAST_LIKELY,
         ),
         Difference(
-            "probability_feature_gain", "What the PRM gains by being told how unlikely GPT* found each step.",
-            prm, arms.bare(largest), None, PART,
+            "probability_feature_gain", "What a PRM that starts from GPT* gains by being told how unlikely GPT* found each "
+            "step.",
+            arms.from_generator(largest), arms.bare(largest), None, PART,
         ),
         Difference(
             "product_minus_minimum", "The product over steps against the worst step (Lightman et al. 2023, appendix F: "
@@ -126,11 +130,12 @@ TITLES = {"test": "in distribution", "ood": "out of distribution"}
 NOTES = (
     "Every selector chooses among the same solutions of GPT*; for each N random subsets of them are drawn, the same "
     "for all. Intervals are 95%, over training seeds and problems together.",
-    "All models make the same number of updates from GPT*, with the profile's settings for round 0. A PRM's labels of "
-    "a solution end at its first wrong step and include rated alternatives; an ORM reads the whole solution. The PRM "
-    "of the claims has the most labelled solutions, the ORM the outcomes of all sampled ones.",
-    "Reward models are told the log-probability of each step's least likely token under GPT*: models of this size "
-    "cannot check sums by themselves. The PRM without it and that number alone are shown beside it.",
+    "All models make the same number of updates, with the profile's settings for round 0, and start from what its "
+    "first reward models start from; the table `compared` says what its own start from. A PRM's labels of a solution "
+    "end at its first wrong step and include rated alternatives; an ORM reads the whole solution. The PRM of the claims "
+    "has the most labelled solutions, the ORM the outcomes of all sampled ones.",
+    "The probability feature tells a reward model the log-probability of each step's least likely token under GPT*. "
+    "A PRM from GPT* with it, one without it, and that number alone are compared with each other.",
     "In the controlled comparison the last round's PRM is the large PRM: it calls a step wrong where P(negative) is "
     "above a threshold (0.2 in the paper), and labels end there. It is no larger than the models that it supervises, "
     "only better supplied, and some of the solutions it judges here it was trained on.",
@@ -138,6 +143,13 @@ NOTES = (
     "of distribution: 72.9, 63.8, 61.3.",
     "Out of distribution are longer expressions, larger factors and values, and another generator of reasoning_gym "
     "asked in another form (problems/ood, column kind).",
+    "The PRMs of `compared` learn from the same ratings with the same updates. They differ in their start, and two of "
+    "them read the probability feature. Accuracies are over all subsets of the samples. Hard steps are right ones with "
+    "a token that GPT* gives less than .3, against wrong ones without. Steps are judged up to the first wrong one.",
+    "Marks on homework cost no labels, and they are not labels: the teachers hold misconceptions of their own. Those "
+    "who hold none mark by the true rule. Their pages are exact labels in any number and free of charge, so whatever "
+    "marks_without_misconceptions has above marks_as_writers is given away by the corpus, not earned by the method.",
+    "works_again has no training. What it generates is paid for again with every solution that it judges.",
 )
 
 
@@ -146,7 +158,10 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
     table = accuracies(task, config)
     table.write_parquet(task.out / "accuracy.parquet")
     seed = derive_seed(task.seed, "bootstrap")
-    claimed = claims(table, config, seed)
+    comparison = compare(task, list(config.compared_arms), config.seeds)
+    claimed = [*claims(table, config, seed), *compared_claims(comparison, config, seed)]
+    ancestry = task.ancestry(WORKS_AGAIN)
+    again = ancestry[-1][1].cost.tokens_generated / (ancestry[-1][1].rows or 1) if ancestry else None
     write_result(
         task.out,
         Result(
@@ -155,6 +170,7 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
             question="Which verifier finds the right one among N solutions, and what does it have to be told?",
             claims=claimed,
             tables={
+                "compared": compared_table(comparison, config, again),
                 **{f"best_of_n_{pool}": _curve_table(table, config, pool) for pool in POOLS},
                 **{f"labels_{pool}": _label_table(table, config, pool, seed) for pool in POOLS},
                 "ood_kinds": _kinds_table(
@@ -165,6 +181,7 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
                 **{f"best_of_n_{pool}": _curve_chart(table, config, pool) for pool in POOLS},
                 **{f"labels_{pool}": _label_chart(table, config, pool) for pool in POOLS},
                 "controlled": _controlled_chart(table, config),
+                "compared": _compared_chart(comparison, config),
             },
             notes=NOTES,
             panels={
@@ -337,3 +354,91 @@ def _controlled_chart(table: pl.DataFrame, config: VerifiersResultConfig) -> Cha
             ticks=sizes,
         ),
     )
+
+
+# Verifiers that differ in what they had read before the labels.
+
+# Name of a claim -> two PRMs that differ in one thing, and what that is.
+GAINS = {
+    "homework_gain": ("homework_same_size", "bare", "a base that read graded homework, in place of GPT*"),
+    "large_homework_gain": ("grown", "large_without_homework", "graded homework, with new layers on the base"),
+    "new_layers_gain": ("grown", "homework_same_size", "new layers on the base that reads homework"),
+    "more_layers_gain": ("grown_larger", "grown", "still more new layers"),
+    "feature_after_homework_gain": ("grown_and_feature", "grown", "the probability feature, after homework"),
+    "single_operations_gain": ("single_operations", "grown", "single operations in place of all homework"),
+    "true_marks_gain": (
+        "marks_without_misconceptions", "marks_as_writers", "teachers without misconceptions: exact labels for nothing"
+    ),
+}  # fmt: skip
+
+
+def compared_claims(comparison: Comparison, config: VerifiersResultConfig, seed: int) -> list[Claim]:
+    """What each part of a start adds to best of the most samples, and each verifier's AUC of hard steps."""
+    size, made = config.sizes[-1], []
+    most = max(comparison.curves[WORKS_AGAIN])
+    for name, (better, worse, says) in GAINS.items():
+        better, worse = arms.started(better, size), arms.started(worse, size)
+        if better in comparison.curves and worse in comparison.curves:
+            gap = interval(
+                comparison.curves[better][most] - comparison.curves[worse][most], config.resamples, seed
+            )
+            made.append(
+                Claim(
+                    f"{name}@{most}", f"What best of {most} gains by {says}.",
+                    gap.mean, gap.low, gap.high, unit="points",
+                )
+            )  # fmt: skip
+    for arm in comparison.curves:
+        says = config.compared_arms.get(arm, "GPT* works each step out again")
+        made.append(
+            Claim(
+                f"hard_step_auc.{arm}", f"Right but unlikely steps above wrong but likely ones: {says}.",
+                comparison.figure(arm, "hard_step_auc"), target=HARD_STEP_AUC, unit="number",
+            )
+        )  # fmt: skip
+    return made
+
+
+def compared_table(comparison: Comparison, config: VerifiersResultConfig, again: float | None) -> Table:
+    """A row a verifier. again: tokens that works_again generated for each solution, None where not known."""
+    rows = []
+    for arm, curve in comparison.curves.items():
+        means = {n: values.mean(0) for n, values in curve.items()}
+        fall = largest_fall(means)
+        rows.append(
+            {
+                "verifier": arm,
+                "what it is": config.compared_arms.get(arm, "no training: GPT* works each step out again"),
+                **{name.replace("_", " "): comparison.figure(arm, name) for name in STEP_FIGURES},
+                **{f"N={n}": float(values.mean()) for n, values in means.items()},
+                "fall": fall.difference,
+                "fall, standard error": fall.standard_error,
+                "generated tokens a solution": again if arm == WORKS_AGAIN else 0.0,
+            }
+        )
+    title = (
+        f"Verifiers that learn from the same {config.sizes[-1]} solutions, on {config.problems} problems: how well "
+        "they rank steps, best of N, and by how much best of N falls from its best N to a larger one."
+    )
+    return Table(title, pl.DataFrame(rows, infer_schema_length=None))
+
+
+def _compared_chart(comparison: Comparison, config: VerifiersResultConfig) -> Chart:
+    size = config.sizes[-1]
+    looks: dict[str, tuple[str, str, Literal["line", "dashed"]]] = {
+        arms.from_generator(size): ("GPT*, with feature", plots.GREY, "line"),
+        arms.bare(size): ("GPT*, without", plots.GREY, "dashed"),
+        arms.started("homework_same_size", size): ("homework, same size", plots.SKY, "line"),
+        arms.started("grown", size): ("grown", plots.BLUE, "line"),
+        arms.started("grown_and_feature", size): ("grown, with feature", plots.BLUE, "dashed"),
+        arms.started("grown_larger", size): ("grown, larger", plots.PURPLE, "line"),
+        arms.started("large_without_homework", size): ("large, no homework", plots.ORANGE, "line"),
+        arms.started("single_operations", size): ("single operations", plots.GREEN, "line"),
+        WORKS_AGAIN: ("works again", plots.RED, "line"),
+    }
+    series = [
+        Series(label, list(curve), [float(values.mean()) for values in curve.values()], color, style=style)
+        for arm, (label, color, style) in looks.items()
+        if (curve := comparison.curves.get(arm)) is not None
+    ]
+    return Chart(series, Axis("Best of N at equal labels", "N solutions a problem", "accuracy", log2=True))
