@@ -36,7 +36,7 @@ MINI = (
     "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=8 "
     "ablations.verifiers.sizes=[4,8] ablations.verifiers.compared=[8] ablations.verifiers.updates=1 "
     "ablations.verifiers.problems=4 ablations.verifiers.n=2 ablations.verifiers.subsets=5 "
-    'ablations.verifiers.starts=["grown","large_without_homework"] ablations.verifiers.homework_pages=16 '
+    'ablations.verifiers.starts=["homework_same_size","large_without_homework"] '
     "ablations.verifiers.step_samples=2 ablations.verifiers.again_samples=2 "
     "ablations.rl.updates=2 ablations.rl.problems_per_update=2 ablations.rl.group_size=2 "
     'ablations.rl.arms=["both_sum","process_bare"] ablations.chains.tries=32 '

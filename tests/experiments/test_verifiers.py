@@ -338,11 +338,10 @@ def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_
     assert starts["grown"] == own.model_copy(
         update={"homework": own.homework.model_copy(update={"pages": 9})}
     )
-    scales = [
-        starts[f"marks_{name}"].homework.marker_scale for name in ("without_misconceptions", "as_writers")
-    ]
-    assert scales == [0.0, 1.0] and starts["single_operations"].homework.drill_share == 1.0
-    graph = build_graph(load_profile("nano", "verifier.new_layers=3"), Settings.load("nano", str(tmp_path)))
+    assert starts["marks_without_misconceptions"].homework.marker_scale == 0.0
+    assert starts["single_operations"].homework.drill_share == 1.0
+    settings = Settings.load("nano", str(tmp_path))
+    graph = build_graph(load_profile("nano", ""), settings)
     inputs = {
         arm: graph[f"ablations/verifiers/{arm}_0"].inputs["init"] for arm in ("prm_100", "prm_grown_1000")
     }
@@ -354,14 +353,15 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
     own = {key: a for key, a in graph.items() if key.startswith("ablations/verifiers/")}
     trainings = [a for a in own.values() if isinstance(a.config, TrainingConfig)]
     starts = {a.key: a for a in own.values() if "/start_" in a.key}
-    assert len(starts) == 7 and len({a.seed for a in starts.values()}) == 1
-    assert len(trainings) == 3 * 21 and len(own) == 3 * 21 + 2 * 3 + 3 + 7
+    assert len(starts) == 5 and len({a.seed for a in starts.values()}) == 1
+    assert len(trainings) == 3 * 20 and len(own) == 3 * 20 + 2 * 3 + 3 + 5
     init = {
         arm: own[f"ablations/verifiers/{arm}_0"].inputs["init"]
         for arm in arms.compared_arms(VerifiersConfig())
     }
     assert init[arms.bare(1000)] == init[arms.from_generator(1000)] == "generator/model"
-    assert init[arms.started("grown_and_feature", 1000)] == "ablations/verifiers/start_grown"
+    assert init[arms.started("grown_and_feature", 1000)] == "base/verifier"
+    assert init[arms.started("grown_larger", 1000)] == "ablations/verifiers/start_grown_larger"
     assert {
         own[f"ablations/verifiers/{arms.started(a, 1000)}_0"].config.training.probability_feature  # type: ignore[attr-defined]
         for a in arms.STARTS

@@ -19,7 +19,7 @@ from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
 Supervision = Literal["labels", "large_steps", "large_outcome", "answer"]
 StartName = Literal[
     "homework_same_size", "grown", "grown_and_feature", "grown_larger", "large_without_homework", "single_operations",
-    "marks_without_misconceptions", "marks_as_writers",
+    "marks_without_misconceptions",
 ]  # fmt: skip
 
 
@@ -188,7 +188,6 @@ STARTS: dict[StartName, Start] = {
     "marks_without_misconceptions": Start(
         "as grown; its teachers hold no misconception", "marks_without_misconceptions"
     ),
-    "marks_as_writers": Start("as grown; its teachers err as often as the pupils", "marks_as_writers"),
 }
 
 
@@ -207,7 +206,6 @@ def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> d
         "grown_larger": start(new_layers=config.larger_layers),
         "single_operations": start({"drill_share": 1.0}),
         "marks_without_misconceptions": start({"marker_scale": 0.0}),
-        "marks_as_writers": start({"marker_scale": 1.0}),
     }
     made = {STARTS[name].made for name in config.starts}
     return {name: training for name, training in every.items() if name in made}

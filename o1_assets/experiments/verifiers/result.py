@@ -69,8 +69,8 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
             "training.", prm, LEAST_LIKELY,
         ),
         Difference(
-            "probability_feature_gain", "What a PRM that starts from GPT* gains by being told how unlikely GPT* found each "
-            "step.",
+            "probability_feature_gain", "What a PRM that starts from GPT* gains by being told how unlikely GPT* found "
+            "each step.",
             arms.from_generator(largest), arms.bare(largest), None, PART,
         ),
         Difference(
@@ -132,8 +132,8 @@ NOTES = (
     "for all. Intervals are 95%, over training seeds and problems together.",
     "All models make the same number of updates, with the profile's settings for round 0, and start from what its "
     "first reward models start from; the table `compared` says what its own start from. A PRM's labels of a solution "
-    "end at its first wrong step and include rated alternatives; an ORM reads the whole solution. The PRM of the claims "
-    "has the most labelled solutions, the ORM the outcomes of all sampled ones.",
+    "end at its first wrong step and include rated alternatives; an ORM reads the whole solution. The PRM of the "
+    "claims has the most labelled solutions, the ORM the outcomes of all sampled ones.",
     "The probability feature tells a reward model the log-probability of each step's least likely token under GPT*. "
     "A PRM from GPT* with it, one without it, and that number alone are compared with each other.",
     "In the controlled comparison the last round's PRM is the large PRM: it calls a step wrong where P(negative) is "
@@ -148,7 +148,7 @@ NOTES = (
     "a token that GPT* gives less than .3, against wrong ones without. Steps are judged up to the first wrong one.",
     "Marks on homework cost no labels, and they are not labels: the teachers hold misconceptions of their own. Those "
     "who hold none mark by the true rule. Their pages are exact labels in any number and free of charge, so whatever "
-    "marks_without_misconceptions has above marks_as_writers is given away by the corpus, not earned by the method.",
+    "marks_without_misconceptions has above grown is given away by the corpus, not earned by the method.",
     "works_again has no training. What it generates is paid for again with every solution that it judges.",
 )
 
@@ -367,7 +367,7 @@ GAINS = {
     "feature_after_homework_gain": ("grown_and_feature", "grown", "the probability feature, after homework"),
     "single_operations_gain": ("single_operations", "grown", "single operations in place of all homework"),
     "true_marks_gain": (
-        "marks_without_misconceptions", "marks_as_writers", "teachers without misconceptions: exact labels for nothing"
+        "marks_without_misconceptions", "grown", "teachers without misconceptions: exact labels for nothing"
     ),
 }  # fmt: skip
 
