@@ -179,7 +179,7 @@ def judged(
         for arm, config in TRAININGS.items()
     }
     config = ScoresConfig(
-        arms=tuple(arm for arm in TRAININGS if arm != arms.started("grown", 8)),
+        arms=tuple(arm for arm in TRAININGS if arm != arms.started("grown")),
         main=(arms.prm(8), arms.EVERY), problems=3, samples=4, prompt=PromptFormat(),
     )  # fmt: skip
     pools = {"test": world["pool"], "ood": world["pool"]}
@@ -259,7 +259,7 @@ def test_prms_that_differ_in_their_start_are_judged_by_their_steps_and_by_all_sa
 ) -> None:
     frame = read_result(judged["out"]).tables["compared"].frame
     by_arm = {row["verifier"]: row for row in frame.iter_rows(named=True)}
-    prms = [arms.from_generator(8), arms.bare(8), arms.started("grown", 8)]
+    prms = [arms.FROM_GENERATOR, arms.bare(8), arms.started("grown")]
     assert list(by_arm) == [*prms, arms.WORKS_AGAIN]
     prm, again = by_arm[prms[0]], by_arm[arms.WORKS_AGAIN]
     assert [c for c in frame.columns if c.startswith("N=")] == ["N=1", "N=2", "N=4", "N=8"]
@@ -338,13 +338,11 @@ def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_
     assert starts["grown"] == own.model_copy(
         update={"homework": own.homework.model_copy(update={"pages": 9})}
     )
-    assert starts["marks_without_misconceptions"].homework.marker_scale == 0.0
+    assert starts["exact_marks"].homework.marker_scale == 0.0
     assert starts["single_operations"].homework.drill_share == 1.0
     settings = Settings.load("nano", str(tmp_path))
     graph = build_graph(load_profile("nano", ""), settings)
-    inputs = {
-        arm: graph[f"ablations/verifiers/{arm}_0"].inputs["init"] for arm in ("prm_100", "prm_grown_1000")
-    }
+    inputs = {arm: graph[f"ablations/verifiers/{arm}_0"].inputs["init"] for arm in ("prm_100", "prm_grown")}
     assert set(inputs.values()) == {"base/verifier"} and "ablations/verifiers/start_grown" not in graph
 
 
@@ -359,11 +357,11 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
         arm: own[f"ablations/verifiers/{arm}_0"].inputs["init"]
         for arm in arms.compared_arms(VerifiersConfig())
     }
-    assert init[arms.bare(1000)] == init[arms.from_generator(1000)] == "generator/model"
-    assert init[arms.started("grown_and_feature", 1000)] == "base/verifier"
-    assert init[arms.started("grown_larger", 1000)] == "ablations/verifiers/start_grown_larger"
+    assert init[arms.bare(1000)] == init[arms.FROM_GENERATOR] == "generator/model"
+    assert init[arms.started("grown_and_feature")] == "base/verifier"
+    assert init[arms.started("grown_larger")] == "ablations/verifiers/start_grown_larger"
     assert {
-        own[f"ablations/verifiers/{arms.started(a, 1000)}_0"].config.training.probability_feature  # type: ignore[attr-defined]
+        own[f"ablations/verifiers/{arms.started(a)}_0"].config.training.probability_feature  # type: ignore[attr-defined]
         for a in arms.STARTS
         if a != "grown_and_feature"
     } == {False}

@@ -170,7 +170,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 def arms_of_generator(size: int) -> tuple[str, str]:
     """The compared PRMs that start from GPT*; the other experiments' claims read them too."""
-    return arms.from_generator(size), arms.bare(size)
+    return arms.FROM_GENERATOR, arms.bare(size)
 
 
 def _starts(profile: Profile) -> tuple[list[Artifact], dict[str, str]]:
@@ -211,7 +211,7 @@ def _starts(profile: Profile) -> tuple[list[Artifact], dict[str, str]]:
                 estimate=estimate_grown,
             )
         )
-    start_of = {arms.started(name, size): keys[arms.STARTS[name].made] for name in config.starts}
+    start_of = {arms.started(name): keys[arms.STARTS[name].made] for name in config.starts}
     return declared, {**dict.fromkeys(arms_of_generator(size), "generator/model"), **start_of}
 
 

@@ -1,7 +1,7 @@
 """What `ablations/verifiers` asks: which verifier finds the right one among N solutions, and what it has to be told.
 
 The arms are reward models, each named by what it is and by how many labelled solutions it learns from. Those of
-`STARTS` learn from the same ratings and differ in what they had read before.
+`STARTS` all learn from the most ratings and differ in what they had read before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
 Supervision = Literal["labels", "large_steps", "large_outcome", "answer"]
 StartName = Literal[
     "homework_same_size", "grown", "grown_and_feature", "grown_larger", "large_without_homework", "single_operations",
-    "marks_without_misconceptions",
+    "exact_marks",
 ]  # fmt: skip
 
 
@@ -137,18 +137,17 @@ def orm(size: int) -> str:
 
 
 def bare(size: int) -> str:
-    """from_generator(size) without the probability feature."""
+    """FROM_GENERATOR without the probability feature."""
     return f"prm_bare_{size}"
 
 
-def from_generator(size: int) -> str:
-    """A PRM that starts from GPT* and reads how unlikely GPT* finds each step."""
-    return f"prm_from_generator_{size}"
+FROM_GENERATOR = "prm_from_generator"
+"""On the most labels: starts from GPT* and reads how unlikely GPT* finds each step."""
 
 
-def started(name: str, size: int) -> str:
-    """A PRM that starts from one of `STARTS`."""
-    return f"prm_{name}_{size}"
+def started(name: str) -> str:
+    """A PRM on the most labels that starts from one of `STARTS`."""
+    return f"prm_{name}"
 
 
 def large_process(size: int) -> str:
@@ -185,9 +184,7 @@ STARTS: dict[StartName, Start] = {
     "single_operations": Start(
         "the base with more layers, homework of single operations", "single_operations"
     ),
-    "marks_without_misconceptions": Start(
-        "as grown; its teachers hold no misconception", "marks_without_misconceptions"
-    ),
+    "exact_marks": Start("as grown; its teachers hold no misconception", "exact_marks"),
 }
 
 
@@ -205,7 +202,7 @@ def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> d
         "grown": start(),
         "grown_larger": start(new_layers=config.larger_layers),
         "single_operations": start({"drill_share": 1.0}),
-        "marks_without_misconceptions": start({"marker_scale": 0.0}),
+        "exact_marks": start({"marker_scale": 0.0}),
     }
     made = {STARTS[name].made for name in config.starts}
     return {name: training for name, training in every.items() if name in made}
@@ -215,9 +212,9 @@ def compared_arms(config: VerifiersConfig) -> dict[str, str]:
     """Arm -> what it is: the PRMs that learn from the same ratings and differ in their start and in what they read."""
     size = config.sizes[-1]
     return {
-        from_generator(size): "GPT* with the probability feature",
+        FROM_GENERATOR: "GPT* with the probability feature",
         bare(size): "GPT* without it",
-        **{started(name, size): STARTS[name].says for name in config.starts},
+        **{started(name): STARTS[name].says for name in config.starts},
     }
 
 
@@ -246,9 +243,9 @@ def trainings(
         **{orm(size): arm("answer", size, outcome) for size in config.sizes},
         EVERY: arm("answer", None, outcome),
         bare(largest): arm("labels", largest, without),
-        from_generator(largest): arm("labels", largest, feature),
+        FROM_GENERATOR: arm("labels", largest, feature),
         **{
-            started(name, largest): arm("labels", largest, feature if STARTS[name].feature else without)
+            started(name): arm("labels", largest, feature if STARTS[name].feature else without)
             for name in config.starts
         },
         **{large_process(size): arm("large_steps", size, process) for size in config.compared},

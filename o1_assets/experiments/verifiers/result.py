@@ -71,7 +71,7 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
         Difference(
             "probability_feature_gain", "What a PRM that starts from GPT* gains by being told how unlikely GPT* found "
             "each step.",
-            arms.from_generator(largest), arms.bare(largest), None, PART,
+            arms.FROM_GENERATOR, arms.bare(largest), None, PART,
         ),
         Difference(
             "product_minus_minimum", "The product over steps against the worst step (Lightman et al. 2023, appendix F: "
@@ -148,7 +148,7 @@ NOTES = (
     "a token that GPT* gives less than .3, against wrong ones without. Steps are judged up to the first wrong one.",
     "Marks on homework cost no labels, and they are not labels: the teachers hold misconceptions of their own. Those "
     "who hold none mark by the true rule. Their pages are exact labels in any number and free of charge, so whatever "
-    "marks_without_misconceptions has above grown is given away by the corpus, not earned by the method.",
+    "exact_marks has above grown is given away by the corpus, not earned by the method.",
     "works_again has no training. What it generates is paid for again with every solution that it judges.",
 )
 
@@ -367,7 +367,7 @@ GAINS = {
     "feature_after_homework_gain": ("grown_and_feature", "grown", "the probability feature, after homework"),
     "single_operations_gain": ("single_operations", "grown", "single operations in place of all homework"),
     "true_marks_gain": (
-        "marks_without_misconceptions", "grown", "teachers without misconceptions: exact labels for nothing"
+        "exact_marks", "grown", "teachers without misconceptions: exact labels for nothing"
     ),
 }  # fmt: skip
 
@@ -377,7 +377,8 @@ def compared_claims(comparison: Comparison, config: VerifiersResultConfig, seed:
     size, made = config.sizes[-1], []
     most = max(comparison.curves[WORKS_AGAIN])
     for name, (better, worse, says) in GAINS.items():
-        better, worse = arms.started(better, size), arms.started(worse, size)
+        better = arms.started(better)
+        worse = arms.bare(size) if worse == "bare" else arms.started(worse)
         if better in comparison.curves and worse in comparison.curves:
             gap = interval(
                 comparison.curves[better][most] - comparison.curves[worse][most], config.resamples, seed
@@ -426,14 +427,14 @@ def compared_table(comparison: Comparison, config: VerifiersResultConfig, again:
 def _compared_chart(comparison: Comparison, config: VerifiersResultConfig) -> Chart:
     size = config.sizes[-1]
     looks: dict[str, tuple[str, str, Literal["line", "dashed"]]] = {
-        arms.from_generator(size): ("GPT*, with feature", plots.GREY, "line"),
+        arms.FROM_GENERATOR: ("GPT*, with feature", plots.GREY, "line"),
         arms.bare(size): ("GPT*, without", plots.GREY, "dashed"),
-        arms.started("homework_same_size", size): ("homework, same size", plots.SKY, "line"),
-        arms.started("grown", size): ("grown", plots.BLUE, "line"),
-        arms.started("grown_and_feature", size): ("grown, with feature", plots.BLUE, "dashed"),
-        arms.started("grown_larger", size): ("grown, larger", plots.PURPLE, "line"),
-        arms.started("large_without_homework", size): ("large, no homework", plots.ORANGE, "line"),
-        arms.started("single_operations", size): ("single operations", plots.GREEN, "line"),
+        arms.started("homework_same_size"): ("homework, same size", plots.SKY, "line"),
+        arms.started("grown"): ("grown", plots.BLUE, "line"),
+        arms.started("grown_and_feature"): ("grown, with feature", plots.BLUE, "dashed"),
+        arms.started("grown_larger"): ("grown, larger", plots.PURPLE, "line"),
+        arms.started("large_without_homework"): ("large, no homework", plots.ORANGE, "line"),
+        arms.started("single_operations"): ("single operations", plots.GREEN, "line"),
         WORKS_AGAIN: ("works again", plots.RED, "line"),
     }
     series = [
