@@ -119,6 +119,8 @@ def shape_profile(profile: Profile, shape: Shape) -> Profile:
             "base": base.model_copy(update=pretraining),
             "samples": profile.samples.model_copy(update=samples),
             "sft": profile.sft.model_copy(update={"learning_rate": profile.sft.learning_rate * slower}),
+            # The loop's verifier has the size of the loop's base: a shape's reward models start from its own GPT*.
+            "verifier": None,
             # Both reward models are compared with and without the feature, whatever the profile has.
             "first_prm": prm.model_copy(update={"probability_feature": True}),
             "first_orm": orm,

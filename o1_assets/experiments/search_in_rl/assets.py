@@ -15,7 +15,7 @@ from o1_assets.experiments.experiment import Arm, Experiment, ablation, experime
 from o1_assets.experiments.measure import Made, policy_arm
 from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig, make_expert_policy
 from o1_assets.experiments.variants import PART
-from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, ReplayConfig
+from o1_assets.policy.config import GroupSearchConfig, PolicyConfig, ReplayConfig, ResamplingConfig
 from o1_assets.policy.estimate import estimate_policy
 from o1_assets.policy.train import make_policy
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
@@ -79,6 +79,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
             "updates": config.updates,
             "problems_per_update": config.problems_per_update,
             "replay": ReplayConfig(),
+            # A reserve would write more in the arms that have groups, and the arms are given equal tokens.
+            "resampling": ResamplingConfig(),
         }
     )
     searches, today = searches_of(profile.policy.search)
