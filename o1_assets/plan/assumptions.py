@@ -28,8 +28,8 @@ _RATING_OF_MATH = (
 def arithmetic(problem_terms: float, corpus_terms: float) -> Assumptions:
     """Assumptions for expressions with so many numbers on average.
 
-    The formulas are lines through a nano run (4 numbers in a problem, 3.5 in the corpus), and through corpora of 2.5 and
-    6. Where a number is one token: a question of n has 2n + 1, an operation 6, an answer with its end 4.
+    The formulas are lines through a nano run (4 numbers in a problem, 3.5 in the corpus), and through corpora of 2.5
+    and 6. Where a number is one token: a question of n has 2n + 1, an operation 6, an answer with its end 4.
     """
     return Assumptions(
         source=f"nano's runs, measured, for problems of {problem_terms:.1f} terms; 5 s a rating is an assumption",
