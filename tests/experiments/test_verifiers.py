@@ -259,11 +259,11 @@ def test_prms_that_differ_in_their_start_are_judged_by_their_steps_and_by_all_sa
 ) -> None:
     frame = read_result(judged["out"]).tables["compared"].frame
     by_arm = {row["verifier"]: row for row in frame.iter_rows(named=True)}
-    prms = [arms.FROM_GENERATOR, arms.bare(8), arms.started("grown")]
+    prms = [arms.prm(8), arms.FROM_GENERATOR, arms.bare(8), arms.started("grown")]
     assert list(by_arm) == [*prms, arms.WORKS_AGAIN]
     prm, again = by_arm[prms[0]], by_arm[arms.WORKS_AGAIN]
     assert [c for c in frame.columns if c.startswith("N=")] == ["N=1", "N=2", "N=4", "N=8"]
-    assert prm["N=8"] == by_arm[prms[2]]["N=8"], "the same model twice"
+    assert prm["N=8"] == by_arm[prms[3]]["N=8"], "the same model twice"
     assert 0 < prm["step auc"] < 1 and prm["fall"] >= 0 and prm["step f1"] is not None
     # The pupil's alternatives are wrong sums, so that no step of a solution is ever confirmed.
     assert again["step auc"] == 0.5 and again["generated tokens a solution"] > 0
@@ -338,7 +338,8 @@ def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_
     assert starts["grown"] == own.model_copy(
         update={"homework": own.homework.model_copy(update={"pages": 9})}
     )
-    assert starts["exact_marks"].homework.marker_scale == 0.0
+    scales = [starts[name].homework.marker_scale for name in ("exact_marks", "marks_as_writers")]
+    assert scales == [0.0, 1.0]
     assert starts["single_operations"].homework.drill_share == 1.0
     settings = Settings.load("nano", str(tmp_path))
     graph = build_graph(load_profile("nano", ""), settings)
@@ -351,8 +352,8 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
     own = {key: a for key, a in graph.items() if key.startswith("ablations/verifiers/")}
     trainings = [a for a in own.values() if isinstance(a.config, TrainingConfig)]
     starts = {a.key: a for a in own.values() if "/start_" in a.key}
-    assert len(starts) == 5 and len({a.seed for a in starts.values()}) == 1
-    assert len(trainings) == 3 * 20 and len(own) == 3 * 20 + 2 * 3 + 3 + 5
+    assert len(starts) == 6 and len({a.seed for a in starts.values()}) == 1
+    assert len(trainings) == 3 * 21 and len(own) == 3 * 21 + 2 * 3 + 3 + 6
     init = {
         arm: own[f"ablations/verifiers/{arm}_0"].inputs["init"]
         for arm in arms.compared_arms(VerifiersConfig())

@@ -14,12 +14,12 @@ from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig, VerifierConfig
 
 Supervision = Literal["labels", "large_steps", "large_outcome", "answer"]
 StartName = Literal[
     "homework_same_size", "grown", "grown_and_feature", "grown_larger", "large_without_homework", "single_operations",
-    "exact_marks",
+    "exact_marks", "marks_as_writers",
 ]  # fmt: skip
 
 
@@ -184,6 +184,7 @@ STARTS: dict[StartName, Start] = {
     "single_operations": Start(
         "the base with more layers, homework of single operations", "single_operations"
     ),
+    "marks_as_writers": Start("as grown; its teachers err as often as the pupils", "marks_as_writers"),
     "exact_marks": Start("as grown; its teachers hold no misconception", "exact_marks"),
 }
 
@@ -202,6 +203,7 @@ def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> d
         "grown": start(),
         "grown_larger": start(new_layers=config.larger_layers),
         "single_operations": start({"drill_share": 1.0}),
+        "marks_as_writers": start({"marker_scale": 1.0}),
         "exact_marks": start({"marker_scale": 0.0}),
     }
     made = {STARTS[name].made for name in config.starts}
@@ -212,6 +214,7 @@ def compared_arms(config: VerifiersConfig) -> dict[str, str]:
     """Arm -> what it is: the PRMs that learn from the same ratings and differ in their start and in what they read."""
     size = config.sizes[-1]
     return {
+        prm(size): "as the profile's PRM",
         FROM_GENERATOR: "GPT* with the probability feature",
         bare(size): "GPT* without it",
         **{started(name): STARTS[name].says for name in config.starts},
@@ -237,7 +240,10 @@ def trainings(
         )
 
     largest = config.sizes[-1]
-    without, feature = (process.model_copy(update={"probability_feature": on}) for on in (False, True))
+    without = process.model_copy(update={"probability_feature": False})
+    # All of the feature: a profile may tell its reward models less of it.
+    edges = RewardModelConfig.model_fields["probability_edges"].default
+    feature = process.model_copy(update={"probability_feature": True, "probability_edges": edges})
     return {
         **{prm(size): arm("labels", size, process) for size in config.sizes},
         **{orm(size): arm("answer", size, outcome) for size in config.sizes},

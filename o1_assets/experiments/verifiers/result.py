@@ -143,12 +143,14 @@ NOTES = (
     "of distribution: 72.9, 63.8, 61.3.",
     "Out of distribution are longer expressions, larger factors and values, and another generator of reasoning_gym "
     "asked in another form (problems/ood, column kind).",
-    "The PRMs of `compared` learn from the same ratings with the same updates. They differ in their start, and two of "
-    "them read the probability feature. Accuracies are over all subsets of the samples. Hard steps are right ones with "
-    "a token that GPT* gives less than .3, against wrong ones without. Steps are judged up to the first wrong one.",
+    "The PRMs of `compared` learn from the same ratings with the same updates. They differ in their start, and in "
+    "whether they read the probability feature: the profile's as its first_prm does, two others all of it. Accuracies "
+    "are over all subsets of the samples. Hard steps are right ones with a token that GPT* gives less than .3, against "
+    "wrong ones without. Steps are judged up to the first wrong one.",
     "Marks on homework cost no labels, and they are not labels: the teachers hold misconceptions of their own. Those "
     "who hold none mark by the true rule. Their pages are exact labels in any number and free of charge, so whatever "
-    "exact_marks has above grown is given away by the corpus, not earned by the method.",
+    "exact_marks has above marks_as_writers is given away by the corpus, not earned by the method. The teachers of the "
+    "others hold misconceptions as often as the profile says (verifier.homework.marker_scale).",
     "works_again has no training. What it generates is paid for again with every solution that it judges.",
 )
 
@@ -367,7 +369,7 @@ GAINS = {
     "feature_after_homework_gain": ("grown_and_feature", "grown", "the probability feature, after homework"),
     "single_operations_gain": ("single_operations", "grown", "single operations in place of all homework"),
     "true_marks_gain": (
-        "exact_marks", "grown", "teachers without misconceptions: exact labels for nothing"
+        "exact_marks", "marks_as_writers", "teachers without misconceptions: exact labels for nothing"
     ),
 }  # fmt: skip
 
@@ -427,6 +429,7 @@ def compared_table(comparison: Comparison, config: VerifiersResultConfig, again:
 def _compared_chart(comparison: Comparison, config: VerifiersResultConfig) -> Chart:
     size = config.sizes[-1]
     looks: dict[str, tuple[str, str, Literal["line", "dashed"]]] = {
+        arms.prm(size): ("as the profile", plots.INK, "line"),
         arms.FROM_GENERATOR: ("GPT*, with feature", plots.GREY, "line"),
         arms.bare(size): ("GPT*, without", plots.GREY, "dashed"),
         arms.started("homework_same_size"): ("homework, same size", plots.SKY, "line"),
