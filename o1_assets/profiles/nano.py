@@ -23,7 +23,7 @@ BASE = BaseConfig(corpus=CorpusConfig(misconception_scale=1.5, max_factor=4, max
 
 # What GPT* finds nearly impossible is a slip. How unlikely it finds any other step is not told: where GPT* is wrong by
 # rule the right step is the unlikely one, and a PRM that could count on popularity would condemn it.
-SLIPS = (-8.0, -6.5, -5.0, -3.5)
+SLIPS = (-8.0, -6.0, -4.5, -3.5, -2.5)
 
 ARITHMETIC = {
     "min_terms": MIN_TERMS,
@@ -56,7 +56,7 @@ NANO = Profile(
         shares=uniform(MIN_TERMS, MAX_TERMS),
     ),
     base=BASE,
-    verifier=VerifierConfig(),
+    verifier=VerifierConfig(probability_edges=SLIPS),
     samples=SamplesConfig(problems=1500),
     sft=SftConfig(batch_size=32),
     # Phase 1 is small, as the paper's: with 1,000 solutions labelled, v0 left less for the later rounds to find.

@@ -13,34 +13,49 @@ from torch import Tensor, nn
 from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.reward.config import VerifierConfig
 from o1_assets.reward.dataset import IGNORED
-from o1_assets.reward.model import grown_classifier
+from o1_assets.reward.model import grow_verifier
 from o1_assets.reward.pages import MarkedPage
+from o1_assets.reward.read import stack
 from o1_assets.reward.tree import collate, on_device_of
 
 
 class GrowingVerifier(nn.Module):
-    """The classifier that is kept, with the base's head for the next token, which is not.
+    """The verifier that is kept, with the base's head for the next token, which is not.
 
-    base: a causal checkpoint. new_layers: decoder layers added on top, each of which changes nothing at first.
+    base: a causal checkpoint, to which the config's new layers are added.
     """
 
-    def __init__(self, base: Path, new_layers: int, seed: int) -> None:
+    def __init__(self, base: Path, config: VerifierConfig, seed: int) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        self.classifier: Any = grown_classifier(base, new_layers)
+        self.verifier = grow_verifier(base, config.new_layers, config.probability_edges)
         self.next_token = cast(nn.Module, load_causal_lm(base, "float32").lm_head)
 
-    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Inputs of `tree.collate`. Returns hidden states (batch, n, hidden) and marks' logits (batch, n, 3)."""
-        hidden = self.classifier.base_model(**batch, use_cache=False).last_hidden_state
-        return hidden, self.classifier.score(hidden)
+    @property
+    def layers(self) -> nn.ModuleList:
+        return cast(Any, self.verifier.backbone).base_model.layers
+
+    def forward(self, pages: Sequence[MarkedPage]) -> tuple[Tensor, Tensor]:
+        """Hidden states (pages, longest, hidden) and marks' logits (pages, longest, 3)."""
+        backbone: Any = self.verifier.backbone
+        inputs = collate([page.row for page in pages])
+        features = [page.feature for page in pages if page.feature is not None]
+        if features:
+            inputs["min_logprob"] = stack(features, np.nan)
+        inputs = on_device_of(backbone, inputs)
+        hidden = backbone.base_model(
+            inputs_embeds=self.verifier.embed(inputs.pop("input_ids"), inputs.pop("min_logprob", None)),
+            use_cache=False,
+            **inputs,
+        ).last_hidden_state
+        return hidden, backbone.score(hidden)
 
 
 def page_loss(
     model: GrowingVerifier, config: VerifierConfig, batch: Sequence[MarkedPage], part: Sequence[MarkedPage]
 ) -> Tensor:
     """A part's share of a batch's loss: each of its three terms is a mean over the whole batch."""
-    hidden, logits = model(on_device_of(model.classifier, collate([page.row for page in part])))
+    hidden, logits = model(part)
     width = hidden.shape[1]
     loss = torch.zeros((), device=hidden.device)
     for kind, weight in (("steps", 1.0), ("symbols", config.symbol_weight)):

@@ -86,17 +86,8 @@ class RewardModel(nn.Module):
         where nothing is labelled. past_key_values: what stands before; the mask then begins with its columns.
         Returns logits (batch, n, classes) and, with labels, loss.
         """
-        # The feature is added to the token's embedding, (batch, n, hidden), where every layer can use it. Hence the
-        # backbone is given embeddings instead of ids.
-        embeds = self.backbone.get_input_embeddings()(input_ids)
-        if self.feature is not None:
-            if min_logprob is None:
-                raise ValueError(
-                    "this reward model reads the generator's log-probabilities: pass min_logprob"
-                )
-            embeds = embeds + self.feature(min_logprob)
         logits = self.backbone(
-            inputs_embeds=embeds,
+            inputs_embeds=self.embed(input_ids, min_logprob),
             position_ids=position_ids,
             attention_mask=attention_mask,
             past_key_values=past_key_values,
@@ -111,6 +102,18 @@ class RewardModel(nn.Module):
             logits.flatten(0, 1).float(), labels.flatten(), weight=self.class_weights, ignore_index=-100
         )
         return {"loss": loss, "logits": logits}
+
+    def embed(self, input_ids: Tensor, min_logprob: Tensor | None) -> Tensor:
+        """Embeddings (batch, n, hidden) of tokens and of the feature, which is added where every layer can use it.
+
+        Raises ValueError without the feature's values where the model reads it.
+        """
+        embeds = cast(Tensor, self.backbone.get_input_embeddings()(input_ids))
+        if self.feature is None:
+            return embeds
+        if min_logprob is None:
+            raise ValueError("this reward model reads the generator's log-probabilities: pass min_logprob")
+        return embeds + cast(Tensor, self.feature(min_logprob))
 
     def label_weight(self, labels: Tensor) -> float:
         """What the mean loss over `labels` is divided by: the sum of the class weights of all labelled tokens."""
@@ -170,28 +173,33 @@ def start_reward_model(
         _set_score_tokens(model.backbone.config, score_tokens)
         return model
     # A verifier has a head for a PRM's classes, which the PRM keeps. It is the start of reward models, not one of them.
+    read_by_verifier = getattr(config, "probability_edges", None) if is_classifier else None
     config.graded_homework = False
     _describe(config, classes, edges)
     _set_score_tokens(config, score_tokens)
-    return RewardModel(_backbone(checkpoint, precision, config=config, ignore_mismatched_sizes=True))
+    model = RewardModel(_backbone(checkpoint, precision, config=config, ignore_mismatched_sizes=True))
+    if model.feature is not None and read_by_verifier == config.probability_edges:
+        model.feature.load_state_dict(load_file(checkpoint / FEATURE_FILE))
+    return model
 
 
-def grown_classifier(checkpoint: Path, new_layers: int) -> PreTrainedModel:
-    """A causal checkpoint as a classifier of a PRM's classes, with more layers on top that change nothing at first.
+def grow_verifier(checkpoint: Path, new_layers: int, edges: Sequence[float] | None) -> RewardModel:
+    """A causal checkpoint as a PRM to be, with more layers on top that change nothing at first.
 
-    The head, and the inner matrices of the new layers, are drawn from torch's global generator.
+    edges: knots of the probability feature, None for none. The head, and the inner matrices of the new layers, are
+    drawn from torch's global generator.
     """
     config = load_config(checkpoint)
     layers = config.num_hidden_layers
     config.num_hidden_layers = layers + new_layers
     config.graded_homework = True  # for `start_reward_model`
-    _describe(config, PRM_CLASSES, None)
+    _describe(config, PRM_CLASSES, edges)
     backbone = _backbone(checkpoint, "float32", config=config)
     for layer in cast(Any, backbone).base_model.layers[layers:]:
         # What a layer adds to the residual stream goes through these two.
         nn.init.zeros_(layer.self_attn.o_proj.weight)
         nn.init.zeros_(layer.mlp.down_proj.weight)
-    return backbone
+    return RewardModel(backbone)
 
 
 def _describe(config: Any, classes: Sequence[str], edges: Sequence[float] | None) -> None:

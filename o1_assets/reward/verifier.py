@@ -8,6 +8,7 @@ underlines where a step goes wrong.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -18,10 +19,11 @@ from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.one_pass import one_pass
-from o1_assets.reward.config import VerifierTask
+from o1_assets.reward.config import SCORE_TOKENS, VerifierTask
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import draw_homework
 from o1_assets.reward.pages import PageMarker, batches
+from o1_assets.reward.read import place_features, reading_cost
 
 
 def make_verifier(task: Task, config: VerifierTask) -> Outcome:
@@ -32,6 +34,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.grow import GrowingVerifier, page_loss
     from o1_assets.reward.model import PRM_CLASSES
+    from o1_assets.reward.score import open_generator
 
     test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
     exclude = {content for content in map(expression_of, test["metadata"]) if content}
@@ -40,12 +43,21 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     marker = PageMarker(tokenizer)
     pages = [marker.mark(page) for page in drawn]
     task.progress(f"homework: {len(pages)} pages")
-    model = GrowingVerifier(task.inputs["base"], config.verifier.new_layers, task.seed)
+    cost = Cost()
+    if config.verifier.probability_edges is not None:
+        base = open_generator(task.inputs["base"])
+        features = place_features(
+            base, [page.row for page in pages], [page.sequences for page in pages], SCORE_TOKENS
+        )
+        pages = [replace(page, feature=feature) for page, feature in zip(pages, features, strict=True)]
+        cost = reading_cost(base, sum(map(len, pages)))
+        task.progress("the base has read them")
+    model = GrowingVerifier(task.inputs["base"], config.verifier, task.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.nn.Module.to(model, device)
     losses = one_pass(
         model,
-        [p for p in model.classifier.base_model.layers.parameters() if p.ndim == 2],
+        [p for p in model.layers.parameters() if p.ndim == 2],
         list(batches(pages, config.verifier.batch_size, task.seed)),
         partial(page_loss, model, config.verifier),
         muon_lr=config.verifier.muon_lr,
@@ -55,7 +67,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
         progress=task.progress,
         checkpoints=Checkpoints.of(task),
     )
-    model.classifier.save_pretrained(task.out)
+    model.verifier.save(task.out)
     tokenizer.save_pretrained(task.out)
     means = [sum(losses[i : i + 10]) / len(losses[i : i + 10]) for i in range(0, len(losses), 10)]
     save_png(
@@ -63,7 +75,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
         [Series("loss", [10 * i + 5 for i in range(len(means))], means)],
         Axis("Verifier on graded homework", "update", "loss", percent=False),
     )
-    parameters, tokens = non_embedding_parameters(model.classifier), sum(map(len, pages))
+    parameters, tokens = non_embedding_parameters(model.verifier.backbone), sum(map(len, pages))
     marks = np.bincount(np.concatenate([page.steps[page.steps != IGNORED] for page in pages]), minlength=3)
     return Outcome(
         figures={
@@ -74,6 +86,6 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
             "updates": len(losses),
             "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
         },
-        cost=Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
+        cost=cost + Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
         rows=len(pages),
     )

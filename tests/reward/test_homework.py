@@ -17,7 +17,6 @@ from o1_assets.reward.config import HomeworkConfig, VerifierConfig
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import Claim, Marked, Marker, Page, draw_homework
 from o1_assets.reward.pages import PageMarker, batches
-from o1_assets.reward.tree import collate
 
 CORPUS = CorpusConfig(max_factor=4, max_value=60)
 SURE = HomeworkConfig(pages=150, marker_scale=0, marker_slip_rate=0)
@@ -125,10 +124,10 @@ def test_new_layers_change_nothing_at_first_and_the_parts_of_a_batch_add_up(base
 
     marker = PageMarker(make_tokenizer(64))
     marked = [marker.mark(page) for page in pages(SURE.model_copy(update={"pages": 6}))]
-    inputs = collate([page.row for page in marked])
-    plain, grown = GrowingVerifier(base, 0, seed=1), GrowingVerifier(base, 2, seed=1)
-    assert torch.equal(plain(inputs)[0], grown(inputs)[0])
-    assert grown.classifier.config.num_hidden_layers == 4
+    plain = GrowingVerifier(base, VerifierConfig(new_layers=0), seed=1)
+    grown = GrowingVerifier(base, VerifierConfig(new_layers=2), seed=1)
+    assert torch.equal(plain(marked)[0], grown(marked)[0])
+    assert len(grown.layers) == 4
     whole = page_loss(grown, VerifierConfig(), marked, marked)
     parts = [page_loss(grown, VerifierConfig(), marked, marked[i::2]) for i in range(2)]
     assert whole.item() == pytest.approx(sum(part.item() for part in parts), rel=1e-5)
@@ -140,11 +139,15 @@ def test_reward_models_start_from_a_verifier_with_the_head_of_its_marks(base: Pa
     from o1_assets.reward.grow import GrowingVerifier
     from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, load_reward_model, start_reward_model
 
-    verifier = GrowingVerifier(base, 1, seed=1).classifier
-    verifier.save_pretrained(tmp_path / "verifier")
-    prm = start_reward_model(tmp_path / "verifier", PRM_CLASSES, None)
+    edges = (-2.0, -1.0)
+    grown = GrowingVerifier(base, VerifierConfig(new_layers=1, probability_edges=edges), seed=1).verifier
+    torch.nn.init.normal_(grown.feature.weight)
+    grown.save(tmp_path / "verifier")
+    verifier = grown.backbone
+    prm = start_reward_model(tmp_path / "verifier", PRM_CLASSES, edges)
     assert torch.equal(prm.backbone.score.weight, verifier.score.weight)
-    assert start_reward_model(tmp_path / "verifier", PRM_CLASSES, [-2.0, -1.0]).feature is not None
+    assert torch.equal(prm.feature.weight, grown.feature.weight)
+    assert start_reward_model(tmp_path / "verifier", PRM_CLASSES, None).feature is None
     orm = start_reward_model(tmp_path / "verifier", ORM_CLASSES, None)
     assert orm.classes == 2
     assert np.array_equal(

@@ -49,13 +49,13 @@ def grow_base(task: Task, config: GrowConfig) -> Outcome:
 
     from o1_assets.core.flops import non_embedding_parameters
     from o1_assets.engine.checkpoint import load_tokenizer
-    from o1_assets.reward.model import grown_classifier
+    from o1_assets.reward.model import grow_verifier
 
     torch.manual_seed(task.seed)
-    model = grown_classifier(task.inputs["base"], config.new_layers)
-    model.save_pretrained(task.out)
+    model = grow_verifier(task.inputs["base"], config.new_layers, None)
+    model.save(task.out)
     load_tokenizer(task.inputs["base"]).save_pretrained(task.out)
-    return Outcome({"parameters": non_embedding_parameters(model)})
+    return Outcome({"parameters": non_embedding_parameters(model.backbone)})
 
 
 def score_compared(task: Task, config: ComparedConfig) -> Outcome:
