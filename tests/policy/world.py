@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.steps import step_ends
+from tests.digits import digit_tokenizer
 
 QUESTIONS = [f"Calculate {a} * {b}." for a in (2, 3, 4) for b in (5, 6)]
 
@@ -20,7 +20,7 @@ WRONG, RIGHT = ("1+1=2\nanswer 1\n", 0.75), ("2+2=4\nanswer 2\n", 0.25)
 
 def tiny_policy(seed: int = 0) -> tuple[Any, Any]:
     """(model, tokenizer): writes WRONG or RIGHT with about the given probabilities, whatever the question."""
-    tokenizer = make_tokenizer(64)
+    tokenizer = digit_tokenizer(64)
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
