@@ -178,7 +178,9 @@ class Start:
 STARTS: dict[StartName, Start] = {
     "homework_same_size": Start("GPT*'s size, graded homework", "homework_same_size"),
     "grown": Start("the base with more layers, graded homework", "grown"),
-    "grown_and_feature": Start("the same, and reads the probability feature", "grown", feature=True),
+    "grown_and_feature": Start(
+        "as grown, and reads the probability feature from the labels on", "grown", feature=True
+    ),
     "grown_larger": Start("the base with still more layers, graded homework", "grown_larger"),
     "large_without_homework": Start("the base with more layers, no homework", "large_without_homework"),
     "single_operations": Start(
@@ -191,7 +193,8 @@ STARTS: dict[StartName, Start] = {
 
 def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> dict[str, VerifierConfig]:
     """Name of each start that reads homework -> its training. verifier: the profile's."""
-    like = verifier or VerifierConfig()
+    # The feature is what some arms go without, so that no start that they share may have learned to read it.
+    like = (verifier or VerifierConfig()).model_copy(update={"probability_edges": None})
     pages = {} if config.homework_pages is None else {"pages": config.homework_pages}
 
     def start(homework: Mapping[str, float] | None = None, **changes: int) -> VerifierConfig:
@@ -214,7 +217,7 @@ def compared_arms(config: VerifiersConfig) -> dict[str, str]:
     """Arm -> what it is: the PRMs that learn from the same ratings and differ in their start and in what they read."""
     size = config.sizes[-1]
     return {
-        prm(size): "as the profile's PRM",
+        prm(size): "start and probability feature of the profile's PRM",
         FROM_GENERATOR: "GPT* with the probability feature",
         bare(size): "GPT* without it",
         **{started(name): STARTS[name].says for name in config.starts},

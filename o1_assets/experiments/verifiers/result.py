@@ -396,7 +396,8 @@ def compared_claims(comparison: Comparison, config: VerifiersResultConfig, seed:
         made.append(
             Claim(
                 f"hard_step_auc.{arm}", f"Right but unlikely steps above wrong but likely ones: {says}.",
-                comparison.figure(arm, "hard_step_auc"), target=HARD_STEP_AUC, unit="number",
+                comparison.figure(arm, "hard_step_auc"),
+                target=HARD_STEP_AUC if arm == arms.prm(size) else None, unit="number",
             )
         )  # fmt: skip
     return made
