@@ -41,11 +41,11 @@ def problems(config: PolicyConfig) -> list[dict[str, Any]]:
     return [{"question": QUESTIONS[i % len(QUESTIONS)]} for i in range(wanted)]
 
 
-def right_share(model: Any, tokenizer: Any) -> float:
+def right_share(model: Any, tokenizer: Any, ending: str = RIGHT[0]) -> float:
     prompts = [tokenizer.encode(question + "\n", add_special_tokens=False) for question in QUESTIONS] * 20
     samples = TransformersEngine(model, tokenizer).sample(prompts, SamplingParams(24), range(len(prompts)))
     texts = [tokenizer.decode(sample.token_ids, skip_special_tokens=True) for sample in samples]
-    return sum(text == RIGHT[0] for text in texts) / len(texts)
+    return sum(text.endswith(ending) for text in texts) / len(texts)
 
 
 def trained(
@@ -63,7 +63,9 @@ def test_every_form_of_reward_teaches_the_right_path(world: tuple[Any, Any], for
     before = right_share(*world)
     model, _ = trained(world, CONFIG.model_copy(update={"reward": RewardConfig(form=form)}))
     assert before < 0.4
-    assert right_share(model, world[1]) > before + 0.3
+    # The outcome alone rewards the answer, whatever steps lead to it.
+    ending = "answer 2\n" if form == "outcome" else RIGHT[0]
+    assert right_share(model, world[1], ending) > before + 0.3
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(world: tuple[Any, Any]) -> None:
