@@ -33,7 +33,7 @@ SMALL = (
     "ablations.seeds=2 ablations.active.round=-1 ablations.active.pool_samples=6 rounds=1 "
     "ablations.active.held_out_samples=4 ablations.active.sizes=[2,4] ablations.active.selector_solutions=4 "
     "ablations.active.updates=1 ablations.active.step_samples=2 ablations.active.resamples=40 "
-    "first_prm.batch_size=4 later_prm.batch_size=4 "
+    "verifier=null first_prm.batch_size=4 later_prm.batch_size=4 "
     "first_prm.probability_edges=[-8.0,-2.0,0.0] later_prm.probability_edges=[-8.0,-2.0,0.0]"
 )
 

@@ -107,9 +107,9 @@ def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_ha
     assert {name for name in whole if whole[name] != condemned[name]} == {"selection"}
     assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
     assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm", "policy"}
-    plain = load_profile("nano", f"later_solutions.searches={SEARCHES}")
+    plain = load_profile("nano", f"later_solutions.searches={SEARCHES} later_selection.condemned_share=0")
     assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
-    keys = {artifact.key for artifact in artifacts(load_profile("nano", ""))}
+    keys = {artifact.key for artifact in artifacts(load_profile("nano", "later_solutions.searches=[]"))}
     assert not [key for key in keys if "without_search" in key or "searched" in key]
 
 

@@ -21,7 +21,7 @@ from o1_assets.problems.solutions import sample_solutions
 from tests.engine.training.interrupted import killed_then_resumed
 
 BASE = BaseConfig(
-    corpus=CorpusConfig(solutions=1_200, max_terms=2, max_number=3, misconception_scale=0.3, check_rate=0.0),
+    corpus=CorpusConfig(solutions=2_400, max_terms=2, max_number=3, misconception_scale=0.3, check_rate=0.0),
     batch_size=16,
     hidden_size=48,
     intermediate_size=64,

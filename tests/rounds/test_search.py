@@ -131,7 +131,8 @@ def test_every_solution_that_a_tree_ended_with_is_a_row_also_those_that_the_beam
 def test_a_round_reads_the_prm_before_it_only_where_it_searches() -> None:
     searches = json.dumps(SEARCHES).replace(" ", "")
     settings = Settings("nano", Path("nowhere"))
-    for text, expected in (("", {"policy", "train"}), (f"later_solutions.searches={searches}", None)):
+    sampled = "later_solutions.searches=[]"
+    for text, expected in ((sampled, {"policy", "train"}), (f"later_solutions.searches={searches}", None)):
         profile = load_profile("nano", text)
         made = {artifact.key: artifact for k in (0, 2) for artifact in build_round(k, profile, settings)}
         inputs = made["r02/solutions"].inputs
