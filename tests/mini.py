@@ -9,6 +9,7 @@ MINI = (
     "first_solutions.problems=20 first_solutions.samples=4 "
     "later_solutions.problems=20 later_solutions.samples=4 "
     'later_solutions.searches=[{"name":"beam","proposer":"generator","problems":4,"tokens":60}] '
+    "first_selection.written_steps=none later_selection.written_steps=none policy.replay.weight=0 "
     "first_selection.solutions=12 later_selection.solutions=8 "
     "first_prm.updates=6 later_prm.updates=4 first_orm.updates=6 later_orm.updates=4 "
     "first_orm.solutions=12 later_orm.solutions=8 "

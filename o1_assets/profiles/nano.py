@@ -9,7 +9,7 @@ from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig
 from o1_assets.labels.config import QualityConfig
-from o1_assets.policy.config import PolicyConfig, ResamplingConfig, RewardConfig
+from o1_assets.policy.config import PolicyConfig, ReplayConfig, ResamplingConfig, RewardConfig
 from o1_assets.problems.config import ArithmeticFilter, Generator, ProblemsConfig, ReasoningGymSource, uniform
 from o1_assets.profiles.profile import Profile
 from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
@@ -70,8 +70,16 @@ NANO = Profile(
             SearchConfig(name="chains", strategy="best-of-n", proposer="generator", problems=60, tokens=300),
         ),
     ),
+    # Where no sample of a problem is right people write a solution, and RL replays it: without, the policy only
+    # sharpens what it can do (docs/decisions/nano.md). The exact checker plays these people too.
     first_selection=SelectionConfig(
-        strategy="uniform", solutions=400, per_problem=2, completions=4, max_step_tokens=16
+        strategy="uniform",
+        solutions=400,
+        per_problem=2,
+        completions=4,
+        max_step_tokens=16,
+        written_steps="solution",
+        most_written=120,
     ),
     later_selection=SelectionConfig(
         strategy="convincing_wrong",
@@ -80,6 +88,7 @@ NANO = Profile(
         per_problem=2,
         completions=4,
         max_step_tokens=16,
+        written_steps="solution",
     ),
     # Some six passes over round 0's labels; more only lowered the training loss.
     first_prm=PRMConfig(updates=150, probability_edges=SLIPS),
@@ -94,6 +103,7 @@ NANO = Profile(
         learning_rate=8e-4,
         kl_coefficient=0.2,
         resampling=ResamplingConfig(reserve=1.0),
+        replay=ReplayConfig(weight=0.5, sources=("written",)),
     ),
     round_eval=RoundEvalConfig(problems=60, samples=64),
     headline_eval=RoundEvalConfig(problems=120, samples=64, seeds=3),

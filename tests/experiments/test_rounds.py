@@ -97,6 +97,11 @@ def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
         assert isinstance(artifact.config, SelectionConfig) and artifact.config.strategy == "uniform"
 
 
+NOTHING_WRITTEN = (
+    "first_selection.written_steps=none later_selection.written_steps=none policy.replay.weight=0"
+)
+
+
 def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_has_none_of_it() -> None:
     whole, searched, condemned, written = (
         {artifact.key.rpartition("/")[2]: artifact.config for artifact in stages(arm)}
@@ -107,7 +112,9 @@ def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_ha
     assert {name for name in whole if whole[name] != condemned[name]} == {"selection"}
     assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
     assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm", "policy"}
-    plain = load_profile("nano", f"later_solutions.searches={SEARCHES} later_selection.condemned_share=0")
+    plain = load_profile(
+        "nano", f"later_solutions.searches={SEARCHES} later_selection.condemned_share=0 " + NOTHING_WRITTEN
+    )
     assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
     keys = {artifact.key for artifact in artifacts(load_profile("nano", "later_solutions.searches=[]"))}
     assert not [key for key in keys if "without_search" in key or "searched" in key]
