@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
 
 from o1_assets.base.config import LlamaConfig, TrainedBase
@@ -18,7 +17,7 @@ from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
-from o1_assets.engine.training.one_pass import one_pass
+from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
 
 if TYPE_CHECKING:
     import torch
@@ -115,25 +114,12 @@ def build_model(config: LlamaConfig, tokenizer: PreTrainedTokenizerFast, seed: i
     return model
 
 
-def smoothed(losses: list[float], window: int = 10) -> tuple[list[float], list[float]]:
-    """Updates and means of the losses over windows, for a plot."""
-    starts = range(0, len(losses), window)
-    means = [sum(losses[i : i + window]) / len(losses[i : i + window]) for i in starts]
-    return [i + window / 2 for i in starts], means
-
-
-def batches(pairs: list[Pair], batch_size: int, seed: int, window: int = 20) -> Iterator[list[Pair]]:
-    """One pass over the pairs in batches of prompts of near equal length, which need little padding."""
-    rng = Random(seed)
-    # Sorted and shuffled within windows only, so that the corpus keeps its own order, which is its curriculum.
-    for start in range(0, len(pairs), window * batch_size):
-        # By the prompt's length, never the solution's. A batch of short solutions is all direct answers and one of long
-        # solutions all corrections, so each update pulls towards one kind: the base then wrote three times as many bare
-        # answers as its corpus has.
-        part = sorted(pairs[start : start + window * batch_size], key=lambda pair: len(pair[0]))
-        groups = [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
-        rng.shuffle(groups)
-        yield from groups
+def batches(pairs: list[Pair], batch_size: int, seed: int) -> Iterator[list[Pair]]:
+    """One pass over the pairs, in batches of prompts of near equal length."""
+    # By the prompt's length, never the solution's. A batch of short solutions is all direct answers and one of long
+    # solutions all corrections, so each update pulls towards one kind: the base then wrote three times as many bare
+    # answers as its corpus has.
+    return batches_by_length(pairs, lambda pair: len(pair[0]), batch_size, seed)
 
 
 def collate(batch: list[Pair], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

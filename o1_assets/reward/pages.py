@@ -1,10 +1,9 @@
-"""Pages of graded homework as trees of marked tokens, and the batches that they are read in."""
+"""Pages of graded homework as trees of marked tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -18,9 +17,6 @@ from o1_assets.reward.tree import Row, StepSequence, pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-WINDOW = 20
-"""Batches whose pages are sorted by length together; pages keep their order otherwise, which is their curriculum."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +94,3 @@ class PageMarker:
                 break
             place += 1
         return place
-
-
-def batches(pages: Sequence[MarkedPage], batch_size: int, seed: int) -> Iterable[list[MarkedPage]]:
-    """One pass over the pages, in batches of similar length."""
-    rng = Random(seed)
-    for start in range(0, len(pages), WINDOW * batch_size):
-        window = sorted(pages[start : start + WINDOW * batch_size], key=len)
-        groups = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
-        rng.shuffle(groups)
-        yield from groups

@@ -18,11 +18,11 @@ from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.engine.training.one_pass import one_pass
+from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
 from o1_assets.reward.config import SCORE_TOKENS, VerifierTask
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import draw_homework
-from o1_assets.reward.pages import PageMarker, batches
+from o1_assets.reward.pages import PageMarker
 from o1_assets.reward.read import place_features, reading_cost
 
 
@@ -58,7 +58,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     losses = one_pass(
         model,
         [p for p in model.layers.parameters() if p.ndim == 2],
-        list(batches(pages, config.verifier.batch_size, task.seed)),
+        list(batches_by_length(pages, len, config.verifier.batch_size, task.seed)),
         partial(page_loss, model, config.verifier),
         muon_lr=config.verifier.muon_lr,
         adamw_lr=config.verifier.adamw_lr,
@@ -69,10 +69,9 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     )
     model.verifier.save(task.out)
     tokenizer.save_pretrained(task.out)
-    means = [sum(losses[i : i + 10]) / len(losses[i : i + 10]) for i in range(0, len(losses), 10)]
     save_png(
         task.out / "plots" / "learning_curve.png",
-        [Series("loss", [10 * i + 5 for i in range(len(means))], means)],
+        [Series("loss", *smoothed(losses))],
         Axis("Verifier on graded homework", "update", "loss", percent=False),
     )
     parameters, tokens = non_embedding_parameters(model.verifier.backbone), sum(map(len, pages))

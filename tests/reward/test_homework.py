@@ -10,13 +10,14 @@ import pytest
 
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.engine.training.one_pass import batches_by_length
 from o1_assets.labels.annotators.arithmetic_checker import start, take_step
 from o1_assets.problems.expression import Expression
 from o1_assets.reward.aggregate import NEGATIVE, POSITIVE
 from o1_assets.reward.config import HomeworkConfig, VerifierConfig
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import Claim, Marked, Marker, Page, draw_homework
-from o1_assets.reward.pages import PageMarker, batches
+from o1_assets.reward.pages import PageMarker
 
 CORPUS = CorpusConfig(max_factor=4, max_value=60)
 SURE = HomeworkConfig(pages=150, marker_scale=0, marker_slip_rate=0)
@@ -102,7 +103,7 @@ def test_a_number_that_is_wrong_in_one_digit_is_wrong_as_a_whole() -> None:
 def test_batches_hold_every_page_once() -> None:
     marker = PageMarker(make_tokenizer(64))
     marked = [marker.mark(page) for page in pages(SURE.model_copy(update={"pages": 50}))]
-    drawn = [page for batch in batches(marked, 4, seed=1) for page in batch]
+    drawn = [page for batch in batches_by_length(marked, len, 4, seed=1) for page in batch]
     assert sorted(map(id, drawn)) == sorted(map(id, marked))
 
 

@@ -7,8 +7,9 @@ bytes, whether or not the training was killed in between.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from o1_assets.engine.training.checkpoint import Checkpoints
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 REPORT_EVERY = 100
+WINDOW = 20
+"""Batches whose items are sorted by length together."""
+
+
+def batches_by_length(
+    items: Sequence[Item], length: Callable[[Item], int], batch_size: int, seed: int
+) -> Iterator[list[Item]]:
+    """One pass over the items in batches of near equal length, which need little padding."""
+    rng = Random(seed)
+    # Sorted and shuffled within windows only, so that a corpus keeps its own order, which is its curriculum.
+    for start in range(0, len(items), WINDOW * batch_size):
+        window = sorted(items[start : start + WINDOW * batch_size], key=length)
+        groups = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
+        rng.shuffle(groups)
+        yield from groups
+
+
+def smoothed(losses: Sequence[float], window: int = 10) -> tuple[list[float], list[float]]:
+    """Updates and means of the losses over windows, for a plot."""
+    starts = range(0, len(losses), window)
+    means = [sum(losses[i : i + window]) / len(losses[i : i + window]) for i in starts]
+    return [i + window / 2 for i in starts], means
 
 
 def one_pass(
