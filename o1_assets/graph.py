@@ -81,15 +81,22 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
 def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set[str]:
     """Keys of what always belongs to a run, of the optional parts named, and of what these need of other parts.
 
+    parts: each the name of a part, such as "ablations", or the first names of keys, such as "ablations/rounds".
     Raises ValueError on an unknown part.
     """
-    known = sorted({artifact.part for artifact in graph.values()} - {""})
+    wanted = {key for key, artifact in graph.items() if not artifact.part}
     for part in parts:
-        if part not in known:
+        named = {
+            key
+            for key, artifact in graph.items()
+            if artifact.part == part or f"{key}/".startswith(f"{part}/")
+        }
+        if not named:
+            known = sorted({artifact.part for artifact in graph.values()} - {""})
             raise ValueError(
                 f"{part!r} is no optional part of this profile's graph; there is {', '.join(known)}"
             )
-    wanted = {key for key, artifact in graph.items() if not artifact.part or artifact.part in parts}
+        wanted |= named
     for key in reversed(list(graph)):  # each after what is made from it: one pass is enough
         if key in wanted:
             wanted.update(graph[key].inputs.values())

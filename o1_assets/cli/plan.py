@@ -53,7 +53,10 @@ def plan_command(
     ] = None,
     with_: Annotated[
         list[str] | None,
-        typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
+        typer.Option(
+            "--with",
+            help="an optional part of the graph as well: thinking, ablations, or one experiment: ablations/rounds",
+        ),
     ] = None,
 ) -> Answer:
     """What the profile will take, before it is spent: tokens, FLOPs, hours, labels and people's hours, disk.

@@ -38,7 +38,10 @@ def run_command(
     project: Project,
     with_: Annotated[
         list[str] | None,
-        typer.Option("--with", help="an optional part of the graph as well: thinking, ablations"),
+        typer.Option(
+            "--with",
+            help="an optional part of the graph as well: thinking, ablations, or one experiment: ablations/rounds",
+        ),
     ] = None,
     verify: VerifyOption = False,
 ) -> Answer:

@@ -110,3 +110,6 @@ def test_a_part_is_made_with_what_it_needs_of_another(tmp_path: Path) -> None:
     assert not {key for key in loop if graph[key].part}
     assert all(item in ablations for key in ablations for item in graph[key].inputs.values())
     assert not any(key.startswith("ablations/") for key in asked_for(graph, ("thinking",)))
+    one = asked_for(graph, ("ablations/two_curves",))
+    assert "ablations/two_curves/result" in one and "eval/thinking" in one
+    assert not any(key.startswith("ablations/rounds") for key in one)
