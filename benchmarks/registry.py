@@ -26,6 +26,7 @@ FILES = (
     "grading_false_rejects",
     "grading_p999",
     "grading_plain",
+    "hostile_programs",
 )
 
 
