@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from o1_assets.base.config import BaseConfig
-from o1_assets.base.corpus import draw_corpus
 from o1_assets.base.pretrain import build_model, encode, train
 from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.core.settings import checkpoint_seconds
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.execution.environment import prepare_compute
+from o1_assets.problems.worlds.arithmetic.teacher import draw_corpus
 from o1_assets.profiles.load import load_profile
 
 

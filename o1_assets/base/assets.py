@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.base.config import PretrainedConfig, TrainedBase
 from o1_assets.base.pretrain import make_base
 from o1_assets.base.pretrained import base_version, make_pretrained
-from o1_assets.base.world import world_of
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import Estimate, EstimateContext, PlannedModel, trained
 from o1_assets.core.shape import DecoderShape, shape_from
+from o1_assets.problems.worlds.registry import WORLDS
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -31,7 +31,7 @@ def base_artifacts(profile: Profile) -> list[Artifact]:
                 compute=make_base,
                 inputs={"test": "problems/test"},
                 description="The pre-trained model: a Llama trained from scratch on "
-                + world_of(profile.base).description,
+                + WORLDS[profile.base.world].description,
                 estimate=estimate_base,
                 **common,
             )
@@ -66,7 +66,7 @@ def estimate_base(context: EstimateContext, config: TrainedBase) -> Estimate:
         config.layers,
         config.heads,
         config.heads,
-        len(world_of(config).vocabulary.tokens),
+        len(WORLDS[config.world].vocabulary.tokens),
         tied=False,
     )
     model, solutions = PlannedModel(shape), config.corpus.solutions

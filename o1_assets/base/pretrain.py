@@ -1,4 +1,4 @@
-"""base/model of nano, micro and countdown: a corpus, and a Llama that is pre-trained on it in one pass.
+"""base/model of a world: a corpus, and a Llama that is pre-trained on it in one pass.
 
 Muon for the layers' matrices, AdamW for the rest, linear decay, loss on the solution only; on one GPU where there is
 one. The same seed and number of threads give the same bytes. Deliberately left out: compilation, packing and several
@@ -18,6 +18,8 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
 from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
+from o1_assets.problems.worlds.registry import WORLDS
+from o1_assets.problems.worlds.world import Solved
 
 if TYPE_CHECKING:
     import torch
@@ -33,13 +35,11 @@ def make_base(task: Task, config: TrainedBase) -> Outcome:
     import torch
 
     from o1_assets.base.tokenizer import make_tokenizer
-    from o1_assets.base.world import world_of
     from o1_assets.core.plots import Axis, Series, save_png
 
     test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
-    world = world_of(config)
-    exclude = {content for content in map(world.content, test["metadata"]) if content}
-    corpus = list(world.draw_corpus(task.seed, exclude))
+    world = WORLDS[config.world]
+    corpus = list(world.draw_corpus(config.corpus, task.seed, world.contents(test["metadata"])))
     tokenizer = make_tokenizer(config.max_positions, world.vocabulary)
     encoded = encode(tokenizer, corpus)
     lengths = [len(prompt) + len(solution) for prompt, solution in encoded]
@@ -75,7 +75,7 @@ def make_base(task: Task, config: TrainedBase) -> Outcome:
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, corpus: list[tuple[str, list[str]]]) -> list[Pair]:
+def encode(tokenizer: PreTrainedTokenizerFast, corpus: list[Solved]) -> list[Pair]:
     """Prompts and solutions, encoded apart, as sampling and fine-tuning will see them."""
     prompts = tokenizer([question + "\n" for question, _ in corpus], add_special_tokens=False)["input_ids"]
     texts = ["".join(step + "\n" for step in steps) for _, steps in corpus]

@@ -7,48 +7,14 @@ has no such spaces and survives decode(encode(text)) exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from o1_assets.problems.worlds.arithmetic.teacher import ARITHMETIC
+from o1_assets.problems.worlds.world import BOS, EOS, PAD, UNKNOWN, Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-
-PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
-SPECIAL = (PAD, BOS, EOS, UNKNOWN)
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """words: tried first, each a whole token. symbols: everything else, with the numbers that are one token each."""
-
-    symbols: tuple[str, ...]
-    words: tuple[str, ...]
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        return (*SPECIAL, *self.symbols, *self.words)
-
-    @property
-    def pattern(self) -> str:
-        """What is one token, the first alternative that fits: a word, a number, a character."""
-        numbers = [r"\d+"] if "10" in self.symbols else []
-        if "-1" in self.symbols:
-            # A minus after a digit is an operator. Of more digits than two, each is a token: people type such numbers.
-            numbers = [r"(?<!\d)-?\d{1,2}(?!\d)"]
-        return "|".join((*self.words, *numbers, r"[\s\S]"))
-
-
-ARITHMETIC = Vocabulary(
-    symbols=("\n", *map(str, range(-99, 100)), *"+-*=", ".", "?"),
-    words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer "),
-)
-
-# A number is one token: what a step needs is then at the same distance whatever its digits, and sums are looked up.
-COUNTDOWN = Vocabulary(
-    symbols=("\n", *map(str, range(100)), *"+-*/=()", ".", " ", "?"),
-    words=("Use ", ", ", " and ", " to make ", " left ", "check ", "wait ", "answer "),
-)
 
 # A conversation is the question, a newline, the solution: the plain prompt of the whole project.
 CHAT_TEMPLATE = (

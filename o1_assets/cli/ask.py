@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from o1_assets.base.config import TrainedBase
 from o1_assets.cli.common import Answer, check_page, command, write_page
 from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.open import require_engine
 from o1_assets.execution.project import Project
+from o1_assets.problems.worlds.registry import WORLDS
 from o1_assets.search.models import ModelVersions, choose_models, load_search_models
 from o1_assets.search.question import Question, check_readable, read_question
 from o1_assets.store.store import ArtifactStore
@@ -206,7 +208,8 @@ def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
         hard=True,
     )
     # Where an answer can be checked, no estimate of its chance to be right is worth as much.
-    checked = "checked" if profile.problems.countdown else None
+    base = profile.base
+    checked = "checked" if isinstance(base, TrainedBase) and WORLDS[base.world].checkable else None
     name = strategy or checked or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
     if name not in STRATEGIES:
         raise AskError(f"there is no strategy {name!r}; choose one of: {', '.join(STRATEGIES)}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from o1_assets.base.config import BaseConfig, CorpusConfig
+from o1_assets.base.config import BaseConfig, CorpusConfig, WorldBase
 from o1_assets.core.estimate import Assumptions
 from o1_assets.core.validation import first_problem
 from o1_assets.plan import PlanError
@@ -66,6 +66,8 @@ COUNTDOWN = Assumptions(
     bytes_a_token=1.9,
 )
 
+OF_WORLDS = {"countdown": COUNTDOWN}
+
 GRADE_SCHOOL = Assumptions(
     source="GSM8K's train set has questions of 235 letters and solutions of 3 to 4 lines; the rest is assumed, "
     + _RATING_OF_MATH,
@@ -104,8 +106,9 @@ def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
     """The set that fits the profile's problems, with NAME=VALUE pairs applied. Raises PlanError."""
     # By the kind of problem and not by the profile: a profile of somebody else has one of these too.
     kind = profile.problems.source.kind
-    if profile.problems.countdown is not None:
-        chosen = COUNTDOWN
+    world = profile.base.world if isinstance(profile.base, WorldBase) else ""
+    if world in OF_WORLDS:
+        chosen = OF_WORLDS[world]
     elif kind == "reasoning_gym":
         chosen = arithmetic(problem_terms(profile.problems), corpus_terms(profile.base))
     else:

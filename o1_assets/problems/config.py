@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.problems.worlds.registry import OfWorld
 
 # Commits on the Hub: a branch may change, and with it every artifact.
 GSM8K_REVISION = "e53f048856ff4f594e959d75785d2c2d37b678ee"
@@ -72,8 +73,14 @@ class FileSource(StageConfig):
     path: str
 
 
+class WorldSource(OfWorld):
+    """Endless: problems as the corpus of a world draws them."""
+
+    kind: Literal["world"] = "world"
+
+
 SourceConfig = Annotated[
-    ReasoningGymSource | Gsm8kSource | MathSource | FileSource, Field(discriminator="kind")
+    WorldSource | ReasoningGymSource | Gsm8kSource | MathSource | FileSource, Field(discriminator="kind")
 ]
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from o1_assets.problems.answers.equality import FLOAT_DIGITS
 from o1_assets.problems.bounds import LONGEST_ANSWER, too_large
-from o1_assets.problems.countdown import Countdown
 from o1_assets.problems.grading_process import ask, cores
 from o1_assets.problems.grading_worker import answer
+from o1_assets.problems.worlds.registry import WORLDS
 
 _EXACT = """
     acre aiw arc_1d base_conversion basic_arithmetic bf binary_alternation caesar_cipher count_bits
@@ -45,11 +45,17 @@ _SHARE = 8
 def grade(grader: str, answer_given: str | None, problem_row: Mapping[str, Any]) -> bool:
     """Whether answer_given answers the problem (columns `answer` and `metadata` of problems.parquet).
 
-    grader: "math" or "reasoning_gym:<generator>". Raises ValueError for any other, whatever the answer.
+    grader: "math", "reasoning_gym:<generator>" or "world:<name>". Raises ValueError for any other, whatever the answer.
     """
     kind, _, generator = grader.partition(":")
-    if not (grader == "math" or (kind == "reasoning_gym" and generator)):
-        raise ValueError(f"there is no grader {grader!r}; use 'math' or 'reasoning_gym:<generator>'")
+    if not (
+        grader == "math"
+        or (kind == "reasoning_gym" and generator)
+        or (kind == "world" and generator in WORLDS)
+    ):
+        raise ValueError(
+            f"there is no grader {grader!r}; use 'math', 'reasoning_gym:<generator>' or 'world:<name>'"
+        )
     given = (answer_given or "").strip()
     gold = str(problem_row["answer"] or "")
     # Some of reasoning_gym's answers are longer: the moves of a tower of Hanoi.
@@ -60,11 +66,15 @@ def grade(grader: str, answer_given: str | None, problem_row: Mapping[str, Any])
     if generator in EXACT_GENERATORS:
         # The scorer's own verdict, without a process: the samples of nano are all graded here.
         return bool(given == problem_row["answer"])
-    if generator == "countdown" and (countdown := Countdown.stored(str(problem_row["metadata"]))):
-        # By the same rules as the scorer's, exactly and without a process: most samples have an answer of their own.
-        return countdown.solved_by(given)
-    return not too_large(given, formula=False) and _grade_reasoning_gym(
-        generator, str(problem_row["metadata"]), given
+    world = WORLDS.get(generator)
+    if world and (problem := world.stored(str(problem_row["metadata"]))) is not None:
+        # Of countdown by the same rules as the scorer's: exactly and without a process.
+        return world.solved_by(problem, given)
+    # A world's own row that it cannot read is answered by nothing.
+    return (
+        kind != "world"
+        and not too_large(given, formula=False)
+        and _grade_reasoning_gym(generator, str(problem_row["metadata"]), given)
     )
 
 

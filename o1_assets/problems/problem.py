@@ -35,6 +35,7 @@ class RawProblem:
     """One problem as its source has it.
 
     canonical: its content, whatever the wording (`canonical.py`).
+    group: what puts problems on one side of the split together, where that is less than their content.
     split: the side that its publishers put it on; None where the hash of its content decides.
     corrected: whether the source's own answer was wrong and has been replaced.
     place: where it stands, for messages; "" for what is generated.
@@ -50,6 +51,7 @@ class RawProblem:
     split: str | None = None
     corrected: bool = False
     place: str = ""
+    group: str = ""
 
 
 def stored_solution(metadata: str) -> str:
@@ -57,13 +59,6 @@ def stored_solution(metadata: str) -> str:
     solution = json.loads(metadata).get("solution")
     # A file may have a column of that name that holds anything.
     return solution if isinstance(solution, str) else ""
-
-
-def stored_expression(metadata: str) -> str | None:
-    """The expression in the entry that reasoning_gym made, from a problem's metadata; None without one."""
-    entry = json.loads(metadata).get("metadata")
-    expression = entry.get("expression") if isinstance(entry, dict) else None
-    return expression if isinstance(expression, str) else None
 
 
 class Source(Protocol):

@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from o1_assets.problems.config import FileSource, Gsm8kSource, MathSource, ReasoningGymSource, SourceConfig
+from o1_assets.problems.config import (
+    FileSource,
+    Gsm8kSource,
+    MathSource,
+    ReasoningGymSource,
+    SourceConfig,
+    WorldSource,
+)
 from o1_assets.problems.problem import Source
 
 
@@ -20,6 +27,10 @@ def open_source(config: SourceConfig) -> Source:
             from o1_assets.problems.published_source import PublishedProblems
 
             return PublishedProblems(config)
+        case WorldSource():
+            from o1_assets.problems.world_source import WorldProblems
+
+            return WorldProblems(config)
         case FileSource():
             from o1_assets.problems.file_source import FileProblems
 

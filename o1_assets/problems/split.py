@@ -21,11 +21,11 @@ from o1_assets.problems.config import (
     ProblemsConfig,
     ReasoningGymSource,
 )
-from o1_assets.problems.countdown import Countdown, luck, reachable
 from o1_assets.problems.expression import Expression
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
 from o1_assets.problems.problem import LeftOut, ProblemError, RawProblem, Source, summary
 from o1_assets.problems.sources import open_source
+from o1_assets.problems.worlds.countdown.rules import Countdown, luck, reachable
 
 LEFT_OUT = "left_out.jsonl"
 """A line for each row that could not be used: its place, the reason, the remedy. It is written where there are any."""
@@ -288,7 +288,7 @@ def _why_not(problem: RawProblem, config: ProblemsConfig, wanted: str, seen: set
     if problem.canonical in seen:
         return "duplicates"
     seen.add(problem.canonical)
-    if (problem.split or side(problem.canonical, config.test_fraction)) != wanted:
+    if (problem.split or side(problem.group or problem.canonical, config.test_fraction)) != wanted:
         return "other_side"
     if config.countdown is not None and not allowed_countdown(problem, config.countdown):
         return "filtered_out"

@@ -15,9 +15,9 @@ from random import Random
 from typing import NamedTuple
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.corpus import WORDINGS, Teacher, draw_expression
-from o1_assets.base.misconceptions import ORDER
 from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.worlds.arithmetic.misconceptions import ORDER
+from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, Teacher, draw_expression
 from o1_assets.reward.aggregate import NEGATIVE, NEUTRAL, POSITIVE
 from o1_assets.reward.config import HomeworkConfig
 

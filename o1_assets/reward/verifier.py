@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from o1_assets.base.world import expression_of
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
+from o1_assets.problems.worlds.registry import WORLDS
 from o1_assets.reward.config import SCORE_TOKENS, VerifierTask
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import draw_homework
@@ -37,7 +37,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     from o1_assets.reward.score import open_generator
 
     test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
-    exclude = {content for content in map(expression_of, test["metadata"]) if content}
+    exclude = WORLDS["arithmetic"].contents(test["metadata"])
     tokenizer = load_tokenizer(task.inputs["base"])
     drawn = draw_homework(config.corpus, config.verifier.homework, task.seed, exclude)
     marker = PageMarker(tokenizer)

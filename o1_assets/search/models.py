@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.problems.self_check import self_check
+from o1_assets.problems.worlds.registry import self_check
 from o1_assets.store.store import MissingInput
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@ from random import Random
 import pytest
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.corpus import WORDINGS, draw_corpus
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, draw_corpus
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from o1_assets.experiments.chains.assets import make_chain_set, repeated_to
 from o1_assets.experiments.chains.config import ChainSetConfig
 from o1_assets.generator.config import SftConfig
 from o1_assets.graph import build_graph
-from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.train import draw_problems
 from o1_assets.problems.expression import OPERATION, apply
+from o1_assets.problems.worlds.arithmetic.world import expression_of
 from o1_assets.profiles.load import load_profile
 from tests.evaluation.conftest import Pupil
 

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.misconceptions import ORDER, RESULT, OrderMisconception, ResultMisconception
 from o1_assets.core.artifact import Task
 from o1_assets.evaluation.config import SummaryConfig
 from o1_assets.evaluation.summary import make_summary
@@ -34,6 +33,12 @@ from o1_assets.experiments.error_kinds.result import make_kinds
 from o1_assets.experiments.result import read_result
 from o1_assets.experiments.versions import VersionsConfig, make_versions
 from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.worlds.arithmetic.misconceptions import (
+    ORDER,
+    RESULT,
+    OrderMisconception,
+    ResultMisconception,
+)
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.test_round_eval import evaluate
 

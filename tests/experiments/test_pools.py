@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from o1_assets.base.config import BaseConfig
-from o1_assets.base.corpus import WORDINGS, draw_expression
 from o1_assets.core.artifact import Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
@@ -18,11 +17,12 @@ from o1_assets.evaluation.evaluate_policy import least_likely_tokens, prompts_of
 from o1_assets.experiments.pools.config import OodConfig, PoolConfig
 from o1_assets.experiments.pools.measure import distinct, make_ood, make_pool
 from o1_assets.graph import build_graph
-from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.problems.canonical import arithmetic, flat_expression, side
 from o1_assets.problems.config import ArithmeticFilter
 from o1_assets.problems.problem import ProblemError
 from o1_assets.problems.split import allowed
+from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, draw_expression
+from o1_assets.problems.worlds.arithmetic.world import expression_of
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.nano import BASE
 from tests.evaluation.conftest import Pupil

@@ -16,7 +16,7 @@ from o1_assets.core.artifact import Artifact, Compute, Outcome, StageConfig, Tas
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.execution.materialize import materialize
 from o1_assets.labels.annotators.annotator import Request, annotate
-from o1_assets.labels.annotators.arithmetic_checker import rate_steps, right_next_steps
+from o1_assets.labels.annotators.exact_checker import rate_steps, right_next_steps
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
 from o1_assets.labels.inbox.inbox import Inbox, SubmitReport

@@ -8,7 +8,6 @@ from o1_assets.problems.problem import (
     LeftOut,
     RawProblem,
     in_seeded_order,
-    stored_expression,
     stored_solution,
     summary,
 )
@@ -17,14 +16,12 @@ from o1_assets.problems.problem import (
 @pytest.mark.parametrize(
     "metadata", ['{"metadata": null, "solution": 5}', '{"metadata": "x"}', "{}", '{"solution": []}']
 )
-def test_a_file_s_own_columns_are_no_solution_and_no_expression(metadata: str) -> None:
+def test_a_file_s_own_columns_are_no_solution(metadata: str) -> None:
     assert stored_solution(metadata) == ""
-    assert stored_expression(metadata) is None
 
 
-def test_a_solution_and_an_expression_that_are_stored_are_found() -> None:
+def test_a_solution_that_is_stored_is_found() -> None:
     assert stored_solution('{"solution": "3+4=7"}') == "3+4=7"
-    assert stored_expression('{"metadata": {"expression": "3 + 4"}}') == "3 + 4"
 
 
 def test_rows_are_counted_by_reason_and_the_first_are_named() -> None:

@@ -11,8 +11,8 @@ import pytest
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.training.one_pass import batches_by_length
-from o1_assets.labels.annotators.arithmetic_checker import start, take_step
 from o1_assets.problems.expression import Expression
+from o1_assets.problems.worlds.arithmetic.world import WORLD
 from o1_assets.reward.aggregate import NEGATIVE, POSITIVE
 from o1_assets.reward.config import HomeworkConfig, VerifierConfig
 from o1_assets.reward.dataset import IGNORED
@@ -35,9 +35,9 @@ def test_a_teacher_without_misconceptions_marks_as_the_exact_checker_rates() -> 
     compared = 0
     for page in pages(SURE):
         for pupil in page.pupils:
-            working = start(expression_of(page))
+            working = WORLD.start(expression_of(page))
             for step, mark in zip(pupil.steps, pupil.marks, strict=True):
-                working, verdict = take_step(working, step)
+                working, verdict = WORLD.take_step(working, step)
                 assert verdict.rating + 1 == mark, (page.question, pupil, step, verdict)
                 compared += 1
     assert compared > 1000

@@ -11,7 +11,7 @@ from o1_assets.core.flops import flops_generate, flops_score, non_embedding_para
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.problems.grading import grade_all
-from o1_assets.problems.self_check import self_check
+from o1_assets.problems.worlds.registry import self_check
 from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.run import SearchModels, search
 from o1_assets.search.tree import Node

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.corpus import Teacher
 from o1_assets.core.artifact import Artifact, Cost, Outcome, StageConfig, Task
 from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
 from o1_assets.core.flops import flops_generate
@@ -34,8 +33,9 @@ from o1_assets.experiments.rewards.result import START, compared
 from o1_assets.experiments.variants import PART
 from o1_assets.generator.assets import estimate_generator
 from o1_assets.generator.sft import make_generator
-from o1_assets.labels.annotators.arithmetic_checker import expression_of
 from o1_assets.policy.train import draw_problems
+from o1_assets.problems.worlds.arithmetic.teacher import Teacher
+from o1_assets.problems.worlds.arithmetic.world import expression_of
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile

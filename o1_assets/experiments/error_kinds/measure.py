@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from o1_assets.base.corpus import draw_corpus
-from o1_assets.base.misconceptions import (
+from o1_assets.core.artifact import Cost, Task
+from o1_assets.evaluation.statistics import Floats
+from o1_assets.experiments.error_kinds.config import KindsResultConfig
+from o1_assets.experiments.rounds.measure import first_samples
+from o1_assets.problems.expression import OPERATION, Expression
+from o1_assets.problems.worlds.arithmetic.misconceptions import (
     NAMES,
     ORDER,
     RESULT,
@@ -20,12 +24,8 @@ from o1_assets.base.misconceptions import (
     ResultMisconception,
     explanations,
 )
-from o1_assets.core.artifact import Cost, Task
-from o1_assets.evaluation.statistics import Floats
-from o1_assets.experiments.error_kinds.config import KindsResultConfig
-from o1_assets.experiments.rounds.measure import first_samples
-from o1_assets.labels.annotators.arithmetic_checker import expression_of, start, take_step
-from o1_assets.problems.expression import OPERATION, Expression
+from o1_assets.problems.worlds.arithmetic.teacher import draw_corpus
+from o1_assets.problems.worlds.arithmetic.world import WORLD, expression_of
 from o1_assets.reward.aggregate import right_probabilities
 from o1_assets.reward.score import load_scorers
 from o1_assets.reward.train import area_under_curve
@@ -70,11 +70,11 @@ def first_wrong(expression: Expression, steps: Sequence[str]) -> tuple[int, str]
     Where several misconceptions would have written it, the one that most writers hold. Only the first wrong step
     counts: after an error that stands every later step is wrong, whatever it does.
     """
-    trace = start(expression)
+    trace = WORLD.start(expression)
     for index, text in enumerate(steps):
-        after, verdict = take_step(trace, text)
+        after, verdict = WORLD.take_step(trace, text)
         if verdict.rating < 0:
-            return index, KIND_OF_VERDICT.get(verdict.kind) or _kind(trace.states, trace.before, text)
+            return index, KIND_OF_VERDICT.get(verdict.kind) or _kind(trace.state or (), trace.before, text)
         trace = after
     return None
 

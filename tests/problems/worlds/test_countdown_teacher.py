@@ -9,15 +9,14 @@ from pathlib import Path
 import polars as pl
 from transformers import AutoTokenizer
 
-from o1_assets.base.config import CountdownBase, CountdownCorpus
-from o1_assets.base.countdown import draw_corpus
+from o1_assets.base.config import WorldBase
 from o1_assets.base.pretrain import make_base
-from o1_assets.base.tokenizer import COUNTDOWN, make_tokenizer
-from o1_assets.base.world import world_of
+from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.core.artifact import Task
 from o1_assets.engine.open import open_engine
-from o1_assets.labels.annotators.countdown_checker import start, take_step
-from o1_assets.problems.countdown import Countdown
+from o1_assets.problems.worlds.countdown.rules import Countdown
+from o1_assets.problems.worlds.countdown.teacher import COUNTDOWN, CountdownCorpus, draw_corpus
+from o1_assets.problems.worlds.registry import WORLDS
 
 FAULTLESS = {"wander_rate": 0.0, "slip_rate": 0.0}
 
@@ -26,9 +25,10 @@ def kinds(question: str, steps: list[str]) -> list[str]:
     """The checker's verdict on each step."""
     problem = Countdown.parse(question)
     assert problem is not None
-    working, kinds = start(problem), []
+    world = WORLDS["countdown"]
+    working, kinds = world.start(problem), []
     for step in steps:
-        working, verdict = take_step(working, step)
+        working, verdict = world.take_step(working, step)
         kinds.append(verdict.kind)
     return kinds
 
@@ -74,13 +74,13 @@ def test_the_tokenizer_reads_all_of_it_and_a_number_is_one_token() -> None:
 
 
 def test_test_problems_are_kept_out_in_any_order_of_their_numbers() -> None:
-    world = world_of(CountdownBase(corpus=CountdownCorpus(solutions=200, max_numbers=3, max_number=3)))
-    questions = {question for question, _ in world.draw_corpus(5, ())}
+    world, corpus = WORLDS["countdown"], CountdownCorpus(solutions=200, max_numbers=3, max_number=3)
+    questions = {question for question, _ in world.draw_corpus(corpus, 5, ())}
     held_out = sorted(questions)[::2]
-    again = {question for question, _ in world.draw_corpus(5, held_out)}
+    again = {question for question, _ in world.draw_corpus(corpus, 5, held_out)}
     assert again and not again & set(held_out)
     metadata = '{"metadata": {"source_dataset": "countdown", "numbers": [2, 3, 1], "target": 9}}'
-    assert world.content(metadata) == "Use 3, 2 and 1 to make 9." and world.content("{}") is None
+    assert world.contents([metadata, "{}"]) == {"Use 3, 2 and 1 to make 9."}
 
 
 def test_a_base_of_countdown_is_pre_trained_on_it(tmp_path: Path) -> None:
@@ -89,7 +89,8 @@ def test_a_base_of_countdown_is_pre_trained_on_it(tmp_path: Path) -> None:
     pl.DataFrame({"metadata": [json.dumps({"metadata": entry})]}).write_parquet(
         tmp_path / "test/problems.parquet"
     )
-    config = CountdownBase(
+    config = WorldBase(
+        world="countdown",
         corpus=CountdownCorpus(solutions=48),
         hidden_size=32,
         intermediate_size=32,

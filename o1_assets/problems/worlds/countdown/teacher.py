@@ -15,13 +15,71 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from o1_assets.base.config import CountdownCorpus
-from o1_assets.problems.countdown import OPERATORS, Countdown, combine, luck
+from pydantic import Field
+
+from o1_assets.problems.worlds.countdown.rules import OPERATORS, Countdown, combine, luck
+from o1_assets.problems.worlds.world import Corpus, Solved, Vocabulary
 
 Move = tuple[str, int]
 """An operator, and the number that the value so far is combined with."""
 
 SLIPS = (-10, -2, -1, 1, 2, 10)
+
+# A number is one token: what a step needs is then at the same distance whatever its digits, and sums are looked up.
+COUNTDOWN = Vocabulary(
+    symbols=("\n", *map(str, range(100)), *"+-*/=()", ".", " ", "?"),
+    words=("Use ", ", ", " and ", " to make ", " left ", "check ", "wait ", "answer "),
+)
+
+
+class CountdownCorpus(Corpus):
+    """A generated corpus of worked countdown problems, wrong in the ways in which a search for a target goes wrong."""
+
+    min_numbers: int = Field(3, ge=2, description="given numbers of the smallest problem")
+    max_numbers: int = Field(4, ge=2, description="given numbers of the largest problem")
+    curriculum: float = Field(
+        0.1, ge=0, le=1, description="share of the corpus that has the smallest problems alone"
+    )
+    min_number: int = Field(1, ge=1, description="smallest given number")
+    max_number: int = Field(10, ge=1, description="largest given number")
+    min_target: int = Field(10, ge=1, description="smallest target")
+    max_target: int = Field(50, ge=1, le=99, description="largest target")
+    max_value: int = Field(99, ge=1, le=99, description="largest result; none is below 1")
+    even_luck: float = Field(
+        0.02,
+        gt=0,
+        le=1,
+        description="problems that a random player solves with a larger chance than this are thinned out to be as "
+        "frequent, since a problem is drawn as often as it has solutions; 1: none are",
+    )
+    wander_rate: float = Field(0.03, ge=0, le=1, description="chance that a step follows no plan")
+    # The systematic error: it ends in the target, as a right solution does, so that counting answers cannot tell them.
+    wishful_rate: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="chance that a last result which misses the target is written as the target",
+    )
+    slip_rate: float = Field(0.002, ge=0, le=1, description="chance that a result is a random slip")
+    reuse_rate: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="chance that a last step which misses takes a number that is not left, if one helps",
+    )
+    give_up_rate: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="chance, at each step after the target was lost, of an answer without all numbers",
+    )
+    direct_rate: float = Field(0.04, ge=0, le=1, description="chance that a solution is the answer alone")
+    check_rate: float = Field(
+        0.02, ge=0, le=1, description="chance that a step is followed by a `check` of it"
+    )
+    notice_rate: float = Field(
+        0.15, ge=0, le=1, description="chance that a wrong step is followed by a `wait`"
+    )
 
 
 @dataclass(frozen=True)
@@ -64,9 +122,7 @@ def draw_plan(config: CountdownCorpus, rng: Random, most_numbers: int) -> Plan:
             return plan
 
 
-def draw_corpus(
-    config: CountdownCorpus, seed: int, exclude: Collection[str]
-) -> Iterator[tuple[str, list[str]]]:
+def draw_corpus(config: CountdownCorpus, seed: int, exclude: Collection[str]) -> Iterator[Solved]:
     """Yield config.solutions pairs (question, steps), the smallest problems first (config.curriculum).
 
     exclude: questions that must not occur (the test problems), with their numbers in descending order.
@@ -94,6 +150,15 @@ class CountdownTeacher:
     def __init__(self, config: CountdownCorpus, rng: Random) -> None:
         self.config = config
         self.rng = rng
+
+    def plan(self, problem: Countdown) -> Plan:
+        """A way to the target, which has to be within reach."""
+        for first in self.rng.sample(problem.numbers, len(problem.numbers)):
+            left = list(problem.numbers)
+            left.remove(first)
+            if (way := self._way(first, left, problem.target)) is not None:
+                return Plan(first, tuple(way), problem.target)
+        raise ValueError(f"the corpus writes no way to solve {problem}")
 
     def solve(self, plan: Plan) -> list[str]:
         """The steps of one solution, without newlines; the last one is the answer step."""

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from o1_assets.labels.annotators import countdown_checker
 from o1_assets.labels.annotators.exact_checker import covers, first_error, rate, rate_steps, right_next_steps
 from o1_assets.labels.annotators.oracle import Oracle
-from o1_assets.problems.countdown import Countdown
+from o1_assets.problems.worlds.countdown.rules import Countdown
+from o1_assets.problems.worlds.registry import WORLDS
 
 
 def problem(numbers: list[int], target: int) -> dict[str, str]:
@@ -61,9 +61,10 @@ def test_a_number_that_is_given_and_computed_may_be_either() -> None:
 
 
 def test_the_kind_of_an_error() -> None:
-    start = countdown_checker.start(Countdown((8, 7, 3, 2), 24))
+    world = WORLDS["countdown"]
+    start = world.start(Countdown((8, 7, 3, 2), 24))
     texts = ("8*7=56 left 3 2", "8*9=72 left 3 2", "8*7=54 left 3 2", "8-7=1 left 3", "8-7")
-    kinds = [countdown_checker.take_step(start, text)[1].kind for text in texts]
+    kinds = [world.take_step(start, text)[1].kind for text in texts]
     assert kinds == ["dead_end", "absent", "result", "left", "unreadable"]
 
 

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from o1_assets.problems.config import CountdownFilter, Generator, ProblemsConfig, ReasoningGymSource
-from o1_assets.problems.countdown import Countdown, luck, reachable
 from o1_assets.problems.grading import grade
 from o1_assets.problems.reasoning_gym_source import ReasoningGymProblems, open_dataset
-from o1_assets.problems.self_check import self_check
 from o1_assets.problems.split import take
+from o1_assets.problems.worlds.countdown.rules import Countdown, luck, reachable
+from o1_assets.problems.worlds.registry import self_check
 
 SMALL = {"min_numbers": 3, "max_numbers": 4, "max_value": 10, "min_target": 10, "max_target": 50}
 

@@ -8,14 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from o1_assets.labels.annotators.arithmetic_checker import (
-    error_kind,
-    expression_of,
-    rate,
-    rate_steps,
-)
-from o1_assets.labels.annotators.exact_checker import first_error
+from o1_assets.labels.annotators.exact_checker import error_kind, first_error, rate, rate_steps
 from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.worlds.arithmetic.world import expression_of
 from tests.labels.world import problem
 
 

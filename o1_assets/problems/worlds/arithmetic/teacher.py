@@ -6,9 +6,16 @@ import re
 from collections.abc import Collection, Iterator
 from random import Random
 
-from o1_assets.base.config import CorpusConfig
-from o1_assets.base.misconceptions import ORDER, RESULT, OrderMisconception, ResultMisconception
+from pydantic import Field
+
 from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.worlds.arithmetic.misconceptions import (
+    ORDER,
+    RESULT,
+    OrderMisconception,
+    ResultMisconception,
+)
+from o1_assets.problems.worlds.world import Corpus, Solved, Vocabulary
 
 # Those of reasoning_gym's basic_arithmetic, whose problems the base has to read.
 WORDINGS = ("Calculate {}.", "What is {}?", "Solve {}.", "Compute {}.", "Evaluate: {}.")
@@ -17,6 +24,45 @@ LARGEST_WRITTEN = 99
 """A wrong solution may leave the range of the right ones, but not the numbers that the tokenizer knows whole."""
 
 _NUMBER = re.compile(r"\d+")
+
+ARITHMETIC = Vocabulary(
+    symbols=("\n", *map(str, range(-99, 100)), *"+-*=", ".", "?"),
+    words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer "),
+)
+
+
+class CorpusConfig(Corpus):
+    """A generated corpus of worked arithmetic, wrong the way people are."""
+
+    min_terms: int = Field(2, ge=2, description="numbers in the shortest expression")
+    max_terms: int = Field(5, ge=2, description="numbers in the longest expression")
+    curriculum: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="share of the corpus over which the longest expression grows to max_terms",
+    )
+    min_number: int = Field(0, description="smallest number in an expression")
+    max_number: int = Field(10, description="largest number in an expression")
+    max_value: int = Field(100, gt=0, description="largest absolute intermediate value of a right solution")
+    max_factor: int = Field(5, gt=0, description="largest written factor of a product")
+    # How often misconceptions are held decides whether reward models matter. At 1.0 majority voting was as good as the
+    # PRM; at 1.5, which nano takes, the PRM is .11 better (docs/decisions/nano.md).
+    misconception_scale: float = Field(1.0, ge=0, description="factor on every misconception's rate")
+    slip_rate: float = Field(
+        0.01, ge=0, le=1, description="chance that an operation's result is a random slip"
+    )
+    direct_rate: float = Field(0.04, ge=0, le=1, description="chance that a solution is the answer alone")
+    direct_right_rate: float = Field(0.6, ge=0, le=1, description="chance that a direct answer is right")
+    check_rate: float = Field(
+        0.05, ge=0, le=1, description="chance that a step is followed by a `check` of it"
+    )
+    notice_rate: float = Field(
+        0.15, ge=0, le=1, description="chance that a wrong step is followed by a `wait`"
+    )
+    free_order_rate: float = Field(
+        0.05, ge=0, le=1, description="chance of another legal order than the usual one"
+    )
 
 
 def draw_expression(config: CorpusConfig, rng: Random, most_terms: int | None = None) -> Expression:
@@ -51,7 +97,7 @@ def _stays_within(state: Expression, limit: int) -> bool:
     return True
 
 
-def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> Iterator[Solved]:
     """Yield config.solutions pairs (question, steps), short ones first (config.curriculum).
 
     exclude: expressions without spaces that must not occur (the test problems). In any wording: what the base has read

@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.base.corpus import Teacher, draw_corpus, draw_expression
-from o1_assets.base.misconceptions import NAMES, ORDER, RESULT, explanations
 from o1_assets.problems.expression import OPERATION, Expression, apply
+from o1_assets.problems.worlds.arithmetic.misconceptions import NAMES, ORDER, RESULT, explanations
+from o1_assets.problems.worlds.arithmetic.teacher import Teacher, draw_corpus, draw_expression
 
 FAULTLESS = CorpusConfig(
     solutions=300,
