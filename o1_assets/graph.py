@@ -30,6 +30,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.chains import assets as chains
     from o1_assets.experiments.compute_curves import result as compute_curves
     from o1_assets.experiments.error_kinds import result as error_kinds
+    from o1_assets.experiments.mini import assets as mini
     from o1_assets.experiments.model_size import assets as model_size
     from o1_assets.experiments.pools import assets as pools
     from o1_assets.experiments.rewards import assets as rewards
@@ -63,6 +64,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         active_learning.artifacts,
         model_size.artifacts,
         search_in_rl.artifacts,
+        mini.artifacts,
     ]
     # Experiments rate steps with the exact checker and need to know what the corpus held: a base that was pre-trained
     # elsewhere has none.

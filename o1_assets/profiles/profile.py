@@ -15,6 +15,7 @@ from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
+from o1_assets.experiments.mini.config import MiniConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import (
     AnnotatorName,
@@ -136,6 +137,7 @@ class Profile(StageConfig):
     q_value: QValueConfig = QValueConfig()
     thinking: ThinkingConfig = ThinkingConfig()
     ablations: AblationsConfig = AblationsConfig()
+    mini: MiniConfig = MiniConfig()
 
     @model_validator(mode="after")
     def _stages_get_the_prompt(self) -> Self:
