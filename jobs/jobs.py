@@ -42,4 +42,9 @@ JOBS = [
         selection='tag:"o1/part"="ablations"',
         description="Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
     ),
+    dg.define_asset_job(
+        "mini",
+        selection='tag:"o1/part"="mini"',
+        description="o1-mini: a quarter of baby-o1's parameters, distilled from it, beside its controls.",
+    ),
 ]

@@ -46,4 +46,9 @@ MINI = (
     "ablations.rounds.pool_solutions=8 ablations.rounds.best_of=4 ablations.versions.best_of=4 "
     "ablations.versions.subsets=5 ablations.versions.resamples=20 ablations.kinds.samples=4 "
     "ablations.kinds.corpus_solutions=200 ablations.kinds.least=1"
+    " mini.hidden_size=32 mini.heads=1 mini.intermediate_size=48 mini.layers=1 mini.corpus_solutions=640 "
+    "mini.chains.problems=10 mini.chains.least_score=0 mini.chains.min_steps=1 mini.on_policy.updates=2 "
+    "mini.on_policy.solutions=4 mini.rl_updates=1 mini.choice.problems=4 mini.choice.samples=2 "
+    "mini.eval.problems=6 mini.eval.samples=4 mini.eval.subsets=5 mini.eval.resamples=20 mini.eval.ood_problems=6 "
+    "mini.eval.ood_samples=2 mini.eval.timed_problems=4 mini.eval.timings=1"
 )

@@ -55,7 +55,8 @@ def ask_command(
         str | None, typer.Option(help="how to think instead: an unknown name lists what there is")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="base/model, generator/model or rNN/policy; else the newest policy")
+        str | None,
+        typer.Option(help="base/model, generator/model, mini/model or rNN/policy; else the newest policy"),
     ] = None,
     show_tree: Annotated[bool, typer.Option("--show-tree", help="show what was thought on the way")] = False,
     tree: Annotated[Path | None, typer.Option(help="write that as an interactive HTML page")] = None,

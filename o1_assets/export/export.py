@@ -26,7 +26,11 @@ ATTRIBUTES = "*.safetensors filter=lfs diff=lfs merge=lfs -text\n*.png filter=lf
 
 # The section of the card before which the evaluations are put.
 _AFTER = "## Training compute"
-WHAT = {"eval/generator": "GPT*'s solutions", "eval/baby_o1": "the last baby-o1's solutions"}
+WHAT = {
+    "eval/generator": "GPT*'s solutions",
+    "eval/baby_o1": "the last baby-o1's solutions",
+    "mini/eval": "its solutions, and those of baby-o1 (`policy`) as its measure",
+}
 PLACEHOLDER = "FOLDER"
 
 # Role of the checkpoint in an evaluation -> the evaluation's figures that are about it.
@@ -42,6 +46,7 @@ SHOWN = {
     ),
     "prm": ("problems", "samples", "prm_best_of_n", "majority_at_n", "pass@1", "step_f1", "fooled_fresh"),
     "orm": ("problems", "samples", "orm_best_of_n", "majority_at_n", "pass@1"),
+    "mini": ("pass@1 mini", "pass@1 policy", "mini_accuracy_share", "mini_flops_share", "mini_ood_share"),
 }
 
 
@@ -197,7 +202,7 @@ def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[EvaluationF
     """
     round_name, _, stage = manifest.key.partition("/")
     keys = [f"{round_name}/eval"] if stage in SHOWN else []
-    keys += ["eval/generator", "eval/baby_o1"]
+    keys += ["eval/generator", "eval/baby_o1", "mini/eval"]
     evaluations = []
     for key in keys:
         for version in reversed(store.versions(key)):

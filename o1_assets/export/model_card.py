@@ -162,6 +162,12 @@ WRITERS = {
         "The base after one epoch on its own solutions with the correct final answer.",
         ("generator", "sft"),
     ),
+    "mini/model": (
+        "o1-mini",
+        "A student of a quarter of the parameters, the best of those that were distilled from the last baby-o1 or "
+        "trained beside it.",
+        ("policy", "distillation"),
+    ),
 }
 POLICY = (
     "A policy that reasons step by step: process-supervised GRPO (DeepSeekMath, 4.1.3) from the newest "
@@ -250,7 +256,7 @@ def words_of(manifest: Manifest) -> Words:
         return _scorer(manifest, stage, version, prompt, limits)
     part, _, name = manifest.key.partition("/")
     arm = f"Arm of an experiment: {name}"
-    other = (arm, *ARM) if part == "ablations" else (f"baby-o1{version}", *POLICY)
+    other = (arm, *ARM) if part in ("ablations", "mini") else (f"baby-o1{version}", *POLICY)
     title, what, tags = WRITERS.get(manifest.key, other)
     return Words(
         title=title,

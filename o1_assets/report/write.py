@@ -14,6 +14,7 @@ from o1_assets.evaluation.headline import Headline, headline, run_headlines
 from o1_assets.evaluation.summary import headline_of as summary_headline
 from o1_assets.execution.ledger import wall_seconds
 from o1_assets.execution.project import Project
+from o1_assets.experiments.mini.config import TIME_SHARE
 from o1_assets.experiments.result import headlines, is_result, read_result
 from o1_assets.graph import asked_for
 from o1_assets.report.experiments import Ablation
@@ -23,6 +24,8 @@ from o1_assets.report.versions import training_points
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import MissingInput
+
+MINI = "mini/eval"
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,24 @@ class StoredRun:
         return [
             self.folder(key)
             for key in self.manifests
-            if key.startswith("ablations/") and key.endswith("/result")
+            if (key.startswith("ablations/") and key.endswith("/result")) or key == MINI
         ]
+
+    def timed(self) -> dict[str, Headline]:
+        """What a clock said of o1-mini. It is in the manifest alone: no two computations take equally long."""
+        figures = self.manifests[MINI].figures if MINI in self.manifests else {}
+        timed = {
+            name: float(value) for name, value in figures.items() if "seconds" in name and value is not None
+        }
+        return {
+            name: headline(
+                value,
+                None,
+                TIME_SHARE if "_share_" in name else None,
+                "higher" if "_vote" in name else "lower",
+            )
+            for name, value in timed.items()
+        }
 
     def headline(self) -> dict[str, Headline]:
         # Experiments take longer than the loop: a target for the loop's time must not count them.
@@ -113,8 +132,9 @@ def headline_of(project: Project) -> dict[str, Headline]:
 
 def ablations_of(project: Project) -> dict[str, Headline]:
     """Every claim of every experiment that was made, by its name, in the shape of the headline."""
-    folders = StoredRun.read(project).results()
-    return headlines([read_result(folder) for folder in folders if is_result(folder)])
+    made = StoredRun.read(project)
+    claims = headlines([read_result(folder) for folder in made.results() if is_result(folder)])
+    return {**claims, **made.timed()}
 
 
 def write_report(project: Project) -> dict[str, Headline]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Reads = Literal["nothing", "prm", "q"]
 
+# Models of no round that answer questions.
+OF_NO_ROUND = ("base/model", "generator/model", "mini/model")
+
 
 class UnknownModel(O1Error):
     """The key is not that of a model that answers questions."""
@@ -43,7 +46,7 @@ def choose_models(
 ) -> ModelVersions:
     """The policy of `key`, or without it the newest baby-o1, and the models that score its steps.
 
-    These are the ones of the policy's round, or for a policy of no round (base/model, generator/model) the newest.
+    These are the ones of the policy's round, or for a policy of no round (OF_NO_ROUND) the newest.
     Raises MissingInput if one of them has not been made, UnknownModel if `key` is not the key of a policy.
     """
     newest_first = [f"r{k:02d}" for k in reversed(range(profile.rounds + 1))]
@@ -53,14 +56,15 @@ def choose_models(
             raise MissingInput(
                 "no policy has been trained yet; `make run` trains baby-o1 (`o1 status`: how far it is)"
             )
-    elif key not in ("base/model", "generator/model") and not re.fullmatch(r"r\d\d/policy", key):
+    elif key not in OF_NO_ROUND and not re.fullmatch(r"r\d\d/policy", key):
         raise UnknownModel(
-            f"{key!r} answers no questions; choose base/model, generator/model or one of rNN/policy"
+            f"{key!r} answers no questions; choose {', '.join(OF_NO_ROUND)} or one of rNN/policy"
         )
     else:
         policy = store.head(key)
         if policy is None:
-            raise MissingInput(f"{key} has not been made; run `o1 run`, or leave --model out")
+            how = "o1 run --with mini" if key.startswith("mini/") else "o1 run"
+            raise MissingInput(f"{key} has not been made; run `{how}`, or leave --model out")
     chosen = {"policy": policy}
     round_name = policy.key.removesuffix("/policy")
     rounds = [round_name] if round_name != policy.key else newest_first

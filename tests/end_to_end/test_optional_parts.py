@@ -22,6 +22,18 @@ def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
     assert result.returncode == 0, result.stderr[-2000:]
     assert json.loads(result.stdout)["computed"] == 3
     assert o1_json(home, "run")["computed"] == 0
+    made = o1(home, "run", "--with", "mini", "--json")
+    assert made.returncode == 0, made.stderr[-2000:]
+    # Its problems out of distribution are of the ablations, as far as it needs them.
+    assert json.loads(made.stdout)["computed"] == 10
+    figures = o1_json(home, "report")["ablations"]
+    assert {"mini_accuracy_share", "mini.on_policy_minus_rl", "mini_seconds_share_1"} <= set(figures)
+    assert all(figures[name]["target"] for name in ("mini_accuracy_share", "mini_seconds_share_64"))
+    asked = o1_json(home, "ask", "--model", "mini/model", "--strategy", "chain", "What is 3 * 4 - 5?")
+    assert list(asked["models"]) == ["mini/model"]
+    exported = o1_json(home, "export", "mini/model", str(home / "o1-mini"))
+    assert "model.safetensors" in exported["files"] and "choice.parquet" not in exported["files"]
+    assert "mini_accuracy_share" in (home / "o1-mini" / "README.md").read_text()
     unknown = o1(home, "run", "--with", "thinkin")
     assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
 

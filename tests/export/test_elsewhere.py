@@ -47,10 +47,17 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     return table.select("question", "answer").to_dicts()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["policy", "mini"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("elsewhere")
     store = finished()
+    if request.param == "mini":
+        if store is None or store.head("mini/model") is None:
+            pytest.skip(
+                "o1-mini was not made: `o1 run --with mini`, and O1_TEST_HOME for another home than .o1"
+            )
+        export(store, "mini/model", root / "mini")
+        return root / "mini"
     if store is None:
         export(world.make_store(root), "r00/policy", root / "policy")
     else:

@@ -16,6 +16,8 @@ from o1_assets.store.manifest import Manifest
         ("r03/orm", "ORM v3", "token-classification", "outcome-reward-model"),
         ("r03/q_value", "Q-value model v3", "token-classification", "q-value-model"),
         ("base/model", "Base", "text-generation", "base"),
+        ("mini/model", "o1-mini", "text-generation", "distillation"),
+        ("mini/arms/rl", "Arm of an experiment: arms/rl", "text-generation", "ablation"),
     ],
 )
 def test_title_and_kind(key: str, title: str, pipeline: str, tag: str) -> None:

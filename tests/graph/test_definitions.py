@@ -23,6 +23,11 @@ EXPERIMENTS = (
     "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl",
 )  # fmt: skip
 
+MINI = {
+    "mini/base", "mini/chains", "mini/generator_chains", "mini/arms/chains", "mini/arms/generator_chains",
+    "mini/arms/on_policy", "mini/arms/rl", "mini/model", "mini/eval",
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
@@ -55,6 +60,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "problems/train", "problems/test", "base/model", "base/verifier", "generator/samples", "generator/sft_set",
         "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
+        *MINI,
     }  # fmt: skip
     optional = {key for key, artifact in graph.items() if artifact.part == "ablations"}
     assert set(graph) - optional == expected
@@ -139,6 +145,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     ablations = keys_of(definitions, "ablations")
     assert {f"ablations/{name}/result" for name in EXPERIMENTS} <= ablations
     assert all(key.startswith("ablations/") or key == "problems/ood" for key in ablations)
+    assert keys_of(definitions, "mini") == MINI
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:
@@ -154,5 +161,9 @@ def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Sett
             assert "written" in sources or not any(name.startswith("labels_") for name in replayed)
         # A base and verifiers read them to keep their expressions out of a corpus; some arms have their own.
         measures = key.startswith("eval/") or key.endswith(("/eval", "/result")) or JUDGES(key)
-        if not measures and not key.endswith(("base/model", "base/verifier")) and "/start_" not in key:
+        if (
+            not measures
+            and not key.endswith(("base/model", "base/verifier", "mini/base"))
+            and "/start_" not in key
+        ):
             assert "problems/test" not in artifact.inputs.values(), key

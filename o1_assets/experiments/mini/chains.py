@@ -80,5 +80,10 @@ def _accepted(
     inputs = task.inputs
     models = EvalModels(inputs["prm"], inputs["generator"], inputs["orm"], log_probabilities=False)
     scored, cost = models.score(solutions, prompts, task.progress)
+    return acceptable(scored, config), cost
+
+
+def acceptable(scored: pl.DataFrame, config: TeachersChainsConfig) -> pl.DataFrame:
+    """The solutions with a column `accepted`. scored: as `EvalModels.score` gives them."""
     both = pl.min_horizontal(PRM, "orm") >= config.least_score
-    return scored.with_columns(accepted=both & pl.col("finished")), cost
+    return scored.with_columns(accepted=both & pl.col("finished"))

@@ -37,7 +37,10 @@ def make_model(task: Task, config: ChoiceConfig) -> Outcome:
         cost += spent
         task.progress(f"{arm}: {right[arm]:.3f} right on {problems.height} train problems")
     best = max(right, key=lambda arm: right[arm])
-    shutil.copytree(task.inputs[best], task.out, dirs_exist_ok=True)
+    for file in (path for path in task.inputs[best].rglob("*") if path.is_file()):
+        target = task.out / file.relative_to(task.inputs[best])
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)  # without its mode: the store's files are read-only
     table = pl.DataFrame({"arm": list(right), "right": list(right.values())})
     table.write_parquet(task.out / "choice.parquet")
     figures = {f"right {arm}": share for arm, share in right.items()}

@@ -13,6 +13,9 @@ from o1_assets.evaluation.config import EvalConfig
 # Of the train problems, by the hash of their ids: no arm trains on them, and they choose the model.
 CHOICE_SHARE = 0.1
 
+# Of baby-o1's accuracy, and of its time or FLOPs for one chain: what o1-mini has to keep, and may take.
+ACCURACY_SHARE, TIME_SHARE = 0.9, 1 / 3
+
 
 class TeachersChainsConfig(StageConfig):
     """Solutions of a larger model, of which the student imitates those that are accepted."""
@@ -24,11 +27,12 @@ class TeachersChainsConfig(StageConfig):
     least_score: float = Field(
         0.5, ge=0, le=1, description="of the PRM, and of the ORM, for both to accept a solution"
     )
-    problems: int = Field(1500, gt=0, description="train problems, the first by problem_id")
-    samples: int = Field(8, gt=0, description="solutions a problem")
+    # RL has sharpened baby-o1: eight solutions of a problem were 1.06 different ones that were accepted (nano).
+    problems: int = Field(4000, gt=0, description="train problems, the first by problem_id")
+    samples: int = Field(4, gt=0, description="solutions a problem")
     per_problem: int = Field(4, gt=0, description="different solutions of a problem that are imitated")
     min_steps: int = Field(2, ge=1, description="fewest steps: a bare answer shows no reasoning")
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0, description="of the solutions")
     prompt: PromptFormat = PromptFormat()
 
 
@@ -50,7 +54,7 @@ class ChoiceConfig(StageConfig):
 
     problems: int = Field(200, gt=1, description="of those that no arm was trained on")
     samples: int = Field(8, gt=0, description="solutions a problem")
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0, description="of the solutions")
     prompt: PromptFormat = PromptFormat()
 
 

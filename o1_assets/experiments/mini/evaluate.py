@@ -35,7 +35,7 @@ from o1_assets.evaluation.evaluate_policy import (
     sample,
 )
 from o1_assets.evaluation.statistics import Floats, Interval, bootstrap, interval_around
-from o1_assets.experiments.mini.config import MiniEvalConfig
+from o1_assets.experiments.mini.config import ACCURACY_SHARE, TIME_SHARE, MiniEvalConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
 if TYPE_CHECKING:
@@ -56,8 +56,6 @@ ARMS = {
     "student": "pre-trained alone",
 }
 
-# Of baby-o1's accuracy, and of its time for one chain: what o1-mini has to keep, and may take.
-ACCURACY_SHARE, TIME_SHARE = 0.9, 1 / 3
 BATCHES = (1, 64)
 
 
@@ -111,9 +109,13 @@ def make_mini_eval(task: Task, config: MiniEvalConfig) -> Outcome:
         for i, value in enumerate(values)
     ]
     pl.DataFrame(answers).write_parquet(task.out / "answers.parquet")
-    figures = {f"{PASS_AT_1} {name}": float(m.right().mean()) for name, m in measured.items()}
+    figures: Figures = {f"{PASS_AT_1} {name}": float(m.right().mean()) for name, m in measured.items()}
+    figures |= {claim.name: claim.value for claim in result.claims}
     return Outcome(
-        {**figures, **_timed(seconds, measured)}, cost, len(answers), result.tables["models"].frame.to_dicts()
+        {**figures, **timed_figures(seconds, measured)},
+        cost,
+        len(answers),
+        result.tables["models"].frame.to_dicts(),
     )
 
 
@@ -188,7 +190,7 @@ def _seconds(
     return (time.perf_counter() - started) / len(prompts)
 
 
-def _timed(seconds: Mapping[tuple[str, int], float], measured: Mapping[str, Measured]) -> Figures:
+def timed_figures(seconds: Mapping[tuple[str, int], float], measured: Mapping[str, Measured]) -> Figures:
     """Seconds of a chain, and what o1-mini reaches by a vote in the time of one chain of baby-o1."""
     figures: dict[str, float | int | str | None] = {}
     for batch in BATCHES:
