@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from o1_assets.base.assets import estimate_base
 from o1_assets.base.pretrain import make_base
-from o1_assets.core.artifact import Artifact, Compute, Cost, StageConfig
+from o1_assets.core.artifact import Artifact, Compute, Cost, Estimator, StageConfig
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.experiments.experiment import base_of
 from o1_assets.experiments.mini.chains import make_chains
@@ -40,7 +40,6 @@ from o1_assets.policy.train import make_policy
 from o1_assets.reward.estimate import distinct_tokens, read
 
 if TYPE_CHECKING:
-    from o1_assets.core.estimate import Estimator
     from o1_assets.profiles.profile import Profile
 
 PART = "mini"

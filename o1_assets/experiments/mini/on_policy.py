@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from o1_assets.base.pretrain import Pair, collate, save
+from o1_assets.base.pretrain import Pair, collate
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate, flops_score, flops_train, non_embedding_parameters
@@ -97,7 +97,7 @@ def reverse_kl(
     """
     import torch
 
-    ids, labels = collate(list(solutions), student.config.pad_token_id)  # type: ignore[arg-type]
+    ids, labels = collate(list(solutions), student.config.pad_token_id)
     written = labels[:, 1:] != -100
     # (batch, tokens, vocabulary) -> (solution tokens, vocabulary). Padding is on the right: no attention mask.
     log_p = student(input_ids=ids, use_cache=False).logits[:, :-1][written].log_softmax(-1)
@@ -148,7 +148,8 @@ def make_on_policy(task: Task, config: OnPolicyConfig) -> Outcome:
         progress=task.progress,
         checkpoints=CountingCheckpoints(batches, task),
     )
-    save(student, tokenizer, task.out)
+    student.save_pretrained(task.out)
+    tokenizer.save_pretrained(task.out)
     save_png(
         task.out / "plots" / "learning_curve.png",
         [Series("KL", *smoothed(losses))],
