@@ -90,6 +90,8 @@ def build_model(config: LlamaConfig, tokenizer: PreTrainedTokenizerFast, seed: i
     from transformers import GenerationConfig, LlamaForCausalLM
     from transformers import LlamaConfig as LlamaShape
 
+    from o1_assets.engine.llama_layers import fuse
+
     torch.manual_seed(seed)
     special = {
         "pad_token_id": tokenizer.pad_token_id,
@@ -109,7 +111,7 @@ def build_model(config: LlamaConfig, tokenizer: PreTrainedTokenizerFast, seed: i
         dtype="float32",
         **special,
     )
-    model = LlamaForCausalLM(llama)
+    model: LlamaForCausalLM = fuse(LlamaForCausalLM(llama))
     model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, **special)
     return model
 

@@ -2,7 +2,7 @@
 
 In models of under a million parameters an operator is too small to be worth splitting between cores, but a whole batch
 is not: two cores sample, score and train 1.6 to 1.9 times as fast as one this way, where torch's own threads reached
-1.3 times at best. torch releases Python's lock inside its operators.
+1.3 times at best, and on a busy machine far less than one. torch releases Python's lock inside its operators.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import reduce
+from threading import local
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -20,6 +22,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+# cores: torch's threads before this thread opened a pool and left one to itself.
+_outside = local()
+
+
+def cores() -> int:
+    """How many Python threads share the work: torch's threads, as they are outside of `workers`."""
+    import torch
+
+    return getattr(_outside, "cores", None) or torch.get_num_threads()
+
+
 @contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
     """A pool with a Python thread for each torch thread; torch's own number is restored afterwards.
@@ -28,12 +41,17 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     """
     import torch
 
-    threads = torch.get_num_threads()
+    threads, before = torch.get_num_threads(), getattr(_outside, "cores", None)
+    count = cores()
     try:
-        # One torch thread in each: with torch's own number the Python threads would compete for the same cores.
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        # One torch thread in each, here too: with torch's own number they would compete for the same cores, and threads
+        # that torch has waiting for each other spin.
+        _outside.cores = count
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield pool
     finally:
+        _outside.cores = before
         torch.set_num_threads(threads)
 
 
@@ -46,10 +64,8 @@ def map_batches(work: Callable[[T], R], batches: Sequence[T]) -> list[R]:
 
 
 def shares(total: int, largest: int) -> list[slice]:
-    """`total` items cut into equal runs of at most `largest`; their number is a multiple of torch's threads."""
-    import torch
-
-    threads = torch.get_num_threads()
+    """`total` items cut into equal runs of at most `largest`; their number is a multiple of `cores`."""
+    threads = cores()
     # Equal runs, because all threads wait for the longest one.
     rounds = max(1, -(-total // (largest * threads)))
     size = max(1, -(-total // (rounds * threads)))
@@ -77,5 +93,5 @@ def backward(
     done = list(pool.map(gradients, parts))
     for i, parameter in enumerate(parameters):
         present = [gradient for gradients, _ in done if (gradient := gradients[i]) is not None]
-        parameter.grad = torch.stack(present).sum(0) if present else None
+        parameter.grad = reduce(torch.add, present) if present else None
     return sum(loss for _, loss in done)

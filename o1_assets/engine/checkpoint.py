@@ -25,7 +25,9 @@ def load_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
     """A causal language model. dtype "auto": as it was saved. Raises StoreError on a pickle in the folder."""
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
+    from o1_assets.engine.llama_layers import fuse
+
+    return fuse(AutoModelForCausalLM.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options))
 
 
 def load_gguf(file: Path) -> tuple[Any, Any]:
@@ -41,7 +43,10 @@ def load_token_classifier(path: Path, dtype: str = "float32", **options: Any) ->
     """A token classifier. Raises StoreError on a pickle in the folder."""
     from transformers import AutoModelForTokenClassification
 
-    return AutoModelForTokenClassification.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
+    from o1_assets.engine.llama_layers import fuse
+
+    model = AutoModelForTokenClassification.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
+    return fuse(model)
 
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:

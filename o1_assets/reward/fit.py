@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from o1_assets.core.parallel import backward, workers
+from o1_assets.core.parallel import backward, cores, workers
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.optimizer import MuonAdamW
 from o1_assets.engine.training.processes import (
@@ -56,6 +56,7 @@ def fit(
     keep = KeepState(checkpoints or Checkpoints(), after_log=True)
     rows_here = share(config.batch_size, "batch_size")
     with keep.checkpoints.scratch() as scratch, workers() as pool:
+        optimizer.pool = pool
         trainer = SharingTrainer(
             pool=pool,
             cut=pieces(rows_here, config.tuning),
@@ -113,7 +114,7 @@ class SharingTrainer(Trainer):
         assert isinstance(plain, RewardModel)
         model.train()
         in_threads = processes() == 1 and self.args.device.type == "cpu"
-        count = max(self.cut, torch.get_num_threads() if in_threads else 1)
+        count = max(self.cut, cores() if in_threads else 1)
         # Every count-th row: rows are sorted by length, so the pieces are of similar size.
         parts = [{name: value[i::count] for name, value in inputs.items()} for i in range(count)]
         # A piece without labels has no gradient. Several processes keep it: all of them have to exchange as often.

@@ -62,7 +62,7 @@ def one_pass(
     """
     import torch
 
-    from o1_assets.core.parallel import backward, workers
+    from o1_assets.core.parallel import backward, cores, workers
     from o1_assets.engine.training.checkpoint import set_random_state
     from o1_assets.engine.training.optimizer import MuonAdamW
 
@@ -87,8 +87,9 @@ def one_pass(
     started = time.monotonic()
     model.train()
     # One part of the batch a core (core/parallel.py has the measurement). A GPU has no use for it.
-    cut = torch.get_num_threads() if parameters[0].device.type == "cpu" else 1
+    cut = cores() if parameters[0].device.type == "cpu" else 1
     with workers() as pool:
+        optimizer.pool = pool
         for update, batch in enumerate(batches[len(losses) :], len(losses) + 1):
             parts = [part for i in range(cut) if (part := batch[i::cut])]
             losses.append(backward(pool, partial(loss_of, batch), parts, parameters))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+
+from o1_assets.core.parallel import cores
 
 # Coefficients of the quintic iteration of Jordan et al. 2024: steep at zero, so that small singular values rise fast.
 # Those of the result lie around 1 instead of at 1, which they found to do no harm.
@@ -39,7 +42,10 @@ class MuonAdamW(torch.optim.Optimizer):
     """Both optimizers behind one interface.
 
     matrices: 2-D parameters, trained by Muon at muon_lr. others: parameter groups for AdamW, each with its lr.
+    pool: threads that share the matrices (`core/parallel.py`); None: none do.
     """
+
+    pool: ThreadPoolExecutor | None = None
 
     def __init__(
         self,
@@ -48,7 +54,9 @@ class MuonAdamW(torch.optim.Optimizer):
         others: Sequence[dict[str, Any]],
         momentum: float = 0.95,
     ) -> None:
-        self.adamw = torch.optim.AdamW([dict(group) for group in others], weight_decay=0.0, betas=(0.9, 0.99))
+        self.adamw = torch.optim.AdamW(
+            [dict(group) for group in others], weight_decay=0.0, betas=(0.9, 0.99), fused=True
+        )
         self.momentum = momentum
         super().__init__([{"params": list(matrices), "lr": muon_lr}, *(dict(group) for group in others)], {})
 
@@ -65,18 +73,33 @@ class MuonAdamW(torch.optim.Optimizer):
         for parameter in self.param_groups[0]["params"]:
             if parameter.grad is not None:
                 by_shape[parameter.shape].append(parameter)
+        parts = []
         for shape, parameters in by_shape.items():
-            grads = torch.stack([p.grad for p in parameters if p.grad is not None])
             state = self.state[parameters[0]]
-            buffer = state.setdefault("momentum", torch.zeros_like(grads))
-            buffer.lerp_(grads, 1 - self.momentum)
-            # Nesterov: the gradient is mixed in once more before the step.
-            update = orthogonalise(grads.lerp(buffer, self.momentum))
-            # Tall matrices get larger steps, so that the size of what they put out changes as much as a square one's.
-            scale = self.param_groups[0]["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
-            for parameter, change in zip(parameters, update, strict=True):
-                parameter.add_(change, alpha=-scale)
+            buffer = state.setdefault(
+                "momentum", torch.zeros(len(parameters), *shape, device=parameters[0].device)
+            )
+            count = cores() if self.pool else 1
+            size = -(-len(parameters) // count)
+            parts += [
+                (parameters[i : i + size], buffer[i : i + size]) for i in range(0, len(parameters), size)
+            ]
+        list((self.pool.map if self.pool else map)(self._update, parts))
         # A scheduler changes our groups, and accelerate replaces them: the learning rates are copied each time.
         for inner, outer in zip(self.adamw.param_groups, self.param_groups[1:], strict=True):
             inner["lr"] = outer["lr"]
         self.adamw.step()
+
+    @torch.no_grad()
+    def _update(self, part: tuple[list[Parameter], Tensor]) -> None:
+        """Moves matrices of one shape by their gradients. part: they, and their momentum (k, rows, columns)."""
+        parameters, momentum = part
+        grads = torch.stack([p.grad for p in parameters if p.grad is not None])
+        momentum.lerp_(grads, 1 - self.momentum)
+        # Nesterov: the gradient is mixed in once more before the step.
+        update = orthogonalise(grads.lerp(momentum, self.momentum))
+        rows, columns = parameters[0].shape
+        # Tall matrices get larger steps, so that the size of what they put out changes as much as a square one's.
+        scale = self.param_groups[0]["lr"] * max(1.0, rows / columns) ** 0.5
+        for parameter, change in zip(parameters, update, strict=True):
+            parameter.add_(change, alpha=-scale)

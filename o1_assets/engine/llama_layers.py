@@ -1,0 +1,298 @@
+"""The layers of a small Llama on a CPU, forward and backward, each as one call.
+
+In a model of under a million parameters an operator is mostly overhead, and with several threads in Python each
+operator waits for Python's lock too. So the layers are two TorchScript calls that hold no lock, the gradient is written
+out instead of recorded, and matrices with the same input are one matrix. Results are those of the model up to the
+last bits, and the same bits at every call.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import LlamaForCausalLM, LlamaForTokenClassification
+from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.models.llama.modeling_llama import LlamaModel, LlamaRMSNorm
+
+# As for sampling (`LlamaStep`): in larger models an operator is worth more than its overhead.
+MOST_PARAMETERS = 20_000_000
+# Of a layer, in the order in which `Layers` takes and returns them.
+NAMES = (
+    "input_layernorm",
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "post_attention_layernorm",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+)
+
+
+class FusedLlama(LlamaModel):
+    """A LlamaModel that computes its layers with `Layers` wherever that is possible, and as before elsewhere."""
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPast:
+        """As LlamaModel.forward."""
+        # Without a word about it a model keeps a cache, which nobody wants of one that is trained.
+        cached = (
+            past_key_values is not None or (use_cache is None and not torch.is_grad_enabled()) or use_cache
+        )
+        more = any(value is not None and value is not False for value in kwargs.values())
+        weights = None if cached or more else self._plain_weights()
+        if weights is None:
+            return super().forward(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                inputs_embeds=inputs_embeds,
+                use_cache=use_cache,
+                **kwargs,
+            )
+        x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        rows, new, _ = x.shape
+        if position_ids is None:
+            position_ids = torch.arange(new)[None]
+        cos, signed_sin = self._turns(x, position_ids.expand(rows, new))
+        shape = (rows, new, self.config.num_attention_heads)
+        bias = _bias(attention_mask, *shape)
+        return BaseModelOutputWithPast(
+            last_hidden_state=Layers.apply(
+                x, cos, signed_sin, bias, self.config.rms_norm_eps, shape, *weights
+            )
+        )
+
+    def _plain_weights(self) -> list[Tensor] | None:
+        """The weights of all layers and the last norm; None where they are not alone in what the layers compute."""
+        norm = self.norm.weight
+        other = norm.device.type != "cpu" or norm.dtype != torch.float32 or torch.is_autocast_enabled("cpu")
+        if other or (self.training and self.gradient_checkpointing):
+            return None
+        weights: list[Tensor] = []
+        for layer in self.layers[: self.config.num_hidden_layers]:
+            for name in NAMES:
+                module = layer.get_submodule(name)
+                if type(module) not in (nn.Linear, LlamaRMSNorm):  # low-rank updates stand in a layer's place
+                    return None
+                weights.append(module.weight)
+        return [*weights, norm]
+
+    def _turns(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of rotary embedding, (rows, new, width); the first half of the sine is negative."""
+        cos, sin = self.rotary_emb(x, positions)
+        half = sin.shape[-1] // 2
+        return cos.contiguous(), torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
+
+
+def fuse(model: Any) -> Any:
+    """The same model, whose layers are from now on computed by `Layers` if it is one that these compute."""
+    base = model.base_model
+    if (
+        type(base) is LlamaModel
+        and isinstance(model, LlamaForCausalLM | LlamaForTokenClassification)
+        and fits(base)
+    ):
+        base.__class__ = FusedLlama
+    return model
+
+
+def fits(model: LlamaModel) -> bool:
+    """Whether the layers of a Llama are those that `Layers` computes."""
+    config: Any = model.config
+    return (
+        config.hidden_act == "silu"
+        and not config.attention_bias
+        and not config.mlp_bias
+        and config.num_key_value_heads == config.num_attention_heads
+        and config.rope_parameters["rope_type"] == "default"
+        and sum(parameter.numel() for parameter in model.parameters()) <= MOST_PARAMETERS
+    )
+
+
+def _bias(mask: Tensor | None, rows: int, new: int, heads: int) -> Tensor:
+    """What is added to attention's logits, (heads * rows, new, new), from a mask as LlamaModel takes it."""
+    if mask is not None and mask.dim() == 4:
+        seen = mask[:, 0]
+    else:
+        causal = torch.ones(new, new, dtype=torch.bool).tril()
+        if mask is not None and not mask.all():
+            causal = causal & (mask[:, None] > 0)  # (rows, new, new)
+        # Not infinite: a row of padding that sees nothing would be NaN.
+        seen = torch.zeros(causal.shape).masked_fill_(~causal, torch.finfo(torch.float32).min)
+    return seen.expand(heads, rows, new, new).reshape(heads * rows, new, new)
+
+
+class Layers(torch.autograd.Function):
+    """All layers and the last norm of a Llama.
+
+    x: (rows, new, hidden). cos, sin: (rows, new, width), the first half of sin negative. bias: (heads * rows, new,
+    new). shape: (rows, new, heads). weights: NAMES for each layer, and the last norm's.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        x: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        bias: Tensor,
+        epsilon: float,
+        shape: Any,
+        *weights: Tensor,
+    ) -> Tensor:
+        forward, _ = compiled()
+        ctx.keeps = any(ctx.needs_input_grad)
+        hidden, kept = forward(x, cos, sin, bias, epsilon, shape[2], weights, ctx.keeps)
+        if ctx.keeps:
+            ctx.kept = kept
+            ctx.save_for_backward(cos, sin, *weights)
+        return hidden  # type: ignore[no-any-return]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:  # type: ignore[override]
+        _, backward = compiled()
+        cos, sin, *weights = ctx.saved_tensors
+        grad_x, grads = backward(grad, cos, sin, weights, ctx.kept)
+        ctx.kept = None
+        return grad_x, None, None, None, None, None, *grads
+
+
+@cache
+def compiled() -> tuple[Any, Any]:
+    """`layers_forward` and `layers_backward` in TorchScript, compiled once a process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it needs a C++ compiler
+        return torch.jit.script(layers_forward), torch.jit.script(layers_backward)
+
+
+def layers_forward(
+    x: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    bias: Tensor,
+    epsilon: float,
+    heads: int,
+    weights: list[Tensor],
+    keep: bool,
+) -> tuple[Tensor, list[Tensor]]:
+    """Hidden states (rows, new, hidden), and with `keep` what `layers_backward` needs: 15 tensors a layer, and 2."""
+    rows, new, hidden = x.size(0), x.size(1), x.size(2)
+    width, size = cos.size(2), float(hidden) ** 0.5
+    # The norm's epsilon, outside of the mean: sqrt(sum / n + eps) = sqrt(sum + n * eps) / sqrt(n).
+    outside = torch.full([], size * epsilon**0.5)
+    scale = float(width) ** -0.5
+    x = x.reshape(rows * new, hidden)
+    kept: list[Tensor] = []
+    for layer in range(len(weights) // 9):
+        norm, q, k, v, out, norm2, gate, up, down = weights[9 * layer : 9 * layer + 9]
+        qkv = torch.cat([q, k, v])
+        into_heads = qkv * (norm * size)
+        length = torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), outside)
+        unit = x / length
+        # (rows * new, 3 * heads * width) -> (3 * heads, rows, new, width): queries, keys, values of all rows.
+        made = (
+            torch.mm(unit, into_heads.t()).view(rows, new, 3 * heads, width).permute(2, 0, 1, 3).contiguous()
+        )
+        turned = rotated(made[: 2 * heads], cos, sin, 1.0).view(2, heads * rows, new, width)
+        value = made[2 * heads :].view(heads * rows, new, width)
+        scores = torch.baddbmm(bias, turned[0], turned[1].transpose(1, 2), alpha=scale)
+        chances = torch.softmax(scores, dim=-1)
+        attended = torch.bmm(chances, value).view(heads, rows, new, width)
+        attended = attended.permute(1, 2, 0, 3).reshape(rows * new, heads * width)
+        x = torch.addmm(x, attended, out.t())
+        gate_up = torch.cat([gate, up])
+        into_mlp = gate_up * (norm2 * size)
+        length2 = torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), outside)
+        unit2 = x / length2
+        both = torch.mm(unit2, into_mlp.t())
+        gates, ups = both.chunk(2, dim=1)
+        opened = torch.nn.functional.silu(gates)
+        inner = opened * ups
+        x = torch.addmm(x, inner, down.t())
+        if keep:
+            kept += [qkv, into_heads, length, unit, turned, value, chances, attended]
+            kept += [gate_up, into_mlp, length2, unit2, both, opened, inner]
+    length = torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), outside)
+    unit = x / length
+    if keep:
+        kept += [length, unit]
+    return (unit * (weights[-1] * size)).view(rows, new, hidden), kept
+
+
+def layers_backward(
+    grad: Tensor, cos: Tensor, sin: Tensor, weights: list[Tensor], kept: list[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """The gradient of x, and those of the weights in their order. grad: (rows, new, hidden), of the hidden states."""
+    rows, new, hidden = grad.size(0), grad.size(1), grad.size(2)
+    width, size = cos.size(2), float(hidden) ** 0.5
+    scale = float(width) ** -0.5
+    layers = len(weights) // 9
+    length, unit = kept[-2:]
+    g = grad.reshape(rows * new, hidden)
+    grads: list[Tensor] = [(g * unit).sum(0) * size]
+    g = before_norm(g * (weights[-1] * size), unit, length)
+    for back in range(layers):
+        layer = layers - 1 - back
+        norm, _, _, _, out, norm2, _, _, down = weights[9 * layer : 9 * layer + 9]
+        qkv, into_heads, length, unit, turned, value, chances, attended = kept[15 * layer : 15 * layer + 8]
+        gate_up, into_mlp, length2, unit2, both, opened, inner = kept[15 * layer + 8 : 15 * layer + 15]
+        heads = value.size(0) // rows
+        of_down = torch.mm(g.t(), inner)
+        of_inner = torch.mm(g, down)
+        gates, ups = both.chunk(2, dim=1)
+        of_both = torch.cat([torch.ops.aten.silu_backward(of_inner * ups, gates), of_inner * opened], dim=1)
+        of_merged = torch.mm(of_both.t(), unit2)
+        of_norm2 = (of_merged * gate_up).sum(0) * size
+        of_gate, of_up = (of_merged * (norm2 * size)).chunk(2)
+        g = g + before_norm(torch.mm(of_both, into_mlp), unit2, length2)
+
+        of_out = torch.mm(g.t(), attended)
+        of_attended = torch.mm(g, out).view(rows, new, heads, width).permute(2, 0, 1, 3)
+        of_attended = of_attended.reshape(heads * rows, new, width)
+        of_value = torch.bmm(chances.transpose(1, 2), of_attended)
+        of_chances = torch.bmm(of_attended, value.transpose(1, 2))
+        of_scores = torch._softmax_backward_data(of_chances, chances, -1, chances.dtype)
+        of_turned = torch.empty_like(turned)
+        torch.baddbmm(value, of_scores, turned[1], beta=0, alpha=scale, out=of_turned[0])
+        torch.baddbmm(value, of_scores.transpose(1, 2), turned[0], beta=0, alpha=scale, out=of_turned[1])
+        of_made = torch.cat(
+            [
+                rotated(of_turned.view(2 * heads, rows, new, width), cos, sin, -1.0),
+                of_value.view(heads, rows, new, width),
+            ]
+        )
+        of_made = of_made.permute(1, 2, 0, 3).reshape(rows * new, 3 * heads * width)
+        of_merged = torch.mm(of_made.t(), unit)
+        of_norm = (of_merged * qkv).sum(0) * size
+        of_q, of_k, of_v = (of_merged * (norm * size)).chunk(3)
+        g = g + before_norm(torch.mm(of_made, into_heads), unit, length)
+        grads = [of_norm, of_q, of_k, of_v, of_out, of_norm2, of_gate, of_up, of_down] + grads  # noqa: RUF005 - TorchScript
+    return g.view(rows, new, hidden), grads
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor, direction: float) -> Tensor:
+    """Rotary embedding, x * cos + swapped(x) * sin, or with direction -1 its transpose. x: (..., rows, new, width)."""
+    half = x.size(-1) // 2
+    swapped = torch.cat([x[..., half:], x[..., :half]], dim=-1)
+    return torch.addcmul(x * cos, swapped, sin, value=direction)
+
+
+def before_norm(grad: Tensor, unit: Tensor, length: Tensor) -> Tensor:
+    """The gradient of x from that of unit = x / sqrt(|x|^2 + epsilon^2), rows (n, hidden)."""
+    along = (grad * unit).sum(1, keepdim=True)
+    return torch.addcmul(grad, unit, along, value=-1) / length

@@ -1,0 +1,63 @@
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+
+from o1_assets.engine.kv_cache import BufferCache
+from o1_assets.engine.llama_layers import FusedLlama, Layers, fuse
+from tests.engine.models import engine
+from tests.engine.test_llama_step import llama
+
+ROWS, NEW = 4, 9
+
+
+def masks() -> dict[str, Any]:
+    padded = torch.ones(ROWS, NEW, dtype=torch.long)
+    padded[0, :3] = padded[2, :5] = 0
+    tree = torch.rand(ROWS, 1, NEW, NEW) < 0.4
+    tree = (tree | torch.eye(NEW, dtype=torch.bool)).tril()
+    of_tree = torch.where(tree, 0.0, torch.finfo(torch.float32).min)
+    return {"none": None, "padded": padded, "tree": of_tree}
+
+
+@pytest.mark.parametrize("kind", ("none", "padded", "tree"))
+def test_its_logits_and_its_gradients_are_the_models(kind: str):
+    plain, mask = llama(), masks()[kind]
+    fused = fuse(deepcopy(plain))
+    torch.manual_seed(1)
+    ids = torch.randint(29, (ROWS, NEW))
+    weight = torch.randn(ROWS, NEW, 29) * (mask[..., None] if kind == "padded" else 1)
+    logits = []
+    for model in (plain, fused):
+        logits.append(model(ids, attention_mask=mask).logits * (weight != 0))
+        (logits[-1] * weight).sum().backward()
+    assert type(fused.model) is FusedLlama
+    assert "Layers" in str(fused.model(ids, attention_mask=mask).last_hidden_state.grad_fn)
+    torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-5)
+    for (name, theirs), mine in zip(plain.named_parameters(), fused.parameters(), strict=True):
+        assert theirs.grad is not None and mine.grad is not None
+        error = (theirs.grad - mine.grad).abs().max() / theirs.grad.abs().max()
+        assert error < 1e-4, name
+
+
+def test_what_it_does_not_compute_the_model_computes(monkeypatch: pytest.MonkeyPatch):
+    fused, ids = fuse(llama()), torch.randint(29, (2, 5))
+    expected = fused(ids).logits
+    monkeypatch.setattr(Layers, "apply", None)
+    with pytest.raises(TypeError):
+        fused(ids)
+    for same in (
+        fused(ids, past_key_values=BufferCache(fused.config, 5)),
+        fused(ids, use_cache=True),
+        fused(ids, output_hidden_states=True),
+    ):
+        torch.testing.assert_close(same.logits, expected, rtol=1e-4, atol=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        fused(ids)
+    fused.double()(ids)
+
+
+def test_only_a_plain_llama_is_fused():
+    others = [llama(2), llama(attention_bias=True), llama(hidden_act="gelu"), engine("qwen2").model]
+    assert not any(isinstance(fuse(model).base_model, FusedLlama) for model in others)
