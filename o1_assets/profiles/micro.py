@@ -14,6 +14,7 @@ from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.pools.config import OodConfig, PoolsConfig, larger, longer, other
+from o1_assets.experiments.mini.config import MiniConfig, OnPolicyConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig
 from o1_assets.labels.config import QualityConfig
 from o1_assets.policy.config import PolicyConfig
@@ -119,6 +120,17 @@ MICRO = Profile(
         **REWARDS,
     ),
     thinking=ThinkingConfig(max_steps=MAX_STEPS),
+    # A quarter of the parameters in half of the layers; planned, never run.
+    mini=MiniConfig(
+        hidden_size=352,
+        intermediate_size=960,
+        layers=3,
+        heads=11,
+        adamw_lr=1.2e-3,
+        corpus_solutions=400_000,
+        sft_learning_rate=1e-3,
+        on_policy=OnPolicyConfig(updates=600, solutions=128),
+    ),
     ablations=AblationsConfig(
         pools=PoolsConfig(
             ood=OodConfig(

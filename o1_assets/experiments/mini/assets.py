@@ -148,6 +148,9 @@ def students_rl(policy: PolicyConfig, config: MiniConfig) -> PolicyConfig:
 
 # What it takes (`o1 plan`).
 
+# Share of a teacher's solutions that are accepted: nano's baby-o1 by its reward models; GPT*'s right ones are fewer.
+ACCEPTED = 0.74
+
 
 def estimate_chains(context: EstimateContext, config: TeachersChainsConfig) -> Estimate:
     """The teacher's solutions, which reward models read where they accept."""
@@ -163,7 +166,7 @@ def estimate_chains(context: EstimateContext, config: TeachersChainsConfig) -> E
         )
     assumed = context.assumptions
     different = config.samples ** assumed.novelty(rl_rounds)
-    examples = problems * min(config.per_problem, different)
+    examples = problems * min(config.per_problem, different) * ACCEPTED
     text = (assumed.question_tokens + assumed.solution_tokens) * assumed.bytes_a_token / 2
     return Estimate(problems, samples, examples=examples, cost=cost, stored=TABLES / 2 + examples * text)
 

@@ -96,7 +96,8 @@ def make_mini_eval(task: Task, config: MiniEvalConfig) -> Outcome:
     cost += sum((m.evaluation.cost for m in measured.values()), spent)
     seconds = time_models(task, test, config)
     seed = derive_seed(task.seed, "bootstrap")
-    result = mini_result(measured, of_arms, out, config, seed)
+    spent_on = {name: teaching_flops(task, name) for name in ARMS}
+    result = mini_result(measured, of_arms, out, config, seed, spent_on)
     write_result(task.out, result)
     answers = [
         {"model": name, "problems": which, "problem": i, "right": float(value)}
@@ -134,6 +135,12 @@ def _measure(task: Task, name: str, test: pl.DataFrame, config: MiniEvalConfig) 
     )
     tokens = float(evaluation.solutions.select(pl.col("token_ids").list.len().mean()).item())
     return Measured(evaluation, parameters, tokens, _megabytes(task.inputs[name]))
+
+
+def teaching_flops(task: Task, arm: str) -> float:
+    """Of all that the arm took after the student's pre-training: the teacher's chains, and every training."""
+    made = [report for key, report in task.ancestry(arm) if key.startswith("mini/") and key != "mini/base"]
+    return sum(report.cost.flops for report in made)
 
 
 def _megabytes(folder: Path) -> float:
@@ -233,8 +240,9 @@ def mini_result(
     ood: Mapping[str, Floats],
     config: MiniEvalConfig,
     seed: int,
+    spent: Mapping[str, float],
 ) -> Result:
-    """measured, ood: input of MODELS -> it. arms: input of ARMS -> [problems]."""
+    """measured, ood: input of MODELS -> it. arms: input of ARMS -> [problems]; spent: -> FLOPs of its teaching."""
     baby, mini = measured[BABY], measured[MINI]
     n = votes_for(baby.flops / mini.flops, mini)
     vote = mini.right(f"{MAJORITY}@{n}")
@@ -318,7 +326,7 @@ def mini_result(
         "o1-mini: a quarter of the parameters",
         "How much of baby-o1 does a model of a quarter of its size keep, and what teaches it best?",
         claims,
-        {"models": _models_table(measured, ood, config), "arms": _arms_table(arms)},
+        {"models": _models_table(measured, ood, config), "arms": _arms_table(arms, spent)},
         {"flops": _flops_chart(measured, config)},
         [
             "Each arm was trained once, from one pre-trained student; intervals are 95%, over problems alone. The arm "
@@ -354,9 +362,14 @@ def _models_table(
     return Table(f"Every model on the same held-out problems, {n} solutions each", pl.DataFrame(rows))
 
 
-def _arms_table(arms: Mapping[str, Floats]) -> Table:
+def _arms_table(arms: Mapping[str, Floats], spent: Mapping[str, float]) -> Table:
     rows = [
-        {"arm": name, "how the student was taught": says, PASS_AT_1: float(arms[name].mean())}
+        {
+            "arm": name,
+            "how the student was taught": says,
+            PASS_AT_1: float(arms[name].mean()),
+            "FLOPs of teaching": spent[name],
+        }
         for name, says in ARMS.items()
     ]
     return Table("What teaches a small model, one training each", pl.DataFrame(rows))

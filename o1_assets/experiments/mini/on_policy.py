@@ -98,7 +98,7 @@ def reverse_kl(
     import torch
 
     ids, labels = collate(list(solutions), student.config.pad_token_id)
-    written = labels[:, 1:] != -100
+    ids, written = ids.to(student.device), (labels[:, 1:] != -100).to(student.device)
     # (batch, tokens, vocabulary) -> (solution tokens, vocabulary). Padding is on the right: no attention mask.
     log_p = student(input_ids=ids, use_cache=False).logits[:, :-1][written].log_softmax(-1)
     with torch.no_grad():
@@ -112,6 +112,8 @@ def make_on_policy(task: Task, config: OnPolicyConfig) -> Outcome:
 
     Raises ValueError if the two have different vocabularies.
     """
+    import torch
+
     from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
     from o1_assets.engine.transformers_engine import TransformersEngine
 
@@ -121,7 +123,8 @@ def make_on_policy(task: Task, config: OnPolicyConfig) -> Outcome:
         raise ValueError(
             "student and teacher have different vocabularies: their distributions do not compare"
         )
-    teacher.eval().requires_grad_(False)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    student, teacher = student.to(device), teacher.to(device).eval().requires_grad_(False)
     problems, _ = train_problems(read_parquet(task.inputs["train"] / "problems.parquet"))
     rng = np.random.default_rng(derive_seed(task.seed, "problems"))
     count = config.updates * config.solutions

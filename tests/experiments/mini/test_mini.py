@@ -62,7 +62,7 @@ def arms(**other: float) -> dict[str, np.ndarray]:
 
 def test_the_claims_follow_from_what_was_measured(models: dict[str, Measured], tmp_path: Path) -> None:
     out = {name: np.full(10, share / 2) for name, share in ACCURACY.items()}
-    result = mini_result(models, arms(), out, CONFIG, seed=1)
+    result = mini_result(models, arms(), out, CONFIG, seed=1, spent=dict.fromkeys(ARMS, 1e9))
     claims = {claim.name: claim for claim in result.claims}
     share = claims["mini_accuracy_share"]
     assert share.value == pytest.approx(0.75 / 0.8) and share.target == 0.9
@@ -79,7 +79,9 @@ def test_the_claims_follow_from_what_was_measured(models: dict[str, Measured], t
 
 def test_without_a_gap_nothing_is_said_of_closing_it(models: dict[str, Measured]) -> None:
     out = {name: np.ones(10) for name in MODELS}
-    result = mini_result(models, arms(generator_chains=0.8), out, CONFIG, seed=1)
+    result = mini_result(
+        models, arms(generator_chains=0.8), out, CONFIG, seed=1, spent=dict.fromkeys(ARMS, 1e9)
+    )
     (gap,) = (claim for claim in result.claims if claim.name == "mini_gap_closed")
     assert gap.value is None
 
