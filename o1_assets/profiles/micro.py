@@ -13,8 +13,8 @@ from o1_assets.engine.training.config import TuningConfig
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
-from o1_assets.experiments.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.experiments.mini.config import MiniConfig, OnPolicyConfig
+from o1_assets.experiments.pools.config import OodConfig, PoolsConfig, larger, longer, other
 from o1_assets.generator.config import SamplesConfig, SftConfig
 from o1_assets.labels.config import QualityConfig
 from o1_assets.policy.config import PolicyConfig
