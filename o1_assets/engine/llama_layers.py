@@ -8,8 +8,6 @@ last bits, and the same bits at every call.
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
 from typing import Any
 
 import torch
@@ -17,6 +15,8 @@ from torch import Tensor, nn
 from transformers import LlamaForCausalLM, LlamaForTokenClassification
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRMSNorm
+
+from o1_assets.engine.torch_script import compiled
 
 # As for sampling (`LlamaStep`): in larger models an operator is worth more than its overhead.
 MOST_PARAMETERS = 20_000_000
@@ -155,9 +155,8 @@ class Layers(torch.autograd.Function):
         shape: Any,
         *weights: Tensor,
     ) -> Tensor:
-        forward, _ = compiled()
         ctx.keeps = any(ctx.needs_input_grad)
-        hidden, kept = forward(x, cos, sin, bias, epsilon, shape[2], weights, ctx.keeps)
+        hidden, kept = compiled(layers_forward)(x, cos, sin, bias, epsilon, shape[2], weights, ctx.keeps)
         if ctx.keeps:
             ctx.kept = kept
             ctx.save_for_backward(cos, sin, *weights)
@@ -165,19 +164,10 @@ class Layers(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:  # type: ignore[override]
-        _, backward = compiled()
         cos, sin, *weights = ctx.saved_tensors
-        grad_x, grads = backward(grad, cos, sin, weights, ctx.kept)
+        grad_x, grads = compiled(layers_backward)(grad, cos, sin, weights, ctx.kept)
         ctx.kept = None
         return grad_x, None, None, None, None, None, *grads
-
-
-@cache
-def compiled() -> tuple[Any, Any]:
-    """`layers_forward` and `layers_backward` in TorchScript, compiled once a process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it needs a C++ compiler
-        return torch.jit.script(layers_forward), torch.jit.script(layers_backward)
 
 
 def layers_forward(

@@ -7,14 +7,12 @@ queries is two batched products instead of a flash kernel. Results are those of 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
 
 from o1_assets.engine.kv_cache import BufferCache
+from o1_assets.engine.torch_script import compiled
 
 # The weights are held twice. With a model of 135M and 40 samples at a time, this took two thirds of the time of the
 # model itself; nothing larger was measured.
@@ -27,7 +25,7 @@ class LlamaStep:
     @torch.inference_mode()
     def __init__(self, model: Any) -> None:
         config = model.config
-        self.next_token = compiled_next_token()
+        self.next_token = compiled(next_token)
         self.heads, self.shared = config.num_attention_heads, config.num_key_value_heads
         self.width = config.head_dim
         self.hidden = config.hidden_size
@@ -98,14 +96,6 @@ class LlamaStep:
 # The arithmetic is one call that does not need Python's lock. With several threads in Python, each of some hundred
 # operators a token would wait for the lock in between; two threads then sample hardly faster than one. TorchScript
 # gives the same bits at every call. They may differ by some 2e-6 from those of a call of `next_token` in Python.
-
-
-@cache
-def compiled_next_token() -> Callable[..., Any]:
-    """`next_token` in TorchScript, compiled once a process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it needs a C++ compiler
-        return torch.jit.script(next_token)
 
 
 def next_token(
