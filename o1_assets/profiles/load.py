@@ -62,6 +62,7 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
     Raises ProfileError. A profile may have settings of its own, such as smol's `size`, that decide many of its numbers;
     the other overrides are applied after them.
     """
+    from o1_assets.profiles.code import CODE
     from o1_assets.profiles.countdown import COUNTDOWN
     from o1_assets.profiles.micro import MICRO
     from o1_assets.profiles.nano import NANO
@@ -69,6 +70,7 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
     from o1_assets.profiles.smol import smol
 
     profiles: dict[str, Callable[..., Profile]] = {
+        "code": lambda: CODE,
         "countdown": lambda: COUNTDOWN,
         "micro": lambda: MICRO,
         "nano": lambda: NANO,

@@ -10,11 +10,12 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.problems.worlds.arithmetic import world as arithmetic
+from o1_assets.problems.worlds.code.world import CodeWorld
 from o1_assets.problems.worlds.countdown.world import CountdownWorld
 from o1_assets.problems.worlds.world import Corpus, World
 
 # Countdown stands first: reasoning_gym keeps an expression with its problems too, which is one solution of many.
-WORLDS: dict[str, World] = {world.name: world for world in (CountdownWorld(), arithmetic.WORLD)}
+WORLDS: dict[str, World] = {world.name: world for world in (CountdownWorld(), arithmetic.WORLD, CodeWorld())}
 
 
 class OfWorld(StageConfig):

@@ -173,7 +173,7 @@ class Program:
 
 
 def python_source(text: str) -> str:
-    """What a program, as it is answered, is in Python. Any text gives some source: the sandbox says what it is worth."""
+    """A program as it is answered, in Python. Any text gives some source: the sandbox says what it is worth."""
     return "def f(a, b):\n" + "".join(f"    {line}\n" for line in text.split(";"))
 
 

@@ -215,9 +215,7 @@ def _rewritten(program: Program, rewrite: Callable[[Expression], Expression | No
 
 
 def _min_for_max(meant: Program) -> Program | None:
-    return _rewritten(
-        meant, lambda e: Expression(e.x, _NEAR[e.op], e.y) if e.op in ("min", "max") else None
-    )
+    return _rewritten(meant, lambda e: Expression(e.x, _NEAR[e.op], e.y) if e.op in ("min", "max") else None)
 
 
 def _off_by_one(meant: Program) -> Program | None:

@@ -142,9 +142,7 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
             number, (a, b, expected), tuple(int(value) for value in match[5].split(",")), match[6] == "ok"
         )
 
-    def take(
-        self, problem: Specification, state: Search, move: Try | Check
-    ) -> tuple[Search | None, str]:
+    def take(self, problem: Specification, state: Search, move: Try | Check) -> tuple[Search | None, str]:
         """Kinds of error: unfinished (the program before it has not failed yet), repeated (a program that was tried),
         no_program, case (none, or not the next one), values, verdict."""
         if isinstance(move, Try):
@@ -177,7 +175,9 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
                 return [f"answer {program}"] if self.solved_by(problem, str(program)) else []
             case = problem.shown[state.passed]
             values = program.trace(*case[:2])
-            return [] if values is None else [check_text(state.passed + 1, case, values, values[-1] == case[2])]
+            return (
+                [] if values is None else [check_text(state.passed + 1, case, values, values[-1] == case[2])]
+            )
         reference = problem.reference
         return [] if reference is None or reference in state.tried else [f"try {reference}"]
 
@@ -191,5 +191,3 @@ def failing_tests(problem: Specification, answer: str) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def _report(answer: str, cases: tuple[Case, ...]) -> Report:
     return run_tests(python_source(answer), [UnitTest((a, b), value) for a, b, value in cases])
-
-

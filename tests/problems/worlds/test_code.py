@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from random import Random
+
+import pytest
+
+from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.problems.sandbox.unit_tests import UnitTest, run_tests
+from o1_assets.problems.worlds.code import teacher
+from o1_assets.problems.worlds.code.rules import INPUTS, Program, family, python_source, table
+from o1_assets.problems.worlds.code.teacher import CodeCorpus
+from o1_assets.problems.worlds.code.world import CodeWorld, failing_tests
+from o1_assets.problems.worlds.registry import self_check
+
+WORLD = CodeWorld()
+QUESTION = "Write f: (1) f(7,3)=17 (2) f(2,5)=9 (3) f(4,4)=12"
+METADATA = json.dumps({"world": "code", "question": QUESTION})
+RIGHT = [
+    "try c=a+b;return c+2",
+    "(1) f(7,3)=17: 10,12 no",
+    "try c=a+b;return c+a",
+    "(1) f(7,3)=17: 10,17 ok",
+    "(2) f(2,5)=9: 7,9 ok",
+    "(3) f(4,4)=12: 8,12 ok",
+    "answer c=a+b;return c+a",
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(str(program) for _, program in list(family().values())[:: len(family()) // 10]),
+        "if a==7:return 17;if a==2:return -9;return 12",
+        "c=a//b;if c>2:return c;return min(a,4)",
+    ],
+)
+def test_a_program_computes_what_python_and_the_sandbox_do(text: str) -> None:
+    program = Program.parse(text)
+    assert program is not None and str(program) == text
+    names: dict = {}
+    exec(python_source(text), names)
+    values = [names["f"](a, b) for a, b in INPUTS]
+    assert tuple(values) == table(program)
+    tests = [UnitTest(pair, value) for pair, value in zip(INPUTS, values, strict=True)]
+    assert run_tests(python_source(text), tests[::8]).passed
+
+
+@pytest.mark.parametrize(
+    "text", ["", "return", "return c+1", "c=c+1;return c", "return a**b", "return a;", "x=1"]
+)
+def test_anything_else_is_no_program(text: str) -> None:
+    assert Program.parse(text) is None
+
+
+def test_the_shown_cases_tell_the_function_from_all_others_as_simple() -> None:
+    rng, config = Random(3), CodeCorpus()
+    for _ in range(6):
+        problem = WORLD.draw(config, rng)
+        assert WORLD.parse(WORLD.question(problem)) == problem
+        stored = WORLD.stored(json.dumps({"world": "code", "question": WORLD.question(problem)}))
+        assert stored is not None and stored.reference is not None and len(stored.hidden) == 12
+        assert not {case[:2] for case in stored.shown} & {case[:2] for case in stored.hidden}
+        kind = WORLD.difficulty(problem)
+        fitting = [k for k, program in family().values() if k <= kind and problem.fits(program)]
+        assert fitting == [kind]
+
+
+def test_the_right_steps_are_right_to_the_end() -> None:
+    problem = WORLD.stored(METADATA)
+    assert problem is not None
+    working = WORLD.start(problem)
+    for step in RIGHT:
+        assert [step] == WORLD.right_next_steps(working) or step == RIGHT[0]  # of tries it knows the best alone
+        working, verdict = WORLD.take_step(working, step)
+        assert verdict == (1, "right"), step
+    assert WORLD.answer(problem) == "c=a+b;return c+a"
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind"),
+    [
+        (["(1) f(7,3)=17: 10,12 no"], "no_program"),
+        ([RIGHT[0], "try return a"], "unfinished"),
+        ([*RIGHT[:2], RIGHT[0]], "repeated"),
+        ([RIGHT[0], "(2) f(2,5)=9: 7,9 ok"], "case"),
+        ([RIGHT[0], "(1) f(7,3)=18: 10,12 no"], "case"),
+        ([RIGHT[0], "(1) f(7,3)=17: 10,17 ok"], "values"),
+        ([RIGHT[0], "(1) f(7,3)=17: 12 no"], "values"),
+        ([RIGHT[0], "(1) f(7,3)=17: 10,12 ok"], "verdict"),
+        ([*RIGHT[:2], "(2) f(2,5)=9: 7,9 ok"], "no_program"),
+        ([*RIGHT[:6], RIGHT[5]], "case"),
+        (["try c=a"], "unreadable"),
+        (["answer c=a+b;return c+2"], "answer"),
+        (["answer import os"], "answer"),
+        ([*RIGHT, RIGHT[0]], "after_answer"),
+    ],
+)
+def test_the_kind_of_a_wrong_step(steps: list[str], kind: str) -> None:
+    working = WORLD.start(WORLD.parse(QUESTION).graded())  # type: ignore[union-attr]
+    for step in steps:
+        working, verdict = WORLD.take_step(working, step)
+    assert (verdict.rating, verdict.kind) == (-1, kind)
+
+
+def test_a_list_of_the_shown_cases_passes_them_and_not_the_hidden_ones() -> None:
+    problem = WORLD.parse(QUESTION)
+    assert problem is not None
+    listed = str(teacher.special_cases(problem))
+    assert listed == "if a==7:return 17;if a==2:return 9;return 12"
+    assert self_check(QUESTION, listed) and not failing_tests(problem, listed)
+    assert not WORLD.solved_by(problem.graded(), listed)
+    assert WORLD.solved_by(problem.graded(), "c=a*2;return c+b"), "another way to write it"
+    assert failing_tests(problem, "return a+b") == [
+        "f(7, 3) is 10, not 17", "f(2, 5) is 7, not 9", "f(4, 4) is 8, not 12",
+    ]  # fmt: skip
+
+
+def test_writers_are_wrong_in_their_ways_and_write_what_the_tokenizer_reads() -> None:
+    config = CodeCorpus(solutions=120)
+    held_out = WORLD.content(WORLD.draw(config, Random(5)))
+    corpus = list(WORLD.draw_corpus(config, 5, {held_out}))
+    tokenizer = make_tokenizer(512, WORLD.vocabulary)
+    kinds: Counter[str] = Counter()
+    solved = 0
+    for question, steps in corpus:
+        text = "".join(f"{line}\n" for line in (question, *steps))
+        ids = tokenizer(text)["input_ids"]
+        assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
+        problem = WORLD.parse(question)
+        assert problem is not None and WORLD.content(problem) != held_out
+        working = WORLD.start(problem.graded())
+        for step in steps:
+            working, verdict = WORLD.take_step(working, step)
+            kinds[verdict.kind] += 1
+        solved += verdict.kind == "right"
+    assert 0.45 < solved / len(corpus) < 0.75
+    assert min(kinds[kind] for kind in ("values", "verdict", "answer")) >= 3 and not kinds["unreadable"]
+
+
+def test_a_writer_without_faults_solves_everything() -> None:
+    faults = ("misread_rate", "hasty_rate", "wishful_rate", "special_rate", "direct_rate")
+    config, rng = CodeCorpus(**dict.fromkeys(faults, 0.0)), Random(1)
+    for _ in range(30):
+        problem = WORLD.draw(config, rng).graded()
+        working = WORLD.start(problem)
+        for step in WORLD.solve(problem, config, rng):
+            working, verdict = WORLD.take_step(working, step)
+            assert verdict.rating == 1, step
