@@ -66,7 +66,24 @@ COUNTDOWN = Assumptions(
     bytes_a_token=1.9,
 )
 
-OF_WORLDS = {"countdown": COUNTDOWN}
+CODE = Assumptions(
+    source="the corpus of code, measured; what a policy makes of it and 10 s a rating are assumptions",
+    question_tokens=22,
+    letters_a_token=2.4,
+    solution_tokens=72,
+    corpus_tokens=95,
+    steps=7.5,
+    kept_share=0.3,
+    novelty_first=0.9,
+    novelty_last=0.6,
+    rated_first=0.6,
+    rated_later=0.5,
+    new_alternatives=0.7,
+    seconds_a_rating=10,
+    bytes_a_token=1.9,
+)
+
+OF_WORLDS = {"code": CODE, "countdown": COUNTDOWN}
 
 GRADE_SCHOOL = Assumptions(
     source="GSM8K's train set has questions of 235 letters and solutions of 3 to 4 lines; the rest is assumed, "

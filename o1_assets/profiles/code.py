@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from o1_assets.base.config import WorldBase
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.thinking.config import ThinkingConfig
@@ -14,10 +16,21 @@ from o1_assets.reward.config import ORMConfig, PRMConfig
 
 CORPUS = CodeCorpus(solutions=40_000)
 
+
+
+def _without_prompt(values: dict[str, Any]) -> dict[str, Any]:
+    """nano's stages carry nano's prompt, which has another limit."""
+    return {
+        name: _without_prompt(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if name != "prompt"
+    }
+
+
 # What is not named here is nano's: RL, evaluation.
 CODE = Profile.model_validate(
     {
-        **{name: getattr(NANO, name) for name in Profile.model_fields},
+        **_without_prompt(NANO.model_dump()),
         "name": "code",
         # A solution is twice as long as nano's.
         "rounds": 3,
@@ -34,8 +47,8 @@ CODE = Profile.model_validate(
         "later_prm": PRMConfig(updates=80, newest_share=0.3),
         "first_orm": ORMConfig(updates=300, solutions=2000),
         "later_orm": ORMConfig(updates=80, solutions=300, newest_share=0.3),
-        "first_selection": NANO.first_selection.model_copy(update={"max_step_tokens": 20}),
-        "later_selection": NANO.later_selection.model_copy(update={"max_step_tokens": 20}),
+        "first_selection": {**_without_prompt(NANO.first_selection.model_dump()), "max_step_tokens": 20},
+        "later_selection": {**_without_prompt(NANO.later_selection.model_dump()), "max_step_tokens": 20},
         "thinking": ThinkingConfig(self_check=True),
     }
 )
