@@ -28,6 +28,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments import versions
     from o1_assets.experiments.active_learning import assets as active_learning
     from o1_assets.experiments.chains import assets as chains
+    from o1_assets.experiments.code import result as code
     from o1_assets.experiments.compute_curves import result as compute_curves
     from o1_assets.experiments.error_kinds import result as error_kinds
     from o1_assets.experiments.mini import assets as mini
@@ -70,6 +71,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     # elsewhere has none.
     if isinstance(profile.base, BaseConfig):
         artifacts += [artifact for declare in experiments for artifact in declare(profile)]
+    artifacts += code.artifacts(profile)
     artifacts += [artifact for declare in extra for artifact in declare(profile)]
     graph: dict[str, Artifact] = {}
     for artifact in artifacts:

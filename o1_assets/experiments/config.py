@@ -10,6 +10,7 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.evaluation.config import SUBSETS_OF, EvalConfig
 from o1_assets.experiments.active_learning.config import ActiveConfig
 from o1_assets.experiments.chains.config import ChainsConfig
+from o1_assets.experiments.code.config import CodeConfig
 from o1_assets.experiments.compute_curves.result import TwoCurvesConfig
 from o1_assets.experiments.error_kinds.config import KindsConfig
 from o1_assets.experiments.model_size.config import ScaleConfig
@@ -51,6 +52,7 @@ class AblationsConfig(StageConfig):
     rounds: RoundsConfig = RoundsConfig()
     versions: VersionsConfig = VersionsConfig()
     kinds: KindsConfig = KindsConfig()
+    code: CodeConfig = CodeConfig()
 
     @model_validator(mode="after")
     def _results_can_be_measured(self) -> Self:

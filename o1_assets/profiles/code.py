@@ -17,7 +17,6 @@ from o1_assets.reward.config import ORMConfig, PRMConfig
 CORPUS = CodeCorpus(solutions=40_000)
 
 
-
 def _without_prompt(values: dict[str, Any]) -> dict[str, Any]:
     """nano's stages carry nano's prompt, which has another limit."""
     return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from o1_assets.base.config import FolderBase, GgufBase, HubBase
 from o1_assets.core.errors import O1Error
 from o1_assets.engine.open import EngineMissing, require_engine
-from o1_assets.problems.config import Gsm8kSource, MathSource, ReasoningGymSource
+from o1_assets.problems.config import Gsm8kSource, MathSource, ReasoningGymSource, WorldSource
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
@@ -91,10 +91,10 @@ def _others(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
 
 def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
     rated = [k for k in range(profile.rounds + 1) if f"r{k:02d}/label_batches" in wanted]
-    known = isinstance(profile.problems.source, ReasoningGymSource)
+    known = isinstance(profile.problems.source, ReasoningGymSource | WorldSource)
     if not known and any("oracle" in profile.annotator_of(k) for k in rated):
         yield (
-            "The annotator oracle rates problems of reasoning_gym's arithmetic only, and the problems come from "
+            "The annotator oracle rates the problems of a world only (problems/worlds), and these come from "
             "another source: `--set annotator=monte_carlo` has the policy's own continuations rate, "
             "`--set annotator=human` asks people."
         )

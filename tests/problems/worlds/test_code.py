@@ -72,7 +72,9 @@ def test_the_right_steps_are_right_to_the_end() -> None:
     assert problem is not None
     working = WORLD.start(problem)
     for step in RIGHT:
-        assert [step] == WORLD.right_next_steps(working) or step == RIGHT[0]  # of tries it knows the best alone
+        assert [step] == WORLD.right_next_steps(working) or step == RIGHT[
+            0
+        ]  # of tries it knows the best alone
         working, verdict = WORLD.take_step(working, step)
         assert verdict == (1, "right"), step
     assert WORLD.answer(problem) == "c=a+b;return c+a"
