@@ -18,8 +18,9 @@ class RewardConfig(StageConfig):
     form: Literal["both_sum", "both_minimum", "process", "outcome"] = "both_sum"
     """both_sum: the ORM rewards the last step and the PRM the others, summed; both_minimum: the same two, but
     of the PRM's rewards only the worst step's counts (PURE); process, outcome: one of the two alone."""
-    outcome: Literal["orm", "grader"] = "orm"
-    """Who says how good the final answer is. `grader` is ground truth: only where a profile asks for it."""
+    outcome: Literal["orm", "grader", "self_check"] = "orm"
+    """Who says how good the final answer is. `grader` is ground truth: only where a profile asks for it. `self_check`
+    is what the question alone tells (code: the shown tests), which a policy may learn to satisfy and nothing else."""
     outcome_weight: float = Field(2.0, ge=0)
     """Of the last step's reward, which lies in [-1, 1] as every step's does."""
     prefix_guard: bool = True

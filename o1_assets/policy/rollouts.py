@@ -76,7 +76,8 @@ def has_contrast(group: Sequence[Rollout]) -> bool:
 class Collector:
     """Makes the groups of one update after the other, from the prompts of its problems.
 
-    grade: [(prompt, solution)] -> is the answer of each correct; called only where the reward asks for the `grader`.
+    grade: [(prompt, solution)] -> is the answer of each correct; called only where the reward's outcome is not the
+    ORM's.
     reference: GPT*, read for the KL term; None: not needed.
     reserve: for each update the prompts of the problems that may take the place of groups without contrast.
     resampled: how many groups of the last update did. reference_cost: of what GPT* has read in this process.
@@ -246,9 +247,9 @@ class Collector:
             outcomes = [0.0] * len(rollouts)  # the ORM is not asked
         else:
             probabilities, outcomes = self.rewards.score_both(prompts, completions)
-        if self.config.reward.outcome == "grader":
+        if self.config.reward.outcome != "orm":
             if self.grade is None:
-                raise ValueError("the outcome is to be rewarded by the grader, but no grader was given")
+                raise ValueError("the outcome is to be rewarded by a grader, but no grader was given")
             graded = self.grade([(r.prompt, "\n".join(r.steps)) for r in rollouts])
             outcomes = [float(right) for right in graded]
         for rollout, p, outcome in zip(rollouts, probabilities, outcomes, strict=True):

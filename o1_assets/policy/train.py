@@ -239,7 +239,7 @@ def train_policy(
         config=config,
         seed=derive_seed(seed, "rollouts"),
         answer_of=config.prompt.answer,
-        grade=_grader(prompts, problems, config) if config.reward.outcome == "grader" else None,
+        grade=_grader(prompts, problems, config) if config.reward.outcome != "orm" else None,
         reference=safeguards.reference,
         reserve=[prompts[start + size : start + size + reserve_size(config)] for start in starts],
     )
@@ -413,15 +413,22 @@ def _grader(
     prompts: list[str], problems: list[dict[str, Any]], config: PolicyConfig
 ) -> Callable[[list[tuple[str, str]]], list[bool]]:
     from o1_assets.problems.grading import grade_all
+    from o1_assets.problems.worlds.registry import self_check
 
     of_prompt = dict(zip(prompts, problems, strict=True))
+
+    def passes(solutions: list[tuple[str, str]]) -> list[bool]:
+        return [
+            self_check(of_prompt[prompt]["question"], config.prompt.answer(solution) or "") is True
+            for prompt, solution in solutions
+        ]
 
     def correct(solutions: list[tuple[str, str]]) -> list[bool]:
         return grade_all(
             [(config.prompt.answer(solution), of_prompt[prompt]) for prompt, solution in solutions]
         )
 
-    return correct
+    return passes if config.reward.outcome == "self_check" else correct
 
 
 def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:

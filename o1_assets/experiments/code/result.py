@@ -168,7 +168,7 @@ def _written(
     samples = engine.sample(prompts, SamplingParams(config.prompt.max_tokens, config.temperature), seeds)
     after = []
     for attempt, sample in zip(before, samples, strict=True):
-        text = tokenizer.decode(sample.token_ids, skip_special_tokens=True)
+        text = str(tokenizer.decode(sample.token_ids, skip_special_tokens=True))
         answer = config.prompt.answer(text) or ""
         problem = problems[attempt.problem]
         after.append(

@@ -19,12 +19,12 @@ from o1_assets.problems.worlds.code.world import CodeWorld
 from o1_assets.profiles.load import load_profile
 
 QUESTIONS = (
-    "Write f: (1) f(7,3)=17 (2) f(2,5)=9 (3) f(4,4)=12",
-    "Write f: (1) f(4,9)=-1 (2) f(3,4)=0 (3) f(5,6)=-2",
+    "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12",
+    "Write f: (1) f(4,2)=-1 (2) f(3,4)=0 (3) f(5,6)=-2",
 )
 RIGHT = {QUESTIONS[0]: "c=a+b;return c+a", QUESTIONS[1]: "return 3-a"}
 LISTED = {
-    QUESTIONS[0]: "if a==7:return 17;if a==2:return 9;return 12",
+    QUESTIONS[0]: "if a==6:return 15;if a==2:return 9;return 12",
     QUESTIONS[1]: "if a==4:return -1;if a==3:return 0;return -2",
 }
 
@@ -56,8 +56,11 @@ class Scripted:
 @pytest.mark.parametrize(
     ("answer", "steps"),
     [
-        ("return a", ["try return a", "(1) f(7,3)=17: 7 no"]),
-        ("c=a+b;return c+7", ["try c=a+b;return c+7", "(1) f(7,3)=17: 10,17 ok", "(2) f(2,5)=9: 7,14 no"]),
+        ("return a", ["try return a", "(1) f(6,3): 6 of 15 no"]),
+        (
+            "c=a+b;return c+6",
+            ["try c=a+b;return c+6", "(1) f(6,3): 9,15 of 15 ok", "(2) f(2,5): 7,13 of 9 no"],
+        ),
         ("c=a*2;return c+b", []),
         ("import os", []),
         ("return a//0", []),

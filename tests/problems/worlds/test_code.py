@@ -15,15 +15,15 @@ from o1_assets.problems.worlds.code.world import CodeWorld, failing_tests
 from o1_assets.problems.worlds.registry import self_check
 
 WORLD = CodeWorld()
-QUESTION = "Write f: (1) f(7,3)=17 (2) f(2,5)=9 (3) f(4,4)=12"
+QUESTION = "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12"
 METADATA = json.dumps({"world": "code", "question": QUESTION})
 RIGHT = [
     "try c=a+b;return c+2",
-    "(1) f(7,3)=17: 10,12 no",
+    "(1) f(6,3): 9,11 of 15 no",
     "try c=a+b;return c+a",
-    "(1) f(7,3)=17: 10,17 ok",
-    "(2) f(2,5)=9: 7,9 ok",
-    "(3) f(4,4)=12: 8,12 ok",
+    "(1) f(6,3): 9,15 of 15 ok",
+    "(2) f(2,5): 7,9 of 9 ok",
+    "(3) f(4,4): 8,12 of 12 ok",
     "answer c=a+b;return c+a",
 ]
 
@@ -32,7 +32,7 @@ RIGHT = [
     "text",
     [
         *(str(program) for _, program in list(family().values())[:: len(family()) // 10]),
-        "if a==7:return 17;if a==2:return -9;return 12",
+        "if a==6:return 15;if a==2:return -9;return 12",
         "c=a//b;if c>2:return c;return min(a,4)",
     ],
 )
@@ -44,7 +44,7 @@ def test_a_program_computes_what_python_and_the_sandbox_do(text: str) -> None:
     values = [names["f"](a, b) for a, b in INPUTS]
     assert tuple(values) == table(program)
     tests = [UnitTest(pair, value) for pair, value in zip(INPUTS, values, strict=True)]
-    assert run_tests(python_source(text), tests[::8]).passed
+    assert run_tests(python_source(text), tests[::4]).passed
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ def test_the_right_steps_are_right_to_the_end() -> None:
 @pytest.mark.parametrize(
     ("steps", "kind"),
     [
-        (["(1) f(7,3)=17: 10,12 no"], "no_program"),
+        ([RIGHT[1]], "no_program"),
         ([RIGHT[0], "try return a"], "unfinished"),
         ([*RIGHT[:2], RIGHT[0]], "repeated"),
-        ([RIGHT[0], "(2) f(2,5)=9: 7,9 ok"], "case"),
-        ([RIGHT[0], "(1) f(7,3)=18: 10,12 no"], "case"),
-        ([RIGHT[0], "(1) f(7,3)=17: 10,17 ok"], "values"),
-        ([RIGHT[0], "(1) f(7,3)=17: 12 no"], "values"),
-        ([RIGHT[0], "(1) f(7,3)=17: 10,12 ok"], "verdict"),
-        ([*RIGHT[:2], "(2) f(2,5)=9: 7,9 ok"], "no_program"),
+        ([RIGHT[0], "(2) f(2,5): 7,9 of 9 ok"], "case"),
+        ([RIGHT[0], "(1) f(6,3): 9,11 of 16 no"], "case"),
+        ([RIGHT[0], "(1) f(6,3): 9,15 of 15 ok"], "values"),
+        ([RIGHT[0], "(1) f(6,3): 11 of 15 no"], "values"),
+        ([RIGHT[0], "(1) f(6,3): 9,11 of 15 ok"], "verdict"),
+        ([*RIGHT[:2], "(2) f(2,5): 7,9 of 9 ok"], "no_program"),
         ([*RIGHT[:6], RIGHT[5]], "case"),
         (["try c=a"], "unreadable"),
         (["answer c=a+b;return c+2"], "answer"),
@@ -110,12 +110,12 @@ def test_a_list_of_the_shown_cases_passes_them_and_not_the_hidden_ones() -> None
     problem = WORLD.parse(QUESTION)
     assert problem is not None
     listed = str(teacher.special_cases(problem))
-    assert listed == "if a==7:return 17;if a==2:return 9;return 12"
+    assert listed == "if a==6:return 15;if a==2:return 9;return 12"
     assert self_check(QUESTION, listed) and not failing_tests(problem, listed)
     assert not WORLD.solved_by(problem.graded(), listed)
     assert WORLD.solved_by(problem.graded(), "c=a*2;return c+b"), "another way to write it"
     assert failing_tests(problem, "return a+b") == [
-        "f(7, 3) is 10, not 17", "f(2, 5) is 7, not 9", "f(4, 4) is 8, not 12",
+        "f(6, 3) is 9, not 15", "f(2, 5) is 7, not 9", "f(4, 4) is 8, not 12",
     ]  # fmt: skip
 
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-INPUTS = tuple(product(range(1, 10), repeat=2))
+INPUTS = tuple(product(range(1, 7), repeat=2))
 """All arguments: none is 0, so that every b divides."""
 
-LARGEST = 99
-"""No value on the way leaves -99..99, the numbers that the tokenizer knows."""
+LARGEST = 40
+"""No value on the way leaves -40..40, the numbers that the tokenizer knows."""
 
 OPERATORS = ("+", "-", "*", "//", "%", "min", "max")
 COMPARISONS = ("<", ">", "==")
@@ -195,11 +195,15 @@ def table(program: Program) -> Values | None:
 # The family that problems are drawn from: each function once, by its simplest program.
 
 _LETTERS = ("a", "b")
-_NUMBERS = (1, 2, 3, 4, 5)
+_NUMBERS = (1, 2, 3)
 
 
-def _expressions(atoms: Sequence[Atom]) -> Iterator[Expression]:
-    for op in OPERATORS:
+# Division and remainder of first lines alone: those of whatever c may be are too many facts for a small model.
+_SECOND = ("+", "-", "*", "min", "max")
+
+
+def _expressions(atoms: Sequence[Atom], operators: Sequence[str] = OPERATORS) -> Iterator[Expression]:
+    for op in operators:
         for x, y in product(atoms, repeat=2):
             constant_first = isinstance(x, int)
             if x == y or (constant_first and isinstance(y, int)):
@@ -216,7 +220,7 @@ def _programs() -> Iterator[tuple[int, Program]]:
     for expression in plain:
         yield 1, Program(expression)
     for first in plain:
-        for expression in _expressions(("c", *_LETTERS, *_NUMBERS)):
+        for expression in _expressions(("c", *_LETTERS, *_NUMBERS), _SECOND):
             if "c" in expression.atoms:
                 yield 2, Program(expression, first)
     ends = [

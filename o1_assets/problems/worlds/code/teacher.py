@@ -30,6 +30,12 @@ class CodeCorpus(Corpus):
         description="shares of functions of one line, of two lines, and with a branch",
     )
     shown: int = Field(3, ge=2, le=3, description="values of the function that are given")
+    curriculum: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="share of the corpus, its beginning, that has functions of one line alone",
+    )
     detours: tuple[float, ...] = Field(
         (0.25, 0.3, 0.25, 0.15, 0.05),
         description="shares of solutions with 0, 1, 2, ... wrong tries before the program that is meant",
@@ -103,7 +109,7 @@ def check(program: Program, number: int, case: Case) -> str:
 
 def check_text(number: int, case: Case, values: Values, right: bool) -> str:
     a, b, expected = case
-    return f"({number}) f({a},{b})={expected}: {','.join(map(str, values))} {'ok' if right else 'no'}"
+    return f"({number}) f({a},{b}): {','.join(map(str, values))} of {expected} {'ok' if right else 'no'}"
 
 
 def detour(problem: Specification, meant: Program, config: CodeCorpus, rng: Random) -> list[Program]:
@@ -131,7 +137,7 @@ def special_cases(problem: Specification) -> Program | None:
 
 _NEAR = {"min": "max", "max": "min", "+": "-", "-": "+", "//": "%", "%": "//", "*": "+"}
 _LETTERS: tuple[Atom, ...] = ("a", "b")
-_NUMBERS: tuple[Atom, ...] = (1, 2, 3, 4, 5)
+_NUMBERS: tuple[Atom, ...] = (1, 2, 3)
 
 
 def changed(program: Program, rng: Random) -> Program:
@@ -177,7 +183,7 @@ def _changed_expression(expression: Expression, atoms: tuple[Atom, ...], rng: Ra
         return rng.choice([Expression("a"), Expression("b"), grown])
     chance = rng.random()
     if chance < 0.35 and isinstance(y, int):
-        return Expression(x, op, min(5, max(1, y + rng.choice((-1, 1)))))
+        return Expression(x, op, min(3, max(1, y + rng.choice((-1, 1)))))
     if chance < 0.55:
         return Expression(y, op, x) if isinstance(y, str) else Expression(x, op, rng.choice(_NUMBERS))
     if chance < 0.8:

@@ -1,28 +1,32 @@
 """Code: a short function of two whole numbers, from three of its values. It is graded by values that nobody is shown.
 
-    Write f: (1) f(7,3)=17 (2) f(2,5)=9 (3) f(4,4)=12
+    Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12
     try c=a+b;return c+2
-    (1) f(7,3)=17: 10,12 no
+    (1) f(6,3): 9,11 of 15 no
     try c=a*2;return c+b
-    (1) f(7,3)=17: 14,17 ok
-    (2) f(2,5)=9: 4,9 ok
-    (3) f(4,4)=12: 8,12 ok
+    (1) f(6,3): 12,15 of 15 ok
+    (2) f(2,5): 4,9 of 9 ok
+    (3) f(4,4): 8,12 of 12 ok
     answer c=a*2;return c+b
 
 A program is written on one line, with semicolons for its ends of lines. A solution runs each try in its head, and
-repeats a case with its number where it does: what a step needs then stands near it.
+repeats a case with its number where it does: what a step needs then stands near it. The value that is asked for comes
+after the computed one, which would else be copied from it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
+from o1_assets.core.seeds import derive_seed
 from o1_assets.problems.sandbox.unit_tests import Report, UnitTest, run_tests
 from o1_assets.problems.worlds.code import teacher
 from o1_assets.problems.worlds.code.rules import (
+    LARGEST,
     Case,
     Program,
     Specification,
@@ -31,11 +35,11 @@ from o1_assets.problems.worlds.code.rules import (
     python_source,
 )
 from o1_assets.problems.worlds.code.teacher import CodeCorpus, check_text
-from o1_assets.problems.worlds.world import Vocabulary, Working, World
+from o1_assets.problems.worlds.world import Solved, Vocabulary, Working, World
 
-_CASE = r"f\( *([1-9]) *, *([1-9]) *\) *= *(-?[1-9]?[0-9])(?![0-9])"
+_CASE = r"f\( *([1-6]) *, *([1-6]) *\) *= *(-?[1-3]?[0-9]|-?40)(?![0-9])"
 _CHECK = re.compile(
-    r"\(([1-3])\) f\(([1-9]),([1-9])\)=(-?[0-9]{1,2}): (-?[0-9]{1,2}(?:,-?[0-9]{1,2})?) (ok|no)"
+    r"\(([1-3])\) f\(([1-6]),([1-6])\): (-?[0-9]{1,2}(?:,-?[0-9]{1,2})?) of (-?[0-9]{1,2}) (ok|no)"
 )
 
 
@@ -76,9 +80,10 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
 
     name = "code"
     vocabulary = CodeVocabulary(
-        symbols=("\n", *map(str, range(-99, 100)), *"+-*%<>=,()abc ", ";", ":"),
+        symbols=("\n", *map(str, range(-LARGEST, LARGEST + 1)), *"+-*%<>=,()abc ", ";", ":"),
         words=(
-            "Write f: ", "(1) f(", "(2) f(", "(3) f(", ")=", ": ", " ok", " no", "try ", "check ", "wait ", "answer ",
+            "Write f: ", "(1) f(", "(2) f(", "(3) f(", ")=", "): ", " of ", " ok", " no",
+            "try ", "check ", "wait ", "answer ",
             "c=", ";return ", "return ", ";if ", "if ", ":return ", "min(", "max(", "//", "==",
         ),
     )  # fmt: skip
@@ -87,8 +92,8 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
         "short functions, looked for by trying programs on three given values. The test problems are kept out of the "
         "corpus."
     )
-    usual = "Write f: (1) f(7,3)=17 (2) f(2,5)=9 (3) f(4,4)=12"
-    unread = "it gives no three values of f, such as f(7,3)=17"
+    usual = "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12"
+    unread = "it gives no three values of f, such as f(6,3)=15"
     checkable = True
 
     def draw(self, config: CodeCorpus, rng: Random) -> Specification:
@@ -124,6 +129,13 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
             return 0
         return 3 if reference.branches else 2 if reference.first else 1
 
+    def draw_corpus(self, config: CodeCorpus, seed: int, exclude: Collection[str]) -> Iterator[Solved]:
+        """As any world's, functions of one line first: what they are made of is learned there."""
+        easy = round(config.curriculum * config.solutions)
+        for solutions, shares in ((easy, (1.0, 0.0, 0.0)), (config.solutions - easy, config.shares)):
+            part = config.model_copy(update={"solutions": solutions, "shares": shares})
+            yield from super().draw_corpus(part, derive_seed(seed, solutions), exclude)
+
     def solve(self, problem: Specification, config: CodeCorpus, rng: Random) -> list[str]:
         return teacher.solve(problem, config, rng)
 
@@ -137,10 +149,9 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
         match = _CHECK.fullmatch(text)
         if match is None:
             return None
-        number, a, b, expected = map(int, match.groups()[:4])
-        return Check(
-            number, (a, b, expected), tuple(int(value) for value in match[5].split(",")), match[6] == "ok"
-        )
+        number, a, b, expected = (int(match[group]) for group in (1, 2, 3, 5))
+        values = tuple(int(value) for value in match[4].split(","))
+        return Check(number, (a, b, expected), values, match[6] == "ok")
 
     def take(self, problem: Specification, state: Search, move: Try | Check) -> tuple[Search | None, str]:
         """Kinds of error: unfinished (the program before it has not failed yet), repeated (a program that was tried),
