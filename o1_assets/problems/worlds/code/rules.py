@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-INPUTS = tuple(product(range(1, 7), repeat=2))
+INPUTS = tuple((a, b) for a in range(1, 7) for b in range(1, 7))
 """All arguments: none is 0, so that every b divides."""
 
 LARGEST = 40
