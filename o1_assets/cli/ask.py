@@ -132,6 +132,8 @@ class Asked:
         """The lines for a person: each step with P(right) by the PRM, and the answer."""
         for question, trace in zip(self.questions, self.traces, strict=True):
             yield question.text
+            if question.picture:
+                yield question.picture
             steps = trace.path()
             width = max((len(seen.node.text.strip()) for seen in steps), default=0)
             for seen in steps:
@@ -240,7 +242,7 @@ def ask(
     chosen = choose_models(store, profile, thinking.strategy.reads, model)
     # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is reported at once.
     require_engine(profile.engine)
-    thinker = _load(store, profile, chosen)
+    thinker = load_thinker(store, profile, chosen)
     prompts = [profile.prompt.render(question.text) for question in asked]
     # Only now: the tokenizer alone knows which words it has and how many tokens a prompt takes.
     check_readable(asked, prompts, thinker.policy.tokenizer, thinking.budget.solution_tokens)
@@ -263,7 +265,8 @@ def ask(
     )
 
 
-def _load(store: ArtifactStore, profile: Profile, chosen: ModelVersions) -> SearchModels:
+def load_thinker(store: ArtifactStore, profile: Profile, chosen: ModelVersions) -> SearchModels:
+    """The models of a search, in this process. Raises StoreError."""
     from o1_assets.execution.environment import prepare_compute
 
     # Before torch is imported, which reads the number of OpenMP's threads then.

@@ -29,7 +29,8 @@ _SHARED: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--profile", help="nano, countdown, micro, smol or qwen; else O1_PROFILE, else nano"
+                "--profile",
+                help="nano, countdown, letters, tic-tac-toe, micro, smol or qwen; else O1_PROFILE, else nano",
             ),
         ],
         None,

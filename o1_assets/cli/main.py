@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from typer.exceptions import TyperException
 
-from o1_assets.cli import ask, audit, gc, labels, plan, report, run, status
+from o1_assets.cli import ask, audit, gc, labels, plan, play, report, run, status
 from o1_assets.core.disk import disk_full
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
@@ -19,7 +19,7 @@ from o1_assets.core.validation import first_problem
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 # In the order of the help: making things, looking at them, using them, keeping the store small.
-for group in (run, status, plan, audit, report, ask, gc):
+for group in (run, status, plan, audit, report, ask, play, gc):
     app.add_typer(group.app)
 
 app.add_typer(labels.app, name="labels")

@@ -83,7 +83,32 @@ CODE = Assumptions(
     bytes_a_token=1.9,
 )
 
-OF_WORLDS = {"code": CODE, "countdown": COUNTDOWN}
+_TEACHERS = "tokens and steps are those of the corpus' teachers, the rest is countdown's"
+
+OF_WORLDS = {
+    "code": CODE,
+    "countdown": COUNTDOWN,
+    "letters": COUNTDOWN.model_copy(
+        update={
+            "source": _TEACHERS,
+            "question_tokens": 26,
+            "letters_a_token": 1.3,
+            "solution_tokens": 40,
+            "corpus_tokens": 64,
+            "steps": 8.3,
+        }
+    ),
+    "tic-tac-toe": COUNTDOWN.model_copy(
+        update={
+            "source": _TEACHERS,
+            "question_tokens": 29,
+            "letters_a_token": 1.5,
+            "solution_tokens": 52,
+            "corpus_tokens": 77,
+            "steps": 6.2,
+        }
+    ),
+}
 
 GRADE_SCHOOL = Assumptions(
     source="GSM8K's train set has questions of 235 letters and solutions of 3 to 4 lines; the rest is assumed, "

@@ -64,6 +64,7 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
     """
     from o1_assets.profiles.code import CODE
     from o1_assets.profiles.countdown import COUNTDOWN
+    from o1_assets.profiles.games import LETTERS, TIC_TAC_TOE
     from o1_assets.profiles.micro import MICRO
     from o1_assets.profiles.nano import NANO
     from o1_assets.profiles.qwen import qwen
@@ -72,10 +73,12 @@ def load_profile(name: str, overrides: str | None = None) -> Profile:
     profiles: dict[str, Callable[..., Profile]] = {
         "code": lambda: CODE,
         "countdown": lambda: COUNTDOWN,
+        "letters": lambda: LETTERS,
         "micro": lambda: MICRO,
         "nano": lambda: NANO,
         "qwen": qwen,
         "smol": smol,
+        "tic-tac-toe": lambda: TIC_TAC_TOE,
     }
     if name not in profiles:
         raise ProfileError(f"there is no profile {name!r}; choose one of: {', '.join(sorted(profiles))}")

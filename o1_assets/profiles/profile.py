@@ -13,6 +13,7 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
+from o1_assets.evaluation.match.match import MatchConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.mini.config import MiniConfig
@@ -136,6 +137,7 @@ class Profile(StageConfig):
     summary: SummaryConfig = SummaryConfig()
     q_value: QValueConfig = QValueConfig()
     thinking: ThinkingConfig = ThinkingConfig()
+    match: MatchConfig = MatchConfig()
     ablations: AblationsConfig = AblationsConfig()
     mini: MiniConfig = MiniConfig()
 

@@ -23,12 +23,13 @@ class UnreadableQuestion(O1Error):
 @dataclass(frozen=True)
 class Question:
     """asked: as it was given; text: as the model is asked. unusual: in words, what the model's training never had;
-    usual: a problem of the kind that it had."""
+    usual: a problem of the kind that it had. picture: the problem as people draw it, such as a board."""
 
     asked: str
     text: str
     unusual: tuple[str, ...] = ()
     usual: str = ""
+    picture: str = ""
 
     def warning(self) -> str:
         """One sentence; empty where nothing is unusual."""
@@ -59,7 +60,7 @@ def read_question(asked: str, profile: Profile) -> Question:
     if problem is None:
         return Question(asked, asked, (world.unread,), world.usual)
     unusual = tuple(world.unusual(problem, base.corpus))
-    return Question(asked, world.reworded(problem, asked), unusual, world.usual)
+    return Question(asked, world.reworded(problem, asked), unusual, world.usual, world.picture(problem))
 
 
 def check_readable(

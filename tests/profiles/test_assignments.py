@@ -77,7 +77,7 @@ def test_text_that_looks_like_another_assignment_is_refused_with_what_to_write()
         (
             "smol",
             "base.kind=bogus",
-            "base.kind is 'bogus'; it should be one of 'pretrain', 'countdown', 'hub', 'gguf', 'folder'",
+            "base.kind is 'bogus'; it should be one of 'pretrain', 'world', 'hub', 'gguf', 'folder'",
         ),
         ("nano", 'base={"kind":["x"]}', "base.kind is \"['x']\"; it should be one of"),
         ("nano", 'base={"layrs":1}', "there is no field base.layrs"),

@@ -152,6 +152,10 @@ class World(ABC, Generic[Problem, State, Move, Config]):
         """The question as the model knows it. asked: as a person did."""
         return self.question(problem)
 
+    def picture(self, problem: Problem) -> str:
+        """The problem as people draw it, in lines; "" where that adds nothing to the question."""
+        return ""
+
     def unusual(self, problem: Problem, config: Config) -> list[str]:
         """What the problem has and the corpus never has, in words."""
         return []

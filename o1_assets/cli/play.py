@@ -1,0 +1,89 @@
+"""`o1 play`: a game against baby-o1, which shows its reasoning."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from o1_assets.cli.ask import choose_thinking, load_thinker
+from o1_assets.cli.common import command
+from o1_assets.core.errors import O1Error
+from o1_assets.core.seeds import derive_seed
+from o1_assets.execution.project import Project
+from o1_assets.problems.worlds.registry import WORLDS
+from o1_assets.problems.worlds.tic_tac_toe import CELLS, EMPTY, free_cells, mover, picture, played, winner
+from o1_assets.search.models import choose_models
+
+app = typer.Typer()
+
+GAME = "tic-tac-toe"
+
+Answered = tuple[list[str], str | None]
+"""The steps of a solution, and its answer."""
+
+
+class PlayError(O1Error):
+    """What cannot be played, and what can."""
+
+
+@command(app, "play", options=("profile", "set_"))
+def play_command(
+    project: Project,
+    game: Annotated[str, typer.Argument(help=GAME)],
+    second: Annotated[bool, typer.Option("--second", help="let the model begin")] = False,
+    effort: Annotated[str, typer.Option(help="how hard it thinks: low, medium, high")] = "low",
+    strategy: Annotated[str | None, typer.Option(help="how it thinks instead, as in `o1 ask`")] = None,
+    model: Annotated[str | None, typer.Option(help="as in `o1 ask`; else the newest policy")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Play against baby-o1: o1 play tic-tac-toe --profile tic-tac-toe."""
+    if game != GAME:
+        raise PlayError(f"there is no game {game!r}; there is {GAME}")
+    profile = project.profile
+    if getattr(profile.base, "world", None) != GAME:
+        raise PlayError(f"the models of profile {profile.name} do not know {GAME}; add --profile {GAME}")
+    thinking = choose_thinking(profile, effort, None, strategy)
+    chosen = choose_models(project.store, profile, thinking.strategy.reads, model)
+    thinker = load_thinker(project.store, profile, chosen)
+
+    from o1_assets.search.run import search
+    from o1_assets.search.trace import Trace
+
+    def think(board: str) -> Answered:
+        prompt = profile.prompt.render(WORLDS[GAME].question(board))
+        (result,) = search(thinking.strategy, [prompt], thinker, thinking.budget, [derive_seed(seed, board)])
+        return [seen.node.text.strip() for seen in Trace.of(result).path()], result.answer.answer
+
+    try:
+        play(think, "O" if second else "X", sys.stdin.readline, print)
+    finally:
+        thinker.policy.close()
+
+
+def play(
+    think: Callable[[str], Answered], person: str, read: Callable[[], str], show: Callable[[str], object]
+) -> None:
+    """One game. person: the person's side. read: a line that they type, "" at the end of input."""
+    board = EMPTY
+    while not winner(board) and free_cells(board):
+        if mover(board) == person:
+            show(picture(board))
+            show(f"Your move, {person} ({', '.join(CELLS[cell] for cell in free_cells(board))}):")
+            while (line := read()) and line.strip() not in {CELLS[cell] for cell in free_cells(board)}:
+                show(f"{line.strip()!r} is no free cell")
+            if not line:
+                return
+            board = played(board, CELLS.index(line.strip()))
+            continue
+        steps, answer = think(board)
+        show("\n".join(f"  {step}" for step in steps))
+        if answer not in CELLS or CELLS.index(answer) not in free_cells(board):
+            show(f"The model plays {answer}, which is no free cell: you win.")
+            return
+        board = played(board, CELLS.index(answer))
+    show(picture(board))
+    won = winner(board)
+    show("You win." if won == person else "The model wins." if won else "A draw.")

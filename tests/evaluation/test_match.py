@@ -1,0 +1,88 @@
+"""Games against the agent with rules, and against a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from o1_assets.cli.play import play
+from o1_assets.evaluation.match.games import CORNERS, Choose, agent_move, play_games, rule_player
+from o1_assets.evaluation.match.match import MatchConfig, counted, player
+from o1_assets.search.run import SearchModels
+from tests.search.test_search import answer_of
+from tests.search.toy import PathScorer, TablePolicy
+
+
+def outcomes(choose: Choose, games: int = 200) -> dict[str, Counter[str]]:
+    results = play_games(choose, games, seed=3)
+    assert len(results) == games
+    return {side: Counter(r.outcome for r in results if r.side == side) for side in "XO"}
+
+
+def test_players_of_known_strength_end_as_expected() -> None:
+    """4,000 games each: random .01/.15/.84 as X, wins and blocks .19/.73/.08, perfect .20/.80/0."""
+    players = {name: outcomes(choose) for name, choose in rule_player(1).items()}
+    assert players["perfect"]["X"]["loss"] == players["perfect"]["O"]["loss"] == 0
+    assert players["random moves"]["X"]["loss"] > 70 and players["random moves"]["O"]["loss"] > 85
+    assert 60 <= players["wins and blocks"]["X"]["draw"] <= 85
+
+
+def test_a_move_that_is_none_loses_at_once_and_is_counted() -> None:
+    def first_cell(boards: Sequence[str], seeds: Sequence[int]) -> list[str | None]:
+        return ["a1" if board[0] == "." else None for board in boards]
+
+    rows = counted("first", "rules", play_games(first_cell, 40, seed=3))
+    assert [row["side"] for row in rows] == ["X", "O"]
+    for row in rows:
+        assert row["games"] == row["losses"] == 20 and row["wins"] == row["draws"] == 0
+        assert 10 < int(row["illegal"]) <= 20
+
+
+def test_a_game_does_not_depend_on_those_beside_it() -> None:
+    choose = rule_player(1)["perfect"]
+    assert [r.side for r in play_games(choose, 4, seed=3)] == ["X", "O", "X", "O"]
+    lone = play_games(lambda boards, seeds: ["a1" for _ in boards], 2, seed=3)
+    assert lone == play_games(lambda boards, seeds: ["a1" for _ in boards], 6, seed=3)[:2]
+
+
+@pytest.mark.parametrize("way", ["direct", "chain", "vote", "tree"])
+def test_a_model_is_asked_for_the_board_and_its_answer_is_the_move(way: str) -> None:
+    prompt = "X to move: a1. b1. c1. a2. b2. c2. a3. b3. c3.\n"
+    table = {
+        prompt: {"answer b2\n": 1.0},
+        prompt + "answer b2\n": {"": 1.0},
+        prompt + "answer ": {"b2\n": 1.0},
+    }
+    models = SearchModels(
+        TablePolicy(table),
+        PathScorer("answer b2\n"),
+        answer_of=lambda s: answer_of(s),
+        answer_start="answer ",
+    )
+    choose, spent = player(models, way, MatchConfig())
+    (answer,) = choose(["." * 9], [1])
+    assert answer is not None and answer.removeprefix("answer ").strip() == "b2" and sum(spent) > 0
+
+
+def test_a_person_can_win_lose_and_leave() -> None:
+    def against(moves: list[str], answers: list[str]) -> str:
+        shown: list[str] = []
+        lines = iter([*(move + "\n" for move in moves), ""])
+        replies = iter(answers)
+        play(lambda board: (["a step"], next(replies)), "X", lambda: next(lines), shown.append)
+        return "\n".join(shown)
+
+    assert against(["a1", "b1", "z9", "a1", "c1"], ["b2", "b3"]).endswith(
+        "1 X X X\n2 . O .\n3 . O .\nYou win."
+    )
+    assert against(["a1", "c2", "b1"], ["a3", "b3", "c3"]).endswith("The model wins.")
+    assert "no free cell: you win" in against(["a1"], ["a1"])
+    assert against(["a1"], ["b2"]).endswith("c3):")  # the end of input
+
+
+def test_the_agent_wins_before_it_blocks_and_else_takes_the_centre_or_a_corner() -> None:
+    moves = [agent_move(board, Random(0)) for board in ("XX.OO....", "XX..O....", "X........", "....X....")]
+    assert moves[:3] == [2, 2, 4] and moves[3] in CORNERS

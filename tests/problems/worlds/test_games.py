@@ -1,0 +1,167 @@
+"""The worlds of letters and of tic-tac-toe: teachers, ratings, questions; what any world promises."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+
+from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.labels.annotators.exact_checker import rate_steps, right_next_steps
+from o1_assets.problems.config import ProblemsConfig, WorldSource
+from o1_assets.problems.grading import grade
+from o1_assets.problems.split import as_table, take
+from o1_assets.problems.world_source import WorldProblems
+from o1_assets.problems.worlds.registry import WORLDS, read_problem
+from o1_assets.problems.worlds.tic_tac_toe import best_moves, boards, value
+
+NEW = [world for world in WORLDS.values() if world.name not in ("arithmetic", "countdown")]
+GAMES = ("letters", "tic-tac-toe")
+
+
+def row(name: str, question: str) -> dict[str, str]:
+    return {"answer": "", "metadata": json.dumps({"world": name, "question": question})}
+
+
+@pytest.mark.parametrize("world", WORLDS.values(), ids=lambda world: world.name)
+def test_a_world_reads_its_own_questions_and_its_answer_solves_the_problem(world) -> None:
+    rng, config = Random(1), world.corpus()
+    for _ in range(20):
+        problem = world.draw(config, rng)
+        assert world.parse(world.question(problem)) == problem and not world.unusual(problem, config)
+        assert world.solved_by(problem, world.answer(problem))
+        working, verdicts = world.start(problem), []
+        for step in world.solve(problem, config, rng):
+            working, verdict = world.take_step(working, step)
+            verdicts.append(verdict.kind)
+        assert "unreadable" not in verdicts and working.answered
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_teachers_without_misconceptions_are_right_and_others_often_wrong(name: str) -> None:
+    world = WORLDS[name]
+    faultless = {"misconception_scale": 0, "direct_rate": 0, "notice_rate": 0}
+    faultless |= {"slip_rate": 0} if name == "letters" else {}
+    tokenizer = make_tokenizer(512, world.vocabulary)
+    for changes, least, most in ((faultless, 1.0, 1.0), ({"misconception_scale": 1.5}, 0.5, 0.9)):
+        config, rng, right = world.corpus.model_validate(changes), Random(2), 0
+        for _ in range(300):
+            problem = world.draw(config, rng)
+            steps = world.solve(problem, config, rng)
+            right += world.solved_by(problem, steps[-1].removeprefix("answer "))
+            text = "".join(step + "\n" for step in (world.question(problem), *steps))
+            assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+            if least == 1:
+                assert set(rate_steps(row(name, world.question(problem)), steps)) == {1}
+        assert least <= right / 300 <= most
+
+
+STRAW = "Count R in 1s 2t 3r 4a 5r."
+BOARD = "X to move: a1X b1O c1. a2. b2X c2. a3O b3. c3."
+SCANNED = "a1X b1O c1. no; a2. b2X c2. no; a3O b3. c3. no; a1X a2. a3O no; b1O b2X b3. no; c1. c2. c3. no"
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "steps", "ratings"),
+    [
+        ("letters", STRAW, "1s no 0; 2t no 0; 3r yes 1; 4a no 1; 5r yes 2; answer 2", [1, 1, 1, 1, 1, 1]),
+        (
+            "letters",
+            STRAW,
+            "1s no 0; 3r yes 1; wait 2t no 0; 3r yes 1; check 3r yes 1; answer 2",
+            [1, -1, 1, 1, 0, 1],
+        ),
+        ("letters", STRAW, "1s no 0; 2r yes 1; 3r yes 1", [1, -1, -1]),
+        ("letters", STRAW, "1s yes 1; answer 3; 2t no 0", [-1, -1, -1]),
+        ("letters", STRAW, "1s no 1", [-1]),
+        ("letters", STRAW, "1s no 0; 2t no 0; 3r yes 1; 4a no 1; 5r yes 2; 6b no 2", [1, 1, 1, 1, 1, -1]),
+        ("letters", STRAW, "one; answer two", [-1, -1]),
+        ("tic-tac-toe", BOARD, SCANNED + "; a1X b2X c3. win c3; answer c3", [1] * 8),
+        ("tic-tac-toe", BOARD, "a1X b2X c3. win c3; c1. b2X a3O no; answer c3", [1, -1, 1]),
+        ("tic-tac-toe", BOARD, "a1X b2X c3. no; wait a1X b2X c3. win c3; answer c3", [-1, 1, 1]),
+        ("tic-tac-toe", BOARD, "a1X b1O c1. no; a1X b1O c1. no; check a1X b1O c1. no", [1, -1, 0]),
+        ("tic-tac-toe", BOARD, "a1X b1. c1. no", [-1]),
+        ("tic-tac-toe", BOARD, "a1X b1O c1. win c1", [-1]),
+        ("tic-tac-toe", BOARD, "try b2X", [-1]),
+        ("tic-tac-toe", BOARD, "answer a1", [-1]),
+        ("tic-tac-toe", BOARD, "a1X b2X b3. no", [-1]),
+    ],
+)
+def test_ratings(name: str, question: str, steps: str, ratings: list[int]) -> None:
+    assert rate_steps(row(name, question), steps.split("; ")) == ratings
+
+
+def test_where_nothing_is_won_or_blocked_the_first_good_cell_is_played() -> None:
+    # X in two opposite corners and O in the centre: a corner loses, an edge draws.
+    board = row("tic-tac-toe", "O to move: a1X b1. c1. a2. b2O c2. a3. b3. c3X")
+    steps: list[str] = []
+    while right := right_next_steps(board, steps):
+        steps.append(right[0])
+    assert steps[8:] == [
+        "try b2O", "try a1X", "try c1. bad", "try a3. bad", "try c3X", "try b1. good", "answer b1",
+    ]  # fmt: skip
+
+
+def test_perfect_play_from_the_empty_board_is_a_draw() -> None:
+    assert len(boards()) == 4520 and value("." * 9) == 0 and len(best_moves("." * 9)) == 9
+    assert value("XX.OO....") == 1 and best_moves("XX.OO....") == (2,)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "question"),
+    [
+        ("letters", "How many r's are there in the word 'strawberry'?",
+         "Count R in 1s 2t 3r 4a 5w 6b 7e 8r 9r 10y."),
+        ("letters", "count R in Straw", "Count R in 1s 2t 3r 4a 5w."),
+        ("letters", "Count R in 1s 3t.", None),
+        ("letters", "What is love?", None),
+        ("tic-tac-toe", "xo. .x. o..", BOARD),
+        ("tic-tac-toe", "XO.\n.X.\nO..", BOARD),
+        ("tic-tac-toe", "XXXOO....", None),
+        ("tic-tac-toe", "XX.......", None),
+        ("tic-tac-toe", BOARD.replace("X to", "O to"), None),
+        ("tic-tac-toe", "X" * 100_000, None),
+    ],
+)  # fmt: skip
+def test_questions_of_people(name: str, asked: str, question: str | None) -> None:
+    world = WORLDS[name]
+    problem = world.parse(asked)
+    assert (None if problem is None else world.reworded(problem, asked)) == question
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_no_test_problem_has_its_content_in_train_or_corpus(name: str) -> None:
+    world, corpus = WORLDS[name], WORLDS[name].corpus(solutions=300)
+    source = WorldProblems(WorldSource(world=name, corpus=corpus))
+    config = ProblemsConfig(source=source.config, train=80, test=40, shares=None)
+    train, test = (
+        as_table(take(source, config, side, size, seed=3).problems).to_dicts()
+        for side, size in (("train", 80), ("test", 40))
+    )
+    held_out = world.contents(problem["metadata"] for problem in test)
+    assert not held_out & world.contents(problem["metadata"] for problem in train)
+    questions = [question for question, _ in world.draw_corpus(corpus, 5, held_out)]
+    assert len(questions) == 300
+    assert not held_out & {world.content(world.parse(question)) for question in questions}
+    assert all(grade(problem["grader"], problem["answer"], problem) for problem in test)
+    assert not any(grade(problem["grader"], "z9", problem) for problem in test)
+
+
+def test_mirrored_boards_stand_and_fall_together() -> None:
+    world = WORLDS["tic-tac-toe"]
+    assert len({world.content(board) for board in boards()}) == 627
+    assert world.content("X........") == world.content("......X..") != world.content(".X.......")
+
+
+def test_what_is_of_no_world_is_read_by_none() -> None:
+    for metadata in (
+        "",
+        "[]",
+        "7",
+        '{"world": "letters"}',
+        '{"world": "chess", "question": "Count R in 1s."}',
+    ):
+        assert read_problem(metadata) is None
+    with pytest.raises(ValueError, match="no world 'chess'"):
+        WorldSource.model_validate({"world": "chess"})
