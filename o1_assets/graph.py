@@ -31,6 +31,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.code import result as code
     from o1_assets.experiments.compute_curves import result as compute_curves
     from o1_assets.experiments.error_kinds import result as error_kinds
+    from o1_assets.experiments.match import result as match
     from o1_assets.experiments.mini import assets as mini
     from o1_assets.experiments.model_size import assets as model_size
     from o1_assets.experiments.pools import assets as pools
@@ -71,7 +72,8 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     # elsewhere has none.
     if isinstance(profile.base, BaseConfig):
         artifacts += [artifact for declare in experiments for artifact in declare(profile)]
-    artifacts += code.artifacts(profile)
+    # Of the profiles of one world each.
+    artifacts += [*code.artifacts(profile), *match.artifacts(profile)]
     artifacts += [artifact for declare in extra for artifact in declare(profile)]
     graph: dict[str, Artifact] = {}
     for artifact in artifacts:

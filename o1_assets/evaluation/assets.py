@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.estimate import CHART, ROW, TABLES, Estimate, EstimateContext
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
-from o1_assets.evaluation.match.match import match_artifact
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
 from o1_assets.evaluation.thinking.assets import thinking_artifact
@@ -41,9 +40,7 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             resource_class=profile.model_class,
         )
 
-    world = getattr(profile.base, "world", "")
     return [
-        *([match_artifact(profile)] if world == "tic-tac-toe" else []),
         headline_eval(
             "eval/generator",
             "generator/model",

@@ -13,9 +13,9 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
-from o1_assets.evaluation.match.match import MatchConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
+from o1_assets.experiments.match.result import MatchConfig
 from o1_assets.experiments.mini.config import MiniConfig
 from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import (

@@ -57,11 +57,7 @@ class StoredRun:
 
     def results(self) -> list[Path]:
         """Folders of the experiments' results."""
-        return [
-            self.folder(key)
-            for key in self.manifests
-            if (key.startswith("ablations/") and key.endswith("/result")) or key == MINI
-        ]
+        return [self.folder(key) for key in self.manifests if key.endswith("/result") or key == MINI]
 
     def timed(self) -> dict[str, Headline]:
         """What a clock said of o1-mini. It is in the manifest alone: no two computations take equally long."""

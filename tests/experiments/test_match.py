@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from o1_assets.cli.play import play
-from o1_assets.evaluation.match.games import CORNERS, Choose, agent_move, play_games, rule_player
-from o1_assets.evaluation.match.match import MatchConfig, counted, player
+from o1_assets.core.settings import Settings
+from o1_assets.experiments.match.games import CORNERS, Choose, Result, agent_move, play_games, rule_player
+from o1_assets.experiments.match.result import MODELS, WAYS, MatchConfig, counted, match_result, player
+from o1_assets.experiments.result import verdict
+from o1_assets.graph import build_graph
+from o1_assets.profiles.load import load_profile
 from o1_assets.search.run import SearchModels
 from tests.search.test_search import answer_of
 from tests.search.toy import PathScorer, TablePolicy
@@ -65,6 +70,30 @@ def test_a_model_is_asked_for_the_board_and_its_answer_is_the_move(way: str) -> 
     choose, spent = player(models, way, MatchConfig())
     (answer,) = choose(["." * 9], [1])
     assert answer is not None and answer.removeprefix("answer ").strip() == "b2" and sum(spent) > 0
+
+
+def test_the_claims_are_of_the_losses_by_thinking_and_without() -> None:
+    draws, losses = [Result("X", "draw")] * 10, [Result("O", "loss", illegal=True)] * 10
+    played = {(name, way): [*draws, *losses] for name in MODELS.values() for way in WAYS}
+    played["baby-o1", "vote"] = [*draws, *draws[:9], losses[0]]
+    result = match_result(played, MatchConfig(resamples=50), seed=1)
+    claims = {claim.name: claim for claim in result.claims}
+    assert claims["ttt_losses_direct"].value == 0.5 and claims["ttt_losses_thinking"].value == 0.05
+    ratio, illegal = claims["ttt_losses_ratio"], claims["ttt_illegal"]
+    assert (
+        ratio.value == 0.1
+        and ratio.low is not None
+        and ratio.high is not None
+        and ratio.low <= 0.1 <= ratio.high
+    )
+    assert illegal.value == 1 and verdict(illegal) == "missed" and verdict(ratio) == "met"
+    assert result.tables["games"].frame["illegal"].sum() == 10 * (len(MODELS) * len(WAYS) - 1) + 1
+
+
+def test_only_the_profile_of_the_game_has_a_match(tmp_path: Path) -> None:
+    for name, has_match in (("tic-tac-toe", True), ("letters", False)):
+        graph = build_graph(load_profile(name, ""), Settings(name, tmp_path))
+        assert ("match/result" in graph) is has_match
 
 
 def test_a_person_can_win_lose_and_leave() -> None:
