@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from o1_assets.cli.ask import choose_thinking, load_thinker
-from o1_assets.cli.common import command
+from o1_assets.cli.common import Answer, command
 from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
 from o1_assets.execution.project import Project
@@ -29,7 +29,7 @@ class PlayError(O1Error):
     """What cannot be played, and what can."""
 
 
-@command(app, "play", options=("profile", "set_"))
+@command(app, "play")
 def play_command(
     project: Project,
     game: Annotated[str, typer.Argument(help=GAME)],
@@ -38,7 +38,8 @@ def play_command(
     strategy: Annotated[str | None, typer.Option(help="how it thinks instead, as in `o1 ask`")] = None,
     model: Annotated[str | None, typer.Option(help="as in `o1 ask`; else the newest policy")] = None,
     seed: Annotated[int, typer.Option()] = 0,
-) -> None:
+    as_json: bool = False,
+) -> Answer:
     """Play against baby-o1: o1 play tic-tac-toe --profile tic-tac-toe."""
     if game != GAME:
         raise PlayError(f"there is no game {game!r}; there is {GAME}")
@@ -58,32 +59,44 @@ def play_command(
         return [seen.node.text.strip() for seen in Trace.of(result).path()], result.answer.answer
 
     try:
-        play(think, "O" if second else "X", sys.stdin.readline, print)
+        # What is shown while a game goes on is for people; a program reads its moves.
+        show = (lambda text: None) if as_json else print
+        return Answer(play(think, "O" if second else "X", sys.stdin.readline, show))
     finally:
         thinker.policy.close()
 
 
 def play(
     think: Callable[[str], Answered], person: str, read: Callable[[], str], show: Callable[[str], object]
-) -> None:
-    """One game. person: the person's side. read: a line that they type, "" at the end of input."""
-    board = EMPTY
+) -> dict[str, Any]:
+    """One game: its moves, and who won.
+
+    person: the person's side. read: a line that they type, "" at the end of input.
+    """
+    board, moves = EMPTY, list[str]()
+
+    def ended(text: str, won: str | None) -> dict[str, Any]:
+        show(text)
+        return {"person": person, "moves": moves, "winner": won}
+
     while not winner(board) and free_cells(board):
+        free = [CELLS[cell] for cell in free_cells(board)]
         if mover(board) == person:
             show(picture(board))
-            show(f"Your move, {person} ({', '.join(CELLS[cell] for cell in free_cells(board))}):")
-            while (line := read()) and line.strip() not in {CELLS[cell] for cell in free_cells(board)}:
+            show(f"Your move, {person} ({', '.join(free)}):")
+            while (line := read()) and line.strip() not in free:
                 show(f"{line.strip()!r} is no free cell")
             if not line:
-                return
-            board = played(board, CELLS.index(line.strip()))
-            continue
-        steps, answer = think(board)
-        show("\n".join(f"  {step}" for step in steps))
-        if answer not in CELLS or CELLS.index(answer) not in free_cells(board):
-            show(f"The model plays {answer}, which is no free cell: you win.")
-            return
-        board = played(board, CELLS.index(answer))
+                return ended("The game was left.", None)
+            move = line.strip()
+        else:
+            steps, answer = think(board)
+            show("\n".join(f"  {step}" for step in steps))
+            if answer not in free:
+                return ended(f"The model plays {answer}, which is no free cell: you win.", person)
+            move = answer
+        moves.append(move)
+        board = played(board, CELLS.index(move))
     show(picture(board))
     won = winner(board)
-    show("You win." if won == person else "The model wins." if won else "A draw.")
+    return ended("You win." if won == person else "The model wins." if won else "A draw.", won)

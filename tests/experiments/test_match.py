@@ -101,15 +101,14 @@ def test_a_person_can_win_lose_and_leave() -> None:
         shown: list[str] = []
         lines = iter([*(move + "\n" for move in moves), ""])
         replies = iter(answers)
-        play(lambda board: (["a step"], next(replies)), "X", lambda: next(lines), shown.append)
-        return "\n".join(shown)
+        game = play(lambda board: (["a step"], next(replies)), "X", lambda: next(lines), shown.append)
+        return "\n".join([*shown, str(game["winner"])])
 
-    assert against(["a1", "b1", "z9", "a1", "c1"], ["b2", "b3"]).endswith(
-        "1 X X X\n2 . O .\n3 . O .\nYou win."
-    )
-    assert against(["a1", "c2", "b1"], ["a3", "b3", "c3"]).endswith("The model wins.")
+    won = against(["a1", "b1", "z9", "a1", "c1"], ["b2", "b3"])
+    assert "'z9' is no free cell" in won and won.endswith("1 X X X\n2 . O .\n3 . O .\nYou win.\nX")
+    assert against(["a1", "c2", "b1"], ["a3", "b3", "c3"]).endswith("The model wins.\nO")
     assert "no free cell: you win" in against(["a1"], ["a1"])
-    assert against(["a1"], ["b2"]).endswith("c3):")  # the end of input
+    assert against(["a1"], ["b2"]).endswith("c3):\nThe game was left.\nNone")  # the end of input
 
 
 def test_the_agent_wins_before_it_blocks_and_else_takes_the_centre_or_a_corner() -> None:
