@@ -80,7 +80,7 @@ class WorldSource(OfWorld):
 
 
 SourceConfig = Annotated[
-    WorldSource | ReasoningGymSource | Gsm8kSource | MathSource | FileSource, Field(discriminator="kind")
+    ReasoningGymSource | Gsm8kSource | MathSource | FileSource | WorldSource, Field(discriminator="kind")
 ]
 
 
