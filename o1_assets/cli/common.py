@@ -30,7 +30,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
             str | None,
             typer.Option(
                 "--profile",
-                help="nano, countdown, letters, tic-tac-toe, micro, smol or qwen; else O1_PROFILE, else nano",
+                help="nano, code, countdown, letters, tic-tac-toe, micro, smol or qwen; else O1_PROFILE, else nano",
             ),
         ],
         None,
