@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from o1_assets.policy.config import (
     ResamplingConfig,
     RewardConfig,
 )
-from o1_assets.policy.train import make_policy
+from o1_assets.policy.train import _grader, make_policy
 from o1_assets.reward.model import ORM_CLASSES, PRM_CLASSES, save_reward_model, start_reward_model
 from tests.policy.world import QUESTIONS, tiny_policy
 
@@ -83,6 +84,20 @@ def test_the_grader_is_asked_only_where_the_profile_says_so(
     assert not asked
     run(inputs, tmp_path / "grader", CONFIG.model_copy(update={"reward": RewardConfig(outcome="grader")}))
     assert asked
+
+
+@pytest.mark.parametrize(("outcome", "cheat_passes"), [("self_check", True), ("grader", False)])
+def test_the_self_check_rewards_a_list_of_the_shown_cases_and_the_grader_does_not(
+    outcome: Any, cheat_passes: bool
+) -> None:
+    question = "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12"
+    metadata = json.dumps({"world": "code", "question": question})
+    problem = {"question": question, "answer": "", "grader": "world:code", "metadata": metadata}
+    config = CONFIG.model_copy(update={"reward": RewardConfig(outcome=outcome)})
+    cheat, right, wrong = "if a==6:return 15;if a==2:return 9;return 12", "c=a*2;return c+b", "return a"
+    solutions = [("prompt", f"answer {answer}") for answer in (cheat, right, wrong)]
+    verdicts = _grader(["prompt"], [problem], config)([*solutions, ("prompt", "no answer")])
+    assert verdicts == [cheat_passes, True, False, False]
 
 
 def test_what_keeps_right_answers_is_in_the_figures_the_curve_and_the_plots(

@@ -60,6 +60,13 @@ def test_countdown_is_asked_in_the_wording_of_its_corpus(asked: str, text: str, 
     assert question.text == text and named in question.warning() and bool(named) == bool(question.unusual)
 
 
+def test_a_function_is_asked_in_the_wording_of_its_corpus() -> None:
+    code = load_profile("code", "")
+    question = read_question("f(6, 3) = 15, f(2,5)=9 and f(4, 4)=12, please", code)
+    assert question.text == "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12" and not question.unusual
+    assert "no three values of f" in read_question("f(6,3)=150", code).warning()
+
+
 def test_unknown_pieces_and_too_long_questions_are_refused_by_name() -> None:
     tokenizer = make_tokenizer(128)
 
