@@ -23,7 +23,7 @@ MISSING = (
 )
 
 
-TREES = ("beam", "dvts", "mcts", "mcts, Q-value", "astar", "adaptive")
+TREES = ("beam", "posterior-beam", "dvts", "mcts", "mcts, Q-value", "astar", "adaptive")
 
 
 BEST_OF_N, N = "best-of-n", 64

@@ -239,7 +239,7 @@ def ask(
     thinking = choose_thinking(profile, effort, tokens, strategy)
     asked = [read_question(question, profile) for question in questions]
     # Only what the strategy reads is loaded: a chain needs no reward model.
-    chosen = choose_models(store, profile, thinking.strategy.reads, model)
+    chosen = choose_models(store, profile, thinking.strategy, model)
     # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is reported at once.
     require_engine(profile.engine)
     thinker = load_thinker(store, profile, chosen)
@@ -259,7 +259,7 @@ def ask(
     seeds = [derive_seed(seed, question.text) for question in asked]
     results = search(thinking.strategy, prompts, thinker, thinking.budget, seeds)
     seconds = time.perf_counter() - loaded
-    thinker.policy.close()
+    thinker.close()
     return Asked(
         asked, [Trace.of(result) for result in results], thinking, chosen.digests(), loaded - started, seconds
     )

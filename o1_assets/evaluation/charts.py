@@ -165,7 +165,9 @@ STRATEGY_COLORS = {
     "consistency": plots.PURPLE,
     "best-of-n": plots.BLUE,
     "weighted": plots.SKY,
+    "posterior": plots.BLUE,
     "beam": plots.GREEN,
+    "posterior-beam": plots.GREEN,
     "dvts": plots.GREY,
     "mcts": plots.RED,
     "mcts, Q-value": plots.ORANGE,
@@ -177,7 +179,15 @@ STRATEGY_COLORS = {
     "compute-optimal": plots.INK,
 }
 
-DASHED = ("mcts, Q-value", "dvts", "compute-optimal", "checked", "checked-beam")
+DASHED = (
+    "posterior",
+    "posterior-beam",
+    "mcts, Q-value",
+    "dvts",
+    "compute-optimal",
+    "checked",
+    "checked-beam",
+)
 LEVEL_COLORS = {"easy": plots.GREEN, ALL: plots.INK, "medium": plots.BLUE, "hard": plots.RED}
 FLOPS_AXIS = "FLOPs a problem, reward models included (log scale)"
 

@@ -16,9 +16,9 @@ class SearchConfig(StageConfig):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="what `source` says of its solutions")
     strategy: Literal["best-of-n", "beam", "dvts", "mcts"] = "beam"
-    proposer: Literal["policy", "generator"] = Field(
+    proposer: Literal["policy", "generator", "both"] = Field(
         "policy",
-        description="whose steps are tried: the newest policy's, or GPT*'s, which RL has not narrowed",
+        description="whose steps are tried: the newest policy's, GPT*'s, which RL has not narrowed, or both in turn",
     )
     temperature: float = Field(1.0, gt=0, description="of the proposer")
     problems: int = Field(gt=0, description="how many of the round's problems are searched")

@@ -19,7 +19,8 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed, sample_seeds
 from o1_assets.problems.solutions import SAMPLED, SOURCE, graded_table
 from o1_assets.rounds.config import SearchConfig, SolutionsConfig
-from o1_assets.search.interface import Budget, SearchResult
+from o1_assets.search.interface import Budget, SearchResult, proposed_by
+from o1_assets.search.proposals import GENERATOR, POLICY
 from o1_assets.search.run import SearchModels, search
 from o1_assets.search.strategies import STRATEGIES
 
@@ -49,13 +50,20 @@ def search_problems(
     scorer: Scorer,
     prompt: PromptFormat,
     seed: int,
+    generator: Engine | None = None,
 ) -> Searched:
-    """One search for each problem. engine: proposes the steps; scorer: the PRM."""
-    models = SearchModels(engine, scorer, answer_of=prompt.answer, temperature=config.temperature)
+    """One search for each problem. engine: proposes the steps, in turn with the generator if there is one; scorer: the
+    PRM."""
+    models = SearchModels(
+        engine, scorer, answer_of=prompt.answer, temperature=config.temperature, generator=generator
+    )
+    strategy = STRATEGIES[config.strategy].strategy
+    if generator is not None:
+        strategy = proposed_by(strategy, (POLICY, GENERATOR))
     # No more steps and tokens than a sampled solution may have, so that both kinds are alike for what reads them.
     budget = Budget(config.tokens, step_tokens=config.max_step_tokens, solution_tokens=prompt.max_tokens)
     results = search(
-        STRATEGIES[config.strategy].strategy,
+        strategy,
         [prompt.render(question) for question in problems["question"]],
         models,
         budget,
@@ -104,15 +112,18 @@ def with_searched(
     figures: Figures = {}
     cost = Cost()
     for search_config in config.searches:
-        generator = search_config.proposer == "generator"
-        engine = task.open_engine(task.inputs["generator"]) if generator else policy
+        opened = None if search_config.proposer == "policy" else task.open_engine(task.inputs["generator"])
+        alone = search_config.proposer == "generator"
+        engine = opened if alone and opened is not None else policy
         seed = derive_seed(task.seed, "search", search_config.name)
         # Each search has its own draw, because two searches of one problem often find the same.
         chosen = missed.sample(min(search_config.problems, missed.height), seed=seed, shuffle=True)
-        searched = search_problems(search_config, chosen, engine, scorer, config.prompt, seed)
+        searched = search_problems(
+            search_config, chosen, engine, scorer, config.prompt, seed, None if alone else opened
+        )
         cost += Cost(flops_generate(engine.parameters, searched.tokens), tokens_generated=searched.tokens)
-        if generator:
-            engine.close()
+        if opened is not None:
+            opened.close()
         figures |= {
             f"{search_config.name}_{k}": v for k, v in mistakes(searched.solutions, searched.tokens).items()
         }

@@ -8,7 +8,7 @@ from typing import Literal
 
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.checked import passing
-from o1_assets.search.interface import Budget, Complete, Plan, Strategy
+from o1_assets.search.interface import Budget, Complete, Plan, Settings, Strategy
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import Chains, best, weighted_majority
 
@@ -18,7 +18,7 @@ TREE = StepBeam(width=2, branch=4)
 
 
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(Settings):
     """A few chains first. If they agree on an answer that the PRM believes, the problem is easy and the search is done.
     If they half agree, a few more chains follow; if they do not, a tree is searched once. Then the confidence is
     computed again, as often as the budget lasts.
@@ -61,4 +61,4 @@ class Adaptive:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return passing(ends) or best(ends)
+        return passing(ends) or best(ends, self.prior)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Expand, Plan
+from o1_assets.search.interface import Budget, Expand, Plan, Settings
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import weighted_majority
 
@@ -17,7 +17,7 @@ TINY = 1e-9
 
 
 @dataclass(frozen=True)
-class AStar:
+class AStar(Settings):
     """Best first by f(s) = g(s) + weight * h(s) (section 3.2).
 
     g: the sum over the path of log P(right) by the PRM. h: the logarithm of Q(s', a), the chance that what follows
@@ -68,7 +68,7 @@ class AStar:
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         if self.choice == "weighted":
-            return weighted_majority(ends)
+            return weighted_majority(ends, self.prior)
         return max(
             (end.node for end in ends),
             key=lambda n: (n.answer is not None, not n.forced, self.promise(n), -n.index),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Expand, Plan
+from o1_assets.search.interface import Budget, Expand, Plan, Settings
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import CHOICES
 
 
 @dataclass(frozen=True)
-class StepBeam:
+class StepBeam(Settings):
     """One beam. width: solutions kept after each step; branch: steps sampled after each of them.
 
     again: start over, with new samples, as long as the budget lasts.
@@ -39,7 +39,7 @@ class StepBeam:
                 candidates += [child for children in replies for child in children if child not in candidates]
                 if not candidates:
                     break
-                beam = sorted(candidates, key=rank)[: self.width]
+                beam = sorted(candidates, key=rank(self.prior))[: self.width]
             if not self.again or budget.spent(tree):
                 return
 
@@ -47,11 +47,11 @@ class StepBeam:
         return budget.tokens if self.again else budget.at_most(self.width * self.branch * budget.steps)
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return CHOICES[self.choice](ends)
+        return CHOICES[self.choice](ends, self.prior)
 
 
 @dataclass(frozen=True)
-class DiverseTrees:
+class DiverseTrees(Settings):
     """Diverse verifier tree search: different first steps, and a beam of width 1 from each of them.
 
     Beeching, Tunstall and Rush 2024, "Scaling test-time compute with open models": the solutions of one beam soon
@@ -69,14 +69,14 @@ class DiverseTrees:
     def plan(self, tree: Tree, budget: Budget) -> Plan:
         while True:
             [first] = yield [Expand(tree.root, self.subtrees * self.branch)]
-            heads = sorted(first, key=rank)[: self.subtrees]
+            heads = sorted(first, key=rank(self.prior))[: self.subtrees]
             # The first step was sampled above; a subtree without whole children is given up.
             for _ in range(1, budget.steps):
                 heads = [head for head in heads if not head.ended]
                 if not heads or budget.spent(tree):
                     break
                 replies = yield [Expand(head, self.branch) for head in heads]
-                heads = [min(children, key=rank) for children in replies if children]
+                heads = [min(children, key=rank(self.prior)) for children in replies if children]
             if not self.again or budget.spent(tree):
                 return
 
@@ -84,9 +84,9 @@ class DiverseTrees:
         return budget.tokens if self.again else budget.at_most(self.subtrees * self.branch * budget.steps)
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return CHOICES[self.choice](ends)
+        return CHOICES[self.choice](ends, self.prior)
 
 
-def rank(node: Node) -> tuple[float, float, int]:
-    """Sort key: highest score first; among equals the likelier step under the policy, then the earlier one."""
-    return (-node.score, -node.logprob, node.index)
+def rank(prior: float) -> Callable[[Node], tuple[float, float, int]]:
+    """Sort key: the most believed first; among equals the likelier step under the policy, then the earlier one."""
+    return lambda node: (-node.belief(prior), -node.logprob, node.index)

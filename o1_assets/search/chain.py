@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Complete, Expand, Plan
+from o1_assets.search.interface import Budget, Complete, Expand, Plan, Settings
 from o1_assets.search.tree import End, Node, Tree
 
 
 @dataclass(frozen=True)
-class Direct:
+class Direct(Settings):
     """The answer at once, without any thought. It plans nothing: `search` asks for the answer where a strategy has
     none."""
 
@@ -29,7 +29,7 @@ class Direct:
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Settings):
     """One chain of thought (Wei et al., arXiv:2201.11903).
 
     extend: a word such as "wait" that takes the place of the answer as long as there are tokens left, after which

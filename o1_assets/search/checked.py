@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from o1_assets.search.interface import Budget, Plan, Strategy
+from o1_assets.search.proposals import Proposer
 from o1_assets.search.tree import End, Node, Tree
 
 
@@ -17,6 +18,10 @@ class Checked:
     """
 
     strategy: Strategy
+
+    @property
+    def proposers(self) -> tuple[Proposer, ...]:
+        return self.strategy.proposers
 
     @property
     def reads(self) -> Literal["nothing", "prm", "q"]:

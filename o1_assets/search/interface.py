@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
+from o1_assets.search.proposals import POLICY, Proposer
 from o1_assets.search.tree import End, Node, Tree
 
 
@@ -88,7 +89,26 @@ Request = Expand | Complete
 Plan = Generator[list[Request], list[list[Node]], None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every strategy can be told.
+
+    proposers: they take turns at the samples after a node, the first one first.
+    prior: a solution is believed as its score times the policy's probability of it to this power. 0: what the policy
+    seldom writes is believed as readily, and of many proposals the ones that fool the PRM win. 1: Bayes' rule, were the
+    score the likelihood.
+    """
+
+    proposers: tuple[Proposer, ...] = (POLICY,)
+    prior: float = 0.0
+
+
 class Strategy(Protocol):
+    @property
+    def proposers(self) -> tuple[Proposer, ...]:
+        """Who samples what it asks for, in turn; see `Settings`."""
+        ...
+
     @property
     def reads(self) -> Literal["nothing", "prm", "q"]:
         """Which models score steps: none, the PRM, or the PRM and the Q-value model."""
@@ -106,6 +126,12 @@ class Strategy(Protocol):
     def choose(self, ends: Sequence[End]) -> Node | None:
         """The solution to answer with; None if none has an answer."""
         ...
+
+
+def proposed_by(strategy: Strategy, proposers: tuple[Proposer, ...]) -> Strategy:
+    """The same strategy, whose samples come from these. strategy: one with `Settings`."""
+    changed: Strategy = replace(cast(Any, strategy), proposers=proposers)
+    return changed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Complete, Expand, Plan, Request
+from o1_assets.search.interface import Budget, Complete, Expand, Plan, Request, Settings
 from o1_assets.search.tree import End, Node, Tree
 from o1_assets.search.vote import CHOICES
 
@@ -15,7 +15,7 @@ Steps = Generator[list[Request], list[list[Node]], Node]
 
 
 @dataclass(frozen=True)
-class PuctSearch:
+class PuctSearch(Settings):
     """simulations: descents from the root; None: as many as the budget lasts for. branch: steps sampled at a leaf.
 
     exploration: c in PUCT. widening: a node visited n times has had branch * (1 + n)^widening steps sampled after it
@@ -57,7 +57,7 @@ class PuctSearch:
         return budget.tokens
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return CHOICES[self.choice](ends)
+        return CHOICES[self.choice](ends, self.prior)
 
     def worth(self, node: Node) -> float:
         return node.q if self.reads == "q" and node.q is not None else node.score

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.prompt_format import PromptFormat
@@ -16,11 +16,10 @@ from o1_assets.store.store import MissingInput
 if TYPE_CHECKING:
     from o1_assets.core.engine import Engine
     from o1_assets.profiles.profile import Profile
+    from o1_assets.search.interface import Strategy
     from o1_assets.search.run import SearchModels
     from o1_assets.store.manifest import Manifest
     from o1_assets.store.store import ArtifactStore
-
-Reads = Literal["nothing", "prm", "q"]
 
 # Models of no round that answer questions.
 OF_NO_ROUND = ("base/model", "generator/model", "mini/model")
@@ -32,7 +31,8 @@ class UnknownModel(O1Error):
 
 @dataclass(frozen=True)
 class ModelVersions:
-    """by_role: policy, prm, generator, q_value -> the version of the artifact that plays this role."""
+    """by_role: policy, prm, generator (which the PRM asks), q_value, proposer (of steps, beside the policy) -> the
+    version of the artifact that plays this role."""
 
     by_role: dict[str, Manifest]
 
@@ -42,9 +42,9 @@ class ModelVersions:
 
 
 def choose_models(
-    store: ArtifactStore, profile: Profile, reads: Reads, key: str | None = None
+    store: ArtifactStore, profile: Profile, strategy: Strategy, key: str | None = None
 ) -> ModelVersions:
-    """The policy of `key`, or without it the newest baby-o1, and the models that score its steps.
+    """The policy of `key`, or without it the newest baby-o1, and the models that the strategy needs beside it.
 
     These are the ones of the policy's round, or for a policy of no round (OF_NO_ROUND) the newest.
     Raises MissingInput if one of them has not been made, UnknownModel if `key` is not the key of a policy.
@@ -68,7 +68,7 @@ def choose_models(
     chosen = {"policy": policy}
     round_name = policy.key.removesuffix("/policy")
     rounds = [round_name] if round_name != policy.key else newest_first
-    wanted = {"prm": "prm", "q": "q_value"} if reads == "q" else {"prm": "prm"} if reads == "prm" else {}
+    wanted = {"nothing": {}, "prm": {"prm": "prm"}, "q": {"prm": "prm", "q": "q_value"}}[strategy.reads]
     for name in wanted.values():
         head = _first(store, [f"{r}/{name}" for r in rounds])
         if head is None:
@@ -79,10 +79,15 @@ def choose_models(
             )
         chosen[name] = head
     # A reward model may read the generator's log-probabilities, always those of the one GPT*.
-    if wanted:
+    roles = ["generator"] * bool(wanted)
+    roles += ["proposer"] * any(proposer.model == "generator" for proposer in strategy.proposers)
+    for role in roles:
         generator = store.head("generator/model")
-        assert generator is not None, "a PRM was made from it"
-        chosen["generator"] = generator
+        if generator is None:
+            raise MissingInput(
+                "this way of thinking needs generator/model, which has not been made; run `o1 run`"
+            )
+        chosen[role] = generator
     return ModelVersions(chosen)
 
 
@@ -110,6 +115,7 @@ def load_search_models(
         answer_start=prompt.answer_start,
         self_check=self_check,
         temperature=temperature,
+        generator=open_engine(folders["proposer"]) if "proposer" in folders else None,
     )
 
 

@@ -13,6 +13,7 @@ from o1_assets.engine.steps import separator, split_steps, step_ends
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.interface import PrefixScorer, StepScorer, ValueModels, ValueScorer
 from o1_assets.search.interface import Budget, Complete, Expand, Request, SearchResult, Strategy
+from o1_assets.search.proposals import Proposals
 from o1_assets.search.tree import Node, Tree
 from o1_assets.search.vote import best
 
@@ -29,6 +30,7 @@ class SearchModels:
     """The models of a search, and how an answer looks.
 
     prm: for strategies that read it; q: a PRM with a Q-value model, for those that read `q`.
+    generator: for strategies whose steps GPT* proposes, too.
     answer_of: the final answer in a step's text, None if there is none. answer_start: how such a step begins.
     self_check: whether an answer solves the prompt's problem, as far as the prompt alone tells; None if it cannot.
     """
@@ -40,6 +42,13 @@ class SearchModels:
     answer_start: str = ""
     self_check: Callable[[str, str], bool | None] = lambda prompt, answer: None
     temperature: float = 1.0
+    generator: Engine | None = None
+
+    def close(self) -> None:
+        """Closes the engines."""
+        self.policy.close()
+        if self.generator is not None and self.generator is not self.policy:
+            self.generator.close()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,21 +76,24 @@ def search(
     """
     if strategy.reads != "nothing" and getattr(models, strategy.reads) is None:
         raise ValueError(f"{type(strategy).__name__} reads a model that was not given: {strategy.reads}")
+    proposals = Proposals(strategy.proposers, models.policy, models.generator)
     cache_tokens = strategy.cache_tokens(budget)
     at_once = max(1, CACHE_TOKENS // cache_tokens) if cache_tokens else len(prompts)
     results: list[SearchResult] = []
     for start in range(0, len(prompts), max(1, at_once)):
         part = slice(start, start + at_once)
-        with models.policy.prefix_cache() if cache_tokens else nullcontext():
-            results += _Search(strategy, models, budget).run(prompts[part], seeds[part])
+        with proposals.prefix_caches() if cache_tokens else nullcontext():
+            results += _Search(strategy, models, budget, proposals).run(prompts[part], seeds[part])
     return results
 
 
 class _Search:
     """One strategy on a batch of problems."""
 
-    def __init__(self, strategy: Strategy, models: SearchModels, budget: Budget) -> None:
-        self.strategy, self.models = strategy, models
+    def __init__(
+        self, strategy: Strategy, models: SearchModels, budget: Budget, proposals: Proposals
+    ) -> None:
+        self.strategy, self.models, self.proposals = strategy, models, proposals
         self.budget, self.thinking = budget, budget.for_thinking()
         self.prm: PrefixScorer | None = None
         self.q: ValueScorer | None = None
@@ -184,7 +196,7 @@ class _Search:
     def _sample(self, draws: Sequence[Draw]) -> list[list[Drawn]]:
         """Draws of one kind in one call of the policy: the tokens of each one's `start`, and what follows."""
         encode = self.models.policy.tokenizer.encode
-        prompts, seeds, starts = [], [], []
+        prompts, seeds, turns, starts = [], [], [], []
         for draw in draws:
             tree, request = draw.tree, draw.request
             start = request.start if isinstance(request, Expand) else ""
@@ -194,10 +206,11 @@ class _Search:
                 # By the node and how often it was sampled from: coming back to a node draws new samples, and what
                 # other problems do changes nothing.
                 seeds.append(derive_seed(tree.seed, request.node.index, request.node.drawn))
+                turns.append(request.node.drawn)
                 request.node.drawn += 1
         steps, forced, longest = draws[0].kind
         params = SamplingParams(longest, 0.0 if forced else self.models.temperature, stop_at_step=steps)
-        drawn = iter(self.models.policy.sample(prompts, params, seeds))
+        drawn = iter(self.proposals.sample(prompts, params, seeds, turns))
         return [
             [(start, next(drawn)) for _ in range(draw.samples)]
             for draw, start in zip(draws, starts, strict=True)

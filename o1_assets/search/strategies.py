@@ -12,6 +12,7 @@ from o1_assets.search.chain import Chain, Direct
 from o1_assets.search.checked import Checked
 from o1_assets.search.interface import Strategy
 from o1_assets.search.mcts import PuctSearch
+from o1_assets.search.proposals import GENERATOR, POLICY
 from o1_assets.search.vote import Chains
 
 
@@ -22,6 +23,8 @@ class Named:
     description: str
     strategy: Strategy
 
+
+MOSTLY_POLICY = (POLICY, POLICY, POLICY, GENERATOR)
 
 STRATEGIES: Mapping[str, Named] = {
     "direct": Named("The answer at once, without any step.", Direct()),
@@ -38,9 +41,21 @@ STRATEGIES: Mapping[str, Named] = {
         "Many chains; a vote in which each counts as much as the PRM believes it.",
         Chains("weighted"),
     ),
+    "posterior": Named(
+        "Many chains; the one that the PRM and the policy together believe most.",
+        Chains("best", prior=1.0),
+    ),
+    "posterior-mixed": Named(
+        "The same, every fourth of the chains by GPT*.",
+        Chains("best", prior=1.0, proposers=MOSTLY_POLICY),
+    ),
     "beam": Named(
         "Step by step: samples next steps, goes on from the two that the PRM believes most, starts again.",
         StepBeam(width=2, branch=4, again=True),
+    ),
+    "posterior-beam": Named(
+        "The beam, on the steps that the PRM and the policy together believe most.",
+        StepBeam(width=2, branch=4, again=True, prior=1.0),
     ),
     "dvts": Named(
         "Four different first steps, the PRM's favourite next step from each of them, starts again.",
@@ -68,7 +83,7 @@ STRATEGIES: Mapping[str, Named] = {
     ),
     "adaptive": Named(
         "A few chains first; where they disagree more chains, or a tree where they are hopeless.",
-        Adaptive(),
+        Adaptive(prior=1.0),
     ),
 }
 
@@ -104,9 +119,9 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "low": Effort(1, "best-of-n"),
+    "low": Effort(1, "posterior"),
     "medium": Effort(8, "adaptive"),
-    "high": Effort(32, "beam"),
+    "high": Effort(32, "posterior"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ import numpy as np
 class Node:
     """One step after the steps of its parents.
 
-    logprob: log-probability of the step's tokens under the policy, given all before it.
+    logprob: log-probability of the step's tokens under the policy, given all before it, whoever proposed it.
     probabilities: by the PRM, (3,) for negative, neutral, positive; None if it was not asked.
     score: product of P(right) over the path, the solution score of the steps so far; 1 at the root.
     q: the chance that a solution which continues this one ends right, by the Q-value model; None if it was not asked.
@@ -58,6 +59,12 @@ class Node:
     @property
     def depth(self) -> int:
         return len(self.path())
+
+    def belief(self, prior: float) -> float:
+        """The score times the policy's probability of all steps so far to the power of `prior`."""
+        if not prior:
+            return self.score
+        return self.score * math.exp(prior * sum(node.logprob for node in self.path()))
 
     def completion(self) -> str:
         """The text of the whole path, as a reward model reads it."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Complete, Plan
+from o1_assets.search.interface import Budget, Complete, Plan, Settings
 from o1_assets.search.tree import End, Node, Tree
 
 
 @dataclass(frozen=True)
-class Chains:
+class Chains(Settings):
     """N solutions, `at_once` at a time. samples: N; None: as many as the budget lasts for.
 
     choice: majority (self-consistency), best (best of N), weighted (reward-weighted majority).
@@ -36,41 +36,49 @@ class Chains:
         return 0
 
     def choose(self, ends: Sequence[End]) -> Node | None:
-        return CHOICES[self.choice](ends)
+        return CHOICES[self.choice](ends, self.prior)
 
 
-def best(ends: Sequence[End]) -> Node | None:
-    """The solution with the highest score; among equals the first. One with an answer beats one without."""
+def best(ends: Sequence[End], prior: float = 0.0) -> Node | None:
+    """The solution believed most; among equals the first. One with an answer beats one without."""
     return max(
         (end.node for end in ends),
         # An answer that the policy had to be asked for (forced) loses to one that it gave by itself.
-        key=lambda n: (n.answer is not None, not n.forced, n.score, -n.index),
+        key=lambda n: (n.answer is not None, not n.forced, n.belief(prior), -n.index),
         default=None,
     )
 
 
-def majority(ends: Sequence[End]) -> Node | None:
+def majority(ends: Sequence[End], prior: float = 0.0) -> Node | None:
     """Self-consistency (Wang et al., arXiv:2203.11171): the answer given most often, in its first solution."""
-    return _vote(ends, weighted=False)
+    return _vote(ends, [1.0] * len(ends), lambda chosen: chosen[0].node)
 
 
-def weighted_majority(ends: Sequence[End]) -> Node | None:
-    """The answer whose solutions' scores have the largest sum (Li et al., arXiv:2206.02336), in its best solution."""
-    return _vote(ends, weighted=True)
+def weighted_majority(ends: Sequence[End], prior: float = 0.0) -> Node | None:
+    """The answer whose solutions' scores have the largest sum (Li et al., arXiv:2206.02336), in its best solution.
+
+    With a prior each distinct solution counts once: its weight knows the policy's probability already, which how often
+    a sample comes back estimates in chains alone, and nothing does in a tree.
+    """
+    if prior:
+        ends = list({end.node.index: end for end in reversed(ends)}.values())[::-1]
+    return _vote(ends, [end.node.belief(prior) for end in ends], lambda chosen: best(chosen, prior))
 
 
-def _vote(ends: Sequence[End], weighted: bool) -> Node | None:
+def _vote(
+    ends: Sequence[End], weights: Sequence[float], represent: Callable[[list[End]], Node | None]
+) -> Node | None:
+    """represent: which of the solutions with the chosen answer to answer with."""
     votes: dict[str, float] = {}
-    for end in ends:
+    for end, weight in zip(ends, weights, strict=True):
         if end.node.answer is not None:
-            votes[end.node.answer] = votes.get(end.node.answer, 0.0) + (end.node.score if weighted else 1.0)
+            votes[end.node.answer] = votes.get(end.node.answer, 0.0) + weight
     if not votes:
         return None
     most = max(votes.values())
     # Among equals the answer that came first: a dictionary keeps its order.
     answer = next(answer for answer, vote in votes.items() if vote == most)
-    chosen = [end for end in ends if end.node.answer == answer]
-    return best(chosen) if weighted else chosen[0].node
+    return represent([end for end in ends if end.node.answer == answer])
 
 
 CHOICES = {"majority": majority, "best": best, "weighted": weighted_majority}

@@ -231,8 +231,9 @@ UNTIL_SPENT = [
 def test_a_hard_budget_is_never_exceeded_by_any_strategy(strategy: Strategy, budget: Budget) -> None:
     """Whatever it asks for, and with the answer that it is asked for in the end."""
     judge = Judge(RIGHT)
+    policy = TablePolicy(Everywhere())
     thinker = SearchModels(
-        TablePolicy(Everywhere()), judge, judge, answer_of=answer_of, answer_start="answer "
+        policy, judge, judge, answer_of=answer_of, answer_start="answer ", generator=policy
     )
     for result in search(strategy, ["q\n"] * 2, thinker, budget, range(2)):
         # What repeats until nothing is left leaves no more than an answer needs.

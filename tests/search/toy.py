@@ -64,6 +64,23 @@ class TablePolicy:
             if params.stop_at_step or not step:
                 return Sample(ids, logprobs, True)
 
+    def logprobs(
+        self, sequences: Sequence[Sequence[int]], prompt_lengths: Sequence[int]
+    ) -> list[list[float]]:
+        """As `sample` gives them; a step that the table lacks is as good as impossible."""
+        result = []
+        for ids, length in zip(sequences, prompt_lengths, strict=True):
+            text, rest, logprobs = self.tokenizer.decode(ids[:length]), list(ids[length:]), list[float]()
+            while rest:
+                steps = self.table.get(text, {})
+                written = self.tokenizer.decode(rest)
+                step = next((s for s in steps if s and written.startswith(s)), "")
+                length = len(step) or len(rest)
+                logprobs += [math.log(steps.get(step, 1e-9))] + [0.0] * (length - 1)
+                text, rest = text + step, rest[length:]
+            result.append(logprobs)
+        return result
+
     def prefix_cache(self) -> AbstractContextManager[None]:
         return nullcontext()
 

@@ -34,7 +34,11 @@ def think(
 ) -> SearchResult:
     policy = TablePolicy(Endless() if table is None else table)
     thinker = SearchModels(
-        policy, PathScorer("", right=0.9, wrong=0.6), answer_of=answer_of, answer_start="answer "
+        policy,
+        PathScorer("", right=0.9, wrong=0.6),
+        answer_of=answer_of,
+        answer_start="answer ",
+        generator=policy,
     )
     [found] = search(strategy, [QUESTION], thinker, Budget(tokens, step_tokens=200), [seed])
     return found

@@ -35,6 +35,9 @@ class ThinkingConfig(StageConfig):
         False,
         description="measure the strategies that stop at an answer which passes its own problem's check, too",
     )
+    mixed: bool = Field(
+        False, description="measure the strategies in which GPT* proposes in turn with the model, too"
+    )
     folds: int = Field(
         10, gt=1, description="parts of the problems, for choosing on others than are measured on"
     )

@@ -19,7 +19,7 @@ from o1_assets.evaluation.thinking.points import (
     single_point,
     tree_points,
 )
-from o1_assets.evaluation.thinking.solver import Reads, Solver
+from o1_assets.evaluation.thinking.solver import Solver
 from o1_assets.search.chain import Chain, Direct
 from o1_assets.search.interface import SearchResult, Strategy
 from o1_assets.search.mcts import PuctSearch
@@ -27,17 +27,23 @@ from o1_assets.search.strategies import STRATEGIES
 from o1_assets.search.vote import Chains
 
 TREES: Mapping[str, Strategy] = {
-    **{name: STRATEGIES[name].strategy for name in ("beam", "dvts", "mcts", "astar", "adaptive")},
+    **{
+        name: STRATEGIES[name].strategy
+        for name in ("beam", "posterior-beam", "dvts", "mcts", "astar", "adaptive")
+    },
     "mcts, Q-value": PuctSearch(simulations=None, choice="weighted", reads="q"),
 }
 
 # For worlds where an answer can be checked without a key (ThinkingConfig.self_check).
 CHECKED: Mapping[str, Strategy] = {name: STRATEGIES[name].strategy for name in ("checked", "checked-beam")}
 
+# In which GPT* proposes, too (ThinkingConfig.mixed).
+MIXED: Mapping[str, Strategy] = {"posterior-mixed": STRATEGIES["posterior-mixed"].strategy}
+
 
 def measured_trees(config: ThinkingConfig) -> Mapping[str, Strategy]:
     """The strategies that are searched with up to config.tree_tokens."""
-    return {**TREES, **CHECKED} if config.self_check else TREES
+    return {**TREES, **(CHECKED if config.self_check else {}), **(MIXED if config.mixed else {})}
 
 
 UNLIMITED = 10**9
@@ -62,15 +68,19 @@ class MeasuredPoints:
 
 
 def with_flops(solver: Solver, points: list[Point]) -> MeasuredPoints:
-    trees = {**TREES, **CHECKED}
-    reads = [trees[p.strategy].reads if p.strategy in trees else "prm" for p in points]
-    return MeasuredPoints(
-        points, [_flops(solver, p, models) for p, models in zip(points, reads, strict=True)]
-    )
-
-
-def _flops(solver: Solver, point: Point, reads: Reads) -> float:
-    return solver.flops(float(point.generated.mean()), float(point.scored.mean()), reads)
+    trees = {**TREES, **CHECKED, **MIXED}
+    flops = []
+    for point in points:
+        strategy = trees.get(point.strategy)
+        flops.append(
+            solver.flops(
+                float(point.generated.mean()),
+                float(point.scored.mean()),
+                "prm" if strategy is None else strategy.reads,
+                mixed=point.strategy in MIXED,
+            )
+        )
+    return MeasuredPoints(points, flops)
 
 
 def measure_curves(task: Task, solver: Solver) -> MeasuredPoints:

@@ -22,7 +22,13 @@ from o1_assets.search.interface import SearchResult, Strategy
 Floats = NDArray[np.float64]
 
 # Strategy -> selector, for those that choose among whole solutions.
-SAMPLED = {"consistency": MAJORITY, "best-of-n": "prm", "weighted": WEIGHTED + "prm", "any right": PASS}
+SAMPLED = {
+    "consistency": MAJORITY,
+    "best-of-n": "prm",
+    "weighted": WEIGHTED + "prm",
+    "posterior": "posterior",
+    "any right": PASS,
+}
 
 # Tokens of the smallest budget that a tree is asked for an answer at.
 FEWEST = 32
@@ -67,7 +73,7 @@ def sampled_points(
     for strategy, selector in SAMPLED.items():
         for k, n in enumerate(ns):
             # A vote needs no reward model, and neither does a choice from one.
-            scores = strategy in ("best-of-n", "weighted") and n > 1
+            scores = strategy in ("best-of-n", "weighted", "posterior") and n > 1
             scored = read[:, k] if scores else np.zeros(len(searches))
             points.append(Point(strategy, n, by_selector[selector].per_problem[k], n * tokens, scored))
     return points
@@ -134,15 +140,16 @@ def _pool(searches: Sequence[SearchResult], right: Sequence[dict[str, bool]]) ->
     samples = min(search.tree.root.drawn for search in searches)
     correct = np.zeros((len(searches), samples), dtype=bool)
     answers = np.full((len(searches), samples), NO_ANSWER)
-    scores = np.full((len(searches), samples), -np.inf)
+    scores = {name: np.full((len(searches), samples), -np.inf) for name in ("prm", "posterior")}
     for p, (search, verdicts) in enumerate(zip(searches, right, strict=True)):
         # Graded answers as numbers: equal ones vote together.
         codes = {answer: code for code, answer in enumerate(verdicts)}
         for m, end in enumerate(search.tree.ends[:samples]):
-            scores[p, m] = end.node.score
+            scores["prm"][p, m] = end.node.score
+            scores["posterior"][p, m] = end.node.belief(1.0)
             if end.node.answer is not None:
                 answers[p, m], correct[p, m] = codes[end.node.answer], verdicts[end.node.answer]
-    return Pool(tuple(str(p) for p in range(len(searches))), correct, answers, {"prm": scores})
+    return Pool(tuple(str(p) for p in range(len(searches))), correct, answers, scores)
 
 
 def _distinct_tokens(search: SearchResult, ns: Sequence[int], seed: int) -> Floats:

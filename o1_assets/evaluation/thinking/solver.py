@@ -59,11 +59,12 @@ class Solver:
             answer_start=config.prompt.answer_start,
             self_check=self_check,
             temperature=config.temperature,
+            generator=_generator(task, name, engine) if config.mixed else None,
         )
         return cls(name, problems, config, task.seed, engine, scorer, thinker)
 
     def close(self) -> None:
-        self.engine.close()
+        self.thinker.close()
 
     def think(
         self, strategy: Strategy, tokens: int, *purpose: object, tries: int = 1, longest: int | None = None
@@ -114,8 +115,11 @@ class Solver:
         verdicts = grade_all([(answer, self.problems[problem]) for problem, answer in new])
         self._right.update(zip(new, verdicts, strict=True))
 
-    def flops(self, generated: float, scored: float, reads: Reads) -> float:
-        """FLOPs of sampling `generated` tokens, and of `scored` tokens read by the models that the strategy uses."""
+    def flops(self, generated: float, scored: float, reads: Reads, mixed: bool = False) -> float:
+        """FLOPs of sampling `generated` tokens, and of `scored` tokens read by the models that the strategy uses.
+
+        mixed: GPT* proposes, too, whose solutions the policy reads; it is as large. Counted as if all were GPT*'s.
+        """
         readers = [self.scorer.model(3).backbone] if reads != "nothing" else []
         if reads == "q":
             readers.append(self.scorer.model(2).backbone)
@@ -123,8 +127,14 @@ class Solver:
         if readers and self.scorer.generator is not None:
             readers.append(self.scorer.generator)
         parameters = sum(non_embedding_parameters(reader) for reader in readers)
+        parameters += self.engine.parameters * mixed
         return flops_generate(self.engine.parameters, generated) + flops_score(parameters, scored)
 
     def cost(self) -> Cost:
         sampled = flops_generate(self.engine.parameters, self.generated)
         return self.scorer.cost() + Cost(sampled, tokens_generated=self.generated)
+
+
+def _generator(task: Task, name: str, engine: Engine) -> Engine:
+    """GPT*, which may be the model itself."""
+    return engine if name == "generator" else task.open_engine(task.inputs["generator"])

@@ -17,6 +17,7 @@ from o1_assets.search.interface import Budget, Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.models import choose_models, load_search_models
 from o1_assets.search.run import SearchModels, search
+from o1_assets.search.vote import Chains
 from tests.engine.both.conftest import Both
 from tests.engine.checkpoints import Checkpoint
 
@@ -54,7 +55,7 @@ def _belief(tokens: Sequence[int]) -> tuple[float, float, float]:
 def thinker(checkpoint: Checkpoint, engine: Engine) -> SearchModels:
     if checkpoint.store is None:
         return SearchModels(engine, Whim(engine))
-    chosen = choose_models(checkpoint.store, NANO, "prm")
+    chosen = choose_models(checkpoint.store, NANO, Chains("best"))
     return load_search_models(checkpoint.store, chosen, lambda path: engine, NANO.prompt, 1.0)
 
 
