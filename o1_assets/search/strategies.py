@@ -88,23 +88,24 @@ STRATEGIES: Mapping[str, Named] = {
 }
 
 
-# How the efforts were chosen: by accuracy on 100 held-out problems of nano (baby-o1 v10 with PRM v10; in brackets the
-# tokens spent; one search a problem; the standard error of an accuracy is .045, of a difference on the same problems
-# .015 to .03).
+# How the efforts were chosen: by accuracy on 150 problems of the test side that are in neither problems/test nor
+# problems/train (nano of 95d225a: baby-o1 v10 with PRM v10; standard error .02, of a difference on the same problems
+# about .01). Chains: the mean over random subsets of 128 samples. Beam: one search a problem, from which each budget is
+# read.
 #
-# - 64 tokens: one chain .62 (26), best of N .69 (64), adaptive .67 (54), a beam .22 (64), hardly ever an answer.
-# - 512 tokens: best of N .74 (509), weighted vote .71, majority .68, beam .75 (512), adaptive .72 (281).
-# - 2048 tokens: best of N .75 (2037), weighted vote .72, majority .67, beam .78 (2048). Adaptive .74 (534), of 1024.
+#                            tokens: 44    87   175   349   698  1397  2793
+#   best of N by the PRM alone     .902  .909  .904  .893  .884  .872  .867
+#   vote weighted by the PRM       .902  .917  .926  .929  .934  .938  .940
+#   posterior                      .911  .928  .934  .937  .939  .940  .940
 #
-# A second run of nano, with another policy and PRM, on the same problems:
+#                            tokens:      128   256   512  1024  2048
+#   beam, best by the PRM alone           .873  .893  .880  .873  .873
+#   the same trees, posterior             .887  .927  .933  .933  .940
 #
-# - 64 tokens: best of N .71, adaptive .68 (54). 512: best of N .73, weighted vote .76, beam .72, MCTS .75, A* .77,
-#   adaptive .74 (253). 2048: best of N .71, weighted vote .77, beam .74, MCTS .76 (1231), A* .77.
-#
-# From run to run the order changes by as much as the strategies differ. What is large in both is that a beam needs some
-# 200 tokens. A* would need a Q-value model, which the loop does not make. At the tokens that it really spends, adaptive
-# is as good as best of N (.71 at 87 against .70, .74 at 534 against .74). It is the default because it spends them on
-# the hard problems.
+# What a search adds to its candidates, the PRM being the judge alone, are solutions that fool it: both ways fall with
+# the tokens. Neither falls where what the policy hardly ever writes is believed less. So a tree has nothing left to add
+# to chains here (docs/decisions/search.md has what else was tried). Adaptive spends half of its budget, on the hard
+# problems, and is the default for that.
 
 
 @dataclass(frozen=True)
