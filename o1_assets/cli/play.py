@@ -47,7 +47,7 @@ def play_command(
     if getattr(profile.base, "world", None) != GAME:
         raise PlayError(f"the models of profile {profile.name} do not know {GAME}; add --profile {GAME}")
     thinking = choose_thinking(profile, effort, None, strategy)
-    chosen = choose_models(project.store, profile, thinking.strategy.reads, model)
+    chosen = choose_models(project.store, profile, thinking.strategy, model)
     thinker = load_thinker(project.store, profile, chosen)
 
     from o1_assets.search.run import search
