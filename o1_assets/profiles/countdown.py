@@ -57,7 +57,7 @@ COUNTDOWN = Profile.model_validate(
         "later_orm": ORMConfig(updates=80, solutions=300, newest_share=0.3),
         # An answer is checked against its own problem, which takes no answer key. With the learned models' rewards one
         # round took pass@1 from .15 to .09: they know a false step, but hardly a step into a dead end.
-        "policy": NANO.policy.model_copy(update={"reward": RewardConfig(form="outcome", outcome="grader")}),
+        "policy": NANO.policy.model_copy(update={"reward": RewardConfig(form="outcome", outcome="self_check")}),
         "thinking": ThinkingConfig(self_check=True),
     }
 )
