@@ -244,7 +244,7 @@ def mini_result(
 ) -> Result:
     """measured, ood: input of MODELS -> it. arms: input of ARMS -> [problems]; spent: -> FLOPs of its teaching."""
     baby, mini = measured[BABY], measured[MINI]
-    n = votes_for(baby.flops / mini.flops, mini)
+    n, most = votes_for(baby.flops / mini.flops, mini), config.samples
     vote = mini.right(f"{MAJORITY}@{n}")
 
     def share(
@@ -293,6 +293,18 @@ def mini_result(
             f"o1-mini's vote of {n}, in the FLOPs of one chain of baby-o1, minus that chain",
             vote,
             baby.right(),
+        ),
+        minus(
+            "mini_best_of_n_minus_baby_o1",
+            f"the PRM's choice among {most} chains of o1-mini, minus that among as many of baby-o1",
+            mini.right(f"{PRM}@{most}"),
+            baby.right(f"{PRM}@{most}"),
+        ),
+        minus(
+            "mini_any_minus_baby_o1",
+            f"any of {most} chains of o1-mini right, minus any of as many of baby-o1",
+            mini.right(f"{PASS}@{most}"),
+            baby.right(f"{PASS}@{most}"),
         ),
         share(
             "mini_gap_closed",

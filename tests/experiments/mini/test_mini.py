@@ -70,6 +70,7 @@ def test_the_claims_follow_from_what_was_measured(models: dict[str, Measured], t
     assert claims["mini_flops_share"].value == pytest.approx(0.25)
     # Four chains of a quarter of the FLOPs: the vote of 4 against one chain of baby-o1.
     assert claims["mini_vote_minus_baby_o1"].value == pytest.approx(0.05)
+    assert claims["mini_any_minus_baby_o1"].value == pytest.approx(0.85 - 0.9)
     assert claims["mini_gap_closed"].value == pytest.approx(0.35 / 0.4)
     assert claims["mini.on_policy_minus_chains"].value == pytest.approx(0.05)
     assert claims["mini_ood_share"].value == pytest.approx(0.75 / 0.8)
