@@ -63,7 +63,7 @@ def play_command(
         show = (lambda text: None) if as_json else print
         return Answer(play(think, "O" if second else "X", sys.stdin.readline, show))
     finally:
-        thinker.policy.close()
+        thinker.close()
 
 
 def play(

@@ -118,6 +118,11 @@ def test_every_solution_that_a_tree_ended_with_is_a_row_also_those_that_the_beam
             found.solutions.select("text", "correct", "score").iter_rows()}  # fmt: skip
     assert rows["1+1=2\nanswer 2\n"] == (True, 0.09) and rows["1+1=2\nanswer 9\n"] == (False, 0.81)
     assert found.solutions.filter("winner")["text"].to_list() == ["1+1=2\nanswer 9\n"]
+    # GPT* in turn with the policy, which would never have written this.
+    wide: Any = TablePolicy({**table, "1 + 1\n": {"1+1=1\n": 1.0}, "1 + 1\n1+1=1\n": {"answer 1\n": 1.0}})
+    table["1 + 1\n1+1=1\n"] = {"answer 1\n": 1.0}
+    mixed = search_problems(config, problem, policy, prm, PromptFormat(), 1, generator=wide)
+    assert "1+1=1\nanswer 1\n" not in rows and "1+1=1\nanswer 1\n" in mixed.solutions["text"].to_list()
     assert set(found.solutions[SOURCE]) == {"beam"} and found.tokens >= 400
     figures = mistakes(found.solutions, 2000)
     assert figures["solutions"] == len(rows) and figures["condemned_per_1000"] == 0.5

@@ -92,6 +92,15 @@ def test_what_stops_at_a_checked_answer_is_measured_where_it_is_asked_for() -> N
         assert measured.points[-1].right.mean() == 1.0 and measured.points[-1].generated.mean() < 512
 
 
+def test_where_gpt_star_proposes_too_the_policys_reading_is_counted() -> None:
+    assert set(measured_trees(ThinkingConfig(mixed=True))) - set(TREES) == {"posterior-mixed"}
+    solver = toy_solver(TABLE, RIGHT, mixed=True, step_tokens=10)
+    solver.thinker = replace(solver.thinker, generator=TablePolicy(TABLE))
+    measured = measure_tree(solver, "posterior-mixed", measured_trees(solver.config)["posterior-mixed"], 256)
+    point = measured.points[-1]
+    assert measured.flops[-1] == 2 * (point.generated.mean() + point.scored.mean())
+
+
 def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
     table = {"q\n": {"answer 3\n": 0.5, "x" * 40: 0.5}, "q\nanswer 3\n": {"": 1.0}}
     thinker = SearchModels(TablePolicy(table), PathScorer("answer 3\n"), answer_of=answer_of)
