@@ -38,6 +38,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.rewards import assets as rewards
     from o1_assets.experiments.rounds import assets as rounds
     from o1_assets.experiments.search_in_rl import assets as search_in_rl
+    from o1_assets.experiments.thinking import result as thinking
     from o1_assets.experiments.verifiers import assets as verifiers
     from o1_assets.generator.assets import generator_artifacts
     from o1_assets.problems.assets import problem_artifacts
@@ -56,6 +57,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     # A new experiment is a line here.
     experiments: list[Declare] = [
         compute_curves.artifacts,
+        thinking.artifacts,
         pools.artifacts,
         versions.artifacts,
         error_kinds.artifacts,

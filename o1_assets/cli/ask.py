@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +52,10 @@ def ask_command(
     questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="- reads stdin, one a line")],
     effort: Annotated[str, typer.Option(help="how hard to think: low, medium, high")] = "medium",
     tokens: Annotated[int | None, typer.Option(help="most tokens a question, instead of --effort")] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="think until this time-out, instead of --effort; loading comes on top"),
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="how to think instead: an unknown name lists what there is")
     ] = None,
@@ -70,6 +75,7 @@ def ask_command(
         questions_from(questions),
         effort=effort,
         tokens=tokens,
+        seconds=seconds,
         strategy=strategy,
         model=model,
         seed=seed,
@@ -92,11 +98,12 @@ def ask_command(
 
 @dataclass(frozen=True)
 class Thinking:
-    """How a question is thought about: a strategy, its name, and its budget."""
+    """How a question is thought about: a strategy, its name, its budget, and the time-out of all questions together."""
 
     name: str
     strategy: Strategy
     budget: Budget
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,13 +123,16 @@ class Asked:
 
     @property
     def title(self) -> str:
-        return f"{next(iter(self.models))}, {self.thinking.name}, budget {self.thinking.budget.tokens} tokens"
+        limit = self.thinking.seconds
+        budget = f"{self.thinking.budget.tokens} tokens" if limit is None else f"{limit:g} s"
+        return f"{next(iter(self.models))}, {self.thinking.name}, budget {budget}"
 
     def to_json(self) -> dict[str, Any]:
         return {
             "answers": [_answer(q, t) for q, t in zip(self.questions, self.traces, strict=True)],
             "strategy": self.thinking.name,
             "budget_tokens": self.thinking.budget.tokens,
+            "budget_seconds": self.thinking.seconds,
             "seconds": round(self.seconds, 3),
             "loading_seconds": round(self.loading, 3),
             "models": self.models,
@@ -188,14 +198,22 @@ def questions_from(arguments: Sequence[str]) -> list[str]:
     return questions
 
 
-def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy: str | None) -> Thinking:
+def choose_thinking(
+    profile: Profile,
+    effort: str,
+    tokens: int | None,
+    strategy: str | None,
+    seconds: float | None = None,
+) -> Thinking:
     """The strategy to think with, and its budget, which is never exceeded.
 
-    tokens: a budget instead of the effort's. strategy: instead of the one that makes the most of the budget. Raises
-    AskError on an unknown effort or strategy, or on a budget below one token.
+    tokens: a budget instead of the effort's. seconds: a time-out instead of either, or beside `tokens`. strategy:
+    instead of the one that makes the most of the budget. Raises AskError on an unknown effort or strategy, on a budget
+    below one token, or on a time-out that is none.
     """
     from o1_assets.search.interface import Budget
-    from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
+    from o1_assets.search.run import CACHE_TOKENS
+    from o1_assets.search.strategies import EFFORTS, IN_SECONDS, STRATEGIES, strategy_for
 
     # Efforts are multiples of the longest solution, so that one effort means the same in every profile.
     longest = profile.prompt.max_tokens
@@ -203,8 +221,11 @@ def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
         raise AskError(f"there is no effort {effort!r}; choose one of: {', '.join(EFFORTS)}")
     if tokens is not None and tokens < 1:
         raise AskError(f"{tokens} tokens are none to think with; give --tokens a number above 0")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise AskError(f"{seconds:g} seconds are none to think in; give --seconds a number above 0")
     budget = Budget(
-        tokens or EFFORTS[effort].tokens(longest),
+        # A time-out alone: as many tokens as the models' caches may hold, however fast the machine is.
+        tokens or (EFFORTS[effort].tokens(longest) if seconds is None else CACHE_TOKENS),
         steps=profile.policy.max_steps,
         step_tokens=profile.later_selection.max_step_tokens,
         solution_tokens=longest,
@@ -213,10 +234,11 @@ def choose_thinking(profile: Profile, effort: str, tokens: int | None, strategy:
     # Where an answer can be checked, no estimate of its chance to be right is worth as much.
     base = profile.base
     checked = "checked" if isinstance(base, TrainedBase) and WORLDS[base.world].checkable else None
-    name = strategy or checked or (strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy)
+    by_tokens = strategy_for(tokens, longest) if tokens else EFFORTS[effort].strategy
+    name = strategy or checked or (by_tokens if seconds is None else IN_SECONDS)
     if name not in STRATEGIES:
         raise AskError(f"there is no strategy {name!r}; choose one of: {', '.join(STRATEGIES)}")
-    return Thinking(name, STRATEGIES[name].strategy, budget)
+    return Thinking(name, STRATEGIES[name].strategy, budget, seconds)
 
 
 def ask(
@@ -225,6 +247,7 @@ def ask(
     *,
     effort: str = "medium",
     tokens: int | None = None,
+    seconds: float | None = None,
     strategy: str | None = None,
     model: str | None = None,
     seed: int = 0,
@@ -236,7 +259,7 @@ def ask(
     """
     started = time.perf_counter()
     profile, store = project.profile, project.store
-    thinking = choose_thinking(profile, effort, tokens, strategy)
+    thinking = choose_thinking(profile, effort, tokens, strategy, seconds)
     asked = [read_question(question, profile) for question in questions]
     # Only what the strategy reads is loaded: a chain needs no reward model.
     chosen = choose_models(store, profile, thinking.strategy, model)
@@ -250,18 +273,20 @@ def ask(
         if question.warning():
             print(f"o1: {question.warning()}", file=sys.stderr)
 
+    from o1_assets.search.clock import Clock
     from o1_assets.search.run import search
     from o1_assets.search.trace import Trace
 
     # Loading counts apart: it happens once, however many questions are asked.
     loaded = time.perf_counter()
+    budget = replace(thinking.budget, clock=None if seconds is None else Clock(seconds))
     # By the text: an answer must not change with what else is asked, or in which order.
     seeds = [derive_seed(seed, question.text) for question in asked]
-    results = search(thinking.strategy, prompts, thinker, thinking.budget, seeds)
-    seconds = time.perf_counter() - loaded
+    results = search(thinking.strategy, prompts, thinker, budget, seeds)
+    spent = time.perf_counter() - loaded
     thinker.close()
     return Asked(
-        asked, [Trace.of(result) for result in results], thinking, chosen.digests(), loaded - started, seconds
+        asked, [Trace.of(result) for result in results], thinking, chosen.digests(), loaded - started, spent
     )
 
 

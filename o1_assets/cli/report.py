@@ -132,7 +132,9 @@ def write_results(project: Project, folder: Path) -> WrittenResults:
     if folder.exists() and not folder.is_dir():
         raise ResultsError(f"{folder} is a file; name a folder for {PAGE} and its pictures")
     graph, store, profile = project.graph, project.store, project.settings.profile
-    wanted = {key: a for key, a in graph.items() if a.part == PART and key.endswith("/result")}
+    # By their keys: one result belongs to the part `thinking`, because it takes seconds after that.
+    results = {key: a for key, a in graph.items() if key.endswith("/result")}
+    wanted = {key: artifact for key, artifact in results.items() if key.startswith(f"{PART}/")}
     finished, missing = _read(store, wanted, graph_status(graph, store))
     if not finished:
         raise ResultsError(

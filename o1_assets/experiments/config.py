@@ -17,6 +17,7 @@ from o1_assets.experiments.model_size.config import ScaleConfig
 from o1_assets.experiments.pools.config import PoolsConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.experiments.rounds.config import RoundsConfig
+from o1_assets.experiments.thinking.result import ThoughtConfig
 from o1_assets.experiments.verifiers.config import VerifiersConfig
 from o1_assets.experiments.versions import VersionsConfig
 
@@ -49,6 +50,7 @@ class AblationsConfig(StageConfig):
     rl: RLConfig = RLConfig()
     chains: ChainsConfig = ChainsConfig()
     two_curves: TwoCurvesConfig = TwoCurvesConfig()
+    thinking: ThoughtConfig = ThoughtConfig()
     rounds: RoundsConfig = RoundsConfig()
     versions: VersionsConfig = VersionsConfig()
     kinds: KindsConfig = KindsConfig()

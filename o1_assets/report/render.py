@@ -13,8 +13,9 @@ from o1_assets.evaluation import charts
 from o1_assets.evaluation.charts import Plot, limits_chart, thinking_charts, waits_chart
 from o1_assets.evaluation.headline import Headline, met
 from o1_assets.report.experiments import Ablation, section
+from o1_assets.report.story import shown, story
 from o1_assets.report.table import TextTable
-from o1_assets.report.thinking import ThinkingTables, thinking_tables
+from o1_assets.report.thinking import ThinkingTables, seconds_chart, thinking_tables
 from o1_assets.report.versions import doubt_charts, doubt_table, in_round, training_charts, training_table
 
 Row = Mapping[str, Any]
@@ -34,6 +35,7 @@ class ReportData:
     corrections: how each version doubts, one row each, as `versions.corrections` gives it.
     thinking: the tables of eval/thinking; empty if that optional part was not made.
     ablations: the experiments' results; empty if that optional part was not made.
+    labels: of each round, how many were rated; empty where that is not known.
     facts: small print, name -> text (seeds, problems, commit).
     """
 
@@ -49,6 +51,7 @@ class ReportData:
     corrections: Sequence[Mapping[str, Any]] = ()
     thinking: ThinkingTables = field(default_factory=ThinkingTables)
     ablations: Sequence[Ablation] = ()
+    labels: Sequence[float] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,6 +87,7 @@ def render(data: ReportData) -> str:
         profile=data.profile,
         figures=_figures(data),
         claims=_claims(data),
+        story=shown(story(data)),
         problems=data.rounds[0].get("problems") if data.rounds else None,
         # Each list is empty where nothing was measured, and then its section is left out.
         learning=[
@@ -115,7 +119,7 @@ def _with_rows(tables: Sequence[TextTable]) -> list[TextTable]:
 
 def _thinking_charts(thinking: ThinkingTables) -> list[Plot]:
     made = [*thinking_charts(thinking.points, thinking.fits)]
-    made += [limits_chart(thinking.points), waits_chart(thinking.waits)]
+    made += [seconds_chart(thinking), limits_chart(thinking.points), waits_chart(thinking.waits)]
     return [(series, axis) for series, axis in made if series]
 
 

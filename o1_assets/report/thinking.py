@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from o1_assets.core import plots
+from o1_assets.core.artifact import Figures
 from o1_assets.core.formatting import count
+from o1_assets.core.plots import Axis, Series
 from o1_assets.core.tables import read_parquet
+from o1_assets.evaluation.charts import STRATEGY_COLORS, Plot
+from o1_assets.evaluation.headline import Headline, headline
+from o1_assets.evaluation.thinking.paced import SECONDS
 from o1_assets.evaluation.versions import ALL
 from o1_assets.report.table import TextTable, share
 
@@ -17,28 +23,105 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class ThinkingTables:
-    """The rows of eval/thinking's tables, each under its file's name; none where it was not made."""
+    """The rows of eval/thinking's tables, each under its file's name; none where it was not made.
+
+    seconds: "STRATEGY N" -> mean seconds of N batches, from its manifest: of that machine, in no file.
+    """
 
     points: Rows = ()
     fits: Rows = ()
     optimal: Rows = ()
     waits: Rows = ()
     prompting: Rows = ()
+    batches: Rows = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path | None) -> ThinkingTables:
+    def read(cls, folder: Path, figures: Figures) -> ThinkingTables:
         """None of them where the folder is of an earlier version, which did not write them all."""
-        if folder is None:
-            return cls()
-        files = {field.name: folder / f"{field.name}.parquet" for field in fields(cls)}
+        files = {
+            table.name: folder / f"{table.name}.parquet" for table in fields(cls) if table.name != "seconds"
+        }
         # A version that an older program wrote has other tables: no section is better than half of one.
         if not all(file.exists() for file in files.values()):
             return cls()
-        return cls(**{name: read_parquet(file).to_dicts() for name, file in files.items()})
+        tables = {name: read_parquet(file).to_dicts() for name, file in files.items()}
+        seconds = {
+            name.removeprefix(f"{SECONDS} "): float(value)
+            for name, value in figures.items()
+            if name.startswith(f"{SECONDS} ") and value is not None
+        }
+        return cls(**tables, seconds=seconds)
+
+    def timed(self) -> dict[str, list[tuple[float, dict[str, Any]]]]:
+        """Strategy -> the mean seconds of each of its rows of batches, and the row; rising."""
+        strategies = dict.fromkeys(row["strategy"] for row in self.batches)
+        return {
+            name: [
+                (self.seconds[key], row)
+                for row in self.batches
+                if row["strategy"] == name and (key := f"{name} {row['batches']}") in self.seconds
+            ]
+            for name in strategies
+        }
+
+
+# Time-outs that a person may give.
+LIMITS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+def accuracy_in_seconds(thinking: ThinkingTables) -> dict[str, Headline]:
+    """baby-o1 with each time-out, one question at a time, as a figure. It is of one machine and one moment."""
+    return {
+        f"baby_o1_{name}_in_{limit:g}_s": headline(row["accuracy"], row["accuracy_error"])
+        for name, rows in thinking.timed().items()
+        for limit in LIMITS
+        if (row := _within(rows, limit)) is not None
+    }
+
+
+def _within(rows: Sequence[tuple[float, dict[str, Any]]], limit: float) -> dict[str, Any] | None:
+    """The last of the rows that ends within the limit; None if even the first batch takes longer."""
+    return next((row for seconds, row in reversed(rows) if seconds <= limit), None)
+
+
+def seconds_chart(thinking: ThinkingTables) -> Plot:
+    series = []
+    for name, rows in thinking.timed().items():
+        x, y = [seconds for seconds, _ in rows], [row["accuracy"] for _, row in rows]
+        series.append(
+            Series(
+                name, x, y, STRATEGY_COLORS.get(name, plots.GREY), [row["accuracy_error"] for _, row in rows]
+            )
+        )
+    known = [x for line in series for x in line.x]
+    ticks = [limit for limit in LIMITS if known and min(known) <= limit <= max(known)]
+    title = "baby-o1 with a time-out, on this machine"
+    return series, Axis(
+        title, "seconds of thinking, one question at a time (log scale)", "accuracy", log2=True, ticks=ticks
+    )
 
 
 def thinking_tables(thinking: ThinkingTables) -> list[TextTable]:
-    return [_prompting(thinking), _fits(thinking), _limits(thinking), _waits(thinking)]
+    return [_prompting(thinking), _seconds(thinking), _fits(thinking), _limits(thinking), _waits(thinking)]
+
+
+def _seconds(thinking: ThinkingTables) -> TextTable:
+    timed = thinking.timed()
+    rows = []
+    for limit in LIMITS:
+        within = [_within(rows, limit) for rows in timed.values()]
+        if any(within):
+            cells = [share(row and row["accuracy"], row and row["accuracy_error"]) for row in within]
+            rows.append((f"{limit:g} s", *cells))
+    return TextTable(
+        "A time-out",
+        "What `o1 ask --seconds` would have answered, in percent right: the batches that end in time, and an answer "
+        "that is asked for where there is none. The answers are reproducible, the seconds are not: they were measured "
+        "once, on the machine that made eval/thinking, on one problem at a time. A dash: not even one batch ends.",
+        ("time-out", *timed),
+        rows,
+    )
 
 
 def _prompting(thinking: ThinkingTables) -> TextTable:

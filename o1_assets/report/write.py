@@ -19,7 +19,7 @@ from o1_assets.experiments.result import headlines, is_result, read_result
 from o1_assets.graph import asked_for
 from o1_assets.report.experiments import Ablation
 from o1_assets.report.render import ReportData, render
-from o1_assets.report.thinking import ThinkingTables
+from o1_assets.report.thinking import ThinkingTables, accuracy_in_seconds
 from o1_assets.report.versions import training_points
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.manifest import Manifest
@@ -83,6 +83,16 @@ class StoredRun:
         run = run_headlines(wall, overhead / wall if wall else 0.0, rss)
         return {**run, **written_headlines(manifests), **summary_headline(self.folder("eval/summary"))}
 
+    def thinking(self) -> ThinkingTables:
+        if (manifest := self.manifests.get("eval/thinking")) is None:
+            return ThinkingTables()
+        return ThinkingTables.read(self.folder("eval/thinking"), manifest.figures)
+
+    def labels(self) -> list[float]:
+        """How many completions were rated in each round."""
+        rounds = [m.figures for key, m in self.manifests.items() if key.endswith("/labels")]
+        return [float(figures.get("labels") or 0) for figures in rounds]
+
     def costs(self) -> list[dict[str, Any]]:
         """A row an artifact: asset, seconds, flops, tokens, optional (no part of the loop)."""
         return [
@@ -130,7 +140,7 @@ def ablations_of(project: Project) -> dict[str, Headline]:
     """Every claim of every experiment that was made, by its name, in the shape of the headline."""
     made = StoredRun.read(project)
     claims = headlines([read_result(folder) for folder in made.results() if is_result(folder)])
-    return {**claims, **made.timed()}
+    return {**claims, **accuracy_in_seconds(made.thinking()), **made.timed()}
 
 
 def write_report(project: Project) -> dict[str, Headline]:
@@ -143,8 +153,9 @@ def write_report(project: Project) -> dict[str, Headline]:
         headline,
         made.costs(),
         made.facts(),
-        made.folder("eval/thinking") if "eval/thinking" in made.manifests else None,
+        made.thinking(),
         made.results(),
+        made.labels(),
     )
     # Renamed into place: whoever has the page open never reads half of one.
     replace_file(settings.report, render(data).encode())
@@ -175,14 +186,15 @@ def collect(
     run: Mapping[str, Headline],
     costs: Sequence[Mapping[str, Any]],
     facts: Mapping[str, str],
-    thinking: Path | None = None,
+    thinking: ThinkingTables | None = None,
     ablations: Sequence[Path] = (),
+    labels: Sequence[float] = (),
 ) -> ReportData:
     """run: `headline.run_headlines(...)`; costs: asset, seconds, flops, tokens, optional (no part of the loop), in
     graph order.
 
-    thinking: eval/thinking's folder, where it was made. Tables that an earlier version did not write are empty.
-    ablations: folders of the experiments' results.
+    thinking: eval/thinking's, where it was made. Tables that an earlier version did not write are empty.
+    ablations: folders of the experiments' results. labels: how many of each round.
     """
     curves = read_parquet(summary / "curves.parquet")
     solved = summary / "solved.parquet"
@@ -200,7 +212,8 @@ def collect(
         costs=costs,
         training=training_points(read_parquet(solved), costs) if solved.exists() else (),
         corrections=rows_of(summary, "corrections"),
-        thinking=ThinkingTables.read(thinking),
+        thinking=thinking or ThinkingTables(),
         ablations=[result for folder in ablations if (result := Ablation.read(folder))],
+        labels=labels,
         facts=facts,
     )

@@ -18,6 +18,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, cast
 
+from o1_assets.search.clock import Clock
 from o1_assets.search.proposals import POLICY, Proposer
 from o1_assets.search.tree import End, Node, Tree
 
@@ -32,6 +33,7 @@ class Budget:
     hard: they are never exceeded, neither by the last requests nor by an answer that is asked for in the end: fewer and
     shorter samples are drawn where the tokens run out. Without it both may come on top. That is for searches of which
     a measurement reads what they had answered within smaller budgets, and for RL, which bounds a search by its steps.
+    clock: the time-out of all problems of the search together.
     """
 
     tokens: int
@@ -39,6 +41,7 @@ class Budget:
     step_tokens: int = 32
     solution_tokens: int = 256
     hard: bool = False
+    clock: Clock | None = None
 
     def for_thinking(self) -> Budget:
         """What a hard budget leaves for everything but the answer that may have to be asked for in the end."""
@@ -48,7 +51,8 @@ class Budget:
         return replace(self, tokens=self.tokens - min(self.step_tokens, max(1, self.tokens // 8)))
 
     def spent(self, tree: Tree) -> bool:
-        return tree.tokens_generated >= self.tokens
+        # The time as well: a strategy may loop for long in a tree that it has seen to its ends, without any request.
+        return tree.tokens_generated >= self.tokens or not (self.clock is None or self.clock.allows())
 
     def at_most(self, steps_sampled: int) -> int:
         """The most tokens that `steps_sampled` steps can have within the budget."""

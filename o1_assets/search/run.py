@@ -71,7 +71,8 @@ def search(
 ) -> list[SearchResult]:
     """One solution for each prompt. Where the strategy has found no answer, it is asked for (`Expand.forced`).
 
-    A problem's result depends on its own seed and not on the batch around it (up to the models' last bits).
+    A problem's result depends on its own seed and not on the batch around it (up to the models' last bits), unless
+    `budget.clock` ends the search: then it is the best answer so far.
     Raises ValueError if the strategy reads a model that `models` lacks.
     """
     if strategy.reads != "nothing" and getattr(models, strategy.reads) is None:
@@ -82,8 +83,10 @@ def search(
     results: list[SearchResult] = []
     for start in range(0, len(prompts), max(1, at_once)):
         part = slice(start, start + at_once)
+        # What is searched one after another shares the time: each part ends when its share of all problems is over.
+        share = min(1.0, (start + at_once) / len(prompts))
         with proposals.prefix_caches() if cache_tokens else nullcontext():
-            results += _Search(strategy, models, budget, proposals).run(prompts[part], seeds[part])
+            results += _Search(strategy, models, budget, proposals, share).run(prompts[part], seeds[part])
     return results
 
 
@@ -91,9 +94,15 @@ class _Search:
     """One strategy on a batch of problems."""
 
     def __init__(
-        self, strategy: Strategy, models: SearchModels, budget: Budget, proposals: Proposals
+        self,
+        strategy: Strategy,
+        models: SearchModels,
+        budget: Budget,
+        proposals: Proposals,
+        share: float = 1.0,
     ) -> None:
         self.strategy, self.models, self.proposals = strategy, models, proposals
+        self.share = share
         self.budget, self.thinking = budget, budget.for_thinking()
         self.prm: PrefixScorer | None = None
         self.q: ValueScorer | None = None
@@ -123,13 +132,15 @@ class _Search:
 
         for i in plans:
             resume(i, None)
-        while pending:
+        while pending and self._in_time(trees):
             # All problems' requests in one batch; each plan is then sent the replies to its own.
             replies = self._answer([(trees[i], request) for i, batch in pending.items() for request in batch])
             at = 0
             for i, batch in list(pending.items()):
                 resume(i, replies[at : at + len(batch)])
                 at += len(batch)
+            if self.budget.clock is not None:
+                self.budget.clock.batch_ended()
         chosen = [self.strategy.choose(tree.ends) for tree in trees]
         self._force([tree for tree, node in zip(trees, chosen, strict=True) if node is None])
         return [
@@ -137,6 +148,13 @@ class _Search:
             _result(node or self.strategy.choose(tree.ends) or best(tree.ends) or tree.deepest(), tree)
             for tree, node in zip(trees, chosen, strict=True)
         ]
+
+    def _in_time(self, trees: Sequence[Tree]) -> bool:
+        """Whether the time lasts for one more batch, and for asking for the answers that are missing."""
+        if self.budget.clock is None:
+            return True
+        asking = any(all(end.node.answer is None for end in tree.ends) for tree in trees)
+        return self.budget.clock.allows(2 if asking else 1, self.share)
 
     def _force(self, trees: Sequence[Tree]) -> None:
         """Asks for the answer after the longest part of a solution."""

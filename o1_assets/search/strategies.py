@@ -126,6 +126,10 @@ EFFORTS: Mapping[str, Effort] = {
 }
 
 
+# `o1 ask --seconds`: a batch of chains takes little longer than one of single steps and holds many times its tokens.
+IN_SECONDS = "posterior"
+
+
 def strategy_for(tokens: int, solution_tokens: int) -> str:
     """The strategy of the greatest effort that `tokens` pay for, else that of the smallest effort."""
     affordable = [effort for effort in EFFORTS.values() if effort.tokens(solution_tokens) <= tokens]

@@ -125,7 +125,11 @@ class Tree:
         # With the tokens until now, so that the answer of a smaller budget can be read off later.
         self.ends.append(End(node, self.tokens_generated))
 
-    def deepest(self) -> Node:
-        """The last whole step of the longest solution that did not end; among equals the best scored, else the root."""
-        whole = (node for node in self.nodes if not node.cut and not node.ended)
+    def deepest(self, requests: int | None = None) -> Node:
+        """The last whole step of the longest solution that did not end; among equals the best scored, else the root.
+
+        requests: after how many requests, now unless given.
+        """
+        last = self.clock if requests is None else requests
+        whole = (node for node in self.nodes if not node.cut and not node.ended and node.made < last)
         return max(whole, key=lambda n: (n.depth, n.score, -n.index), default=self.root)

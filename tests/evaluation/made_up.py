@@ -117,7 +117,14 @@ def thinking() -> ThinkingTables:
         for m, model in enumerate(("base", "GPT*", "baby-o1"))
         for w, way in enumerate(("direct", "chain", "vote", "tree"))
     ]  # fmt: skip
-    return ThinkingTables(points, fits, [], waits, prompting)
+    batches = [
+        {"strategy": name, "batches": n, "accuracy": 0.5 + 0.05 * k, "accuracy_error": 0.04, "generated": 30.0 * n,
+         "asked": 0.0}
+        for name in ("weighted", "beam")
+        for k, n in enumerate((1, 2, 4, 7))
+    ]  # fmt: skip
+    seconds = {f"{row['strategy']} {row['batches']}": 0.15 * float(str(row["batches"])) for row in batches}
+    return ThinkingTables(points, fits, [], waits, prompting, batches, seconds)
 
 
 def report() -> ReportData:
@@ -177,5 +184,6 @@ def report() -> ReportData:
         training=training_points(solved(), [dict(row) for row in costs]),
         corrections=corrections(),
         thinking=thinking(),
+        labels=[1833.0, 900.0, 850.0],
         facts={"problems": "300 held out", "samples": "64 a problem", "commit": "0123abcd"},
     )

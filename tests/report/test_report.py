@@ -48,7 +48,7 @@ def test_nothing_is_loaded_from_anywhere_and_nothing_runs(page: str) -> None:
 
 def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
     charts = re.findall(r'<figure[^>]*aria-label="([^"]+)"', page)
-    assert len(charts) == page.count("<svg") == 5 + 2 + 2 + 3 + 8
+    assert len(charts) == page.count("<svg") == 10 + 5 + 2 + 2 + 3 + 9
     assert any("pass@1 from 59.0% to 84.0%" in alt for alt in charts)
     assert any("of all solutions from 21.0% to 10.0%" in alt for alt in charts)
     assert any("right but unlikely, wrong but likely from 0.62 to 0.92" in alt for alt in charts)
@@ -140,6 +140,7 @@ def test_the_sections_that_were_measured_have_their_tables(page: str) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     assert "vote 50.0 ± 4.0 55.0 ± 4.0 60.0 ± 4.0 480 / 480 / 480 160 M / 160 M / 160 M" in text
     assert "baby-o1, compute-optimal 6.0 (5.0 to 7.0) 0.987 2.1 0.950 2.4" in text
+    assert "0.5 s 55.0 ± 4.0 55.0 ± 4.0" in text and "2 s 65.0 ± 4.0" in text
     assert "64 tokens" in text and "baby-o1, forced" in text
     assert "GPT*, 4 54.0 ± 2.0 65.6 ± 2.0 8.0 ± 2.0 4.0 ± 2.0 66.0" in text
     assert "v10 10.0 ± 2.0" in text and "50 in 960" in text

@@ -14,7 +14,7 @@ from o1_assets.cli.main import app
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
 from o1_assets.execution.environment import environment
-from o1_assets.search.strategies import EFFORTS, STRATEGIES, strategy_for
+from o1_assets.search.strategies import EFFORTS, IN_SECONDS, STRATEGIES, strategy_for
 from o1_assets.store.manifest import Manifest, ManifestCost
 from o1_assets.store.store import ArtifactStore
 from tests.digits import digit_tokenizer
@@ -128,6 +128,13 @@ def test_every_strategy_answers_and_equal_seeds_think_alike(home: Path, strategy
     assert first["strategy"] == strategy and first["answers"] == again["answers"]
 
 
+def test_a_time_out_takes_the_place_of_the_effort(home: Path) -> None:
+    result = answered(home, QUESTION, "--seconds", "0.3", "--tokens", "500")
+    assert result["budget_seconds"] == 0.3 and result["budget_tokens"] == 500
+    assert result["strategy"] == IN_SECONDS and result["seconds"] > 0
+    assert "budget 0.3 s; " in o1(home, QUESTION, "--seconds", "0.3", "--tokens", "500").stdout
+
+
 @pytest.mark.parametrize("strategy", READS_Q)
 def test_what_reads_q_values_takes_those_of_the_policys_round(home: Path, strategy: str) -> None:
     arguments = (QUESTION, "--model", "r00/policy", "--strategy", strategy, "--tokens", "600")
@@ -180,6 +187,8 @@ def test_what_cannot_be_is_one_sentence_that_says_what_can(home: Path, tmp_path:
     assert "low, medium, high" in refused(home, QUESTION, "--effort", "extreme")
     assert "direct, chain, consistency" in refused(home, QUESTION, "--strategy", "luck")
     assert "above 0" in refused(home, QUESTION, "--tokens", "0")
+    for seconds in ("0", "-1", "nan", "inf"):
+        assert "give --seconds a number above 0" in refused(home, QUESTION, "--seconds", seconds)
     assert "no tokens for" in refused(home, "Who is it?")
     assert r"'3\udcff' cannot be asked: letter 2 is no character" in refused(home, "3\udcff")
     assert "answers no questions" in refused(home, QUESTION, "--model", "r01/prm")

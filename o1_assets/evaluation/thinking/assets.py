@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
@@ -133,6 +133,19 @@ class _Thinker:
         tokens = self.config.tree_tokens * self.config.tree_seeds
         return sum((self.tree(label, tokens) for label in measured_trees(self.config)), ThinkingTokens())
 
+    def timed(self, problems: float) -> ThinkingTokens:
+        """With a time-out: of all problems together, and of some of them alone."""
+        tokens = self.config.tree_tokens
+        trees = measured_trees(self.config)
+        alone = min(1.0, self.config.timed_problems / problems)
+        total = ThinkingTokens()
+        for name in self.config.timed:
+            way = (
+                self.tree(name, tokens) if name in trees else self.samples(math.ceil(tokens / self.solution))
+            )
+            total += ThinkingTokens(*((1 + alone) * value for value in astuple(way)))
+        return total
+
     def prompting(self) -> ThinkingTokens:
         """The tree that is compared with a vote of as many tokens."""
         return self.tree(self.config.tree, self.config.votes * self.solution)
@@ -153,11 +166,12 @@ def estimate_thinking(context: EstimateContext, config: ThinkingConfig) -> Estim
     for name in THINKERS:
         model = _Thinker(context, config, name)
         total += model.samples(config.samples) + model.chains() + model.prompting() + model.trees()
+    total += _Thinker(context, config, "policy").timed(problems)
     cost = context.generate("base", problems * total.written)
     cost += read(context, problems * total.by_prm, "prm")
     cost += read(context, problems * total.by_both, "prm", "q_value")
     samples = problems * (config.votes + len(THINKERS) * config.samples)
-    stored = problems * len(THINKERS) * _points(config) * VALUE + 4 * CHART + 3 * TABLES
+    stored = problems * len(THINKERS) * _points(config) * VALUE + 4 * CHART + 4 * TABLES
     return Estimate(problems, samples, cost=cost, stored=stored)
 
 

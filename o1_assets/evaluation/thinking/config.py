@@ -38,6 +38,15 @@ class ThinkingConfig(StageConfig):
     mixed: bool = Field(
         False, description="measure the strategies in which GPT* proposes in turn with the model, too"
     )
+    timed: tuple[
+        Literal[
+            "consistency", "best-of-n", "weighted", "posterior", "beam", "dvts", "mcts", "astar", "adaptive"
+        ],
+        ...,
+    ] = Field(("posterior", "beam", "adaptive"), description="strategies that are measured against seconds")
+    timed_problems: int = Field(
+        10, gt=0, description="problems of which each is thought about alone, to see how long a batch takes"
+    )
     folds: int = Field(
         10, gt=1, description="parts of the problems, for choosing on others than are measured on"
     )

@@ -2,7 +2,7 @@
 
 Writes points.parquet (accuracy, tokens, FLOPs: a row a model, strategy, budget and difficulty), fits.parquet (a line
 through each curve before it saturates), optimal.parquet (what was best at each compute), waits.parquet (chains that
-were made to doubt), prompting.parquet (four ways of prompting) and plots.
+were made to doubt), prompting.parquet (four ways of prompting), batches.parquet (baby-o1 with a time-out) and plots.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ from o1_assets.evaluation.thinking.measure import (
     measure_limits,
     measure_samples,
 )
+from o1_assets.evaluation.thinking.paced import measure_batches
 from o1_assets.evaluation.thinking.points import SAMPLED, Point, mean_and_error
 from o1_assets.evaluation.thinking.solver import Solver
 from o1_assets.evaluation.versions import ALL, EVERY, terciles
 
-BASE = "base"
+BASE, POLICY = "base", "policy"
 
 # Input -> what it is called. The base, which nothing taught to think, is compared by its prompting alone.
-MODELS = {BASE: "base", "generator": "GPT*", "policy": "baby-o1"}
+MODELS = {BASE: "base", "generator": "GPT*", POLICY: "baby-o1"}
 BEST_OF_N, OPTIMAL = "best-of-n", "compute-optimal"
 
 # What compute-optimal chooses from: at least one whole chain, which the curve begins with, and nothing that knows the
@@ -56,7 +57,9 @@ Rows = list[dict[str, Any]]
 def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
     """Inputs: base, generator, policy, prm, q_value, test."""
     test = held_out(read_parquet(task.inputs["test"] / "problems.parquet"), config.problems).to_dicts()
-    tables: dict[str, Rows] = {name: [] for name in ("points", "fits", "optimal", "waits", "prompting")}
+    names = ("points", "fits", "optimal", "waits", "prompting", "batches")
+    tables: dict[str, Rows] = {name: [] for name in names}
+    seconds: dict[str, float] = {}
     cost = Cost()
     difficulty: NDArray[np.str_] | None = None
     for model, name in MODELS.items():
@@ -83,6 +86,8 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
             ]
             tables["waits"] += [{"model": name, **row} for row in waits]
             save_png(task.out / "plots" / f"thinking_{model}.png", *thinking_chart(tables["points"], name))
+        if model == POLICY:
+            tables["batches"], seconds = measure_batches(task, solver)
         tables["prompting"] += [{"model": name, **row} for row in compare_prompting(task, solver, sampled)]
         cost += solver.cost()
         solver.close()
@@ -92,7 +97,9 @@ def make_thinking(task: Task, config: ThinkingConfig) -> Outcome:
         schema = FITS if name == "fits" else None
         pl.DataFrame(rows, schema, infer_schema_length=None).write_parquet(task.out / f"{name}.parquet")
     points = pl.DataFrame(tables["points"])
-    return Outcome(_figures(points, tables["fits"]), cost, points.height, tables["prompting"])
+    sample = [{k: v for k, v in row.items() if k != "right"} for row in tables["prompting"]]
+    figures: Figures = {**_figures(points, tables["fits"]), **seconds}
+    return Outcome(figures, cost, points.height, sample)
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def compare_prompting(task: Task, solver: Solver, sampled: MeasuredPoints) -> li
 
     sampled: of `measure_samples`, with at least `votes` samples. The tree may spend as many tokens as the vote did on
     average; reward models are counted beside it. One row a way: accuracy with its standard error, tokens and FLOPs a
-    problem.
+    problem, and right, a value a problem.
     """
     config = solver.config
     vote = sampled.at("consistency", config.votes)
@@ -217,6 +217,7 @@ def compare_prompting(task: Task, solver: Solver, sampled: MeasuredPoints) -> li
             "generated": float(measured.points[0].generated.mean()),
             "scored": float(measured.points[0].scored.mean()),
             "flops": measured.flops[0],
+            "right": measured.points[0].right.tolist(),
         }
         for name, measured in ways.items()
     ]

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from o1_assets.core.artifact import Cost, Task
+from o1_assets.core.engine import SamplingParams
 from o1_assets.core.flops import flops_generate, flops_score, non_embedding_parameters
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.problems.grading import grade_all
 from o1_assets.problems.worlds.registry import self_check
+from o1_assets.search.clock import Clock
 from o1_assets.search.interface import Budget, SearchResult, Strategy
 from o1_assets.search.run import SearchModels, search
-from o1_assets.search.tree import Node
+from o1_assets.search.tree import Node, Tree
 
 if TYPE_CHECKING:
     from o1_assets.core.engine import Engine
@@ -73,17 +75,46 @@ class Solver:
         config = self.config
         budget = Budget(tokens, config.max_steps, config.step_tokens, longest or config.prompt.max_tokens)
         prompts = [config.prompt.render(problem["question"]) for problem in self.problems]
-        # By problem id: another selection of problems searches the same ones in the same way.
-        seeds = [
-            derive_seed(self.seed, self.name, *purpose, t, problem["problem_id"])
-            for t in range(tries)
-            for problem in self.problems
-        ]
+        seeds = [self._seed(i, t, *purpose) for t in range(tries) for i in range(len(self.problems))]
         # One call for all tries: the engine fills its batches with them.
         results = search(strategy, prompts * tries, self.thinker, budget, seeds)
         self.generated += sum(result.tree.tokens_generated for result in results)
         each = len(self.problems)
         return [results[t * each : (t + 1) * each] for t in range(tries)]
+
+    def think_alone(
+        self, strategy: Strategy, tokens: int, problem: int, clock: Clock, *purpose: object
+    ) -> SearchResult:
+        """The first try of `think` on one problem alone, whose time `clock` takes."""
+        config = self.config
+        budget = Budget(tokens, config.max_steps, config.step_tokens, config.prompt.max_tokens, clock=clock)
+        prompt = config.prompt.render(self.problems[problem]["question"])
+        [result] = search(strategy, [prompt], self.thinker, budget, [self._seed(problem, 0, *purpose)])
+        self.generated += result.tree.tokens_generated
+        return result
+
+    def _seed(self, problem: int, number: int, *purpose: object) -> int:
+        # By problem id: another selection of problems searches the same ones in the same way.
+        return derive_seed(self.seed, self.name, *purpose, number, self.problems[problem]["problem_id"])
+
+    def asked_for(self, stops: Sequence[tuple[int, Tree, Node]]) -> list[bool]:
+        """stops: (index of a problem, its tree, the last step before it was stopped). Whether the answer that is asked
+        for there is right, as `search` would ask."""
+        start = self.thinker.answer_start
+        asked = self.engine.tokenizer.encode(start, add_special_tokens=False)
+        prompts = [[*tree.prompt_ids, *node.completion_ids(), *asked] for _, tree, node in stops]
+        params = SamplingParams(self.config.step_tokens, 0.0, stop_at_step=True)
+        samples = self.engine.sample(prompts, params, [0] * len(prompts)) if prompts else []
+        self.generated += sum(len(sample.token_ids) for sample in samples)
+        texts = [self.engine.tokenizer.decode(s.token_ids, skip_special_tokens=True) for s in samples]
+        keys = [
+            (problem, answer)
+            for (problem, _, _), text in zip(stops, texts, strict=True)
+            if (answer := self.thinker.answer_of(f"{start}{text}")) is not None
+        ]
+        self._grade(list(dict.fromkeys(keys)))
+        right = {problem for problem, answer in keys if self._right[problem, answer]}
+        return [problem in right for problem, _, _ in stops]
 
     def right(self, problem: int, node: Node | None) -> bool:
         """Whether the answer that the solution ends with is the problem's; without one it is not."""
