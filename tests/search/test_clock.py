@@ -28,7 +28,8 @@ class SlowPolicy(TablePolicy):
 
 def think(name: str, limit: float, problems: int = 1) -> tuple[list[SearchResult], SlowPolicy]:
     policy = SlowPolicy(Endless())
-    models = SearchModels(policy, PathScorer("", 0.9, 0.6), answer_of=answer_of, answer_start="answer ")
+    scorer = PathScorer("", 0.9, 0.6)
+    models = SearchModels(policy, scorer, answer_of=answer_of, answer_start="answer ", generator=policy)
     budget = Budget(CACHE_TOKENS, step_tokens=200, clock=Clock(limit, policy.seconds))
     found = search(STRATEGIES[name].strategy, [QUESTION] * problems, models, budget, range(problems))
     return found, policy
