@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from o1_assets.problems.sandbox import interpreter, unit_tests
+from o1_assets.problems.sandbox import confinement, interpreter, unit_tests
 from o1_assets.problems.sandbox.unit_tests import UnitTest, run_tests
 
 SUM = "def f(a, b):\n    return a + b\n"
@@ -84,6 +86,17 @@ def test_a_worker_that_was_killed_is_replaced() -> None:
         for victim in victims:
             victim.kill()
         assert victims and run_tests(SUM, [UnitTest((1, 2), 3)]).passed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_the_interpreter_that_runs_programs_is_the_confined_one() -> None:
+    assert run_tests(SUM, [UnitTest((1, 2), 3)]).passed
+    assert unit_tests._sandbox._process is not None
+    (worker,) = psutil.Process(unit_tests._sandbox._process.pid).children()
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    assert "NoNewPrivs:\t1" in status and worker.rlimit(psutil.RLIMIT_AS)[0] == confinement.MEMORY
+    if os.uname().machine in confinement._SYSTEM_CALLS:
+        assert "Seccomp:\t2" in status, "a filter of system calls"
 
 
 def test_a_forked_child_has_a_worker_of_its_own() -> None:
