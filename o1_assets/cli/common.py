@@ -30,7 +30,9 @@ _SHARED: dict[str, tuple[Any, Any]] = {
             str | None,
             typer.Option(
                 "--profile",
-                help="nano, code, countdown, letters, tic-tac-toe, micro, smol or qwen; else O1_PROFILE, else nano",
+                metavar="NAME|FILE",
+                help="nano, code, countdown, letters, tic-tac-toe, micro, smol, qwen or a .toml file of yours "
+                "(`o1 profile new`); else O1_PROFILE, else nano",
             ),
         ],
         None,
@@ -41,8 +43,8 @@ _SHARED: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--set",
                 metavar="FIELD=VALUE",
-                help="override one number of the profile: --set policy.updates=20; a value is JSON or plain text and "
-                'may hold spaces, as "TEXT" in JSON also words such as a=b',
+                help="override one number of the profile: --set policy.updates=20; a value is JSON or plain text; "
+                "several are given with a --set each",
             ),
         ],
         None,
@@ -139,12 +141,9 @@ def open_project(profile: str | None = None, overrides: Sequence[str] | None = N
     # An unknown profile is found out when it is first needed: commands that read the store alone work without one.
     if not overrides:
         return Project(settings)
-    from o1_assets.profiles.load import assignments
+    from o1_assets.profiles.load import as_line
 
-    # Each option on its own: one that is no assignment must not become part of the value before it.
-    for text in overrides:
-        assignments(text)
-    return Project(settings, " ".join([os.environ.get("O1_SET", ""), *overrides]).strip())
+    return Project(settings, "\n".join([os.environ.get("O1_SET", ""), *map(as_line, overrides)]).strip())
 
 
 def refuse_together(option: str, others: Mapping[str, object], why: str) -> None:

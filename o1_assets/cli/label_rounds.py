@@ -125,7 +125,7 @@ def switch_round(
     reason: Annotated[str, typer.Option(help="why; recorded with the version that is made")] = "",
 ) -> Answer:
     """Have another annotator rate a round: people, a machine, or people first (human+oracle). It is recorded."""
-    known_round(load_profile(project.settings.profile, project.overrides), round_)
+    known_round(load_profile(project.settings.reference, project.overrides), round_)
     if annotator not in ANNOTATORS:
         raise LabelsError(f"there is no annotator {annotator!r}; choose one of: {', '.join(ANNOTATORS)}")
     switches = Switches(project.settings.inbox)

@@ -14,6 +14,8 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
 PROJECT = Path(__file__).resolve().parents[2]
+BUILT_IN = Path(__file__).resolve().parents[1] / "profiles"
+"""The folder of the built-in profiles, NAME.toml each."""
 
 DAGSTER_YAML = """\
 # The first-visit dialog of the UI covers the graph; a training run needs no telemetry.
@@ -73,6 +75,32 @@ def checkpoint_seconds() -> float:
         raise BadSetting(f"O1_CHECKPOINT_SECONDS is {text!r}; set it to a number of seconds") from None
 
 
+def built_in_profiles() -> list[str]:
+    """The names of the built-in profiles."""
+    return sorted(file.stem for file in BUILT_IN.glob("*.toml"))
+
+
+def profile_file(profile: str, folder: Path | None = None) -> Path | None:
+    """The file that --profile, O1_PROFILE or `extends` names; None where it is a name alone. Raises BadSetting.
+
+    folder: what a relative path starts from, else the working directory.
+    """
+    if not (profile.endswith(".toml") or "/" in profile or os.sep in profile):
+        return None
+    file = ((folder or Path()) / Path(profile).expanduser()).resolve()
+    if not file.is_file():
+        raise BadSetting(
+            f"there is no file {file}; `o1 profile new {profile} --from nano` writes a profile to change"
+        )
+    if file.suffix != ".toml":
+        raise BadSetting(f"{file} is no profile; the name of a profile's file ends in .toml")
+    if file.stem in built_in_profiles() and file.parent != BUILT_IN:
+        raise BadSetting(
+            f"{file} is called as the built-in profile {file.stem}, whose home it would share; rename it"
+        )
+    return file
+
+
 def _check_name(home: Path) -> None:
     """Raises BadSetting on a folder's name that a library cannot take."""
     name = str(home)
@@ -90,18 +118,54 @@ def _check_name(home: Path) -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """The folders of one profile. Everything under `home` can be copied, moved or deleted as a whole."""
+    """The folders of one profile. Everything under `home` can be copied, moved or deleted as a whole.
+
+    profile: its name. file: where it is, unless it is a built-in one.
+    """
 
     profile: str
     home: Path
+    file: Path | None = None
 
     @classmethod
     def load(cls, profile: str | None = None, home: Path | str | None = None) -> Settings:
-        """profile: else O1_PROFILE, else nano. home: else O1_HOME, else .o1 in the project's folder."""
+        """profile: name or path, else O1_PROFILE, else nano. home: else O1_HOME, else .o1 in the project's folder.
+
+        Raises BadSetting.
+        """
         name = profile or os.environ.get("O1_PROFILE") or "nano"
+        file = profile_file(name)
+        if file:
+            name, file = file.stem, None if file.parent == BUILT_IN else file
         root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
-        _check_name(root)
-        return cls(profile=name, home=root / name)
+        _check_name(root / name)
+        settings = cls(name, root / name, file)
+        settings._check_owner()
+        return settings
+
+    @property
+    def reference(self) -> str:
+        """What --profile or O1_PROFILE has to be to find the profile again."""
+        return str(self.file) if self.file else self.profile
+
+    @property
+    def _owner(self) -> Path:
+        """The file that says which profile the home belongs to."""
+        return self.home / "profile_file"
+
+    def _check_owner(self) -> None:
+        """Raises BadSetting if the home belongs to another file of the same name.
+
+        A file that was moved, together with its home or not, keeps it: there is no other one to confuse it with.
+        """
+        if self.file is None or not self._owner.is_file():
+            return
+        owner = Path(self._owner.read_text(encoding="utf-8").strip())
+        if owner.is_file() and not owner.samefile(self.file):
+            raise BadSetting(
+                f"{self.home} belongs to the profile {owner}, and profiles of one name share their home: rename "
+                f"{self.file}, or set O1_HOME to another folder"
+            )
 
     @property
     def shared(self) -> bool:
@@ -123,6 +187,8 @@ class Settings:
                 raise BadSetting(
                     f"{folder} cannot be made ({error.strerror}); set O1_HOME to a folder that you can write to"
                 ) from None
+        if self.file and not (self._owner.is_file() and self._owner.read_text().strip() == str(self.file)):
+            replace_file(self._owner, f"{self.file}\n".encode())
 
     def close_home(self) -> str:
         """Takes a home of ours from everybody else if everybody could read it; says so in a sentence, else nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,19 +15,28 @@ SHOWN = 80
 def first_problem(error: ValidationError, content: Any, name: str = "") -> str:
     """What is wrong with the first value that was refused: the others often follow from it.
 
-    content: what was validated; name: what it is called. pydantic names a member of a union by its tag, as
-    base.pretrain.layers; a field that the content does not have is not named.
+    content: what was validated; name: what it is called.
     """
-    first = error.errors(include_url=False)[0]
-    place = ".".join(filter(None, (name, _place(first, content))))
-    text = repr(first["input"])
+    return _problem(error.errors(include_url=False)[0], content, name)
+
+
+def all_problems(error: ValidationError, content: Any) -> Iterator[str]:
+    """What is wrong with each value that was refused, a clause each."""
+    yield from dict.fromkeys(_problem(each, content, "") for each in error.errors(include_url=False))
+
+
+def _problem(refused: ErrorDetails, content: Any, name: str) -> str:
+    # pydantic names a member of a union by its tag, as base.pretrain.layers; a field that the content does not have is
+    # not named.
+    place = ".".join(filter(None, (name, _place(refused, content))))
+    text = repr(refused["input"])
     value = f"{place} is {text if len(text) <= SHOWN else text[:SHOWN] + '...'}"
-    context = first.get("ctx", {})
+    context = refused.get("ctx", {})
     # A discriminator is the name of a field in quotes, or of a function: _kind().
     tag_field = ".".join(filter(None, (place, str(context.get("discriminator", "")).strip("'_()"))))
-    match first["type"]:
+    match refused["type"]:
         case "value_error":
-            return ": ".join(filter(None, (place, first["msg"].removeprefix("Value error, "))))
+            return ": ".join(filter(None, (place, refused["msg"].removeprefix("Value error, "))))
         case "extra_forbidden":
             return f"there is no field {place}"
         case "missing":
@@ -41,7 +51,7 @@ def first_problem(error: ValidationError, content: Any, name: str = "") -> str:
             return f"{place} has {context['actual_length']} items; it should have {limit}"
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{value}; it should be a JSON object, with fields"
-    expected = first["msg"].partition(", unable")[0].partition(", got")[0]
+    expected = refused["msg"].partition(", unable")[0].partition(", got")[0]
     return f"{value}; it {expected.partition(' ')[2]}"
 
 

@@ -16,6 +16,7 @@ class SamplingConfig(StageConfig):
     samples: int = Field(default=64, gt=0, description="solutions a problem and seed; also the largest N")
     subsets: int = Field(default=400, gt=0, description="random subsets for each N")
     temperature: float = Field(default=1.0, gt=0)
+    """Sampling temperature."""
     prompt: PromptFormat = PromptFormat()
 
 

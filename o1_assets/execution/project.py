@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Project:
     """The settings of one profile and everything that follows from them, each made at most once.
 
-    overrides: assignments in the form of O1_SET; None takes O1_SET itself. A caller that has a profile or a graph of
+    overrides: assignments as in O1_SET, one a line; None takes O1_SET itself. A caller that has a profile or a graph of
     its own, such as a test, assigns it before it is first read.
     """
 
@@ -42,7 +42,7 @@ class Project:
         from o1_assets.labels.inbox.switches import Switches
         from o1_assets.profiles.load import load_profile
 
-        profile = load_profile(self.settings.profile, self.overrides)
+        profile = load_profile(self.settings.reference, self.overrides)
         switches = Switches(self.settings.inbox).today()
         return profile.model_copy(update={"switches": switches}) if switches else profile
 
@@ -81,5 +81,5 @@ class Project:
         """Lets the processes that this one starts find the same project: they know nothing of the command line."""
         # The parent, because a home ends with the profile's name, which is given by itself.
         os.environ["O1_HOME"] = str(self.settings.home.parent)
-        os.environ["O1_PROFILE"] = self.settings.profile
+        os.environ["O1_PROFILE"] = self.settings.reference
         os.environ["O1_SET"] = self.overrides

@@ -58,6 +58,7 @@ class MonteCarloConfig(StageConfig):
     )
     prompt: PromptFormat = PromptFormat()
     temperature: float = Field(default=1.0, gt=0)
+    """Sampling temperature of the rollouts."""
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Self:

@@ -41,6 +41,7 @@ class GroupSearchConfig(StageConfig):
     """Of the problems of an update, the share whose group holds searched solutions. None by default: it gained nothing
     (docs/results.md, search_in_rl)."""
     per_group: int = Field(2, ge=0)
+    """Searched solutions in such a group."""
     every: int = Field(2, ge=1)
     """Updates from one with search to the next: few large searches cost less than many small ones."""
     branch: int = Field(4, ge=1)
@@ -84,7 +85,9 @@ class EarlyStopConfig(StageConfig):
     share: float = Field(0.1, gt=0, lt=1)
     """Of the train problems, held out by the hash of their ids."""
     problems: int = Field(60, ge=1)
+    """Of these, how many a check samples."""
     samples: int = Field(16, ge=2)
+    """Solutions a problem and check."""
     patience: int = Field(2, ge=1)
     """Checks without a better one before the training stops. The weights of the best check are what is kept."""
     judge: Literal["answers", "orm"] = "answers"
@@ -103,15 +106,22 @@ class PolicyConfig(StageConfig):
     """How much more often than others a problem is drawn of whose samples in `rNN/solutions` half are right; one that
     is always or never solved has no more than its usual chance, one that was never sampled a chance in between."""
     updates: int = Field(14, ge=1)
+    """Optimizer updates of a round."""
     problems_per_update: int = Field(24, ge=1)
+    """Problems an update, each with a group of solutions."""
     group_size: int = Field(12, ge=2)
+    """Solutions sampled a problem and update: a group, whose rewards are compared."""
     learning_rate: float = Field(2e-4, gt=0)
+    """AdamW's peak learning rate."""
     warmup_updates: int = Field(2, ge=0)
+    """Updates of linear warm-up."""
     final_learning_rate: float = Field(0.25, ge=0, le=1)
     """What the cosine schedule ends at, as a share of `learning_rate`. Each round starts again at the top,
     with a new optimiser."""
     max_grad_norm: float = Field(1.0, gt=0)
+    """The gradient's norm is clipped to this."""
     temperature: float = Field(1.0, gt=0)
+    """Sampling temperature of the rollouts."""
     prompt: PromptFormat = PromptFormat()
     max_steps: int = Field(16, ge=1)
     """Of a searched solution."""
@@ -129,6 +139,7 @@ class PolicyConfig(StageConfig):
     """Rewards of a group that differ by less than this are noise of the reward model and are not blown up to
     unit variance."""
     advantage_clip: float = Field(5.0, gt=0)
+    """Advantages are cut off at this, above and below."""
     chunks: int = Field(4, ge=1)
     """The batch is sorted by length and sent through the model in so many pieces, to compute less padding."""
     tuning: TuningConfig = TuningConfig()

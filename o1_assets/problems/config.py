@@ -19,8 +19,11 @@ class Generator(StageConfig):
     """One reasoning_gym generator: its registered name, its own parameters, its share of the draws."""
 
     name: str
+    """As reasoning_gym registers it."""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    """Its own; seed and size are the stage's to choose."""
     weight: float = Field(default=1.0, gt=0)
+    """Its share of the draws, relative to the others'."""
 
     @field_validator("parameters")
     @classmethod
@@ -37,46 +40,54 @@ class ReasoningGymSource(StageConfig):
     """Endless: problems are drawn until enough distinct ones were found."""
 
     kind: Literal["reasoning_gym"] = "reasoning_gym"
+    """Problems drawn by reasoning_gym."""
     generators: tuple[Generator, ...] = Field(min_length=1)
+    """What is drawn from, by their weights."""
 
 
 class Gsm8kSource(StageConfig):
-    """GSM8K (Cobbe et al. 2021), from a folder with train.jsonl and test.jsonl, or from the Hub.
-
-    official_split: its published test set stays the test set, so that figures compare with published ones and
-    no problem that the field tests on is ever trained on; false splits all of it by content hash.
-    """
+    """GSM8K (Cobbe et al. 2021), from a folder with train.jsonl and test.jsonl, or from the Hub."""
 
     kind: Literal["gsm8k"] = "gsm8k"
+    """GSM8K."""
     folder: str | None = None
+    """With train.jsonl and test.jsonl; null: from the Hub."""
     revision: str = GSM8K_REVISION
+    """Commit on the Hub."""
     official_split: bool = True
+    """Its published test set stays the test set, so that figures compare with published ones and no problem that
+    the field tests on is ever trained on; false splits all of it by content hash."""
 
 
 class MathSource(StageConfig):
     """MATH (Hendrycks et al. 2021, arXiv:2103.03874) in the split of Let's Verify Step by Step: the 500 problems of
     MATH-500 are the test set, the other 12,000 the train set (arXiv:2305.20050, section 4.3).
-
-    folder: with train.jsonl and test.jsonl, as PRM800K's math_splits has them; null: from the Hub.
     """
 
     kind: Literal["math"] = "math"
+    """MATH."""
     folder: str | None = None
+    """With train.jsonl and test.jsonl, as PRM800K's math_splits has them; null: from the Hub."""
     revision: str = MATH_REVISION
+    """Commit of the problems on the Hub."""
     test_revision: str = MATH_500_REVISION
+    """Commit of MATH-500 on the Hub."""
 
 
 class FileSource(StageConfig):
     """A .jsonl or .parquet file with `question` and `answer`, and `difficulty` (an integer) if it likes."""
 
     kind: Literal["file"] = "file"
+    """A file of your own."""
     path: str
+    """The file."""
 
 
 class WorldSource(OfWorld):
     """Endless: problems as the corpus of a world draws them."""
 
     kind: Literal["world"] = "world"
+    """Problems of a world, as its corpus draws them."""
 
 
 SourceConfig = Annotated[
@@ -85,51 +96,53 @@ SourceConfig = Annotated[
 
 
 class ArithmeticFilter(StageConfig):
-    """Which expressions without parentheses are kept; anything that is not one is left out.
-
-    max_value: every number met on the way in the standard order stays within +-max_value.
-    max_factor: no written factor of a product is larger. (Multiplication tables are learnt, not reasoned.)
-    one_of: at least one of these operators occurs; empty asks for none.
-    """
+    """Which expressions without parentheses are kept; anything that is not one is left out."""
 
     min_terms: int = Field(default=2, ge=1)
+    """Fewest numbers in an expression."""
     max_terms: int = Field(default=8, ge=1)
+    """Most numbers in an expression."""
     max_value: int | None = None
+    """Every number met on the way in the standard order stays within +- this; null: no limit."""
     max_factor: int | None = None
+    """No written factor of a product is larger: multiplication tables are learnt, not reasoned. Null: no limit."""
     one_of: tuple[Literal["+", "-", "*"], ...] = ()
+    """At least one of these operators occurs; empty asks for none."""
 
 
 class CountdownFilter(StageConfig):
-    """Which countdown problems are kept, asked as "Use 8, 7, 3 and 2 to make 24."; anything else is left out.
-
-    max_value: the target can be reached through whole numbers from 1 to this. max_luck: and a player who knows only the
-    rules reaches it with no larger chance than this (`countdown.luck`).
-    """
+    """Which countdown problems are kept, asked as "Use 8, 7, 3 and 2 to make 24."; anything else is left out."""
 
     min_numbers: int = Field(default=3, ge=2)
+    """Fewest given numbers."""
     max_numbers: int = Field(default=4, ge=2, le=6)
+    """Most given numbers."""
     max_value: int = Field(default=99, ge=1)
+    """The target can be reached through whole numbers from 1 to this."""
     max_luck: float = Field(default=1.0, gt=0, le=1)
+    """A player who knows only the rules reaches it with no larger chance than this (`rules.luck`)."""
 
 
 class ProblemsConfig(StageConfig):
-    """train, test: how many problems each table holds.
-
-    test_fraction: the share of all content whose hash makes it a test problem, now and in every later draw.
-    shares: difficulty -> its relative share of each table, filled exactly; None takes difficulties as drawn.
-    patience: an endless source is given up after this many draws in a row that brought nothing that was wanted.
-    ungradable: what happens to a problem whose own answer the grader does not accept. "refuse" stops at the first.
-    """
+    """The train and the test problems: where they come from, how many, and which."""
 
     source: SourceConfig
     train: int = Field(ge=1)
+    """Problems to train on."""
     test: int = Field(ge=1)
+    """Held-out problems."""
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    """The share of all content whose hash makes it a test problem, now and in every later draw."""
     arithmetic: ArithmeticFilter | None = None
+    """Which expressions are kept; null keeps every problem."""
     countdown: CountdownFilter | None = None
+    """Which countdown problems are kept; null keeps every problem."""
     shares: dict[int, float] | None = None
+    """Difficulty -> its relative share of each table, filled exactly; null takes difficulties as drawn."""
     patience: int = Field(default=20_000, ge=1)
+    """An endless source is given up after this many draws in a row that brought nothing that was wanted."""
     ungradable: Literal["leave_out", "refuse"] = "leave_out"
+    """What happens to a problem whose own answer the grader does not accept; refuse stops at the first."""
 
     @model_validator(mode="after")
     def _shares_can_be_filled(self) -> ProblemsConfig:

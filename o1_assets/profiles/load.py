@@ -1,125 +1,88 @@
-"""Finds a profile by name and applies the overrides of O1_SET ('rounds=2 annotators={"r03": "human"}')."""
+"""Reads a profile: a TOML file, what it extends, and over both the assignments of `--set` and O1_SET."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from o1_assets.core.artifact import StageConfig
 from o1_assets.core.errors import O1Error
-from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.core.validation import first_problem
+from o1_assets.core.settings import BUILT_IN, BadSetting, built_in_profiles, profile_file
+from o1_assets.core.validation import all_problems
+from o1_assets.profiles.overlay import Overlay
 from o1_assets.profiles.profile import Profile
 
-_NAME = re.compile(r"[^\W\d][\w.-]*")
-_NEXT = re.compile(rf"\s+(?={_NAME.pattern}=)")
+_ASSIGNMENT = re.compile(r"([^\W\d][\w.-]*)=(.*)", re.DOTALL)
+
+
+SET = "--set"
+"""What set a field that is set by --set or O1_SET."""
 
 
 class ProfileError(O1Error):
-    """The profile does not exist, or an override does not fit it."""
+    """The profile does not exist, or what it or an assignment sets does not fit."""
 
 
-def assignments(text: str) -> list[tuple[str, str]]:
-    """(path, value) of every assignment in O1_SET's text. Raises ProfileError on a text that begins with none.
+@dataclass(frozen=True)
+class Loaded:
+    """content: what the files and the assignments set, without defaults. origins: field -> which of them set it."""
 
-    An assignment ends where a word begins the next one, NAME.NAME=, or the text ends. So values may hold spaces.
-    A value that holds such a word is written as JSON, inside which nothing begins an assignment.
+    profile: Profile
+    content: Mapping[str, Any]
+    origins: Mapping[str, str]
 
-    >>> assignments('rounds=2 annotators={"r03": "human"} problems.source.folder=/my data')
-    [('rounds', '2'), ('annotators', '{"r03": "human"}'), ('problems.source.folder', '/my data')]
+
+def load_profile(profile: str, overrides: str | None = None) -> Profile:
+    """The profile of this name or in this file. Raises ProfileError, BadSetting.
+
+    overrides: assignments, see `assignments`; None takes those of O1_SET.
     """
-    # Shell quoting (shlex) was the other choice. It would take the quotes out of JSON, which most values are.
-    pairs, text = [], text.strip()
-    while text:
-        path, equals, rest = text.partition("=")
-        if not equals or not _NAME.fullmatch(path):
-            raise ProfileError(f"{text.split()[0]!r} sets nothing; write FIELD.FIELD=VALUE")
-        following = _NEXT.search(rest, _json_end(rest))
-        end = following.start() if following else len(rest)
-        pairs.append((path, rest[:end]))
-        text = rest[end:].strip()
+    return read_profile(profile, overrides).profile
+
+
+def read_profile(profile: str, overrides: str | None = None) -> Loaded:
+    """As `load_profile`, with where each value comes from."""
+    loaded = _read(profile_file(profile) or BUILT_IN / f"{_known(profile)}.toml", ())
+    pairs = assignments(os.environ.get("O1_SET", "") if overrides is None else overrides)
+    return changed(loaded, pairs) if pairs else loaded
+
+
+def changed(loaded: Loaded, pairs: Sequence[tuple[str, Any]]) -> Loaded:
+    """The profile with other values of the fields, given as (field, value). Raises ProfileError."""
+    overlay = Overlay(SET, origins=dict(loaded.origins))
+    content = overlay.apply(loaded.content, _tree(pairs))
+    return _checked(f"profile {loaded.profile.name}", content, overlay)
+
+
+def assignments(text: str) -> list[tuple[str, Any]]:
+    """(field, value) of the assignments in a text, one a line; a value is JSON or plain text. Raises ProfileError.
+
+    >>> assignments('rounds=2\\nannotators={"r03": "human"}\\nproblems.source.folder=/my data')
+    [('rounds', 2), ('annotators', {'r03': 'human'}), ('problems.source.folder', '/my data')]
+    """
+    pairs = []
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        match = _ASSIGNMENT.fullmatch(line)
+        if match is None:
+            raise ProfileError(f"{line!r} sets nothing; write FIELD.FIELD=VALUE, each in a --set of its own")
+        pairs.append((match[1], _value(match[2])))
     return pairs
 
 
-def _json_end(text: str) -> int:
-    """Where the JSON object, list or string ends that the text begins with; 0 if it begins with none."""
-    try:
-        return json.JSONDecoder().raw_decode(text)[1] if text[:1] in ("{", "[", '"') else 0
-    except json.JSONDecodeError:
-        return 0
-
-
-def load_profile(name: str, overrides: str | None = None) -> Profile:
-    """The profile of this name. overrides: see `assignments`; values are JSON or text; None takes O1_SET.
-
-    Raises ProfileError. A profile may have settings of its own, such as smol's `size`, that decide many of its numbers;
-    the other overrides are applied after them.
-    """
-    from o1_assets.profiles.code import CODE
-    from o1_assets.profiles.countdown import COUNTDOWN
-    from o1_assets.profiles.games import LETTERS, TIC_TAC_TOE
-    from o1_assets.profiles.micro import MICRO
-    from o1_assets.profiles.nano import NANO
-    from o1_assets.profiles.qwen import qwen
-    from o1_assets.profiles.smol import smol
-
-    profiles: dict[str, Callable[..., Profile]] = {
-        "code": lambda: CODE,
-        "countdown": lambda: COUNTDOWN,
-        "letters": lambda: LETTERS,
-        "micro": lambda: MICRO,
-        "nano": lambda: NANO,
-        "qwen": qwen,
-        "smol": smol,
-        "tic-tac-toe": lambda: TIC_TAC_TOE,
-    }
-    if name not in profiles:
-        raise ProfileError(f"there is no profile {name!r}; choose one of: {', '.join(sorted(profiles))}")
-    pairs = assignments(os.environ.get("O1_SET", "") if overrides is None else overrides)
-    settings = inspect.signature(profiles[name]).parameters
-    given = {path: _value(value) for path, value in pairs if path in settings}
-    try:
-        profile = profiles[name](**given)
-    except ValidationError as error:
-        raise ProfileError(f"profile {name}: {first_problem(error, given)}") from error
-    except ValueError as error:
-        raise ProfileError(f"profile {name}: {error}") from error
-    return override(profile, [(path, value) for path, value in pairs if path not in settings])
-
-
-def override(profile: Profile, pairs: Iterable[tuple[str, str]]) -> Profile:
-    """A copy of the profile with (path, value) pairs applied, validated as a whole. Raises ProfileError."""
-    content = profile.model_dump(mode="json")
-    _drop_prompts(profile, content)
-    for path, value in pairs:
-        *outer, field = path.split(".")
-        if "prompt" in path.split(".")[1:]:
-            raise ProfileError(f"{path} is a copy of `prompt`, which is one for all stages; set prompt.FIELD")
-        parent, target = content, content
-        for depth, part in enumerate((*outer, field)):
-            if not isinstance(target, dict) or part not in target:
-                raise _no_field(profile, f"{path}={value}", outer[:depth], part, target)
-            parent, target = target, target[part]
-        parent[field] = _value(value)
-    try:
-        return Profile.model_validate(content)
-    except ValidationError as error:
-        raise ProfileError(f"profile {profile.name}: {first_problem(error, content)}") from error
-
-
-def _drop_prompts(config: StageConfig, content: dict[str, Any]) -> None:
-    """Remove the stages' copies from `content`, the dump of `config`: the profile makes them anew."""
-    for name, value in config:
-        if isinstance(value, StageConfig) and not isinstance(value, PromptFormat):
-            content[name].pop("prompt", None)
-            _drop_prompts(value, content[name])
+def as_line(assignment: str) -> str:
+    """The assignment of one --set as the line that O1_SET has for it. Raises ProfileError."""
+    if "\n" not in assignment:
+        assignments(assignment)
+        return assignment
+    path, _, value = assignment.partition("=")
+    return as_line(f"{path}={json.dumps(_value(value))}")
 
 
 def _value(text: str) -> Any:
@@ -129,15 +92,90 @@ def _value(text: str) -> Any:
         return text
 
 
-def _no_field(
-    profile: Profile, assignment: str, outer: Sequence[str], field: str, fields: Any
-) -> ProfileError:
-    """An assignment that sets nothing. fields: those at the path `outer`, of which `field` is none."""
-    place, close = ".".join(outer), []
-    if isinstance(fields, dict):
-        close = difflib.get_close_matches(field, fields, n=3)
-    known = f" (there is {', '.join(close)})" if close else ""
-    return ProfileError(
-        f"{assignment!r} sets nothing in profile {profile.name}: {place or 'it'} has no field {field}{known}; write "
-        "FIELD.FIELD=VALUE, and text that itself holds a word such as a=b in JSON's quotes"
+def _tree(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The assignments as the tables of a file; a later one goes over an earlier one."""
+    tree: dict[str, Any] = {}
+    for path, value in pairs:
+        *outer, field = path.split(".")
+        table = tree
+        for part in outer:
+            if not isinstance(table.get(part), dict):
+                table[part] = {}
+            table = table[part]
+        before = table.get(field)
+        table[field] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+    return tree
+
+
+def _known(name: str) -> str:
+    """The name of a built-in profile. Raises ProfileError on any other."""
+    names = built_in_profiles()
+    if name in names:
+        return name
+    file = Path(f"{name}.toml")
+    hint = f"; {file} is here, write --profile {file}" if file.is_file() else ""
+    raise ProfileError(
+        f"there is no profile {name!r}; choose one of: {', '.join(names)}; or the path of a .toml file{hint}"
+    )
+
+
+def _read(file: Path, readers: tuple[Path, ...]) -> Loaded:
+    """The profile in a file. readers: the files that extend it."""
+    called = file.stem if file.parent == BUILT_IN else str(file)
+    if file in readers:
+        chain = " extends ".join(path.name for path in (*readers[readers.index(file) :], file))
+        raise ProfileError(f"{called} extends itself: {chain}; end it in a built-in profile")
+    layer = _parse(file)
+    parent = layer.pop("extends", None)
+    content: Mapping[str, Any] = {}
+    origins: Mapping[str, str] = {}
+    if parent is not None:
+        below = _read(_extended(parent, file), (*readers, file))
+        content, origins = below.content, below.origins
+    overlay = Overlay(called, file.parent if file.parent != BUILT_IN else None, origins=dict(origins))
+    if "name" in layer:
+        overlay.problems.append("name cannot be set: a profile is called as its file is")
+        del layer["name"]
+    merged = overlay.apply(content, layer)
+    merged["name"] = file.stem
+    if parent is None and (missing := _missing(merged)):
+        overlay.problems.append(
+            f'it extends no profile and lacks {", ".join(missing)}; begin it with extends = "nano"'
+        )
+    return _checked(called, merged, overlay)
+
+
+def _missing(content: Mapping[str, Any]) -> list[str]:
+    return [n for n, field in Profile.model_fields.items() if field.is_required() and n not in content]
+
+
+def _extended(parent: object, file: Path) -> Path:
+    """The file of the profile that `file` extends."""
+    if not isinstance(parent, str):
+        raise ProfileError(f"{file}: extends is {parent!r}; it should be the name or the path of a profile")
+    try:
+        return profile_file(parent, file.parent) or BUILT_IN / f"{_known(parent)}.toml"
+    except (BadSetting, ProfileError) as error:
+        raise ProfileError(f"{file}: extends is {parent!r}, and {error}") from None
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{file} is not TOML: {error}; text stands in quotes") from None
+    except UnicodeDecodeError:
+        raise ProfileError(f"{file} is not text in UTF-8; save it as such") from None
+
+
+def _checked(called: str, content: dict[str, Any], overlay: Overlay) -> Loaded:
+    """What the content comes to. Raises ProfileError, with everything that is wrong about it."""
+    problems = overlay.problems
+    if not problems:
+        try:
+            return Loaded(Profile.model_validate(content), content, overlay.origins)
+        except ValidationError as error:
+            problems = list(all_problems(error, content))
+    raise ProfileError(
+        "\n  ".join([f"{called}:", *problems]) if len(problems) > 1 else f"{called}: {problems[0]}"
     )

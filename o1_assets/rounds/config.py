@@ -16,6 +16,7 @@ class SearchConfig(StageConfig):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="what `source` says of its solutions")
     strategy: Literal["best-of-n", "beam", "dvts", "mcts"] = "beam"
+    """How the tree is searched."""
     proposer: Literal["policy", "generator", "both"] = Field(
         "policy",
         description="whose steps are tried: the newest policy's, GPT*'s, which RL has not narrowed, or both in turn",
@@ -35,6 +36,7 @@ class SolutionsConfig(StageConfig):
     problems: int = Field(gt=0, description="train problems drawn for the round")
     samples: int = Field(gt=0, description="solutions a problem")
     temperature: float = Field(default=1.0, ge=0)
+    """Sampling temperature."""
     searches: tuple[SearchConfig, ...] = Field(
         default=(), description="solutions that a search finds beside those, from round 1 on"
     )
@@ -53,6 +55,7 @@ class SelectionConfig(StageConfig):
     """rNN/selection: which solutions are sent to be labelled, and with how many alternatives a step."""
 
     strategy: Literal["uniform", "convincing_wrong"]
+    """uniform: drawn alike from all. convincing_wrong: mostly wrong answers that the PRM scores highest."""
     solutions: int = Field(gt=0, description="solutions chosen in the round")
     per_problem: int = Field(gt=0, description="at most so many of one problem")
     wrong_share: float = Field(
@@ -86,4 +89,5 @@ class SelectionConfig(StageConfig):
     # Writing costs people several times what rating does.
     most_written: int = Field(default=40, gt=0, description="solutions of the round that may be written in")
     temperature: float = Field(default=1.0, ge=0)
+    """Sampling temperature of the alternatives to a step."""
     prompt: PromptFormat = PromptFormat()

@@ -20,7 +20,7 @@ O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; mai
 
 
 def environment(home: Path, overrides: str = "") -> dict[str, str]:
-    return {"O1_HOME": str(home), "O1_SET": f"{MINI} {overrides}"}
+    return {"O1_HOME": str(home), "O1_SET": f"{MINI}\n{overrides}"}
 
 
 def o1(
@@ -36,7 +36,7 @@ def o1_json(home: Path, *arguments: str, overrides: str = "") -> Any:
 
 
 def graph_keys(home: Path, overrides: str = "") -> dict[str, Any]:
-    graph = build_graph(load_profile("nano", f"{MINI} {overrides}"), Settings.load("nano", home))
+    graph = build_graph(load_profile("nano", f"{MINI}\n{overrides}"), Settings.load("nano", home))
     return {key: graph[key] for key in graph if key in asked_for(graph)}
 
 

@@ -21,7 +21,7 @@ from o1_assets.store.store import ArtifactStore
 from tests import forked
 from tests.mini import MINI
 
-OVERRIDES = f'{MINI} rounds=0 label_source={{"name":"prm800k","last":0}}'
+OVERRIDES = f'{MINI}\nrounds=0\nlabel_source={{"name":"prm800k","last":0}}'
 
 
 def o1(home: Path, *arguments: str) -> Any:

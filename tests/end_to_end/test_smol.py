@@ -21,7 +21,7 @@ DATA = os.environ.get("O1_TEST_SMOL", "")
 def test_twenty_problems_of_gsm8k_from_weights_to_report(tmp_path: Path) -> None:
     pytest.importorskip("gguf", reason="weights in GGUF: `uv sync --extra smol`")
     command = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
-    sizes = ["--profile", "smol", "--set", "size=20", "--set", f"problems.source.folder={DATA}"]
+    sizes = ["--profile", "smol-smoke", "--set", f"problems.source.folder={DATA}"]
     environment = {**os.environ, "O1_HOME": str(tmp_path)}
 
     def o1(*arguments: str) -> str:
@@ -37,4 +37,4 @@ def test_twenty_problems_of_gsm8k_from_weights_to_report(tmp_path: Path) -> None
     assert {state for key, state in states.items() if "q_value" not in key and "thinking" not in key} == {
         "fresh"
     }
-    assert (tmp_path / "smol" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "smol-smoke" / "report.html").stat().st_size > 10_000

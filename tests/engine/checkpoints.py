@@ -17,7 +17,7 @@ from o1_assets.core.prompt_format import extract_answer
 from o1_assets.core.settings import Settings
 from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.steps import PARAGRAPH, SETTING
-from o1_assets.profiles.nano import NANO
+from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
 from tests.digits import DIGITS
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from o1_assets.core.engine import Sample
 
 
+NANO = load_profile("nano", "")
 TRAINED = bool(os.environ.get("O1_TEST_TRAINED"))
 """Whether to look for a trained checkpoint in O1_HOME: what it holds is no business of the ordinary tests."""
 

@@ -19,8 +19,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorded, "_version", lambda name: "1.0")
 
 
-def of(profile: str, key: str, overrides: str = "") -> set[str]:
-    graph = build_graph(load_profile(profile, overrides), Settings.load(profile))
+def of(profile: str, key: str) -> set[str]:
+    graph = build_graph(load_profile(profile, ""), Settings.load(profile))
     return set(libraries(graph[key].config.model_dump(mode="json"))) - set(LIBRARIES)
 
 
@@ -30,12 +30,12 @@ def test_peft_is_recorded_of_trainings_with_low_rank_updates_only(installed: Non
         "r01/prm": {"peft"},
         "r00/solutions": set(),
     }
-    assert of("qwen", "r00/policy", "tuning=full") == set()
+    assert of("qwen-full", "r00/policy") == set()
 
 
 def test_gguf_is_recorded_of_a_base_that_was_read_from_it_only(installed: None) -> None:
-    assert of("smol", "base/model", "weights=package") == {"gguf"}
-    assert of("smol", "base/model", "weights=hub") == of("smol", "generator/model") == set()
+    assert of("smol", "base/model") == {"gguf"}
+    assert of("smol-hub", "base/model") == of("smol", "generator/model") == set()
 
 
 def test_nanos_manifests_are_the_same_with_and_without_them(installed: None) -> None:

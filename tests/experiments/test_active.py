@@ -30,11 +30,11 @@ from o1_assets.profiles.load import load_profile
 from tests.evaluation.conftest import Pupil
 
 SMALL = (
-    "ablations.seeds=2 ablations.active.round=-1 ablations.active.pool_samples=6 rounds=1 "
-    "ablations.active.held_out_samples=4 ablations.active.sizes=[2,4] ablations.active.selector_solutions=4 "
-    "ablations.active.updates=1 ablations.active.step_samples=2 ablations.active.resamples=40 "
-    "verifier=null first_prm.batch_size=4 later_prm.batch_size=4 "
-    "first_prm.probability_edges=[-8.0,-2.0,0.0] later_prm.probability_edges=[-8.0,-2.0,0.0]"
+    "ablations.seeds=2\nablations.active.round=-1\nablations.active.pool_samples=6\nrounds=1\n"
+    "ablations.active.held_out_samples=4\nablations.active.sizes=[2,4]\nablations.active.selector_solutions=4\n"
+    "ablations.active.updates=1\nablations.active.step_samples=2\nablations.active.resamples=40\n"
+    "verifier=null\nfirst_prm.batch_size=4\nlater_prm.batch_size=4\n"
+    "first_prm.probability_edges=[-8.0,-2.0,0.0]\nlater_prm.probability_edges=[-8.0,-2.0,0.0]"
 )
 
 

@@ -24,10 +24,10 @@ from o1_assets.problems.split import allowed
 from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, draw_expression
 from o1_assets.problems.worlds.arithmetic.world import expression_of
 from o1_assets.profiles.load import load_profile
-from o1_assets.profiles.nano import BASE
 from tests.evaluation.conftest import Pupil
 
-OOD = load_profile("nano", "").ablations.pools.ood
+NANO = load_profile("nano", "")
+OOD = NANO.ablations.pools.ood
 
 
 def small(count: int) -> OodConfig:
@@ -85,7 +85,8 @@ def test_the_limits_are_those_of_the_corpus(name: str) -> None:
 
 def test_next_to_no_sum_of_the_other_generator_is_in_the_corpus(ood: pl.DataFrame) -> None:
     rng = Random(0)
-    corpus = {str(draw_expression(BASE.corpus, rng)) for _ in range(BASE.corpus.solutions // 3)}
+    assert isinstance(NANO.base, BaseConfig)
+    corpus = {str(draw_expression(NANO.base.corpus, rng)) for _ in range(NANO.base.corpus.solutions // 3)}
     questions = ood.filter(pl.col("kind") == "chain_sum")["question"]
     asked = {str(flat_expression(arithmetic(question) or "")) for question in questions}
     assert len(asked) == 8 and "None" not in asked and not corpus & asked

@@ -42,9 +42,9 @@ SEARCHES = '[{"name":"beam","problems":40,"tokens":300}]'
 # With all that an arm can leave out.
 PROFILE = load_profile(
     "nano",
-    f"ablations.rounds.rounds={ROUNDS} later_solutions.searches={SEARCHES} later_selection.condemned_share=0.25 "
-    "later_selection.written_steps=step later_prm.written_positive=true policy.replay.weight=1 "
-    f'policy.replay.sources=["written"] ablations.rounds.searches={SEARCHES}',
+    f"ablations.rounds.rounds={ROUNDS}\nlater_solutions.searches={SEARCHES}\nlater_selection.condemned_share=0.25\n"
+    "later_selection.written_steps=step\nlater_prm.written_positive=true\npolicy.replay.weight=1\n"
+    f'policy.replay.sources=["written"]\nablations.rounds.searches={SEARCHES}',
 )
 
 MADE = {artifact.key.removeprefix("ablations/rounds/"): artifact for artifact in artifacts(PROFILE)}
@@ -98,7 +98,7 @@ def test_all_arms_make_the_same_updates_and_label_as_many_solutions() -> None:
 
 
 NOTHING_WRITTEN = (
-    "first_selection.written_steps=none later_selection.written_steps=none policy.replay.weight=0"
+    "first_selection.written_steps=none\nlater_selection.written_steps=none\npolicy.replay.weight=0"
 )
 
 
@@ -113,7 +113,7 @@ def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_ha
     assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
     assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm", "policy"}
     plain = load_profile(
-        "nano", f"later_solutions.searches={SEARCHES} later_selection.condemned_share=0 " + NOTHING_WRITTEN
+        "nano", f"later_solutions.searches={SEARCHES}\nlater_selection.condemned_share=0\n" + NOTHING_WRITTEN
     )
     assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
     keys = {artifact.key for artifact in artifacts(load_profile("nano", "later_solutions.searches=[]"))}

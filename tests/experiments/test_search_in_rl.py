@@ -30,8 +30,8 @@ def test_every_arm_makes_the_same_updates_at_the_cost_of_the_same_solutions() ->
 def test_the_profiles_own_way_is_among_the_arms_and_named() -> None:
     for overrides, today in (
         ("policy.search.share=0.0", "none"),
-        ("policy.search.share=0.25 policy.search.per_group=2 policy.search.every=2", "some_groups"),
-        ("policy.search.share=0.25 policy.search.per_group=4", "as_today"),
+        ("policy.search.share=0.25\npolicy.search.per_group=2\npolicy.search.every=2", "some_groups"),
+        ("policy.search.share=0.25\npolicy.search.per_group=4", "as_today"),
     ):
         profile = load_profile("nano", overrides)
         assert searches_of(profile.policy.search)[1] == today

@@ -106,13 +106,13 @@ def test_only_rounds_rated_by_rollouts_wait_for_the_policy_to_be_labelled(settin
 
 
 def test_an_annotators_settings_make_only_its_own_rounds_stale() -> None:
-    changed = 'annotators={"r02":"monte_carlo"} monte_carlo.rollouts=5 oracle.error_rate=0.5'
+    changed = 'annotators={"r02":"monte_carlo"}\nmonte_carlo.rollouts=5\noracle.error_rate=0.5'
     before, after = load_profile("nano", 'annotators={"r02":"monte_carlo"}'), load_profile("nano", changed)
     assert before.batches(2) != after.batches(2) and after.batches(2).oracle is None
     assert before.batches(1) != after.batches(1) and after.batches(1).monte_carlo is None
     human = (
         load_profile("nano", "annotator=human"),
-        load_profile("nano", "annotator=human oracle.error_rate=1"),
+        load_profile("nano", "annotator=human\noracle.error_rate=1"),
     )
     assert human[0].batches(1) == human[1].batches(1)
 

@@ -121,7 +121,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[An
 @pytest.fixture
 def project(tmp_path: Path, outside: list[Any]) -> Project:
     """nano with ten held-out problems, and the two additions: what the lines in graph.py do."""
-    project = Project(Settings("nano", tmp_path / "home"), "problems.train=10 problems.test=10")
+    project = Project(Settings("nano", tmp_path / "home"), "problems.train=10\nproblems.test=10")
     project.graph = build_graph(project.profile, project.settings, extra=outside)
     return project
 

@@ -22,8 +22,8 @@ from resources.compute import executor, placement, set_pools
 
 def test_each_executor_is_told_of_a_class_in_its_own_words() -> None:
     def tags(executor: str) -> Any:
-        settings = "classes.gpu1.memory_gib=24 classes.gpu1.cpus=6"
-        return placement("gpu1", load_profile("nano", f"executor={executor} {settings}")).op_tags
+        settings = "classes.gpu1.memory_gib=24\nclasses.gpu1.cpus=6"
+        return placement("gpu1", load_profile("nano", f"executor={executor}\n{settings}")).op_tags
 
     assert tags("local") == tags("local-gpu") == {"o1/resource": "gpu1"}
     assert tags("ray")["dagster-ray/config"] == {"num_cpus": 6, "num_gpus": 1, "memory": 24 * 2**30}
@@ -35,7 +35,7 @@ def test_each_executor_is_told_of_a_class_in_its_own_words() -> None:
 
 def test_a_profile_may_train_on_another_class_than_it_samples_on(tmp_path: Path) -> None:
     settings = Settings.load("nano", tmp_path)
-    graph = build_graph(load_profile("nano", "model_class=gpu1 training_class=gpu8"), settings)
+    graph = build_graph(load_profile("nano", "model_class=gpu1\ntraining_class=gpu8"), settings)
     of = {key: artifact.resource_class for key, artifact in graph.items()}
     trainings = {
         "generator/model",
@@ -55,7 +55,7 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
     settings = Settings.load("nano", tmp_path)
     one = build_graph(load_profile("nano", ""), settings)
     other = build_graph(
-        load_profile("nano", "executor=local-gpu model_class=gpu1 classes.gpu1.gpus=2"), settings
+        load_profile("nano", "executor=local-gpu\nmodel_class=gpu1\nclasses.gpu1.gpus=2"), settings
     )
     assert {k: (a.config, a.seed) for k, a in one.items()} == {
         k: (a.config, a.seed) for k, a in other.items()
@@ -70,16 +70,16 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
         ("classes.gpu1.at_once=0", "classes.gpu1.at_once is 0; it should be greater than 0"),
         ("classes.gpu2.gpus=1", "sets nothing in profile nano"),
         (
-            "training_class=gpu8 policy.problems_per_update=12",
+            "training_class=gpu8\npolicy.problems_per_update=12",
             "12, which the 8 processes of class gpu8 cannot share",
         ),
-        ("training_class=gpu8 classes.gpu8.launch=3", "first_prm.batch_size is 16, which the 3 processes"),
+        ("training_class=gpu8\nclasses.gpu8.launch=3", "first_prm.batch_size is 16, which the 3 processes"),
         (
             "sft.tuning.micro_batch=12",
             "sft.batch_size is 32, which cannot be cut into 3 equal pieces; change it",
         ),
         (
-            "training_class=gpu8 sft.tuning.micro_batch=4",
+            "training_class=gpu8\nsft.tuning.micro_batch=4",
             "sft.batch_size is 32, which cannot be cut into 8 equal pieces for 8 processes of class gpu8",
         ),
     ],

@@ -102,8 +102,8 @@ def test_too_few_devices_are_said_before_any_work(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(
         DevicesMissing, match=r"class gpu1 of profile nano needs 1 GPUs and this machine has 0"
     ):
-        enough_devices(load_profile("nano", "executor=local-gpu model_class=gpu1"))
+        enough_devices(load_profile("nano", "executor=local-gpu\nmodel_class=gpu1"))
     monkeypatch.setenv(VISIBLE, "0")
-    enough_devices(load_profile("nano", "executor=local-gpu model_class=gpu1"))
+    enough_devices(load_profile("nano", "executor=local-gpu\nmodel_class=gpu1"))
     with pytest.raises(DevicesMissing, match="class gpu8"):
-        enough_devices(load_profile("nano", "executor=local-gpu model_class=gpu1 training_class=gpu8"))
+        enough_devices(load_profile("nano", "executor=local-gpu\nmodel_class=gpu1\ntraining_class=gpu8"))

@@ -32,13 +32,13 @@ pytestmark = [
 O1 = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
 
 
-ROUND = f"{MINI} rounds=0"
+ROUND = f"{MINI}\nrounds=0"
 
 
 def made(home: Path, overrides: str = "", **environment: str) -> dict[str, Manifest]:
     """Today's manifest of every artifact of the loop after `o1 run`."""
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    settings = {"O1_HOME": str(home), "O1_SET": f"{ROUND} {overrides}", "PATH": scripts}
+    settings = {"O1_HOME": str(home), "O1_SET": f"{ROUND}\n{overrides}", "PATH": scripts}
     done = subprocess.run(
         [*O1, "run"],
         env={**os.environ, "PYTHONPATH": str(PROJECT), **settings, **environment},
@@ -125,7 +125,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def test_a_round_on_a_ray_cluster_makes_the_same_bytes(
     local: dict[str, Manifest], cluster: None, tmp_path: Path
 ) -> None:
-    assert digests(made(tmp_path, "executor=ray classes.cpu.cpus=0.5")) == digests(local)
+    assert digests(made(tmp_path, "executor=ray\nclasses.cpu.cpus=0.5")) == digests(local)
 
 
 @pytest.fixture(scope="module")

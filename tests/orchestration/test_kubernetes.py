@@ -73,7 +73,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(kubernetes.config, "load_kube_config", lambda *a, **k: None)
     monkeypatch.setenv("O1_HOME", "/o1")
-    profile = load_profile("nano", "executor=k8s classes.gpu1.memory_gib=24")
+    profile = load_profile("nano", "executor=k8s\nclasses.gpu1.memory_gib=24")
     definition = executor(profile)
     config = definition.apply_config_mapping({"config": {}}).value["config"]
 

@@ -18,7 +18,7 @@ from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.plan import PlanError
-from o1_assets.profiles.nano import NANO
+from o1_assets.profiles.load import load_profile
 from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import make
 
@@ -44,7 +44,7 @@ def base_like(task: Task, config: BaseConfig) -> Outcome:
 def settings(tmp_path: Path) -> Settings:
     """A home in which nothing but nano's base was made."""
     found = Settings.load("nano", tmp_path)
-    artifact = build_graph(NANO, found)["base/model"]
+    artifact = build_graph(load_profile("nano", ""), found)["base/model"]
     make(ArtifactStore(found.store, found.work), replace(artifact, compute=base_like, inputs={}))
     return found
 

@@ -11,7 +11,7 @@ import torch
 from o1_assets.core.shape import DecoderShape
 from o1_assets.engine.transformers_engine import GPU_CACHE_BYTES
 from o1_assets.plan.memory import SHAPES, gib, policy_bytes, training_bytes
-from o1_assets.profiles.qwen import qwen
+from o1_assets.profiles.load import load_profile
 
 COLUMNS = ("weights", "gradients", "optimizer", "activations", "logits", "reward models", "kv cache")
 
@@ -23,8 +23,12 @@ LONGEST, IN_RL = 2048, 1280
 
 
 def rows() -> Iterator[str]:
-    for size, tuning in (("1.5B", "lora"), ("1.5B", "full"), ("7B", "lora")):
-        profile, shape = qwen(size, tuning), SHAPES[size]  # type: ignore[arg-type]
+    for name, size, tuning in (
+        ("qwen", "1.5B", "lora"),
+        ("qwen-full", "1.5B", "full"),
+        ("qwen-7b", "7B", "lora"),
+    ):
+        profile, shape = load_profile(name, ""), SHAPES[size]
         held = {
             "SFT": training_bytes(shape, profile.sft.tuning, LONGEST),
             "PRM, ORM": training_bytes(shape, profile.first_prm.tuning, LONGEST, with_logits=False),

@@ -43,7 +43,9 @@ def used_by(run: str) -> dict[str, Estimate]:
 def plan_of(run: str, settings: str = "", parts: tuple[str, ...] = ()) -> Plan:
     """The plan of a recorded run, by its O1_SET and by the tokens that a text had then. settings: what differs."""
     content = json.loads((HERE / f"{run}_used.json").read_text())
-    return plan(f"{content.get('set', '')} {settings}", *content.get("assume", ()), parts=parts)
+    return plan(
+        "\n".join([*content.get("set", "").split(), settings]), *content.get("assume", ()), parts=parts
+    )
 
 
 def nano_used() -> dict[str, Estimate]:
@@ -181,7 +183,7 @@ def test_the_shape_of_a_checkpoint_in_a_folder_is_in_its_config(tmp_path: Path) 
 
 
 def test_rounds_that_others_labelled_ask_nobody_and_hold_what_was_published() -> None:
-    made = plan('annotator=human label_source={"name":"prm800k"}').made
+    made = plan('annotator=human\nlabel_source={"name":"prm800k"}').made
     labels = sum(made[f"r{k:02d}/labels"].labels for k in range(11))
     assert labels == pytest.approx(800_000) and sum(one.asked for one in made.values()) == 0
     assert made["r00/labels"].labels == pytest.approx(40_000)
@@ -208,13 +210,13 @@ def test_no_more_problems_are_solved_than_there_are() -> None:
 
 def test_people_are_asked_where_people_rate() -> None:
     assert plan().total().asked == 0 < plan().total().labels
-    made = plan('annotators={"r03":"human"} later_selection.written_steps=none').made
+    made = plan('annotators={"r03":"human"}\nlater_selection.written_steps=none').made
     assert made["r03/label_batches"].asked == pytest.approx(made["r03/labels"].labels)
     assert made["r04/label_batches"].asked == 0
 
 
 def test_writing_is_asked_of_people_as_several_ratings_a_step() -> None:
-    human = 'annotators={"r03":"human"} later_selection.written_steps='
+    human = 'annotators={"r03":"human"}\nlater_selection.written_steps='
     asked = [
         plan(f"{human}{writing}").made["r03/label_batches"].asked for writing in ("none", "step", "solution")
     ]
@@ -224,7 +226,8 @@ def test_writing_is_asked_of_people_as_several_ratings_a_step() -> None:
 
 def test_rollouts_cost_tokens_and_more_of_them_more() -> None:
     few, many = (
-        plan(f"annotator=monte_carlo monte_carlo.rollouts={n}").made["r01/label_batches"].cost for n in (4, 8)
+        plan(f"annotator=monte_carlo\nmonte_carlo.rollouts={n}").made["r01/label_batches"].cost
+        for n in (4, 8)
     )
     assert (
         many.tokens_generated == pytest.approx(2 * few.tokens_generated, abs=1) and few.tokens_generated > 0
@@ -233,7 +236,7 @@ def test_rollouts_cost_tokens_and_more_of_them_more() -> None:
 
 def test_without_the_generator_s_log_probabilities_less_is_scored() -> None:
     parts = ("first_prm", "later_prm", "first_orm", "later_orm")
-    without = plan(" ".join(f"{part}.probability_feature=false" for part in parts))
+    without = plan("\n".join(f"{part}.probability_feature=false" for part in parts))
     scored = plan().made["r01/selection"].cost.tokens_scored
     assert without.made["r01/selection"].cost.tokens_scored == pytest.approx(scored / 2, abs=1)
 

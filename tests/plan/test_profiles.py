@@ -21,13 +21,18 @@ DOC = (Path(__file__).parents[2] / "docs" / "qwen.md").read_text()
 
 
 CASES = [
-    ("micro", ""),
-    ("smol", ""),
-    ("smol", "weights=hub size=20"),
-    ("qwen", ""),
-    ("qwen", "size=7B"),
-    ("qwen", "tuning=full"),
+    "micro",
+    "smol",
+    "smol-hub",
+    "smol-smoke",
+    "qwen",
+    "qwen-7b",
+    "qwen-full",
 ]
+
+
+QWEN = {"qwen": ("1.5B", "lora"), "qwen-full": ("1.5B", "full"), "qwen-7b": ("7B", "lora")}
+"""Profile -> its model and tuning, as docs/qwen.md calls them."""
 
 
 def whole(name: str, settings: str = "", everything: bool = True) -> Plan:
@@ -37,9 +42,9 @@ def whole(name: str, settings: str = "", everything: bool = True) -> Plan:
     return make_plan(profile, graph, {a.part for a in graph.values() if a.part} if everything else ())
 
 
-@pytest.mark.parametrize(("name", "settings"), CASES)
-def test_every_artifact_has_an_estimate(name: str, settings: str) -> None:
-    made = whole(name, settings)
+@pytest.mark.parametrize("name", CASES)
+def test_every_artifact_has_an_estimate(name: str) -> None:
+    made = whole(name)
     assert made.unknown == [] and {"eval/thinking", "r01/q_value"} < set(made.made)
     idle = {key for key, one in made.made.items() if one == type(one)()}
     assert idle == set() and made.total().cost.flops > 1e14
@@ -61,24 +66,21 @@ def test_code_has_an_experiment_of_its_own_and_takes_about_twice_as_much_as_nano
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "gpu", "parts"),
+    ("name", "gpu", "parts"),
     [
-        ("smol", "", "cpu", ("thinking",)),
-        ("qwen", "size=7B", "h100", ("thinking",)),
-        ("micro", "", "h100", ("thinking", "ablations")),
+        ("smol", "cpu", ("thinking",)),
+        ("qwen-7b", "h100", ("thinking",)),
+        ("micro", "h100", ("thinking", "ablations")),
     ],
 )
 def test_the_table_shows_every_number_whole(
     name: str,
-    settings: str,
     gpu: str,
     parts: tuple[str, ...],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("O1_SET", settings)
-    made, speed = planning.plan(Project(Settings.load(name, tmp_path)), parts, gpu, 0.3, ())
+    made, speed = planning.plan(Project(Settings.load(name, tmp_path), ""), parts, gpu, 0.3, ())
     planning.print_plan(made, speed)
     shown = capsys.readouterr().out
     assert "…" not in shown and f"Plan of profile {name}" in shown and "No estimate" not in shown
@@ -90,21 +92,19 @@ def test_parameters_of_docs_qwen_are_the_plan_s() -> None:
     stated = re.search(r"\*\*Weights\*\*: ([\d.]+)B and ([\d.]+)B parameters", DOC)
     lora = re.search(r"LoRA's own (\d+)M and (\d+)M", DOC)
     assert stated and lora
-    for at, size in enumerate(("1.5B", "7B"), start=1):
-        made = whole("qwen", f"size={size}", everything=False)
-        assert made.shape == SHAPES[size]
+    for at, name in enumerate(("qwen", "qwen-7b"), start=1):
+        made = whole(name, everything=False)
+        assert made.shape == SHAPES[QWEN[name][0]]
         assert f"{made.shape.total / 1e9:.2f}" == stated[at]
         tuning = made.profile.policy.tuning.lora
         assert tuning and f"{made.shape.lora_parameters(tuning.rank, tuning.targets) / 1e6:.0f}" == lora[at]
         assert f"{made.shape.kv_bytes() // 1024} KiB" in DOC
 
 
-@pytest.mark.parametrize("case", [("1.5B", "lora"), ("1.5B", "full"), ("7B", "lora")])
-def test_memory_that_the_plan_says_is_in_the_table_of_docs_qwen(
-    case: tuple[str, str], tmp_path: Path
-) -> None:
-    size, tuning = case
-    made = whole("qwen", f"size={size} tuning={tuning}", everything=False)
+@pytest.mark.parametrize("name", QWEN)
+def test_memory_that_the_plan_says_is_in_the_table_of_docs_qwen(name: str) -> None:
+    size, tuning = QWEN[name]
+    made = whole(name, everything=False)
     speed = Speed("h100", 1e14, "", gpu_of("h100").memory)
     (line,) = (line for line in notes(made, speed) if line.startswith("Memory"))
     said = re.search(r"weights in \w+ ([\d.]+), gradients ([\d.]+), AdamW's moments ([\d.]+)", line)
@@ -119,8 +119,8 @@ def test_disk_that_docs_qwen_asks_for_is_what_the_plan_adds_up() -> None:
     )
     stated = re.search(r"with all else ([\d.]+), ([\d.]+) or ([\d.]+) TB", DOC)
     assert each and stated
-    for at, settings in enumerate(("", "tuning=full", "size=7B"), start=1):
-        made = whole("qwen", settings, everything=False)
+    for at, name in enumerate(("qwen", "qwen-full", "qwen-7b"), start=1):
+        made = whole(name, everything=False)
         sizes = [one.stored for one in made.made.values() if one.stored > 1e9]
         assert len(sizes) == 35 and f"{max(sizes) / 1e9:.1f}" == each[at]
         assert f"{made.total().stored / 1e12:.2f}" == stated[at]

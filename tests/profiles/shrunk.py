@@ -1,6 +1,6 @@
 """What shrinks a real profile to seconds on tiny random models: sizes only, nothing of how it works."""
 
-SIZES = (
+_SIZES = (
     "rounds=1 threads=1 problems.train=24 problems.test=8 samples.problems=24 samples.per_problem=4 "
     "prompt.max_tokens=40 sft.batch_size=8 monte_carlo.rollouts=2 "
     "first_solutions.problems=10 first_solutions.samples=4 "
@@ -18,3 +18,6 @@ SIZES = (
     "q_value.problems=8 q_value.chains=2 q_value.tree_tokens=40 q_value.updates=2 q_value.iteration_updates=1 "
     "q_value.batch_size=4 q_value.step_tokens=12"
 )
+
+SIZES = _SIZES.replace(" ", "\n")
+"""As in O1_SET, a line each."""

@@ -57,8 +57,8 @@ def test_smol_loops(tmp_path: Path) -> None:
     data = tiny.save_gsm8k(tmp_path / "gsm8k")
     where = {"kind": "folder", "folder": str(base), "end_tokens": ["<|im_end|>"]}
     profile = load_profile(
-        "smol",
-        f"size=24 {SIZES} problems.source.folder={data} base={json.dumps(where, separators=(',', ':'))}",
+        "smol-smoke",
+        f"{SIZES}\nproblems.source.folder={data}\nbase={json.dumps(where, separators=(',', ':'))}",
     )
     store = whole_loop(profile, tmp_path / "home")
 
@@ -75,12 +75,12 @@ def test_micro_loops(tmp_path: Path) -> None:
     """With two layers, on problems that so small a base learns: in bfloat16, as on a GPU."""
     profile = load_profile(
         "micro",
-        f"{SIZES} model_class=cpu problems.arithmetic.min_terms=2 problems.arithmetic.max_terms=3 "
-        "problems.shares=null problems.source.generators="
+        f"{SIZES}\nmodel_class=cpu\nproblems.arithmetic.min_terms=2\nproblems.arithmetic.max_terms=3\n"
+        "problems.shares=null\nproblems.source.generators="
         '[{"name":"basic_arithmetic","parameters":{"min_terms":2,"max_terms":3,"min_digits":1,"max_digits":1,'
         '"operators":["+","-"],"allow_parentheses":false,"allow_negation":false,"format_style":"natural"}}] '
-        "base.corpus.solutions=8000 base.corpus.max_terms=3 base.corpus.max_number=9 base.hidden_size=64 "
-        "base.intermediate_size=128 base.layers=2 base.heads=2 base.batch_size=32 base.warmup=10 "
+        "base.corpus.solutions=8000\nbase.corpus.max_terms=3\nbase.corpus.max_number=9\nbase.hidden_size=64\n"
+        "base.intermediate_size=128\nbase.layers=2\nbase.heads=2\nbase.batch_size=32\nbase.warmup=10\n"
         "sft_set.min_steps=1",
     )
     assert isinstance(profile.base, BaseConfig) and profile.base.autocast and profile.policy.tuning.autocast
@@ -105,11 +105,11 @@ def test_qwen_loops(tmp_path: Path, tuning: str) -> None:
         "end_tokens": ["<|im_end|>", "<|endoftext|>"],
         "weights": "bfloat16" if tuning == "lora" else "float32",
     }
-    rank = " ".join(f"{stage}.tuning.lora={LORA}" for stage in STAGES) if tuning == "lora" else ""
+    rank = "\n".join(f"{stage}.tuning.lora={LORA}" for stage in STAGES) if tuning == "lora" else ""
     profile = load_profile(
-        "qwen",
-        f"tuning={tuning} {SIZES} {rank} problems.source.folder={data} label_source=null engine=transformers "
-        f"model_class=cpu base={json.dumps(where, separators=(',', ':'))}",
+        "qwen" if tuning == "lora" else "qwen-full",
+        f"{SIZES}\n{rank}\nproblems.source.folder={data}\nlabel_source=null\nengine=transformers\n"
+        f"model_class=cpu\nbase={json.dumps(where, separators=(',', ':'))}",
     )
     store = whole_loop(profile, tmp_path / "home")
 

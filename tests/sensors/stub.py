@@ -34,7 +34,7 @@ class Lab:
     def __init__(self, home: Path, instance: dg.DagsterInstance, overrides: str = "") -> None:
         self.settings = Settings.load("nano", home)
         self.instance, self.broken = instance, set[str]()
-        self.project = project = Project(self.settings, f"rounds={ROUNDS} {overrides}")
+        self.project = project = Project(self.settings, f"rounds={ROUNDS}\n{overrides}")
         self.profile, graph = project.profile, project.graph
         self.graph = {key: self._stub(graph[key]) for key in graph if key in asked_for(graph)}
         project.graph = self.graph

@@ -46,7 +46,7 @@ def opened(made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
         def open_copy(overrides: str, more: str = "") -> Lab:
             shutil.copytree(made[overrides], tmp_path / "home")
-            return Lab(tmp_path / "home", instance, f"{overrides} {more}")
+            return Lab(tmp_path / "home", instance, f"{overrides}\n{more}")
 
         yield open_copy
 

@@ -45,7 +45,7 @@ def lab(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     quiet_report(monkeypatch)
     shutil.copytree(home, tmp_path / "home")
     monkeypatch.setenv("O1_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("O1_SET", f"rounds={ROUNDS} {MIXED}")
+    monkeypatch.setenv("O1_SET", f"rounds={ROUNDS}\n{MIXED}")
     with dg.DagsterInstance.ephemeral() as instance:
         yield Lab(tmp_path / "home", instance, MIXED)
 

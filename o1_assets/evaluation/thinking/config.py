@@ -53,8 +53,11 @@ class ThinkingConfig(StageConfig):
     resamples: int = Field(1000, gt=0, description="bootstrap samples of the problems, for the 95% intervals")
     prompt: PromptFormat = PromptFormat()
     max_steps: int = Field(16, gt=0)
+    """Most steps of a solution in a tree."""
     step_tokens: int = Field(32, gt=0)
+    """Most tokens of a step in a tree."""
     temperature: float = Field(1.0, gt=0)
+    """Sampling temperature."""
 
     @model_validator(mode="after")
     def _votes_are_measured(self) -> Self:

@@ -50,6 +50,7 @@ class ScaleConfig(StageConfig):
     """ablations/scale: what is not said here is as in the profile (corpus' world, SFT, reward models)."""
 
     shapes: tuple[Shape, ...] = SHAPES
+    """The models that are compared."""
     corpus_solutions: int = Field(
         20_000, gt=0, description="worked solutions that every model reads once, the same for all of a seed"
     )

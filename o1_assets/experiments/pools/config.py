@@ -20,15 +20,19 @@ class OodKind(StageConfig):
     """
 
     name: str
+    """What the report calls it."""
     problems: ProblemsConfig
     wording: str | None = Field(None, pattern=r"\{expression\}")
+    """Asks "{expression}" so, in place of the problem's own question."""
     beyond: bool = True
+    """Keep only expressions outside of the corpus' limits."""
 
 
 class OodConfig(StageConfig):
     """problems/ood. corpus: limits that all expressions of the base's corpus keep, in the graph those of its base."""
 
     kinds: tuple[OodKind, ...] = Field(min_length=1)
+    """Ways of being out of distribution."""
     corpus: ArithmeticFilter = ArithmeticFilter(min_terms=2, max_terms=5, max_value=60, max_factor=4)
 
 

@@ -32,6 +32,7 @@ class RLConfig(StageConfig):
     arms: tuple[str, ...] = Field(USUAL, min_length=1, description="which of the forms are trained")
     updates: int = Field(300, gt=0, description="of every arm")
     problems_per_update: int = Field(4, gt=0)
+    """Problems an update of every arm."""
     group_size: int = Field(6, gt=1, description="solutions a problem")
     learning_rate: float | None = Field(None, gt=0, description="null: the profile's policy's")
     kl_coefficient: float = Field(0.04, gt=0, description="of the arm with KL; DeepSeekMath's")

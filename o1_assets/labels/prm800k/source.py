@@ -17,8 +17,11 @@ class LabelSource(StageConfig):
     """Rounds `first` to `last` take selection and labels from what `o1 labels import-prm800k` made."""
 
     name: str = Field(default="prm800k", pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """What the import is called."""
     first: int = Field(default=0, ge=0)
+    """First round that takes its labels from it."""
     last: int = Field(default=10, ge=0)
+    """Last such round."""
 
     def drives(self, k: int) -> bool:
         return self.first <= k <= self.last

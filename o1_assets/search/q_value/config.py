@@ -23,8 +23,11 @@ class QValueConfig(RewardModelConfig):
     )
     iteration_updates: int = Field(30, gt=0, description="optimizer updates of each of them")
     max_steps: int = Field(16, gt=0)
+    """Most steps of a solution in a tree."""
     step_tokens: int = Field(32, gt=0)
+    """Most tokens of a step in a tree."""
     temperature: float = Field(1.0, gt=0)
+    """Sampling temperature."""
     holdout: float = Field(
         0.25,
         ge=0,

@@ -10,7 +10,7 @@ import pytest
 
 from o1_assets.core.engine import Engine
 from o1_assets.engine.steps import step_ends
-from o1_assets.profiles.nano import NANO
+from o1_assets.profiles.load import load_profile
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.chain import Chain
 from o1_assets.search.interface import Budget, Strategy
@@ -21,6 +21,7 @@ from o1_assets.search.vote import Chains
 from tests.engine.both.conftest import Both
 from tests.engine.checkpoints import Checkpoint
 
+NANO = load_profile("nano", "")
 BUDGET = Budget(tokens=300, steps=16, step_tokens=32, solution_tokens=96)
 
 

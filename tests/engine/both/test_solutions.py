@@ -27,7 +27,7 @@ KEY = "r01/solutions"
 
 # Without searches, which would need a PRM beside the policy.
 SET = (
-    "problems.train=200 later_solutions.problems=40 later_solutions.samples=8 later_solutions.searches=[] "
+    "problems.train=200\nlater_solutions.problems=40\nlater_solutions.samples=8\nlater_solutions.searches=[]\n"
     "engine=vllm"
 )
 
