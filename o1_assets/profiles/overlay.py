@@ -10,6 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from o1_assets.core.artifact import StageConfig
+from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.problems.worlds.registry import OfWorld
 from o1_assets.profiles.fields import (
     GROUPS,
@@ -60,15 +61,15 @@ class Overlay:
                 f"{group} is {values!r}; it sets {', '.join(members)}, so it should be a table"
             )
             return
-        before = len(self.problems)
         for member in members:
             layer: dict[str, Any] = values
             for part in reversed(member.split(".")):
                 layer = {part: layer}
+            before = len(self.problems)
             self._merge(Profile, content, layer, "")
-        for at in range(before, len(self.problems)):
-            for member in members:
-                self.problems[at] = self.problems[at].replace(member, group)
+            if refused := self.problems[before:]:  # the other members would refuse the same
+                self.problems[before:] = [problem.replace(member, group) for problem in refused]
+                break
 
     def _merge(self, config: Config, content: dict[str, Any], layer: Mapping[str, Any], place: str) -> None:
         if issubclass(config, OfWorld) and layer.get("world", content.get("world")) != content.get("world"):
@@ -116,11 +117,7 @@ class Overlay:
     ) -> dict[str, Any]:
         if before is ...:
             default = known.get_default(call_default_factory=True) if known else None
-            before = (
-                default.model_dump(mode="json", exclude_unset=True)
-                if isinstance(default, StageConfig)
-                else {}
-            )
+            before = _content(default) if isinstance(default, StageConfig) else {}
         before = before or {}
         tag = tag_field(choices)
         config = chosen(choices, {**before, **value})
@@ -142,3 +139,14 @@ class Overlay:
         for inside in [each for each in self.origins if each.startswith(f"{path}.")]:
             del self.origins[inside]
         self.origins[path] = self.source
+
+
+def _content(config: StageConfig) -> dict[str, Any]:
+    """A table with all its fields, but for the prompts: the profile makes those anew."""
+    content = config.model_dump(mode="json")
+    for name, value in config:
+        if isinstance(value, PromptFormat):
+            del content[name]
+        elif isinstance(value, StageConfig):
+            content[name] = _content(value)
+    return content
