@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from o1_assets.core.settings import BadSetting, Settings, built_in_profiles
+from o1_assets.execution.project import Project
 from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
@@ -100,6 +101,21 @@ def test_profiles_of_one_name_do_not_share_a_home(tmp_path: Path) -> None:
         Settings.load(theirs, tmp_path / "home")
     Path(mine).rename(tmp_path / "elsewhere.toml")
     Settings.load(theirs, tmp_path / "home")  # the file was moved: there is no other one
+
+
+def test_other_processes_find_the_same_profile_and_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("O1_HOME", "O1_PROFILE", "O1_SET"):
+        monkeypatch.setenv(name, "")
+    (tmp_path / "mine.toml").write_text('extends = "nano"\nrounds = 3')
+    monkeypatch.chdir(tmp_path)
+    here = Project(Settings.load("mine.toml", tmp_path / "home"), "policy.updates=3\nthreads=1")
+    here.export_to_environment()
+    monkeypatch.chdir("/")
+    there = Project(Settings.load())
+    assert there.settings == here.settings and there.profile == here.profile
+    assert (there.profile.rounds, there.profile.policy.updates, there.profile.threads) == (3, 3, 1)
 
 
 def test_a_file_named_as_a_built_in_profile_or_absent_is_refused(tmp_path: Path) -> None:
