@@ -15,6 +15,7 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
+    "code": "774e8e6090771661",
     "countdown": "98d290c14eb1777c",
     "micro": "e1ef7d88d8145385",
     "nano": "4e0002213294c55d",
@@ -124,6 +125,6 @@ def test_a_file_named_as_a_built_in_profile_or_absent_is_refused(tmp_path: Path)
     with pytest.raises(BadSetting, match=r"there is no file .*absent\.toml; `o1 profile new "):
         Settings.load(str(tmp_path / "absent.toml"), tmp_path)
     with pytest.raises(
-        ProfileError, match="there is no profile 'nani'; choose one of: countdown, micro, nano"
+        ProfileError, match="there is no profile 'nani'; choose one of: code, countdown, micro, nano"
     ):
         load_profile("nani")
