@@ -16,7 +16,8 @@ from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
     "code": "774e8e6090771661",
-    "countdown": "98d290c14eb1777c",
+    "countdown": "9b49751e24fa6fca",
+    "letters": "3737decea9a05925",
     "micro": "e1ef7d88d8145385",
     "nano": "4e0002213294c55d",
     "qwen": "c872628043fc79b9",
@@ -25,6 +26,7 @@ RECORDED = {
     "smol": "78a0a36f12b4d95b",
     "smol-hub": "458bf6a7b0de5e03",
     "smol-smoke": "2fafe4b83968038f",
+    "tic-tac-toe": "582969670c2aaf27",
 }
 
 
@@ -125,6 +127,6 @@ def test_a_file_named_as_a_built_in_profile_or_absent_is_refused(tmp_path: Path)
     with pytest.raises(BadSetting, match=r"there is no file .*absent\.toml; `o1 profile new "):
         Settings.load(str(tmp_path / "absent.toml"), tmp_path)
     with pytest.raises(
-        ProfileError, match="there is no profile 'nani'; choose one of: code, countdown, micro, nano"
+        ProfileError, match="there is no profile 'nani'; choose one of: code, countdown, letters, micro"
     ):
         load_profile("nani")
