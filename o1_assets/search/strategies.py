@@ -104,8 +104,8 @@ STRATEGIES: Mapping[str, Named] = {
 #
 # What a search adds to its candidates, the PRM being the judge alone, are solutions that fool it: both ways fall with
 # the tokens. Neither falls where what the policy hardly ever writes is believed less. So a tree has nothing left to add
-# to chains here (docs/decisions/search.md has what else was tried). Adaptive spends half of its budget, on the hard
-# problems, and is the default for that.
+# to chains here (docs/decisions/search.md has the held-out problems, and what else was tried). Adaptive spends half of
+# its budget, on the hard problems, and is the default for that.
 
 
 @dataclass(frozen=True)
