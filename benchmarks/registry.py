@@ -27,6 +27,7 @@ FILES = (
     "grading_p999",
     "grading_plain",
     "hostile_programs",
+    "sandbox_snippets",
 )
 
 
