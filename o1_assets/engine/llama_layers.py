@@ -8,7 +8,7 @@ last bits, and the same bits at every call.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ NAMES = (
 class FusedLlama(LlamaModel):
     """A LlamaModel that computes its layers with `Layers` wherever that is possible, and as before elsewhere."""
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -89,7 +89,7 @@ class FusedLlama(LlamaModel):
                 module = layer.get_submodule(name)
                 if type(module) not in (nn.Linear, LlamaRMSNorm):  # low-rank updates stand in a layer's place
                     return None
-                weights.append(module.weight)
+                weights.append(cast(Tensor, module.weight))
         return [*weights, norm]
 
     def _turns(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +145,7 @@ class Layers(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         cos: Tensor,
@@ -160,10 +160,10 @@ class Layers(torch.autograd.Function):
         if ctx.keeps:
             ctx.kept = kept
             ctx.save_for_backward(cos, sin, *weights)
-        return hidden  # type: ignore[no-any-return]
+        return hidden
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Any:
         cos, sin, *weights = ctx.saved_tensors
         grad_x, grads = compiled(layers_backward)(grad, cos, sin, weights, ctx.kept)
         ctx.kept = None
