@@ -175,8 +175,7 @@ def test_the_oracle_is_not_asked_about_problems_that_it_does_not_know(tmp_path: 
     overrides = source_file(tmp_path, 60).replace("monte_carlo", "oracle")
     (sentence,) = missing("nano", overrides, tmp_path, {"r01/label_batches", "r01/labels"})
     assert (
-        "oracle rates the problems of a world only" in sentence
-        and "--set annotator=monte_carlo" in sentence
+        "oracle rates the problems of a world only" in sentence and "--set annotator=monte_carlo" in sentence
     )
     assert missing("nano", overrides, tmp_path, {"problems/train", "eval/report"}) == []
 

@@ -135,7 +135,8 @@ def match_result(
         notes=[
             f"{config.games} games of each player and way, every second one as X, all against the same agent. It wins "
             "where it can, else blocks, else takes the centre, a corner or an edge. Rules: players of known strength.",
-            "The direct answers are those of models that were trained to write chains.",
+            "The direct answers are those of models that were trained to write chains. A model of right direct answers "
+            "alone finds as many best moves as the base by chains (docs/decisions/games.md).",
         ],
     )  # fmt: skip
 
