@@ -88,12 +88,12 @@ def profile_file(profile: str, folder: Path | None = None) -> Path | None:
     if not (profile.endswith(".toml") or "/" in profile or os.sep in profile):
         return None
     file = ((folder or Path()) / Path(profile).expanduser()).resolve()
+    if file.suffix != ".toml":
+        raise BadSetting(f"{file} is no profile; the name of a profile's file ends in .toml")
     if not file.is_file():
         raise BadSetting(
             f"there is no file {file}; `o1 profile new {profile} --from nano` writes a profile to change"
         )
-    if file.suffix != ".toml":
-        raise BadSetting(f"{file} is no profile; the name of a profile's file ends in .toml")
     if file.stem in built_in_profiles() and file.parent != BUILT_IN:
         raise BadSetting(
             f"{file} is called as the built-in profile {file.stem}, whose home it would share; rename it"
