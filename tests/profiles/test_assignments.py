@@ -62,7 +62,7 @@ def test_an_option_that_assigns_nothing_is_refused(monkeypatch: pytest.MonkeyPat
         (
             "nano",
             "problems.source.kind=csv",
-            "problems.source.kind is 'csv'; it should be one of 'world', 'reasoning_gym',",
+            "problems.source.kind is 'csv'; it should be one of 'reasoning_gym',",
         ),
         ("nano", 'problems.source={"path":"x"}', "there is no field problems.source.path"),
         ("nano", 'problems.source={"kind":"file"}', "problems.source.path is missing"),
