@@ -23,21 +23,21 @@ MOST_PARAMETERS = 20_000_000
 # Of a layer, in the order in which `Layers` takes and returns them.
 NAMES = (
     "input_layernorm",
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
     "post_attention_layernorm",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
 )
 
 
 class FusedLlama(LlamaModel):
     """A LlamaModel that computes its layers with `Layers` wherever that is possible, and as before elsewhere."""
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -83,13 +83,16 @@ class FusedLlama(LlamaModel):
         other = norm.device.type != "cpu" or norm.dtype != torch.float32 or torch.is_autocast_enabled("cpu")
         if other or (self.training and self.gradient_checkpointing):
             return None
+        # Not get_submodule for each name: Python's lock is held here, and this comes with every batch.
         weights: list[Tensor] = []
-        for layer in self.layers[: self.config.num_hidden_layers]:
-            for name in NAMES:
-                module = layer.get_submodule(name)
-                if type(module) not in (nn.Linear, LlamaRMSNorm):  # low-rank updates stand in a layer's place
-                    return None
-                weights.append(cast(Tensor, module.weight))
+        for layer in self.layers:
+            attention, mlp = layer.self_attn._modules, layer.mlp._modules
+            parts = {**layer._modules, **attention, **mlp}
+            modules = [parts[name] for name in NAMES]
+            # Low-rank updates are modules in the places of these.
+            if not {type(module) for module in modules} <= {nn.Linear, LlamaRMSNorm}:
+                return None
+            weights += [cast(Tensor, module._parameters["weight"]) for module in modules if module]
         return [*weights, norm]
 
     def _turns(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +148,7 @@ class Layers(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
+    def forward(  # type: ignore[override]
         ctx: Any,
         x: Tensor,
         cos: Tensor,
@@ -160,10 +163,10 @@ class Layers(torch.autograd.Function):
         if ctx.keeps:
             ctx.kept = kept
             ctx.save_for_backward(cos, sin, *weights)
-        return hidden
+        return hidden  # type: ignore[no-any-return]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
+    def backward(ctx: Any, grad: Tensor) -> Any:  # type: ignore[override]
         cos, sin, *weights = ctx.saved_tensors
         grad_x, grads = compiled(layers_backward)(grad, cos, sin, weights, ctx.kept)
         ctx.kept = None

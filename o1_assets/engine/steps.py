@@ -29,6 +29,9 @@ LINE, PARAGRAPH = "\n", "\n\n"
 # In tokenizer_config.json; without it, a step is a line.
 SETTING = "step_separator"
 _PIECES: WeakKeyDictionary[PreTrainedTokenizerBase, dict[int, str]] = WeakKeyDictionary()
+# A policy that is sure of itself writes the same solution again and again, and it is read by several models.
+_STEPS: WeakKeyDictionary[PreTrainedTokenizerBase, dict[tuple[int, ...], list[Step]]] = WeakKeyDictionary()
+_MOST_REMEMBERED = 4096
 
 # What a blank line may hold. Spaces of one byte only: a sampler has to see a paragraph's end token by token, and any
 # other space may be spread over several.
@@ -75,6 +78,15 @@ def find_steps(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> 
     A last step without a separator ends at its last visible token. One token that ends two steps is the end of both.
     Raises StepsDiffer for a tokenizer whose tokens have other line breaks than the text that it decodes them to.
     """
+    known, key = _STEPS.setdefault(tokenizer, {}), tuple(token_ids)
+    if key not in known:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[key] = _find_steps(key, tokenizer)
+    return list(known[key])
+
+
+def _find_steps(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> list[Step]:
     text = str(tokenizer.decode(list(token_ids), skip_special_tokens=True))
     pieces = [token_text(tokenizer, token) for token in token_ids]
     breaks = [i for i, piece in enumerate(pieces) for _ in range(piece.count("\n"))]

@@ -96,9 +96,13 @@ class Collector:
     reserve: Sequence[Sequence[str]] = ()
     resampled: int = 0
     reference_cost: Cost = field(default_factory=Cost)
+    _encoded: dict[str, list[int]] = field(default_factory=dict)
 
     def prompt_ids(self, prompt: str) -> list[int]:
-        return list(self.engine.tokenizer.encode(prompt, add_special_tokens=False))
+        """Tokens of a prompt; not to be changed."""
+        if prompt not in self._encoded:
+            self._encoded[prompt] = list(self.engine.tokenizer.encode(prompt, add_special_tokens=False))
+        return self._encoded[prompt]
 
     def groups(
         self, prompts: Sequence[str], update: int, first: int = 0, total: int | None = None

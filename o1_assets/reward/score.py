@@ -79,7 +79,11 @@ class Scorer(StepReader):
     def _read(
         self, prompts: Tokens, completions: Tokens, models: Sequence[RewardModel]
     ) -> list[list[Floats]]:
-        return self.read([self.sequence(p, c) for p, c in zip(prompts, completions, strict=True)], models)
+        # Equal solutions are read once.
+        solutions = [(tuple(p), tuple(c)) for p, c in zip(prompts, completions, strict=True)]
+        index = {solution: i for i, solution in enumerate(dict.fromkeys(solutions))}
+        of_different = self.read([self.sequence(p, c) for p, c in index], models)
+        return [[values[index[solution]] for solution in solutions] for values in of_different]
 
 
 def outcomes(classes: Sequence[Floats]) -> list[float]:
