@@ -37,7 +37,7 @@ NAMES = (
 class FusedLlama(LlamaModel):
     """A LlamaModel that computes its layers with `Layers` wherever that is possible, and as before elsewhere."""
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -86,8 +86,8 @@ class FusedLlama(LlamaModel):
         # Not get_submodule for each name: Python's lock is held here, and this comes with every batch.
         weights: list[Tensor] = []
         for layer in self.layers:
-            attention, mlp = layer.self_attn._modules, layer.mlp._modules
-            parts = {**layer._modules, **attention, **mlp}
+            children = cast(Any, layer)
+            parts = {**layer._modules, **children.self_attn._modules, **children.mlp._modules}
             modules = [parts[name] for name in NAMES]
             # Low-rank updates are modules in the places of these.
             if not {type(module) for module in modules} <= {nn.Linear, LlamaRMSNorm}:
@@ -148,7 +148,7 @@ class Layers(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         cos: Tensor,
@@ -163,10 +163,10 @@ class Layers(torch.autograd.Function):
         if ctx.keeps:
             ctx.kept = kept
             ctx.save_for_backward(cos, sin, *weights)
-        return hidden  # type: ignore[no-any-return]
+        return hidden
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Any:
         cos, sin, *weights = ctx.saved_tensors
         grad_x, grads = compiled(layers_backward)(grad, cos, sin, weights, ctx.kept)
         ctx.kept = None
