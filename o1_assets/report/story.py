@@ -358,7 +358,7 @@ def _curve(
         y = at(first[0], tick / 10)[1]
         panel.path([(LEFT, y), (RIGHT, y)], "grid")
         panel.text(LEFT - 8, y + 5, f"{10 * tick:.0f}%", "q", "end")
-    middle = points[len(points) // 2][0]
+    middle = min((x for x, _ in points), key=lambda x: abs(np.log2(x / first[0]) / span - 0.5))
     for x, anchor in ((first[0], "start"), (middle, "middle"), (last[0], "end")):
         panel.text(at(x, low)[0], LOWER + 22, count(x), "q", anchor)
     panel.text((LEFT + RIGHT) / 2, LOWER + 22 + LINE, f"{axis} (log)", "q", "middle")

@@ -116,7 +116,7 @@ def _seconds(thinking: ThinkingTables) -> TextTable:
             rows.append((f"{limit:g} s", *cells))
     return TextTable(
         "A time-out",
-        "What `o1 ask --seconds` would have answered, in percent right: the batches that end in time, and an answer "
+        "What o1 ask --seconds would have answered, in percent right: the batches that end in time, and an answer "
         "that is asked for where there is none. The answers are reproducible, the seconds are not: they were measured "
         "once, on the machine that made eval/thinking, on one problem at a time. A dash: not even one batch ends.",
         ("time-out", *timed),

@@ -324,7 +324,7 @@ def _doubt_claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
             ends = (
                 (None, None)
                 if value is None or error is None
-                else (value - 1.96 * error, value + 1.96 * error)
+                else (max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error))
             )
             claims.append(Claim(f"{name}_{short}", f"{who}: {says}", value, *ends, unit="share"))
     return claims
