@@ -103,7 +103,7 @@ def diff(
     loaded = [read_profile(a, ""), read_profile(b, "") if b else _loaded(project)]
     left, right = ({f.path: f.value for f in explained(each) if not f.is_table} for each in loaded)
     names = a, b or project.settings.reference
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"field": path, "a": left.get(path), "b": right.get(path), "in": [path in left, path in right]}
         for path in dict.fromkeys([*left, *right])
         if (path in left, left.get(path)) != (path in right, right.get(path))

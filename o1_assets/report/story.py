@@ -84,7 +84,7 @@ class Picture:
 
 def story(data: ReportData) -> list[Picture]:
     """Empty where no headline figure was measured."""
-    if data.headline.get("baby_o1_pass@1", {}).get("value") is None:
+    if (data.headline.get("baby_o1_pass@1") or {"value": None})["value"] is None:
         return []
     run = _Run(data)
     return [stages(run), ways(run), phases(run), two_curves(run)]

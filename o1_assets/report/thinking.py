@@ -112,7 +112,7 @@ def _seconds(thinking: ThinkingTables) -> TextTable:
     for limit in LIMITS:
         within = [_within(rows, limit) for rows in timed.values()]
         if any(within):
-            cells = [share(row and row["accuracy"], row and row["accuracy_error"]) for row in within]
+            cells = [share(row["accuracy"], row["accuracy_error"]) if row else share(None) for row in within]
             rows.append((f"{limit:g} s", *cells))
     return TextTable(
         "A time-out",

@@ -171,7 +171,10 @@ def _iso_frame(surfaces: Mapping[str, Surface], config: ThoughtConfig) -> pl.Dat
             accuracy = surface.between(level)
             rate = surface.exchange_rate(accuracy, config.resamples, 0)
             line = surface.iso_line(accuracy)
-            row = {"choice": "majority" if name == "majority" else "PRM", "accuracy": accuracy}
+            row: dict[str, Any] = {
+                "choice": "majority" if name == "majority" else "PRM",
+                "accuracy": accuracy,
+            }
             row |= {
                 f"{n:g} chain{'s' if n > 1 else ''}": None if np.isnan(x) else count(2**x)
                 for n, x in zip(surface.chains, line, strict=True)
@@ -321,12 +324,10 @@ def _doubt_claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
     for row, who, short in ((rows[0], "GPT*", "gpt"), (rows[-1], f"baby-o1 v{rows[-1]['round']}", "baby_o1")):
         for name, says in DOUBTS.items():
             value, error = row[name], row[f"{name}_error"]
-            ends = (
-                (None, None)
-                if value is None or error is None
-                else (max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error))
-            )
-            claims.append(Claim(f"{name}_{short}", f"{who}: {says}", value, *ends, unit="share"))
+            low = high = None
+            if value is not None and error is not None:
+                low, high = max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error)
+            claims.append(Claim(f"{name}_{short}", f"{who}: {says}", value, low, high, unit="share"))
     return claims
 
 
