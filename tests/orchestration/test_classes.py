@@ -68,7 +68,7 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
         ("executor=slurm", "executor is 'slurm'; it should be 'local', 'local-gpu', 'ray' or 'k8s'"),
         ("model_class=gpu2", "model_class is 'gpu2'; it should be 'cpu', 'gpu1' or 'gpu8'"),
         ("classes.gpu1.at_once=0", "classes.gpu1.at_once is 0; it should be greater than 0"),
-        ("classes.gpu2.gpus=1", "sets nothing in profile nano"),
+        ("classes.gpu2.gpus=1", "there is no field classes.gpu2; the nearest is classes.gpu8"),
         (
             "training_class=gpu8\npolicy.problems_per_update=12",
             "12, which the 8 processes of class gpu8 cannot share",
