@@ -131,6 +131,8 @@ def _bias(mask: Tensor | None, rows: int, new: int, heads: int) -> Tensor:
     """What is added to attention's logits, (heads * rows, new, new), from a mask as LlamaModel takes it."""
     if mask is not None and mask.dim() == 4:
         seen = mask[:, 0]
+        if seen.dtype == torch.bool:  # which keys are seen, as torch's own attention takes it
+            seen = torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)
     else:
         causal = torch.ones(new, new, dtype=torch.bool).tril()
         if mask is not None and not mask.all():

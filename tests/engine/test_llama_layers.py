@@ -18,10 +18,10 @@ def masks() -> dict[str, Any]:
     tree = torch.rand(ROWS, 1, NEW, NEW) < 0.4
     tree = (tree | torch.eye(NEW, dtype=torch.bool)).tril()
     of_tree = torch.where(tree, 0.0, torch.finfo(torch.float32).min)
-    return {"none": None, "padded": padded, "tree": of_tree}
+    return {"none": None, "padded": padded, "tree": of_tree, "seen": tree}
 
 
-@pytest.mark.parametrize("kind", ("none", "padded", "tree"))
+@pytest.mark.parametrize("kind", ("none", "padded", "tree", "seen"))
 def test_its_logits_and_its_gradients_are_the_models(kind: str):
     plain, mask = llama(), masks()[kind]
     fused = fuse(deepcopy(plain))
