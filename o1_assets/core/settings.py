@@ -138,6 +138,7 @@ class Settings:
         if file:
             name, file = file.stem, None if file.parent == BUILT_IN else file
         root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
+        _check_name(root)
         _check_name(root / name)
         settings = cls(name, root / name, file)
         settings._check_owner()

@@ -78,7 +78,7 @@ def test_micro_loops(tmp_path: Path) -> None:
         f"{SIZES}\nmodel_class=cpu\nproblems.arithmetic.min_terms=2\nproblems.arithmetic.max_terms=3\n"
         "problems.shares=null\nproblems.source.generators="
         '[{"name":"basic_arithmetic","parameters":{"min_terms":2,"max_terms":3,"min_digits":1,"max_digits":1,'
-        '"operators":["+","-"],"allow_parentheses":false,"allow_negation":false,"format_style":"natural"}}] '
+        '"operators":["+","-"],"allow_parentheses":false,"allow_negation":false,"format_style":"natural"}}]\n'
         "base.corpus.solutions=8000\nbase.corpus.max_terms=3\nbase.corpus.max_number=9\nbase.hidden_size=64\n"
         "base.intermediate_size=128\nbase.layers=2\nbase.heads=2\nbase.batch_size=32\nbase.warmup=10\n"
         "sft_set.min_steps=1",

@@ -23,6 +23,7 @@ import psutil
 from pydantic_monty import CollectString, Monty, MontyCrashedError, MontyError, MontySession, OSPolicy
 from pydantic_monty._binary import find_monty_binary
 
+from o1_assets.core.errors import O1Error
 from o1_assets.problems.sandbox import confinement
 
 SECONDS = 0.1
@@ -104,7 +105,7 @@ def failures(pool: Monty, source: str, tests: list[tuple[str, Any]]) -> list[str
     return [None] * len(tests)
 
 
-class _StoppedError(Exception):
+class _StoppedError(O1Error):
     """A program used up its time, or its interpreter ended. starved: it hardly had a processor meanwhile."""
 
     def __init__(self, reason: str, starved: bool) -> None:
