@@ -22,8 +22,8 @@ def orthogonalise(updates: Tensor, iterations: int = 5) -> Tensor:
     """Nearest semi-orthogonal matrices, roughly, of a stack (k, rows, columns).
 
     Muon's Newton-Schulz iteration (Jordan et al. 2024), for all matrices of one shape at once: torch.optim.Muon takes
-    them one by one (1 s a step for 28 matrices of 128 x 256, against 0.05 s here). In float32: bfloat16 takes half the time
-    where the processor has it, but then two processes do not end in the weights that one ends in.
+    them one by one (1 s a step for 28 matrices of 128 x 256, against 0.05 s here). In float32: bfloat16 takes half
+    the time where the processor has it, but then two processes do not end in the weights that one ends in.
     """
     a, b, c = _NEWTON_SCHULZ
     # Of a tall matrix the transpose is taken: its Gram matrix is the smaller one.
