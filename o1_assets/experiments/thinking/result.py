@@ -300,8 +300,7 @@ def _pass_claims(measure: _Measure, generator: Path, policy: Path) -> list[Claim
         name: read_parquet(folder / "exact.parquet").filter(pl.col("selector") == PASS)
         for name, folder in {"GPT*": generator, "baby-o1": policy}.items()
     }
-    k = min(int(table["n"].max()) for table in tables.values())  # type: ignore[arg-type]
-    k = min(k, 64)
+    k = min(64, *(max(table["n"].to_list()) for table in tables.values()))
     values = {
         name: table.filter(pl.col("n") == k).sort("problem_id")["value"].to_numpy()
         for name, table in tables.items()

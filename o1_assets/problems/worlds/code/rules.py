@@ -188,8 +188,8 @@ def _atom(text: str) -> Atom:
 @lru_cache(maxsize=1 << 16)
 def table(program: Program) -> Values | None:
     """Its value for each of INPUTS; None where one cannot be computed or written."""
-    values = tuple(program.call(a, b) for a, b in INPUTS)
-    return None if None in values else values  # type: ignore[return-value]
+    values = tuple(value for a, b in INPUTS if (value := program.call(a, b)) is not None)
+    return values if len(values) == len(INPUTS) else None
 
 
 # The family that problems are drawn from: each function once, by its simplest program.
