@@ -43,6 +43,11 @@ JOBS = [
         description="Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
     ),
     dg.define_asset_job(
+        "difficulty",
+        selection='tag:"o1/part"="difficulty"',
+        description="How many of the base's samples solve each train problem.",
+    ),
+    dg.define_asset_job(
         "mini",
         selection='tag:"o1/part"="mini"',
         description="o1-mini: a quarter of baby-o1's parameters, distilled from it, beside its controls.",

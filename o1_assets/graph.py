@@ -40,7 +40,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.search_in_rl import assets as search_in_rl
     from o1_assets.experiments.thinking import result as thinking
     from o1_assets.experiments.verifiers import assets as verifiers
-    from o1_assets.generator.assets import generator_artifacts
+    from o1_assets.generator.assets import difficulty_artifacts, generator_artifacts
     from o1_assets.problems.assets import problem_artifacts
     from o1_assets.reward.assets import verifier_artifacts
     from o1_assets.rounds.factory import build_round
@@ -49,6 +49,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     artifacts = [
         *problem_artifacts(profile),
         *base_artifacts(profile),
+        *difficulty_artifacts(profile),
         *verifier_artifacts(profile),
         *generator_artifacts(profile),
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
@@ -105,10 +106,16 @@ def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set
                 f"{part!r} is no optional part of this profile's graph; there is {', '.join(known)}"
             )
         wanted |= named
+    return with_ancestors(graph, wanted)
+
+
+def with_ancestors(graph: Mapping[str, Artifact], keys: Collection[str]) -> set[str]:
+    """`keys` and everything that they are made from, directly or not."""
+    reached = set(keys)
     for key in reversed(list(graph)):  # each after what is made from it: one pass is enough
-        if key in wanted:
-            wanted.update(graph[key].inputs.values())
-    return wanted
+        if key in reached:
+            reached.update(graph[key].inputs.values())
+    return reached
 
 
 def descendants(graph: Mapping[str, Artifact], keys: set[str]) -> set[str]:

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from typer.exceptions import TyperException
 
-from o1_assets.cli import ask, audit, gc, labels, plan, play, profile, report, run, status
+from o1_assets.cli import ask, audit, gc, labels, plan, play, problems, profile, report, run, status
 from o1_assets.core.disk import disk_full
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
@@ -24,6 +24,7 @@ for group in (run, status, plan, audit, report, ask, play, gc):
 
 app.add_typer(labels.app, name="labels")
 app.add_typer(profile.app, name="profile")
+app.add_typer(problems.app, name="problems")
 
 
 INTERRUPTED = 130

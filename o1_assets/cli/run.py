@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from o1_assets.core.errors import O1Error
 from o1_assets.execution.ledger import RunRecord
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
-from o1_assets.graph import asked_for, descendants
+from o1_assets.graph import asked_for, descendants, with_ancestors
 from o1_assets.labels.inbox.progress import all_notices
 from o1_assets.orchestration.devices import enough_devices
 from o1_assets.profiles.requirements import check_requirements, require_extra
@@ -115,9 +115,16 @@ def _answer(project: Project, result: RunResult) -> Answer:
 
 
 def run(
-    project: Project, *, include_missing: bool = True, parts: Sequence[str] = (), verify: bool = False
+    project: Project,
+    *,
+    include_missing: bool = True,
+    parts: Sequence[str] = (),
+    verify: bool = False,
+    keys: Collection[str] = (),
 ) -> RunResult:
     """Brings the graph up to date, with the optional parts that are named. verify: compare every byte before.
+
+    keys: only these and what they are made from.
 
     Raises RunFailed, in which case what was finished before stays finished. Before anything is started it raises
     MissingRequirement and what `_refuse` raises.
@@ -136,11 +143,16 @@ def run(
 
     # With the id of the Dagster run that follows: if this process is killed, the lock names the run to mark as failed.
     with project.lock.hold(run_id, on_wait):
-        return _run(project, include_missing, parts, run_id, verify)
+        return _run(project, include_missing, parts, run_id, verify, keys)
 
 
 def _run(
-    project: Project, include_missing: bool, parts: Sequence[str], run_id: str, verify: bool
+    project: Project,
+    include_missing: bool,
+    parts: Sequence[str],
+    run_id: str,
+    verify: bool,
+    keys: Collection[str],
 ) -> RunResult:
     graph, store = project.graph, project.store
     # Under the lock nobody else computes, so what lies in the work folder was left by processes that are gone.
@@ -149,7 +161,7 @@ def _run(
     due = {"stale", "damaged", "missing"} if include_missing else {"stale", "damaged"}
     wanted = {key for key, s in status.items() if s.state in due}
     try:
-        scope = asked_for(graph, parts)
+        scope = with_ancestors(graph, keys) if keys else asked_for(graph, parts)
     except ValueError as error:
         raise RunFailed(str(error)) from None
     selected = descendants(graph, wanted & scope) & scope

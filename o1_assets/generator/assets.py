@@ -1,13 +1,15 @@
-"""generator/samples, generator/sft_set and generator/model (GPT*)."""
+"""generator/samples, generator/sft_set and generator/model (GPT*); how hard the train problems are for the base."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
-from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
+from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.engine.training.lengths import LENGTH_CHECK
-from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.generator.config import Band, SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.generator.difficulty import make_banded, make_difficulty
 from o1_assets.generator.samples import make_samples, make_sft_set
 from o1_assets.generator.sft import make_generator
 
@@ -55,6 +57,72 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
             estimate=estimate_generator,
         ),
     ]
+
+
+DIFFICULTY = "problems/difficulty"
+# Share of the problems that a band is assumed to keep. What it is, the difficulty says, once it is measured.
+IN_BAND = 0.5
+
+
+def difficulty_artifacts(profile: Profile) -> list[Artifact]:
+    """The difficulty of the train problems, an optional part; with a band it comes first, and chooses them."""
+    band = profile.difficulty.band
+    measured = difficulty_artifact(
+        profile, "base/model", "problems/train" if band is None else "problems/pool"
+    )
+    if band is None:
+        return [replace(measured, part="difficulty")]
+    return [
+        measured,
+        Artifact(
+            key="problems/train",
+            compute=make_banded,
+            config=band,
+            inputs={"pool": "problems/pool", "difficulty": DIFFICULTY},
+            group="problems",
+            description="The problems of the pool of which the base solves neither too few samples nor too many.",
+            kinds=("parquet", "polars"),
+            estimate=estimate_banded,
+        ),
+    ]
+
+
+def difficulty_artifact(profile: Profile, model: str, problems: str = "problems/train") -> Artifact:
+    """How much of the problems the model solves. model, problems: keys. Only that of the base is in the graph."""
+    base = model == "base/model"
+    return Artifact(
+        key=DIFFICULTY if base else f"{DIFFICULTY}_of/{model}",
+        compute=make_difficulty,
+        config=profile.samples.model_copy(
+            update={
+                "problems": profile.problems.train,
+                "per_problem": profile.difficulty.samples,
+                # Worked examples are for a base that does not know the format.
+                **({} if base else {"template": None}),
+            }
+        ),
+        inputs={"model": model, "problems": problems},
+        seed=profile.seed_of(DIFFICULTY),
+        group="problems",
+        description=f"How many samples of {model} solve each train problem.",
+        kinds=("parquet", "polars"),
+        resource_class=profile.model_class,
+        estimate=estimate_difficulty,
+    )
+
+
+def estimate_difficulty(context: EstimateContext, config: SamplesConfig) -> Estimate:
+    """Several solutions of the base a problem, of which the number of right ones alone is kept."""
+    problems = min(config.problems, context["problems"].problems)
+    samples = problems * config.per_problem
+    cost = context.generate("model", samples * context.solution_tokens(config.prompt))
+    return Estimate(problems, samples, cost=cost, stored=TABLES + problems * ROW)
+
+
+def estimate_banded(context: EstimateContext, config: Band) -> Estimate:
+    share = IN_BAND if config.lowest > 0 or config.highest < 1 else 1.0
+    pool = context["pool"]
+    return Estimate(problems=pool.problems * share, stored=pool.stored * share)
 
 
 def estimate_samples(context: EstimateContext, config: SamplesConfig) -> Estimate:

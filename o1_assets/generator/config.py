@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
@@ -53,3 +55,27 @@ class SftConfig(StageConfig):
     )
     tuning: TuningConfig = TuningConfig()
     prompt: PromptFormat = PromptFormat()
+
+
+class Band(StageConfig):
+    """Of which problems the base solves neither too few samples nor too many to learn from."""
+
+    lowest: float = Field(0.1, ge=0, le=1, description="share of a problem's samples that has to be right")
+    highest: float = Field(0.9, ge=0, le=1, description="share of them that may be right at most")
+
+    @model_validator(mode="after")
+    def _it_is_not_empty(self) -> Self:
+        if self.lowest > self.highest:
+            raise ValueError(f"lowest is {self.lowest}, above highest, which is {self.highest}")
+        return self
+
+
+class DifficultyConfig(StageConfig):
+    """How hard the train problems are for the base (`o1 problems difficulty`), and which of them are trained on."""
+
+    samples: int = Field(8, gt=0, description="solutions of the base a problem, sampled as `samples` says")
+    band: Band | None = Field(
+        None,
+        description="keeps the train problems of which the base solves such a share; null keeps all, and measures "
+        "nothing unless asked. Held-out problems stay as they are",
+    )

@@ -78,7 +78,8 @@ def make_sft_set(task: Task, config: SftSetConfig) -> Outcome:
     if examples.is_empty():
         raise NothingToImitate(
             f"no sample has the correct final answer and {config.min_steps} steps or more, of {len(samples)} by the "
-            "base: sample more (samples.problems, samples.per_problem), train the base more, or set sft_set.references"
+            "base: let it learn from worked solutions (sft_set.references), take easier problems (`o1 problems "
+            "difficulty` measures them), sample more (samples.problems, samples.per_problem), or take a stronger base"
         )
     examples.write_parquet(task.out / "sft_set.parquet")
     return Outcome(

@@ -104,7 +104,8 @@ class PolicyConfig(StageConfig):
     early_stop: EarlyStopConfig = EarlyStopConfig()
     curriculum: float = Field(0.0, ge=0)
     """How much more often than others a problem is drawn of whose samples in `rNN/solutions` half are right; one that
-    is always or never solved has no more than its usual chance, one that was never sampled a chance in between."""
+    is always or never solved has no more than its usual chance, one that was never sampled a chance in between; with
+    difficulty.band the chance that the base's samples give it."""
     updates: int = Field(14, ge=1)
     """Optimizer updates of a round."""
     problems_per_update: int = Field(24, ge=1)
@@ -151,14 +152,21 @@ def reserve_size(config: PolicyConfig) -> int:
 
 
 def round_inputs(
-    config: PolicyConfig, labels: Mapping[str, str], solutions: Mapping[str, str]
+    config: PolicyConfig,
+    labels: Mapping[str, str],
+    solutions: Mapping[str, str],
+    difficulty: str | None = None,
 ) -> dict[str, str]:
-    """What replay and curriculum read, input -> key. labels, solutions: of this round and all before."""
+    """What replay and curriculum read, input -> key. labels, solutions: of this round and all before.
+
+    difficulty: key of what the base solves, where the graph measures it.
+    """
     of_source: dict[ReplaySource, Mapping[str, str]] = {
         "generator": {"sft_set": "generator/sft_set"},
         "rounds": solutions,
         "written": {**labels, **solutions},
     }
     read = [of_source[source] for source in config.replay.sources if config.replay.weight]
-    read += [solutions] if config.curriculum else []
+    if config.curriculum:
+        read += [solutions, {"difficulty": difficulty} if difficulty else {}]
     return {name: key for inputs in read for name, key in inputs.items()}

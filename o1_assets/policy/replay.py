@@ -76,8 +76,14 @@ def round_solutions(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) 
 
 
 def right_shares(inputs: Inputs) -> dict[str, float]:
-    """problem_id -> share of its samples in the newest round that drew it whose final answer is right."""
+    """problem_id -> share of its samples in the newest round that drew it whose final answer is right.
+
+    Of problems that no round has drawn, the share of the base's, where the input `difficulty` tells it.
+    """
     shares: dict[str, float] = {}
+    if "difficulty" in inputs:
+        measured = read_parquet(inputs["difficulty"] / "difficulty.parquet", ["problem_id", "pass_rate"])
+        shares |= dict(measured.iter_rows())
     for folder in round_folders(inputs, "solutions"):
         solutions = read_parquet(folder / "solutions.parquet", ["problem_id", "correct"])
         means = solutions.group_by("problem_id").agg(pl.col("correct").mean())

@@ -1,4 +1,4 @@
-"""problems/train and problems/test."""
+"""problems/train and problems/test; in place of the first problems/pool, where a band of difficulty is chosen of it."""
 
 from __future__ import annotations
 
@@ -75,9 +75,10 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             preflight=partial(check_source, profile.problems, "test" if test else "train", seed),
         )
 
+    banded = profile.difficulty.band is not None
     return [
         artifact(
-            "problems/train",
+            "problems/pool" if banded else "problems/train",
             make_train,
             "Problems with ground-truth answers, deduplicated by content whatever their wording.",
         ),

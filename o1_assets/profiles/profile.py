@@ -17,7 +17,7 @@ from o1_assets.evaluation.thinking.config import ThinkingConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.match.result import MatchConfig
 from o1_assets.experiments.mini.config import MiniConfig
-from o1_assets.generator.config import SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.generator.config import DifficultyConfig, SamplesConfig, SftConfig, SftSetConfig
 from o1_assets.labels.config import (
     AnnotatorName,
     LabelBatchesConfig,
@@ -118,6 +118,7 @@ class Profile(StageConfig):
 
     prompt: PromptFormat
     problems: ProblemsConfig
+    difficulty: DifficultyConfig = DifficultyConfig()
     base: AnyBase
     verifier: VerifierConfig | None = Field(
         default=None,

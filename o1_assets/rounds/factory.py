@@ -213,7 +213,12 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
                 "prm": f"{name}/prm",
                 "orm": f"{name}/orm",
                 "train": "problems/train",
-                **round_inputs(profile.policy, labels=earlier, solutions=outcomes),
+                **round_inputs(
+                    profile.policy,
+                    labels=earlier,
+                    solutions=outcomes,
+                    difficulty="problems/difficulty" if profile.difficulty.band else None,
+                ),
             },
             f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models.",
             MODEL,
