@@ -41,6 +41,14 @@ class BaseConfig(LlamaConfig):
     corpus: CorpusConfig = CorpusConfig()
 
 
+class InstructedBase(BaseConfig):
+    """The same, with a vocabulary in which a prompt can begin with an instruction (`problems/instructions.py`)."""
+
+    kind: Literal["instructed"] = "instructed"
+    """A Llama pre-trained here, which can be told how to answer."""
+    world: ClassVar[str] = "instructed"
+
+
 class WorldBase(OfWorld, LlamaConfig):
     """The same, pre-trained on worked problems of any world."""
 
@@ -109,6 +117,7 @@ Pretrained = HubBase | GgufBase | FolderBase
 
 AnyBase = Annotated[
     Annotated[BaseConfig, Tag("pretrain")]
+    | Annotated[InstructedBase, Tag("instructed")]
     | Annotated[WorldBase, Tag("world")]
     | Annotated[HubBase, Tag("hub")]
     | Annotated[GgufBase, Tag("gguf")]

@@ -12,6 +12,7 @@ from o1_assets.core.artifact import StageConfig
 from o1_assets.problems.worlds.arithmetic import world as arithmetic
 from o1_assets.problems.worlds.code.world import CodeWorld
 from o1_assets.problems.worlds.countdown.world import CountdownWorld
+from o1_assets.problems.worlds.instructed import InstructedWorld
 from o1_assets.problems.worlds.letters import LettersWorld
 from o1_assets.problems.worlds.tic_tac_toe import TicTacToeWorld
 from o1_assets.problems.worlds.world import Corpus, World
@@ -19,7 +20,15 @@ from o1_assets.problems.worlds.world import Corpus, World
 # Countdown stands first: reasoning_gym keeps an expression with its problems too, which is one solution of many.
 WORLDS: dict[str, World] = {
     world.name: world
-    for world in (CountdownWorld(), arithmetic.WORLD, CodeWorld(), LettersWorld(), TicTacToeWorld())
+    for world in (
+        CountdownWorld(),
+        arithmetic.WORLD,
+        CodeWorld(),
+        LettersWorld(),
+        TicTacToeWorld(),
+        # Behind arithmetic, whose rows are its own.
+        InstructedWorld(),
+    )
 }
 
 
