@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
+from typing import Any
 
 import dagster as dg
 
@@ -11,7 +13,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 LOOP = 'tag:"o1/part"="loop"'
 
-JOBS = [
+THE_LOOP = [
     dg.define_asset_job(
         "everything",
         selection=LOOP,
@@ -19,37 +21,34 @@ JOBS = [
     ),
     dg.define_asset_job(
         "phase_1",
-        selection=LOOP + ' and (key:"problems/*" or key:"base/*" or key:"generator/*" or key:"r00/*")',
+        selection=LOOP + ' and not tag:"o1/chapter"="phase_2" and not tag:"o1/chapter"="eval"',
         description="Problems, base, GPT* and round 0.",
     ),
     dg.define_asset_job(
         "phase_2",
-        selection=LOOP + ' and tag:"o1/phase"="2"',
+        selection=LOOP + ' and tag:"o1/chapter"="phase_2"',
         description="Rounds 1 and up, and nothing else.",
     ),
     dg.define_asset_job(
         "evaluation",
-        selection=LOOP + ' and group:"eval"',
+        selection=LOOP + ' and tag:"o1/chapter"="eval"',
         description="Reports over all rounds.",
     ),
-    dg.define_asset_job(
-        "thinking",
-        selection='tag:"o1/part"="thinking"',
-        description="Q-value models, and what thinking longer buys.",
-    ),
-    dg.define_asset_job(
-        "ablations",
-        selection='tag:"o1/part"="ablations"',
-        description="Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
-    ),
-    dg.define_asset_job(
-        "difficulty",
-        selection='tag:"o1/part"="difficulty"',
-        description="How many of the base's samples solve each train problem.",
-    ),
-    dg.define_asset_job(
-        "mini",
-        selection='tag:"o1/part"="mini"',
-        description="o1-mini: a quarter of baby-o1's parameters, distilled from it, beside its controls.",
-    ),
 ]
+
+OPTIONAL = {
+    "difficulty": "How many of the base's samples solve each train problem.",
+    "thinking": "Q-value models, and what thinking longer buys.",
+    "ablations": "Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
+    "mini": "o1-mini: a quarter of baby-o1's parameters, distilled from it, beside its controls.",
+}
+"""What the jobs of optional parts do."""
+
+
+def jobs(parts: Collection[str]) -> list[Any]:
+    """Those over the loop, and one for each of the optional parts that are loaded."""
+    loaded = [
+        dg.define_asset_job(part, selection=f'tag:"o1/part"="{part}"', description=OPTIONAL.get(part))
+        for part in sorted(set(parts) - {""})
+    ]
+    return [*THE_LOOP, *loaded]

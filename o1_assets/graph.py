@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.errors import O1Error
 
 if TYPE_CHECKING:
     from o1_assets.core.settings import Settings
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 Declare = Callable[["Profile"], Iterable[Artifact]]
 """How a stage or an experiment says which artifacts it adds: a function in its assets.py."""
+
+
+class UnknownPart(O1Error, ValueError):
+    """The graph of this profile has no optional part of that name."""
 
 
 def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] = ()) -> dict[str, Artifact]:
@@ -91,7 +96,7 @@ def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set
     """Keys of what always belongs to a run, of the optional parts named, and of what these need of other parts.
 
     parts: each the name of a part, such as "ablations", or the first names of keys, such as "ablations/rounds".
-    Raises ValueError on an unknown part.
+    Raises UnknownPart.
     """
     wanted = {key for key, artifact in graph.items() if not artifact.part}
     for part in parts:
@@ -102,7 +107,7 @@ def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set
         }
         if not named:
             known = sorted({artifact.part for artifact in graph.values()} - {""})
-            raise ValueError(
+            raise UnknownPart(
                 f"{part!r} is no optional part of this profile's graph; there is {', '.join(known)}"
             )
         wanted |= named

@@ -24,7 +24,7 @@ CLASS_TAG = "o1/resource"
 PRELOADED = ["dagster", "o1_assets.execution.materialize", "torch", "transformers"]
 
 # Settings that steps on other machines need. No secrets: credentials belong to the workers' own environment.
-FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_STORE", "O1_SHARED", "O1_CHECKPOINT_SECONDS")
+FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_PARTS", "O1_STORE", "O1_SHARED", "O1_CHECKPOINT_SECONDS")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from o1_assets.labels.inbox.progress import Arrivals, IncompleteRound, arrivals,
 from o1_assets.labels.inbox.reader import UnreadableInbox
 from o1_assets.labels.inbox.switches import DamagedSwitches
 from o1_assets.labels.label_batches import CHECKS, INBOX_CHECK, inbox_finding
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.store import ArtifactStore
 from sensors.recovery import (
@@ -70,7 +71,8 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
         try:
             # A round may have been switched to another annotator while this process was running.
             latest = latest.current()
-            graph, store = latest.graph, latest.store
+            # Without the optional parts that this process has not loaded: it could not run them.
+            graph, store = latest.loaded, latest.store
             news = arrivals(graph, store, latest.inbox)
         except (DamagedSwitches, DamagedBatch, UnreadableInbox) as error:
             context.log.warning(str(error))
@@ -154,7 +156,7 @@ class _Cursor(BaseModel):
 def _progress(name: str, incomplete: IncompleteRound) -> dg.AssetCheckEvaluation:
     """Shows in the UI the progress of a round that waits for more labels, without a run."""
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey([name, "label_batches"]),
+        asset_key=asset_key(batches_key(name)),
         check_name=CHECKS[0].name,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
@@ -169,7 +171,7 @@ def _notices(graph: Mapping[str, Artifact], project: Project, name: str) -> dg.A
     assert isinstance(config, LabelBatchesConfig)
     finding = inbox_finding(project.inbox, config)
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey([name, "label_batches"]),
+        asset_key=asset_key(batches_key(name)),
         check_name=INBOX_CHECK,
         passed=finding.passed,
         severity=dg.AssetCheckSeverity.WARN,
@@ -197,4 +199,4 @@ def _selection(graph: Mapping[str, Artifact], store: ArtifactStore, rounds: list
     keys = makeable(graph, store, {batches_key(name) for name in rounds})
     # The report is not in the store, so it is not in the graph either.
     report = ["eval/report"] if "eval/summary" in keys else []
-    return [dg.AssetKey(key.split("/")) for key in [*keys, *report]]
+    return [asset_key(key) for key in [*keys, *report]]

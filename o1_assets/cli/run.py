@@ -59,6 +59,12 @@ def refresh(project: Project) -> Answer:
 def ui(
     project: Project,
     port: Annotated[int, typer.Option("--port", help="of 127.0.0.1")] = 3000,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", help="show an optional part of the graph too: thinking, ablations/rounds, ..."
+        ),
+    ] = None,
     parent: Annotated[
         int | None, typer.Option("--parent", hidden=True, help="the process to end with: make's")
     ] = None,
@@ -67,7 +73,9 @@ def ui(
     from o1_assets.orchestration.ui.serve import serve
 
     _require_packages(project)
-    serve(project, port, parent)
+    shown = Project(project.settings, project.overrides, with_ or ())
+    _ = shown.loaded  # a part that there is not is refused before anything starts
+    serve(shown, port, parent)
 
 
 @dataclass(frozen=True)
@@ -160,10 +168,7 @@ def _run(
     status = graph_status(graph, store, every_byte=verify, on_reading=print_note)
     due = {"stale", "damaged", "missing"} if include_missing else {"stale", "damaged"}
     wanted = {key for key, s in status.items() if s.state in due}
-    try:
-        scope = with_ancestors(graph, keys) if keys else asked_for(graph, parts)
-    except ValueError as error:
-        raise RunFailed(str(error)) from None
+    scope = with_ancestors(graph, keys) if keys else asked_for(graph, parts)
     selected = descendants(graph, wanted & scope) & scope
     if not include_missing:
         # A descendant of something stale that was never made was not asked for either.

@@ -7,6 +7,7 @@ Everything is built when it is first asked for, so a command that only reads the
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,16 +21,30 @@ if TYPE_CHECKING:
     from o1_assets.store.store import ArtifactStore
 
 
+# What O1_PARTS is for all optional parts.
+ALL_PARTS = "all"
+
+
 class Project:
     """The settings of one profile and everything that follows from them, each made at most once.
 
-    overrides: assignments as in O1_SET, one a line; None takes O1_SET itself. A caller that has a profile or a graph of
-    its own, such as a test, assigns it before it is first read.
+    overrides: assignments as in O1_SET, one a line; None takes O1_SET itself. parts: the optional parts that Dagster is
+    shown beside the loop (`graph.asked_for`), None for all of them. A caller that has a profile or a graph of its own,
+    such as a test, assigns it before it is first read.
     """
 
-    def __init__(self, settings: Settings, overrides: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, overrides: str | None = None, parts: Sequence[str] | None = None
+    ) -> None:
         self.settings = settings
         self.overrides = os.environ.get("O1_SET", "") if overrides is None else overrides
+        self.parts = parts
+
+    @classmethod
+    def of_environment(cls) -> Project:
+        """The project that O1_HOME, O1_PROFILE, O1_SET and O1_PARTS name. Raises BadSetting."""
+        parts = os.environ.get("O1_PARTS", "")
+        return cls(Settings.load(), parts=None if parts == ALL_PARTS else parts.split(",") if parts else ())
 
     # Imported where they are built: the graph brings in every stage, the inbox polars, and `o1 --help` needs neither.
 
@@ -51,7 +66,7 @@ class Project:
         from o1_assets.labels.inbox.switches import Switches
 
         unchanged = Switches(self.settings.inbox).today() == self.profile.switches
-        return self if unchanged else Project(self.settings, self.overrides)
+        return self if unchanged else Project(self.settings, self.overrides, self.parts)
 
     @cached_property
     def graph(self) -> dict[str, Artifact]:
@@ -59,6 +74,16 @@ class Project:
         from o1_assets.graph import build_graph
 
         return build_graph(self.profile, self.settings)
+
+    @cached_property
+    def loaded(self) -> dict[str, Artifact]:
+        """Of the graph, what Dagster is shown: the loop and `parts`. Raises UnknownPart."""
+        if self.parts is None:
+            return self.graph
+        from o1_assets.graph import asked_for
+
+        wanted = asked_for(self.graph, self.parts)
+        return {key: artifact for key, artifact in self.graph.items() if key in wanted}
 
     @cached_property
     def store(self) -> ArtifactStore:
@@ -83,3 +108,4 @@ class Project:
         os.environ["O1_HOME"] = str(self.settings.home.parent)
         os.environ["O1_PROFILE"] = self.settings.reference
         os.environ["O1_SET"] = self.overrides
+        os.environ["O1_PARTS"] = ALL_PARTS if self.parts is None else ",".join(self.parts)

@@ -1,7 +1,6 @@
 """Shows the graph's artifacts to Dagster: a software-defined asset for each, with its figures, plots and checks."""
 
-import base64
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,14 @@ from o1_assets.execution.environment import head_commit, place_of, source_url
 from o1_assets.execution.materialize import Made, materialize
 from o1_assets.execution.progress import watcher
 from o1_assets.execution.project import Project
-from o1_assets.export.model_card import is_checkpoint, read_card, without_lineage
 from o1_assets.orchestration.devices import leased
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.orchestration.launch import make_in_processes
 from o1_assets.orchestration.lineage import Parent
 from o1_assets.orchestration.lineage.observer import Lineage
-from o1_assets.orchestration.records import asset_key, dagster_code_version
+from o1_assets.orchestration.metadata import metadata_of
+from o1_assets.orchestration.records import dagster_code_version
+from o1_assets.orchestration.story import PAGES, chapter, describe, group_of, page_of
 from o1_assets.profiles.profile import Profile
 from o1_assets.report.write import write_report
 from o1_assets.store.manifest import Manifest
@@ -30,8 +31,12 @@ from resources.store import StoreResource
 OWNERS = ["team:research"]
 
 
-def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
+def to_asset(
+    artifact: Artifact, profile: Profile, numbered: Mapping[str, str], *, pictures: bool = False
+) -> dg.AssetsDefinition:
     """The artifact as a Dagster asset. Its body looks the computation up in the store before it computes anything.
+
+    numbered: the groups of the UI (`story.chapters`). pictures: whether descriptions show plots, which `o1 ui` serves.
 
     A body that waits for people yields warnings and no asset. Dagster then skips what depends on it, the run succeeds,
     and the asset says in the UI what it waits for.
@@ -42,11 +47,22 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
     spec = dg.AssetSpec(
         key=asset_key(artifact.key),
         deps=[asset_key(key) for key in dict.fromkeys(artifact.inputs.values())],
-        description=artifact.description,
-        group_name=artifact.group,
+        description=describe(
+            artifact.key,
+            artifact.description,
+            page_of(artifact),
+            artifact.inputs.values(),
+            pictures=pictures,
+        ),
+        group_name=group_of(artifact, numbered),
         kinds=set(artifact.kinds),
         owners=OWNERS,
-        tags={**artifact.tags, "o1/profile": profile.name, "o1/part": artifact.part or "loop"},
+        tags={
+            **artifact.tags,
+            "o1/profile": profile.name,
+            "o1/part": artifact.part or "loop",
+            "o1/chapter": chapter(artifact),
+        },
         # Without a version Dagster takes each run for new code.
         code_version=dagster_code_version(
             code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed
@@ -94,7 +110,7 @@ def to_asset(artifact: Artifact, profile: Profile) -> dg.AssetsDefinition:
             watch.made(artifact.key, made.manifest, made.cached)
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(made.manifest.digest),
-            metadata=_metadata(artifact, opened, made.manifest, made.cached),
+            metadata=metadata_of(artifact, opened, made.manifest, "hit" if made.cached else "miss"),
         )
         yield from _findings(artifact, spec.key, made.manifest, opened.path(made.manifest.digest))
 
@@ -127,17 +143,22 @@ def _make(
         )
 
 
-def report_asset(project: Project) -> dg.AssetsDefinition:
+def report_asset(project: Project, numbered: Mapping[str, str]) -> dg.AssetsDefinition:
     """eval/report: the HTML page. It is not in the store, because it says how long things took: no two are equal."""
 
     @dg.asset(
         key=asset_key("eval/report"),
         deps=[asset_key("eval/summary")],
-        group_name="eval",
+        group_name=numbered.get("eval", "eval"),
         kinds={"html"},
         owners=OWNERS,
-        tags={"o1/part": "loop"},
-        description="One self-contained page: headline, curves, solutions to read, and what everything cost.",
+        tags={"o1/part": "loop", "o1/chapter": "eval"},
+        description=describe(
+            "eval/report",
+            "One self-contained page: headline, curves, solutions to read, and what everything cost.",
+            PAGES["eval/report"],
+            ["eval/summary"],
+        ),
     )
     def report() -> dg.MaterializeResult[Any]:
         headline = write_report(project)
@@ -158,60 +179,6 @@ def _code_reference(artifact: Artifact) -> dict[str, Any]:
     if url := source_url(place, head_commit()):
         references.append(dg.UrlCodeReference(url=url, label=f"{name} on the git host"))
     return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
-
-
-def _metadata(artifact: Artifact, store: ArtifactStore, manifest: Manifest, cached: bool) -> dict[str, Any]:
-    folder = store.path(manifest.digest)
-    metadata: dict[str, Any] = {
-        "cache": "hit" if cached else "miss",
-        "digest": manifest.digest,
-        "manifest": manifest.version,
-        "code_version": manifest.code_version,
-        "seed": manifest.seed,
-        "seconds": manifest.cost.seconds,
-        "dagster/uri": str(folder),
-    }
-    if manifest.inputs:
-        rows = [
-            dg.TableRecord({"input": name, "key": item.key, "digest": item.digest, "version": item.version})
-            for name, item in manifest.inputs.items()
-        ]
-        metadata["inputs"] = dg.MetadataValue.table(rows)
-    commit, dirty = manifest.environment.git_commit, manifest.environment.git_dirty
-    if commit:
-        metadata["commit"] = f"{commit}{' with local changes' if dirty else ''}"
-        if url := source_url(place_of(artifact.compute), commit):
-            metadata["code"] = dg.MetadataValue.url(url)
-    if is_checkpoint(store, manifest):
-        metadata["model_card"] = dg.MetadataValue.md(_card(store, manifest))
-    if manifest.cost.flops:
-        metadata["flops"] = manifest.cost.flops
-    if manifest.rows is not None:
-        metadata["dagster/row_count"] = manifest.rows
-    metadata.update({name: value for name, value in manifest.figures.items() if value is not None})
-    if manifest.sample:
-        # Dagster wants the same fields in every record of a table, and the rows of a sample may lack some.
-        columns = dict.fromkeys(name for row in manifest.sample for name in row)
-        records = [{name: _cell(row.get(name)) for name in columns} for row in manifest.sample]
-        metadata["sample"] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
-    # As data inside of Markdown: the UI strips inline SVG and serves no files. The event log holds every picture, so
-    # they have to stay small.
-    for plot in sorted((folder / "plots").glob("*.png")):
-        image = base64.b64encode(plot.read_bytes()).decode()
-        metadata[plot.stem] = dg.MetadataValue.md(f"![{plot.stem}](data:image/png;base64,{image})")
-    return metadata
-
-
-def _card(store: ArtifactStore, manifest: Manifest) -> str:
-    """The model card, written to the store where it is missing."""
-    try:
-        return without_lineage(read_card(store, manifest.key, manifest.version))
-    except Exception as error:  # it says nothing that the manifest does not, so it fails no step
-        return f"No model card could be written: {error}"
-
-
-def _cell(value: Any) -> str | int | float | bool | None:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 # What is expected of artifacts, as asset checks.

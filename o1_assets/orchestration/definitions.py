@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from jobs.jobs import JOBS
+from jobs.jobs import jobs
 from o1_assets.core.artifact import Artifact
 from o1_assets.execution.progress import watcher
 from o1_assets.execution.project import Project
@@ -15,7 +15,9 @@ from o1_assets.execution.status import graph_status
 from o1_assets.labels.studio.client import labeling_home
 from o1_assets.labels.studio.pull import studio_pull
 from o1_assets.orchestration.assets import checks_beside, report_asset, to_asset
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.orchestration.records import report_unknown
+from o1_assets.orchestration.story import chapters
 from o1_assets.profiles.requirements import check_requirements
 from o1_assets.store.scratch import tidy
 from o1_assets.store.store import ArtifactStore
@@ -28,9 +30,14 @@ from sensors.label_batches import label_batches_sensor
 from sensors.recovery import fail_killed_runs
 
 
-def build_definitions(project: Project) -> dg.Definitions:
-    """The definitions of one project. Raises ProfileError, and MissingRequirement without the executor's packages."""
-    profile, settings, graph = project.profile, project.settings, project.graph
+def build_definitions(project: Project, *, pictures: bool = False) -> dg.Definitions:
+    """The definitions of one project: the loop, and the optional parts that the project loads.
+
+    pictures: whether descriptions show plots, which `o1 ui` serves. Raises ProfileError, and MissingRequirement
+    without the executor's packages.
+    """
+    profile, settings, graph = project.profile, project.settings, project.loaded
+    numbered = chapters(graph)
     studio = LabelStudioResource(home=str(labeling_home(settings)))
 
     def clean_up(instance: dg.DagsterInstance) -> None:
@@ -45,9 +52,12 @@ def build_definitions(project: Project) -> dg.Definitions:
         check_requirements(profile, settings, graph, (keys & graph.keys()) - fresh)
 
     return dg.Definitions(
-        assets=[*(to_asset(artifact, profile) for artifact in graph.values()), report_asset(project)],
+        assets=[
+            *(to_asset(artifact, profile, numbered, pictures=pictures) for artifact in graph.values()),
+            report_asset(project, numbered),
+        ],
         asset_checks=checks_beside(graph.values()),
-        jobs=JOBS,
+        jobs=jobs({artifact.part for artifact in graph.values()}),
         sensors=[label_batches_sensor(project, studio_pull(settings, profile, project.store, studio.open))],
         resources={
             "store": StoreResource(url=settings.store, work=str(settings.work)),
@@ -68,6 +78,7 @@ def relay(
     Without a watcher it does nothing. Lines of progress are not passed on: they are in Dagster's log and no events.
     """
     waiting: set[str] = set()
+    artifact_keys = {asset_key(key): key for key in graph}
 
     def tell(event: dg.DagsterEvent) -> None:
         watch = watcher()
@@ -85,7 +96,7 @@ def relay(
             watch.failed(key, failure_message(event))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            checked, why = "/".join(check.asset_key.path), check.description or ""
+            checked, why = artifact_keys[check.asset_key], check.description or ""
             if _value(check.metadata, "waits"):
                 if checked not in waiting:  # all checks of an artifact that waits have the same message
                     watch.waits(checked, why)

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EventLog", "PipesFailed", "UnsupportedDagster", "code_server", "daemon_command", "lock_pools",
-    "reconstructable_graph_job", "require_supported", "webserver",
+    "reconstructable_job", "require_supported", "shown_as_the_uis_own", "webserver",
 ]  # fmt: skip
+
+# The code location. Dagster keeps the state of the sensor under this name, which is the one of pyproject.toml.
+LOCATION = "o1_assets"
 
 # Dagster's versions whose insides were read: those that pyproject.toml allows (a test compares the two).
 OLDEST, BELOW = (1, 13, 27), (1, 14, 0)
@@ -64,10 +67,10 @@ def require_supported(version: str | None = None) -> None:
         )
 
 
-def reconstructable_graph_job() -> ReconstructableJob:
-    """The job of all assets, in a form that the process of a step can load again, from the environment.
+def reconstructable_job(name: str = "__ASSET_JOB") -> ReconstructableJob:
+    """A job, without a name that of all assets, in a form that other processes can load again, from the environment.
 
-    The public `reconstructable` takes a function that returns a job, and refuses this job for its reserved name.
+    The public `reconstructable` takes a function that returns a job, and refuses that of all assets for its name.
     """
     require_supported()
     from dagster._core.definitions.reconstruct import ReconstructableRepository
@@ -75,7 +78,43 @@ def reconstructable_graph_job() -> ReconstructableJob:
     repository = ReconstructableRepository.for_module(
         "o1_assets.definitions", "defs", working_directory=str(PROJECT)
     )
-    return repository.get_reconstructable_job("__ASSET_JOB")
+    return repository.get_reconstructable_job(name)
+
+
+@contextmanager
+def shown_as_the_uis_own(instance: dg.DagsterInstance) -> Iterator[None]:
+    """A run that this process creates meanwhile belongs to the UI's code location.
+
+    Only such runs are on the UI's timeline, and can be executed again there. The public interface says where a run is
+    from only of runs that a code server was asked for.
+    """
+    require_supported()
+    from dagster._core.remote_origin import (
+        RegisteredCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), "__repository__")
+    create = instance.create_run_for_job
+
+    def create_here(job_def: dg.JobDefinition, **arguments: Any) -> dg.DagsterRun:
+        arguments["remote_job_origin"] = RemoteJobOrigin(repository, job_def.name)
+        arguments["job_code_origin"] = reconstructable_job(job_def.name).get_python_origin()
+        return create(job_def, **arguments)
+
+    with patched(instance, "create_run_for_job", create_here):
+        yield
+
+
+@contextmanager
+def patched(thing: object, name: str, value: object) -> Iterator[None]:
+    """Sets an attribute of an instance for a while, in place of what its class has."""
+    setattr(thing, name, value)
+    try:
+        yield
+    finally:
+        delattr(thing, name)
 
 
 @contextmanager
@@ -89,8 +128,7 @@ def code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
     from dagster._cli.proxy_server_manager import ProxyServerManager
     from dagster._core.workspace.load_target import ModuleTarget
 
-    # Dagster keeps the state of the sensor under this name, which is the one of pyproject.toml.
-    target = ModuleTarget("o1_assets.definitions", None, str(PROJECT), "o1_assets")
+    target = ModuleTarget("o1_assets.definitions", None, str(PROJECT), LOCATION)
     with ProxyServerManager(instance, target, "warning") as servers, tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "workspace.yaml"
         workspace.write_text(yaml.safe_dump({"load_from": servers.get_code_server_specs()}))

@@ -8,12 +8,14 @@ then those of the manifests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.orchestration.keys import asset_key
+from o1_assets.orchestration.metadata import metadata_of
 from o1_assets.store.digest import sha256_json
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
@@ -23,8 +25,12 @@ DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
 INPUT_VERSION, INPUT_POINTER = "dagster/input_data_version/", "dagster/input_event_pointer/"
 
 
-def asset_key(key: str) -> dg.AssetKey:
-    return dg.AssetKey(key.split("/"))
+def _versions_of_inputs(manifest: Manifest, prefix: str, value: Callable[[str], str]) -> dict[str, str]:
+    """A tag for each input, under the name by which Dagster looks for it."""
+    return {
+        f"{prefix}{asset_key(item.key).to_user_string()}": value(item.digest)
+        for item in manifest.inputs.values()
+    }
 
 
 def dagster_code_version(code_version: str, config: Mapping[str, Any], seed: int) -> str:
@@ -38,7 +44,7 @@ def expected_tags(manifest: Manifest) -> dict[str, str]:
     return {
         DATA_VERSION: manifest.digest,
         CODE_VERSION: dagster_code_version(manifest.code_version, manifest.config, manifest.seed),
-        **{f"{INPUT_VERSION}{item.key}": item.digest for item in manifest.inputs.values()},
+        **_versions_of_inputs(manifest, INPUT_VERSION, str),
     }
 
 
@@ -63,13 +69,13 @@ def report_unknown(
     for key in unknown:
         manifest = heads[key]
         # "NULL" is what Dagster writes itself where an input has no event in its log.
-        pointers = {f"{INPUT_POINTER}{item.key}": "NULL" for item in manifest.inputs.values()}
+        pointers = _versions_of_inputs(manifest, INPUT_POINTER, lambda _: "NULL")
         instance.report_runless_asset_event(
             # A materialization and no observation: with the latter, tried on an external asset, it stays stale.
             dg.AssetMaterialization(
                 asset_key(key),
                 description="Found in the store: it was made where Dagster could not be told.",
-                metadata={"digest": manifest.digest, "manifest": manifest.version, "cache": "found"},
+                metadata=metadata_of(graph[key], store, manifest, "found"),
                 tags={**expected_tags(manifest), **pointers},
             )
         )

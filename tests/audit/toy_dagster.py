@@ -11,7 +11,7 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.orchestration.definitions import build_definitions
-from o1_assets.orchestration.records import asset_key
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.store.store import ArtifactStore
 
 

@@ -253,9 +253,15 @@ def test_dagster_says_of_every_artifact_what_the_store_does(home: Path, store: A
     """After all of the above: cached runs, a refresh, going back, labels from people."""
     import dagster as dg
 
-    from o1_assets.orchestration.records import asset_key, disagreement
+    from o1_assets.orchestration.keys import asset_key
+    from o1_assets.orchestration.records import disagreement
 
     with dg.DagsterInstance.from_config(str(Settings.load("nano", home).dagster_home())) as instance:
+        # Only a run of the UI's own code location is on its timeline and in the history of its job.
+        runs = [run for run in instance.get_runs() if run.job_name == "everything"]
+        assert runs and {run.remote_job_origin and run.remote_job_origin.location_name for run in runs} == {
+            "o1_assets"
+        }
         for key in graph_keys(home):
             head, event = store.head(key), instance.get_latest_materialization_event(asset_key(key))
             assert head is not None and event is not None and event.asset_materialization is not None, key

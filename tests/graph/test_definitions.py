@@ -11,6 +11,8 @@ import pytest
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
+from o1_assets.orchestration.keys import asset_key
+from o1_assets.orchestration.story import PAGES, figures_first
 from o1_assets.profiles.load import ProfileError, load_profile
 
 JUDGES = re.compile(
@@ -45,8 +47,11 @@ def definitions(settings: Settings) -> dg.Definitions:
 
 
 def keys_of(definitions: dg.Definitions, job: str) -> set[str]:
-    resolved = definitions.resolve_job_def(job)
-    return {key.to_user_string() for key in resolved.asset_layer.selected_asset_keys}
+    keys = {
+        asset_key(key): key
+        for key in [*build_graph(load_profile("nano", ""), Settings.load("nano")), "eval/report"]
+    }
+    return {keys[key] for key in definitions.resolve_job_def(job).asset_layer.selected_asset_keys}
 
 
 def test_the_definitions_load(definitions: dg.Definitions) -> None:
@@ -92,8 +97,8 @@ def test_dagster_sees_the_dependencies_of_the_graph(settings: Settings, definiti
     graph = build_graph(load_profile("nano", ""), settings)
     seen = definitions.resolve_asset_graph()
     for key, artifact in graph.items():
-        parents = {parent.to_user_string() for parent in seen.get(dg.AssetKey(key.split("/"))).parent_keys}
-        assert parents == set(artifact.inputs.values()), key
+        parents = seen.get(asset_key(key)).parent_keys
+        assert parents == {asset_key(other) for other in artifact.inputs.values()}, key
 
 
 def test_only_rounds_rated_by_rollouts_wait_for_the_policy_to_be_labelled(settings: Settings) -> None:
@@ -122,13 +127,33 @@ def test_an_annotator_for_a_round_that_does_not_exist_is_refused() -> None:
         load_profile("nano", 'annotators={"r11":"human","x":"human"}')
 
 
-def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
+def test_every_asset_says_what_it_is_and_the_loop_why_it_is_there(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         assert spec.description and spec.owners and spec.kinds, spec.key
+        assert "**Why.**" in spec.description or spec.tags["o1/part"] != "loop", spec.key
+
+
+def test_the_loop_is_loaded_by_itself_and_its_groups_are_numbered(settings: Settings) -> None:
+    from o1_assets.orchestration.definitions import build_definitions
+
+    alone = build_definitions(Project(settings, parts=())).resolve_all_asset_specs()
+    assert {spec.tags["o1/part"] for spec in alone} == {"loop"}
+    groups = sorted({str(spec.group_name).partition("/")[0] for spec in alone})
+    assert groups == ["1_problems", "2_base", "3_generator", "4_phase_1", "5_phase_2", "6_eval"]
+    with_mini = build_definitions(Project(settings, parts=["mini"]))
+    assert {spec.tags["o1/part"] for spec in with_mini.resolve_all_asset_specs()} > {"loop", "mini"}
+    assert keys_of(with_mini, "mini") == MINI
+    with pytest.raises(ValueError, match="'minni' is no optional part"):
+        build_definitions(Project(settings, parts=["minni"]))
+
+
+def test_the_figures_that_a_page_names_first_exist_and_come_first() -> None:
+    assert figures_first({"a": 1, "held_out_auc": 2}, PAGES["prm"]) == ["held_out_auc", "a"]
+    assert figures_first({"b": 1, "a": 2}, None) == ["b", "a"]
 
 
 def test_the_code_reference_of_an_asset_is_what_computes_it(definitions: dg.Definitions) -> None:
-    (spec,) = [s for s in definitions.resolve_all_asset_specs() if s.key == dg.AssetKey(["r03", "prm"])]
+    (spec,) = [s for s in definitions.resolve_all_asset_specs() if s.key == asset_key("r03/prm")]
     (reference,) = spec.metadata["dagster/code_references"].code_references
     assert reference.file_path.endswith("o1_assets/reward/train.py") and reference.label == "make_prm"
 

@@ -16,6 +16,7 @@ import pytest
 
 from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.graph import asked_for, build_graph
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.profiles.load import load_profile
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
@@ -151,7 +152,7 @@ def test_dagsters_runs_and_events_are_in_postgres_by_one_setting(
         with dg.DagsterInstance.from_config(str(home)) as instance:
             (run,) = instance.get_runs()
             assert run.is_success
-            key = dg.AssetKey(["r00", "prm"])
+            key = asset_key("r00/prm")
             (record,) = instance.get_asset_records([key])
             tags = record.asset_entry.last_materialization.tags or {}
             assert tags["dagster/data_version"] == local["r00/prm"].digest

@@ -9,6 +9,7 @@ import dagster as dg
 
 from o1_assets.execution.progress import watched_by
 from o1_assets.orchestration.definitions import relay
+from o1_assets.orchestration.keys import asset_key
 
 KINDS = dg.DagsterEventType
 
@@ -40,7 +41,7 @@ class Heard:
 
 def check(passed: bool, **metadata: Any) -> Any:
     data = SimpleNamespace(
-        asset_key=dg.AssetKey(["r00", "labels"]),
+        asset_key=asset_key("r00/labels"),
         check_name="agreed",
         passed=passed,
         description="because",

@@ -21,6 +21,7 @@ from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.selection import Selection
 from o1_assets.orchestration.definitions import build_definitions
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.store.digest import TREE
 from tests.labels import world
 
@@ -92,8 +93,7 @@ class Lab:
         )
         self.success = result.success
         return {
-            event.materialization.asset_key.to_user_string(): event.materialization.metadata["cache"].value
-            == "miss"
+            key_of(event.materialization.asset_key): event.materialization.metadata["cache"].value == "miss"
             for event in result.get_asset_materialization_events()
             if event.materialization and "cache" in event.materialization.metadata
         }
@@ -129,15 +129,20 @@ class Lab:
 
     def follows(self, *rounds: str) -> set[str]:
         """The rounds' label batches and all that is made from them, by Dagster's own account of the graph."""
-        keys = [dg.AssetKey([name, "label_batches"]) for name in rounds]
+        keys = [asset_key(f"{name}/label_batches") for name in rounds]
         chosen = dg.AssetSelection.assets(*keys).downstream().resolve(self.definitions.resolve_asset_graph())
-        return {key.to_user_string() for key in chosen}
+        return {key_of(key) for key in chosen}
 
 
 def asked(request: dg.RunRequest | str) -> set[str]:
     assert isinstance(request, dg.RunRequest), request
     assert request.asset_selection is not None
-    return {key.to_user_string() for key in request.asset_selection}
+    return {key_of(key) for key in request.asset_selection}
+
+
+def key_of(key: dg.AssetKey) -> str:
+    """The artifact's key; here all have two parts."""
+    return key.to_user_string().replace("_", "/", 1)
 
 
 def quiet_report(patch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import Listing
 from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.labels.inbox.switches import Switches
+from o1_assets.orchestration.keys import asset_key
 from sensors import recovery
 from sensors.label_batches import _Cursor, label_batches_sensor
 from tests.sensors.stub import Lab, asked, quiet_report
@@ -308,7 +309,7 @@ def test_a_round_that_waits_is_a_warning_in_a_run_that_succeeds(people: Lab) -> 
     people.submit("r00", ("right",))
     people.run()
     assert people.success
-    key = dg.AssetCheckKey(dg.AssetKey(["r00", "label_batches"]), "enough_rated")
+    key = dg.AssetCheckKey(asset_key("r00/label_batches"), "enough_rated")
     (record,) = people.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
     assert not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.WARN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -37,6 +38,7 @@ def serve(project: Project, port: int, parent: int | None = None) -> None:
     with home_lock(settings.home) as lock, listener(port) as listening:
         print(f"http://{HOST}:{listening.getsockname()[1]}", end="", file=lock, flush=True)
         project.export_to_environment()
+        os.environ["O1_PICTURES"] = "1"
         status = supervise(
             [sys.executable, "-m", "o1_assets.orchestration.ui.server", str(listening.fileno())],
             # `python -m` prefers modules of the folder it runs in to every library.

@@ -22,9 +22,12 @@ from dagster import DagsterInstance
 from o1_assets.core.disk import disk_full
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.orchestration.instance import instance_lost, open_instance
 from o1_assets.orchestration.internals import code_server, daemon_command, webserver
+from o1_assets.orchestration.records import report_unknown
 from o1_assets.orchestration.ui.guard import Guard
+from o1_assets.orchestration.ui.story import Story
 from o1_assets.orchestration.ui.supervisor import STOP_SIGNALS, end_session, stop_with
 
 
@@ -49,9 +52,11 @@ def main() -> None:
 def serve(settings: Settings, listening: socket.socket) -> None:
     """Serves until a signal, or until the daemon ends. Raises SystemExit."""
     origins = [*local_origins(listening.getsockname()[1]), *settings.ui_origins]
+    project = Project.of_environment()
     with open_instance(settings) as instance, code_server(instance) as workspace:
         daemon = subprocess.Popen(daemon_command(instance, workspace))
-        with application(instance, workspace, origins) as app:
+        _show_what_is_made(instance, project)
+        with application(instance, workspace, origins, project) as app:
             # An open page holds a WebSocket, whose end would be waited for.
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
             threading.Thread(target=_stop_after, args=(daemon, server), daemon=True).start()
@@ -61,10 +66,19 @@ def serve(settings: Settings, listening: socket.socket) -> None:
 
 
 @contextmanager
-def application(instance: DagsterInstance, workspace: Path | None, origins: Sequence[str]) -> Iterator[Guard]:
-    """Dagster's web interface, for the pages of `origins` only."""
+def application(
+    instance: DagsterInstance, workspace: Path | None, origins: Sequence[str], project: Project | None = None
+) -> Iterator[Guard]:
+    """Dagster's web interface, for the pages of `origins` only; with a project its story and plots too."""
     with webserver(instance, workspace) as app:
-        yield Guard(app, origins)
+        yield Guard(Story(app, project) if project else app, origins)
+
+
+def _show_what_is_made(instance: DagsterInstance, project: Project) -> None:
+    """Tells Dagster of what the store holds and it does not know, so that no page is empty that need not be."""
+    # A run that is at work tells Dagster itself, and tells it of more than its store shows this moment.
+    if not project.lock.busy():
+        report_unknown(instance, project.loaded, project.store)
 
 
 def _stop(*_: object) -> None:

@@ -16,6 +16,7 @@ from o1_assets.execution.materialize import materialize
 from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
 from o1_assets.orchestration.definitions import build_definitions
+from o1_assets.orchestration.keys import asset_key
 from o1_assets.profiles.load import load_profile
 from o1_assets.profiles.profile import Profile
 from o1_assets.store.manifest import Manifest
@@ -68,7 +69,7 @@ def test_a_rounds_solutions_are_made_with_vllm(
     definitions = build_definitions(Project(settings, SET))
     with dg.DagsterInstance.ephemeral() as instance:
         result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance, asset_selection=[dg.AssetKey(KEY.split("/"))]
+            instance=instance, asset_selection=[asset_key(KEY)]
         )
     assert result.success
     made = store.head(KEY)
