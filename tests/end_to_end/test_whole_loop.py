@@ -270,4 +270,6 @@ def test_dagster_says_of_every_artifact_what_the_store_does(home: Path, store: A
             assert materialization.metadata["manifest"].value == head.version
             audited = {m.key: m.digest for m in ancestry(store, key)}
             for row in materialization.metadata["inputs"].records if head.inputs else []:
-                assert audited[row.data["key"]] == row.data["digest"]
+                assert (
+                    audited[row.data["key"]].startswith(row.data["digest"]) and len(row.data["digest"]) >= 12
+                )
