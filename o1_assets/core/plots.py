@@ -183,7 +183,7 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (5.4, 3.7)) -> str:
+def svg(series: Sequence[Series], axis: Axis, size: tuple[float, float] = (5.0, 3.5)) -> str:
     """The chart as an <svg> element inside a page: colours are the page's variables, and text stays text.
 
     Ids are made from the title, so that several charts can stand in one page.

@@ -140,6 +140,8 @@ def daemon_command(instance: dg.DagsterInstance, workspace: Path) -> list[str]:
     from dagster_shared.serdes import serialize_value
 
     command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
+    # It would say every 15 s that it looks for labels, below the address that people look for.
+    command += ["--log-level", "warning"]
     return [*command, "--instance-ref", serialize_value(instance.get_ref())]
 
 

@@ -46,6 +46,14 @@ def test_nothing_is_loaded_from_anywhere_and_nothing_runs(page: str) -> None:
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]+)\)", page))
 
 
+def test_the_contents_name_every_section_that_is_there(page: str) -> None:
+    [contents] = re.findall(r'<nav aria-label="Contents">(.*?)</nav>', page, re.DOTALL)
+    links = re.findall(r'<a href="#([^"]+)">([^<]+)</a>', contents)
+    assert links == re.findall(r'<h2 id="([^"]+)">([^<]+)</h2>', page) and len(links) > 7
+    # What Chromium obeys even if markup of a model or a labeller got into the page one day.
+    assert "default-src 'none'" in page.partition("<style>")[0] and "script-src" not in page
+
+
 def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
     charts = re.findall(r'<figure[^>]*aria-label="([^"]+)"', page)
     assert len(charts) == page.count("<svg") == 10 + 5 + 2 + 2 + 3 + 9
