@@ -6,6 +6,7 @@ const ROW = 36, GAP = 46, MARGIN = 34, MANY = 40, FAR = 0.45;
 const PLAY_SECONDS = 20, SLOWEST = 900;
 const VOTES = 6, MAP = { width: 150, height: 260 };
 const $ = (id) => document.getElementById(id);
+document.body.classList.remove("still");
 const SVG = "http://www.w3.org/2000/svg";
 
 /* What a colour can say of a step, where it was asked for. */
@@ -45,6 +46,9 @@ function element(name, cls, text) {
   if (text !== undefined) made.textContent = text;
   return made;
 }
+
+/* What the legend covers of the tree: on a narrow screen it lies below. */
+const legendRoom = () => (getComputedStyle($("legend")).position === "static" ? 0 : $("legend").offsetHeight);
 
 function number(value, digits = 2) {
   return value === null || value === undefined ? "–" : value.toFixed(digits);
@@ -502,7 +506,7 @@ function zoom(by, x = $("port").clientWidth / 2, y = $("port").clientHeight / 2)
 /* least: the smallest scale to begin with; a larger tree then begins at its top left corner, where the answer is. */
 function fit(least = 0) {
   const [port, stage] = [$("port"), $("stage")];
-  const room = port.clientHeight - $("legend").offsetHeight - 20;
+  const room = port.clientHeight - legendRoom() - 20;
   const scale = Math.max(least, Math.min(1.15, port.clientWidth / stage.offsetWidth, room / stage.offsetHeight));
   move(Math.max(0, (port.clientWidth - stage.offsetWidth * scale) / 2), Math.max(0, (room - stage.offsetHeight * scale) / 3), scale);
   fitted = least;
@@ -557,7 +561,7 @@ function reveal(index) {
   const [w, h, s] = [$("port").clientWidth, $("port").clientHeight, place.scale];
   const into = (at, size, low, high) => (at < low ? low - at : at + size > high ? high - at - size : 0);
   const dx = into(place.x + box.x * s, box.width * s, 40, w - 60);
-  const dy = into(place.y + box.y * s, 26 * s, 40, h - $("legend").offsetHeight - 40);
+  const dy = into(place.y + box.y * s, 26 * s, 40, h - legendRoom() - 40);
   if (dx || dy) move(place.x + dx, place.y + dy, s);
 }
 

@@ -150,6 +150,14 @@ def render(asked: Sequence[tuple[str, Trace]], title: str) -> str:
         script=Markup(script),
         style_hash=_hash(style),
         script_hash=_hash(script),
+        searches=[
+            {
+                "question": question,
+                "answer": trace.result.answer.answer,
+                "steps": [seen.node.text.strip() for seen in trace.nodes if seen.chosen and seen.node.parent],
+            }
+            for question, trace in asked
+        ],
         data=Markup(inert_json({"trees": [tree_json(question, trace) for question, trace in asked]})),
     )
 

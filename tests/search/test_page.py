@@ -50,6 +50,14 @@ def test_a_page_of_500_nodes_has_all_of_them_and_its_replay() -> None:
     assert tree["nodes"][tree["chosen"]]["answer"] == tree["answer"]
 
 
+def test_without_its_script_the_page_shows_questions_answers_and_the_steps_to_them() -> None:
+    trace = Trace.of(large())
+    [still] = re.findall(r"<noscript>(.*?)</noscript>", render([("1 < 2?", trace)], "toy"), re.S)
+    assert "<h2>1 &lt; 2?</h2>" in still and f"<b>{trace.result.answer.answer}</b>" in still
+    chosen = [seen.node.text.strip() for seen in trace.nodes if seen.chosen and seen.node.parent]
+    assert re.findall(r"<li>(.*?)</li>", still) == chosen and chosen
+
+
 def hostile_page() -> str:
     table = {"q\n": {HOSTILE + "\n": 1.0}, f"q\n{HOSTILE}\n": {"answer </script>\n": 1.0}}
     found = think(StepBeam(1, 1), tokens=100, table=table)
