@@ -88,7 +88,31 @@ function show(one) {
     ["hardware", env.hardware], ["threads", env.threads], ["Python", env.python], ...Object.entries(env.libraries)]);
   table("Files", one.files.map(file => [file.path, `${words(file.size)} bytes, ${file.sha256.slice(0, 16)}…`]));
 }
+// The graph is one stop of the tab key: a hundred would lie between a reader and what comes after.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+function stop(node) {
+  svg.querySelector('.node[tabindex="0"]')?.setAttribute("tabindex", "-1");
+  node.setAttribute("tabindex", "0");
+}
+function neighbour(node, [x, y]) {
+  const middle = one => { const box = one.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; };
+  const [left, top] = middle(node);
+  let best = null, least = Infinity;
+  for (const other of document.querySelectorAll(".node")) {
+    const [dx, dy] = middle(other).map((at, i) => at - [left, top][i]);
+    const ahead = dx * x + dy * y, aside = Math.abs(dx * y + dy * x);
+    // What lies straight ahead before what is nearer and aside.
+    const far = ahead + 3 * aside;
+    if (ahead > 1 && far < least) [best, least] = [other, far];
+  }
+  return best;
+}
 for (const node of document.querySelectorAll(".node")) {
+  node.addEventListener("keydown", event => {
+    const next = event.key in ARROWS && neighbour(node, ARROWS[event.key]);
+    if (next) { event.preventDefault(); next.focus(); }
+  });
+  node.addEventListener("focus", () => stop(node));
   node.addEventListener("click", event => { event.stopPropagation(); choose(node.id); });
   node.addEventListener("keydown", event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(node.id); } });
 }

@@ -21,6 +21,8 @@ def test_every_version_is_a_node_with_all_that_is_recorded_of_it(tmp_path: Path)
     make_all(store, toy_graph())
     text = page(audited(store, "toy/both"))
     assert re.findall(r'class="node[^"]*" id="(v\d)"', text) == ["v0", "v1", "v2"]
+    # The graph is one stop of the tab key, at what was asked for.
+    assert re.findall(r'id="(v\d)" tabindex="0"', text) == ["v2"]
     told = re.search(r'<script type="application/json" id="audit">(.*?)</script>', text, re.DOTALL)
     assert told is not None
     said = json.loads(told[1])
