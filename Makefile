@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Dagster warn that it is not the project's.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
-.PHONY: run smol refresh status report ui labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
+.PHONY: run smol refresh status report ui pictures labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -53,6 +53,9 @@ report: .venv/ready
 
 ui: .venv/ready ## Dagster's webserver and daemon on http://127.0.0.1:3000; PORT=3001 for another
 	@exec $(BIN)/o1 ui --port $(or $(PORT),3000) --parent $$PPID
+
+pictures: .venv/ready ## README's pictures anew, from what `make run` made; needs a Chromium
+	$(UV) run --quiet --no-sync --with playwright==1.65.2 python docs/pictures.py
 
 LABEL_STUDIO := o1_assets/labels/studio/requirements.txt
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from o1_assets.execution.project import Project
 from o1_assets.orchestration.story import PICTURES, chapters
+
+WIDTH = 480
+"""Pixels of a picture: a page shows some 260 pixels of a description before it asks to "show more"."""
 
 OPENED = ("generator", "phase_1")
 
@@ -42,7 +47,22 @@ class Story:
         if file is None or not file.is_file():
             return PlainTextResponse(f"{key} has no plot {plot} yet\n", status_code=404)
         # The same address shows the next version once there is one.
-        return FileResponse(file, media_type="image/png", headers={"Cache-Control": "no-cache"})
+        return Response(_reduced(file), media_type="image/png", headers={"Cache-Control": "no-cache"})
+
+
+def _reduced(file: Path) -> bytes:
+    """The picture, no wider than WIDTH."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        if image.width <= WIDTH:
+            return file.read_bytes()
+        small = image.convert("RGB").resize(
+            (WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS
+        )
+    content = io.BytesIO()
+    small.save(content, "PNG")
+    return content.getvalue()
 
 
 def first_page(project: Project) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
@@ -21,7 +23,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     home = tmp_path_factory.mktemp("home")
     plots = home / "object" / "plots"
     plots.mkdir(parents=True)
-    (plots / "reward.png").write_bytes(b"a picture")
+    Image.new("RGB", (960, 480)).save(plots / "reward.png")
     (home / "secret.png").write_bytes(b"something else")
     (plots.parent / "secret.png").write_bytes(b"something else")
     project: Any = Project(Settings.load("nano", home), overrides="", parts=())
@@ -47,7 +49,8 @@ def test_all_else_is_dagsters(path: str, client: TestClient) -> None:
 
 def test_the_plot_of_the_newest_version_is_served(client: TestClient) -> None:
     answer = client.get(f"{PICTURES}/r03/policy/reward.png")
-    assert answer.content == b"a picture" and answer.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(answer.content)).size == (480, 240)
+    assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cache-control"] == "no-cache"
 
 
