@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from o1_assets.cli.labels import submit
+from o1_assets.cli.label_batches import submit
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.core.engine import Engine
 from o1_assets.core.settings import Settings

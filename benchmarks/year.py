@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.labelled_set import HUMAN, no_engine, records, solution
-from o1_assets.cli.labels import submit
+from o1_assets.cli.label_batches import submit
 from o1_assets.core.artifact import Artifact, Outcome, Task
 from o1_assets.core.files import json_bytes
 from o1_assets.core.settings import Settings

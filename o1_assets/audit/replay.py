@@ -28,7 +28,7 @@ from o1_assets.core.settings import Settings
 from o1_assets.execution.differences import checkout, differences, environment_differences
 from o1_assets.execution.environment import environment, prepare_compute
 from o1_assets.graph import build_graph
-from o1_assets.labels.prm800k.source import LabelSource
+from o1_assets.labels.imported.source import LabelSource
 from o1_assets.profiles.profile import Profile
 from o1_assets.store.ancestry import ancestry, reports
 from o1_assets.store.digest import folder_tree, tree_digest

@@ -7,7 +7,7 @@ import math
 from o1_assets.core.artifact import Cost
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, machine_of
-from o1_assets.labels.prm800k.source import ImportedConfig
+from o1_assets.labels.imported.source import ImportedConfig
 
 # PRM800K has 75,000 solutions with 800,000 labels, one in twenty of them of phase 1 and the rest of ten generations
 # (Lightman et al. 2023, sections 1 and 2.4). That a quarter of the labels are of alternatives is an assumption.

@@ -10,6 +10,7 @@ run left in the inbox.
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -28,32 +29,54 @@ from o1_assets.core.artifact import (
 from o1_assets.core.files import json_bytes
 from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.annotators.annotator import Annotator, annotate
+from o1_assets.labels.annotators.judge_prompt import JudgeError
 from o1_assets.labels.annotators.monte_carlo import MonteCarlo
 from o1_assets.labels.annotators.oracle import Oracle
-from o1_assets.labels.config import LabelBatchesConfig, MonteCarloConfig, OracleConfig, machine_of
+from o1_assets.labels.config import (
+    JudgeConfig,
+    JudgeLimits,
+    LabelBatchesConfig,
+    MonteCarloConfig,
+    OracleConfig,
+    machine_of,
+)
+from o1_assets.labels.imported.source import ImportedRound
 from o1_assets.labels.inbox.batch import DamagedBatch
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import NOBODY, inbox_notices, people_batches, round_progress, what_to_do
 from o1_assets.labels.inbox.reader import PEOPLE, write_tables
 from o1_assets.labels.inbox.tables import INDEX
 from o1_assets.labels.inbox.validate import SelectionCheck
-from o1_assets.labels.prm800k.source import ImportedRound
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.quality_control import GOLD_FILE, check_solutions, exact_ratings
 from o1_assets.labels.selection import Selection
 
 
-def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Compute:
+@dataclass(frozen=True)
+class JudgeAccess:
+    """file: where the judge's answers are kept; None keeps them until the artifact is made."""
+
+    limits: JudgeLimits
+    file: Path | None = None
+
+
+ANSWERS_FILE = "judge.sqlite"
+
+
+def label_batches(
+    inbox: Inbox, imported: ImportedRound | None = None, access: JudgeAccess | None = None
+) -> Compute:
     """The compute function of rNN/label_batches for this inbox, and for a round whose labels were imported.
 
-    An imported round waits for nobody and no machine rates it; what people send corrects it.
+    An imported round waits for nobody and no machine rates it; what people send corrects it. access: to the judge.
     """
 
     def make_label_batches(task: Task, config: LabelBatchesConfig) -> Outcome:
         """Inputs: selection, train (problems), and policy (checkpoint) if the annotator is monte_carlo.
 
-        Writes ratings.parquet, records.parquet and index.json; for monte_carlo also estimates.parquet; where people
-        rated and the exact checker knows gold or screening solutions, gold.parquet. The lines themselves stay in the
+        Writes ratings.parquet, records.parquet and index.json; for monte_carlo also estimates.parquet, for a judge
+        judge.parquet and judge_prompt.txt; where people or a judge rated and the exact checker knows gold or screening
+        solutions, gold.parquet. The lines themselves stay in the
         inbox, where a batch's name is the digest of its lines: a row names its batch and line.
 
         Raises Waiting if people are to rate and too little of the selection has come back.
@@ -81,11 +104,12 @@ def label_batches(inbox: Inbox, imported: ImportedRound | None = None) -> Comput
                 raise Waiting(what_to_do(config.round, progress), progress.figures())
         elif missing := missing | checks.gold:  # people's ratings of gold become no labels
             task.progress(f"{machine_of(config.annotator)} rates {len(missing)} solutions")
-            digest, figures, cost = rate_by_machine(task, config, inbox, selection, missing)
+            digest, figures, cost = rate_by_machine(task, config, inbox, selection, missing, access)
             homes[digest] = inbox
             missing = set()
         # The exact ratings are stored, so that labels are made, and audited, without the checker.
-        if people and checks.known:
+        is_assessed = people or machine_of(config.annotator) == "judge"
+        if is_assessed and checks.known:
             gold = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
             gold.write_parquet(task.out / GOLD_FILE)
         # Sorted by digest, so the order of arrival changes no byte.
@@ -128,7 +152,12 @@ def _entry(inbox: Inbox, round_name: str, digest: str) -> dict[str, str | int]:
 
 
 def rate_by_machine(
-    task: Task, config: LabelBatchesConfig, inbox: Inbox, selection: Selection, solutions: set[str]
+    task: Task,
+    config: LabelBatchesConfig,
+    inbox: Inbox,
+    selection: Selection,
+    solutions: set[str],
+    access: JudgeAccess | None = None,
 ) -> tuple[str, Figures, Cost]:
     """Rates `solutions` by the round's annotator: the digest of its batch, its figures, its cost."""
     machine = machine_of(config.annotator)
@@ -138,6 +167,10 @@ def rate_by_machine(
         error_rate = (config.oracle or OracleConfig()).error_rate
         digest = file_annotations(inbox, selection, config, Oracle(error_rate, seed), solutions)
         return digest, {"annotator": config.annotator, "error_rate": error_rate}, Cost()
+    if machine == "judge":
+        return *_rate_by_judge(
+            task, config, inbox, selection, solutions, access or JudgeAccess(JudgeLimits())
+        ), Cost()
     settings = config.monte_carlo or MonteCarloConfig()
     engine = task.open_engine(task.inputs["policy"])
     try:
@@ -157,6 +190,38 @@ def rate_by_machine(
         "mean_share": estimates.select(pl.col("share").mean()).item(),
     }
     return digest, figures, annotator.rollouts.cost()
+
+
+def _rate_by_judge(
+    task: Task,
+    config: LabelBatchesConfig,
+    inbox: Inbox,
+    selection: Selection,
+    solutions: set[str],
+    access: JudgeAccess,
+) -> tuple[str, Figures]:
+    """Rates `solutions` by the judge: the digest of its batch, its figures. Raises JudgeError."""
+    from o1_assets.labels.annotators.judge import open_judge
+
+    settings = config.judge or JudgeConfig()
+    file = access.file or (task.unfinished or task.out.parent) / ANSWERS_FILE
+    with open_judge(settings, access.limits, file, derive_seed(task.seed, "judge"), task.progress) as judge:
+        if config.judge_prompt not in (None, judge.prompt_digest):
+            raise JudgeError(
+                "the judge's prompt (judge.template) was changed while the run was on its way; run again"
+            )
+        digest = file_annotations(inbox, selection, config, judge, solutions)
+        # The votes and their reasons are kept: they explain a rating, and show whether several votes are worth it.
+        votes = judge.table(selection)
+        votes.write_parquet(task.out / "judge.parquet")
+        (task.out / "judge_prompt.txt").write_text(judge.template, encoding="utf-8")
+    return digest, {
+        "annotator": config.annotator,
+        "judge": settings.model,
+        "judge_prompt": judge.prompt_digest,
+        "votes": votes.select("solution_id", "step", "completion", "vote").height,
+        "votes_not_usable": votes["fault"].count(),
+    }
 
 
 def file_annotations(

@@ -23,11 +23,12 @@ from o1_assets.core.artifact import Check, CheckContext, Figures, Finding, Outco
 from o1_assets.core.plots import Axis, Series, save_png
 from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelsConfig
+from o1_assets.labels.inbox.reader import JUDGE
 from o1_assets.labels.inbox.tables import RATINGS, RECORDS, with_written
 from o1_assets.labels.quality_control import (
     FilteredLabels,
     apply_quality_control,
-    digests_from_people,
+    digests_from,
     exclusion_figures,
     read_gold,
 )
@@ -59,7 +60,7 @@ def make_labels(task: Task, config: LabelsConfig) -> Outcome:
     """
     selection = Selection.load(task.inputs["selection"])
     batches = task.inputs["batches"]
-    merged = labels_of(batches, selection, config, digests_from_people(batches))
+    merged = labels_of(batches, selection, config, digests_from(batches), digests_from(batches, JUDGE))
     labels, quality = merged.table, merged.filtered.quality
     # An empty table would end the run in the PRM's training; a round that waits is a run that succeeds.
     if labels.is_empty() and merged.filtered.excluded:
@@ -126,16 +127,23 @@ class LabelTable:
 
 
 def labels_of(
-    batches: Path, selection: Selection, config: LabelsConfig, people: Collection[str]
+    batches: Path,
+    selection: Selection,
+    config: LabelsConfig,
+    people: Collection[str],
+    judged: Collection[str] = (),
 ) -> LabelTable:
-    """The label table of a folder of rNN/label_batches, after quality control of the batches in `people`."""
+    """The label table of a folder of rNN/label_batches, after quality control.
+
+    people, judged: digests of the batches that people, and a judge, filed.
+    """
     numbers = selection.numbers
     # A million texts are read in a thread while the ratings are filtered.
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(lambda: with_completion_id(selection.completions, numbers))
         ratings, records = read_parquet(batches / RATINGS), with_written(read_parquet(batches / RECORDS))
         filtered = apply_quality_control(
-            ratings, records, read_gold(batches), selection, people, config.quality
+            ratings, records, read_gold(batches), selection, people, config.quality, judged
         )
         completions = reading.result()
     if not completions["completion_id"].is_sorted():

@@ -92,9 +92,9 @@ def read_gold(batches: Path) -> pl.DataFrame:
     return read_parquet(file) if file.is_file() else pl.DataFrame(schema=GOLD)
 
 
-def digests_from_people(batches: Path) -> set[str]:
-    """Digests of the batches in a folder of rNN/label_batches that people sent."""
-    return {digest for digest, source in batch_sources(batches).items() if source == PEOPLE}
+def digests_from(batches: Path, source: str = PEOPLE) -> set[str]:
+    """Digests of the batches in a folder of rNN/label_batches that people, or a machine, filed."""
+    return {digest for digest, filed_by in batch_sources(batches).items() if filed_by == source}
 
 
 def lead_batches(inbox: BatchReader, round_name: str, config: QualityConfig) -> set[str]:
@@ -145,11 +145,13 @@ def apply_quality_control(
     selection: Selection,
     people: Collection[str],
     config: QualityConfig,
+    judged: Collection[str] = (),
 ) -> FilteredLabels:
     """Leaves out checks of labellers, records that do not count, and all ratings of excluded labellers.
 
-    ratings, records: as in a folder of rNN/label_batches. people: digests of the batches that people sent; machine
-    annotators are not assessed. gold: columns of GOLD. The leads' ratings are gold too and take precedence over it.
+    ratings, records: as in a folder of rNN/label_batches. people: digests of the batches that people sent. judged: of a
+    judge's, which is assessed as people are and never excluded: the profile chose it. Other machines are not assessed.
+    gold: columns of GOLD. The leads' ratings are gold too and take precedence over it.
     """
     records = records.with_columns(
         rejected=pl.when("screening")
@@ -186,6 +188,12 @@ def apply_quality_control(
     figures: Figures = {}
     if latest.height:
         figures = {**agreement_figures(latest, quality), "excluded_ratings": rated.height - counted.height}
+    if judged:
+        row = _assess_judge(events.filter(pl.col("batch").is_in(list(judged))), known, config)
+        figures |= {
+            f"judge_{name}": row[name].item() for name in ("gold_ratings", "gold_agreement", "gold_alpha")
+        }
+        quality = pl.concat([quality, row]).sort("labeler")
     return FilteredLabels(usable, usable.filter(counts), rejected, rated, counted, quality, figures, dropped)
 
 
@@ -224,6 +232,12 @@ def assess_labelers(latest: pl.DataFrame, gold: pl.DataFrame, config: QualityCon
         .select(pl.col(name).cast(kind) for name, kind in QUALITY.items())
         .sort("labeler")
     )
+
+
+def _assess_judge(events: pl.DataFrame, known: pl.DataFrame, config: QualityConfig) -> pl.DataFrame:
+    """A judge's row of QUALITY, apart from people's, one of whom may be called as it is."""
+    row = assess_labelers(latest_ratings(events), known, config)
+    return row.with_columns(excluded=pl.lit(False), reason=pl.lit(None, pl.String))
 
 
 def _fails(name: str, config: QualityConfig) -> pl.Expr:

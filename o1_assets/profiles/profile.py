@@ -18,8 +18,11 @@ from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.match.result import MatchConfig
 from o1_assets.experiments.mini.config import MiniConfig
 from o1_assets.generator.config import DifficultyConfig, SamplesConfig, SftConfig, SftSetConfig
+from o1_assets.labels.annotators.judge_prompt import prompt_digest
 from o1_assets.labels.config import (
     AnnotatorName,
+    JudgeConfig,
+    JudgeLimits,
     LabelBatchesConfig,
     LabelsConfig,
     MonteCarloConfig,
@@ -28,7 +31,7 @@ from o1_assets.labels.config import (
     Switch,
     machine_of,
 )
-from o1_assets.labels.prm800k.source import LabelSource
+from o1_assets.labels.imported.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
@@ -113,6 +116,8 @@ class Profile(StageConfig):
     )
     oracle: OracleConfig = OracleConfig()
     monte_carlo: MonteCarloConfig = MonteCarloConfig()
+    judge: JudgeConfig = JudgeConfig()
+    judge_limits: JudgeLimits = JudgeLimits()
     quality: QualityConfig = QualityConfig()
     label_source: LabelSource | None = Field(default=None, description="rounds labelled by others, imported")
 
@@ -265,6 +270,8 @@ class Profile(StageConfig):
             min_rated_share=self.min_rated_share if annotator == "human" else None,
             oracle=self.oracle if machine == "oracle" else None,
             monte_carlo=self.monte_carlo if machine == "monte_carlo" else None,
+            judge=self.judge if machine == "judge" else None,
+            judge_prompt=prompt_digest(self.judge.template) if machine == "judge" else None,
             switched=switch,
             quality=self.quality,
             source=source.name if source and source.drives(k) else None,

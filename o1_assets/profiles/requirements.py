@@ -104,7 +104,7 @@ def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
     if any(f"r{k:02d}/selection" in wanted and source.drives(k) for k in range(profile.rounds + 1)):
         yield (
             f"Profile {profile.name} takes labels from the source {source.name!r}, which was not imported yet: "
-            "`o1 labels import-prm800k hub` fetches PRM800K and does it; `--set label_source=null` has rounds "
+            "`o1 labels import hub` fetches PRM800K and does it; `--set label_source=null` has rounds "
             f"rated by {profile.annotator} instead."
         )
 

@@ -7,7 +7,7 @@ labels -> prm -> policy -> labels of the next round for every kind of partition.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,23 @@ from typing import TYPE_CHECKING, Any
 from o1_assets.core.artifact import Artifact, Compute, Outcome, StageConfig, Task
 from o1_assets.evaluation.assets import estimate_round_eval
 from o1_assets.evaluation.round_eval import make_round_eval
+from o1_assets.labels.annotators.judge_prompt import check_judge
 from o1_assets.labels.config import LabelBatchesConfig, machine_of
 from o1_assets.labels.estimate import estimate_imported, estimate_label_batches, estimate_labels
+from o1_assets.labels.imported.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import people_version
 from o1_assets.labels.inbox.recorded import recorded_in
+from o1_assets.labels.label_batches import (
+    ANSWERS_FILE,
+    JudgeAccess,
+    batches_version,
+    inbox_check,
+    label_batches,
+)
 from o1_assets.labels.label_batches import CHECKS as BATCH_CHECKS
-from o1_assets.labels.label_batches import batches_version, inbox_check, label_batches
 from o1_assets.labels.label_table import CHECKS as LABEL_CHECKS
 from o1_assets.labels.label_table import make_labels
-from o1_assets.labels.prm800k.source import ImportedConfig, imported_round, imported_selection
 from o1_assets.policy.config import round_inputs
 from o1_assets.policy.estimate import estimate_policy
 from o1_assets.policy.train import make_policy
@@ -50,17 +57,27 @@ def round_name(k: int) -> str:
     return f"r{k:02d}"
 
 
-def rated_by_machine(task: Task, config: LabelBatchesConfig) -> Outcome:
-    """As rNN/label_batches, in an inbox of its own that is gone afterwards.
+def rated_by_machine(access: JudgeAccess) -> Compute:
+    """As `label_batches`, in an inbox of its own that is gone afterwards.
 
     For rounds of an experiment: in the project's inbox their ratings would stand beside people's, and what people send
     would change an experiment that waits for nobody.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        outcome = label_batches(Inbox(Path(folder)))(task, config)
-    # Nothing lies outside of the graph here. With the version of the passing inbox in its key, it would never be found
-    # again, and everything made from it would be stale for ever.
-    return replace(outcome, external=None)
+
+    def rate(task: Task, config: LabelBatchesConfig) -> Outcome:
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = label_batches(Inbox(Path(folder)), access=access)(task, config)
+        # Nothing lies outside of the graph here. With the version of the passing inbox in its key, it would never be
+        # found again, and everything made from it would be stale for ever.
+        return replace(outcome, external=None)
+
+    return rate
+
+
+def _judge_preflight(config: LabelBatchesConfig) -> Callable[[bool], None] | None:
+    """What tries before a run whether the round's judge can be asked; None if no judge rates it."""
+    judge = config.judge
+    return None if judge is None or config.source else lambda quick: check_judge(judge)
 
 
 def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Artifact]:
@@ -108,11 +125,13 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
     batches_config = profile.batches(k)
     rolls_out = machine_of(batches_config.annotator) == "monte_carlo" and imported is None
     rater = {"policy": newest_policy} if rolls_out else {}
-    batches: dict[str, Any] = {"compute": rated_by_machine}
+    batches: dict[str, Any] = {"compute": rated_by_machine(JudgeAccess(profile.judge_limits))}
     if settings:
         inbox = Inbox(settings.inbox, recorded_in(partial(ArtifactStore, settings.store, settings.work)))
         batches = {
-            "compute": label_batches(inbox, imported),
+            "compute": label_batches(
+                inbox, imported, JudgeAccess(profile.judge_limits, settings.home / ANSWERS_FILE)
+            ),
             "external": lambda: batches_version(people_version(inbox, batches_config), imported),
             "checks": (*BATCH_CHECKS, inbox_check(inbox, batches_config)),
         }
@@ -161,6 +180,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             kinds=("json",),
             **batches,
             **(models if rolls_out else {}),
+            preflight=_judge_preflight(batches_config),
             estimate=estimate_label_batches,
         ),
         artifact(

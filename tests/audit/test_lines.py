@@ -16,15 +16,15 @@ from o1_assets.audit.text import console, render
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.core.files import sha256
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.imported.importer import import_labels
+from o1_assets.labels.imported.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import batches_version, label_batches
 from o1_assets.labels.label_table import make_labels
-from o1_assets.labels.prm800k.importer import import_prm800k
-from o1_assets.labels.prm800k.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.store.store import ArtifactStore, manifest_cache_key
 from tests.audit.world import audited, files, flips, make_labelled
 from tests.execution.toy import make_all
-from tests.labels.test_prm800k import WRITTEN
+from tests.labels.test_imported import WRITTEN
 from tests.labels.world import ROUND
 
 LABELS = f"{ROUND}/labels"
@@ -156,7 +156,7 @@ def test_labels_that_were_imported_are_followed_to_the_import(tmp_path: Path) ->
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "phase1.jsonl").write_text(json.dumps(WRITTEN) + "\n")
     imported = tmp_path / "imported"
-    version = import_prm800k(tmp_path / "data", imported / "prm800k").version
+    version = import_labels(tmp_path / "data", imported).version
     source, inbox = ImportedRound(imported, "prm800k", "r00"), Inbox(tmp_path / "inbox")
     store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
     config = LabelBatchesConfig(round="r00", protocol="dense", annotator="oracle", source="prm800k")

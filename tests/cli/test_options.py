@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from o1_assets.cli.common import PageError
-from o1_assets.cli.labels import LabelsError
+from o1_assets.cli.label_rounds import LabelsError
 from o1_assets.cli.main import app, main
 from o1_assets.core.settings import Settings
 from o1_assets.labels.round_inputs import UnknownRound

@@ -83,7 +83,7 @@ def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = random.Random(0)
     lines = [json.dumps(published(rng)) for _ in range(60)]
     (data / "phase1_train.jsonl").write_text("\n".join(lines) + "\n")
-    report = o1(folder, "labels", "import-prm800k", str(data))
+    report = o1(folder, "labels", "import", str(data))
     assert report["rounds"]["r00"]["records"] == 60 and not report["refused"]
     return folder
 

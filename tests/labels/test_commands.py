@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from o1_assets.cli.label_rounds import user
-from o1_assets.cli.labels import LabelsError
+from o1_assets.cli.label_rounds import LabelsError, user
 from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
@@ -118,15 +117,19 @@ def test_an_import_shows_its_counts_by_round_and_how_to_use_it(home: Settings, t
     record["label"]["finish_reason"] = "give_up"
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "phase2_train.jsonl").write_text(json.dumps(record) + "\n{}\n")
-    done = o1("import-prm800k", str(tmp_path / "data"))
+    done = o1("import", str(tmp_path / "data"))
     assert done.exit_code == 0, done.output
     lines = {" ".join(line.split()[:-1]): line.split()[-1] for line in done.output.splitlines() if line}
     assert lines[""] == "r05" and lines["records"] == "1" and lines["give up records"] == "1"
-    assert "1 lines refused (wrong_schema 1); the first:" in done.output
-    assert '--set \'label_source={"name":"prm800k"}\'' in done.output
-    wrong = o1("import-prm800k", str(tmp_path / "data"), "--name", "../x").exception
+    assert "1 items refused (wrong_schema 1), all of them in " in done.output
+    (refused,) = (home.imported / "prm800k").glob("*/refused.jsonl")
+    assert json.loads(refused.read_text())["item"] == "{}" and str(refused) in done.output
+    # Other rounds would wait for labels that the source does not have.
+    assert '--set \'label_source={"name":"prm800k","first":5,"last":5}\'' in done.output
+    wrong = o1("import", str(tmp_path / "data"), "--name", "../x").exception
     assert isinstance(wrong, LabelsError) and "cannot name a label source" in str(wrong)
-    assert isinstance(o1("import-prm800k", str(tmp_path / "home")).exception, LabelsError)
+    (tmp_path / "empty").mkdir()
+    assert isinstance(o1("import", str(tmp_path / "empty")).exception, LabelsError)
 
 
 def test_an_export_of_what_is_missing_shrinks_with_what_comes_back(home: Settings, tmp_path: Path) -> None:

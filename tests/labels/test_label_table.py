@@ -19,7 +19,7 @@ from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.reader import PEOPLE, write_tables
 from o1_assets.labels.label_table import COLUMNS, labels_of, make_labels
 from o1_assets.labels.protocol import DENSE, Slot
-from o1_assets.labels.quality_control import digests_from_people
+from o1_assets.labels.quality_control import digests_from
 from o1_assets.labels.schema import HumanCompletion, Record
 from o1_assets.labels.selection import Selection
 from tests.labels import world
@@ -47,7 +47,7 @@ def table_of(
 
 
 def merged(batches: Path, selection: Selection) -> tuple[pl.DataFrame, dict[str, int]]:
-    made = labels_of(batches, selection, CONFIG, digests_from_people(batches))
+    made = labels_of(batches, selection, CONFIG, digests_from(batches))
     return made.table, dict(made.dropped)
 
 

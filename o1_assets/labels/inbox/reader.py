@@ -41,7 +41,9 @@ RECEIVED = "received.json"
 
 PEOPLE = "people"
 """Source of batches that come from outside. Machine annotators name themselves: theirs follow from the graph."""
+JUDGE = "judge"
 IMPORTED = "prm800k"
+"""Source of imported batches in any format: stores from before there were others say so."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, RecursionError)

@@ -64,7 +64,7 @@ def copy_submission(source: Path, target: Path) -> Submission:
         # A link to a folder is refused like one to a file.
         if not source.is_dir() or source.is_symlink():
             with open_regular(source) as file:
-                violation = _not_text(file, source)
+                violation = not_text(file, source)
                 submission.has_lines = violation is None
                 _, _, changed = _append(file, source, copy)
             submission.refused = [each for each in (violation, changed) if each]
@@ -74,7 +74,7 @@ def copy_submission(source: Path, target: Path) -> Submission:
             try:
                 if violation is None:
                     with _open(path) as file:
-                        violation = _not_text(file, path)
+                        violation = not_text(file, path)
                         if violation is None:
                             newlines, is_cut, violation = _append(file, path, copy)
                             submission.parts.append((line, path.name))
@@ -121,7 +121,7 @@ def _open(path: Path) -> BufferedReader:
         raise _unreadable(path, error) from error
 
 
-def _not_text(file: BufferedReader, path: Path) -> Violation | None:
+def not_text(file: BufferedReader, path: Path) -> Violation | None:
     try:
         beginning = file.peek(8)
     except OSError as error:

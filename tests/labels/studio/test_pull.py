@@ -14,7 +14,7 @@ import httpx
 import pytest
 from filelock import FileLock
 
-from o1_assets.cli.labels import pull_lines
+from o1_assets.cli.label_studio import pull_lines
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.labels import export

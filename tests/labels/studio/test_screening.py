@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from o1_assets.cli import labels as cli_studio
-from o1_assets.cli.labels import LabelsError
+from o1_assets.cli import label_studio as cli_studio
+from o1_assets.cli.label_rounds import LabelsError
 from o1_assets.cli.main import app
 from o1_assets.core.settings import Settings
 from o1_assets.labels.inbox.inbox import Inbox

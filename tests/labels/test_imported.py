@@ -13,12 +13,12 @@ import pytest
 from o1_assets.core.artifact import Outcome, Waiting
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.imported.importer import import_labels
+from o1_assets.labels.imported.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.labels.inbox.batch import DamagedBatch
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import label_batches
 from o1_assets.labels.label_table import make_labels
-from o1_assets.labels.prm800k.importer import import_prm800k
-from o1_assets.labels.prm800k.source import ImportedConfig, ImportedRound, imported_selection
 from tests.labels import world
 
 REAL = Path(__file__).parents[2] / "../shared/data/prm800k"
@@ -65,7 +65,7 @@ def imported(tmp_path: Path) -> Any:
         for name, records in files.items():
             lines = [one if isinstance(one, str) else json.dumps(one) for one in records]
             (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-        report = import_prm800k(folder, tmp_path / "imported" / "prm800k")
+        report = import_labels(folder, tmp_path / "imported")
         test = tmp_path / "test"
         test.mkdir(exist_ok=True)
         pl.DataFrame({"problem_id": list(held_out)}, schema={"problem_id": pl.String}).write_parquet(
@@ -241,7 +241,7 @@ def test_the_same_files_give_the_same_version_and_another_file_another(imported:
 def test_a_source_that_was_not_imported_or_holds_nothing_for_a_round_waits_and_says_what_to_do(
     imported: Any, tmp_path: Path
 ) -> None:
-    with pytest.raises(Waiting, match=r"not imported yet.*o1 labels import-prm800k FOLDER --name prm800k"):
+    with pytest.raises(Waiting, match=r"not imported yet.*o1 labels import FOLDER --name prm800k"):
         ImportedRound(tmp_path / "imported", "prm800k", "r00").selection()
     imported(phase1_train=[WRITTEN])
     with pytest.raises(Waiting, match="holds nothing for it"):
@@ -250,8 +250,11 @@ def test_a_source_that_was_not_imported_or_holds_nothing_for_a_round_waits_and_s
 
 def test_a_folder_without_records_is_refused_and_leaves_nothing(imported: Any, tmp_path: Path) -> None:
     for files, message in (
-        ({}, "holds no .jsonl file"),
-        ({"math_splits": ['{"problem": "x"}']}, "no line of"),
+        ({}, "holds no .jsonl, .json, .parquet file"),
+        (
+            {"math_splits": ['{"problem": "x"}']},
+            "in no format that is known: it holds objects with the fields problem",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             imported(**files)
@@ -268,7 +271,7 @@ def test_imported_columns_that_were_changed_are_not_used(imported: Any, tmp_path
 
 @pytest.mark.skipif(not REAL.exists(), reason="real PRM800K records are not in ../shared/data/prm800k")
 def test_real_records_are_imported(tmp_path: Path) -> None:
-    report = import_prm800k(REAL, tmp_path / "prm800k")
+    report = import_labels(REAL, tmp_path)
     assert {name: counts["ratings"] for name, counts in report.rounds.items()} == {"r00": 25, "r07": 10}
     assert not report.violations
 

@@ -14,7 +14,7 @@ from o1_assets.labels.inbox.inbox import Inbox
 
 
 class LabelSource(StageConfig):
-    """Rounds `first` to `last` take selection and labels from what `o1 labels import-prm800k` made."""
+    """Rounds `first` to `last` take selection and labels from what `o1 labels import` made."""
 
     name: str = Field(default="prm800k", pattern=r"^[a-z0-9][a-z0-9_-]*$")
     """What the import is called."""
@@ -75,7 +75,7 @@ class ImportedRound:
             problem = "was not imported yet" if folder is None else "holds nothing for it"
             raise Waiting(
                 f"{self.round} takes its labels from the source {self.source!r}, which {problem}: "
-                f"`o1 labels import-prm800k FOLDER --name {self.source}` imports it"
+                f"`o1 labels import FOLDER --name {self.source}` imports it"
             )
         return folder / self.round
 

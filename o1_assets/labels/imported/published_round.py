@@ -1,46 +1,26 @@
-"""PRM800K's published files, made into a label source: for each round a selection and one accepted batch.
-
-    <imported>/<name>/current.json             which version is today's, and its report
-    <imported>/<name>/<version>/rNN/selection/   solutions, completions and problems .parquet
-    <imported>/<name>/<version>/rNN/accepted/<digest>/   as in an inbox; batch.jsonl holds the lines as published
-
-Lines are streamed: memory holds one part of a round's columns. The whole version becomes visible by one rename, and
-the same files give the same version.
-"""
+"""One round of an imported label source: its selection and its one accepted batch, made from published records."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from o1_assets.core.errors import O1Error
-from o1_assets.core.files import json_bytes, publish, replace_file, sha256
+from o1_assets.core.files import json_bytes, sha256
 from o1_assets.core.tables import read_parquet
 from o1_assets.labels.export import SCREENING
+from o1_assets.labels.imported.labelled_path import LabelledSolution
 from o1_assets.labels.inbox.batch import BatchManifest
 from o1_assets.labels.inbox.reader import ACCEPTED, IMPORTED
 from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
-from o1_assets.labels.inbox.validate import read_lines
-from o1_assets.labels.prm800k.records import LabelledSolution, Unusable, read
-from o1_assets.labels.protocol import Violation
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import content_of, texts_by_solution
 
-REPO, REVISION = "tasksource/PRM800K", "547b19506677a59037ee888838834b65e9b1ddd4"
-FILES = ("phase1_train.jsonl", "phase2_train.jsonl")
-"""About 1 GB. The test files are left out: they hold ratings of problems that MATH's test set is made of."""
-
-LISTED = 1000
-"""Refused lines that the report lists; all are counted."""
 _ROWS_IN_PART = 50_000
 
 SHOWN: dict[str, Any] = {
@@ -57,113 +37,14 @@ SOLUTION: dict[str, Any] = {
 """A row for each record. usable: it is no check of a labeller, so the solution may be labelled."""
 
 
-class HubUnreachable(O1Error, ValueError):
-    """PRM800K could not be fetched; the message says what to do."""
-
-
-def fetch_prm800k(folder: Path) -> Path:
-    """Downloads FILES from the Hub, at one commit, into `folder`; returns it. Raises HubUnreachable."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        # It goes on with files of which a part is there.
-        snapshot_download(
-            REPO, repo_type="dataset", revision=REVISION, allow_patterns=list(FILES), local_dir=folder
-        )
-    except Exception as error:  # the Hub's client and the network raise many kinds
-        raise HubUnreachable(
-            f"PRM800K could not be fetched from the Hub ({REPO}; {type(error).__name__}): check the network, or give "
-            "a folder with its phase1_train.jsonl and phase2_train.jsonl"
-        ) from error
-    return folder
-
-
-@dataclass
-class ImportReport:
-    """rounds: round -> what was counted in it. refused: by rule; violations: the first of them."""
-
-    version: str = ""
-    rounds: dict[str, dict[str, int]] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
-    violations: list[Violation] = field(default_factory=list)
-
-    def refuse(self, violation: Violation) -> None:
-        self.refused[violation.rule] += 1
-        if len(self.violations) < LISTED:
-            self.violations.append(violation)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "version": self.version,
-            "rounds": self.rounds,
-            "refused": dict(self.refused),
-            "violations": [violation.to_json() for violation in self.violations],
-        }
-
-
-def import_prm800k(folder: Path, target: Path) -> ImportReport:
-    """Reads every *.jsonl of `folder`, in the order of their names; target: <imported>/<name>.
-
-    Raises ValueError if there is none or no record in them, OSError; nothing is then visible.
-    """
-    files = sorted(file for file in folder.glob("*.jsonl") if file.is_file() and not file.is_symlink())
-    if not files:
-        raise ValueError(
-            f"{folder} holds no .jsonl file; give the folder with PRM800K's phase1_train.jsonl, ..."
-        )
-    target.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=target))
-    try:
-        report = ImportReport()
-        rounds: dict[str, PublishedRound] = {}
-        # The records of a round may lie in several files, so no round is finished before all are read.
-        for file in files:
-            for line in read_lines(file):
-                violation = _add(line.record, line.raw, rounds, staging) if line.record else line.violation
-                if violation is not None:
-                    report.refuse(replace(violation, line=line.number, file=file.name))
-        report.rounds = {name: published.finish() for name, published in sorted(rounds.items())}
-        if not report.rounds:
-            raise ValueError(f"no line of {folder} is a PRM800K record; {report.violations[0]}")
-        report.version = source_version(staging)
-        present = target / report.version
-        if present.is_dir() and source_version(present) != report.version:
-            # A version is named by its content, so a damaged one would stay in the way of the whole one.
-            present.rename(target / f".damaged-{report.version}-{time.time_ns()}")
-        publish(staging, present)
-        replace_file(target / "current.json", json_bytes(report.to_json()))
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return report
-
-
-def _add(record: Record, raw: bytes, rounds: dict[str, PublishedRound], staging: Path) -> Violation | None:
-    """Adds the record to its round; returns why it could not."""
-    if not record.labeler or not record.timestamp:
-        return Violation("not_rated", "labeler or timestamp is missing")
-    try:
-        labelled = read(record)
-    except Unusable as error:
-        return error.violation
-    if labelled.round not in rounds:
-        rounds[labelled.round] = PublishedRound(labelled.round, staging / labelled.round)
-    rounds[labelled.round].add(record, labelled, raw)
-    return None
-
-
-def source_version(folder: Path) -> str:
-    """Sixteen hex digits over every file's path and content."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {sha256(path)}\n".encode())
-    return digest.hexdigest()[:16]
-
-
 class PublishedRound:
-    """Takes records by `add`; `finish` writes the round's selection and its one accepted batch under `folder`."""
+    """Takes records by `add`; `finish` writes the round's selection and its one accepted batch under `folder`.
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
+    published_as: the format of the published files.
+    """
+
+    def __init__(self, name: str, folder: Path, published_as: str) -> None:
+        self.name, self.folder, self.published_as = name, folder, published_as
         self.batch, self.selection = folder / "good", folder / "selection"
         for path in (self.batch, self.selection, folder / "parts"):
             path.mkdir(parents=True)
@@ -173,8 +54,10 @@ class PublishedRound:
         self.rows: dict[str, list[tuple[Any, ...]]] = {"shown": [], "records": [], "solutions": []}
         self.parts = 0
 
-    def add(self, record: Record, labelled: LabelledSolution, raw: bytes) -> None:
-        """raw: the line as published."""
+    def add(
+        self, record: Record, labelled: LabelledSolution, raw: bytes, correct: bool | None = None
+    ) -> None:
+        """raw: the line as published. correct: whether the final answer is right, if the publisher says so."""
         self.lines.write(raw + b"\n")
         self.digest.update(raw + b"\n")
         self.counts["records"] += 1
@@ -212,7 +95,8 @@ class PublishedRound:
              gold, screening)
         )  # fmt: skip
         truth, answer = question.ground_truth_answer, question.pre_generated_answer
-        correct = label.finish_reason == "solution" or (answer is not None and answer == truth)
+        if correct is None:
+            correct = label.finish_reason == "solution" or (answer is not None and answer == truth)
         self.rows["solutions"].append(
             (solution, labelled.problem_id, list(labelled.steps), answer, correct,
              question.pre_generated_verifier_score, question.problem, truth, not gold and not screening)
@@ -235,7 +119,7 @@ class PublishedRound:
         chosen = first.join(usable.filter("usable"), on="solution_id", how="semi", maintain_order="left")
         chosen_completions = completions.join(chosen, on="solution_id", how="semi", maintain_order="left")
         solutions_of(chosen).write_parquet(self.selection / "solutions.parquet")
-        problems_of(chosen).write_parquet(self.selection / "problems.parquet")
+        problems_of(chosen, self.published_as).write_parquet(self.selection / "problems.parquet")
         chosen_completions.write_parquet(self.selection / "completions.parquet")
         digest = self.digest.hexdigest()
         records = batch_records(self._read("records"), completions, digest)
@@ -308,15 +192,15 @@ def solutions_of(chosen: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def problems_of(chosen: pl.DataFrame) -> pl.DataFrame:
-    """problems.parquet of the selection."""
+def problems_of(chosen: pl.DataFrame, source: str) -> pl.DataFrame:
+    """problems.parquet of the selection. source: the format that they were published in."""
     # Questions that differ in spaces only are one problem; the first of them in the alphabet is shown.
     by_problem = chosen.sort("question").unique("problem_id", keep="first").sort("problem_id")
     return by_problem.select(
         "problem_id",
         "question",
         answer=pl.col("truth").fill_null(""),
-        source=pl.lit(IMPORTED),
+        source=pl.lit(source),
         grader=pl.lit("math"),
         difficulty=pl.lit(0),
         metadata=pl.lit("{}"),

@@ -1,0 +1,193 @@
+"""Formats of rated solutions: recognised by content, every good item taken, every other one kept beside its reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from o1_assets.core.artifact import Outcome
+from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.formats.known import FORMATS, UnknownFormat, format_of
+from o1_assets.labels.imported.importer import ImportReport, import_labels
+from o1_assets.labels.imported.source import ImportedConfig, ImportedRound, imported_selection
+from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.label_batches import label_batches
+from o1_assets.labels.label_table import make_labels
+from tests.labels import world
+
+PROBLEM = "What is 3 * 4 - 5?"
+TEXT = f"{PROBLEM} Step 1: 3*4=12. ки\nStep 2: 12-5=6. ки\nStep 3: The answer is: 6 ки"
+SHEPHERD = {"input": TEXT, "label": TEXT.replace("12. ки", "12. +").replace("ки", "-"), "task": "GSM8K"}
+BENCH = {
+    "id": "gsm8k-0", "generator": "Qwen2-7B-Instruct", "problem": PROBLEM, "steps": ["3*4=12", "12-5=6", "6"],
+    "final_answer_correct": False, "label": 1,
+}  # fmt: skip
+STEPWISE = {"prompt": PROBLEM, "completions": ["3*4=12", "12-5=6"], "labels": [True, False]}
+
+
+def write(path: Path, items: list[Any], kind: str = "lines") -> Path:
+    if kind == "parquet":
+        pl.DataFrame(items).write_parquet(path)
+    elif kind == "array":
+        path.write_text(json.dumps(items, indent=1, ensure_ascii=False))
+    else:
+        lines = [item if isinstance(item, str) else json.dumps(item) for item in items]
+        path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def labels_of(root: Path, report: ImportReport, round_name: str = "r00") -> list[tuple[Any, ...]]:
+    """(step, text, rating, labeler) of the round, by the graph's own functions."""
+    source = ImportedRound(root / "imported", report.name, round_name)
+    test = root / "test"
+    test.mkdir(exist_ok=True)
+    pl.DataFrame(schema={"problem_id": pl.String}).write_parquet(test / "problems.parquet")
+    out = root / "made" / report.version
+    config = ImportedConfig(source=report.name, round=round_name)
+    imported_selection(source)(world.task({"test": test}, out / "selection"), config)
+    batches = LabelBatchesConfig(round=round_name, protocol="dense", annotator="oracle", source=report.name)
+    task = world.task({"selection": out / "selection", "train": test}, out / "batches")
+    label_batches(Inbox(root / "inbox"), source)(task, batches)
+    task = world.task({"selection": out / "selection", "batches": out / "batches"}, out / "labels")
+    outcome: Outcome = make_labels(task, LabelsConfig(round=round_name, protocol="dense"))
+    assert outcome.rows
+    table = pl.read_parquet(out / "labels" / "labels.parquet")
+    assert set(table["question"]) == {PROBLEM}
+    return table.select("step", "text", "rating", "labeler").rows()
+
+
+@pytest.mark.parametrize(
+    ("name", "item", "kind", "texts"),
+    [
+        ("math-shepherd", SHEPHERD, "lines", ["Step 1: 3*4=12.", "Step 2: 12-5=6."]),
+        ("processbench", BENCH, "array", ["3*4=12", "12-5=6"]),
+        ("trl", STEPWISE, "parquet", ["3*4=12", "12-5=6"]),
+    ],
+)
+def test_what_others_publish_becomes_labels_up_to_the_first_error(
+    tmp_path: Path, name: str, item: dict[str, Any], kind: str, texts: list[str]
+) -> None:
+    report = import_labels(write(tmp_path / "data", [item], kind), tmp_path / "imported", round_name="r03")
+    assert (report.name, report.format, list(report.rounds)) == (name, name, ["r03"])
+    rated = [(0, texts[0], 1, name), (1, texts[1], -1, name)]
+    assert labels_of(tmp_path, report, "r03") == rated and not report.refused
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "rules"),
+    [
+        (
+            SHEPHERD,
+            [
+                {**SHEPHERD, "label": SHEPHERD["label"].replace("12-5=6", "12-5=7")},
+                {**SHEPHERD, "label": SHEPHERD["label"].replace("12. +", "12. ?")},
+                {"input": "Prove it. ки", "label": "Prove it. +"},
+                {"input": "no mark"},
+            ],
+            ["wrong_label", "wrong_label", "no_problem", "wrong_schema"],
+        ),
+        (
+            BENCH,
+            [
+                {**BENCH, "label": 3},
+                {**BENCH, "steps": []},
+                {**BENCH, "label": "1"},
+                {**BENCH, "problem": " "},
+            ],
+            ["no_such_step", "no_such_step", "wrong_schema", "no_problem"],
+        ),
+        (
+            STEPWISE,
+            [
+                {**STEPWISE, "labels": [True]},
+                {**STEPWISE, "labels": [2, 0]},
+                {**STEPWISE, "completions": [], "labels": []},
+                {**STEPWISE, "ratings": [1, 5]},
+            ],
+            ["wrong_count", "wrong_rating", "nothing_rated", "wrong_rating"],
+        ),
+    ],
+)
+def test_a_bad_item_never_stops_the_good_ones_and_is_kept_beside_its_reason(
+    tmp_path: Path, good: dict[str, Any], bad: list[dict[str, Any]], rules: list[str]
+) -> None:
+    file = write(tmp_path / "x.jsonl", ["not JSON", *bad, good, "{"])
+    report = import_labels(file, tmp_path / "imported", "mine")
+    assert report.rounds["r00"]["records"] == 1
+    assert [violation.rule for violation in report.violations] == ["not_json", *rules, "not_json"]
+    refused = [json.loads(line) for line in Path(report.refused_file or "").read_text().splitlines()]
+    assert [(entry["line"], json.loads(entry["item"])) for entry in refused[1:-1]] == list(enumerate(bad, 2))
+
+
+def test_published_defects_and_kinds_of_labels_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    marked = {"input": f"{PROBLEM} ки Step 1: 7 ки", "label": f"{PROBLEM} + Step 1: 7 -", "task": "MATH"}
+    report = import_labels(write(tmp_path / "a", [marked]), tmp_path / "imported")
+    assert labels_of(tmp_path, report) == [(0, "Step 1: 7", -1, "math-shepherd")]
+    # Shares and numbers of TRL, and the ratings that `o1 labels dataset` writes beside its labels.
+    for labels, ratings, read in (
+        ([0.5, 0.4], None, [1, -1]),
+        ([1, 0], None, [1, -1]),
+        ([True, True], [0, None], [0, 1]),
+    ):
+        item = {**STEPWISE, "labels": labels, **({"ratings": ratings} if ratings else {})}
+        report = import_labels(write(tmp_path / "b", [item]), tmp_path / "imported")
+        assert [row[2] for row in labels_of(tmp_path, report)] == read
+    right = {**BENCH, "label": -1, "final_answer_correct": True}
+    report = import_labels(write(tmp_path / "c", [right, BENCH], "array"), tmp_path / "imported")
+    table = pl.read_parquet(
+        next((tmp_path / "imported").glob("processbench/*/r00/selection/solutions.parquet"))
+    )
+    assert table.height == 1 and report.rounds["r00"]["records"] == 2
+
+
+def test_a_damaged_array_gives_what_stands_before_the_damage(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.json", [BENCH, {**BENCH, "problem": "other"}], "array")
+    file.write_text(file.read_text()[:-30])
+    report = import_labels(file, tmp_path / "imported")
+    assert report.rounds["r00"]["records"] == 1
+    (violation,) = report.violations
+    assert violation.rule == "not_json" and "the 1 items before it are taken" in violation.message
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        ('{"question": "2+2?", "answer": "4"}\n', "objects with the fields question, answer"),
+        ("a,b\n1,2\n", "lines such as 'a,b'"),
+        ("[1, 2]", "lines such as '1'"),
+        ("[]", "nothing"),
+        ("", "what cannot be read (the file holds no records)"),
+        ("\x1f\x8b", "lines such as"),
+    ],
+)
+def test_anything_else_gets_one_sentence_with_what_was_seen_and_what_is_known(
+    tmp_path: Path, content: str, seen: str
+) -> None:
+    (tmp_path / "x.jsonl").write_text(content)
+    with pytest.raises(UnknownFormat) as error:
+        format_of(tmp_path / "x.jsonl")
+    assert seen in str(error.value) and "\n" not in str(error.value)
+    assert all(name in str(error.value) for name in FORMATS)
+
+
+def test_of_a_folder_the_files_in_another_format_are_refused_as_wholes(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (folder / "data").mkdir(parents=True)
+    (folder / ".cache").mkdir()
+    write(folder / "data" / "train.parquet", [STEPWISE], "parquet")
+    write(folder / "bench.json", [BENCH], "array")
+    write(folder / "info.json", [{"splits": 1}])
+    write(folder / ".cache" / "x.jsonl", [BENCH])
+    report = import_labels(folder, tmp_path / "imported")
+    assert report.format == "processbench" and report.rounds["r00"]["records"] == 1
+    assert {(v.file, v.rule) for v in report.violations} == {
+        ("data/train.parquet", "other_format"), ("info.json", "unknown_format"),
+    }  # fmt: skip
+    named = import_labels(folder / "data", tmp_path / "imported", "mine", FORMATS["trl"])
+    assert named.format == "trl" and (tmp_path / "imported" / "mine" / "current.json").exists()
+    with pytest.raises(ValueError, match=r"no record of .* can be used as prm800k"):
+        import_labels(folder / "data", tmp_path / "imported", label_format=FORMATS["prm800k"])
