@@ -41,6 +41,7 @@ OPTIONAL = {
     "thinking": "Q-value models, and what thinking longer buys.",
     "ablations": "Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
     "mini": "o1-mini: a quarter of baby-o1's parameters, distilled from it, beside its controls.",
+    "circle": "The virtuous circle: a base that thinks when told to, and three generations that learn from it.",
 }
 """What the jobs of optional parts do."""
 

@@ -33,6 +33,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments import versions
     from o1_assets.experiments.active_learning import assets as active_learning
     from o1_assets.experiments.chains import assets as chains
+    from o1_assets.experiments.circle import assets as circle
     from o1_assets.experiments.code import result as code
     from o1_assets.experiments.compute_curves import result as compute_curves
     from o1_assets.experiments.error_kinds import result as error_kinds
@@ -75,6 +76,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         model_size.artifacts,
         search_in_rl.artifacts,
         mini.artifacts,
+        circle.artifacts,
     ]
     # Experiments rate steps with the exact checker and need to know what the corpus held: a base that was pre-trained
     # elsewhere has none.

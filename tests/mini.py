@@ -50,7 +50,10 @@ _SIZES = (
     "mini.chains.problems=10 mini.chains.least_score=0 mini.chains.min_steps=1 mini.on_policy.updates=2 "
     "mini.on_policy.solutions=4 mini.rl_updates=1 mini.choice.problems=4 mini.choice.samples=2 "
     "mini.eval.problems=6 mini.eval.samples=4 mini.eval.subsets=5 mini.eval.resamples=20 mini.eval.ood_problems=6 "
-    "mini.eval.ood_samples=2 mini.eval.timed_problems=4 mini.eval.timings=1"
+    "mini.eval.ood_samples=2 mini.eval.timed_problems=4 mini.eval.timings=1 "
+    "circle.generations=1 circle.direct_rate=0.5 circle.rows.problems=10 circle.rows.samples=4 "
+    "circle.rows.least_score=0 circle.rows.rows=32 circle.eval.problems=12 circle.eval.samples=2 "
+    "circle.eval.ood_problems=6 circle.eval.resamples=20"
 )
 
 MINI = _SIZES.replace(" ", "\n")

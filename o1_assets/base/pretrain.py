@@ -19,7 +19,7 @@ from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
 from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
 from o1_assets.problems.worlds.registry import WORLDS
-from o1_assets.problems.worlds.world import Solved
+from o1_assets.problems.worlds.world import Solved, Vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -32,15 +32,24 @@ Pair = tuple[list[int], list[int]]
 
 def make_base(task: Task, config: TrainedBase) -> Outcome:
     """Input "test": the problems that must not occur in the corpus. Writes a checkpoint."""
+    return pretrain(task, config, draw_corpus(task, config), WORLDS[config.world].vocabulary)
+
+
+def draw_corpus(task: Task, config: TrainedBase) -> list[Solved]:
+    """The worked solutions of a corpus, without the problems of the input "test"."""
+    test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
+    world = WORLDS[config.world]
+    return list(world.draw_corpus(config.corpus, task.seed, world.contents(test["metadata"])))
+
+
+def pretrain(task: Task, config: TrainedBase, corpus: list[Solved], vocabulary: Vocabulary) -> Outcome:
+    """Writes the checkpoint of a Llama that has read the corpus once."""
     import torch
 
     from o1_assets.base.tokenizer import make_tokenizer
     from o1_assets.core.plots import Axis, Series, save_png
 
-    test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
-    world = WORLDS[config.world]
-    corpus = list(world.draw_corpus(config.corpus, task.seed, world.contents(test["metadata"])))
-    tokenizer = make_tokenizer(config.max_positions, world.vocabulary)
+    tokenizer = make_tokenizer(config.max_positions, vocabulary)
     encoded = encode(tokenizer, corpus)
     lengths = [len(prompt) + len(solution) for prompt, solution in encoded]
     fits = fitting(

@@ -40,7 +40,8 @@ def run_command(
         list[str] | None,
         typer.Option(
             "--with",
-            help="an optional part of the graph as well: thinking, ablations, mini, or an experiment: ablations/rounds",
+            help="an optional part of the graph as well: thinking, ablations, mini, circle, or an experiment: "
+            "ablations/rounds",
         ),
     ] = None,
     verify: VerifyOption = False,

@@ -14,6 +14,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.experiments.circle.config import CircleConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.match.result import MatchConfig
 from o1_assets.experiments.mini.config import MiniConfig
@@ -149,6 +150,7 @@ class Profile(StageConfig):
     match: MatchConfig = MatchConfig()
     ablations: AblationsConfig = AblationsConfig()
     mini: MiniConfig = MiniConfig()
+    circle: CircleConfig = CircleConfig()
 
     @model_validator(mode="after")
     def _stages_get_the_prompt(self) -> Self:

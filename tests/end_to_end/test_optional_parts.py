@@ -34,6 +34,11 @@ def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
     exported = o1_json(home, "export", "mini/model", str(home / "o1-mini"))
     assert "model.safetensors" in exported["files"] and "choice.parquet" not in exported["files"]
     assert "mini_accuracy_share" in (home / "o1-mini" / "README.md").read_text()
+    circle = o1(home, "run", "--with", "circle", "--json")
+    assert circle.returncode == 0, circle.stderr[-2000:]
+    assert json.loads(circle.stdout)["computed"] == 12
+    figures = o1_json(home, "report")["ablations"]
+    assert figures["circle_direct_to_chain"]["target"] == 3 and "circle_minus_unverified" in figures
     unknown = o1(home, "run", "--with", "thinkin")
     assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
 

@@ -31,6 +31,15 @@ MINI = {
 }  # fmt: skip
 
 
+CIRCLE = {
+    "circle/g0/base", "circle/g0/eval", "circle/result",
+    *(
+        f"circle/{arm}g{n}/{stage}" for arm in ("", "unverified/", "direct/") for n in (1, 2, 3)
+        for stage in ("rows", "base", "eval")
+    ),
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     with pytest.MonkeyPatch.context() as patch:
@@ -67,6 +76,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
         "ablations/thinking/result",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
         *MINI,
+        *CIRCLE,
     }  # fmt: skip
     optional = {key for key, artifact in graph.items() if artifact.part == "ablations"}
     assert set(graph) - optional == expected
@@ -173,6 +183,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert all(key.startswith("ablations/") or key == "problems/ood" for key in ablations)
     assert keys_of(definitions, "mini") == MINI
     assert keys_of(definitions, "difficulty") == {"problems/difficulty"}
+    assert keys_of(definitions, "circle") == CIRCLE
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:
@@ -190,7 +201,7 @@ def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Sett
         measures = key.startswith("eval/") or key.endswith(("/eval", "/result")) or JUDGES(key)
         if (
             not measures
-            and not key.endswith(("base/model", "base/verifier", "mini/base"))
+            and not key.endswith(("base/model", "base/verifier", "mini/base", "circle/g0/base"))
             and "/start_" not in key
         ):
             assert "problems/test" not in artifact.inputs.values(), key
