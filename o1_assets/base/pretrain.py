@@ -23,7 +23,7 @@ from o1_assets.problems.worlds.world import Solved, Vocabulary
 
 if TYPE_CHECKING:
     import torch
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
 Pair = tuple[list[int], list[int]]
@@ -84,7 +84,7 @@ def pretrain(task: Task, config: TrainedBase, corpus: list[Solved], vocabulary: 
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, corpus: list[Solved]) -> list[Pair]:
+def encode(tokenizer: PreTrainedTokenizerBase, corpus: list[Solved]) -> list[Pair]:
     """Prompts and solutions, encoded apart, as sampling and fine-tuning will see them."""
     prompts = tokenizer([question + "\n" for question, _ in corpus], add_special_tokens=False)["input_ids"]
     texts = ["".join(step + "\n" for step in steps) for _, steps in corpus]

@@ -24,7 +24,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.config import SamplingConfig
 from o1_assets.evaluation.evaluate_policy import held_out, sample
-from o1_assets.evaluation.statistics import Floats, Interval, bootstrap, interval_around
+from o1_assets.evaluation.statistics import Floats, Interval, bootstrap, bounds, interval_around
 from o1_assets.experiments.circle.config import CircleEvalConfig, with_words
 from o1_assets.experiments.circle.rows import KIND, held_out_kind, is_chain
 from o1_assets.experiments.mini.evaluate import share_interval
@@ -158,8 +158,8 @@ def circle_result(made: Generations, config: CircleEvalConfig, seed: int) -> Res
         Claim(
             "circle_direct_to_chain",
             f"accuracy without the words of generation {last}, times that of generation 0",
-            *((None, None, None) if ratio is None else (ratio.mean, ratio.low, ratio.high)),
-            target=TRIPLED,
+            *bounds(ratio),
+            TRIPLED,
             unit="number",
         ),
         *(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from o1_assets.core.artifact import Outcome, Task
+from o1_assets.core.artifact import Figures, Outcome, Task
 from o1_assets.core.errors import O1Error
 from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.config import SamplingConfig
@@ -63,7 +63,7 @@ def make_rows(task: Task, config: RowsConfig) -> Outcome:
     # The reward models know no instructions: they read the question alone.
     prompts = prompts_of(engine, problems, config.prompt)
     engine.close()
-    figures = {"right_share": _mean(solutions["correct"])}
+    figures: Figures = {"right_share": _mean(solutions["correct"])}
     if config.kept == "verified":
         inputs = task.inputs
         models = EvalModels(inputs["prm"], inputs["generator"], inputs["orm"], log_probabilities=False)

@@ -30,8 +30,7 @@ Solved = tuple[str, list[str]]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """words: tried first, each a whole token. symbols: everything else, with the numbers that are one token each.
-    """
+    """words: tried first, each a whole token. symbols: everything else, with the numbers that are one token each."""
 
     symbols: tuple[str, ...]
     words: tuple[str, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
 from o1_assets.evaluation.evaluate_policy import PRM
-from o1_assets.experiments.circle.config import WORDS, CircleEvalConfig, Kept, RowsConfig, with_words
+from o1_assets.experiments.circle.config import CircleEvalConfig, Kept, RowsConfig, with_words
 from o1_assets.experiments.circle.evaluate import ARMS, TRAINED, Generations, circle_result
 from o1_assets.experiments.circle.rows import (
     KEEP,
@@ -28,23 +27,24 @@ from o1_assets.experiments.circle.rows import (
 from o1_assets.experiments.circle.train import told
 from o1_assets.experiments.result import write_result
 from o1_assets.graph import build_graph
+from o1_assets.problems.instructions import with_instructions
 from o1_assets.problems.worlds.arithmetic.teacher import ARITHMETIC
 from o1_assets.profiles.load import load_profile
 
 
 def test_the_words_are_one_token_and_change_no_other() -> None:
-    plain, with_instructions = (
+    plain, instructed = (
         make_tokenizer(64),
-        make_tokenizer(64, replace(ARITHMETIC, instructions=(WORDS,))),
+        make_tokenizer(64, with_instructions(ARITHMETIC)),
     )
     question = PromptFormat().render("What is 3 * 4 - 5?")
-    ids = with_instructions(with_words(PromptFormat()).render("What is 3 * 4 - 5?"))["input_ids"]
-    assert ids == [len(plain), *plain(question)["input_ids"]]
+    ids = instructed(with_words(PromptFormat()).render("What is 3 * 4 - 5?"))["input_ids"]
+    assert ids[0] >= len(plain) and ids[1:] == plain(question)["input_ids"]
 
 
 def test_only_chains_are_told_to_think() -> None:
     assert told(("What is 3 + 4?", ["answer 7"])) == ("What is 3 + 4?", ["answer 7"])
-    assert told(("What is 3 + 4?", ["3+4=7", "answer 7"]))[0] == "step by step: What is 3 + 4?"
+    assert told(("What is 3 + 4?", ["3+4=7", "answer 7"]))[0] == "Step by step: What is 3 + 4?"
 
 
 def solutions() -> pl.DataFrame:
