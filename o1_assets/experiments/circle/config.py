@@ -80,7 +80,7 @@ class CircleConfig(StageConfig):
 
     generations: int = Field(3, ge=1, le=9, description="times that a base learns from the one before it")
     direct_rate: float = Field(
-        0.8,
+        0.6,
         gt=0,
         lt=1,
         description="share of the base's corpus that is the answer alone; the rest are chains",

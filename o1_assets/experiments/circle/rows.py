@@ -65,19 +65,25 @@ def make_rows(task: Task, config: RowsConfig) -> Outcome:
     engine.close()
     figures: Figures = {"right_share": _mean(solutions["correct"])}
     if config.kept == "verified":
+        from o1_assets.engine.checkpoint import load_tokenizer
+
         inputs = task.inputs
         models = EvalModels(inputs["prm"], inputs["generator"], inputs["orm"], log_probabilities=False)
-        solutions, scored = models.score(solutions, prompts, task.progress)
+        readable = readable_by(len(load_tokenizer(inputs["generator"])))
+        solutions, scored = models.score(solutions.filter(readable), prompts, task.progress)
         solutions = solutions.with_columns(voted())
         cost += scored
         figures["vote_right_share"] = _vote_right(solutions)
     kept = solutions.filter(KEEP[config.kept](config))
     # Counted before repetitions go: what the verification lets through.
-    figures |= {"kept_share": kept.height / solutions.height, "right_share_of_kept": _mean(kept["correct"])}
+    figures |= {
+        "kept_share": kept.height / (problems.height * config.samples),
+        "right_share_of_kept": _mean(kept["correct"]),
+    }
     kept = distinct(kept, config.per_problem)
     if kept.is_empty():
         raise NothingKept(
-            f"none of the base's {solutions.height} solutions may be learned from; sample more "
+            f"none of the base's {problems.height * config.samples} solutions may be learned from; sample more "
             "(circle.rows.problems, circle.rows.samples), or lower circle.rows.least_score"
         )
     figures |= {"different": kept.height, "problems": kept["problem_id"].n_unique()}
@@ -94,6 +100,11 @@ def make_rows(task: Task, config: RowsConfig) -> Outcome:
 def _mean(values: pl.Series) -> float | None:
     mean = values.cast(pl.Float64).mean()
     return None if mean is None else float(str(mean))
+
+
+def readable_by(vocabulary: int) -> pl.Expr:
+    """Solutions that models with so many tokens can read: now and then the base writes an instruction's token."""
+    return (pl.col("token_ids").list.max() < vocabulary).fill_null(False)
 
 
 def voted() -> pl.Expr:

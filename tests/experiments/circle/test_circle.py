@@ -22,6 +22,7 @@ from o1_assets.experiments.circle.rows import (
     distinct,
     held_out_kind,
     problems_of,
+    readable_by,
     voted,
 )
 from o1_assets.experiments.circle.train import told
@@ -67,6 +68,11 @@ def solutions() -> pl.DataFrame:
 def test_what_each_arm_learns_from(kept: Kept, rows: list[int]) -> None:
     """Verified chains: the answer that most believed chains have, and one that the ORM accepts too."""
     assert solutions().filter(KEEP[kept](RowsConfig(kept=kept)))["row"].to_list() == rows
+
+
+def test_a_solution_with_a_word_that_reward_models_do_not_know_is_left_out() -> None:
+    table = pl.DataFrame({"token_ids": [[3, 9], [3, 10], []]}, schema={"token_ids": pl.List(pl.Int32)})
+    assert table.select(readable_by(10)).to_series().to_list() == [True, False, False]
 
 
 def test_equal_solutions_are_one_and_easy_problems_have_few() -> None:
