@@ -179,6 +179,12 @@ ARM = (
     ("policy", "ablation"),
 )
 
+CIRCLE = (
+    "A base of the virtuous circle: at first it answers directly unless it is told to think, and each generation is "
+    "trained on what the one before it wrote.",
+    ("base", "self-training"),
+)
+
 # The same of the models that score, by the last part of the key.
 SCORERS = {
     "prm": (
@@ -257,6 +263,8 @@ def words_of(manifest: Manifest) -> Words:
     part, _, name = manifest.key.partition("/")
     arm = f"Arm of an experiment: {name}"
     other = (arm, *ARM) if part in ("ablations", "mini") else (f"baby-o1{version}", *POLICY)
+    if part == "circle":
+        other = (f"The virtuous circle: {name}", *CIRCLE)
     title, what, tags = WRITERS.get(manifest.key, other)
     return Words(
         title=title,

@@ -18,6 +18,7 @@ from o1_assets.store.manifest import Manifest
         ("base/model", "Base", "text-generation", "base"),
         ("mini/model", "o1-mini", "text-generation", "distillation"),
         ("mini/arms/rl", "Arm of an experiment: arms/rl", "text-generation", "ablation"),
+        ("circle/g1/base", "The virtuous circle: g1/base", "text-generation", "self-training"),
     ],
 )
 def test_title_and_kind(key: str, title: str, pipeline: str, tag: str) -> None:

@@ -4,14 +4,14 @@
          │
     g1/rows            its chains with the words, chosen by a vote, verified by the loop's PRM and ORM
          │
-    g1/base            generation 0 after training on them without the words; then g2/rows, and so on
+    g1/base            generation 0, trained on them without the words; then g2/rows, and so on
          │
     gN/eval            accuracy with and without the words, chains unasked
 
     circle/unverified/..., circle/direct/...    the controls: any chains; right direct answers
 
 STaR (arXiv:2203.14465) and ReST-EM (arXiv:2312.06585) go round in the same way, with answer keys in place of the
-reward models.
+reward models, and from the first base each time.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
                     seed_of=f"{PART}/g{n}/rows",
                 ),
                 artifact(
-                    f"{prefix}/base", make_next_base, config.training, {"base": BASE, "rows": f"{prefix}/rows"},
-                    f"Generation {n}: the base of generation 0 after {says} of generation {n - 1}, without the words.",
+                    f"{prefix}/base", make_next_base, config.training, {"base": before, "rows": f"{prefix}/rows"},
+                    f"Generation {n}: the one before it, trained on {says}, without the words.",
                     estimate_next_base, trains=True, seed_of=f"{PART}/g{n}/base",
                 ),
                 measured(prefix, n, f"{prefix}/base"),

@@ -70,7 +70,7 @@ class CircleEvalConfig(EvalConfig):
     """How a generation is measured: with and without the words."""
 
     problems: int = Field(300, gt=2, description="held-out problems")
-    samples: int = Field(8, gt=1, description="solutions a problem, with the words and without")
+    samples: int = Field(4, gt=1, description="solutions a problem, with the words and without")
     ood_problems: int = Field(90, gt=1, description="problems out of distribution")
     longer: float = Field(1.5, ge=1, description="their token limit, times the profile's")
 

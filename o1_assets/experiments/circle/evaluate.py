@@ -206,8 +206,8 @@ def circle_result(made: Generations, config: CircleEvalConfig, seed: int) -> Res
         [
             f"{len(first)} held-out problems with {config.samples} solutions each, with the words and without; "
             "intervals are 95%, over problems. Each base was trained once.",
-            "Every generation starts from the base of generation 0 and reads equally many rows in equally many "
-            "updates, in all arms. The words are never in front of a row.",
+            "Every generation goes on from the one before it, and reads equally many rows in equally many updates, in "
+            "all arms. The words are never in front of a row.",
             "The control of right direct answers is filtered by the answer key, which the circle never reads: its "
             "chains are verified by a vote and by the loop's PRM and ORM.",
             f"No generation trains on a problem that {KIND}; the base's corpus has such problems, with chains after "

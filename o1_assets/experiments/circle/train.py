@@ -34,10 +34,10 @@ def told(solved: Solved) -> Solved:
 
 
 def make_next_base(task: Task, config: NextBaseConfig) -> Outcome:
-    """Inputs: base (of generation 0), rows. Writes a checkpoint, trained on the rows without the words.
+    """Inputs: base (of the generation before), rows. Writes a checkpoint, trained on the rows without the words.
 
-    Every generation starts from the first base and not from the one before, as in STaR (arXiv:2203.14465, section 3.1):
-    what a generation is worth then is what its chains are worth, and no training is longer than another.
+    STaR and ReST-EM start from the first base each time, against overfitting. Here a generation has other problems than
+    the one before, and the first base is far from done: to begin again would forget what it has learnt since.
     """
     import torch
 
