@@ -37,7 +37,7 @@ def count_right(values: Mapping[str, int], answers: Sequence[str | None]) -> int
 
 
 def compare() -> Mapping[str, Figure]:
-    from o1_assets.cli.ask import ask
+    from o1_assets.cli.thinker import ask
     from o1_assets.core.errors import O1Error
     from o1_assets.core.settings import Settings
     from o1_assets.execution.project import Project

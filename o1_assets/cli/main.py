@@ -1,25 +1,16 @@
-"""The `o1` command. Errors are one sentence on stderr and exit code 1; --json prints one JSON document on stdout."""
+"""The `o1` command with all of its groups. --json prints one JSON document on stdout."""
 
 from __future__ import annotations
 
-import errno
-import sys
-from typing import Any
-
 import typer
-from pydantic import ValidationError
-from typer.exceptions import TyperException
 
-from o1_assets.cli import ask, audit, gc, labels, plan, play, problems, profile, report, run, status
-from o1_assets.core.disk import disk_full
-from o1_assets.core.errors import O1Error
-from o1_assets.core.settings import Settings
-from o1_assets.core.validation import first_problem
+from o1_assets.cli import ask, audit, gc, labels, plan, play, problems, profile, report, run, serve, status
+from o1_assets.cli.errors import run as run_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 # In the order of the help: making things, looking at them, using them, keeping the store small.
-for group in (run, status, plan, audit, report, ask, play, gc):
+for group in (run, status, plan, audit, report, ask, serve, play, gc):
     app.add_typer(group.app)
 
 app.add_typer(labels.app, name="labels")
@@ -27,51 +18,5 @@ app.add_typer(profile.app, name="profile")
 app.add_typer(problems.app, name="problems")
 
 
-INTERRUPTED = 130
-UNUSABLE_FILE = FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError
-
-
 def main() -> None:
-    try:
-        # Not typer's standalone mode, which shows a refused value in a box and in words of pydantic's.
-        code = app(prog_name="o1", standalone_mode=False) or 0
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
-    except TyperException as error:
-        _show_usage(error)
-        raise SystemExit(getattr(error, "exit_code", 2)) from None
-    except Exception as error:
-        message = _message(error)
-        if message is None:
-            raise
-        print(f"o1: {message}", file=sys.stderr)
-        raise SystemExit(1) from None
-    if code == INTERRUPTED:
-        print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def _show_usage(error: Any) -> None:
-    """One sentence on a command line that cannot be; nothing where the help was shown, as nothing was asked for."""
-    message, context = error.format_message().strip().rstrip("."), getattr(error, "ctx", None)
-    if not message:
-        return
-    if isinstance(error.__cause__, ValidationError):
-        option = error.param.get_error_hint().strip("'")
-        message = first_problem(error.__cause__, None, option)
-    more = f"; `{context.command_path} --help` lists what can be given" if context is not None else ""
-    print(f"o1: {message[0].lower()}{message[1:]}{more}", file=sys.stderr)
-
-
-def _message(error: Exception) -> str | None:
-    """For the person at the terminal; None if the error is a defect, whose traceback is wanted."""
-    if isinstance(error, O1Error):
-        return str(error)
-    # A file that the user named, and that is not there, or is not theirs or of another kind.
-    if not isinstance(error, OSError):
-        return None
-    unusable = isinstance(error, UNUSABLE_FILE) or error.errno == errno.EROFS
-    if unusable and error.filename is not None:
-        return f"{error.filename}: {(error.strerror or 'cannot be used').lower()}; give another path"
-    full = disk_full(error, Settings.load().home)
-    return str(full) if full else None
+    run_app(app)

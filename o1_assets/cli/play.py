@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from o1_assets.cli.ask import choose_thinking, load_thinker
 from o1_assets.cli.common import Answer, command
+from o1_assets.cli.thinker import load_thinker
 from o1_assets.core.errors import O1Error
 from o1_assets.core.seeds import derive_seed
 from o1_assets.execution.project import Project
 from o1_assets.problems.worlds.registry import WORLDS
 from o1_assets.problems.worlds.tic_tac_toe import CELLS, EMPTY, free_cells, mover, picture, played, winner
 from o1_assets.search.models import choose_models
+from o1_assets.search.thinking import choose_thinking
 
 app = typer.Typer()
 

@@ -23,13 +23,15 @@ class UnreadableQuestion(O1Error):
 @dataclass(frozen=True)
 class Question:
     """asked: as it was given; text: as the model is asked. unusual: in words, what the model's training never had;
-    usual: a problem of the kind that it had. picture: the problem as people draw it, such as a board."""
+    usual: a problem of the kind that it had. picture: the problem as people draw it, such as a board. known: whether
+    it is a problem of the kind that the model knows."""
 
     asked: str
     text: str
     unusual: tuple[str, ...] = ()
     usual: str = ""
     picture: str = ""
+    known: bool = True
 
     def warning(self) -> str:
         """One sentence; empty where nothing is unusual."""
@@ -58,7 +60,7 @@ def read_question(asked: str, profile: Profile) -> Question:
     world = WORLDS[base.world]
     problem = world.parse(asked)
     if problem is None:
-        return Question(asked, asked, (world.unread,), world.usual)
+        return Question(asked, asked, (world.unread,), world.usual, known=False)
     unusual = tuple(world.unusual(problem, base.corpus))
     return Question(asked, world.reworded(problem, asked), unusual, world.usual, world.picture(problem))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from o1_assets.core.engine import Engine, Sample, SamplingParams
@@ -67,9 +68,17 @@ class Draw:
 
 
 def search(
-    strategy: Strategy, prompts: Sequence[str], models: SearchModels, budget: Budget, seeds: Sequence[int]
+    strategy: Strategy,
+    prompts: Sequence[str],
+    models: SearchModels,
+    budget: Budget,
+    seeds: Sequence[int],
+    wanted: Callable[[int], bool] = lambda problem: True,
 ) -> list[SearchResult]:
     """One solution for each prompt. Where the strategy has found no answer, it is asked for (`Expand.forced`).
+
+    wanted: asked after each batch about each problem, by its index in `prompts`; the search of a problem that is no
+    longer wanted ends with what it has.
 
     A problem's result depends on its own seed and not on the batch around it (up to the models' last bits), unless
     `budget.clock` ends the search: then it is the best answer so far.
@@ -86,8 +95,14 @@ def search(
         # What is searched one after another shares the time: each part ends when its share of all problems is over.
         share = min(1.0, (start + at_once) / len(prompts))
         with proposals.prefix_caches() if cache_tokens else nullcontext():
-            results += _Search(strategy, models, budget, proposals, share).run(prompts[part], seeds[part])
+            wanted_here = partial(_wanted_from, wanted, start)
+            part_search = _Search(strategy, models, budget, proposals, share, wanted_here)
+            results += part_search.run(prompts[part], seeds[part])
     return results
+
+
+def _wanted_from(wanted: Callable[[int], bool], start: int, problem: int) -> bool:
+    return wanted(start + problem)
 
 
 class _Search:
@@ -100,9 +115,10 @@ class _Search:
         budget: Budget,
         proposals: Proposals,
         share: float = 1.0,
+        wanted: Callable[[int], bool] = lambda problem: True,
     ) -> None:
         self.strategy, self.models, self.proposals = strategy, models, proposals
-        self.share = share
+        self.share, self.wanted = share, wanted
         self.budget, self.thinking = budget, budget.for_thinking()
         self.prm: PrefixScorer | None = None
         self.q: ValueScorer | None = None
@@ -141,8 +157,9 @@ class _Search:
                 at += len(batch)
             if self.budget.clock is not None:
                 self.budget.clock.batch_ended()
+            pending = {i: batch for i, batch in pending.items() if self.wanted(i)}
         chosen = [self.strategy.choose(tree.ends) for tree in trees]
-        self._force([tree for tree, node in zip(trees, chosen, strict=True) if node is None])
+        self._force([trees[i] for i, node in enumerate(chosen) if node is None and self.wanted(i)])
         return [
             # Without any answer, even a forced one: the best solution that ended, else the longest part of one.
             _result(node or self.strategy.choose(tree.ends) or best(tree.ends) or tree.deepest(), tree)

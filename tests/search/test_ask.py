@@ -149,7 +149,7 @@ def test_what_reads_q_values_takes_those_of_the_policys_round(home: Path, strate
 def test_without_a_q_value_model_it_says_what_to_run_before_anything_is_loaded(
     home: Path, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("o1_assets.cli.ask.load_thinker", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("o1_assets.cli.thinker.load_thinker", lambda *_: pytest.fail("loaded"))
     said = refused(home, QUESTION, "--strategy", strategy)
     assert "r01/q_value, which has not been made" in said and "`o1 run --with thinking`" in said
 

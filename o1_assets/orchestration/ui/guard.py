@@ -7,10 +7,10 @@ Programs other than browsers, such as curl, can forge every header; against peop
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PROTECTION = {
@@ -29,11 +29,22 @@ class Guard:
     """ASGI middleware that answers only the pages of `origins`, such as http://127.0.0.1:3000.
 
     Starlette's TrustedHostMiddleware ignores the port, and nothing of Starlette's checks Origin on a WebSocket.
+
+    remedy: what adds another address. refuse: the response to a refused request, from its status and sentence.
     """
 
-    def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Iterable[str],
+        remedy: str = "O1_UI_ORIGINS adds the addresses of a proxy",
+        refuse: Callable[[int, str], Response] = lambda status, sentence: PlainTextResponse(
+            f"{sentence}\n", status_code=status
+        ),
+    ) -> None:
         self.app = app
         self.origins = sorted(origins)
+        self.remedy, self.refuse = remedy, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_protected(message: Message) -> None:
@@ -53,7 +64,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
         else:
             status, sentence = refusal
-            await PlainTextResponse(f"{sentence}\n", status_code=status)(scope, receive, send_protected)
+            await self.refuse(status, sentence)(scope, receive, send_protected)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
@@ -68,7 +79,7 @@ class Guard:
             return None
         return 421, (
             f"This server is opened as {' or '.join(self.origins)}, not as {_quoted(headers, 'host')}; "
-            "O1_UI_ORIGINS adds the addresses of a proxy."
+            f"{self.remedy}."
         )
 
     def _wrong_origin(self, headers: Headers, scope: Scope) -> Refusal | None:

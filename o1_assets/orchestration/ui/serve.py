@@ -52,18 +52,18 @@ def serve(project: Project, port: int, parent: int | None = None) -> None:
         )
 
 
-def home_lock(home: Path) -> IO[str]:
+def home_lock(home: Path, name: str = "ui.lock") -> IO[str]:
     """A file that is locked as long as a process has it open, to write the address into. Raises UIError.
 
     Two daemons on one home would start every run twice.
     """
     # Not a FileLock: the server inherits this one, and keeps it while it ends after its supervisor was killed.
-    lock = (home / "ui.lock").open("a+")
+    lock = (home / name).open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.seek(0)
-        address = lock.read() or "an address that it has not chosen yet"
+        address = lock.readline().strip() or "an address that it has not chosen yet"
         lock.close()
         raise UIError(
             f"{home} is served already, on {address}: open that, or end it with Ctrl-C first"
@@ -72,20 +72,23 @@ def home_lock(home: Path) -> IO[str]:
     return lock
 
 
-def listener(port: int) -> socket.socket:
-    """A socket that listens on a port of this machine. Raises UIError, which names the program that has the port."""
-    listening = socket.socket()
+def listener(port: int, choose: str = "make ui PORT=", host: str = HOST) -> socket.socket:
+    """A socket that listens on a port of this machine. Raises UIError, which names the program that has the port.
+
+    choose: the command that chooses another port, up to the port.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     # Connections of an ended server that are still being closed do not keep the port.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((host, port))
         listening.listen(1024)
     except (OSError, OverflowError) as error:
         listening.close()
         in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         why = f"is in use by {_holder(port)}" if in_use else f"cannot be used ({error})"
-        other = port + 1 if in_use else 3000
-        raise UIError(f"port {port} {why}; choose another, such as `make ui PORT={other}`") from None
+        other = port + 1 if in_use and port < 65535 else 3000
+        raise UIError(f"port {port} {why}; choose another, such as `{choose}{other}`") from None
     return listening
 
 
