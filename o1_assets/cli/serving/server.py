@@ -41,10 +41,17 @@ class ServeError(O1Error):
     """The models cannot be served; the message says why."""
 
 
-def serve(project: Project, host: str, port: int, allow_remote: bool) -> None:
+def serve(
+    project: Project,
+    host: str,
+    port: int,
+    allow_remote: bool,
+    ready: Callable[[str, dict[str, str]], None],
+) -> None:
     """Serves until a signal. Raises ServeError, UIError, MissingInput, StoreError.
 
-    port: 0 is any free one. allow_remote: whether other machines may connect.
+    port: 0 is any free one. allow_remote: whether other machines may connect. ready: called when requests are
+    answered, with the address and key -> digest of the models that are open.
     """
     check_host(host, allow_remote)
     project.settings.make_home()
@@ -67,7 +74,7 @@ def serve(project: Project, host: str, port: int, allow_remote: bool) -> None:
             # uvicorn raises the signals that ended it once more, for those who had handlers before.
             signal.signal(number, lambda *_: None)
         print(f"http://{address}\n{program()}", end="", file=lock, flush=True)
-        print(f"{next(iter(models))} answers on http://{address}/v1 (Ctrl-C ends it)", flush=True)
+        ready(f"http://{address}", models)
         try:
             server.run([listening])
         finally:

@@ -14,7 +14,6 @@ from o1_assets.cli.serving.batches import Batches, Job
 from o1_assets.cli.serving.chat import NEWEST, ApiError, ChatRequest
 from o1_assets.cli.thinker import Problems, load_thinker
 from o1_assets.execution.project import Project
-from o1_assets.profiles.load import load_profile
 from o1_assets.search.asked import Asked
 from o1_assets.search.models import OF_NO_ROUND, ModelVersions, UnknownModel, choose_models
 from o1_assets.search.question import Question, UnreadableQuestion, read_question
@@ -54,8 +53,6 @@ class Service:
 
     def __init__(self, project: Project) -> None:
         self.project, self.profile, self.store = project, project.profile, project.store
-        # A profile's file may be changed while the server runs, and `o1 ask` then means the new one.
-        self._as_started = load_profile(project.settings.reference, project.overrides)
         self.batches = Batches()
         self._open: OrderedDict[tuple[tuple[str, str], ...], SearchModels] = OrderedDict()
         self._opening = threading.Lock()
@@ -100,7 +97,10 @@ class Service:
 
     def ask(self, request: dict[str, Any]) -> Asking:
         """The request of an `o1 ask`. Raises O1Error where that would, ApiError if it would not answer the same."""
-        if load_profile(request["profile"], request["overrides"]) != self._as_started:
+        settings = self.project.settings
+        # A profile's file may have changed since the server started, and `o1 ask` means the new one.
+        meant = Project(settings, request["overrides"])
+        if request["profile"] != settings.reference or meant.profile != self.profile:
             raise ApiError(409, "this server was started with other settings", code="other_profile")
         questions = [read_question(question, self.profile) for question in request["questions"]]
         return self._submit(questions, {name: request[name] for name in OPTIONS}, alone=True)
