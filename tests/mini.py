@@ -21,6 +21,7 @@ _SIZES = (
     "q_value.batch_size=4 thinking.problems=6 thinking.samples=4 thinking.tree_tokens=128 thinking.tree_seeds=1 "
     "thinking.resamples=20 thinking.subsets=10 thinking.votes=4 thinking.chains=1 thinking.limits=[8,32] "
     "thinking.waits=[1] thinking.timed_problems=1 "
+    "prompting.problems=6 prompting.chains=1 "
     "ablations.seeds=2 ablations.judge.problems=6 ablations.judge.samples=2 ablations.judge.subsets=5 "
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
     "ablations.search_in_rl.problems_per_update=4 ablations.two_curves.resamples=20 "

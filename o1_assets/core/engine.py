@@ -17,11 +17,13 @@ class SamplingParams:
     """How to sample.
 
     max_tokens: the longest sample. temperature: 0 is greedy. stop_at_step: end after one step (`engine/steps.py`).
+    pattern: a regular expression that every sample is written as, from its first token to the end token; "" for none.
     """
 
     max_tokens: int
     temperature: float = 1.0
     stop_at_step: bool = False
+    pattern: str = ""
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Engine(Protocol):
     tokenizer: PreTrainedTokenizerBase
     parameters: int
     """Non-embedding parameters, for counting FLOPs."""
+    constrains: bool
+    """Whether samples can be held to a `SamplingParams.pattern`; else `sample` raises ValueError on one."""
 
     def sample(
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]

@@ -4,7 +4,7 @@ What it does that `generate` does not: the cache is written in place, finished r
 prompt that occurs many times is read once, and every sample has its own counter-based random stream, so that it is the
 same in any batch (up to the last bits of floating point). Llamas that `LlamaStep` fits are computed by it, all other
 models by themselves.
-What it leaves out: beam search, top-k and top-p, constrained decoding, sliding-window and recurrent caches.
+What it leaves out: beam search, top-k and top-p, sliding-window and recurrent caches.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.core.parallel import map_batches, shares
 from o1_assets.core.seeds import uniforms
 from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+from o1_assets.engine.constrained import ConstrainedRows
 from o1_assets.engine.kv_cache import BufferCache, PrefixCache, Written, cache_shape
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.steps import LINE, blank_line_parts, ends_step, separator
@@ -40,6 +41,8 @@ COMPACT_AT = 0.2
 
 class TransformersEngine:
     """Samples from `model`, which stays the caller's: RL passes the policy while it trains it."""
+
+    constrains = True
 
     def __init__(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 512
@@ -165,6 +168,7 @@ class TransformersEngine:
                 new = [tokens[i, : int(lengths[i])].tolist() for i in of]
                 written.append(prefixes.leave(cache, width, rows.tolist(), [prompts[i] for i in of], new))
 
+        constrained = self._constrained(params, len(prompts))
         prefixes = self._prefixes if params.stop_at_step else None
         if prefixes is None:
             cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
@@ -174,7 +178,10 @@ class TransformersEngine:
         width = cache.get_seq_length() - 1  # columns of the prompts but for their last token
         for position in range(params.max_tokens):
             # Finished rows that were not dropped yet are still sampled; `lengths` cuts off what they write.
-            chosen, likely = _choose(logits, params.temperature, uniforms(streams, position))
+            allowed = logits if constrained is None else constrained.masked(logits)
+            chosen, likely = _choose(logits, params.temperature, uniforms(streams, position), allowed)
+            if constrained is not None:
+                constrained.accept(chosen)
             tokens[owners, position], logprobs[owners, position] = chosen, likely
             ends = stops[chosen]  # (rows,)
             if blank_lines is not None:
@@ -193,6 +200,8 @@ class TransformersEngine:
                 rows_left = torch.nonzero(running).squeeze(1)
                 # Everything that has an entry for each row, on the CPU first and then on the device.
                 owners, streams, running = owners[rows_left], streams[rows_left.numpy()], running[rows_left]
+                if constrained is not None:
+                    constrained.select(rows_left.tolist())
                 before, chosen, rows_left = before[rows_left], chosen[rows_left], rows_left.to(device)
                 positions = positions[rows_left]
                 mask = None if mask is None else mask[rows_left]
@@ -304,6 +313,12 @@ class TransformersEngine:
             self._blank_lines = torch.tensor(parts).T.contiguous()
         return self._blank_lines
 
+    def _constrained(self, params: SamplingParams, rows: int) -> ConstrainedRows | None:
+        if not params.pattern:
+            return None
+        ends = torch.nonzero(self._ends).flatten().tolist()
+        return ConstrainedRows(params.pattern, rows, self.tokenizer, len(self._ends), ends)
+
     # -- scoring ------------------------------------------------------------------------------------------
 
     def logprobs(
@@ -332,15 +347,18 @@ class TransformersEngine:
 
 
 def _choose(
-    logits: torch.Tensor, temperature: float, uniform: np.ndarray
+    logits: torch.Tensor, temperature: float, uniform: np.ndarray, allowed: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A token for each row of logits by inverse CDF (or the best one), and its log-probability at temperature 1."""
+    """A token for each row by inverse CDF (or the best one), and its log-probability at temperature 1.
+
+    allowed: the logits, with -inf for the tokens that are not to be drawn. The log-probability is the model's own.
+    """
     if temperature == 0:
-        chosen = logits.argmax(dim=1)
+        chosen = allowed.argmax(dim=1)
     else:
         # In double precision: in single, the sum over a large vocabulary loses tokens of small probability. The number
         # is scaled by the sum as it came out, instead of 1.
-        cumulative = torch.softmax(logits / temperature, dim=1, dtype=torch.float64).cumsum(dim=1)
+        cumulative = torch.softmax(allowed / temperature, dim=1, dtype=torch.float64).cumsum(dim=1)
         target = torch.from_numpy(uniform)[:, None] * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[1] - 1)
     logprobs = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(dim=1)

@@ -64,6 +64,7 @@ class VllmEngine:
     """
 
     tokenizer: PreTrainedTokenizerBase
+    constrains = False
 
     def __init__(self, path: Path, **options: Any) -> None:
         from transformers import AutoModelForCausalLM
@@ -89,6 +90,8 @@ class VllmEngine:
         Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
         """
         check_prompts(prompts, seeds)
+        if params.pattern:
+            raise ValueError("this engine writes no constrained samples; set engine=transformers")
         from vllm import SamplingParams as VllmParams
 
         stops = [*self._ends, *self._steps.single] if params.stop_at_step else self._ends

@@ -9,7 +9,7 @@ from o1_assets.core.estimate import CHART, ROW, TABLES, Estimate, EstimateContex
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
-from o1_assets.evaluation.thinking.assets import thinking_artifact
+from o1_assets.evaluation.thinking.assets import thinking_artifacts
 from o1_assets.reward.estimate import distinct_tokens, read
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
         ),
-        thinking_artifact(profile),
+        *thinking_artifacts(profile),
     ]
 
 

@@ -13,7 +13,7 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
-from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.evaluation.thinking.config import PromptingConfig, ThinkingConfig
 from o1_assets.experiments.circle.config import CircleConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.match.result import MatchConfig
@@ -147,6 +147,7 @@ class Profile(StageConfig):
     summary: SummaryConfig = SummaryConfig()
     q_value: QValueConfig = QValueConfig()
     thinking: ThinkingConfig = ThinkingConfig()
+    prompting: PromptingConfig = PromptingConfig()
     match: MatchConfig = MatchConfig()
     ablations: AblationsConfig = AblationsConfig()
     mini: MiniConfig = MiniConfig()

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -202,3 +203,22 @@ def test_with_a_memory_only_what_is_new_is_read(kind: str, monkeypatch: pytest.M
         assert set(read()) == {1}
     sampler.sample([prompt], params, [0])
     assert max(read()) == len(prompt)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constrained_sample_is_written_as_the_pattern_says(kind):
+    ours = engine(kind)
+    pattern = r"(-?[0-9]{1,2}[-+*]){2}[0-9]\n?"
+    prompts = [PROMPTS[i % len(PROMPTS)] for i in range(30)]
+    params = SamplingParams(max_tokens=24, pattern=pattern)
+    samples = ours.sample(prompts, params, range(30))
+    texts = [TOKENIZER.decode(s.token_ids, skip_special_tokens=True) for s in samples]
+    assert all(s.finished for s in samples) and len(set(texts)) > 20
+    assert [t for t in texts if not re.fullmatch(pattern, t)] == []
+    ours.batch_size = 7
+    assert [s.token_ids for s in ours.sample(prompts, params, range(30))] == [s.token_ids for s in samples]
+    # the log-probabilities are those of the model, which is free to write anything
+    scored = ours.logprobs(
+        [[*p, *s.token_ids] for p, s in zip(prompts, samples, strict=True)], [len(p) for p in prompts]
+    )
+    assert samples[0].logprobs == pytest.approx(scored[0], abs=2e-4)

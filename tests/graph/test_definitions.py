@@ -73,7 +73,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
     expected = {
         "problems/train", "problems/test", "problems/difficulty", "base/model", "base/verifier", "generator/samples",
         "generator/sft_set", "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
-        "ablations/thinking/result",
+        "eval/prompting", "generator/low_rank", "ablations/thinking/result",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
         *MINI,
         *CIRCLE,
@@ -176,7 +176,10 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert {"r01/solutions", "r10/policy"} <= phase_2 and "r00/policy" not in phase_2
     assert evaluation == {"eval/generator", "eval/baby_o1", "eval/summary", "eval/report"}
     assert phase_1 | phase_2 | evaluation == everything
-    optional = {"eval/thinking", "ablations/thinking/result", *(f"r{k:02d}/q_value" for k in range(11))}
+    optional = {
+        "eval/thinking", "eval/prompting", "generator/low_rank", "ablations/thinking/result",
+        *(f"r{k:02d}/q_value" for k in range(11)),
+    }  # fmt: skip
     assert keys_of(definitions, "thinking") == optional and not optional & everything
     ablations = keys_of(definitions, "ablations")
     assert {f"ablations/{name}/result" for name in EXPERIMENTS} <= ablations

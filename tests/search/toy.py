@@ -34,6 +34,7 @@ class TablePolicy:
     """
 
     parameters = 1
+    constrains = True
 
     def __init__(self, table: dict[str, dict[str, float]]) -> None:
         self.table = table

@@ -1,4 +1,4 @@
-"""The artifact of the optional part `thinking`."""
+"""The artifacts of the optional part `thinking` that measure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import math
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from o1_assets.core.artifact import Artifact
+from o1_assets.core.artifact import Artifact, Cost
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
-from o1_assets.evaluation.thinking.config import ThinkingConfig
+from o1_assets.evaluation.thinking.config import PromptingConfig, ThinkingConfig
 from o1_assets.evaluation.thinking.evaluate import make_thinking
 from o1_assets.evaluation.thinking.measure import measured_trees
 from o1_assets.evaluation.thinking.points import FEWEST, SAMPLED
+from o1_assets.evaluation.thinking.prompting import make_prompting
+from o1_assets.generator.assets import estimate_generator
+from o1_assets.generator.sft import make_generator
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 from o1_assets.search.vote import Chains
 
@@ -19,7 +22,17 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 
-def thinking_artifact(profile: Profile) -> Artifact:
+LOW_RANK = "generator/low_rank"
+
+
+def thinking_artifacts(profile: Profile) -> list[Artifact]:
+    # Where SFT trains low-rank updates itself there are no other weights to compare them with.
+    comparable = profile.sft.tuning.lora is None
+    low_rank = [_low_rank_generator(profile)] if comparable else []
+    return [_thinking(profile), *low_rank, _prompting(profile, comparable)]
+
+
+def _thinking(profile: Profile) -> Artifact:
     last = f"r{profile.rounds:02d}"
     return Artifact(
         key="eval/thinking",
@@ -41,6 +54,49 @@ def thinking_artifact(profile: Profile) -> Artifact:
         resource_class=profile.model_class,
         part="thinking",
         estimate=estimate_thinking,
+    )
+
+
+def _low_rank_generator(profile: Profile) -> Artifact:
+    tuning = profile.sft.tuning.model_copy(update={"lora": profile.prompting.lora})
+    rate = profile.sft.learning_rate * profile.prompting.lora_rate
+    return Artifact(
+        key=LOW_RANK,
+        compute=make_generator,
+        config=profile.sft.model_copy(update={"tuning": tuning, "learning_rate": rate}),
+        inputs={"base": "base/model", "sft_set": "generator/sft_set"},
+        # GPT*'s seed: it reads the same batches in the same order.
+        seed=profile.seed_of("generator/model"),
+        group="generator",
+        description="GPT* again, of which low-rank updates alone were trained.",
+        kinds=("pytorch", "huggingface"),
+        resource_class=profile.model_class,
+        part="thinking",
+        estimate=estimate_generator,
+    )
+
+
+def _prompting(profile: Profile, comparable: bool) -> Artifact:
+    return Artifact(
+        key="eval/prompting",
+        compute=make_prompting,
+        config=profile.prompting,
+        inputs={
+            "base": "base/model",
+            "generator": "generator/model",
+            "policy": f"r{profile.rounds:02d}/policy",
+            "sft_set": "generator/sft_set",
+            "test": "problems/test",
+            **({"low_rank": LOW_RANK} if comparable else {}),
+        },
+        seed=profile.seed_of("eval/prompting"),
+        group="eval",
+        description="Worked examples in the prompt, constrained decoding, a self-check that is asked for, low-rank "
+        "updates against all weights: accuracy and tokens of each.",
+        kinds=("parquet", "polars"),
+        resource_class=profile.model_class,
+        part="thinking",
+        estimate=estimate_prompting,
     )
 
 
@@ -180,3 +236,24 @@ def _points(config: ThinkingConfig) -> float:
     sampled = len(SAMPLED) * (1 + math.floor(math.log2(config.samples)))
     trees = len(measured_trees(config)) * max(0.0, 1 + math.log2(config.tree_tokens / FEWEST))
     return 1 + sampled + trees + 2 * len(config.limits) + len(config.waits)
+
+
+# Ways of asking (`prompting.Prompted.ways`) but for the words of doubt: without examples, and with them.
+ALONE, WITH_EXAMPLES = 2, 4
+PROMPTED = ("base", "generator", "policy")
+
+
+def estimate_prompting(context: EstimateContext, config: PromptingConfig) -> Estimate:
+    """Each model without an example, with some, constrained, made to look at itself; two fine-tunings of the base."""
+    chains = min(config.problems, context["test"].problems) * config.chains
+    solution, prompt = context.solution_tokens(config.prompt), context.prompt_tokens(config.prompt)
+    doubted = len(config.doubts) * (1 + DOUBT) * solution
+    ways = ALONE + WITH_EXAMPLES + len(config.doubts)
+    # Two ways show all examples, and one its own solution.
+    shown = (3 * config.examples + 1) * (prompt + solution)
+    cost = Cost()
+    for name in PROMPTED:
+        cost += context.generate(name, chains * ((ALONE + WITH_EXAMPLES) * solution + doubted))
+        cost += context.score(name, chains * (ways * prompt + shown))
+    rows = len(PROMPTED) * ways + 2
+    return Estimate(chains, chains * rows, cost=cost, stored=TABLES + rows * config.problems * VALUE)

@@ -1,13 +1,15 @@
-"""Every number of eval/thinking."""
+"""Every number of eval/thinking and eval/prompting."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
-from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.core.prompt_format import QUESTION, PromptFormat
+from o1_assets.engine.training.config import LoraConfig
 
 
 class ThinkingConfig(StageConfig):
@@ -67,3 +69,54 @@ class ThinkingConfig(StageConfig):
                 f"votes={self.votes} has to be one of 1, 2, 4, 8, ... and at most samples={self.samples}"
             )
         return self
+
+
+SOLUTION, EXAMPLES = "{solution}", "{examples}"
+
+
+class PromptingConfig(StageConfig):
+    """eval/prompting: worked examples, constrained decoding, a self-check that is asked for, low-rank fine-tuning."""
+
+    problems: int = Field(100, gt=1, description="held-out problems, the first of those of eval/thinking")
+    chains: int = Field(4, gt=0, description="chains a problem in each way")
+    examples: int = Field(3, gt=0, description="worked examples in a prompt, of train problems")
+    example: str = Field(
+        "{question}\n{solution}\n", description="how one is written; it has a {question} and a {solution}"
+    )
+    template: str | None = Field(
+        None,
+        description="the prompt with {examples} and {question}; null: that of `prompt` after the examples",
+    )
+    doubts: tuple[str, ...] = Field(
+        ("wait ", "check "), description="words that take an answer's place, to have a chain look at itself"
+    )
+    lora: LoraConfig = LoraConfig(rank=4, alpha=8)
+    """The low-rank updates that are compared with SFT of all weights."""
+    lora_rate: float = Field(
+        10.0, gt=0, description="their learning rate: so many times that of SFT, as low-rank updates want it"
+    )
+    prompt: PromptFormat = PromptFormat()
+    max_steps: int = Field(16, gt=0, description="most steps of a chain that is asked to look at itself")
+    step_tokens: int = Field(32, gt=0, description="most tokens of such a step")
+    temperature: float = Field(1.0, ge=0, description="sampling temperature")
+
+    @model_validator(mode="after")
+    def _parts_are_named(self) -> Self:
+        for name, text, parts in (
+            ("example", self.example, (QUESTION, SOLUTION)),
+            ("template", self.template or EXAMPLES + QUESTION, (EXAMPLES, QUESTION)),
+        ):
+            missing = [part for part in parts if part not in text]
+            if missing:
+                raise ValueError(f"{name} has no {' and no '.join(missing)}")
+        return self
+
+    def shown(self, question: str, examples: Sequence[tuple[str, str]]) -> str:
+        """The prompt. examples: (question, solution) each."""
+        worked = "".join(
+            self.example.replace(QUESTION, asked).replace(SOLUTION, solution) for asked, solution in examples
+        )
+        if not examples:
+            return self.prompt.render(question)
+        template = self.template or EXAMPLES + self.prompt.template
+        return template.replace(EXAMPLES, worked).replace(QUESTION, question)

@@ -25,6 +25,15 @@ from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS
 from o1_assets.evaluation.evaluate_policy import PRM
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval_of_sums, mean_parts, share
+from o1_assets.evaluation.thinking.prompting import (
+    ALL_WEIGHTS,
+    ANY,
+    ASKED,
+    CONSTRAINED,
+    LOW_RANK,
+    PLAIN,
+    SIMILAR,
+)
 from o1_assets.evaluation.versions import ALL, GENERATOR
 from o1_assets.experiments.experiment import PART, ablation, estimate_tables
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
@@ -54,6 +63,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     inputs = {
         "summary": "eval/summary",
         "thinking": "eval/thinking",
+        "prompting": "eval/prompting",
         "generator": "generator/model",
         "generator_eval": "eval/generator",
         "policy_eval": "eval/baby_o1",
@@ -69,11 +79,13 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 
 def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
-    """Inputs: summary, thinking, generator (GPT*), generator_eval, policy_eval; eval_NN, version_NN of each round."""
+    """Inputs: summary, thinking, prompting, generator (GPT*), generator_eval, policy_eval; eval_NN, version_NN of each
+    round."""
     thinking = {
         name: read_parquet(task.inputs["thinking"] / f"{name}.parquet")
         for name in ("points", "prompting", "waits")
     }
+    asked = read_parquet(task.inputs["prompting"] / "prompting.parquet")
     seed = derive_seed(task.seed, "bootstrap")
     measure = _Measure(config.resamples, seed)
     corrections = read_parquet(task.inputs["summary"] / "corrections.parquet").sort("round").to_dicts()
@@ -86,6 +98,7 @@ def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
     claims = [
         *_exchange_claims(surfaces, config, seed),
         *_prompting_claims(measure, thinking["prompting"]),
+        *_asking_claims(measure, asked),
         *_limit_claims(measure, thinking["points"]),
         *_tree_claims(measure, thinking["points"]),
         *_pass_claims(measure, task.inputs["generator_eval"], task.inputs["policy_eval"]),
@@ -105,6 +118,9 @@ def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
             ),
             "prompting": Table(
                 "Ways of thinking at equal tokens (votes and tree)", _prompting_frame(thinking["prompting"])
+            ),
+            "asking": Table(
+                "Ways of prompting, and of fine-tuning the base, one chain each", _asking_frame(asked)
             ),
             "doubts": Table("Self-correction of each version", _doubt_frame(corrections)),
         },
@@ -247,6 +263,54 @@ def _prompting_frame(prompting: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+# More against less, and what is said of the difference.
+COMPARED = {
+    "examples": (SIMILAR, PLAIN, "similar worked examples in the prompt against none"),
+    "similar": (SIMILAR, ANY, "similar worked examples against any"),
+    "constrained": (CONSTRAINED, PLAIN, "steps held to their format against free ones"),
+    "low_rank": (
+        LOW_RANK,
+        ALL_WEIGHTS,
+        "low-rank updates against all weights, fine-tuned on the same solutions",
+    ),
+}
+
+
+def _asking_claims(measure: _Measure, asked: pl.DataFrame) -> list[Claim]:
+    right = {(row["model"], row["way"]): np.array(row["right"]) for row in asked.iter_rows(named=True)}
+    claims = []
+    for model, short in {"base": "base", **MODELS}.items():
+        ways = {way: values for (of, way), values in right.items() if of == model}
+        doubts = {
+            f"self_check_{way.split()[-1].strip(chr(34))}": (
+                way,
+                PLAIN,
+                f"a chain that is {way} against its answer",
+            )
+            for way in ways
+            if way.startswith(ASKED)
+        }
+        claims += [
+            measure.claim(f"{name}_gain_{short}", f"{model}: {says}", _minus(ways, more, less))
+            for name, (more, less, says) in {**COMPARED, **doubts}.items()
+            if more in ways and less in ways
+        ]
+    return claims
+
+
+def _asking_frame(asked: pl.DataFrame) -> pl.DataFrame:
+    return asked.select(
+        "model",
+        "way",
+        "accuracy",
+        pl.col("accuracy_error").alias("error"),
+        pl.col("generated").round(1).alias("tokens written"),
+        pl.col("read").round(1).alias("tokens read"),
+        pl.col("well_formed").alias("well formed"),
+        pl.col("flops").alias("FLOPs"),
+    )
+
+
 def _of(points: pl.DataFrame, model: str) -> dict[tuple[str, int], tuple[float, Floats]]:
     """(strategy, budget) -> tokens generated, and what was right of each problem."""
     rows = points.filter((pl.col("model") == model) & (pl.col("difficulty") == ALL)).to_dicts()
@@ -348,6 +412,9 @@ def _notes(surfaces: Mapping[str, Surface]) -> list[str]:
         "problems alone.",
         "The rate holds between these versions, whose trainings lie within a few doublings. It says nothing of how the "
         "two would trade in another model.",
+        "Ways of prompting: chains at temperature 1 with the same random numbers in each way. Examples are of train "
+        'problems that the base solved. "Its own solution shown" is a control: the answer stands in the prompt. Read '
+        "are the prompt's tokens, once.",
         "Ways of thinking, limits, waits and trees: the held-out problems of eval/thinking; doubts and pass@k: those "
         "of the rounds and of the headline.",
     ]

@@ -89,6 +89,7 @@ class LettersWorld(World[Count, int, Line, LettersCorpus]):
         words=("Count ", " in", " yes ", " no ", "check ", "wait ", "answer "),
     )
     corpus = LettersCorpus
+    step = _STEP
     description = (
         "letters that are counted one after another. The test problems' words are kept out of the corpus."
     )

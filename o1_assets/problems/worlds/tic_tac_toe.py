@@ -195,6 +195,7 @@ class TicTacToeWorld(World[str, Seen, Look | Try, TicTacToeCorpus]):
         ),
     )
     corpus = TicTacToeCorpus
+    step = re.compile(f"{_LINE.pattern}|{_TRY.pattern}")
     description = (
         "moves in tic-tac-toe by players who may look at a part of the board. The test problems are kept out of the "
         "corpus, turned and mirrored too."

@@ -93,6 +93,7 @@ class World(ABC, Generic[Problem, State, Move, Config]):
     name: by which profiles and graders call it. vocabulary: of questions and solutions. description: of the corpus,
     for people. usual: a question as the corpus asks it. unread: why a question is none of this world. checkable:
     whether an answer can be checked by its question alone, without solving it. answers: what an answer step reads.
+    step: how any other step is written; None where no regular expression says it.
     """
 
     name: str
@@ -103,6 +104,7 @@ class World(ABC, Generic[Problem, State, Move, Config]):
     unread: str
     checkable = False
     answers = re.compile(r"answer (.+)")
+    step: re.Pattern[str] | None = None
 
     # Problems.
 
@@ -119,13 +121,17 @@ class World(ABC, Generic[Problem, State, Move, Config]):
     @abstractmethod
     def solved_by(self, problem: Problem, answer: str) -> bool: ...
 
-    def answer(self, problem: Problem) -> str:
-        """A right answer."""
+    def right_solution(self, problem: Problem) -> list[str]:
+        """Right steps up to the answer."""
         steps, working = list[str](), self.start(problem)
         while right := self.right_next_steps(working):
             steps.append(right[0])
             working, _ = self.take_step(working, right[0])
-        return steps[-1].removeprefix("answer ")
+        return steps
+
+    def answer(self, problem: Problem) -> str:
+        """A right answer."""
+        return self.right_solution(problem)[-1].removeprefix("answer ")
 
     def difficulty(self, problem: Problem) -> int:
         """A level by which problems may be drawn in equal shares."""
@@ -175,6 +181,13 @@ class World(ABC, Generic[Problem, State, Move, Config]):
             if self.content(problem) not in exclude:
                 yield self.question(problem), self.solve(problem, config, rng)
                 written += 1
+
+    @property
+    def solution_pattern(self) -> str:
+        """How a solution of one step or more is written, right or wrong; "" where `step` is not known."""
+        if self.step is None:
+            return ""
+        return rf"((check |wait )?({self.step.pattern})\n)+{self.answers.pattern}\n?"
 
     # Steps. `check STEP` and `wait STEP` mean the same in every world:
     #

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from random import Random
 
 import pytest
@@ -32,7 +33,10 @@ def test_a_world_reads_its_own_questions_and_its_answer_solves_the_problem(world
         assert world.parse(world.question(problem)) == problem and not world.unusual(problem, config)
         assert world.solved_by(problem, world.answer(problem))
         working, verdicts = world.start(problem), []
-        for step in world.solve(problem, config, rng):
+        solution = world.solve(problem, config, rng)
+        if world.step is not None and len(solution) > 1:
+            assert re.fullmatch(world.solution_pattern, "".join(f"{step}\n" for step in solution))
+        for step in solution:
             working, verdict = world.take_step(working, step)
             verdicts.append(verdict.kind)
         assert "unreadable" not in verdicts and working.answered

@@ -63,6 +63,7 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
     name = "arithmetic"
     vocabulary = ARITHMETIC
     corpus = CorpusConfig
+    step = _STEP
     description = (
         "generated step-by-step arithmetic that is wrong the way people are. The test problems' expressions are kept "
         "out of the corpus."

@@ -48,6 +48,7 @@ class CountdownWorld(World[Countdown, Values, Step, CountdownCorpus]):
     name = "countdown"
     vocabulary = COUNTDOWN
     corpus = CountdownCorpus
+    step = _STEP
     description = (
         "generated solutions of countdown problems, which may lose the target and claim to have reached it. The test "
         "problems are kept out of the corpus, in any order of their numbers."
