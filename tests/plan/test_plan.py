@@ -130,14 +130,14 @@ def test_an_estimate_is_no_part_of_any_code_version() -> None:
 def test_every_artifact_of_the_graph_has_an_estimate() -> None:
     whole = plan(parts=("thinking", "ablations", "mini"))
     assert whole.unknown == []
-    assert whole.made["eval/thinking"].cost.tokens_generated > 0
+    assert all(whole.made[key].cost.tokens_generated for key in ("eval/thinking", "eval/prompting"))
     assert whole.made["r03/q_value"].cost.tokens_trained > 0
     arms = {key for key in whole.made if key.startswith("ablations/")}
     searching = {key for key in arms if key.startswith("ablations/search_in_rl/")}
     assert len(searching) == 5 * 3 * 2 + 1, "each training has an evaluation"
     reads = {f"ablations/{name}/result" for name in ("search_in_rl", "active", "scale", "two_curves")}
     assert {key for key in searching | reads if not whole.made[key].cost.flops} == reads
-    named = ("q_value", "thinking", "ablations/", "problems/ood", "mini/")
+    named = ("q_value", "thinking", "prompting", "low_rank", "ablations/", "problems/ood", "mini/")
     optional = {key for key in whole.made if any(name in key for name in named)}
     assert set(plan().made) == set(whole.made) - optional
 
