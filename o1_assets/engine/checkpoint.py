@@ -45,8 +45,25 @@ def load_token_classifier(path: Path, dtype: str = "float32", **options: Any) ->
 
     from o1_assets.engine.llama_layers import fuse
 
+    register_token_classifier(type(load_config(path)))
     model = AutoModelForTokenClassification.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
     return fuse(model)
+
+
+def register_token_classifier(config: type[PretrainedConfig]) -> None:
+    """Gives an architecture the token classifier that transformers lacks for it (Gemma 3's text model): its own
+    decoder, and the head that transformers gives to all others."""
+    from transformers import MODEL_MAPPING, AutoModelForTokenClassification
+    from transformers.modeling_layers import GenericForTokenClassification
+    from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+
+    if config in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING or config not in MODEL_MAPPING:
+        return
+    decoder = MODEL_MAPPING[config]
+    name = f"{decoder.__name__.removesuffix('Model')}ForTokenClassification"
+    made = type(name, (GenericForTokenClassification, decoder.__bases__[0]), {"config_class": config})
+    # Of a configuration of transformers' own it ignores any other registration.
+    AutoModelForTokenClassification.register(config, made, exist_ok=True)
 
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:

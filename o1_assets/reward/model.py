@@ -18,6 +18,7 @@ from transformers import Cache, PreTrainedModel
 from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
 from o1_assets.engine.training.config import Precision
 from o1_assets.reward.config import SCORE_TOKENS
+from o1_assets.reward.tree import layer_masks
 
 FEATURE_FILE = "probability_feature.safetensors"
 PRM_CLASSES = ("negative", "neutral", "positive")
@@ -89,7 +90,7 @@ class RewardModel(nn.Module):
         logits = self.backbone(
             inputs_embeds=self.embed(input_ids, min_logprob),
             position_ids=position_ids,
-            attention_mask=attention_mask,
+            attention_mask=layer_masks(self.backbone.config, attention_mask, position_ids),
             past_key_values=past_key_values,
             use_cache=past_key_values is not None,
         ).logits

@@ -115,8 +115,30 @@ def collate(rows: Sequence[Row], pad: int = 0) -> dict[str, torch.Tensor]:
 def on_device_of(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Inputs of `collate` where the model is, the mask in the precision that its attention wants."""
     moved = {name: value.to(model.device) for name, value in inputs.items()}
-    moved["attention_mask"] = moved["attention_mask"].to(model.dtype)
+    mask = moved["attention_mask"].to(model.dtype)
+    moved["attention_mask"] = layer_masks(model.config, mask, moved["position_ids"])
     return moved
+
+
+def layer_masks(config: PretrainedConfig, mask: Any, positions: torch.Tensor) -> Any:
+    """The mask of a tree as the model's layers need it: transformers takes a mask of four dimensions as it is, and
+    would let layers with a sliding window (Gemma 3, Mistral) see all of a long prefix.
+
+    mask: (batch, 1, n, prefix + n), or what this function has made of it. positions: (batch, n), those of the last n
+    columns; column i of the prefix stands at position i. Unchanged where no window is shorter than the sequences.
+    """
+    import torch
+
+    text: Any = config.get_text_config()
+    window, kinds = getattr(text, "sliding_window", None), set(getattr(text, "layer_types", None) or ())
+    slides = "sliding_attention" in kinds if kinds else window is not None
+    if not slides or isinstance(mask, dict) or int(positions.max()) < window:
+        return mask
+    prefix = torch.arange(mask.shape[-1] - positions.shape[-1], device=positions.device)
+    columns = torch.cat([prefix.expand(len(positions), -1), positions], 1)  # (batch, prefix + n)
+    distance = positions[:, None, :, None] - columns[:, None, None, :]
+    near = mask.masked_fill(distance >= window, torch.finfo(mask.dtype).min)
+    return {kind: near if kind == "sliding_attention" else mask for kind in kinds} or near
 
 
 def batches(rows: Sequence[Sized], tokens: int) -> Iterator[list[int]]:

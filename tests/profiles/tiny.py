@@ -13,12 +13,10 @@ from typing import Any, Literal
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     GenerationConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
     PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen2ForCausalLM,
 )
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -63,12 +61,25 @@ def tokenizer(separator: str, answer: str) -> PreTrainedTokenizerFast:
     )
 
 
+Kind = Literal["llama", "qwen2", "qwen3", "gemma3_text", "gpt2"]
+
+
 def save_checkpoint(
-    folder: Path, kind: Literal["llama", "qwen2"], separator: str = "\n", answer: str = "#### {}"
+    folder: Path,
+    kind: Kind,
+    separator: str = "\n",
+    answer: str = "#### {}",
+    tied: bool = True,
+    padding: bool = True,
 ) -> Path:
-    """A random checkpoint in `folder`: SmolLM2's architecture (llama, tied) or Qwen2's."""
+    """A random checkpoint in `folder`: SmolLM2's architecture (llama, tied), Qwen's, Gemma 3's with sliding windows
+    shorter than a solution, or GPT-2's. padding: whether the tokenizer has a token for it.
+    """
     words = tokenizer(separator, answer)
+    if not padding:
+        words.pad_token = None
     torch.manual_seed(0)
+    special = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0 if padding else None}
     shape: dict[str, Any] = {
         "vocab_size": len(words),
         "hidden_size": 32,
@@ -76,15 +87,15 @@ def save_checkpoint(
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
         "num_key_value_heads": 1,
-        "tie_word_embeddings": True,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 0,
+        **({"head_dim": 16} if kind in ("qwen3", "gemma3_text") else {}),
+        **({"sliding_window": 8, "sliding_window_pattern": 2} if kind == "gemma3_text" else {}),
     }
-    model: Any = (
-        LlamaForCausalLM(LlamaConfig(**shape)) if kind == "llama" else Qwen2ForCausalLM(Qwen2Config(**shape))
+    if kind == "gpt2":
+        shape = {"vocab_size": len(words), "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 2048}
+    model: Any = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(kind, **shape, **special, tie_word_embeddings=tied)
     )
-    model.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=0)
+    model.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=special["pad_token_id"])
     model.save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
