@@ -149,6 +149,15 @@ def _prepare(model: Any, tokenizer: Any, config: Pretrained) -> None:
         raise BaseUnavailable(
             f"the tokenizer has no token {', '.join(map(repr, unknown))}: correct base.end_tokens"
         )
+    text = model.config.get_text_config()
+    positions = getattr(text, "max_position_embeddings", None)
+    # Rotary positions go on beyond what a model was trained on; learned ones (GPT-2) end, in an index error.
+    rotary = getattr(text, "rope_parameters", None) or getattr(text, "rope_theta", None)
+    if positions is not None and not rotary and positions < config.max_positions:
+        raise BaseUnavailable(
+            f"the model has learned {positions} positions, so it reads no longer sequence: set "
+            f"base.max_positions={positions}"
+        )
     ends = [vocabulary[token] for token in config.end_tokens]
     if config.end_tokens:
         tokenizer.eos_token = config.end_tokens[0]

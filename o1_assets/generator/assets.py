@@ -59,7 +59,7 @@ def generator_artifacts(profile: Profile) -> list[Artifact]:
     ]
 
 
-DIFFICULTY = "problems/difficulty"
+DIFFICULTY = "difficulty/train"
 # Share of the problems that a band is assumed to keep. What it is, the difficulty says, once it is measured.
 IN_BAND = 0.5
 
@@ -67,9 +67,7 @@ IN_BAND = 0.5
 def difficulty_artifacts(profile: Profile) -> list[Artifact]:
     """The difficulty of the train problems, an optional part; with a band it comes first, and chooses them."""
     band = profile.difficulty.band
-    measured = difficulty_artifact(
-        profile, "base/model", "problems/train" if band is None else "problems/pool"
-    )
+    measured = difficulty_artifact(profile, "base/model", "problems/train" if band is None else "pool/train")
     if band is None:
         return [replace(measured, part="difficulty")]
     return [
@@ -78,7 +76,7 @@ def difficulty_artifacts(profile: Profile) -> list[Artifact]:
             key="problems/train",
             compute=make_banded,
             config=band,
-            inputs={"pool": "problems/pool", "difficulty": DIFFICULTY},
+            inputs={"pool": "pool/train", "difficulty": DIFFICULTY},
             group="problems",
             description="The problems of the pool of which the base solves neither too few samples nor too many.",
             kinds=("parquet", "polars"),

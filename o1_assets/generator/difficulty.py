@@ -1,4 +1,4 @@
-"""problems/difficulty: how many of a model's samples solve each train problem; and the problems of a band of it.
+"""difficulty/train: how many of a model's samples solve each train problem; and the problems of a band of it.
 
 A problem that is never solved gives RL no reward to compare, one that is always solved nothing to improve. What the
 band keeps is sampled anew by every later stage, so the noise of this measurement flatters none of their figures.

@@ -29,6 +29,14 @@ PAGES: Mapping[str, Page] = {
     "problems/test": Page(
         "Only measurements read these, so that no figure is of something that was trained on.", ("problems",)
     ),
+    "pool/train": Page(
+        "What the train problems are chosen of, by how much of it the base solves.", ("problems",)
+    ),
+    "difficulty/train": Page(
+        "RL compares a problem's solutions: where all of them are wrong, or all right, there is nothing to compare.",
+        ("pass_rate", "never_solved", "always_solved"),
+        "difficulty",
+    ),
     "base/model": Page(
         "The model that everything begins with. It has read solutions as people write them, with their mistakes.",
         ("loss_last_50", "parameters"),

@@ -1,4 +1,4 @@
-"""problems/train and problems/test; in place of the first problems/pool, where a band of difficulty is chosen of it."""
+"""problems/train and problems/test; in place of the first pool/train, where a band of difficulty is chosen of it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
     banded = profile.difficulty.band is not None
     return [
         artifact(
-            "problems/pool" if banded else "problems/train",
+            "pool/train" if banded else "problems/train",
             make_train,
             "Problems with ground-truth answers, deduplicated by content whatever their wording.",
         ),

@@ -132,9 +132,13 @@ class RewardModel(nn.Module):
 
     def new_modules(self) -> tuple[nn.Module, ...]:
         """The modules that no pre-trained checkpoint has: the classification head, and the feature."""
-        # transformers calls the head `score` in most architectures and `classifier` in some.
-        head = cast(nn.Module, getattr(self.backbone, "score", None) or self.backbone.classifier)
-        return (head,) if self.feature is None else (head, self.feature)
+        return (self.head,) if self.feature is None else (self.head, self.feature)
+
+    @property
+    def head(self) -> nn.Module:
+        """The linear layer that classifies."""
+        # transformers calls it `score` in most architectures and `classifier` in some.
+        return cast(nn.Module, getattr(self.backbone, "score", None) or self.backbone.classifier)
 
     def save(self, path: Path) -> None:
         """Write config.json, model.safetensors and, if there is one, the feature's weights."""

@@ -237,7 +237,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
                     profile.policy,
                     labels=earlier,
                     solutions=outcomes,
-                    difficulty="problems/difficulty" if profile.difficulty.band else None,
+                    difficulty="difficulty/train" if profile.difficulty.band else None,
                 ),
             },
             f"baby-o1 v{k}: process-supervised GRPO (DeepSeekMath, 4.1.3) with both reward models.",

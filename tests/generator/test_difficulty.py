@@ -105,10 +105,10 @@ def test_every_problem_stands_in_one_bar(samples: int, bars: int) -> None:
 def test_with_a_band_the_difficulty_comes_before_the_train_problems(tmp_path: Path) -> None:
     profile = load_profile("nano", "difficulty.band={}\npolicy.curriculum=2")
     graph = build_graph(profile, Settings("nano", tmp_path))
-    assert graph["problems/train"].inputs == {"pool": "problems/pool", "difficulty": "problems/difficulty"}
-    assert not graph["problems/difficulty"].part and graph["r00/policy"].inputs["difficulty"]
+    assert graph["problems/train"].inputs == {"pool": "pool/train", "difficulty": "difficulty/train"}
+    assert not graph["difficulty/train"].part and graph["r00/policy"].inputs["difficulty"]
     usual = build_graph(load_profile("nano", "policy.curriculum=2"), Settings("nano", tmp_path))
-    assert usual["problems/difficulty"].part == "difficulty" and "problems/pool" not in usual
+    assert usual["difficulty/train"].part == "difficulty" and "pool/train" not in usual
     assert "difficulty" not in usual["r00/policy"].inputs
 
 

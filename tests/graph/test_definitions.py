@@ -71,7 +71,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
     graph = build_graph(load_profile("nano", ""), settings)
     stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval", "q_value"]
     expected = {
-        "problems/train", "problems/test", "problems/difficulty", "base/model", "base/verifier", "generator/samples",
+        "problems/train", "problems/test", "difficulty/train", "base/model", "base/verifier", "generator/samples",
         "generator/sft_set", "generator/model", "eval/generator", "eval/baby_o1", "eval/summary", "eval/thinking",
         "eval/prompting", "generator/low_rank", "ablations/thinking/result",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
@@ -185,7 +185,7 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert {f"ablations/{name}/result" for name in EXPERIMENTS} <= ablations
     assert all(key.startswith("ablations/") or key == "problems/ood" for key in ablations)
     assert keys_of(definitions, "mini") == MINI
-    assert keys_of(definitions, "difficulty") == {"problems/difficulty"}
+    assert keys_of(definitions, "difficulty") == {"difficulty/train"}
     assert keys_of(definitions, "circle") == CIRCLE
 
 

@@ -150,11 +150,10 @@ def scale(model: RewardModel, scaling: Scaling) -> None:
     """
     import torch
 
-    head = model.backbone.get_submodule("score")
     with torch.no_grad():
-        for parameter in head.parameters():
+        for parameter in model.head.parameters():
             parameter.mul_(scaling.slope)
-        bias = head.get_parameter("bias")
+        bias = model.head.get_parameter("bias")
         # Half to each side: only the difference counts, and the logits stay centred.
         bias[0] -= scaling.shift / 2
         bias[1] += scaling.shift / 2
