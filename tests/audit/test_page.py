@@ -60,7 +60,7 @@ def test_a_whole_graph_of_eleven_rounds_is_laid_out_without_overlaps(tmp_path: P
     for (one, a), (other, b) in combinations(drawing.boxes.items(), 2):
         assert abs(a.x - b.x) >= WIDTH or abs(a.y - b.y) >= HEIGHT, (one, other)
     middles = {row[0]: row[1] for row in drawing.rows}
-    order = ["problems", "base", "generator", *(f"r{k:02}" for k in range(11)), "eval"]
+    order = ["problems", "base", "difficulty", "generator", *(f"r{k:02}" for k in range(11)), "eval"]
     rows = sorted(middles, key=lambda name: middles[name])
     assert [name for name in rows if not name.startswith(("ablations/", "mini"))] == order
     for k in range(1, 11):  # every round looks alike

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -63,6 +65,18 @@ def model(kind: str, sharpness: float = 30.0) -> Any:
     if kind == "gpt2":
         made = GPT2LMHeadModel(
             GPT2Config(vocab_size=len(TOKENIZER), n_layer=2, n_embd=32, n_head=4, n_positions=256, **special)
+        )
+    elif kind == "gemma3":
+        windows = {"head_dim": 8, "sliding_window": 6, "layer_types": ["sliding_attention", "full_attention"]}
+        made = Gemma3ForCausalLM(
+            Gemma3TextConfig(
+                intermediate_size=48,
+                num_key_value_heads=2,
+                tie_word_embeddings=False,
+                **windows,
+                **common,
+                **special,
+            )
         )
     elif kind == "qwen2":
         made = Qwen2ForCausalLM(Qwen2Config(intermediate_size=48, num_key_value_heads=2, **common, **special))

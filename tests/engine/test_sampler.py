@@ -9,7 +9,7 @@ from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.transformers_engine import COMPACT_AT, TransformersEngine
 from tests.engine.models import PROMPTS, TOKENIZER, engine
 
-KINDS = ("llama", "qwen2", "gpt2")
+KINDS = ("llama", "qwen2", "gpt2", "gemma3")  # the last with windows shorter than what is read
 
 
 def shapes_of(sampler: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
