@@ -59,7 +59,7 @@ def register_token_classifier(config: type[PretrainedConfig]) -> None:
 
     if config in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING or config not in MODEL_MAPPING:
         return
-    decoder = MODEL_MAPPING[config]
+    decoder: Any = MODEL_MAPPING[config]
     name = f"{decoder.__name__.removesuffix('Model')}ForTokenClassification"
     made = type(name, (GenericForTokenClassification, decoder.__bases__[0]), {"config_class": config})
     # Of a configuration of transformers' own it ignores any other registration.

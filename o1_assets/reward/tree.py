@@ -131,8 +131,8 @@ def layer_masks(config: PretrainedConfig, mask: Any, positions: torch.Tensor) ->
 
     text: Any = config.get_text_config()
     window, kinds = getattr(text, "sliding_window", None), set(getattr(text, "layer_types", None) or ())
-    slides = "sliding_attention" in kinds if kinds else window is not None
-    if not slides or isinstance(mask, dict) or int(positions.max()) < window:
+    slides = not kinds or "sliding_attention" in kinds
+    if window is None or not slides or isinstance(mask, dict) or int(positions.max()) < window:
         return mask
     prefix = torch.arange(mask.shape[-1] - positions.shape[-1], device=positions.device)
     columns = torch.cat([prefix.expand(len(positions), -1), positions], 1)  # (batch, prefix + n)
