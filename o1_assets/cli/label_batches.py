@@ -15,6 +15,10 @@ from o1_assets.cli.common import Answer, command
 from o1_assets.cli.label_rounds import LabelsError, user
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
+from o1_assets.labels.formats.into_round import write_lines
+from o1_assets.labels.formats.known import UnknownFormat, format_named, format_of
+from o1_assets.labels.formats.label_format import LabelFormat
+from o1_assets.labels.formats.prm800k import PRM800K
 from o1_assets.labels.inbox.progress import find_batch, how_to_use_them, impact
 from o1_assets.labels.round_inputs import (
     Which,
@@ -29,6 +33,12 @@ app = typer.Typer()
 Round = Annotated[str, typer.Argument(metavar="ROUND")]
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help="its digest or the beginning of it")]
 Reason = Annotated[str, typer.Option(help="why; kept beside the batch")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="prm800k, math-shepherd, processbench, trl or label-studio; recognised without it"
+    ),
+]
 WhereItIs = Annotated[str | None, typer.Option("--round", help="where it is, if the same batch is in two")]
 
 
@@ -100,23 +110,39 @@ def submit_labels(
     project: Project,
     file: Annotated[Path, typer.Argument()],
     round_: Annotated[str, typer.Option("--round", help="r00, r01, ...")],
+    format_: Format = None,
+    labeler: Annotated[
+        str | None, typer.Option("--labeler", help="who rated, if the format does not say it")
+    ] = None,
 ) -> Answer:
     """Validate a label batch and file it; prints what was accepted and why the rest was not."""
-    result = submit(project, file, round_)
-    lines = [*submit_lines(result, round_), *unused_lines(project, {round_})]
+    result = submit(project, file, round_, format_, labeler)
+    accepted = result["accepted"]
+    lines = [*submit_lines(result, round_), *(unused_lines(project, {round_}) if accepted else [])]
+    if not accepted and result["unknown_format"]:
+        lines.append(result["unknown_format"])
     # A file of which a part was refused has done its work; one of which nothing was accepted has not.
-    return Answer(result, lines, None if result["accepted"] else typer.Exit(1))
+    return Answer(result, lines, None if accepted else typer.Exit(1))
 
 
-def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
+def submit(
+    project: Project, file: Path, round_name: str, format_name: str | None = None, labeler: str | None = None
+) -> dict[str, Any]:
     """Files a batch and reports what was accepted.
 
     {"accepted": lines, "refused": lines, "by_rule": rule -> count, "digest", "known", "quarantined", "quarantine":
-    folder, "rejected": [{"line", "file", "solution", "step", "completion", "rule", "message", "reason"}]}
+    folder, "rejected": [{"line", "file", "solution", "step", "completion", "rule", "message", "reason"}],
+    "unknown_format": a sentence if the file is in no known one}
     """
     inputs, inbox = round_inputs(project.profile, project.store, round_name), project.inbox
     try:
-        report = inbox.submit(file, round_name, inputs.check())
+        label_format, unknown = _format(file, format_name)
+        with tempfile.TemporaryDirectory() as folder:
+            lines, check, refused_lines = file, inputs.check(), None
+            if label_format not in (None, PRM800K):
+                lines = Path(folder) / file.name
+                refused_lines = write_lines(file, label_format, check, labeler, lines)
+            report = inbox.submit(lines, round_name, check, refused_lines=refused_lines)
     except FileNotFoundError:  # the file that was named, whose absence needs no advice
         raise
     except NotAFile as error:
@@ -126,7 +152,7 @@ def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
             f"{file} was not taken, nothing of it is in the inbox ({error.strerror or error}): mend that and "
             "submit the same file again; what is in already is recognised"
         ) from error
-    folder = None if report.quarantined is None else inbox.quarantine(round_name, report.quarantined)
+    quarantine = None if report.quarantined is None else inbox.quarantine(round_name, report.quarantined)
     return {
         "accepted": report.accepted,
         "refused": report.refused,
@@ -134,9 +160,22 @@ def submit(project: Project, file: Path, round_name: str) -> dict[str, Any]:
         "digest": report.digest,
         "known": report.known,
         "quarantined": report.quarantined,
-        "quarantine": folder and str(folder),
+        "quarantine": quarantine and str(quarantine),
+        "unknown_format": unknown,
         "rejected": [{**violation.to_json(), "reason": str(violation)} for violation in report.violations],
     }
+
+
+def _format(file: Path, name: str | None) -> tuple[LabelFormat | None, str | None]:
+    """A file's format, and why it is unknown. None: its lines are checked as records, and refused one by one."""
+    if name is not None:
+        return format_named(name), None
+    try:
+        return (None if file.is_dir() and not file.is_symlink() else format_of(file)), None
+    except UnknownFormat as error:
+        return None, str(error)
+    except OSError:  # said by whoever takes the file
+        return None, None
 
 
 def submit_lines(result: dict[str, Any], round_name: str, shown: int = 20) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`o1 labels import`: ratings that others published, as a label source of a profile."""
+"""`o1 labels import` and `o1 labels dataset`: ratings that others published, and ours for others."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from o1_assets.cli.common import Answer, command
+from o1_assets.cli.label_batches import Format
 from o1_assets.cli.label_rounds import LabelsError
 from o1_assets.execution.project import Project
 from o1_assets.labels.protocol import Violation
-from o1_assets.labels.round_inputs import known_round
+from o1_assets.labels.round_inputs import known_round, round_names
 
 if TYPE_CHECKING:
     from o1_assets.labels.imported.source import LabelSource
 
 app = typer.Typer()
-
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format", help="prm800k, math-shepherd, processbench, trl or label-studio; recognised without it"
-    ),
-]
 
 
 @command(app, "import")
@@ -114,3 +108,37 @@ def import_lines(result: dict[str, Any]) -> Iterator[str]:
         for violation in result["violations"][:5]:
             yield f"  {Violation(**violation)}"
     yield f"use it with: o1 run {result['use']}"
+
+
+@command(app, "dataset")
+def dataset(
+    project: Project,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="empty, not there yet, or an earlier data set")
+    ],
+    format_: Annotated[str, typer.Option("--format", help="trl, prm800k or processbench")] = "trl",
+    rounds: Annotated[
+        list[str] | None, typer.Option("--round", help="one of them; all that have labels without it")
+    ] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="name people as they signed, and not by numbers")
+    ] = False,
+) -> Answer:
+    """Write rated labels as a data set for others, with its card: `datasets.load_dataset(DIR)` loads it."""
+    from o1_assets.export.label_dataset import write_dataset
+
+    wanted = [known_round(project.profile, name) for name in rounds or ()]
+    if not wanted:
+        labelled = (name for name in round_names(project.profile) if project.store.head(f"{name}/labels"))
+        wanted = list(labelled)
+    report = write_dataset(project.store, project.settings.profile, wanted, folder, format_, names)
+    counted = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
+    left_out = f"; {report.left_out} solutions left out, which it cannot hold" if report.left_out else ""
+    state = "" if report.changed else ", as it was"
+    return Answer(
+        report.to_json(),
+        [
+            f"{folder}{state}: {report.rows:,} rows of {', '.join(report.rounds)} in the format {format_} ({counted}"
+            f"{left_out}); the card is its README.md"
+        ],
+    )

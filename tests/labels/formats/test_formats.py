@@ -8,15 +8,21 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from o1_assets.cli.main import app
 from o1_assets.core.artifact import Outcome
+from o1_assets.core.settings import Settings
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig
+from o1_assets.labels.formats.into_round import NoLabeler
 from o1_assets.labels.formats.known import FORMATS, UnknownFormat, format_of
 from o1_assets.labels.imported.importer import ImportReport, import_labels
 from o1_assets.labels.imported.source import ImportedConfig, ImportedRound, imported_selection
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.label_batches import label_batches
 from o1_assets.labels.label_table import make_labels
+from o1_assets.labels.protocol import SPARSE
+from o1_assets.labels.studio.tasks import size_of, task_data
 from tests.labels import world
 
 PROBLEM = "What is 3 * 4 - 5?"
@@ -191,3 +197,61 @@ def test_of_a_folder_the_files_in_another_format_are_refused_as_wholes(tmp_path:
     assert named.format == "trl" and (tmp_path / "imported" / "mine" / "current.json").exists()
     with pytest.raises(ValueError, match=r"no record of .* can be used as prm800k"):
         import_labels(folder / "data", tmp_path / "imported", label_format=FORMATS["prm800k"])
+
+
+def o1(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["labels", *arguments])
+
+
+def test_a_rounds_own_solutions_come_back_in_any_format_and_are_found_by_their_texts(
+    home: Settings, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "prompt": "Calculate 2 + 3 * 4.",
+            "completions": ["2+3=5", "5*4=20", "answer 20"],
+            "labels": [0, 1, 1],
+        },
+        {"prompt": "Calculate 3 * 4 - 5.", "completions": ["3*4=12"], "labels": [True]},
+        {"prompt": "Calculate 1 + 1.", "completions": ["answer 2"], "labels": [True]},
+        {"prompt": "Calculate 6 - 2."},
+    ]
+    file = write(tmp_path / "rated.jsonl", rows)
+    error = o1("submit", str(file), "--round", world.ROUND).exception
+    assert isinstance(error, NoLabeler) and "--labeler NAME" in str(error)
+    result = json.loads(o1("submit", str(file), "--round", world.ROUND, "--labeler", "ann", "--json").output)
+    assert (result["accepted"], result["by_rule"]) == (2, {"unknown_solution": 1, "wrong_schema": 1})
+    assert [entry["line"] for entry in result["rejected"]] == [3, 4]
+    events, _ = Inbox(home.inbox).tables(world.ROUND, result["digest"])
+    assert events.select("solution_id", "step", "rating", "labeler").rows() == [
+        ("wrong", 0, -1, "ann"), ("right", 0, 1, "ann"),
+    ]  # fmt: skip
+    again = json.loads(o1("submit", str(file), "--round", world.ROUND, "--labeler", "ann", "--json").output)
+    assert again["known"] and again["digest"] == result["digest"]
+    foreign = write(tmp_path / "x.jsonl", [{"question": "2+2?"}])
+    assert (
+        "it holds objects with the fields question"
+        in o1("submit", str(foreign), "--round", world.ROUND).output
+    )
+
+
+def test_an_export_of_label_studio_is_submitted_and_imported(home: Settings, tmp_path: Path) -> None:
+    records = list(world.unrated(world.load(tmp_path), SPARSE).values())
+    tasks = []
+    for number, record in enumerate(records):
+        by_ann = {
+            "id": number, "completed_by": {"id": 7, "email": "ann@example.org"}, "updated_by": 7, "lead_time": 3.5,
+            "updated_at": "2026-01-01T00:00:00Z", "was_cancelled": False,
+            "result": [{"from_name": "step0", "type": "choices", "value": {"choices": ["wrong.2"]}}],
+        }  # fmt: skip
+        data = task_data(record, size_of(records))
+        tasks.append({"id": number, "data": data, "annotations": [by_ann, {**by_ann, "was_cancelled": True}]})
+    tasks[1]["annotations"] = [{"id": 5}]
+    tasks.append({"id": 9, "data": {"text": "somebody's own"}, "annotations": [{}]})
+    file = write(tmp_path / "project.json", tasks, "array")
+    result = json.loads(o1("submit", str(file), "--round", world.ROUND, "--json").output)
+    assert (result["accepted"], result["by_rule"]) == (2, {"unusable_annotation": 1, "foreign_task": 1})
+    assert Inbox(home.inbox).manifest(world.ROUND, result["digest"]).labelers == ["ann@example.org"]
+    report = import_labels(file, tmp_path / "imported")
+    assert report.format == "label-studio" and report.rounds[world.ROUND]["records"] == 2
+    assert report.rounds[world.ROUND]["ratings"] == 2 and len(report.violations) == 2
