@@ -40,6 +40,7 @@ OPTIONAL = {
     "difficulty": "How many of the base's samples solve each train problem.",
     "thinking": "Q-value models, and what thinking longer buys.",
     "ablations": "Experiments on the method: every arm's trainings, and their results. Run `thinking` before.",
+    "assistant": "Instruction tuning, preferences and RLHF, apart from the loop (starts_from=base).",
     "mini": "o1-mini: a quarter of baby-o1's parameters, distilled from it, beside its controls.",
     "circle": "The virtuous circle: a base that thinks when told to, and three generations that learn from it.",
 }

@@ -32,6 +32,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.evaluation.assets import evaluation_artifacts
     from o1_assets.experiments import versions
     from o1_assets.experiments.active_learning import assets as active_learning
+    from o1_assets.experiments.assistant import assets as assistant
     from o1_assets.experiments.chains import assets as chains
     from o1_assets.experiments.circle import assets as circle
     from o1_assets.experiments.code import result as code
@@ -57,6 +58,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         *base_artifacts(profile),
         *difficulty_artifacts(profile),
         *verifier_artifacts(profile),
+        *assistant.stages(profile),
         *generator_artifacts(profile),
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
         *evaluation_artifacts(profile),
@@ -77,6 +79,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         search_in_rl.artifacts,
         mini.artifacts,
         circle.artifacts,
+        assistant.measures,
     ]
     # Experiments rate steps with the exact checker and need to know what the corpus held: a base that was pre-trained
     # elsewhere has none.

@@ -47,6 +47,37 @@ PAGES: Mapping[str, Page] = {
         ("loss_last_50", "pages"),
         "learning_curve",
     ),
+    "assistant/requests": Page(
+        "What an assistant is asked is more than a question.", ("problems", "forbidden")
+    ),
+    "assistant/demonstrations": Page("People show what a good answer looks like.", ("solutions",)),
+    "assistant/sft": Page(
+        "A base goes on writing; a model that has seen demonstrations answers, and in the way that it is asked to.",
+        ("loss_first", "loss_last"),
+        "learning_curve",
+    ),
+    "assistant/answers": Page(
+        "People find it easier to compare answers than to write them.", ("finished_share",)
+    ),
+    "assistant/comparisons": Page(
+        "Which of several answers is better: all that the preference reward model knows.",
+        ("comparisons", "flipped_share"),
+    ),
+    "assistant/reward": Page(
+        "It stands for the people of whom nobody has the time to judge every answer of a training.",
+        ("held_out_accuracy", "held_out_agreement"),
+        "learning_curve",
+    ),
+    "assistant/policy": Page(
+        "The assistant: what people prefer becomes likelier, near to what the instructed model writes.",
+        ("orm_score_first", "orm_score_last", "kl_last"),
+        "reward",
+    ),
+    "assistant/eval": Page(
+        "Which manners each stage adds, and which reasoning RL takes away again.",
+        ("assistant_instruction_following", "assistant_win_rate", "refusals_right"),
+        "following",
+    ),
     "generator/samples": Page(
         "The base tries each problem several times. Some of the attempts are right: these teach the generator.",
         ("correct_share", "solved_problems_share"),

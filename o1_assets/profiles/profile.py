@@ -7,7 +7,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from o1_assets.base.config import AnyBase, BaseConfig
+from o1_assets.base.config import AnyBase, BaseConfig, InstructedBase
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
@@ -15,6 +15,7 @@ from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import PromptingConfig, ThinkingConfig
 from o1_assets.experiments.circle.config import CircleConfig
+from o1_assets.experiments.assistant.config import AssistantConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.match.result import MatchConfig
 from o1_assets.experiments.mini.config import MiniConfig
@@ -130,6 +131,13 @@ class Profile(StageConfig):
         default=None,
         description="graded homework that the reward models' start has read; None: they start from the generator",
     )
+    assistant: AssistantConfig | None = Field(
+        default=None,
+        description="instruction tuning, preferences and RLHF before GPT*; None: there is no assistant",
+    )
+    starts_from: Literal["base", "assistant"] = Field(
+        default="base", description="what GPT* is made of: the base, or the assistant that was made of it"
+    )
     samples: SamplesConfig
     sft_set: SftSetConfig = SftSetConfig()
     sft: SftConfig
@@ -167,6 +175,18 @@ class Profile(StageConfig):
         if unknown:
             raise ValueError(
                 f"annotators names {', '.join(sorted(unknown))}; the rounds are r00 to r{self.rounds:02d}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _assistant_can_be_told(self) -> Self:
+        if self.assistant is None and self.starts_from == "assistant":
+            raise ValueError(
+                "starts_from is 'assistant', and the profile has none; set assistant, as profile assistant"
+            )
+        if self.assistant is not None and not isinstance(self.base, InstructedBase):
+            raise ValueError(
+                "assistant: its base has to know the words of instructions; set base.kind = 'instructed'"
             )
         return self
 
@@ -250,6 +270,11 @@ class Profile(StageConfig):
         """The seed of the artifact `key`."""
         # By the key and not by a counter: an artifact that is added to the graph changes no other one's seed.
         return derive_seed(self.seed, key)
+
+    @property
+    def generator_start(self) -> str:
+        """Key of what samples the solutions that GPT* is trained on, and of what GPT* is fine-tuned from."""
+        return "base/model" if self.starts_from == "base" else "assistant/policy"
 
     @property
     def reward_start(self) -> str:

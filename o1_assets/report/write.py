@@ -26,6 +26,7 @@ from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import MissingInput
 
 MINI = "mini/eval"
+ASSISTANT = "assistant/eval"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class StoredRun:
 
     def results(self) -> list[Path]:
         """Folders of the experiments' results."""
-        return [self.folder(key) for key in self.manifests if key.endswith("/result") or key == MINI]
+        return [
+            self.folder(key) for key in self.manifests if key.endswith("/result") or key in (MINI, ASSISTANT)
+        ]
 
     def timed(self) -> dict[str, Headline]:
         """What a clock said of o1-mini. It is in the manifest alone: no two computations take equally long."""
