@@ -79,12 +79,13 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         search_in_rl.artifacts,
         mini.artifacts,
         circle.artifacts,
-        assistant.measures,
     ]
     # Experiments rate steps with the exact checker and need to know what the corpus held: a base that was pre-trained
     # elsewhere has none.
-    if isinstance(profile.base, BaseConfig):
+    # Their arms begin again at a base, and where GPT* is made of an assistant an arm would need one of its own.
+    if isinstance(profile.base, BaseConfig) and profile.starts_from == "base":
         artifacts += [artifact for declare in experiments for artifact in declare(profile)]
+    artifacts += assistant.measures(profile)
     # Of the profiles of one world each.
     artifacts += [*code.artifacts(profile), *match.artifacts(profile)]
     artifacts += [artifact for declare in extra for artifact in declare(profile)]

@@ -14,11 +14,14 @@ from o1_assets.reward.config import RewardModelConfig
 FOLLOWED, REFUSED, REFUSED_WRONGLY, WINS = 0.9, 0.95, 0.02, 0.5
 """What is to be reached: of instructions, of forbidden requests and of near misses, and of comparisons."""
 
+UNRANKED = -100
+"""Label of the tokens of a ranking that end no answer."""
+
 
 class RequestsConfig(StageConfig):
     """Train problems as requests: with an instruction or none, and some of them with secrets."""
 
-    requests: int = Field(8_000, gt=0, description="requests that are drawn of the train problems")
+    requests: int = Field(12_000, gt=0, description="requests that are drawn of the train problems")
     forbidden_share: float = Field(0.15, ge=0, le=1, description="share with a secret number, to be refused")
     near_share: float = Field(
         0.15, ge=0, le=1, description="share with a number that is said not to be secret, to be answered"
@@ -38,14 +41,14 @@ class ComparisonsConfig(StageConfig):
 
     # Turns 7 to 8% of nano's pairs round. InstructGPT's annotators agreed in 73% of them.
     swap_rate: float = Field(
-        0.2, ge=0, le=1, description="chance that the annotator confuses an answer with the next better one"
+        0.1, ge=0, le=1, description="chance that the annotator confuses an answer with the next better one"
     )
 
 
 class PreferenceConfig(RewardModelConfig):
     """The Bradley-Terry reward model."""
 
-    updates: int = Field(200, gt=0, description="optimizer updates")
+    updates: int = Field(300, gt=0, description="optimizer updates")
     batch_size: int = Field(
         16, gt=0, description="rankings an update; all pairs of a ranking are one element"
     )
@@ -68,8 +71,8 @@ class AssistantConfig(StageConfig):
     """Instruction tuning, preferences and RLHF, between the base and GPT*."""
 
     requests: RequestsConfig = RequestsConfig()
-    sft: SftConfig = SftConfig(batch_size=32)
-    answers: SamplesConfig = SamplesConfig(problems=1_500, per_problem=6)
+    sft: SftConfig = SftConfig(batch_size=32, learning_rate=2e-3)
+    answers: SamplesConfig = SamplesConfig(problems=5_000, per_problem=4)
     comparisons: ComparisonsConfig = ComparisonsConfig()
     reward: PreferenceConfig = PreferenceConfig()
     policy: PolicyConfig = PolicyConfig(

@@ -12,63 +12,35 @@ was trained on, so that whatever reads an ORM (GRPO, search) reads sigmoid(r).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
 from o1_assets.core.plots import Axis, Series, save_png
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
-from o1_assets.engine.checkpoint import load_tokenizer
 from o1_assets.engine.steps import is_blank, separator, split_steps
 from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.engine.training.tuning import finish, prepare
 from o1_assets.evaluation.statistics import Floats
-from o1_assets.experiments.assistant.config import PreferenceConfig
+from o1_assets.experiments.assistant.config import UNRANKED, PreferenceConfig
 from o1_assets.experiments.assistant.constitution import pairs
 from o1_assets.reward.dataset import Example, draw_order, held_out, step_sequence
-from o1_assets.reward.fit import Item, fit
-from o1_assets.reward.model import ORM_CLASSES, RewardModel, save_reward_model, start_reward_model
 from o1_assets.reward.read import place_features, predict, reading_cost
-from o1_assets.reward.score import open_generator
 from o1_assets.reward.tree import Row
 
-UNRANKED = -100
-
-
-class BradleyTerry(RewardModel):
-    """A reward model whose labels are ranks: of each answer's last token, 0 the best, UNRANKED elsewhere."""
-
-    def forward(self, *args: Any, labels: Tensor | None = None, **inputs: Any) -> dict[str, Tensor]:
-        """labels: (batch, n), a ranking a row. As RewardModel, with the loss of Bradley and Terry."""
-        outputs = super().forward(*args, **inputs)
-        if labels is not None:
-            rewards = outputs["logits"][..., 1] - outputs["logits"][..., 0]  # (batch, n)
-            losses = [
-                ranking_loss(r[of != UNRANKED], of[of != UNRANKED])
-                for r, of in zip(rewards, labels, strict=True)
-            ]
-            outputs["loss"] = torch.stack(losses).mean()
-        return outputs
-
-    def label_weight(self, labels: Tensor) -> float:
-        return float(len(labels))
-
-
-def ranking_loss(rewards: Tensor, ranks: Tensor) -> Tensor:
-    """Mean of -log sigmoid(r(better) - r(worse)) over the pairs of a ranking; both (answers,). 0 without a pair."""
-    better, worse = (ranks[:, None] < ranks[None, :]).nonzero(as_tuple=True)
-    if not len(better):
-        return rewards.sum() * 0.0
-    return -nn.functional.logsigmoid(rewards[better] - rewards[worse]).mean()
+if TYPE_CHECKING:
+    from o1_assets.experiments.assistant.bradley_terry import BradleyTerry
 
 
 def make_preference_model(task: Task, config: PreferenceConfig) -> Outcome:
     """Inputs "init" (the checkpoint that it begins as), "generator" and "comparisons". Writes a reward model."""
+    from o1_assets.engine.checkpoint import load_tokenizer
+    from o1_assets.experiments.assistant.bradley_terry import standardise
+    from o1_assets.reward.model import save_reward_model
+    from o1_assets.reward.score import open_generator
+
     init = task.inputs["init"]
     table = read_parquet(task.inputs["comparisons"] / "comparisons.parquet")
     tokenizer = load_tokenizer(init)
@@ -122,6 +94,13 @@ def _train(
     features: Any,
     chosen: Sequence[int],
 ) -> tuple[BradleyTerry, list[tuple[int, float]], Cost]:
+    import torch
+
+    from o1_assets.engine.training.tuning import finish, prepare
+    from o1_assets.experiments.assistant.bradley_terry import BradleyTerry
+    from o1_assets.reward.fit import Item, fit
+    from o1_assets.reward.model import ORM_CLASSES, start_reward_model
+
     torch.manual_seed(derive_seed(task.seed, "head"))
     edges = config.probability_edges if config.probability_feature else None
     started = start_reward_model(
@@ -166,16 +145,6 @@ def _rewards(example: Example, row: Row, probabilities: Floats) -> Floats:
     """r of each answer, (answers,). probabilities: (tokens, 2) of the row."""
     ends = [row.paths[i][sequence.ends[-1]] for i, sequence in enumerate(example.sequences)]
     return np.log(probabilities[ends, 1]) - np.log(probabilities[ends, 0])
-
-
-def standardise(model: RewardModel, rewards: Floats) -> None:
-    """Shifts and scales r, of which only differences were learned, to mean 0 and standard deviation 1."""
-    head = cast(nn.Linear, model.new_modules()[0])
-    mean, spread = float(rewards.mean()), float(rewards.std()) or 1.0
-    with torch.no_grad():
-        head.weight.div_(spread)
-        head.bias.div_(spread)
-        head.bias[1] -= mean / spread
 
 
 def pair_accuracy(rewards: Sequence[Floats], ranks: Sequence[Sequence[int]]) -> float | None:

@@ -17,10 +17,11 @@ from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.core.artifact import Task
 from o1_assets.core.settings import Settings
 from o1_assets.engine.open import open_engine
+from o1_assets.experiments.assistant.bradley_terry import BradleyTerry, ranking_loss, standardise
 from o1_assets.experiments.assistant.config import AssistantEvalConfig
 from o1_assets.experiments.assistant.constitution import LEVELS, pairs, quality, ranking, with_errors
 from o1_assets.experiments.assistant.evaluate import FORBIDDEN, MODELS, NEAR, PLAIN, assistant_result, wins
-from o1_assets.experiments.assistant.preferences import BradleyTerry, pair_accuracy, ranking_loss, standardise
+from o1_assets.experiments.assistant.preferences import pair_accuracy
 from o1_assets.experiments.assistant.requests import held_out_pair
 from o1_assets.experiments.result import read_result
 from o1_assets.graph import build_graph
