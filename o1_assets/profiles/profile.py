@@ -14,8 +14,8 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import PromptingConfig, ThinkingConfig
-from o1_assets.experiments.circle.config import CircleConfig
 from o1_assets.experiments.assistant.config import AssistantConfig
+from o1_assets.experiments.circle.config import CircleConfig
 from o1_assets.experiments.config import AblationsConfig
 from o1_assets.experiments.match.result import MatchConfig
 from o1_assets.experiments.mini.config import MiniConfig
