@@ -58,7 +58,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         *base_artifacts(profile),
         *difficulty_artifacts(profile),
         *verifier_artifacts(profile),
-        *assistant.stages(profile),
+        *assistant.stages(profile, settings),
         *generator_artifacts(profile),
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),
         *evaluation_artifacts(profile),

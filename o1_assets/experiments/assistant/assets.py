@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.artifact import Artifact, Compute, Cost, Estimator, StageConfig
 from o1_assets.core.estimate import CHART, ROW, TABLES, Estimate, EstimateContext
-from o1_assets.experiments.assistant.comparisons import make_comparisons
+from o1_assets.experiments.assistant.comparisons import comparisons
 from o1_assets.experiments.assistant.config import (
     AssistantConfig,
     AssistantEvalConfig,
@@ -25,6 +25,7 @@ from o1_assets.experiments.assistant.config import (
 )
 from o1_assets.experiments.assistant.evaluate import MODELS, make_assistant_eval
 from o1_assets.experiments.assistant.preferences import make_preference_model
+from o1_assets.experiments.assistant.rankings import Rankings
 from o1_assets.experiments.assistant.requests import make_demonstrations, make_requests
 from o1_assets.experiments.experiment import base_of
 from o1_assets.generator.assets import estimate_generator, estimate_samples
@@ -36,6 +37,7 @@ from o1_assets.problems.instructions import WORDS
 from o1_assets.reward.estimate import distinct_tokens, estimate_reward_model
 
 if TYPE_CHECKING:
+    from o1_assets.core.settings import Settings
     from o1_assets.profiles.profile import Profile
 
 PART = "assistant"
@@ -43,8 +45,8 @@ POLICY = f"{PART}/policy"
 TABLE, MODEL = ("parquet", "polars"), ("pytorch", "huggingface")
 
 
-def stages(profile: Profile) -> list[Artifact]:
-    """From the base to assistant/policy; none where the profile has no assistant."""
+def stages(profile: Profile, settings: Settings) -> list[Artifact]:
+    """From the base to assistant/policy; none where the profile has no assistant. settings: where rankings arrive."""
     if profile.assistant is None:
         return []
     config: AssistantConfig = profile.assistant
@@ -66,6 +68,7 @@ def stages(profile: Profile) -> list[Artifact]:
             **fields,
         )  # fmt: skip
 
+    rankings = Rankings(settings.inbox)
     models: dict[str, Any] = {"resource_class": profile.model_class}
     demonstrations = DemonstrationsConfig(corpus=base_of(profile).corpus)
     return [
@@ -89,9 +92,9 @@ def stages(profile: Profile) -> list[Artifact]:
             "Several answers of the instructed model to each request.", TABLE, estimate_samples, **models,
         ),
         artifact(
-            "comparisons", make_comparisons, config.comparisons, {"answers": "answers", "requests": "requests"},
+            "comparisons", comparisons(rankings), config.comparisons, {"answers": "answers", "requests": "requests"},
             "The answers to each request, ranked by an annotator who follows a constitution and errs now and then.",
-            TABLE, estimate_comparisons,
+            TABLE, estimate_comparisons, external=rankings.version if config.comparisons.uses_people else None,
         ),
         artifact(
             "reward", make_preference_model, config.reward,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from o1_assets.base.config import CorpusConfig
@@ -39,10 +41,22 @@ class DemonstrationsConfig(StageConfig):
 class ComparisonsConfig(StageConfig):
     """Rankings of several answers to one request (InstructGPT: 4 to 9, arXiv:2203.02155)."""
 
+    annotator: Literal["oracle", "human", "human+oracle"] = Field(
+        "oracle",
+        description="who ranks: a program that follows the constitution and errs, people, or people and, what they "
+        "have not ranked, the program",
+    )
+    min_ranked_share: float = Field(
+        1.0, ge=0, le=1, description="where people rank alone, it goes on with this share of the requests"
+    )
     # Turns 7 to 8% of nano's pairs round. InstructGPT's annotators agreed in 73% of them.
     swap_rate: float = Field(
         0.1, ge=0, le=1, description="chance that the annotator confuses an answer with the next better one"
     )
+
+    @property
+    def uses_people(self) -> bool:
+        return self.annotator != "oracle"
 
 
 class PreferenceConfig(RewardModelConfig):
