@@ -128,6 +128,6 @@ def test_a_file_named_as_a_built_in_profile_or_absent_is_refused(tmp_path: Path)
     with pytest.raises(BadSetting, match=r"there is no file .*absent\.toml; `o1 profile new "):
         Settings.load(str(tmp_path / "absent.toml"), tmp_path)
     with pytest.raises(
-        ProfileError, match="there is no profile 'nani'; choose one of: code, countdown, letters, micro"
+        ProfileError, match="there is no profile 'nani'; choose one of: assistant, code, countdown, letters"
     ):
         load_profile("nani")

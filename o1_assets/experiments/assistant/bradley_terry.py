@@ -41,7 +41,7 @@ def ranking_loss(rewards: Tensor, ranks: Tensor) -> Tensor:
 
 def standardise(model: RewardModel, rewards: Floats) -> None:
     """Shifts and scales r, of which only differences were learned, to mean 0 and standard deviation 1."""
-    head = cast(nn.Linear, model.new_modules()[0])
+    head = cast(nn.Linear, model.head)
     mean, spread = float(rewards.mean()), float(rewards.std()) or 1.0
     with torch.no_grad():
         head.weight.div_(spread)
