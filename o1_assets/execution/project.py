@@ -75,6 +75,19 @@ class Project:
 
         return build_graph(self.profile, self.settings)
 
+    def changed(self, assignments: str) -> Project:
+        """This project, or one with more assignments, as in O1_SET; made once for each."""
+        if not assignments.strip():
+            return self
+        if assignments not in self._changed:
+            overrides = f"{self.overrides}\n{assignments}".strip()
+            self._changed[assignments] = Project(self.settings, overrides, self.parts)
+        return self._changed[assignments]
+
+    @cached_property
+    def _changed(self) -> dict[str, Project]:
+        return {}
+
     @cached_property
     def loaded(self) -> dict[str, Artifact]:
         """Of the graph, what Dagster is shown: the loop and `parts`. Raises UnknownPart."""

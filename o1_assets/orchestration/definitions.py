@@ -25,6 +25,7 @@ from resources.compute import executor, set_pools
 from resources.engine import EngineResource
 from resources.exclusive import exclusive
 from resources.label_studio import LabelStudioResource
+from resources.numbers import NumbersResource
 from resources.store import StoreResource
 from sensors.label_batches import label_batches_sensor
 from sensors.recovery import fail_killed_runs
@@ -53,7 +54,7 @@ def build_definitions(project: Project, *, pictures: bool = False) -> dg.Definit
 
     return dg.Definitions(
         assets=[
-            *(to_asset(artifact, profile, numbered, pictures=pictures) for artifact in graph.values()),
+            *(to_asset(artifact, project, numbered, pictures=pictures) for artifact in graph.values()),
             report_asset(project, numbered),
         ],
         asset_checks=checks_beside(graph.values()),
@@ -62,6 +63,7 @@ def build_definitions(project: Project, *, pictures: bool = False) -> dg.Definit
         resources={
             "store": StoreResource(url=settings.store, work=str(settings.work)),
             "engine": EngineResource(name=profile.engine),
+            "numbers": NumbersResource(),
             "label_studio": studio,
         },
         executor=exclusive(

@@ -60,9 +60,15 @@ class TrainingFailed(O1Error):
 
 
 def make_in_processes(
-    context: dg.AssetExecutionContext, artifact: Artifact, store: ArtifactStore, processes: int
+    context: dg.AssetExecutionContext,
+    artifact: Artifact,
+    store: ArtifactStore,
+    processes: int,
+    overrides: str,
 ) -> Made:
     """As `materialize`, by `processes` processes. None is started where an equal computation was done.
+
+    overrides: as in O1_SET, which tells the processes what the artifact is.
 
     Raises MissingInput, StoreError, TrainingFailed.
     """
@@ -70,7 +76,9 @@ def make_in_processes(
         return cached
     client = dg.PipesSubprocessClient(cwd=str(PROJECT))
     try:
-        done = client.run(context=context, command=guarded(artifact.key, processes))
+        done = client.run(
+            context=context, command=guarded(artifact.key, processes), env={"O1_SET": overrides}
+        )
     except PipesFailed as error:
         raise TrainingFailed(
             f"{processes} processes of {artifact.key} failed: {error}; what they printed is in the step's stderr"

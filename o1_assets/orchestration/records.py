@@ -39,11 +39,16 @@ def dagster_code_version(code_version: str, config: Mapping[str, Any], seed: int
     return sha256_json([code_version, config, seed])[:16]
 
 
+def code_tags(manifest: Manifest) -> dict[str, str]:
+    """The tag with the code version that a version was made by."""
+    return {CODE_VERSION: dagster_code_version(manifest.code_version, manifest.config, manifest.seed)}
+
+
 def expected_tags(manifest: Manifest) -> dict[str, str]:
     """The tags of Dagster's newest materialization of a key whose current version is `manifest`."""
     return {
         DATA_VERSION: manifest.digest,
-        CODE_VERSION: dagster_code_version(manifest.code_version, manifest.config, manifest.seed),
+        **code_tags(manifest),
         **_versions_of_inputs(manifest, INPUT_VERSION, str),
     }
 

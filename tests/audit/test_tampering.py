@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
+from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.execution.status import graph_status
 from o1_assets.store.catalogue import rebuild_catalogue
 from o1_assets.store.store import ArtifactStore, StoreError
@@ -136,14 +138,21 @@ def test_the_catalogue_shows_no_damaged_table(tmp_path: Path) -> None:
 
 def test_dagster_does_not_materialize_from_a_damaged_input(tmp_path: Path) -> None:
     from o1_assets.orchestration.assets import to_asset
-    from o1_assets.profiles.load import load_profile
+    from o1_assets.orchestration.story import chapters
     from resources.engine import EngineResource
+    from resources.numbers import NumbersResource
     from resources.store import StoreResource
 
     store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
     letters = make(store, toy_graph()["toy/letters"]).manifest
-    body = to_asset(toy_graph()["toy/upper"], load_profile("nano"))
-    resources = {"store": StoreResource(url=store.url, work=str(store.work)), "engine": EngineResource()}
+    project = Project(Settings.load("nano", tmp_path / "home"), "")
+    project.graph = toy_graph()
+    body = to_asset(project.graph["toy/upper"], project, chapters(project.graph))
+    resources = {
+        "store": StoreResource(url=store.url, work=str(store.work)),
+        "engine": EngineResource(),
+        "numbers": NumbersResource(),
+    }
     file = store.path(letters.digest) / "text.txt"
     for _ in flips(file, count=0, seed=SEED):
         result = dg.materialize([body], resources=resources, raise_on_error=False)
