@@ -231,6 +231,11 @@ class Settings:
         return self.home / "inbox"
 
     @property
+    def labeling_page(self) -> Path:
+        """Who may open the labelling page, and what they have done there that is not in the inbox yet."""
+        return self.home / "labeling.sqlite3"
+
+    @property
     def imported(self) -> Path:
         """The folder of imported label sources, with a folder for each."""
         return self.home / "imported"

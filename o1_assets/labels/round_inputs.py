@@ -5,22 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import polars as pl
-
 from o1_assets.core.errors import O1Error
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.reader import PEOPLE, tables_of_round
 from o1_assets.labels.inbox.validate import SelectionCheck
+from o1_assets.labels.opinions import Opinions
 from o1_assets.labels.protocol import PROTOCOLS
-from o1_assets.labels.quality_control import (
-    apply_quality_control,
-    check_solutions,
-    exact_ratings,
-    lead_batches,
-    lead_solutions,
-)
+from o1_assets.labels.quality_control import check_solutions, lead_solutions
 from o1_assets.labels.selection import Selection
 from o1_assets.store.store import ArtifactStore, MissingInput
 
@@ -86,22 +78,7 @@ def missing_solutions(config: LabelBatchesConfig, selection: Selection, inbox: I
     """Solutions that never came back, whose batches were withdrawn, or whose raters are all excluded."""
     if config.source is not None:  # others have published the labels of all solutions
         return frozenset()
-    digests = inbox.accepted(config.round, PEOPLE)
-    ratings, records = tables_of_round([(inbox, digest) for digest in digests], config.round, selection)
-    checks = check_solutions(selection, config.quality)
-    gold = exact_ratings(selection, PROTOCOLS[config.protocol], checks.known)
-    filtered = apply_quality_control(ratings, records, gold, selection, digests, config.quality)
-    excluded = filtered.quality.filter("excluded")["labeler"]
-    leads = list(lead_batches(inbox, config.round, config.quality))
-    # As in `round_progress`, a solution that was given up or called a bad problem has come back, and the leads' batches
-    # become gold. Screening becomes no labels, nor does a record of a solution that has changed since.
-    returned = records.filter(
-        ~pl.col("screening")
-        & (pl.col("misfit") == "")
-        & ~pl.col("batch").is_in(leads)
-        & ~pl.col("labeler").is_in(excluded.implode())
-    )
-    return frozenset(selection.solution_ids).difference(returned["solution_id"].to_list())
+    return Opinions.read(config, selection, inbox).missing
 
 
 def export_to_file(inputs: RoundInputs, inbox: Inbox, file: Path, which: Which = "all") -> int:

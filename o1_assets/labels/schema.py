@@ -121,15 +121,16 @@ class RecordQuestion(_Part):
 class Origin(_Part):
     """Where an exported record belongs. selection: digest of the round's selection.
 
-    writing: what the labeller may write where a step went wrong; absent if nothing.
+    writing: what the labeller may write where a step went wrong; absent if nothing. note: what the labeller remarked.
     """
 
-    OPTIONAL = frozenset({"writing"})
+    OPTIONAL = frozenset({"writing", "note"})
     round: str
     solution_id: str
     selection: str
     protocol: Literal["dense", "sparse"]
     writing: Writing | None = None
+    note: str | None = None
 
 
 class Record(_Part):

@@ -92,6 +92,10 @@ class Selection:
         # A new object, because the cached properties of this one are of all solutions.
         return self if "completions" in self.__dict__ else replace(self, only=solutions)
 
+    def alone(self, solution: str) -> Selection:
+        """The same selection, of which one solution is read."""
+        return replace(self, only=frozenset({solution}))
+
     @cached_property
     def table(self) -> pl.DataFrame:
         """solutions.parquet."""

@@ -136,3 +136,10 @@ def _media_type(value: str) -> str:
 def _quoted(headers: Headers, name: str) -> str:
     values = headers.getlist(name)
     return " and ".join(repr(value[:100]) for value in values) or f"no {name.capitalize()}"
+
+
+def local_origins(port: int) -> list[str]:
+    """What a browser of this machine calls the server."""
+    # Of the port 80 neither a Host nor an Origin header speaks.
+    ending = "" if port == 80 else f":{port}"
+    return [f"http://{host}{ending}" for host in ("127.0.0.1", "localhost", "[::1]")]

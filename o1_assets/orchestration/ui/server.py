@@ -26,7 +26,7 @@ from o1_assets.execution.project import Project
 from o1_assets.orchestration.instance import instance_lost, open_instance
 from o1_assets.orchestration.internals import code_server, daemon_command, webserver
 from o1_assets.orchestration.records import report_unknown
-from o1_assets.orchestration.ui.guard import Guard
+from o1_assets.orchestration.ui.guard import Guard, local_origins
 from o1_assets.orchestration.ui.story import Story
 from o1_assets.orchestration.ui.supervisor import STOP_SIGNALS, end_session, stop_with
 
@@ -91,13 +91,6 @@ def _stop(*_: object) -> None:
 def _stop_after(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
     daemon.wait()
     server.should_exit = True
-
-
-def local_origins(port: int) -> list[str]:
-    """What a browser of this machine calls the interface."""
-    # Of the port 80 neither a Host nor an Origin header speaks.
-    ending = "" if port == 80 else f":{port}"
-    return [f"http://{host}{ending}" for host in ("127.0.0.1", "localhost", "[::1]")]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from o1_assets.core.settings import DAGSTER_YAML
-from o1_assets.orchestration.ui.server import application, local_origins
+from o1_assets.orchestration.ui.guard import local_origins
+from o1_assets.orchestration.ui.server import application
 
 HERE = "http://127.0.0.1:3000"
 SOCKET = "ws://127.0.0.1:3000/graphql"
