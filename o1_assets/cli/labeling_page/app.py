@@ -41,6 +41,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+REMEDY = "`o1 labels serve --address` says what labellers type"
+
 LONGEST_BODY = 200_000
 """Bytes; the longest text that may be written, as JSON, is below."""
 YEAR = 365 * 24 * 3600
@@ -112,7 +114,7 @@ def application(desk: Desk, profile: str, origins: list[str]) -> Starlette:
             route("/api/task", task),
             route("/api/lead", lambda labeler, _: {**desk.lead(), **_who(labeler)}, lead=True),
         ],
-        middleware=[Middleware(Guard, origins=origins)],
+        middleware=[Middleware(Guard, origins=origins, remedy=REMEDY, refuse=_error)],
         lifespan=_filing(desk),
     )
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from o1_assets.cli.label_batches import unused_lines
 from o1_assets.cli.labeling_page.app import application
 from o1_assets.core.errors import O1Error
 from o1_assets.execution.project import Project
@@ -26,7 +27,7 @@ def serve(
 ) -> None:
     """Serves until Ctrl-C or SIGTERM; then files what is finished. Raises BadAddress, UIError."""
     project.settings.make_home()
-    with listener(port) as listening:
+    with listener(port, "o1 labels serve --port ", host) as listening:
         port = listening.getsockname()[1]
         origins = origins_of(host, port, address)
         database = Database(project.settings.labeling_page)
@@ -48,8 +49,6 @@ def serve(
 
 def introduction(project: Project, rounds: list[str], opinions: int, invited: list[str]) -> list[str]:
     """What whoever starts it has to know, before the address."""
-    from o1_assets.cli.labels import unused_lines
-
     lines = list(unused_lines(project, set(rounds)))
     lines.append(
         f"invited: {', '.join(invited)}"
