@@ -24,9 +24,9 @@ RECORDED = {
     "qwen": "c872628043fc79b9",
     "qwen-7b": "b701372410421b21",
     "qwen-full": "53060c1d550ad259",
-    "smol": "78a0a36f12b4d95b",
-    "smol-hub": "458bf6a7b0de5e03",
-    "smol-smoke": "2fafe4b83968038f",
+    "smol": "ab74f02034374f4d",
+    "smol-hub": "a68b99eece9df361",
+    "smol-smoke": "8453d143dc9fc698",
     "tic-tac-toe": "582969670c2aaf27",
 }
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact, Cost
+from o1_assets.core.errors import O1Error
 from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
+from o1_assets.engine.training.config import LoraConfig
 from o1_assets.evaluation.thinking.config import PromptingConfig, ThinkingConfig
 from o1_assets.evaluation.thinking.evaluate import make_thinking
 from o1_assets.evaluation.thinking.measure import measured_trees
@@ -22,14 +25,18 @@ if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 
+class PeftMissing(O1Error):
+    """The package peft is not installed; the message says what to do."""
+
+
 LOW_RANK = "generator/low_rank"
 
 
 def thinking_artifacts(profile: Profile) -> list[Artifact]:
     # Where SFT trains low-rank updates itself there are no other weights to compare them with.
-    comparable = profile.sft.tuning.lora is None
-    low_rank = [_low_rank_generator(profile)] if comparable else []
-    return [_thinking(profile), *low_rank, _prompting(profile, comparable)]
+    rank = None if profile.sft.tuning.lora else profile.prompting.rank
+    low_rank = [_low_rank_generator(profile, rank)] if rank else []
+    return [_thinking(profile), *low_rank, _prompting(profile, bool(low_rank))]
 
 
 def _thinking(profile: Profile) -> Artifact:
@@ -57,9 +64,9 @@ def _thinking(profile: Profile) -> Artifact:
     )
 
 
-def _low_rank_generator(profile: Profile) -> Artifact:
-    tuning = profile.sft.tuning.model_copy(update={"lora": profile.prompting.lora})
-    rate = profile.sft.learning_rate * profile.prompting.lora_rate
+def _low_rank_generator(profile: Profile, rank: int) -> Artifact:
+    tuning = profile.sft.tuning.model_copy(update={"lora": LoraConfig(rank=rank, alpha=2 * rank)})
+    rate = profile.sft.learning_rate * profile.prompting.rank_rate
     return Artifact(
         key=LOW_RANK,
         compute=make_generator,
@@ -73,7 +80,16 @@ def _low_rank_generator(profile: Profile) -> Artifact:
         resource_class=profile.model_class,
         part="thinking",
         estimate=estimate_generator,
+        preflight=_require_peft,
     )
+
+
+def _require_peft(quick: bool) -> None:
+    if find_spec("peft") is None:
+        raise PeftMissing(
+            'low-rank updates need the package peft: pip install "o1-assets[lora]"; `--set prompting.rank=null` '
+            "goes on without them"
+        )
 
 
 def _prompting(profile: Profile, comparable: bool) -> Artifact:

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import QUESTION, PromptFormat
-from o1_assets.engine.training.config import LoraConfig
 
 
 class ThinkingConfig(StageConfig):
@@ -90,11 +89,11 @@ class PromptingConfig(StageConfig):
     doubts: tuple[str, ...] = Field(
         ("wait ", "check "), description="words that take an answer's place, to have a chain look at itself"
     )
-    lora: LoraConfig = LoraConfig(rank=4, alpha=8)
-    """The low-rank updates that are compared with SFT of all weights."""
-    lora_rate: float = Field(
-        10.0, gt=0, description="their learning rate: so many times that of SFT, as low-rank updates want it"
+    rank: int = Field(
+        4, gt=0, description="of the low-rank updates that are compared with SFT of all weights"
     )
+    # With one rate for both the rates would be compared: low-rank updates want about ten times that of all weights.
+    rank_rate: float = Field(10.0, gt=0, description="their learning rate, in learning rates of SFT")
     prompt: PromptFormat = PromptFormat()
     max_steps: int = Field(16, gt=0, description="most steps of a chain that is asked to look at itself")
     step_tokens: int = Field(32, gt=0, description="most tokens of such a step")
