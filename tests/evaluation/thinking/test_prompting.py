@@ -113,7 +113,11 @@ def test_low_rank_and_all_weights_stand_beside_the_base(tmp_path, monkeypatch: p
         policy = TablePolicy(TABLE)
         policy.tokenizer = Tokenizer()
         return SimpleNamespace(
-            sample=policy.sample, tokenizer=policy.tokenizer, parameters=1, close=lambda: None
+            sample=policy.sample,
+            tokenizer=policy.tokenizer,
+            parameters=1,
+            constrains=False,
+            close=lambda: None,
         )
 
     names = ("base", "generator", "policy", "low_rank", "test", "sft_set")
