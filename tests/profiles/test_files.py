@@ -15,7 +15,7 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "69b553decdf6335e",
+    "assistant": "512ae6d659d2692d",
     "code": "774e8e6090771661",
     "countdown": "9b49751e24fa6fca",
     "letters": "3737decea9a05925",
