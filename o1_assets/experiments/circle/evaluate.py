@@ -7,6 +7,7 @@ answers.parquet of a generation has a row a problem and way of asking:
     words       Boolean   asked with the words
     right       Float64   share of the solutions that are right
     any         Float64   1 where at least one is
+    greedy      Float64   1 where the greedy solution is right
     chains      Float64   share of the solutions that are chains
 """
 
@@ -62,8 +63,11 @@ def make_generation_eval(task: Task, config: CircleEvalConfig) -> Outcome:
             )
             # Equal random numbers for all generations and arms: they are compared in pairs.
             solutions, spent = sample(engine, problems, sampling, derive_seed(task.seed, "samples"))
-            parts.append(answers(solutions, problems, words))
-            cost += spent
+            greedy, also_spent = sample(
+                engine, problems, sampling, derive_seed(task.seed, "greedy"), greedy=True
+            )
+            parts.append(answers(solutions, greedy, problems, words))
+            cost += spent + also_spent
     engine.close()
     table = pl.concat(parts)
     table.write_parquet(task.out / "answers.parquet")
@@ -76,14 +80,20 @@ def make_generation_eval(task: Task, config: CircleEvalConfig) -> Outcome:
     return Outcome({**figures}, cost, table.height)
 
 
-def answers(solutions: pl.DataFrame, problems: pl.DataFrame, words: bool) -> pl.DataFrame:
+def answers(
+    solutions: pl.DataFrame, greedy: pl.DataFrame, problems: pl.DataFrame, words: bool
+) -> pl.DataFrame:
     """As in answers.parquet, in the order of problem ids."""
     right = pl.col("correct").cast(pl.Float64)
     table = solutions.group_by("problem_id").agg(
         right=right.mean(), any=right.max(), chains=is_chain().cast(pl.Float64).mean()
     )
-    table = table.join(problems.select("problem_id", "kind"), on="problem_id").with_columns(words=words)
-    return table.select("problem_id", "kind", "words", "right", "any", "chains").sort("problem_id")
+    likeliest = greedy.select("problem_id", greedy=right)
+    table = table.join(problems.select("problem_id", "kind"), on="problem_id").join(
+        likeliest, on="problem_id"
+    )
+    table = table.with_columns(words=words)
+    return table.select("problem_id", "kind", "words", "right", "any", "greedy", "chains").sort("problem_id")
 
 
 # All generations.
@@ -154,6 +164,13 @@ def circle_result(made: Generations, config: CircleEvalConfig, seed: int) -> Res
         )  # fmt: skip
 
     ratio = share_interval(end, first, None, config.resamples, seed)
+    likeliest = share_interval(
+        made.of(circle, last, measure="greedy"),
+        made.of(circle, 0, measure="greedy"),
+        None,
+        config.resamples,
+        seed,
+    )
     claims = [
         Claim(
             "circle_direct_to_chain",
@@ -162,6 +179,8 @@ def circle_result(made: Generations, config: CircleEvalConfig, seed: int) -> Res
             TRIPLED,
             unit="number",
         ),
+        # Of direct answers, the likeliest is far better than a sampled one: the corpus' own are often wrong.
+        Claim("circle_direct_to_chain_greedy", "the same of greedy solutions", *bounds(likeliest), unit="number"),
         *(
             mean(f"circle_accuracy_g{g}", f"accuracy without the words, generation {g}", made.of(circle, g), "share")
             for g in range(last + 1)
@@ -208,8 +227,10 @@ def circle_result(made: Generations, config: CircleEvalConfig, seed: int) -> Res
             "intervals are 95%, over problems. Each base was trained once.",
             "Every generation goes on from the one before it, and reads equally many rows in equally many updates, in "
             "all arms. The words are never in front of a row.",
-            "The control of right direct answers is filtered by the answer key, which the circle never reads: its "
-            "chains are verified by a vote and by the loop's PRM and ORM.",
+            "A sampled direct answer is as noisy as those of the corpus, of which a part is wrong. So right direct "
+            "answers alone raise accuracy too, and what thinking adds is the difference to that control. The control "
+            "is filtered by the answer key, which the circle never reads: its chains are verified by a vote and by "
+            "the loop's PRM and ORM.",
             f"No generation trains on a problem that {KIND}; the base's corpus has such problems, with chains after "
             "the words. Problems out of distribution (longer, larger, chain_sum) are in no training at all.",
         ],
@@ -259,6 +280,7 @@ def _generations_table(made: Generations, config: CircleEvalConfig, seed: int) -
                     "without the words": interval.mean,
                     "low": interval.low,
                     "high": interval.high,
+                    "greedy": float(made.of(arm, g, measure="greedy").mean()),
                     "with the words": float(made.of(arm, g, words=True).mean()),
                     "chains unasked": float(made.of(arm, g, measure="chains").mean()),
                     f"any of {config.samples}": float(made.of(arm, g, measure="any").mean()),

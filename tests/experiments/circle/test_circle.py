@@ -106,6 +106,7 @@ def evaluated(without: float, words: float, chains: float, kind: float) -> pl.Da
             "problem_id": ids,
             "right": right,
             "any": right,
+            "greedy": right,
             "chains": np.full(count, chains),
         }
         parts.append(pl.DataFrame(columns).with_columns(kind=pl.lit(name), words=pl.lit(asked)))
