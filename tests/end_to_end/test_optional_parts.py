@@ -37,7 +37,9 @@ def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
     circle = o1(home, "run", "--with", "circle", "--json")
     assert circle.returncode == 0, circle.stderr[-2000:]
     assert json.loads(circle.stdout)["computed"] == 12
-    figures = o1_json(home, "report")["ablations"]
+    report = o1_json(home, "report")
+    figures = report["ablations"]
+    assert "Accuracy without the words" in Path(report["report"]).read_text()
     assert figures["circle_direct_to_chain"]["target"] == 3 and "circle_minus_unverified" in figures
     unknown = o1(home, "run", "--with", "thinkin")
     assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
