@@ -71,7 +71,7 @@ def _low_rank_generator(profile: Profile, rank: int) -> Artifact:
         key=LOW_RANK,
         compute=make_generator,
         config=profile.sft.model_copy(update={"tuning": tuning, "learning_rate": rate}),
-        inputs={"base": "base/model", "sft_set": "generator/sft_set"},
+        inputs={"base": profile.generator_start, "sft_set": "generator/sft_set"},
         # GPT*'s seed: it reads the same batches in the same order.
         seed=profile.seed_of("generator/model"),
         group="generator",
@@ -103,6 +103,7 @@ def _prompting(profile: Profile, comparable: bool) -> Artifact:
             "policy": f"r{profile.rounds:02d}/policy",
             "sft_set": "generator/sft_set",
             "test": "problems/test",
+            **({"assistant": profile.generator_start} if profile.starts_from == "assistant" else {}),
             **({"low_rank": LOW_RANK} if comparable else {}),
         },
         seed=profile.seed_of("eval/prompting"),
@@ -256,7 +257,7 @@ def _points(config: ThinkingConfig) -> float:
 
 # Ways of asking (`prompting.Prompted.ways`) but for the words of doubt: without examples, and with them.
 ALONE, WITH_EXAMPLES = 2, 4
-PROMPTED = ("base", "generator", "policy")
+PROMPTED = ("base", "assistant", "generator", "policy")
 
 
 def estimate_prompting(context: EstimateContext, config: PromptingConfig) -> Estimate:
@@ -268,8 +269,9 @@ def estimate_prompting(context: EstimateContext, config: PromptingConfig) -> Est
     # Two ways show all examples, and one its own solution.
     shown = (3 * config.examples + 1) * (prompt + solution)
     cost = Cost()
-    for name in PROMPTED:
+    models = [name for name in PROMPTED if name in context.artifact.inputs]
+    for name in models:
         cost += context.generate(name, chains * ((ALONE + WITH_EXAMPLES) * solution + doubted))
         cost += context.score(name, chains * (ways * prompt + shown))
-    rows = len(PROMPTED) * ways + 2
+    rows = len(models) * ways + 2
     return Estimate(chains, chains * rows, cost=cost, stored=TABLES + rows * config.problems * VALUE)

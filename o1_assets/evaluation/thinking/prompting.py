@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from o1_assets.core.engine import Engine
 
 # Input -> what it is called.
-MODELS = {"base": "base", "generator": "GPT*", "policy": "baby-o1"}
+MODELS = {"base": "base", "assistant": "assistant", "generator": "GPT*", "policy": "baby-o1"}
 
 PLAIN, ANY, SIMILAR, ITSELF = "no example", "any examples", "similar examples", "its own solution shown"
 CONSTRAINED, BOTH, LOW_RANK, ALL_WEIGHTS = (
@@ -59,7 +59,8 @@ class Chains:
 
 
 def make_prompting(task: Task, config: PromptingConfig) -> Outcome:
-    """Inputs: base, generator, policy, sft_set, test; and low_rank, where SFT trains all weights."""
+    """Inputs: base, generator, policy, sft_set, test; assistant where GPT* is made of one; low_rank where SFT trains
+    all weights."""
     test = held_out(read_parquet(task.inputs["test"] / "problems.parquet"), config.problems).to_dicts()
     sft_set = read_parquet(task.inputs["sft_set"] / "sft_set.parquet").unique(
         "problem_id", maintain_order=True
@@ -70,7 +71,8 @@ def make_prompting(task: Task, config: PromptingConfig) -> Outcome:
     rows: list[dict[str, Any]] = []
     cost = Cost()
     figures: dict[str, float] = {}
-    for model, name in MODELS.items():
+    models = {model: name for model, name in MODELS.items() if model in task.inputs}
+    for model, name in models.items():
         prompted = Prompted(task.open_engine(task.inputs[model]), test, examples, config, task.seed)
         for way, chains in prompted.ways().items():
             task.progress(f"{name}: {way}")
@@ -78,11 +80,12 @@ def make_prompting(task: Task, config: PromptingConfig) -> Outcome:
         figures.setdefault("answer_of_the_nearest", prompted.answer_of_the_nearest())
         cost += prompted.cost
         prompted.engine.close()
-    # What fine-tuning makes of the base is GPT* by another name, and its low-rank twin.
+    # What fine-tuning makes of its start is GPT* by another name, and its low-rank twin.
+    start = models.get("assistant", "base")
     for model, way in (("low_rank", LOW_RANK), ("generator", ALL_WEIGHTS)):
         if model in task.inputs:
             prompted = Prompted(task.open_engine(task.inputs[model]), test, examples, config, task.seed)
-            rows.append({"model": "base", "way": way, **prompted.measured(prompted.plain())})
+            rows.append({"model": start, "way": way, **prompted.measured(prompted.plain())})
             cost += prompted.cost
             prompted.engine.close()
     table = pl.DataFrame(rows, infer_schema_length=None)
