@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from o1_assets.store.store import ArtifactStore
 
 # Models of no round that answer questions.
-OF_NO_ROUND = ("base/model", "generator/model", "mini/model")
+OF_NO_ROUND = ("base/model", "generator/model", "mini/model", "assistant/sft", "assistant/policy")
 
 
 class UnknownModel(O1Error):
@@ -66,8 +66,7 @@ def choose_models(
             how = "o1 run --with mini" if key.startswith("mini/") else "o1 run"
             raise MissingInput(f"{key} has not been made; run `{how}`, or leave --model out")
     chosen = {"policy": policy}
-    round_name = policy.key.removesuffix("/policy")
-    rounds = [round_name] if round_name != policy.key else newest_first
+    rounds = newest_first if policy.key in OF_NO_ROUND else [policy.key.removesuffix("/policy")]
     wanted = {"nothing": {}, "prm": {"prm": "prm"}, "q": {"prm": "prm", "q": "q_value"}}[strategy.reads]
     for name in wanted.values():
         head = _first(store, [f"{r}/{name}" for r in rounds])

@@ -18,11 +18,14 @@ class InstructedWorld(ArithmeticWorld):
     vocabulary = with_instructions(ARITHMETIC)
 
     def parse(self, question: str) -> Expression | None:
-        request = Request.parse(question)
-        return None if request.forbidden else super().parse(request.plain_question)
+        """The problem, also of a request that is to be refused."""
+        return super().parse(Request.parse(question).plain_question)
 
     def reworded(self, problem: Expression, asked: str) -> str:
-        return asked
+        request = Request.parse(asked)
+        if request.plain_question != request.question:
+            return asked
+        return str(Request(super().reworded(problem, request.question), request.instruction))
 
 
 def demonstrate(request: Request, problem: Expression, config: CorpusConfig, rng: Random) -> list[str]:

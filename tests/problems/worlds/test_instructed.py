@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.problems.expression import Expression
 from o1_assets.problems.instructions import NOT, SECRET, WORDS, Request, obeyed
 from o1_assets.problems.worlds.arithmetic.teacher import ARITHMETIC, WORDINGS, CorpusConfig, draw_expression
 from o1_assets.problems.worlds.instructed import InstructedWorld, demonstrate
@@ -14,7 +15,8 @@ from o1_assets.problems.worlds.instructed import InstructedWorld, demonstrate
 
 def test_who_demonstrates_does_as_told_in_words_that_are_each_one_token() -> None:
     rng, config = Random(0), CorpusConfig(misconception_scale=1.5, min_terms=3)
-    tokenizer = make_tokenizer(512, InstructedWorld.vocabulary)
+    tokenizer, world = make_tokenizer(512, InstructedWorld.vocabulary), InstructedWorld()
+    assert world.reworded(Expression((3, 4), ("+",)), "Step by step: 3+4") == "Step by step: Calculate 3 + 4."
     assert InstructedWorld.vocabulary.tokens[: len(ARITHMETIC.tokens)] == ARITHMETIC.tokens
     for _ in range(200):
         problem = draw_expression(config, rng)
@@ -28,7 +30,9 @@ def test_who_demonstrates_does_as_told_in_words_that_are_each_one_token() -> Non
             assert request.forbidden or obeyed(instruction, steps, len(problem.ops))
             ids = tokenizer.encode("".join(line + "\n" for line in (str(request), *steps)))
             assert tokenizer.unk_token_id not in ids
-            assert InstructedWorld().parse(str(request)) == (None if request.forbidden else problem)
+            assert world.parse(str(request)) == problem and world.reworded(problem, str(request)) == str(
+                request
+            )
 
 
 @pytest.mark.parametrize(
