@@ -24,7 +24,7 @@ def export_rankings(
     """Write the answers that people are to rank, a request a line: fill in ranks (0 for the best) and labeler."""
     from o1_assets.experiments.assistant.rankings import export
 
-    count = export(_asked(project), file)
+    count = export(requests_to_rank(project), file)
     return Answer(
         {"requests": count, "file": str(file)}, [f"{count} requests with answers to be ranked: {file}"]
     )
@@ -38,7 +38,7 @@ def submit_rankings(
     from o1_assets.experiments.assistant.rankings import Rankings
 
     try:
-        report = Rankings(project.settings.inbox).submit(file, _asked(project))
+        report = Rankings(project.settings.inbox).submit(file, requests_to_rank(project))
     except OSError as error:
         raise LabelsError(f"{file} cannot be read ({error.strerror}); nothing of it was taken") from error
     lines = [f"line {number}: {why}" for number, why in report.refused[:20]]
@@ -51,7 +51,8 @@ def submit_rankings(
     return Answer({"accepted": report.accepted, "batch": report.digest, "refused": report.refused}, lines)
 
 
-def _asked(project: Project) -> Asked:
+def requests_to_rank(project: Project) -> Asked:
+    """Raises LabelsError where there is nothing to rank."""
     from o1_assets.core.tables import read_parquet
     from o1_assets.experiments.assistant.comparisons import answers_to_rank
 

@@ -62,12 +62,9 @@ class ComparisonsConfig(StageConfig):
 class PreferenceConfig(RewardModelConfig):
     """The Bradley-Terry reward model."""
 
-    updates: int = Field(300, gt=0, description="optimizer updates")
+    updates: int = Field(200, gt=0, description="optimizer updates")
     batch_size: int = Field(
         16, gt=0, description="rankings an update; all pairs of a ranking are one element"
-    )
-    probability_feature: bool = Field(
-        False, description="tell the model how unlikely the instructed model found each step"
     )
 
 

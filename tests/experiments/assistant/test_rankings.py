@@ -8,7 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from o1_assets.cli.label_rankings import requests_to_rank
+from o1_assets.cli.label_rounds import LabelsError
 from o1_assets.core.artifact import Outcome, Task, Waiting
+from o1_assets.core.settings import Settings
+from o1_assets.execution.project import Project
 from o1_assets.experiments.assistant.comparisons import answers_to_rank, comparisons
 from o1_assets.experiments.assistant.config import ComparisonsConfig
 from o1_assets.experiments.assistant.rankings import LINES, Ranking, Rankings, RankingsError, export
@@ -118,3 +122,12 @@ def test_people_are_waited_for_or_the_machine_ranks_the_rest(inputs: dict[str, P
     assert outcome.external == rankings.version() and outcome.figures["by_people"] == 1
     assert outcome.figures["flipped_share"] == 0.5, "all three pairs of one request of two"
     assert [row["labeler"] for row in made("human", min_ranked_share=0.5)[1]] == ["anna"]
+
+
+def test_where_there_is_nothing_to_rank_the_command_says_what_to_do(tmp_path: Path) -> None:
+    for profile, says in (
+        ("nano", "nano has no assistant"),
+        ("assistant", "assistant/requests is not made yet"),
+    ):
+        with pytest.raises(LabelsError, match=says):
+            requests_to_rank(Project(Settings(profile, tmp_path), ""))
