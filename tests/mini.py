@@ -52,9 +52,9 @@ _SIZES = (
     "mini.on_policy.solutions=4 mini.rl_updates=1 mini.choice.problems=4 mini.choice.samples=2 "
     "mini.eval.problems=6 mini.eval.samples=4 mini.eval.subsets=5 mini.eval.resamples=20 mini.eval.ood_problems=6 "
     "mini.eval.ood_samples=2 mini.eval.timed_problems=4 mini.eval.timings=1 "
-    "circle.generations=1 circle.direct_rate=0.5 circle.rows.problems=10 circle.rows.samples=4 "
-    "circle.rows.least_score=0 circle.rows.rows=32 circle.eval.problems=12 circle.eval.samples=2 "
-    "circle.eval.ood_problems=6 circle.eval.resamples=20"
+    "circle.generations=1 circle.direct_rate=0.7 circle.corpus_solutions=4000 circle.rows.problems=30 "
+    "circle.rows.samples=6 circle.rows.least_score=0 circle.rows.rows=32 circle.eval.problems=12 "
+    "circle.eval.samples=2 circle.eval.ood_problems=6 circle.eval.resamples=20"
 )
 
 MINI = _SIZES.replace(" ", "\n")

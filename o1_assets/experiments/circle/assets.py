@@ -80,7 +80,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
         )  # fmt: skip
 
     base, made, evals = base_of(profile), list[Artifact](), {"base": f"{PART}/g0/eval"}
-    corpus = base.corpus.model_copy(update={"direct_rate": config.direct_rate})
+    solutions = config.corpus_solutions or base.corpus.solutions
+    corpus = base.corpus.model_copy(update={"direct_rate": config.direct_rate, "solutions": solutions})
     made += [
         artifact(
             BASE, make_direct_base, DirectBaseConfig(base=base.model_copy(update={"corpus": corpus})),

@@ -85,6 +85,9 @@ class CircleConfig(StageConfig):
         lt=1,
         description="share of the base's corpus that is the answer alone; the rest are chains",
     )
+    corpus_solutions: int | None = Field(
+        None, gt=0, description="of the base's corpus; null: as many as in that of the loop's base"
+    )
     rows: RowsConfig = RowsConfig()
     training: NextBaseConfig = NextBaseConfig()
     eval: CircleEvalConfig = CircleEvalConfig()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 from o1_assets.base.tokenizer import make_tokenizer
+from o1_assets.core.artifact import Cost, Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
 from o1_assets.evaluation.evaluate_policy import PRM
@@ -21,6 +23,7 @@ from o1_assets.experiments.circle.rows import (
     KIND,
     distinct,
     held_out_kind,
+    make_rows,
     problems_of,
     readable_by,
     voted,
@@ -92,6 +95,36 @@ def test_no_generation_trains_on_the_held_out_kind_and_each_on_problems_of_its_o
         problems_of(train, RowsConfig(problems=2, generation=n))["problem_id"].to_list() for n in (1, 2, 3)
     ]
     assert drawn == [["01", "03"], ["04", "05"], ["06", "01"]]
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"), [("unverified", "Step by step: {question}\n"), ("direct", "{question}\n")]
+)
+def test_every_arm_reads_equally_many_rows_without_the_words(
+    kept: Kept, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    train = problems("1 + 2", "5 - 1", "9 - 4 - 3").with_columns(question=pl.lit("What is 1 + 2?"))
+    train.write_parquet(tmp_path / "problems.parquet")
+
+    def sample(engine: Any, table: pl.DataFrame, config: Any, seed: int) -> tuple[pl.DataFrame, Cost]:
+        assert config.prompt.template == asked
+        steps = [["1+2=3", "answer 3"], ["answer 3"]] * table.height
+        ids = [name for name in table["problem_id"] for _ in range(2)]
+        drawn = pl.DataFrame({"problem_id": ids, "steps": steps, "solution_id": ids})
+        text = pl.col("steps").list.join("\n")
+        return drawn.with_columns(correct=pl.lit(True), finished=pl.lit(True), text=text), Cost()
+
+    monkeypatch.setattr("o1_assets.experiments.circle.rows.sample", sample)
+    monkeypatch.setattr("o1_assets.experiments.circle.rows.prompts_of", lambda *_: {})
+    engine: Any = SimpleNamespace(close=lambda: None)
+    task = Task(dict.fromkeys(("base", "train"), tmp_path), tmp_path / "out", 0, lambda folder: engine)
+    outcome = make_rows(task, RowsConfig(kept=kept, samples=2, rows=7))
+    rows = pl.read_parquet(tmp_path / "out" / "rows.parquet")
+    # Two problems, as the third is of the held-out kind, with one such solution each.
+    assert rows.height == 7 and set(rows["problem_id"]) == {"00", "01"} and outcome.figures["different"] == 2
+    assert set(rows["question"]) == {"What is 1 + 2?"}
+    assert set(rows["text"]) == {"answer 3" if kept == "direct" else "1+2=3\nanswer 3"}
 
 
 def evaluated(without: float, words: float, chains: float, kind: float) -> pl.DataFrame:
