@@ -225,10 +225,13 @@ def test_the_generator_starts_from_the_assistant_only_where_the_profile_says_so(
         == "assistant/policy"
     )
     assert {graph[key].part for key in graph if key.startswith("assistant/")} == {""}
+    assert graph["eval/prompting"].inputs["assistant"] == "assistant/policy"
     apart = build_graph(load_profile("assistant", "starts_from=base"), settings)
     assert apart["generator/samples"].inputs["base"] == "base/model"
     assert {apart[key].part for key in apart if key.startswith("assistant/")} == {"assistant"}
-    assert not any(key.startswith("assistant/") for key in build_graph(load_profile("nano", ""), settings))
+    nano = build_graph(load_profile("nano", ""), settings)
+    assert not any(key.startswith("assistant/") for key in nano)
+    assert "assistant" not in nano["eval/prompting"].inputs
     for overrides, says in (
         ("starts_from=assistant", "profile has none"),
         ("assistant={}", "words of instructions"),
