@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Dagster warn that it is not the project's.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
-.PHONY: run smol refresh status report ui pictures labeling test test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
+.PHONY: run smol refresh status report ui pictures labeling test test-architectures test-wheel test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -69,6 +69,12 @@ labeling: .venv/ready .labeling/ready ## Label Studio on http://127.0.0.1:8080, 
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+
+test-architectures: .venv/ready ## docs/your-own.md with every architecture that it names; some minutes
+	O1_TEST_ARCHITECTURES=1 $(BIN)/python -m pytest tests/end_to_end/test_your_own.py
+
+test-wheel: .venv/ready ## the loop from a wheel, outside of the clone; a minute or two
+	O1_TEST_WHEEL="$(CURDIR)/$(UV)" $(BIN)/python -m pytest tests/end_to_end/test_wheel.py
 
 test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by clicking too where there is a Chromium
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \

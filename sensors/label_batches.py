@@ -161,7 +161,7 @@ def _progress(name: str, incomplete: IncompleteRound) -> dg.AssetCheckEvaluation
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{name} waits: {incomplete.why}",
-        metadata=incomplete.figures,
+        metadata={**incomplete.figures, "waits": True},
     )
 
 

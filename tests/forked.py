@@ -46,13 +46,17 @@ def _server() -> ForkServerContext:
 
 
 def o1(
-    *arguments: str, environment: Mapping[str, str], timeout: float = 280
+    *arguments: str, environment: Mapping[str, str], timeout: float = 280, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`o1 ARGUMENTS` with these environment variables beside the test's own ones. Raises subprocess.TimeoutExpired."""
+    """`o1 ARGUMENTS` with these environment variables beside the test's own ones. Raises subprocess.TimeoutExpired.
+
+    cwd: the working directory; None: the test's.
+    """
     with tempfile.TemporaryDirectory() as folder:
         stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
         process = _server().Process(
-            target=_main, args=(arguments, {**os.environ, **environment}, stdout, stderr)
+            target=_main,
+            args=(arguments, {**os.environ, **environment}, stdout, stderr, cwd or Path.cwd()),
         )
         process.start()
         process.join(timeout)
@@ -65,7 +69,9 @@ def o1(
         )
 
 
-def _main(arguments: tuple[str, ...], environment: dict[str, str], stdout: Path, stderr: Path) -> None:
+def _main(
+    arguments: tuple[str, ...], environment: dict[str, str], stdout: Path, stderr: Path, cwd: Path
+) -> None:
     from o1_assets.cli.main import main
 
     for stream, file in ((sys.stdout, stdout), (sys.stderr, stderr)):
@@ -73,6 +79,7 @@ def _main(arguments: tuple[str, ...], environment: dict[str, str], stdout: Path,
             os.dup2(opened.fileno(), stream.fileno())
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(cwd)
     sys.argv = ["o1", *arguments]
     warnings.simplefilter("ignore")
     gc.freeze()  # what was preloaded need not be looked through again and again

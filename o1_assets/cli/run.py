@@ -15,6 +15,7 @@ from o1_assets.cli.report import print_headline
 from o1_assets.cli.status import VerifyOption
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
+from o1_assets.engine.training.tracking import tracker_names
 from o1_assets.execution.ledger import RunRecord
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
@@ -223,6 +224,7 @@ def _refuse(project: Project) -> None:
     """Refuses what cannot work before anything is started. Raises MissingRequirement, DevicesMissing, RunFailed."""
     profile = project.profile
     _require_packages(project)
+    tracker_names()  # refuses what cannot be used, before hours of training
     # Steps there get environment and volumes from the code location, which runs inside of the cluster.
     if profile.executor == "k8s":
         raise RunFailed(

@@ -14,6 +14,8 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that the package lies in: the clone, or site-packages."""
+IS_CLONE = (PROJECT / "pyproject.toml").is_file()
 BUILT_IN = Path(__file__).resolve().parents[1] / "profiles"
 """The folder of the built-in profiles, NAME.toml each."""
 
@@ -129,7 +131,9 @@ class Settings:
 
     @classmethod
     def load(cls, profile: str | None = None, home: Path | str | None = None) -> Settings:
-        """profile: name or path, else O1_PROFILE, else nano. home: else O1_HOME, else .o1 in the project's folder.
+        """profile: name or path, else O1_PROFILE, else nano.
+
+        home: else O1_HOME, else .o1 in the clone, or in the working directory if the package is not of a clone.
 
         Raises BadSetting.
         """
@@ -137,7 +141,11 @@ class Settings:
         file = profile_file(name)
         if file:
             name, file = file.stem, None if file.parent == BUILT_IN else file
-        root = Path(home or os.environ.get("O1_HOME") or PROJECT / ".o1").expanduser().resolve()
+        root = (
+            Path(home or os.environ.get("O1_HOME") or (PROJECT if IS_CLONE else Path.cwd()) / ".o1")
+            .expanduser()
+            .resolve()
+        )
         _check_name(root)
         _check_name(root / name)
         settings = cls(name, root / name, file)

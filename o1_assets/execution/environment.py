@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from o1_assets.core.settings import PROJECT
+from o1_assets.core.settings import IS_CLONE, PROJECT
 from o1_assets.store.manifest import Environment
 
 # Recorded wherever they are installed.
@@ -194,6 +194,8 @@ def head_commit() -> str | None:
 @cache
 def _git(*arguments: str) -> str | None:
     """The output of a git command on the project; None where there is no git, or no repository."""
+    if not IS_CLONE:  # an environment may lie inside of a repository, which is somebody else's
+        return None
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True

@@ -13,6 +13,7 @@ from pathlib import Path
 from o1_assets.core.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.core.disk import disk_full
 from o1_assets.core.engine import Engine
+from o1_assets.engine.training.tracking import Receiver, tracked_by, tracker
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.environment import environment, prepare_compute
 from o1_assets.execution.ledger import Stopwatch
@@ -40,6 +41,7 @@ def materialize(
     engine: str = "transformers",
     progress: Callable[[str], None] = lambda line: None,
     on_start: Callable[[Task], None] = lambda task: None,
+    on_update: Receiver | None = None,
 ) -> Made:
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
 
@@ -47,7 +49,7 @@ def materialize(
     folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
     StoreError when an input is damaged, DiskFull, ScratchLost, or what the compute function
     raises. engine: the name of what `open_engine` opens, for the manifest. on_start: called with the task right
-    before it is computed, if it has to be.
+    before it is computed, if it has to be. on_update: is told the figures of a training while it runs.
     """
     inputs = current_inputs(artifact, store)
     # Read before anything is computed: a batch of labels that arrives meanwhile must make the result stale.
@@ -75,7 +77,11 @@ def materialize(
             ancestry=lambda name: reports(store, inputs[name]),
         )
         on_start(task)
-        outcome = artifact.compute(task, artifact.config)
+        with (
+            tracker(artifact.key, store.work.parent / "tracking", progress) as receiver,
+            tracked_by(*(each for each in (on_update, receiver) if each is not None)),
+        ):
+            outcome = artifact.compute(task, artifact.config)
         seconds = stopwatch.seconds
         # A folder that was removed and made again would be stored with some of its files missing.
         scratch.require()

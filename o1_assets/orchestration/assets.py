@@ -18,6 +18,7 @@ from o1_assets.orchestration.keys import asset_key
 from o1_assets.orchestration.launch import make_in_processes
 from o1_assets.orchestration.lineage import Parent
 from o1_assets.orchestration.lineage.observer import Lineage
+from o1_assets.orchestration.live import live_curve
 from o1_assets.orchestration.metadata import metadata_of
 from o1_assets.orchestration.records import code_tags, dagster_code_version
 from o1_assets.orchestration.story import PAGES, chapter, describe, group_of, page_of
@@ -165,6 +166,7 @@ def _make(
             threads=profile.threads,
             engine=engine.name,
             progress=progress,
+            on_update=live_curve(artifact.key, context.log_event),
         )
 
 

@@ -14,6 +14,7 @@ from o1_assets.execution.project import Project
 from o1_assets.execution.status import graph_status
 from o1_assets.labels.studio.client import labeling_home
 from o1_assets.labels.studio.pull import studio_pull
+from o1_assets.orchestration.alerts import alert_target
 from o1_assets.orchestration.assets import checks_beside, report_asset, to_asset
 from o1_assets.orchestration.keys import asset_key
 from o1_assets.orchestration.records import report_unknown
@@ -27,6 +28,7 @@ from resources.exclusive import exclusive
 from resources.label_studio import LabelStudioResource
 from resources.numbers import NumbersResource
 from resources.store import StoreResource
+from sensors.alerts import alert_sensors
 from sensors.label_batches import label_batches_sensor
 from sensors.recovery import fail_killed_runs
 
@@ -59,7 +61,10 @@ def build_definitions(project: Project, *, pictures: bool = False) -> dg.Definit
         ],
         asset_checks=checks_beside(graph.values()),
         jobs=jobs({artifact.part for artifact in graph.values()}),
-        sensors=[label_batches_sensor(project, studio_pull(settings, profile, project.store, studio.open))],
+        sensors=[
+            label_batches_sensor(project, studio_pull(settings, profile, project.store, studio.open)),
+            *(alert_sensors(project, target) if (target := alert_target()) else ()),
+        ],
         resources={
             "store": StoreResource(url=settings.store, work=str(settings.work)),
             "engine": EngineResource(name=profile.engine),

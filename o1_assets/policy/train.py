@@ -17,6 +17,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import separator
 from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.tracking import record
 from o1_assets.policy.config import PolicyConfig, reserve_size
 from o1_assets.policy.early_stop import EarlyStop, split_problems
 from o1_assets.policy.replay import Replay, ReplayFormat, replay_table, right_shares
@@ -266,6 +267,7 @@ def train_policy(
                 "contrast_share": _mean(has_contrast(group) for group in everywhere),
                 "resampled_share": resampled / len(everywhere),
             }
+        record(update + 1, curve[-1])
         progress(
             f"update {update + 1}/{config.updates}: PRM {curve[-1]['prm_score']:.3f}, "
             f"ORM {curve[-1]['orm_score']:.3f}, {curve[-1]['tokens']:.1f} tokens"

@@ -75,8 +75,8 @@ def check_readable(
             raise UnreadableQuestion("the question is empty")
         if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids:
             raise UnreadableQuestion(
-                f'"{question.asked}" cannot be asked: the model has no tokens for {_unknown(prompt, tokenizer)}; '
-                f'its problems look like "{question.usual}"'
+                f'"{question.asked}" cannot be asked: the model has no tokens for {_unknown(prompt, tokenizer)}'
+                + (f'; its problems look like "{question.usual}"' if question.usual else "")
             )
         if len(ids) + room > tokenizer.model_max_length:
             raise UnreadableQuestion(

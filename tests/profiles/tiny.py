@@ -41,10 +41,10 @@ WORDS = (
 ENDINGS = (".", "?", "!", "so", "then", "now", "good", "thus")
 
 
-def tokenizer(separator: str, answer: str) -> PreTrainedTokenizerFast:
-    """separator: "\\n" or "\\n\\n"; answer: with {} for a digit, as in "#### {}"."""
+def tokenizer(separator: str, answer: str, more: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
+    """separator: "\\n" or "\\n\\n"; answer: with {} for a digit, as in "#### {}". more: further words."""
     vocabulary = [
-        *SPECIAL, *WORDS, "\n", *(end + separator for end in ENDINGS), *"0123456789",
+        *SPECIAL, *WORDS, *more, "\n", *(end + separator for end in ENDINGS), *"0123456789",
         *(answer.replace("{}", digit, 1) + separator for digit in "0123456789"),
     ]  # fmt: skip
     whole = sorted(vocabulary, key=len, reverse=True)
@@ -71,11 +71,13 @@ def save_checkpoint(
     answer: str = "#### {}",
     tied: bool = True,
     padding: bool = True,
+    more: tuple[str, ...] = (),
 ) -> Path:
     """A random checkpoint in `folder`: SmolLM2's architecture (llama, tied), Qwen's, Gemma 3's with sliding windows
-    shorter than a solution, or GPT-2's. padding: whether the tokenizer has a token for it.
+    shorter than a solution, or GPT-2's. padding: whether the tokenizer has a token for it. more: words that it
+    knows besides.
     """
-    words = tokenizer(separator, answer)
+    words = tokenizer(separator, answer, more)
     if not padding:
         words.pad_token = None
     torch.manual_seed(0)
@@ -115,9 +117,17 @@ def save_math(folder: Path, problems: int = 30) -> Path:
     return folder
 
 
+def save_problems(file: Path, problems: int) -> None:
+    """The same in one file of anybody's own."""
+    _save_lines(file, range(10, 10 + problems), lambda q, a: {"question": q, "answer": str(a)})
+
+
 def _save(folder: Path, problems: int, row: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for side, first in (("train", 10), ("test", 500)):
-        numbers = range(first, first + problems)
-        lines = [row(f"Tom has {n} apples and gets {n % 7} so then?", n % 10) for n in numbers]
-        (folder / f"{side}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        _save_lines(folder / f"{side}.jsonl", range(first, first + problems), row)
+
+
+def _save_lines(file: Path, numbers: range, row: Any) -> None:
+    lines = [row(f"Tom has {n} apples and gets {n % 7} so then?", n % 10) for n in numbers]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))

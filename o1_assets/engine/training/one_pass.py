@@ -13,6 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from o1_assets.engine.training.checkpoint import Checkpoints
+from o1_assets.engine.training.tracking import record
 
 if TYPE_CHECKING:
     import torch
@@ -96,6 +97,7 @@ def one_pass(
             torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
             optimizer.step()
             schedule.step()
+            record(update, {"loss": losses[-1]})
             if checkpoints.due():
                 state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
                 checkpoints.save(update, {**state, "schedule": schedule.state_dict(), "losses": losses})

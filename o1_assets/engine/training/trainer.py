@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from transformers import Trainer, TrainerCallback
 
 from o1_assets.engine.training.checkpoint import Checkpoints, set_random_state
+from o1_assets.engine.training.tracking import record
 
 P = TypeVar("P")
 
@@ -65,6 +66,7 @@ class KeepState(TrainerCallback):
             self._save(state, kwargs)
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        record(state.global_step, logs or {})
         if self.after_log and "loss" in (logs or {}):
             self._save(state, kwargs)
 
