@@ -59,7 +59,7 @@ class Reader:
         target = words[words.index(">") + 1] if ">" in words else ""
         words = words[: words.index(">")] if target else words
         if words[0] == "o1":
-            done = forked.o1(*words[1:], environment=self.environment, cwd=self.folder)
+            done = forked.o1(*words[1:], environment=self.environment, cwd=self.folder, timeout=600)
         else:
             ratings = "\n".join(islice(cycle(["1", "1", "-1", "1"]), 400))
             done = subprocess.run(
