@@ -43,7 +43,7 @@ def gc_command(
     """Remove what no kept version needs: old versions, what killed runs left, Dagster's old runs.
 
     Kept are today's versions, pinned ones, those younger than --keep-days, and all that these were made from, so
-    that their audit stays complete. Label batches are never touched.
+    that their audit stays complete. Label batches and the answers of a judge are never touched.
     """
     if pin or unpin:
         given = {"--unpin": pin and unpin, "--yes": yes or None, "--keep-days": keep_days}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from o1_assets.core.estimate import Estimate
 from o1_assets.core.formatting import byte_size, compact
 from o1_assets.execution.project import Project
 from o1_assets.graph import asked_for
+from o1_assets.labels.config import JudgeLimits
 from o1_assets.plan import PlanError
 from o1_assets.plan.check import WITHIN, Comparison, Usage, compare, usage
 from o1_assets.plan.hardware import Speed, speed_of
@@ -154,6 +155,9 @@ def _row(estimate: Estimate, made: Plan, speed: Speed) -> dict[str, float]:
         "asked_of_people": estimate.asked,
         "hours_of_people": _hours(estimate.asked, made),
         "bytes": estimate.stored,
+        "questions_to_judge": estimate.questions,
+        "judge_reads": estimate.judge_reads,
+        "judge_writes": estimate.judge_writes,
     }
 
 
@@ -186,6 +190,17 @@ def print_plan(made: Plan, speed: Speed) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
+def _judge_note(total: Estimate, limits: JudgeLimits) -> Iterator[str]:
+    """What a judge is asked, and what that costs at the profile's prices; nothing where no judge rates."""
+    if total.questions:
+        price = (total.judge_reads * limits.price_read + total.judge_writes * limits.price_written) / 1e6
+        cost = f", for {price:,.3g} at judge_limits' prices" if price else ""
+        yield (
+            f"The judge is asked {total.questions:,.0f} times at most, reads some {compact(total.judge_reads)} tokens "
+            f"and writes {compact(total.judge_writes)}{cost}; thoughts come on top."
+        )
+
+
 def notes(made: Plan, speed: Speed) -> list[str]:
     """The lines below the table: speed, memory, people's hours and the assumptions that it rests on."""
     total, shape, policy = made.total(), made.shape, made.profile.policy
@@ -203,6 +218,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         _memory(made, speed.memory),
         f"{people} ratings; by people, all {total.labels:,.0f} labels would take {hours:,.1f} hours at "
         f"{made.assumptions.seconds_a_rating:g} s each, one opinion a rating.",
+        *_judge_note(total, made.profile.judge_limits),
         f"Disk: what the artifacts hold; a training keeps up to {byte_size(unfinished)} more while under way.",
         "Assumed (`--assume NAME=VALUE`): "
         + ", ".join(f"{name} {value:g}" for name, value in assumed.items())

@@ -102,7 +102,8 @@ class Estimate:
     problems, samples: how many problems are solved, and how many solutions sampled in all. examples: the rows that a
     descendant trains on, of `example_tokens` each. labels: ratings of completions; asked: those of them that people
     give. stored: bytes of its files. rated_steps, rated_alternatives: how many steps of one selected solution are
-    rated, and how many alternatives. model: the checkpoint that the artifact is, None for tables.
+    rated, and how many alternatives. model: the checkpoint that the artifact is, None for tables. questions: to a
+    judge, which reads and writes so many tokens for them.
     """
 
     problems: float = 0
@@ -116,6 +117,9 @@ class Estimate:
     rated_steps: float = 0
     rated_alternatives: float = 0
     model: PlannedModel | None = None
+    questions: float = 0
+    judge_reads: float = 0
+    judge_writes: float = 0
 
     @property
     def samples_each(self) -> float:
@@ -132,6 +136,9 @@ class Estimate:
             self.labels + other.labels,
             self.asked + other.asked,
             self.stored + other.stored,
+            questions=self.questions + other.questions,
+            judge_reads=self.judge_reads + other.judge_reads,
+            judge_writes=self.judge_writes + other.judge_writes,
         )
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from o1_assets.core.artifact import Cost
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
-from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, machine_of
+from o1_assets.labels.config import (
+    JudgeConfig,
+    LabelBatchesConfig,
+    LabelsConfig,
+    MonteCarloConfig,
+    machine_of,
+)
 from o1_assets.labels.imported.source import ImportedConfig
 
 # PRM800K has 75,000 solutions with 800,000 labels, one in twenty of them of phase 1 and the rest of ten generations
@@ -17,6 +24,9 @@ PHASE_1_SHARE, PHASE_2_ROUNDS = 0.05, 10
 
 # Assumed: a step takes as long to write as this many take to rate.
 WRITING = 5
+
+# Tokens of a judge's built-in prompt, and of what it writes about a step (assumed: a short sentence in JSON).
+PROMPT, REASON = 330, 40
 
 
 def estimate_imported(context: EstimateContext, config: ImportedConfig) -> Estimate:
@@ -39,12 +49,15 @@ def estimate_label_batches(context: EstimateContext, config: LabelBatchesConfig)
     cost = Cost()
     if machine_of(config.annotator) == "monte_carlo" and config.source is None:
         cost = _rollouts(context, config.monte_carlo or MonteCarloConfig())
-    return Estimate(
+    made = Estimate(
         samples=selection.samples,
         cost=cost,
         asked=labels + WRITING * _written_steps(context) if config.waits_for_people else 0.0,
         stored=2 * TABLES + ROW * labels + selection.samples * context.assumptions.solution_bytes,
     )
+    if config.judge is None or config.source is not None:
+        return made
+    return _with_questions(made, context, config.judge)
 
 
 def estimate_labels(context: EstimateContext, config: LabelsConfig) -> Estimate:
@@ -69,6 +82,22 @@ def _written_steps(context: EstimateContext) -> float:
         return 0.0
     return min(config.most_written, selection.samples) * (
         1.0 if writing == "step" else context.assumptions.steps / 2
+    )
+
+
+def _with_questions(made: Estimate, context: EstimateContext, config: JudgeConfig) -> Estimate:
+    """One question for a solution's own steps, one for each alternative that is rated."""
+    selection, assumed = context["selection"], context.assumptions
+    alternatives = selection.samples * selection.rated_alternatives
+    questions, problem = selection.samples + alternatives, PROMPT + assumed.question_tokens
+    # An alternative is asked after half of its solution on average.
+    solutions = assumed.solution_tokens * (selection.samples + alternatives / 2)
+    rated = selection.samples * (selection.rated_steps + selection.rated_alternatives)
+    return replace(
+        made,
+        questions=config.votes * questions,
+        judge_reads=config.votes * (questions * problem + solutions),
+        judge_writes=config.votes * rated * REASON,
     )
 
 

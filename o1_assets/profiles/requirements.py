@@ -96,7 +96,7 @@ def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
         yield (
             "The annotator oracle rates the problems of a world only (problems/worlds), and these come from "
             "another source: `--set annotator=monte_carlo` has the policy's own continuations rate, "
-            "`--set annotator=human` asks people."
+            "`--set annotator=judge` a language model, `--set annotator=human` people (docs/labels.md)."
         )
     source = profile.label_source
     if source is None or (settings.imported / source.name / "current.json").exists():

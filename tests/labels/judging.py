@@ -22,10 +22,10 @@ Answer = tuple[int, dict[str, str], Any]
 
 def ratings_in(prompt: str) -> list[dict[str, Any]]:
     """What a perfect judge answers to the built-in prompt about a problem of the tests' world."""
-    expression = re.search(r"Calculate (.*)\.", prompt)
+    expression = re.search(r"\d+(?: [-+*] \d+)+", prompt)
     before, _, asked = prompt.partition("Steps to rate:\n")
     steps = [re.findall(r"^Step (\d+): (.*)$", part, re.MULTILINE) for part in (before, asked)]
-    row, texts = problem(expression[1] if expression else ""), [text for _, text in steps[0]]
+    row, texts = problem(expression[0] if expression else ""), [text for _, text in steps[0]]
     entries = []
     for number, text in steps[1]:
         rating = rate(row, texts, text)
