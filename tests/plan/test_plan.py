@@ -234,6 +234,15 @@ def test_rollouts_cost_tokens_and_more_of_them_more() -> None:
     )
 
 
+def test_a_judge_is_asked_once_a_solution_and_alternative_for_each_vote() -> None:
+    one = plan("annotator=judge").total()
+    three = plan("annotator=judge\njudge.votes=3\njudge.temperature=1").total()
+    rated, nobody = plan().made["r00/label_batches"], plan().total()
+    assert nobody.questions == 0 and one.cost == nobody.cost and one.asked == 0
+    assert rated.samples < one.questions < nobody.labels
+    assert three.questions == pytest.approx(3 * one.questions) and three.judge_writes > one.judge_writes
+
+
 def test_without_the_generator_s_log_probabilities_less_is_scored() -> None:
     parts = ("first_prm", "later_prm", "first_orm", "later_orm")
     without = plan("\n".join(f"{part}.probability_feature=false" for part in parts))
