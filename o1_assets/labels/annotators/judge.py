@@ -24,7 +24,7 @@ from o1_assets.core.seeds import derive_seed
 from o1_assets.labels.annotators.annotator import Request, SolutionPath
 from o1_assets.labels.annotators.judge_answers import Answers
 from o1_assets.labels.annotators.judge_prompt import JudgeError, check_judge, prompt_text, text_digest
-from o1_assets.labels.annotators.judge_server import JudgeServer
+from o1_assets.labels.annotators.judge_server import JudgeServer, Stopped
 from o1_assets.labels.config import JudgeConfig, JudgeLimits
 from o1_assets.labels.inbox.reader import JUDGE
 from o1_assets.labels.selection import Selection
@@ -136,7 +136,7 @@ class Judge:
         votes: dict[Question, list[Vote]] = {question: [Vote()] * self.config.votes for question in new}
         pool = ThreadPoolExecutor(self.limits.concurrency)
         places: dict[Future[Vote], tuple[Question, int]] = {
-            pool.submit(self._vote, question, number): (question, number)
+            pool.submit(self._vote_or_stop, question, number): (question, number)
             for question in new
             for number in range(self.config.votes)
         }
@@ -144,7 +144,10 @@ class Judge:
         try:
             for done, future in enumerate(as_completed(places), 1):
                 question, number = places[future]
-                vote = votes[question][number] = future.result()
+                try:
+                    vote = votes[question][number] = future.result()
+                except Stopped:  # by another vote's error, which is among the futures too
+                    continue
                 usable += vote.fault is None
                 if usable == 0 and done in (TRIED, len(places)):
                     raise JudgeError(
@@ -168,6 +171,14 @@ class Judge:
             f"judge: {done} of {total} votes ({self.answers.found} known, {self.answers.asked} asked, "
             f"{self.server.retries} attempts repeated; {calls} answers kept{money})"
         )
+
+    def _vote_or_stop(self, question: Question, number: int) -> Vote:
+        """As `_vote`; after an error no other vote is asked for."""
+        try:
+            return self._vote(question, number)
+        except BaseException:
+            self.server.stop()
+            raise
 
     def _vote(self, question: Question, number: int) -> Vote:
         """One vote; an answer that cannot be read is asked for again, a refusal is not."""

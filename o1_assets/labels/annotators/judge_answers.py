@@ -20,6 +20,9 @@ from o1_assets.labels.annotators.judge_prompt import JudgeError
 from o1_assets.labels.annotators.judge_server import Reply
 from o1_assets.labels.config import JudgeLimits
 
+COUNTED = 500
+"""After so many answers the file is counted again."""
+
 _TABLE = """
 create table if not exists answers (
     key text primary key, text text not null, finish text not null, prompt_tokens integer not null,
@@ -41,6 +44,7 @@ class Answers:
         try:
             self._database = sqlite3.connect(file, check_same_thread=False, timeout=60)
             self._database.execute(_TABLE)
+            self._spent = self._counted()
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
 
@@ -51,7 +55,7 @@ class Answers:
     def spent(self) -> tuple[int, float]:
         """How many answers the file holds, and what they have cost."""
         with self._lock:
-            return self._spent()
+            return self._spent
 
     def answer(self, url: str, body: dict[str, Any], ask: Callable[[dict[str, Any]], Reply]) -> Reply:
         """The answer in the file, or else that of `ask`, which is filed first. Raises JudgeError."""
@@ -91,12 +95,15 @@ class Answers:
             with self._database:
                 # Of two processes that asked the same at once the first counts, for both.
                 self._database.execute("insert or ignore into answers values (?, ?, ?, ?, ?, ?, ?)", row)
+            self.asked += 1
+            # The whole file is counted at times only, for what other processes add: it may hold a million answers.
+            calls, spent = self._spent
+            self._spent = (calls + 1, spent + cost) if self.asked % COUNTED else self._counted()
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
-        self.asked += 1
         return self._reply(key) or reply
 
-    def _spent(self) -> tuple[int, float]:
+    def _counted(self) -> tuple[int, float]:
         with closing(self._database.execute("select count(*), coalesce(sum(cost), 0) from answers")) as rows:
             calls, cost = rows.fetchone()
         return int(calls), float(cost)
@@ -105,7 +112,7 @@ class Answers:
         limits = self.limits
         if limits.max_calls is None and limits.max_cost is None:
             return
-        calls, cost = self._spent()
+        calls, cost = self._spent
         how = "its answers are kept, and `o1 run` goes on with the others"
         calls += self._calls_under_way
         if limits.max_calls is not None and calls >= limits.max_calls:
