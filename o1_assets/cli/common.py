@@ -31,7 +31,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--profile",
                 metavar="NAME|FILE",
-                help="nano, code, countdown, letters, tic-tac-toe, micro, smol, qwen or a .toml file of yours "
+                help="nano, code, countdown, letters, tic-tac-toe, sudoku, micro, smol, qwen or a .toml file of yours "
                 "(`o1 profile new`); else O1_PROFILE, else nano",
             ),
         ],

@@ -108,6 +108,16 @@ OF_WORLDS = {
             "steps": 6.2,
         }
     ),
+    "sudoku": COUNTDOWN.model_copy(
+        update={
+            "source": _TEACHERS,
+            "question_tokens": 33,
+            "letters_a_token": 2.5,
+            "solution_tokens": 76,
+            "corpus_tokens": 110,
+            "steps": 7.5,
+        }
+    ),
 }
 
 GRADE_SCHOOL = Assumptions(

@@ -27,6 +27,7 @@ RECORDED = {
     "smol": "ab74f02034374f4d",
     "smol-hub": "a68b99eece9df361",
     "smol-smoke": "8453d143dc9fc698",
+    "sudoku": "a38d8021e0996827",
     "tic-tac-toe": "582969670c2aaf27",
 }
 

@@ -14,6 +14,7 @@ from o1_assets.problems.worlds.code.world import CodeWorld
 from o1_assets.problems.worlds.countdown.world import CountdownWorld
 from o1_assets.problems.worlds.instructed import InstructedWorld
 from o1_assets.problems.worlds.letters import LettersWorld
+from o1_assets.problems.worlds.sudoku import SudokuWorld
 from o1_assets.problems.worlds.tic_tac_toe import TicTacToeWorld
 from o1_assets.problems.worlds.world import Corpus, World
 
@@ -26,6 +27,7 @@ WORLDS: dict[str, World] = {
         CodeWorld(),
         LettersWorld(),
         TicTacToeWorld(),
+        SudokuWorld(),
         # Behind arithmetic, whose rows are its own.
         InstructedWorld(),
     )

@@ -18,7 +18,7 @@ from o1_assets.problems.worlds.registry import WORLDS, read_problem
 from o1_assets.problems.worlds.tic_tac_toe import best_moves, boards, value
 
 NEW = [world for world in WORLDS.values() if world.name not in ("arithmetic", "countdown")]
-GAMES = ("letters", "tic-tac-toe")
+GAMES = ("letters", "tic-tac-toe", "sudoku")
 
 
 def row(name: str, question: str) -> dict[str, str]:
@@ -62,6 +62,11 @@ def test_teachers_without_misconceptions_are_right_and_others_often_wrong(name: 
 
 
 STRAW = "Count R in 1s 2t 3r 4a 5r."
+GRID = "Is this grid valid:" + "".join(
+    f" {column}{row}={'213_341_12432134'[4 * (row - 1) + i]}"
+    for row in range(1, 5)
+    for i, column in enumerate("abcd")
+)
 BOARD = "X to move: a1X b1O c1. a2. b2X c2. a3O b3. c3."
 SCANNED = "a1X b1O c1. no; a2. b2X c2. no; a3O b3. c3. no; a1X a2. a3O no; b1O b2X b3. no; c1. c2. c3. no"
 
@@ -90,6 +95,24 @@ SCANNED = "a1X b1O c1. no; a2. b2X c2. no; a3O b3. c3. no; a1X a2. a3O no; b1O b
         ("tic-tac-toe", BOARD, "try b2X", [-1]),
         ("tic-tac-toe", BOARD, "answer a1", [-1]),
         ("tic-tac-toe", BOARD, "a1X b2X b3. no", [-1]),
+        # In the grid 213_ / 341_ / 1243 / 2134 columns 1 and 2 and box 1 have a digit twice, in no order that counts.
+        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 a4=2 twice 2; answer no", [1, 1]),
+        ("sudoku", GRID, "row 1 a1=2 b1=1 c1=3 d1=_ ok; row 1 a1=2 b1=1 c1=3 d1=_ ok", [1, -1]),
+        (
+            "sudoku",
+            GRID,
+            "row 1 a1=2 b1=1 c1=3 d1=_ ok; check row 1 a1=2 b1=1 c1=3 d1=_ ok; answer yes",
+            [1, 0, -1],
+        ),
+        (
+            "sudoku",
+            GRID,
+            "column 1 a1=2 a2=3 a3=1 a4=2 ok; wait column 1 a1=2 a2=3 a3=1 a4=2 twice 2",
+            [-1, 1],
+        ),
+        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 a4=2 twice 1", [-1]),
+        ("sudoku", GRID, "row 1 a1=2 b1=1 c1=3 d1=4 ok", [-1]),
+        ("sudoku", GRID, "diagonal 1 a1=2 b2=4 c3=4 d4=4 twice 4; answer no", [-1, 1]),
     ],
 )
 def test_ratings(name: str, question: str, steps: str, ratings: list[int]) -> None:
@@ -126,6 +149,9 @@ def test_perfect_play_from_the_empty_board_is_a_draw() -> None:
         ("tic-tac-toe", "XX.......", None),
         ("tic-tac-toe", BOARD.replace("X to", "O to"), None),
         ("tic-tac-toe", "X" * 100_000, None),
+        ("sudoku", "Is 213_ 341_ 1243 2134 a valid grid?", GRID),
+        ("sudoku", "valid? 2135 341_ 1243 2134", None),
+        ("sudoku", "213_ 341_ 1243 2134", None),
     ],
 )  # fmt: skip
 def test_questions_of_people(name: str, asked: str, question: str | None) -> None:
