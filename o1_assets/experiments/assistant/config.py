@@ -74,7 +74,7 @@ class AssistantEvalConfig(StageConfig):
     problems: int = Field(300, gt=0, description="held-out problems, each asked in every way")
     samples: int = Field(4, gt=0, description="answers to a problem that is asked plainly")
     resamples: int = Field(1_000, gt=0, description="bootstrap resamples of an interval")
-    temperature: float = Field(1.0, ge=0, description="sampling temperature")
+    temperature: float = Field(1.0, gt=0, description="sampling temperature")
     prompt: PromptFormat = PromptFormat()
 
 

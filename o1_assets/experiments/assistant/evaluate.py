@@ -313,5 +313,5 @@ def _chart(of: Mapping[str, pl.DataFrame]) -> Chart:
     return Chart(
         series,
         Axis("Instructions and refusals, stage by stage", "", "followed", ticks=stages,
-             tick_labels=list(MODELS.values()), from_zero=True),
+             tick_labels=[name.partition(" (")[2].rstrip(")") or name for name in MODELS.values()], from_zero=True),
     )  # fmt: skip

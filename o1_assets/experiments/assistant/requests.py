@@ -32,7 +32,8 @@ def held_out_pair(request: Request) -> bool:
     """Whether the instruction is never trained with this wording of a question."""
     if request.instruction is None:
         return False
-    wording = WORDINGS[list(WORDS).index(request.instruction) % len(WORDINGS)]
+    # The first wording of the corpus is none of reasoning_gym's.
+    wording = WORDINGS[1 + list(WORDS).index(request.instruction) % (len(WORDINGS) - 1)]
     return request.question.startswith(wording.partition("{")[0])
 
 

@@ -139,10 +139,9 @@ def test_requests_keep_a_wording_of_each_instruction_for_the_end(made: dict[str,
     assert table["problem_id"].n_unique() == len(requests) == 120
     assert {request.instruction for request in requests} == {None, *WORDS}
     assert not any(held_out_pair(request) for request in requests)
-    assert held_out_pair(Request("Calculate 3 + 4.", "only_the_answer"))
-    assert not held_out_pair(Request("Calculate 3 + 4.")) and not held_out_pair(
-        Request("Solve 3 + 4.", "only_the_answer")
-    )
+    assert held_out_pair(Request("What is 3 + 4?", "only_the_answer"))
+    assert not held_out_pair(Request("What is 3 + 4?"))
+    assert not held_out_pair(Request("Solve 3 + 4.", "only_the_answer"))
     shown = pl.read_parquet(made["assistant/demonstrations"] / "sft_set.parquet")
     refused = [text == "cannot answer\n" for text in shown["text"]]
     assert refused == [request.forbidden for request in requests] and 5 < sum(refused) < 40
