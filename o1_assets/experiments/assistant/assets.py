@@ -23,7 +23,7 @@ from o1_assets.experiments.assistant.config import (
     PreferenceConfig,
     RequestsConfig,
 )
-from o1_assets.experiments.assistant.evaluate import MODELS, make_assistant_eval
+from o1_assets.experiments.assistant.evaluate import GREEDY_TOO, MODELS, make_assistant_eval
 from o1_assets.experiments.assistant.preferences import make_preference_model
 from o1_assets.experiments.assistant.rankings import Rankings
 from o1_assets.experiments.assistant.requests import make_demonstrations, make_requests
@@ -181,4 +181,8 @@ def estimate_eval(context: EstimateContext, config: AssistantEvalConfig) -> Esti
     samples = problems * (config.samples + len(WORDS) + 2)
     tokens = samples * context.solution_tokens(config.prompt)
     cost = sum((context.generate(name, tokens) for name in MODELS), Cost())
+    for name in GREEDY_TOO:
+        cost += context.generate(
+            name, problems * (1 + len(WORDS) + 2) * context.solution_tokens(config.prompt)
+        )
     return Estimate(problems, samples, cost=cost, stored=2 * TABLES + CHART)

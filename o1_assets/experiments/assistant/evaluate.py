@@ -46,6 +46,10 @@ MODELS = {
 SUFFIX = {"generator": "gpt_star", "policy": "baby_o1"}
 """Input -> what its figures are called where that is another name."""
 
+GREEDY = ", greedy"
+"""Behind the name of a model in answers.parquet: its most likely answers."""
+GREEDY_TOO = ("instructed", "assistant")
+
 PLAIN, FORBIDDEN, NEAR = "plain", "forbidden", "near"
 """Kinds of requests beside the instructions: a question alone, one to be refused, one that only looks like it."""
 
@@ -57,11 +61,12 @@ def make_assistant_eval(task: Task, config: AssistantEvalConfig) -> Outcome:
     tables, cost = list[pl.DataFrame](), Cost()
     for name in MODELS:
         engine = task.open_engine(task.inputs[name])
-        table, spent = _answers(engine, requests, config, derive_seed(task.seed, "answers"))
+        for greedy in (False, True) if name in GREEDY_TOO else (False,):
+            table, spent = _answers(engine, requests, config, derive_seed(task.seed, "answers"), greedy)
+            task.progress(f"{MODELS[name]}: {table.height} answers")
+            tables.append(table.select(pl.lit(name + GREEDY * greedy).alias("model"), pl.all()))
+            cost += spent
         engine.close()
-        task.progress(f"{MODELS[name]}: {table.height} answers")
-        tables.append(table.select(pl.lit(name).alias("model"), pl.all()))
-        cost += spent
     answers = pl.concat(tables)
     answers.write_parquet(task.out / "answers.parquet")
     trained = dict(task.ancestry("assistant"))
@@ -95,16 +100,16 @@ def held_out_requests(test: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def _answers(
-    engine: Any, requests: pl.DataFrame, config: AssistantEvalConfig, seed: int
+    engine: Any, requests: pl.DataFrame, config: AssistantEvalConfig, seed: int, greedy: bool
 ) -> tuple[pl.DataFrame, Cost]:
-    """A row an answer: `samples` to a plain question, one to any other request."""
+    """A row an answer: `samples` to a plain question, one to any other request and of those that are greedy."""
     plain = pl.col("kind") == PLAIN
     rows, cost = list[dict[str, Any]](), Cost()
     for part, samples in ((requests.filter(plain), config.samples), (requests.filter(~plain), 1)):
         sampling = SamplingConfig(
             problems=part.height, samples=samples, temperature=config.temperature, prompt=config.prompt
         )
-        solutions, spent = sample(engine, part, sampling, seed)
+        solutions, spent = sample(engine, part, sampling, seed, greedy)
         cost += spent
         of = {row["problem_id"]: row for row in part.iter_rows(named=True)}
         rows += [judged(of[s["problem_id"]], s) for s in solutions.iter_rows(named=True)]
@@ -195,6 +200,11 @@ def assistant_result(
             "Held-out requests that the assistant answers better than the instructed model; a draw is half a win.",
             wins(of["assistant"], of["instructed"]),
             target=WINS,
+        ),
+        claim(
+            "assistant_win_rate_greedy",
+            "The same where both give their most likely answer: what RLHF has beyond making answers more certain.",
+            wins(*(answers.filter(pl.col("model") == name + GREEDY) for name in reversed(GREEDY_TOO))),
         ),
         *_refusals("", "the assistant", of["assistant"], claim, REFUSED, REFUSED_WRONGLY),
         *_refusals("_baby_o1", "baby-o1", of["policy"], claim, None, None),

@@ -20,7 +20,15 @@ from o1_assets.engine.open import open_engine
 from o1_assets.experiments.assistant.bradley_terry import BradleyTerry, ranking_loss, standardise
 from o1_assets.experiments.assistant.config import AssistantEvalConfig
 from o1_assets.experiments.assistant.constitution import LEVELS, pairs, quality, ranking, with_errors
-from o1_assets.experiments.assistant.evaluate import FORBIDDEN, MODELS, NEAR, PLAIN, assistant_result, wins
+from o1_assets.experiments.assistant.evaluate import (
+    FORBIDDEN,
+    GREEDY,
+    MODELS,
+    NEAR,
+    PLAIN,
+    assistant_result,
+    wins,
+)
 from o1_assets.experiments.assistant.preferences import pair_accuracy
 from o1_assets.experiments.assistant.requests import held_out_pair
 from o1_assets.experiments.result import read_result
@@ -183,7 +191,7 @@ def _rewards(model: BradleyTerry, inputs: dict[str, torch.Tensor]) -> torch.Tens
 def answers(**follows: float) -> pl.DataFrame:
     """Of every model on ten problems; follows: model -> share of instructions followed, and of what it does right."""
     rows = []
-    for model in MODELS:
+    for model in (*MODELS, "instructed" + GREEDY, "assistant" + GREEDY):
         for problem in range(10):
             for kind in (PLAIN, *WORDS, FORBIDDEN, NEAR):
                 does = problem < 10 * follows.get(model, 0.1)
@@ -198,7 +206,9 @@ def answers(**follows: float) -> pl.DataFrame:
 
 
 def test_the_figures_follow_from_the_answers(made: dict[str, Path]) -> None:
-    table = answers(instructed=0.6, assistant=0.9)
+    table = answers(
+        **{"instructed": 0.6, "assistant": 0.9, "assistant" + GREEDY: 0.9, "instructed" + GREEDY: 0.8}
+    )
     claims = {c.name: c for c in assistant_result(table, AssistantEvalConfig(), 1, 0.8).claims}
     following = claims["assistant_instruction_following"]
     assert following.value == pytest.approx(0.9) and following.target == 0.9
@@ -206,6 +216,7 @@ def test_the_figures_follow_from_the_answers(made: dict[str, Path]) -> None:
     assert claims["assistant_instruction_following_instructed"].value == pytest.approx(0.6)
     # Three problems of ten are won, and none is lost.
     assert claims["assistant_win_rate"].value == pytest.approx(0.65)
+    assert claims["assistant_win_rate_greedy"].value == pytest.approx(0.55)
     of = {name: table.filter(pl.col("model") == name) for name in MODELS}
     assert wins(of["instructed"], of["assistant"]).mean() == pytest.approx(0.35)
     assert (claims["refusals_right"].value, claims["refusals_wrong"].value) == (pytest.approx(0.9), 0)
