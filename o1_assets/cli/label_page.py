@@ -28,6 +28,9 @@ def serve_page(
         ),
     ] = None,
     labelers: Annotated[int, typer.Option(min=1, help="how many people rate each solution")] = 1,
+    screening: Annotated[
+        bool, typer.Option("--screening", help="have new labellers rate the screening solutions first")
+    ] = False,
     port: Annotated[int, typer.Option(help="0 takes any free one")] = PORT,
     host: Annotated[
         str, typer.Option(help="the address to listen on; 0.0.0.0 lets other machines connect")
@@ -42,7 +45,7 @@ def serve_page(
     """Serve the labelling page until Ctrl-C; labellers open the links that `o1 labels invite` prints."""
     from o1_assets.cli.labeling_page.server import serve
 
-    serve(project, rounds_to_label(project, rounds or []), labelers, host, port, address)
+    serve(project, rounds_to_label(project, rounds or []), labelers, screening, host, port, address)
 
 
 def rounds_to_label(project: Project, names: list[str]) -> list[str]:

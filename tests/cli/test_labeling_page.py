@@ -61,7 +61,7 @@ def test_from_the_link_to_the_first_task_and_from_there_to_the_inbox(
     assert post(client, "/api/join", token=token) == {"name": "ann", "lead": False}
     content = post(client, "/api/next")
     task = content["task"]
-    assert content["progress"]["rounds"] == [{"round": ROUND, "solutions": 3, "mine": 0, "left": 3}]
+    assert content["progress"]["rounds"] == [{"round": ROUND, "wanted": 3, "mine": 0, "left": 3}]
     act = {"round": task["round"], "solution": task["solution"]}
     task = post(client, "/api/act", **act, version=0, what="confirm")["task"]
     assert post(client, "/api/act", **act, version=0, what="undo")[0] == 409

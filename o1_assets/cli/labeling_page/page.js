@@ -58,7 +58,8 @@ function enqueue(work) {
 
 function fail(error) {
   if (!(error instanceof Refused)) throw error;
-  if (error.status === 401) return message("You are not signed in", error.message);
+  if (error.status === 401) return message("This page opens by invitation", error.message);
+  if (error.status === 403) return message("This is the lead's page", error.message);
   trouble(error.message);
   if (error.content.task) show(error.content.task);
 }
@@ -189,7 +190,7 @@ function trouble(text) {
 
 function message(title, text) {
   task = null;
-  $("task").hidden = $("guidelines").hidden = $("lead").hidden = true;
+  $("task").hidden = $("guidelines").hidden = $("lead").hidden = $("help").hidden = true;
   $("message").hidden = false;
   $("message").querySelector("h2").textContent = title;
   $("message").querySelector("p").textContent = text;
@@ -204,7 +205,7 @@ function done() {
 function show(given, isNew = false) {
   task = given;
   $("message").hidden = true;
-  $("task").hidden = false;
+  $("task").hidden = $("help").hidden = false;
   if (isNew) {
     shown = performance.now();
     visible = 0;
@@ -215,11 +216,12 @@ function show(given, isNew = false) {
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     scrollTo(0, 0);
   }
-  if (isNew || task.next) cursor = task.next || cursor || "0.0";
+  if (isNew || task.next) cursor = task.next || "0.0";
   $("problem").textContent = task.problem;
   $("answer").textContent = task.answer ? `Right answer: ${task.answer}` : "";
   $("again").hidden = !task.is_done;
-  $("again").textContent = task.refused ? `Not taken: ${task.refused}` : "You rated this one before. What you change counts once you go on.";
+  const before = { bad_problem: "You called this a bad problem.", give_up: "You gave this one up." }[task.ending] || "You rated this one before.";
+  $("again").textContent = task.refused ? `Not taken: ${task.refused}` : `${before} What you change counts once you go on.`;
   $("protocol").textContent = task.protocol === "dense"
     ? "Below each step are other ways to go on from the same place. Rate them too."
     : "When a step is wrong, other ways to go on from the same place appear. Rate them too.";
@@ -227,6 +229,7 @@ function show(given, isNew = false) {
   showActs();
   showWriting();
   showProgress();
+  if (!isNew) moveTo(cursor);
 }
 
 function showSteps() {
@@ -243,12 +246,11 @@ function showSteps() {
 
 function slotRow(slot, number, text, isBeyond) {
   const rating = slot in task.ratings ? RATINGS.find((each) => each.value === task.ratings[slot]) : null;
-  const buttons = RATINGS.map((each) => {
+  const buttons = (isBeyond ? [] : RATINGS).map((each) => {
     const label = each.name[0].toUpperCase() + each.name.slice(1);
     const button = element("button", each.name, `${label} `, key(each.key));
     button.setAttribute("aria-pressed", String(each === rating));
     button.setAttribute("aria-label", `${number === "or" ? "Alternative" : `Step ${number}`}: ${label}`);
-    button.disabled = isBeyond;
     button.addEventListener("click", () => { cursor = slot; rate(slot, each.value); });
     return button;
   });
@@ -290,12 +292,12 @@ function showProgress() {
   const name = task ? task.round : progress.rounds.length ? progress.rounds[0].round : "";
   const round = progress.rounds.find((each) => each.round === name);
   if (!round) return;
-  const parts = [`Round ${round.round}`, `${round.mine} rated by you`, `${round.left} of ${round.solutions} left`];
+  const parts = [`Round ${round.round}`, `${round.mine} by you`, `${round.left} of ${round.wanted} left`];
   if (progress.seconds !== null) parts.push(`${Math.round(progress.seconds)} s each`);
   if (progress.minutes_left) parts.push(`about ${duration(progress.minutes_left)} to go`);
   $("progress").textContent = parts.join(" · ");
   $("meter").hidden = false;
-  const share = round.solutions ? Math.max(0, 1 - round.left / round.solutions) : 0;
+  const share = round.wanted ? Math.max(0, 1 - round.left / round.wanted) : 0;
   $("meter").setAttribute("aria-valuenow", String(Math.round(100 * share)));
   // Through the object model: the content security policy forbids style attributes in the page's text.
   $("meter").firstElementChild.style.width = `${100 * share}%`;
@@ -310,7 +312,8 @@ function welcome(content) {
   progress = content.progress;
   $("who").textContent = content.name;
   $("to-lead").hidden = !content.lead;
-  $("guidelines").hidden = innerWidth <= 900 && localStorage.getItem("guidelines") !== "open";
+  const wanted = localStorage.getItem("guidelines");
+  $("guidelines").hidden = wanted ? wanted === "closed" : innerWidth <= 900;
   $("help").setAttribute("aria-expanded", String(!$("guidelines").hidden));
 }
 
@@ -331,6 +334,14 @@ function moveTo(slot) {
 function move(by) {
   const slots = places();
   moveTo(slots[Math.min(slots.length - 1, Math.max(0, slots.indexOf(cursor) + by))]);
+}
+
+// One key for what is said most: this is the first wrong step. Pressed again, it only goes there.
+async function wrongAt(step) {
+  const slot = `${step}.0`;
+  if (!places().includes(slot)) return;
+  if (task.ratings[slot] !== -1) await change("rate", { step, completion: 0, rating: -1 });
+  else moveTo(slot);
 }
 
 function go() {
@@ -389,9 +400,7 @@ document.addEventListener("keydown", (event) => {
     const [step, completion] = cursor.split(".").map(Number);
     return change("rate", { step, completion, rating: rating.value });
   });
-  else if (/^[1-9]$/.test(event.key)) run = () => enqueue(() => {
-    if (places().includes(`${event.key - 1}.0`)) moveTo(`${event.key - 1}.0`);
-  });
+  else if (/^[1-9]$/.test(event.key)) run = () => enqueue(() => wrongAt(event.key - 1));
   if (!run) return;
   event.preventDefault();
   run();
@@ -420,6 +429,7 @@ document.addEventListener("visibilitychange", () => {
 // The lead's page.
 
 function table(heads, rows) {
+  if (!rows.length) return element("p", "quiet", "Nothing yet. What was finished within the last minute is counted when it is filed.");
   const cells = (kind, values) => element("tr", "", null, ...values.map((value) => element(kind, "", value ?? "–")));
   return element("div", "scroll", null, element("table", "", null, cells("th", heads), ...rows.map((row) => cells("td", row))));
 }
@@ -455,8 +465,12 @@ async function lead() {
   const parts = [element("h2", "", "Labellers"), table(
     ["name", "lead", "invited", "finished", "last act", "refused"],
     content.labelers.map((each) => [each.name, each.is_lead ? "lead" : "", each.invited.slice(0, 10), each.finished ?? 0,
-      each.touched ? new Date(1000 * each.touched).toLocaleString() : "–", each.refused ?? 0]))];
+      each.touched ? new Date(1000 * each.touched).toLocaleString([], { dateStyle: "short", timeStyle: "short" }) : "–", each.refused ?? 0]))];
   for (const round of content.rounds) {
+    if (!round.quality.length) {
+      parts.push(element("h2", "", round.round), table([], []));
+      continue;
+    }
     const open = round.disagreements.filter((each) => each.settled === null).length;
     parts.push(element("h2", "", `${round.round}: quality`), table(
       ["labeller", "ratings", "gold ratings", "agreement with gold", "with others", ""],

@@ -23,7 +23,13 @@ class BadAddress(O1Error, ValueError):
 
 
 def serve(
-    project: Project, rounds: list[str], opinions: int, host: str, port: int, address: str | None
+    project: Project,
+    rounds: list[str],
+    opinions: int,
+    screening: bool,
+    host: str,
+    port: int,
+    address: str | None,
 ) -> None:
     """Serves until Ctrl-C or SIGTERM; then files what is finished. Raises BadAddress, UIError."""
     project.settings.make_home()
@@ -36,7 +42,7 @@ def serve(
         def inputs_of(name: str) -> RoundInputs:
             return round_inputs(project.profile, project.store, name)
 
-        desk = Desk(database, project.inbox, rounds, inputs_of, opinions)
+        desk = Desk(database, project.inbox, rounds, inputs_of, opinions, screening)
         app = application(desk, project.profile.name, origins)
         # An access log would name who rates when.
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)

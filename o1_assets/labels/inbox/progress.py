@@ -152,7 +152,7 @@ def what_to_do(round_name: str, progress: Progress) -> str:
     return (
         f"{round_name} waits for labels from people ({progress}): `o1 labels export {round_name}` writes what is "
         f"to be rated, `o1 labels submit FILE --round {round_name}` takes it back; "
-        f"in a browser: `make labeling`, `o1 labels studio push {round_name}`"
+        f"in a browser: `o1 labels serve`, `o1 labels invite NAME`"
     )
 
 

@@ -21,7 +21,8 @@ create table if not exists labelers (
     name text primary key, token_hash text not null unique, is_lead integer not null, invited text not null
 );
 create table if not exists tasks (
-    round text not null, solution text not null, labeler text not null, selection text not null,
+    round text not null, solution text not null, labeler text not null, screening integer not null,
+    selection text not null,
     given real not null, touched real not null, version integer not null default 0, draft text not null,
     finished real, milliseconds integer, record text, filed text, refused text,
     primary key (round, solution, labeler)

@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 from o1_assets.core.errors import O1Error
-from o1_assets.labels.export import export_selection
+from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.tables import ParsedRecord
 from o1_assets.labels.inbox.validate import SelectionCheck
@@ -67,30 +67,36 @@ class OpenRound:
     inputs: RoundInputs
     selection: Selection
     gold: frozenset[str]
+    screening: frozenset[str]
 
     @classmethod
     def load(cls, inputs: RoundInputs, inbox: Inbox) -> OpenRound:
         selection, config = inputs.load(), inputs.config
-        gold = check_solutions(selection, config.quality).gold
-        return cls(inputs, selection, gold | lead_solutions(inbox, config.round, config.quality))
+        checks = check_solutions(selection, config.quality)
+        leads = lead_solutions(inbox, config.round, config.quality)
+        return cls(inputs, selection, checks.gold | leads, checks.screening)
 
     @property
     def name(self) -> str:
         return self.inputs.config.round
 
     @cached_property
-    def _sheets(self) -> dict[str, Sheet]:
+    def _sheets(self) -> dict[tuple[str, bool], Sheet]:
         return {}
 
-    def sheet(self, solution: str) -> Sheet:
+    def sheet(self, solution: str, screening: bool) -> Sheet:
         """Asked for at each act, so it is made once."""
-        if solution not in self._sheets:
+        if (solution, screening) not in self._sheets:
             protocol = PROTOCOLS[self.inputs.config.protocol]
             only = self.selection.alone(solution)
             # The same record as `o1 labels export` writes, so that both ways to labellers are one.
-            [record] = export_selection(only, self.name, protocol, self.gold)
-            self._sheets[solution] = Sheet(record)
-        return self._sheets[solution]
+            [record] = (
+                export_screening(only, self.name, protocol, {solution})
+                if screening
+                else export_selection(only, self.name, protocol, self.gold)
+            )
+            self._sheets[solution, screening] = Sheet(record)
+        return self._sheets[solution, screening]
 
     @cached_property
     def check(self) -> SelectionCheck:
@@ -100,7 +106,8 @@ class OpenRound:
 class Desk:
     """All that the page does. Several threads may call it; every method is one or more whole transactions.
 
-    rounds: in the order in which they are given out. opinions: how many labellers rate each solution.
+    rounds: in the order in which they are given out. opinions: how many labellers rate each solution. screening:
+    whether who is new rates the screening solutions first.
     """
 
     def __init__(
@@ -110,10 +117,11 @@ class Desk:
         rounds: Sequence[str],
         inputs_of: Callable[[str], RoundInputs],
         opinions: int = 1,
+        screening: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database, self.inbox, self.rounds, self.opinions = database, inbox, list(rounds), opinions
-        self._inputs_of, self._clock = inputs_of, clock
+        self.screening, self._inputs_of, self._clock = screening, inputs_of, clock
         self._open: dict[str, OpenRound] = {}
         self._known: dict[str, tuple[str, Opinions]] = {}
 
@@ -147,26 +155,44 @@ class Desk:
                 round_ = self.round(row["round"])
                 if row["selection"] == round_.selection.digest and row["solution"] in round_.selection:
                     return self._view(round_, row)
-        for name in self.rounds:
-            if self.inbox.closed(name) is None and (task := self._give(self.round(name), labeler)):
-                return task
+        names = [name for name in self.rounds if self.inbox.closed(name) is None]
+        # What is disputed first, while those who disagree remember it.
+        for disputed in (True, False) if self.opinions > 1 else (False,):
+            for name in names:
+                if task := self._give(self.round(name), labeler, disputed):
+                    return task
         return None
 
-    def _give(self, round_: OpenRound, labeler: str) -> dict[str, Any] | None:
+    def _give(self, round_: OpenRound, labeler: str, disputed: bool) -> dict[str, Any] | None:
+        """disputed: nothing but a solution on which labellers disagree."""
         known = self.known(round_)
         with self.database.transaction():
-            solution = self._choose(round_, known, labeler)
+            screened = self._screening(round_, labeler)
+            solution = screened or self._choose(round_, known, labeler, disputed)
             if solution is None:
                 return None
             now = self._clock()
             self.database.write(
-                "insert into tasks (round, solution, labeler, selection, given, touched, draft) "
-                "values (?, ?, ?, ?, ?, ?, ?)",
-                round_.name, solution, labeler, round_.selection.digest, now, now, Draft().to_json(),
+                "insert into tasks (round, solution, labeler, screening, selection, given, touched, draft) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                round_.name, solution, labeler, screened is not None, round_.selection.digest, now, now,
+                Draft().to_json(),
             )  # fmt: skip
         return self._view(round_, self._row(round_.name, solution, labeler))
 
-    def _choose(self, round_: OpenRound, known: Opinions, labeler: str) -> str | None:
+    def _screening(self, round_: OpenRound, labeler: str) -> str | None:
+        """The next screening solution of a labeller who has been given nothing else yet."""
+        if not self.screening or self.database.row(
+            "select 1 from tasks where labeler = ? and not screening", labeler
+        ):
+            return None
+        query = "select solution from tasks where round = ? and labeler = ?"
+        given = {row["solution"] for row in self.database.rows(query, round_.name, labeler)}
+        return next(
+            (s for s in round_.selection.solution_ids if s in round_.screening and s not in given), None
+        )
+
+    def _choose(self, round_: OpenRound, known: Opinions, labeler: str, disputed: bool) -> str | None:
         mine, others = self._taken(round_, known, labeler)
         open_ = [s for s in round_.selection.solution_ids if s not in mine]
         regular = [
@@ -174,6 +200,8 @@ class Desk:
             for s in open_
             if s not in round_.gold and len(others.get(s, ())) < self._wanted(known, s)
         ]  # fmt: skip
+        if disputed:
+            return next((s for s in regular if s in known.unsettled), None)
         gold = [s for s in open_ if s in round_.gold]
         if not regular:
             # The round goes on when all of it has come back, gold too, of which one return is enough.
@@ -183,8 +211,7 @@ class Desk:
         share = len(regular) * max(1, self.opinions) / max(1, self._active(round_.name))
         if gold and rng.random() < len(gold) / (len(gold) + share):
             return rng.choice(gold)
-        # What is disputed first, while those who disagree remember it.
-        return next((s for s in regular if s in known.unsettled), regular[0])
+        return regular[0]
 
     def _wanted(self, known: Opinions, solution: str) -> int:
         """How many opinions: one more than there are where they disagree."""
@@ -201,14 +228,15 @@ class Desk:
         excluded = set(known.filtered.quality.filter("excluded")["labeler"])
         since = self._clock() - LEASE_SECONDS
         rows = self.database.rows(
-            "select solution, labeler, finished, filed, touched from tasks where round = ? and selection = ?",
+            "select solution, labeler, screening, finished, filed, touched from tasks "
+            "where round = ? and selection = ?",
             round_.name, round_.selection.digest,
         )  # fmt: skip
         for row in rows:
             if row["labeler"] == labeler:
                 mine.add(row["solution"])
             # Of what is filed the inbox speaks: the batch may be withdrawn, or its labeller be excluded.
-            elif row["labeler"] not in excluded and (
+            elif not (row["screening"] or row["labeler"] in excluded) and (
                 (row["finished"] and not row["filed"]) or (not row["finished"] and row["touched"] > since)
             ):
                 others.setdefault(row["solution"], set()).add(row["labeler"])
@@ -304,13 +332,14 @@ class Desk:
             **view,
             "version": row["version"],
             "is_done": row["finished"] is not None,
+            "ending": Record.from_line(row["record"]).label.finish_reason if row["record"] else None,
             "refused": row["refused"],
         }
 
     def _sheet(self, round_: OpenRound, row: Row) -> Sheet:
         if row["selection"] != round_.selection.digest or row["solution"] not in round_.selection:
             raise NoSuchTask("This solution is in the round no more: its selection was made again.")
-        return round_.sheet(row["solution"])
+        return round_.sheet(row["solution"], bool(row["screening"]))
 
     def _row(self, round_name: str, solution: str, labeler: str) -> Row:
         row = self.database.row(
@@ -334,11 +363,11 @@ class Desk:
     # How far things are.
 
     def progress(self, labeler: str) -> dict[str, Any]:
-        """{"rounds": [{"round", "solutions", "mine", "left"}], "seconds": a solution takes, "minutes_left", "today",
+        """{"rounds": [{"round", "wanted", "mine", "left"}], "seconds": a solution takes, "minutes_left", "today",
         "recent": the newest finished tasks, "waiting": finished and not filed yet}.
 
-        left: solutions that still need an opinion, of anybody; minutes_left: at this labeller's pace, if the labellers
-        at work share them.
+        wanted: opinions in all; left: those that are still needed, of anybody; minutes_left: at this labeller's pace,
+        if the labellers at work share them.
         """
         mine = self.database.rows(
             "select round, solution, finished, milliseconds, filed, refused from tasks "
@@ -365,22 +394,16 @@ class Desk:
         finished = {row["solution"] for row in mine if row["round"] == name}
         rows = self.database.rows(
             "select solution, labeler from tasks where round = ? and selection = ? "
-            "and finished is not null and filed is null",
+            "and finished is not null and filed is null and not screening",
             name, round_.selection.digest,
         )  # fmt: skip
         done = {solution: set(names) for solution, names in known.labelers.items()}
         for row in rows:
             done.setdefault(row["solution"], set()).add(row["labeler"])
-        left = sum(
-            max(0, (1 if s in round_.gold else self._wanted(known, s)) - len(done.get(s, ())))
-            for s in round_.selection.solution_ids
-        )
-        return {
-            "round": name,
-            "solutions": len(round_.selection.solution_ids),
-            "mine": len(finished),
-            "left": left,
-        }
+        solutions = round_.selection.solution_ids
+        wanted = {s: 1 if s in round_.gold else self._wanted(known, s) for s in solutions}
+        left = sum(max(0, number - len(done.get(s, ()))) for s, number in wanted.items())
+        return {"round": name, "wanted": sum(wanted.values()), "mine": len(finished), "left": left}
 
     def lead(self) -> dict[str, Any]:
         """What a lead sees: labellers, disagreements with both reasons, and agreement by day, of each round."""

@@ -20,13 +20,15 @@ from tests.labels.world import ROUND
 class Labelling:
     """The desk, and acts as the page sends them. now: in seconds since 1970."""
 
-    def __init__(self, root: Path, protocol: Any, opinions: int, gold: int, writing: Any) -> None:
+    def __init__(
+        self, root: Path, protocol: Any, opinions: int, gold: int, writing: Any, screening: int
+    ) -> None:
         solutions = world.SOLUTIONS
-        if gold:
+        if gold or screening:
             more = {f"more{n}": (f"{n} + 1 * 1", [[f"{n}+1=0"], ["answer 0"]]) for n in range(2, 30)}
             solutions = {**solutions, **more}
         selection, train = world.write_selection(root, solutions, writing)
-        quality = QualityConfig(gold=gold, screening=0)
+        quality = QualityConfig(gold=gold, screening=screening)
         config = LabelBatchesConfig(round=ROUND, protocol=protocol, annotator="human", quality=quality)
         self.now = 1_800_000_000.0
         self.inbox = Inbox(root / "inbox")
@@ -39,7 +41,13 @@ class Labelling:
         """A server that starts: after a kill, with what the one before has kept."""
         self.database = Database(self.file)
         self.desk = Desk(
-            self.database, self.inbox, [ROUND], lambda name: self.inputs, self.opinions, lambda: self.now
+            self.database,
+            self.inbox,
+            [ROUND],
+            lambda name: self.inputs,
+            self.opinions,
+            True,
+            lambda: self.now,
         )
 
     def next(self, labeler: str = "ann") -> dict[str, Any]:
@@ -70,9 +78,13 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Labelling] = []
 
     def build(
-        protocol: str = "sparse", opinions: int = 1, gold: int = 0, writing: str | None = None
+        protocol: str = "sparse",
+        opinions: int = 1,
+        gold: int = 0,
+        writing: str | None = None,
+        screening: int = 0,
     ) -> Labelling:
-        made.append(Labelling(tmp_path, protocol, opinions, gold, writing))
+        made.append(Labelling(tmp_path, protocol, opinions, gold, writing, screening))
         return made[-1]
 
     yield build

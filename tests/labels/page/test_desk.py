@@ -133,6 +133,20 @@ def test_gold_is_given_to_everybody_and_nothing_on_the_page_tells(make: Make) ->
     assert {r.o1.solution_id for r in filed(labelling) if r.is_quality_control_question and r.o1} == gold
 
 
+def test_who_is_new_is_tried_on_the_screening_solutions_which_count_as_labels_of_nobody(make: Make) -> None:
+    labelling = make(screening=4)
+    tried = labelling.desk.round(ROUND).screening
+    seen = []
+    for _ in range(4):
+        task = labelling.next()
+        seen.append(task["solution"])
+        labelling.finish(labelling.act(labelling.act(task, "confirm"), "others", rating=-1))
+    assert set(seen) == tried and labelling.next()["solution"] not in tried
+    labelling.desk.file_finished(True)
+    assert {r.generation for r in filed(labelling)} == {-1}
+    assert labelling.desk.progress("ann")["rounds"][0]["left"] == 31, "they are to be labelled as usual too"
+
+
 def test_where_two_disagree_the_lead_sees_both_reasons_and_a_third_settles(make: Make) -> None:
     labelling = make(opinions=2)
     rate(labelling, "ann", "right", 0, note="carelessly added")
@@ -176,7 +190,7 @@ def test_progress_counts_what_is_mine_what_is_left_and_my_pace(make: Make) -> No
     labelling = make()
     labelling.finish(labelling.act(labelling.take("right"), "confirm"))
     progress = labelling.desk.progress("ann")
-    assert progress["rounds"] == [{"round": ROUND, "solutions": 3, "mine": 1, "left": 2}]
+    assert progress["rounds"] == [{"round": ROUND, "wanted": 3, "mine": 1, "left": 2}]
     assert (progress["seconds"], progress["waiting"], progress["minutes_left"]) == (1.5, 1, 0.05)
     assert [each["solution"] for each in progress["recent"]] == ["right"]
 
