@@ -31,7 +31,9 @@ def main() -> None:
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
         # Run as root, as in a container, Chromium refuses its sandbox; it opens pages of this machine alone.
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with ui() as address:
+        with labelling_link(Path(home) / "nano", Path(folder)) as link:
+            picture(browser, link, "labeling-page.png", (1280, 760), a_step_is_wrong)
+        with served("ui") as address:
             picture(browser, address, "graph.png", (1480, 800), graph_is_drawn)
             picture(browser, f"{address}/assets/r10_prm", "asset.png", (1280, 900), page_is_filled)
         picture(browser, report.as_uri(), "report.png", (1020, 1640))
@@ -44,18 +46,38 @@ def main() -> None:
 
 
 @contextmanager
-def ui() -> Iterator[str]:
-    """Dagster's interface; yields its address."""
-    server = subprocess.Popen([O1, "ui", "--port", "0"], stdout=subprocess.PIPE, text=True)
+def served(*command: str, **environment: str) -> Iterator[str]:
+    """A server of ours on a free port; yields its address."""
+    server = subprocess.Popen(
+        [O1, *command, "--port", "0"], stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
     try:
         for line in server.stdout or ():
             if address := re.search(r"http://\S+", line):
                 yield address[0]
                 return
-        sys.exit("o1 ui ended before it said its address")
+        sys.exit(f"o1 {' '.join(command)} ended before it said its address")
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def labelling_link(home: Path, folder: Path) -> Iterator[str]:
+    """A labeller's link to a copy of the home, because whoever is invited to the real one stays so."""
+    shutil.copytree(home, folder / "nano", ignore=shutil.ignore_patterns("dagster", "labeling.sqlite3"))
+    with served("labels", "serve", "r03", O1_HOME=str(folder)):
+        invite = [O1, "labels", "invite", "ann"]
+        environment = {**os.environ, "O1_HOME": str(folder)}
+        yield subprocess.run(
+            invite, check=True, text=True, capture_output=True, env=environment
+        ).stdout.strip()
+
+
+def a_step_is_wrong(page: Page) -> None:
+    page.wait_for_selector(".slot")
+    page.keyboard.press("2")
+    page.wait_for_selector(".slot.wrong")
 
 
 def graph_is_drawn(page: Page) -> None:
