@@ -34,7 +34,7 @@ def records(number: int, raw: bytes) -> Iterator[ParsedLine]:
     users = dict(_users(annotations))
     for annotation in annotations:
         try:
-            record = rated_record(task, annotation, users)
+            record = rated_record(task, _signed(annotation), users)
         except UnusableAnnotation as error:
             which = annotation.get("id") if isinstance(annotation, Mapping) else None
             message = f"annotation {printable(str(which))}: {error}"
@@ -42,6 +42,13 @@ def records(number: int, raw: bytes) -> Iterator[ParsedLine]:
             continue
         if record is not None:
             yield ParsedLine(number, raw, record)
+
+
+def _signed(annotation: Any) -> Any:
+    """The annotation; where the export leaves out who saved it, by who signed it: a file is as good as its sender."""
+    if isinstance(annotation, Mapping) and "updated_by" not in annotation:
+        return {**annotation, "updated_by": annotation.get("completed_by")}
+    return annotation
 
 
 def _users(annotations: list[Any]) -> Iterator[tuple[int, str]]:

@@ -37,7 +37,8 @@ FILES = ("phase1_train.jsonl", "phase2_train.jsonl")
 """About 1 GB. The test files are left out: they hold ratings of problems that MATH's test set is made of."""
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
-"""What of a folder is read."""
+NOT_LABELS = ("o1_export.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json")
+"""What of a folder is read, and what in it describes a data set."""
 
 REFUSED = "refused.jsonl"
 LISTED = 1000
@@ -211,6 +212,7 @@ def _files(source: Path) -> list[Path]:
         path
         for path in source.rglob("*")
         if path.suffix.lower() in SUFFIXES
+        and path.name not in NOT_LABELS
         and path.is_file()
         and not path.is_symlink()
         and not any(part.startswith(".") for part in path.relative_to(source).parts)
