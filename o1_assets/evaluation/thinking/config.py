@@ -89,8 +89,13 @@ class PromptingConfig(StageConfig):
     doubts: tuple[str, ...] = Field(
         ("wait ", "check "), description="words that take an answer's place, to have a chain look at itself"
     )
-    rank: int = Field(
-        4, gt=0, description="of the low-rank updates that are compared with SFT of all weights"
+    pattern: str | None = Field(
+        None,
+        description="how a constrained solution is written, a regular expression; null: as its world's steps are, or "
+        "any lines and then the answer",
+    )
+    rank: int | None = Field(
+        4, gt=0, description="of the low-rank updates that SFT of all weights is compared with; null: of none"
     )
     # With one rate for both the rates would be compared: low-rank updates want about ten times that of all weights.
     rank_rate: float = Field(10.0, gt=0, description="their learning rate, in learning rates of SFT")

@@ -248,6 +248,8 @@ class Prompted:
     @cached_property
     def _pattern(self) -> str:
         """How a solution is written: by the world's rules, else any lines with the answer in the last one."""
+        if self.config.pattern is not None:
+            return self.config.pattern
         if known := read_problem(self.problems[0]["metadata"]):
             return known[0].solution_pattern
         prefix = self.config.prompt.answer_prefix
