@@ -27,7 +27,7 @@ def s3_server() -> Iterator[NewBucket]:
 
     def new_bucket() -> str:
         bucket = f"bucket-{next(_NUMBERS)}"
-        httpx.put(f"{endpoint}/{bucket}").raise_for_status()
+        httpx.put(f"{endpoint}/{bucket}", timeout=60).raise_for_status()  # a loaded machine takes its time
         return bucket
 
     environment = {
