@@ -1,8 +1,8 @@
 """eval/prompting: what prompting and small fine-tuning get out of the same models (Karpathy's State of GPT).
 
 Worked examples in the prompt, steps that are held to their format by constrained decoding, a self-check that is asked
-for, low-rank updates against all weights: each against the plain chain, on the same problems with the same random
-numbers. Writes prompting.parquet, a row a model and way.
+for, low-rank updates against all weights: each against the plain chain, on the same problems, and but for the
+self-checks with the same random numbers. Writes prompting.parquet, a row a model and way.
 """
 
 from __future__ import annotations

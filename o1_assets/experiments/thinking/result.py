@@ -412,7 +412,7 @@ def _notes(surfaces: Mapping[str, Surface]) -> list[str]:
         "problems alone.",
         "The rate holds between these versions, whose trainings lie within a few doublings. It says nothing of how the "
         "two would trade in another model.",
-        "Ways of prompting: chains at temperature 1 with the same random numbers in each way. Examples are of train "
+        "Ways of prompting: chains with the same random numbers in each way but the self-checks. Examples are of train "
         'problems that the base solved. "Its own solution shown" is a control: the answer stands in the prompt. Read '
         "are the prompt's tokens, once.",
         "Ways of thinking, limits, waits and trees: the held-out problems of eval/thinking; doubts and pass@k: those "
