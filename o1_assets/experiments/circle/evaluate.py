@@ -231,9 +231,9 @@ def circle_result(made: Generations, config: CircleEvalConfig, seed: int) -> Res
             "answers alone raise accuracy too, and what thinking adds is the difference to that control. The control "
             "is filtered by the answer key, which the circle never reads: its chains are verified by a vote and by "
             "the loop's PRM and ORM.",
-            "The ratio depends on how many of the corpus' direct answers are right (base.corpus.direct_right_rate). Where "
-            "all are, nano's base answers better than it thinks, and the circle brings the habit and little else "
-            "(docs/decisions/circle.md).",
+            "The ratio depends on how many of the corpus' direct answers are right (base.corpus.direct_right_rate). "
+            "Where all are, nano's base answers better than it thinks, and the circle brings the habit and little "
+            "else (docs/decisions/circle.md).",
             f"No generation trains on a problem that {KIND}; the base's corpus has such problems, with chains after "
             "the words. Problems out of distribution (longer, larger, chain_sum) are in no training at all.",
         ],
