@@ -76,9 +76,9 @@ test-architectures: .venv/ready ## docs/your-own.md with every architecture that
 test-wheel: .venv/ready ## the loop from a wheel, outside of the clone; a minute or two
 	O1_TEST_WHEEL="$(CURDIR)/$(UV)" $(BIN)/python -m pytest tests/end_to_end/test_wheel.py
 
-test-labeling: .venv/ready .labeling/ready ## against a real Label Studio; by clicking too where there is a Chromium
+test-labeling: .venv/ready .labeling/ready ## the labelling page and a real Label Studio; by keys and clicks where there is a Chromium
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
-	  python -m pytest tests/labels/studio
+	  python -m pytest tests/labels/studio tests/cli/test_labeling_page_live.py
 
 test-executors: .venv/ready ## a round on processes, Ray and Postgres; what Kubernetes would be sent; some minutes
 	$(UV) export --quiet --frozen --only-group executors --no-hashes --no-emit-project \

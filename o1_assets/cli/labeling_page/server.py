@@ -15,7 +15,7 @@ from o1_assets.labels.page.desk import Desk
 from o1_assets.labels.page.labelers import labelers
 from o1_assets.labels.round_inputs import RoundInputs, round_inputs
 from o1_assets.orchestration.ui.guard import local_origins
-from o1_assets.orchestration.ui.serve import HOST, listener
+from o1_assets.orchestration.ui.serve import HOST, home_lock, listener
 
 
 class BadAddress(O1Error, ValueError):
@@ -33,9 +33,14 @@ def serve(
 ) -> None:
     """Serves until Ctrl-C or SIGTERM; then files what is finished. Raises BadAddress, UIError."""
     project.settings.make_home()
-    with listener(port, "o1 labels serve --port ", host) as listening:
+    # Two servers of one home would file what is finished twice.
+    with (
+        home_lock(project.settings.home, "labeling.lock") as lock,
+        listener(port, "o1 labels serve --port ", host) as listening,
+    ):
         port = listening.getsockname()[1]
         origins = origins_of(host, port, address)
+        print(origins[0], end="", file=lock, flush=True)
         database = Database(project.settings.labeling_page)
         database.keep_fact(ADDRESS, origins[0])
 

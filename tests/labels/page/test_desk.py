@@ -133,6 +133,18 @@ def test_gold_is_given_to_everybody_and_nothing_on_the_page_tells(make: Make) ->
     assert {r.o1.solution_id for r in filed(labelling) if r.is_quality_control_question and r.o1} == gold
 
 
+def test_gold_that_came_back_from_nobody_is_given_at_the_end_for_the_round_waits_for_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.Random.random", lambda self: 1.0)  # gold is never drawn before
+    labelling = make(gold=3)
+    gold, seen = labelling.desk.round(ROUND).gold, []
+    while task := labelling.desk.next_task("ann"):
+        seen.append(task["solution"])
+        labelling.act(task, "end", reason="give_up")
+    assert set(seen[-3:]) == gold and len(seen) == 31 and labelling.desk.next_task("bob") is None
+
+
 def test_who_is_new_is_tried_on_the_screening_solutions_which_count_as_labels_of_nobody(make: Make) -> None:
     labelling = make(screening=4)
     tried = labelling.desk.round(ROUND).screening
