@@ -18,7 +18,7 @@ PORT = 8090
 WORDS = {1: "right", 0: "neutral", -1: "wrong", None: "unsure"}
 
 
-@command(app, "serve", options=("profile", "set_"))
+@command(app, "serve")
 def serve_page(
     project: Project,
     rounds: Annotated[
@@ -41,11 +41,12 @@ def serve_page(
             help="what labellers type, such as https://labels.example.org, if it is not http://HOST:PORT"
         ),
     ] = None,
+    as_json: bool = False,
 ) -> None:
     """Serve the labelling page until Ctrl-C; labellers open the links that `o1 labels invite` prints."""
     from o1_assets.cli.labeling_page.server import serve
 
-    serve(project, rounds_to_label(project, rounds or []), labelers, screening, host, port, address)
+    serve(project, rounds_to_label(project, rounds or []), labelers, screening, host, port, address, as_json)
 
 
 def rounds_to_label(project: Project, names: list[str]) -> list[str]:
@@ -68,7 +69,7 @@ def rounds_to_label(project: Project, names: list[str]) -> list[str]:
     return rounds
 
 
-@command(app, "invite", options=("profile", "as_json"))
+@command(app, "invite")
 def invite_labeler(
     project: Project,
     name: Annotated[str, typer.Argument(metavar="NAME", help="how the labeller's ratings are signed")],

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from o1_assets.cli.main import _message
+from o1_assets.cli.errors import _message
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -30,6 +31,7 @@ def serve(
     host: str,
     port: int,
     address: str | None,
+    as_json: bool = False,
 ) -> None:
     """Serves until Ctrl-C or SIGTERM; then files what is finished. Raises BadAddress, UIError."""
     project.settings.make_home()
@@ -51,9 +53,13 @@ def serve(
         app = application(desk, project.profile.name, origins)
         # An access log would name who rates when.
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-        for line in introduction(project, rounds, opinions, [each.name for each in labelers(database)]):
-            print(line)
-        print(f"Labelling {', '.join(rounds)}: {origins[0]} (Ctrl-C ends it)", flush=True)
+        invited = [each.name for each in labelers(database)]
+        if as_json:
+            print(json.dumps({"url": origins[0], "rounds": rounds, "invited": invited}), flush=True)
+        else:
+            for line in introduction(project, rounds, opinions, invited):
+                print(line)
+            print(f"Labelling {', '.join(rounds)}: {origins[0]} (Ctrl-C ends it)", flush=True)
         uvicorn.Server(config).run([listening])
         database.close()
 
