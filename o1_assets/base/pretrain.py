@@ -99,7 +99,7 @@ def build_model(config: LlamaConfig, tokenizer: PreTrainedTokenizerFast, seed: i
     from transformers import GenerationConfig, LlamaForCausalLM
     from transformers import LlamaConfig as LlamaShape
 
-    from o1_assets.engine.llama_layers import fuse
+    from o1_assets.engine.fused_llama import fuse
 
     torch.manual_seed(seed)
     special = {

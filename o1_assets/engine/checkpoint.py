@@ -16,8 +16,12 @@ from o1_assets.store.kinds import check_kinds
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+    from o1_assets.engine.plain_llama import Head
+
 # No code of a checkpoint is run, and nothing is fetched: a folder is all there is of an artifact.
 _PLAIN: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+# Tokenizers that are nothing but their tokenizer.json.
+_FAST = ("TokenizersBackend", "PreTrainedTokenizerFast")
 _WEIGHTS: dict[str, Any] = {**_PLAIN, "use_safetensors": True}
 
 
@@ -25,9 +29,25 @@ def load_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
     """A causal language model. dtype "auto": as it was saved. Raises StoreError on a pickle in the folder."""
     from transformers import AutoModelForCausalLM
 
-    from o1_assets.engine.llama_layers import fuse
+    from o1_assets.engine.fused_llama import fuse
 
     return fuse(AutoModelForCausalLM.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options))
+
+
+def read_causal_lm(path: Path, dtype: str = "float32", **options: Any) -> Any:
+    """The same for reading and sampling alone: a small Llama on a CPU comes without transformers' models."""
+    return _plain(path, "LlamaForCausalLM", dtype) or load_causal_lm(path, dtype, **options)
+
+
+def read_token_classifier(path: Path, dtype: str = "float32", **options: Any) -> Any:
+    """As `read_causal_lm`, of `load_token_classifier`."""
+    return _plain(path, "LlamaForTokenClassification", dtype) or load_token_classifier(path, dtype, **options)
+
+
+def _plain(path: Path, head: Head, dtype: str) -> Any:
+    from o1_assets.engine.plain_llama import open_plain_llama
+
+    return open_plain_llama(checked(path), head) if dtype == "float32" else None
 
 
 def load_gguf(file: Path) -> tuple[Any, Any]:
@@ -43,7 +63,7 @@ def load_token_classifier(path: Path, dtype: str = "float32", **options: Any) ->
     """A token classifier. Raises StoreError on a pickle in the folder."""
     from transformers import AutoModelForTokenClassification
 
-    from o1_assets.engine.llama_layers import fuse
+    from o1_assets.engine.fused_llama import fuse
 
     register_token_classifier(type(load_config(path)))
     model = AutoModelForTokenClassification.from_pretrained(checked(path), dtype=dtype, **_WEIGHTS, **options)
@@ -68,9 +88,13 @@ def register_token_classifier(config: type[PretrainedConfig]) -> None:
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     """Raises StoreError on a pickle in the folder."""
-    from transformers import AutoTokenizer
-
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checked(path), **_PLAIN)
+    saved = checked(path) / "tokenizer_config.json"
+    if saved.is_file() and json.loads(saved.read_bytes()).get("tokenizer_class") in _FAST:
+        # AutoTokenizer takes the same class, and imports the models of transformers on its way there.
+        from transformers import PreTrainedTokenizerFast as Opener
+    else:
+        from transformers import AutoTokenizer as Opener  # type: ignore[assignment]
+    tokenizer: PreTrainedTokenizerBase = Opener.from_pretrained(path, **_PLAIN)
     return tokenizer
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from o1_assets.engine.kv_cache import BufferCache
+from o1_assets.engine.plain_llama import PlainLlama
 from o1_assets.engine.torch_script import compiled
 
 # The weights are held twice. With a model of 135M and 40 samples at a time, this took two thirds of the time of the
@@ -46,9 +47,12 @@ class LlamaStep:
     @staticmethod
     def fits(model: Any) -> bool:
         """Whether the model is one that this computes."""
-        from transformers import LlamaForCausalLM
+        if not isinstance(model, PlainLlama):
+            from transformers import LlamaForCausalLM
 
-        if type(model) is not LlamaForCausalLM or model.device.type != "cpu" or model.dtype != torch.float32:
+            if type(model) is not LlamaForCausalLM:
+                return False
+        if model.device.type != "cpu" or model.dtype != torch.float32:
             return False
         config: Any = model.config
         plain = (

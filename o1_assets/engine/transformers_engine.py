@@ -21,7 +21,7 @@ from o1_assets.core.engine import Sample, SamplingParams, check_prompts
 from o1_assets.core.flops import non_embedding_parameters
 from o1_assets.core.parallel import map_batches, shares
 from o1_assets.core.seeds import uniforms
-from o1_assets.engine.checkpoint import load_causal_lm, load_tokenizer
+from o1_assets.engine.checkpoint import load_tokenizer, read_causal_lm
 from o1_assets.engine.constrained import ConstrainedRows
 from o1_assets.engine.kv_cache import BufferCache, PrefixCache, Written, cache_shape
 from o1_assets.engine.llama_step import LlamaStep
@@ -65,7 +65,7 @@ class TransformersEngine:
     def open(cls, path: Path, batch_size: int = 512) -> TransformersEngine:
         """The checkpoint in a folder, in float32 on a CPU, in its own precision on a GPU."""
         gpu = torch.cuda.is_available()
-        model = load_causal_lm(path, "auto" if gpu else "float32")
+        model = read_causal_lm(path, "auto" if gpu else "float32")
         return cls(model.to("cuda" if gpu else "cpu").eval(), load_tokenizer(path), batch_size)
 
     def close(self) -> None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
 
 from o1_assets.core.parallel import map_batches
 from o1_assets.engine.kv_cache import BufferCache, KeyValuePool, PrefixTree, Slots, padded
 from o1_assets.reward.interface import Floats, Tokens
 from o1_assets.reward.read import StepReader, stack, step_minimum
 from o1_assets.reward.tree import StepSequence, ancestors, batches, on_device_of, row_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass

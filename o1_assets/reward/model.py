@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import Cache, PreTrainedModel
 
-from o1_assets.engine.checkpoint import load_config, load_token_classifier, load_tokenizer
+from o1_assets.engine.checkpoint import (
+    load_config,
+    load_token_classifier,
+    load_tokenizer,
+    read_token_classifier,
+)
 from o1_assets.engine.training.config import Precision
 from o1_assets.reward.config import SCORE_TOKENS
 from o1_assets.reward.tree import layer_masks
+
+if TYPE_CHECKING:
+    from transformers import Cache, PreTrainedModel
 
 FEATURE_FILE = "probability_feature.safetensors"
 PRM_CLASSES = ("negative", "neutral", "positive")
@@ -224,9 +231,15 @@ def _set_score_tokens(config: Any, score_tokens: int) -> None:
         del config.score_tokens
 
 
-def load_reward_model(path: Path, precision: Precision | Literal["auto"] = "float32") -> RewardModel:
-    """The reward model saved in a folder, in evaluation mode. Reads safetensors only."""
-    model = RewardModel(_backbone(path, precision))
+def load_reward_model(
+    path: Path, precision: Precision | Literal["auto"] = "float32", trained: bool = True
+) -> RewardModel:
+    """The reward model saved in a folder, in evaluation mode. Reads safetensors only.
+
+    trained: False if it is only read, which opens a small one in less time.
+    """
+    opened = _backbone(path, precision) if trained else _backbone_to_read(path, precision)
+    model = RewardModel(opened)
     if model.feature is not None:
         model.feature.load_state_dict(load_file(path / FEATURE_FILE))
     return model.eval()
@@ -239,6 +252,10 @@ def save_reward_model(model: RewardModel, tokenizer_from: Path, path: Path) -> N
 
 
 def _backbone(path: Path, precision: str, **options: Any) -> PreTrainedModel:
-    return cast(
-        PreTrainedModel, load_token_classifier(path, precision, attn_implementation="sdpa", **options)
-    )
+    opened: PreTrainedModel = load_token_classifier(path, precision, attn_implementation="sdpa", **options)
+    return opened
+
+
+def _backbone_to_read(path: Path, precision: str) -> PreTrainedModel:
+    opened: PreTrainedModel = read_token_classifier(path, precision, attn_implementation="sdpa")
+    return opened

@@ -102,7 +102,7 @@ def load_scorers(reward_models: Sequence[Path], generator: Path) -> Scorer:
     from o1_assets.reward.model import load_reward_model
 
     precision, device = _precision_and_device()
-    models = [load_reward_model(path, precision).to(device) for path in reward_models]
+    models = [load_reward_model(path, precision, trained=False).to(device) for path in reward_models]
     reads_generator = any(model.feature is not None for model in models)
     # It is as large as the policy, and models without the feature have no use for it.
     opened = open_generator(generator) if reads_generator else None
@@ -111,10 +111,10 @@ def load_scorers(reward_models: Sequence[Path], generator: Path) -> Scorer:
 
 def open_generator(path: Path) -> PreTrainedModel:
     """The generator for reading log-probabilities: in float32 on a CPU, in its own precision on a GPU."""
-    from o1_assets.engine.checkpoint import load_causal_lm
+    from o1_assets.engine.checkpoint import read_causal_lm
 
     precision, device = _precision_and_device()
-    model: Any = load_causal_lm(path, precision, attn_implementation="sdpa")
+    model: Any = read_causal_lm(path, precision, attn_implementation="sdpa")
     opened: PreTrainedModel = model.to(device).eval()
     return opened
 

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 import torch
 
+from o1_assets.engine.fused_llama import FusedLlama, fuse
 from o1_assets.engine.kv_cache import BufferCache
-from o1_assets.engine.llama_layers import FusedLlama, Layers, fuse
+from o1_assets.engine.llama_layers import Layers
 from tests.engine.models import engine
 from tests.engine.test_llama_step import llama
 
