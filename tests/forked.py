@@ -17,9 +17,11 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 PRELOADED = [
@@ -67,6 +69,23 @@ def o1(
         return subprocess.CompletedProcess(
             ["o1", *arguments], process.exitcode, stdout.read_text(), stderr.read_text()
         )
+
+
+@contextmanager
+def started(
+    *arguments: str, environment: Mapping[str, str], folder: Path
+) -> Iterator[tuple[BaseProcess, Path, Path]]:
+    """`o1 ARGUMENTS`, which runs meanwhile and is killed in the end; the process and what it prints, in `folder`."""
+    stdout, stderr = folder / "stdout", folder / "stderr"
+    process = _server().Process(
+        target=_main, args=(arguments, {**os.environ, **environment}, stdout, stderr, Path.cwd())
+    )
+    process.start()
+    try:
+        yield process, stdout, stderr
+    finally:
+        process.kill()
+        process.join()
 
 
 def _main(

@@ -82,8 +82,8 @@ class Decoder(nn.Module):
         past_key_values: Any = None,
         use_cache: bool | None = False,
     ) -> SimpleNamespace:
-        """last_hidden_state (rows, new, hidden). With a cache the mask is (rows, 1, new, columns), added to the logits
-        of attention."""
+        """last_hidden_state (rows, new, hidden). Masks are those that LlamaModel takes; a cache needs one,
+        for the columns of the cache too."""
         x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         rows, new, _ = x.shape
         if position_ids is None:
@@ -117,8 +117,9 @@ class Decoder(nn.Module):
 
     def _after_cache(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Any) -> Tensor:
         """As LlamaModel with attention by torch ("sdpa")."""
-        assert mask is not None, "after a cache nothing says which of its columns are seen"
+        assert mask is not None, "after a cache nothing else says which of its columns are seen"
         rows, new, _ = x.shape
+        seen = mask if mask.dim() == 4 else _seen(mask.bool(), new)
         shape = (rows, new, -1, self.config.head_dim)
         cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)
         for layer, kept in zip(self.layers, cache.buffers, strict=True):
@@ -133,7 +134,12 @@ class Decoder(nn.Module):
             key = key * cos + _swapped(key) * sin
             key, value = kept.update(key, value)
             attended = nn.functional.scaled_dot_product_attention(
-                query, key, value, attn_mask=mask, scale=self.config.head_dim**-0.5
+                query,
+                key,
+                value,
+                attn_mask=seen,
+                is_causal=seen is None and new > 1,
+                scale=self.config.head_dim**-0.5,
             )
             x = x + attention.o_proj(attended.transpose(1, 2).contiguous().reshape(rows, new, -1))
             normed = self._norm(layer.post_attention_layernorm, x)
@@ -210,9 +216,12 @@ class PlainLlama(nn.Module):
     def get_output_embeddings(self) -> nn.Module | None:
         return getattr(self, "lm_head", None)
 
-    def forward(self, input_ids: Tensor | None = None, **options: Any) -> SimpleNamespace:
-        """logits (rows, new, vocabulary or classes). options: of `Decoder.forward`."""
-        hidden = self.model(input_ids, **options).last_hidden_state
+    def forward(
+        self, input_ids: Tensor | None = None, logits_to_keep: int = 0, **options: Any
+    ) -> SimpleNamespace:
+        """logits (rows, new, vocabulary or classes), of the last `logits_to_keep` tokens unless that is 0. options: of
+        `Decoder.forward`."""
+        hidden = self.model(input_ids, **options).last_hidden_state[:, -logits_to_keep:]
         head = self.get_output_embeddings() or self.score
         return SimpleNamespace(logits=head(hidden))
 
@@ -236,6 +245,18 @@ def open_plain_llama(path: Path, head: Head) -> PlainLlama | None:
         saved = json.loads((path / "generation_config.json").read_bytes())
         model.generation_config = SimpleNamespace(eos_token_id=saved.get("eos_token_id"))
     return model.eval()
+
+
+def _seen(padded: Tensor, new: int) -> Tensor | None:
+    """What new tokens see, (rows, 1, new, columns), from whether a column is no padding, (rows, columns).
+
+    None where torch's own causal mask says it: as in transformers, because its kernel has other last bits.
+    """
+    columns = padded.shape[1]
+    if (new == 1 or columns == new) and bool(padded.all()):
+        return None
+    causal = torch.ones(new, columns, dtype=torch.bool).tril(columns - new)
+    return causal & padded[:, None, None, :]
 
 
 def _swapped(x: Tensor) -> Tensor:

@@ -62,7 +62,26 @@ def test_its_bits_are_those_of_transformers_with_any_mask_and_after_a_cache(
             past_key_values=cache,
             use_cache=True,
         ).logits
-        kept.append(torch.cat([first, after], dim=1))
+        # As the sampler continues prefixes: masks of 0 and 1, with padding and without.
+        cache = BufferCache(model.config, columns)
+        padded = torch.ones(ROWS, columns, dtype=torch.long)
+        parts = [first, after]
+        for width, new in ((NEW, NEW), (NEW + 1, 1), (columns, 1)):
+            options = {"past_key_values": cache, "use_cache": True}
+            positions = torch.arange(width - new, width)[None].expand(ROWS, new)
+            made = model(ids[:, :new], attention_mask=padded[:, :width], position_ids=positions, **options)
+            parts.append(made.logits)
+            padded[1, :4] = 0
+        cache = BufferCache(model.config, columns)
+        left = padded[:, :NEW].flip(1)
+        made = model(
+            ids,
+            attention_mask=left,
+            position_ids=positions[:, :1] + ids * 0,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        kept.append(torch.cat([*parts, made.logits], dim=1))
     assert torch.equal(*kept)
     if name == "writer":
         steps = [LlamaStep(model) for model in (plain, theirs)]

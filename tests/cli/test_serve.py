@@ -1,0 +1,287 @@
+"""`o1 serve`: one server with untrained models, asked by openai's own client, by `o1 ask`, and by what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from o1_assets.cli.serving import batches as batching
+from o1_assets.cli.serving.batches import Batches, Job, Stopped
+from o1_assets.cli.serving.server import ServeError, application, check_host, origins
+from o1_assets.cli.serving.service import Asking
+from o1_assets.cli.thinker import Problems
+from o1_assets.search.question import Question
+from o1_assets.search.thinking import Thinking
+from tests import forked
+from tests.search.test_ask import home
+
+QUESTION = "What is 3 * 4 - 5?"
+__all__ = ["home"]  # the fixture of `o1 ask`'s tests
+
+
+@dataclass(frozen=True)
+class Server:
+    process: BaseProcess
+    environment: dict[str, str]
+    address: str
+    stderr: Path
+
+    @property
+    def client(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=self.address, api_key="unused", max_retries=0)
+
+    def ask(self, question: str = QUESTION, **options: Any) -> Any:
+        body = {"model": "baby-o1", "messages": [{"role": "user", "content": question}], **options}
+        return self.client.chat.completions.create(**body)
+
+    def o1(self, *arguments: str, **environment: str) -> Any:
+        return forked.o1(*arguments, environment={**self.environment, **environment})
+
+
+@pytest.fixture(scope="module")
+def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    environment = {"O1_HOME": str(home), "O1_SET": "threads=1", "O1_PROFILE": "nano"}
+    arguments = ("serve", "--port", "0", "--json")
+    folder = tmp_path_factory.mktemp("server")
+    with forked.started(*arguments, environment=environment, folder=folder) as (process, stdout, stderr):
+        while not (stdout.exists() and stdout.read_text().endswith("}\n")):
+            assert process.is_alive(), stderr.read_text()
+            time.sleep(0.05)
+        yield Server(process, environment, json.loads(stdout.read_text())["address"], stderr)
+        print(stderr.read_text())
+
+
+def test_openais_client_gets_models_reasoning_answer_and_usage(server: Server) -> None:
+    names = [model.id for model in server.client.models.list()]
+    assert names == ["baby-o1", "r00/policy", "r01/policy", "generator/model"]
+    assert server.client.models.retrieve("r01/policy").id == "r01/policy"
+    reply = server.ask(reasoning_effort="low", seed=1)
+    [choice] = reply.choices
+    details = reply.usage.completion_tokens_details
+    assert choice.message.role == "assistant" and choice.finish_reason in ("stop", "length")
+    assert isinstance(choice.message.reasoning_content, str) and choice.message.content is not None
+    assert 0 < details.reasoning_tokens <= reply.usage.completion_tokens <= 64
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+    assert server.ask(max_completion_tokens=20).usage.completion_tokens <= 20
+    assert server.ask(model="r00/policy", reasoning_effort="low", seed=1).choices[0] != choice
+
+
+def test_a_stream_says_the_same_in_parts(server: Server) -> None:
+    whole = server.ask(seed=3)
+    parts = list(server.ask(seed=3, stream=True, stream_options={"include_usage": True}))
+    deltas = [part.choices[0].delta for part in parts if part.choices]
+    reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    assert reasoning == whole.choices[0].message.reasoning_content
+    assert "".join(delta.content or "" for delta in deltas) == whole.choices[0].message.content
+    assert (
+        parts[-1].usage == whole.usage
+        and parts[-2].choices[0].finish_reason == whole.choices[0].finish_reason
+    )
+    assert len({part.id for part in parts}) == 1 and deltas[0].role == "assistant"
+
+
+def test_requests_at_once_are_each_answered_as_alone(server: Server) -> None:
+    questions = [f"What is {k} * 2 - 3?" for k in range(6)]
+    alone = [server.ask(question).choices[0].message for question in questions[:2]]
+    with ThreadPoolExecutor(6) as pool:
+        together = [reply.choices[0].message for reply in pool.map(server.ask, questions)]
+    assert [m.content for m in together[:2]] == [m.content for m in alone]
+    assert [m.reasoning_content for m in together[:2]] == [m.reasoning_content for m in alone]
+
+
+LONG = "What is " + "1 + " * 200 + "1?"
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "param", "says"),
+    [
+        ({"model": "gpt-4"}, 404, "model", "'gpt-4' answers no questions; choose base/model"),
+        ({"model": "r07/policy"}, 404, "model", "r07/policy has not been made"),
+        ({"reasoning_effort": "huge"}, 400, "reasoning_effort", "choose one of: low, medium, high"),
+        ({"temperature": 0}, 400, "temperature", "does not support temperature=0; it can only be 1"),
+        ({"tools": [{"type": "function"}]}, 400, "tools", "does not support tools="),
+        ({"messages": []}, 400, "messages", "the last message must be the user's"),
+        ({"messages": "hello"}, 400, "messages", "messages cannot be used: input should be a valid list"),
+        ({"max_tokens": 0}, 400, "reasoning_effort", "0 tokens are none to think with"),
+        ({"question": "Who is it?"}, 400, "messages", "no problem of the kind that the model knows"),
+        ({"question": LONG}, 400, "messages", "leave no room for a solution"),
+    ],
+)
+def test_what_cannot_be_answered_is_one_sentence_in_openais_shape(
+    server: Server, options: dict[str, Any], status: int, param: str, says: str
+) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        server.ask(**options)
+    body: Any = caught.value.body
+    assert caught.value.status_code == status and body["param"] == param
+    assert says in body["message"] and "\n" not in body["message"]
+    assert body["type"] == "invalid_request_error"
+
+
+def test_other_bodies_paths_and_the_pages_of_other_sites_are_refused(server: Server) -> None:
+    url = f"{server.address}/chat/completions"
+    kind = {"Content-Type": "application/json"}
+    for body, headers, status, says in (
+        (b"{", kind, 400, "no valid JSON"),
+        (b" " * 1_000_001, kind, 413, "1,000,000 bytes"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "application/json"),
+        (b"{}", {**kind, "Origin": "https://evil.example"}, 403, "must not use"),
+        (b"{}", {**kind, "Host": "evil.example"}, 421, "This server is opened as http://127.0.0.1"),
+    ):
+        answer = httpx.post(url, content=body, headers=headers)
+        assert answer.status_code == status and says in answer.json()["error"]["message"]
+    assert "GET /v1/models" in httpx.get(f"{server.address}/embeddings").json()["error"]["message"]
+    assert httpx.get(url).status_code == 405
+    assert server.stderr.read_text() == ""
+
+
+def test_o1_ask_takes_the_answer_of_the_server_and_the_same_bytes(server: Server, tmp_path: Path) -> None:
+    arguments = ("ask", QUESTION, "what is 12 * 12", "--json", "--tree", str(tmp_path / "tree.html"))
+    served = server.o1(*arguments)
+    assert json.loads(served.stdout)["loading_seconds"] == 0 and served.stderr.count("12 is not from") == 1
+    page = (tmp_path / "tree.html").read_text()
+    # Other settings than the server's: this process computes by itself.
+    alone = server.o1(*arguments, "--set", "threads=2")
+    assert json.loads(alone.stdout)["loading_seconds"] > 0 and alone.stderr == served.stderr
+    assert (tmp_path / "tree.html").read_text() == page
+    documents = [json.loads(answer.stdout) for answer in (served, alone)]
+    for document in documents:
+        del document["seconds"], document["loading_seconds"]
+    assert documents[0] == documents[1]
+    refused = server.o1("ask", "Who is it?")
+    assert refused.returncode == 1 and "no tokens for" in refused.stderr
+
+
+def test_a_home_and_a_port_are_served_once(server: Server, tmp_path: Path) -> None:
+    again = server.o1("serve", "--port", "0")
+    assert again.returncode == 1 and "is served already, on http://127.0.0.1:" in again.stderr
+    port = server.address.removesuffix("/v1").rpartition(":")[2]
+    other = server.o1("serve", "--port", port, O1_HOME=str(tmp_path))
+    assert f"port {port} is in use" in other.stderr and f"o1 serve --port {int(port) + 1}" in other.stderr
+
+
+def test_other_machines_connect_only_where_that_is_meant() -> None:
+    for host, says in (
+        ("0.0.0.0", "add --allow-remote"),
+        ("192.0.2.7", "no accounts"),
+        ("nowhere", "no address"),
+    ):
+        with pytest.raises(ServeError, match=says):
+            check_host(host, allow_remote=False)
+    for host in ("127.0.0.1", "::1", "localhost"):
+        check_host(host, allow_remote=False)
+    check_host("0.0.0.0", allow_remote=True)
+    assert "http://192.0.2.7:8000" in origins("192.0.2.7", 8000)
+    assert "http://192.0.2.7:8000" not in origins("127.0.0.1", 8000)
+
+
+def job(text: str, thinker: Any, **options: Any) -> Job:
+    thinking: Any = Thinking("chain", None, None)  # type: ignore[arg-type]
+    return Job(Problems([Question(text, text)], [text], [0]), thinking, thinker, **options)
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What each search was about; one about "endless" runs until nobody wants it."""
+    seen: list[list[str]] = []
+
+    def think(thinker: Any, thinking: Any, problems: Problems, wanted: Any) -> Sequence[Any]:
+        seen.append(problems.prompts)
+        if "broken" in problems.prompts:
+            raise RuntimeError
+        while "endless" in problems.prompts and wanted(problems.prompts.index("endless")):
+            time.sleep(0.001)
+        return [f"trace of {prompt}" for prompt in problems.prompts]
+
+    monkeypatch.setattr(batching, "think", think)
+    return seen
+
+
+def test_what_waits_together_is_one_search(searches: list[list[str]]) -> None:
+    queue, thinker = Batches(), object()
+    first = job("endless", thinker)
+    queue.submit(first)
+    while not searches:
+        time.sleep(0.001)
+    waiting = [job(text, thinker) for text in "abc"] + [job("x", object()), job("own", thinker, alone=True)]
+    waiting.append(job("gone", thinker))
+    for item in waiting:
+        queue.submit(item)
+    waiting[-1].cancel()
+    first.cancel()  # the client went away: its search ends, and the others' begins
+    assert [item.future.result(5) for item in waiting[:3]] == [["trace of a"], ["trace of b"], ["trace of c"]]
+    assert waiting[4].future.result(5) == ["trace of own"]
+    assert searches == [["endless"], ["a", "b", "c"], ["x"], ["own"]] and queue.largest == 3
+    broken = job("broken", thinker)
+    queue.submit(broken)
+    with pytest.raises(RuntimeError):
+        broken.future.result(5)
+    running, later = job("endless", thinker), job("later", thinker)
+    queue.submit(running)
+    while searches[-1] != ["endless"]:
+        time.sleep(0.001)
+    queue.submit(later)
+    queue.stop(5)
+    for item in (running, later):
+        with pytest.raises(Stopped):
+            item.future.result(5)
+    assert not queue.submit(job("late", thinker))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_goes_away_stops_its_work(stream: bool) -> None:
+    class Endless:
+        def chat(self, request: Any) -> Asking:
+            return asking
+
+    class Policy:
+        tokenizer = type("T", (), {"encode": staticmethod(lambda text, **_: [1])})
+
+    asking = Asking(job("endless", type("M", (), {"policy": Policy})), {})
+    asking.job.future.set_running_or_notify_cancel()
+    body = {"model": "m", "messages": [{"role": "user", "content": "q"}], "stream": stream}
+    messages = iter(
+        [{"type": "http.request", "body": json.dumps(body).encode()}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.01)
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pass
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [],
+        "query_string": b"",
+    }
+    service: Any = Endless()
+    asyncio.run(asyncio.wait_for(application(service)(scope, receive, send), 5))
+    assert asking.job.gone
+
+
+def test_a_signal_ends_it_and_its_address_is_forgotten(server: Server) -> None:
+    """The last test: it ends the server."""
+    pid = server.process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    server.process.join(20)
+    assert server.process.exitcode == 0 and server.stderr.read_text() == ""
+    cold = server.o1("ask", QUESTION, "--json", "--effort", "low")
+    assert json.loads(cold.stdout)["loading_seconds"] > 0
