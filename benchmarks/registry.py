@@ -16,6 +16,7 @@ FILES = (
     "status_after_a_year",
     "audit_after_a_year",
     "sampler_vs_generate",
+    "serving",
     "prm_tree_tokens_ratio",
     "beam_vs_its_hub",
     "mcts_vs_llm_reasoners",

@@ -220,8 +220,15 @@ def export_checkpoint(
     A reward model that reads the generator's log-probabilities comes with that generator.
     """
     from o1_assets.export.export import export
+    from o1_assets.export.known_measures import known_measures, measured_section
 
-    exported = export(project.store, key, folder, version)
+    exported = export(
+        project.store,
+        key,
+        folder,
+        version,
+        lambda digest: measured_section(known_measures(project.settings.home, digest)),
+    )
 
     def lines() -> Iterator[str]:
         verb = "written to" if exported.changed else "was already, byte for byte, in"
@@ -229,6 +236,6 @@ def export_checkpoint(
             f"{exported.key} ({exported.digest[:12]}) {verb} {exported.folder}: {len(exported.files)} files, "
             f"{exported.megabytes:.1f} MB"
         )
-        yield "README.md says how to load it; `hf upload ORGANISATION/NAME DIR` publishes the folder"
+        yield "README.md says how to load it; `o1 publish DIR OWNER/NAME` puts it on the Hub"
 
     return Answer({**vars(exported), "folder": str(exported.folder)}, lines())

@@ -89,7 +89,15 @@ def choose_threshold(p_right: Sequence[NDArray[np.float64]], truth: Sequence[int
 def cross_fitted_f1(
     p_right: Sequence[NDArray[np.float64]], truth: Sequence[int], groups: Sequence[str]
 ) -> tuple[StepF1, tuple[float, float]]:
-    """F1 of all solutions, each with the threshold chosen on the other half of the problems; and both thresholds.
+    """F1 of all solutions by `cross_fitted`, and both thresholds."""
+    predicted, thresholds = cross_fitted(p_right, truth, groups)
+    return step_f1(predicted, truth), thresholds
+
+
+def cross_fitted(
+    p_right: Sequence[NDArray[np.float64]], truth: Sequence[int], groups: Sequence[str]
+) -> tuple[list[int], tuple[float, float]]:
+    """The first error of each solution, with the threshold chosen on the other half of the problems; and both.
 
     groups: the problem of each solution; a problem lies wholly in one half, because solutions of one problem share
     steps, and a threshold fitted on some would have seen the others.
@@ -105,7 +113,7 @@ def cross_fitted_f1(
         thresholds.append(threshold)
         for i in np.flatnonzero(half == side):
             predicted[i] = predict_first_error(p_right[i], threshold)
-    return step_f1(predicted.tolist(), truth), (thresholds[0], thresholds[1])
+    return predicted.tolist(), (thresholds[0], thresholds[1])
 
 
 def rated_steps(solutions: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,19 @@ class Exported:
     changed: bool
 
 
-def export(store: ArtifactStore, key: str, folder: Path, version: str | None = None) -> Exported:
+def export(
+    store: ArtifactStore,
+    key: str,
+    folder: Path,
+    version: str | None = None,
+    measured: Callable[[str], str] = lambda digest: "",
+) -> Exported:
     """Writes a version of a checkpoint (today's without one; as `find_version` takes it) into `folder`.
 
     The folder has weights, configuration, tokenizer, generation config and the model card as README.md. A reward model
     that reads the generator's log-probabilities comes with that generator. Every byte of the object is compared with
-    its digest first. The bytes depend on the version and its evaluations in the store alone. Raises StoreError,
-    ExportError.
+    its digest first. The bytes depend on the version, its evaluations in the store and `measured` alone, which gives
+    the card's section with the measures of a digest that others know. Raises StoreError, ExportError.
     """
     check_target(folder)
     manifest = ancestry(store, key, version)[-1]
@@ -96,7 +102,8 @@ def export(store: ArtifactStore, key: str, folder: Path, version: str | None = N
         if generator is not None:
             (stage / GENERATOR).mkdir()
             copy_checkpoint(generator, stage / GENERATOR, plots=False)
-        card = export_card(make_card(store, manifest), evaluations_of(store, manifest), plots(stage))
+        evaluations, known = evaluations_of(store, manifest), measured(manifest.digest)
+        card = export_card(make_card(store, manifest), evaluations, plots(stage), known)
         (stage / "README.md").write_text(card)
         (stage / ".gitattributes").write_text(ATTRIBUTES)
 
@@ -222,14 +229,16 @@ def evaluations_of(store: ArtifactStore, manifest: Manifest) -> list[EvaluationF
     return evaluations
 
 
-def export_card(card: str, evaluations: Sequence[EvaluationFigures], plots: Sequence[str]) -> str:
+def export_card(
+    card: str, evaluations: Sequence[EvaluationFigures], plots: Sequence[str], measured: str = ""
+) -> str:
     """The card with what was measured on held-out problems before its section on compute.
 
     In its examples FOLDER becomes ".", the folder that the README lies in.
     """
     head, heading, rest = card.partition(_AFTER)
     quoted = head.replace(f"({PLACEHOLDER}", '("."').replace(f"Path({PLACEHOLDER})", 'Path(".")')
-    return quoted + _evaluation_section(evaluations) + _plot_section(plots) + heading + rest
+    return quoted + _evaluation_section(evaluations) + measured + _plot_section(plots) + heading + rest
 
 
 def _evaluation_section(evaluations: Sequence[EvaluationFigures]) -> str:

@@ -114,7 +114,7 @@ LONG = "What is " + "1 + " * 200 + "1?"
         ({"temperature": 0}, 400, "temperature", "does not support temperature=0; it can only be 1"),
         ({"tools": [{"type": "function"}]}, 400, "tools", "does not support tools="),
         ({"messages": []}, 400, "messages", "the last message must be the user's"),
-        ({"messages": "hello"}, 400, "messages", "messages cannot be used: input should be a valid list"),
+        ({"messages": "hello"}, 400, "messages", "messages cannot be used: input should be a valid array"),
         ({"max_tokens": 0}, 400, "reasoning_effort", "0 tokens are none to think with"),
         ({"question": "Who is it?"}, 400, "messages", "no problem of the kind that the model knows"),
         ({"question": LONG}, 400, "messages", "leave no room for a solution"),
@@ -154,7 +154,7 @@ def test_o1_ask_takes_the_answer_of_the_server_and_the_same_bytes(server: Server
     assert json.loads(served.stdout)["loading_seconds"] == 0 and served.stderr.count("12 is not from") == 1
     page = (tmp_path / "tree.html").read_text()
     # Other settings than the server's: this process computes by itself.
-    alone = server.o1(*arguments, "--set", "threads=2")
+    alone = server.o1(*arguments, "--set", "policy.updates=3")
     assert json.loads(alone.stdout)["loading_seconds"] > 0 and alone.stderr == served.stderr
     assert (tmp_path / "tree.html").read_text() == page
     documents = [json.loads(answer.stdout) for answer in (served, alone)]
