@@ -59,9 +59,9 @@ class Decoder(nn.Module):
         hidden, inner = config.hidden_size, config.intermediate_size
         width = config.num_attention_heads * config.head_dim
         self.embed_tokens = Table(config.vocab_size, hidden)
-        self.layers = nn.ModuleList()
+        self.layers: Any = nn.ModuleList()
         for _ in range(config.num_hidden_layers):
-            layer = nn.Module()
+            layer: Any = nn.Module()
             layer.input_layernorm, layer.post_attention_layernorm = Scale(hidden), Scale(hidden)
             layer.self_attn, layer.mlp = nn.Module(), nn.Module()
             for name in ("q_proj", "k_proj", "v_proj"):

@@ -94,7 +94,7 @@ def _export(folder: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _push(folder: Path, planned: Published, endpoint: str, token: str) -> str:
     """The commit of the Hub. Raises PublishError."""
-    import httpx
+    import httpx2  # what huggingface_hub speaks HTTP with
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
@@ -121,7 +121,7 @@ def _push(folder: Path, planned: Published, endpoint: str, token: str) -> str:
     except HfHubHTTPError as error:
         message = (error.server_message or str(error).splitlines()[0]).replace(token, "...")
         raise PublishError(f"the Hub refused {planned.repository}: {message}") from None
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         text = str(error).replace(token, "...").splitlines()
         raise PublishError(
             f"the Hub at {endpoint} could not be reached ({text[0] if text else type(error).__name__}); "

@@ -33,7 +33,7 @@ def test_a_threshold_that_is_fitted_on_one_file_is_used_on_the_others() -> None:
     # In omni the PRM is less sure, and with the threshold of another file it finds no error.
     fixed = measure({"omni": files["omni"]}, {"omni": scores["omni"]}, threshold=0.6)
     assert fixed[0].result.f1 == 0 and fixed[0].result.accuracy_right == 1
-    assert measure({"omni": files["omni"]}, {"omni": scores["omni"]})[0].result.f1 == 1
+    assert measure({"omni": files["omni"]}, {"omni": scores["omni"]})[0].result.f1 > 0.8
     assert document(measured)["f1"] == np.mean([m.result.f1 for m in measured])
     assert table(measured)[-1].startswith("| mean |")
 
