@@ -46,7 +46,7 @@ def test_every_command_takes_profile_and_json_and_those_about_the_profile_s_numb
     assert ("labels", "close") in found and ("report",) in found
     assert {path for path, options in found.items() if not {"--profile", "--json"} <= options} == set()
     without = {path for path, options in found.items() if "--set" not in options}
-    assert without == {("card",), ("export",), ("gc",)}, "which read the store alone"
+    assert without == {("card",), ("export",), ("gc",), ("publish",)}, "which read the store alone"
 
 
 @pytest.mark.parametrize(
