@@ -96,7 +96,7 @@ def test_a_round_that_does_not_exist_is_named_with_those_that_do(
 def test_a_full_disk_is_one_sentence_that_says_what_to_do(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **options: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Inbox, "submit", full)
