@@ -81,7 +81,7 @@ def process_bench(
     items = {names[path]: read_items(path) for path in paths}
     prepare_compute(project.profile.threads)
     scorer, prompt, digest = _scorer(project, model)
-    asked = template.encode().decode("unicode_escape") if template else prompt
+    asked = template.replace("\\n", "\n") if template else prompt
     if "{question}" not in asked:
         raise EvaluateError(
             f"the template {template!r} has no {{question}}, so that no problem would be read"
