@@ -441,7 +441,7 @@ function ratingChip(value) {
   return element("span", `chip ${rating.name}`, rating.name);
 }
 
-function dispute(each) {
+function dispute(each, opinions) {
   const box = element("div", "dispute", null, element("p", "", `${each.question} Right answer: ${each.answer}`));
   const steps = each.before.map((text, step) => `${step + 1}  ${text}\n`).join("");
   const here = element("span", "here", `${each.step + 1}  ${each.text}${each.completion ? "   (an alternative)" : ""}`);
@@ -449,7 +449,8 @@ function dispute(each) {
   for (const opinion of each.opinions) {
     box.append(element("p", "", `${opinion.labeler}: `, ratingChip(opinion.rating), opinion.note ? ` “${opinion.note}”` : ""));
   }
-  box.append(element("p", "quiet", each.settled === null ? "Not settled: another labeller is given it." : "Settled by the majority: ",
+  box.append(element("p", "quiet", each.settled !== null ? "Settled by the majority: "
+    : opinions > 1 ? "Not settled: another labeller is given it." : "Not settled: served with --labelers 2, another labeller is given it.",
     ...(each.settled === null ? [] : [ratingChip(each.settled)])));
   return box;
 }
@@ -481,7 +482,7 @@ async function lead() {
       round.agreement.map((each) => [each.day, each.ratings, each.shared, percent(each.agreement),
         each.alpha === null ? "–" : each.alpha.toFixed(2)])));
     parts.push(element("h2", "", `${round.round}: ${round.disagreements.length} disagreements, ${open} not settled`));
-    parts.push(...round.disagreements.slice(0, 200).map(dispute));
+    parts.push(...round.disagreements.slice(0, 200).map((each) => dispute(each, content.opinions)));
   }
   $("lead").replaceChildren(...parts);
 }

@@ -416,7 +416,8 @@ class Desk:
             {"name": each.name, "is_lead": each.is_lead, "invited": each.invited, **work.get(each.name, {})}
             for each in labelers(self.database)
         ]
-        return {"labelers": people, "rounds": [self._lead_round(name) for name in self.rounds]}
+        rounds = [self._lead_round(name) for name in self.rounds]
+        return {"labelers": people, "rounds": rounds, "opinions": self.opinions}
 
     def _lead_round(self, name: str) -> dict[str, Any]:
         known = self.known(self.round(name))
