@@ -54,7 +54,12 @@ def make_difficulty(task: Task, config: SamplesConfig) -> Outcome:
     save_png(
         task.out / "plots" / "difficulty.png",
         [Series("", [bar["middle"] for bar in bars], [bar["problems"] / table.height for bar in bars])],
-        Axis("How much of the train problems is solved", "share of a problem's samples", "problems"),
+        Axis(
+            "How hard the train problems are",
+            "share of a problem's samples that are right",
+            "share of the problems",
+            from_zero=True,
+        ),
     )
     return Outcome(
         figures={
