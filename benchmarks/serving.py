@@ -1,7 +1,8 @@
-"""`o1 serve` against the sampler that it uses, and how long `o1 ask` takes with a server and without.
+"""`o1 serve` against the sampler and the search that it uses, and how long `o1 ask` takes with a server and without.
 
-16 clients ask at once, at high effort: 32 chains each, sampled, scored by the PRM and sent by HTTP. The sampler is
-given as many prompts in one call, and does nothing else. Both take turns. Seconds of `o1 ask` are of whole processes.
+16 clients ask at once, at high effort: each question's budget of 32 chains, sampled, scored by the PRM and sent by
+HTTP. The search does the same without HTTP. The sampler is given 32 prompts a question in one call and does nothing
+else. They take turns. Seconds of `o1 ask` are of whole processes.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ QUESTION = "What is 3 * 4 - 5?"
 
 
 def compare() -> Mapping[str, Figure]:
-    from benchmarks.models import POLICY, finished
+    from benchmarks.models import finished
     from o1_assets.core.engine import SamplingParams
-    from o1_assets.engine.transformers_engine import TransformersEngine
+    from o1_assets.profiles.load import load_profile
+    from o1_assets.search.run import search
     from o1_assets.search.strategies import EFFORTS
+    from o1_assets.search.thinking import choose_thinking
 
     with finished(CLIENTS) as given:
-        engine = TransformersEngine.open(given.folders[POLICY])
+        thinker = given.thinker()
+    engine, thinking = thinker.policy, choose_thinking(load_profile("nano"), "high", None, None)
     chains, longest = EFFORTS["high"].solutions, given.prompt.max_tokens
     prompts = [
         engine.tokenizer.encode(p, add_special_tokens=False) for p in given.prompts for _ in range(chains)
@@ -45,22 +49,29 @@ def compare() -> Mapping[str, Figure]:
         tokens = sum(len(s.token_ids) for s in engine.sample(prompts, SamplingParams(longest), seeds))
         return tokens / (time.perf_counter() - started)
 
+    def searched(repetition: int) -> float:
+        seeds = [repetition * CLIENTS + i for i in range(CLIENTS)]
+        started = time.perf_counter()
+        results = search(thinking.strategy, given.prompts, thinker, thinking.budget, seeds)
+        return sum(r.tree.tokens_generated for r in results) / (time.perf_counter() - started)
+
     cold = _ask_seconds()
-    rates: list[tuple[float, float]] = []
+    rates: list[tuple[float, float, float]] = []
     with served() as address, ThreadPoolExecutor(CLIENTS) as pool:
         for repetition in range(REPETITIONS + 1):
             started = time.perf_counter()
             tokens = sum(pool.map(lambda q: _chat(address, q, repetition), questions))  # noqa: B023
             ours = tokens / (time.perf_counter() - started)
             if repetition:  # the first one warms both up
-                rates.append((ours, sampled(repetition)))
+                rates.append((ours, sampled(repetition), searched(repetition)))
         warm = _ask_seconds()
-    ratios = [ours / sampler for ours, sampler in rates]
-    own = median(sampler for _, sampler in rates)
+    ratios = [ours / sampler for ours, sampler, _ in rates]
+    of_search = [ours / in_process for ours, _, in_process in rates]
+    own = median(sampler for _, sampler, _ in rates)
     return {
         NAME: Figure(
-            median(ours for ours, _ in rates),
-            max(ours for ours, _ in rates) - min(ours for ours, _ in rates),
+            median(ours for ours, *_ in rates),
+            max(ours for ours, *_ in rates) - min(ours for ours, *_ in rates),
             "tokens/s",
             f"the sampler's own {own:,.0f} tokens/s",
         ),

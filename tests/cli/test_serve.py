@@ -225,6 +225,13 @@ def test_what_waits_together_is_one_search(searches: list[list[str]]) -> None:
     assert [item.future.result(5) for item in waiting[:3]] == [["trace of a"], ["trace of b"], ["trace of c"]]
     assert waiting[4].future.result(5) == ["trace of own"]
     assert searches == [["endless"], ["a", "b", "c"], ["x"], ["own"]] and queue.largest == 3
+    with queue.coming():  # a request that is still read is waited for
+        early, late = job("early", thinker), job("late", thinker)
+        queue.submit(early)
+        time.sleep(0.05)
+        assert searches[-1] == ["own"]
+        queue.submit(late)
+    assert late.future.result(5) and searches[-1] == ["early", "late"]
     broken = job("broken", thinker)
     queue.submit(broken)
     with pytest.raises(RuntimeError):

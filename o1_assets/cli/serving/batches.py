@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,9 @@ from o1_assets.search.trace import Trace
 if TYPE_CHECKING:
     from o1_assets.search.run import SearchModels
 
-# Requests that a client sends at once arrive within some milliseconds of each other.
-GATHER_SECONDS = 0.01
+# Requests that a client sends at once arrive within some milliseconds of each other, and each is read for as long. A
+# search waits for those that are being read, but not for ever: others may follow them without end.
+GATHER_SECONDS, MOST_GATHER_SECONDS = 0.01, 0.5
 # Most questions of one search, and most requests that may wait.
 MOST_TOGETHER, MOST_WAITING = 64, 512
 
@@ -64,6 +66,7 @@ class Batches:
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self._coming = 0
         self.largest = 0
         """Most requests that one search has solved so far."""
         self._thread = threading.Thread(target=self._run, name="search", daemon=True)
@@ -77,6 +80,18 @@ class Batches:
             self._waiting.append(job)
             self._changed.notify()
             return True
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """While a request is read that may be submitted, for which the next search waits."""
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming -= 1
+                self._changed.notify()
 
     def stop(self, seconds: float) -> None:
         """Ends the search that runs, after its batch, and leaves the others undone. Waits so long for that."""
@@ -101,7 +116,8 @@ class Batches:
                     self._changed.wait()
                     continue
                 first = self._waiting[0]
-                missing = first.arrived + GATHER_SECONDS - time.monotonic()
+                gather = MOST_GATHER_SECONDS if self._coming else GATHER_SECONDS
+                missing = first.arrived + gather - time.monotonic()
                 if missing <= 0 or first.alone:
                     return self._take(first)
                 self._changed.wait(missing)

@@ -77,6 +77,10 @@ class Service:
 
     def chat(self, request: ChatRequest) -> Asking:
         """The request, on its way to the search. Raises ApiError."""
+        with self.batches.coming():
+            return self._chat(request)
+
+    def _chat(self, request: ChatRequest) -> Asking:
         effort = request.reasoning_effort or "medium"
         try:
             options = {"effort": effort, "tokens": self._tokens(effort, request.tokens)}
