@@ -78,6 +78,12 @@ def compare() -> Mapping[str, Figure]:
         "serve_of_sampler": Figure(
             median(ratios), max(ratios) - min(ratios), "of the sampler", "at least 0.8"
         ),
+        "serve_of_search": Figure(
+            median(of_search),
+            max(of_search) - min(of_search),
+            "of the search",
+            "the same search without HTTP",
+        ),
         "ask_warm_seconds": Figure(median(warm), max(warm) - min(warm), "s", "at most 1"),
         "ask_cold_seconds": Figure(median(cold), max(cold) - min(cold), "s", "at most 4"),
     }
