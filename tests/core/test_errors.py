@@ -11,7 +11,7 @@ PACKAGE = Path(o1_assets.__file__).parent
 
 BUILT_IN = {"Exception", "BaseException", "ValueError", "RuntimeError", "OSError", "KeyError", "TypeError"}
 
-NO_ERRORS = {"O1Error", "Unreadable", "Doubtful"}
+NO_ERRORS = {"O1Error", "Unreadable", "Doubtful", "Stopped"}
 """The base itself, and what is always caught beside where it is raised: no command prints it."""
 
 

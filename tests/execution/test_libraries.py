@@ -41,7 +41,9 @@ def test_gguf_is_recorded_of_a_base_that_was_read_from_it_only(installed: None) 
 def test_nanos_manifests_are_the_same_with_and_without_them(installed: None) -> None:
     settings = Settings.load("nano")
     for artifact in build_graph(load_profile("nano"), settings).values():
-        assert set(libraries(artifact.config.model_dump(mode="json"))) == set(LIBRARIES)
+        # The control of SFT by low-rank updates is no part of the loop.
+        if artifact.key != "generator/low_rank":
+            assert set(libraries(artifact.config.model_dump(mode="json"))) == set(LIBRARIES), artifact.key
 
 
 def test_what_is_not_installed_is_left_out() -> None:

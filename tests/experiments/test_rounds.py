@@ -152,8 +152,10 @@ def test_trainings_never_see_held_out_problems_and_equal_seeds_draw_alike() -> N
 
 
 def test_an_arm_is_made_by_the_stages_of_the_loop_and_belongs_to_the_optional_part() -> None:
-    computes = {"solutions": make_solutions, "selection": make_selection, "label_batches": rated_by_machine,
-                "labels": make_labels, "prm": make_prm, "policy": make_policy}  # fmt: skip
+    rated = {artifact.compute.__qualname__ for artifact in stages("rounds", "label_batches")}
+    assert rated == {f"{rated_by_machine.__name__}.<locals>.rate"}
+    computes = {"solutions": make_solutions, "selection": make_selection, "labels": make_labels,
+                "prm": make_prm, "policy": make_policy}  # fmt: skip
     for stage, compute in computes.items():
         assert {artifact.compute for artifact in stages("rounds", stage)} == {compute}
     graph = build_graph(PROFILE, Settings("nano", Path("nowhere")))

@@ -54,7 +54,7 @@ def test_an_option_that_assigns_nothing_is_refused(monkeypatch: pytest.MonkeyPat
         (
             "smol",
             "base.kind=bogus",
-            "base.kind is 'bogus'; it should be one of 'pretrain', 'world', 'hub', 'gguf', 'folder'",
+            "base.kind is 'bogus'; it should be one of 'pretrain', 'instructed', 'world', 'hub', 'gguf', 'folder'",
         ),
         ("nano", 'base={"kind":["x"]}', "base.kind is \"['x']\"; it should be one of"),
         ("nano", 'base={"layrs":1}', "there is no field base.layrs"),

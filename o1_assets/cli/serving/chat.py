@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from o1_assets.core.errors import O1Error
 from o1_assets.search.trace import Trace
 
 NEWEST = "baby-o1"
@@ -23,7 +24,7 @@ NEWEST = "baby-o1"
 
 
 @dataclass
-class ApiError(Exception):
+class ApiError(O1Error):
     """An answer in OpenAI's error shape. sentence: what happened and what to do now."""
 
     status: int

@@ -152,6 +152,8 @@ def application(service: Service) -> Starlette:
         wanted = json.loads(await _body(request))
         try:
             asking = await run_in_threadpool(service.ask, wanted)
+        except ApiError:
+            raise
         except O1Error as error:
             raise ApiError(422, str(error)) from None
         traces = await _finished(request, asking)
