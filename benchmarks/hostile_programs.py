@@ -118,7 +118,9 @@ def traps() -> Iterator[Traps]:
         def listen() -> None:
             try:
                 while True:
-                    set_traps.calls.append(f"call from {server.accept()[1]}")
+                    connection, caller = server.accept()
+                    with connection:  # noted before the caller sees that it was dropped
+                        set_traps.calls.append(f"call from {caller}")
             except OSError:  # the server was closed
                 return
 
