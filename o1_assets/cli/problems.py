@@ -116,7 +116,7 @@ def _document(table: pl.DataFrame, band: Band) -> dict[str, Any]:
 
     return {
         "problems": table.height,
-        "samples": int(table["samples"].max() or 0),  # type: ignore[arg-type]
+        "samples": max(table["samples"].to_list(), default=0),
         "pass_rate": round(float(table["pass_rate"].mean() or 0), 4),  # type: ignore[arg-type]
         "never_solved": int((table["right"] == 0).sum()),
         "always_solved": int((table["right"] == table["samples"]).sum()),

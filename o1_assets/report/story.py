@@ -161,7 +161,8 @@ def stages(run: _Run) -> Picture:
     ]
     note = (
         "Both have three stages. o1 spends more on the last two: reinforcement learning on its own reasoning, and time "
-        "to think. What this run did in each stage stands in colour; it has no RLHF in its loop."
+        "to think. What this run did in each stage stands in colour; RLHF is a stage of the "
+        "profile assistant alone."
     )
     return Picture("The stages of GPT-4 and of o1", note, [_stack("GPT-4", gpt), _stack("o1", o1)])
 

@@ -14,7 +14,8 @@ import pytest
 from o1_assets.core.settings import PROJECT, Settings
 from o1_assets.core.tables import duckdb_pattern
 from o1_assets.export.model_card import read_card
-from o1_assets.graph import descendants
+from o1_assets.graph import build_graph, descendants
+from o1_assets.profiles.load import load_profile
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.store import ArtifactStore
 from tests.end_to_end.mini_home import O1, copied, graph_keys, o1, o1_json
@@ -255,7 +256,9 @@ def test_dagster_says_of_every_artifact_what_the_store_does(home: Path, store: A
 
     from o1_assets.orchestration.keys import asset_key
     from o1_assets.orchestration.records import disagreement
+    from o1_assets.orchestration.story import page_of
 
+    graph = build_graph(load_profile("nano", MINI), Settings.load("nano", home))
     with dg.DagsterInstance.from_config(str(Settings.load("nano", home).dagster_home())) as instance:
         # Only a run of the UI's own code location is on its timeline and in the history of its job.
         runs = [run for run in instance.get_runs() if run.job_name == "everything"]
@@ -268,6 +271,11 @@ def test_dagster_says_of_every_artifact_what_the_store_does(home: Path, store: A
             materialization = event.asset_materialization
             assert disagreement(head, materialization.tags or {}) == ""
             assert materialization.metadata["manifest"].value == head.version
+            # What the page in the UI tells people to look at is there.
+            page = page_of(graph[key])
+            assert page is not None and set(page.look_at) <= head.figures.keys(), key
+            plots = store.path(head.digest) / "plots"
+            assert not page.picture or (plots / f"{page.picture}.png").is_file(), key
             audited = {m.key: m.digest for m in ancestry(store, key)}
             for row in materialization.metadata["inputs"].records if head.inputs else []:
                 assert (

@@ -157,7 +157,7 @@ def test_the_loop_is_loaded_by_itself_and_its_groups_are_numbered(settings: Sett
         build_definitions(Project(settings, parts=["minni"]))
 
 
-def test_the_figures_that_a_page_names_first_exist_and_come_first() -> None:
+def test_the_figures_that_a_page_names_come_first() -> None:
     assert figures_first({"a": 1, "held_out_auc": 2}, PAGES["prm"]) == ["held_out_auc", "a"]
     assert figures_first({"b": 1, "a": 2}, None) == ["b", "a"]
 
