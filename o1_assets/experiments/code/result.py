@@ -30,7 +30,7 @@ from o1_assets.evaluation.statistics import Floats, bootstrap
 from o1_assets.experiments.code.config import CodeResultConfig
 from o1_assets.experiments.experiment import PART, ablation
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
-from o1_assets.problems.worlds.code.rules import Specification
+from o1_assets.problems.worlds.code.rules import Program, Specification
 from o1_assets.problems.worlds.code.world import CodeWorld
 
 if TYPE_CHECKING:
@@ -131,19 +131,22 @@ def attempts(
 
 
 def checks_of(problem: Specification, answer: str) -> list[str]:
-    """What the tests say of a program, as a solution would: the steps up to the one that fails; none where the program
-    cannot be written in them."""
+    """What running a program shows, as a solution would write it: its first line, and what is missing after it, up to
+    the first case that nothing fits; none where the program cannot be written in steps."""
+    program = Program.parse(answer)
+    if program is None or program.branches:
+        return []
     world = CodeWorld()
     working = world.start(replace(problem, hidden=()))
-    steps = [f"try {answer}"]
-    working, verdict = world.take_step(working, steps[0])
-    while verdict.rating > 0 and not steps[-1].endswith(" no"):
-        following = world.right_next_steps(working)
-        if not following or following[0].startswith("answer "):
+    steps: list[str] = []
+    following = [f"try {program.first or program.result}"]
+    while following and (not steps or following[0].startswith("(")):
+        working, verdict = world.take_step(working, following[0])
+        if verdict.rating < 1:
             return []
         steps.append(following[0])
-        working, verdict = world.take_step(working, steps[-1])
-    return steps if verdict.rating > 0 else []
+        following = world.right_next_steps(working)
+    return steps
 
 
 def _written(
@@ -258,6 +261,6 @@ def code_result(table: pl.DataFrame, config: CodeResultConfig, seed: int) -> Res
         },
         [
             "A program goes back only if it fails a shown test; whether it passes the hidden ones nobody is told.",
-            "A repair begins with the program and what it really gave, up to the first case that fails.",
+            "A repair begins with the program's first line and what is really missing after it.",
         ],
     )

@@ -18,12 +18,13 @@ WORLD = CodeWorld()
 QUESTION = "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12"
 METADATA = json.dumps({"world": "code", "question": QUESTION})
 RIGHT = [
-    "try c=a+b;return c+2",
-    "(1) f(6,3): 9,11 of 15 no",
-    "try c=a+b;return c+a",
-    "(1) f(6,3): 9,15 of 15 ok",
-    "(2) f(2,5): 7,9 of 9 ok",
-    "(3) f(4,4): 8,12 of 12 ok",
+    "try a*b",
+    "(1) f(6,3)=15: 18-3 c-b c-3",
+    "(2) f(2,5)=9: 10-1 no",
+    "try a+b",
+    "(1) f(6,3)=15: 9+6 c+a c+6",
+    "(2) f(2,5)=9: 7+2 c+a",
+    "(3) f(4,4)=12: 8+4 c+a",
     "answer c=a+b;return c+a",
 ]
 
@@ -72,9 +73,8 @@ def test_the_right_steps_are_right_to_the_end() -> None:
     assert problem is not None
     working = WORLD.start(problem)
     for step in RIGHT:
-        assert [step] == WORLD.right_next_steps(working) or step == RIGHT[
-            0
-        ]  # of tries it knows the best alone
+        # Of first lines it knows the best alone.
+        assert [step] == WORLD.right_next_steps(working) or step == RIGHT[0]
         working, verdict = WORLD.take_step(working, step)
         assert verdict == (1, "right"), step
     assert WORLD.answer(problem) == "c=a+b;return c+a"
@@ -84,16 +84,19 @@ def test_the_right_steps_are_right_to_the_end() -> None:
     ("steps", "kind"),
     [
         ([RIGHT[1]], "no_program"),
-        ([RIGHT[0], "try return a"], "unfinished"),
-        ([*RIGHT[:2], RIGHT[0]], "repeated"),
-        ([RIGHT[0], "(2) f(2,5): 7,9 of 9 ok"], "case"),
-        ([RIGHT[0], "(1) f(6,3): 9,11 of 16 no"], "case"),
-        ([RIGHT[0], "(1) f(6,3): 9,15 of 15 ok"], "values"),
-        ([RIGHT[0], "(1) f(6,3): 11 of 15 no"], "values"),
-        ([RIGHT[0], "(1) f(6,3): 9,11 of 15 ok"], "verdict"),
-        ([*RIGHT[:2], "(2) f(2,5): 7,9 of 9 ok"], "no_program"),
-        ([*RIGHT[:6], RIGHT[5]], "case"),
-        (["try c=a"], "unreadable"),
+        ([RIGHT[0], "try a+b"], "unfinished"),
+        ([*RIGHT[:3], RIGHT[0]], "repeated"),
+        ([*RIGHT[:3], RIGHT[2]], "no_program"),
+        ([RIGHT[3], RIGHT[5]], "case"),
+        ([RIGHT[3], "(1) f(6,3)=16: 9+7 c+7"], "case"),
+        ([*RIGHT[3:7], RIGHT[6]], "case"),
+        ([RIGHT[3], "(1) f(6,3)=15: 8+7 c+7"], "values"),
+        ([RIGHT[3], "(1) f(6,3)=15: 9+5 c+5"], "values"),
+        ([RIGHT[3], "(1) f(6,3)=15: 9+6 c+a"], "verdict"),
+        ([RIGHT[3], "(1) f(6,3)=15: 9+6 no"], "verdict"),
+        ([*RIGHT[3:5], "(2) f(2,5)=9: 7+2 c+a c+2"], "verdict"),
+        (["try c+a"], "unreadable"),
+        (["try a=b"], "unreadable"),
         (["answer c=a+b;return c+2"], "answer"),
         (["answer import os"], "answer"),
         ([*RIGHT, RIGHT[0]], "after_answer"),
@@ -138,11 +141,20 @@ def test_writers_are_wrong_in_their_ways_and_write_what_the_tokenizer_reads() ->
             kinds[verdict.kind] += 1
         solved += verdict.kind == "right"
     assert 0.45 < solved / len(corpus) < 0.75
-    assert min(kinds[kind] for kind in ("values", "verdict", "answer")) >= 3 and not kinds["unreadable"]
+    assert min(kinds[kind] for kind in ("values", "answer")) >= 3
+    assert not kinds["unreadable"] + kinds["verdict"] + kinds["case"] + kinds["repeated"]
 
 
 def test_a_writer_without_faults_solves_everything() -> None:
-    faults = ("misread_rate", "hasty_rate", "wishful_rate", "special_rate", "direct_rate")
+    faults = (
+        "swapped_rate",
+        "larger_rate",
+        "sign_rate",
+        "hasty_rate",
+        "special_rate",
+        "slip_rate",
+        "direct_rate",
+    )
     config, rng = CodeCorpus(**dict.fromkeys(faults, 0.0)), Random(1)
     for _ in range(30):
         problem = WORLD.draw(config, rng).graded()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -24,8 +24,8 @@ INPUTS = tuple((a, b) for a in range(1, 7) for b in range(1, 7))
 LARGEST = 40
 """No value on the way leaves -40..40, the numbers that the tokenizer knows."""
 
-OPERATORS = ("+", "-", "*", "//", "%", "min", "max")
-COMPARISONS = ("<", ">", "==")
+Case = tuple[int, int, int]
+"""a, b, and what f(a, b) is."""
 
 Atom = str | int
 Values = tuple[int, ...]
@@ -194,47 +194,51 @@ def table(program: Program) -> Values | None:
 
 # The family that problems are drawn from: each function once, by its simplest program.
 
-_LETTERS = ("a", "b")
-_NUMBERS = (1, 2, 3)
+FIRST_LINES = tuple(
+    Expression(x, op, y)
+    for x, op, y in (
+        ("a", "+", "b"), ("a", "-", "b"), ("b", "-", "a"), ("a", "*", "b"), ("a", "//", "b"),
+        ("a", "max", "b"), ("a", "min", "b"),
+    )
+)  # fmt: skip
+"""What c may be."""
+
+FAREST = 9
+"""The largest number that is added to c."""
+
+_ADDED: tuple[Atom, ...] = ("a", "b", *range(1, FAREST + 1))
+
+SECOND_LINES = (Expression("c"), *(Expression("c", op, y) for op in "+-" for y in _ADDED))
+"""What is returned: c, or c with a letter or a number added or taken away."""
 
 
-# Division and remainder of first lines alone: those of whatever c may be are too many facts for a small model.
-_SECOND = ("+", "-", "*", "min", "max")
+def in_order(seconds: Iterable[Expression]) -> list[Expression]:
+    """The simplest first: a letter before a number."""
+    return sorted(seconds, key=SECOND_LINES.index)
 
 
-def _expressions(atoms: Sequence[Atom], operators: Sequence[str] = OPERATORS) -> Iterator[Expression]:
-    for op in operators:
-        for x, y in product(atoms, repeat=2):
-            constant_first = isinstance(x, int)
-            if x == y or (constant_first and isinstance(y, int)):
-                continue
-            # A person writes a+2 and not 2+a; 2//a is nearly always 0.
-            if constant_first and op != "-":
-                continue
-            yield Expression(x, op, y)
+def two_lines(first: Expression, second: Expression) -> Program:
+    """The program of these lines; of one line where c itself is returned."""
+    return Program(second, first) if second.op else Program(first)
 
 
 def _programs() -> Iterator[tuple[int, Program]]:
-    """Kind (1: one line, 2: two lines, 3: a branch) and program, the simplest first."""
-    plain = list(_expressions((*_LETTERS, *_NUMBERS)))
-    for expression in plain:
-        yield 1, Program(expression)
-    for first in plain:
-        for expression in _expressions(("c", *_LETTERS, *_NUMBERS), _SECOND):
-            if "c" in expression.atoms:
-                yield 2, Program(expression, first)
-    ends = [
-        Expression("a"),
-        Expression("b"),
-        *(e for e in plain if e.op in "+-*" and set(e.atoms) & set(_LETTERS)),
-    ]
-    ends = [
-        e for e in ends if not isinstance(e.x, int) and (not isinstance(e.y, int) or e.op != "*" or e.y < 4)
-    ]
-    for x, test, y in (("a", "<", "b"), ("a", ">", "b"), ("a", "==", "b")):
-        for then, other in product(ends, repeat=2):
-            if then != other:
-                yield 3, Program(other, None, (Branch(x, test, y, then),))
+    """Kind (1: one line, 2: two lines) and program, the simplest first."""
+    for kind, seconds in ((1, SECOND_LINES[:1]), (2, SECOND_LINES[1:])):
+        for second, first in product(seconds, FIRST_LINES):
+            yield kind, two_lines(first, second)
+
+
+def remainder_fits(case: Case, remainder: int) -> frozenset[Expression]:
+    """The second lines that this case allows. remainder: what is missing to its value after the first line."""
+    a, b, _ = case
+    if remainder == 0:
+        return frozenset(SECOND_LINES[:1])
+    names = {"a": a, "b": b}
+    op = "+" if remainder > 0 else "-"
+    return frozenset(
+        second for second in SECOND_LINES[1:] if second.op == op and _value(second.y, names) == abs(remainder)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -246,10 +250,6 @@ def family() -> dict[Values, tuple[int, Program]]:
         if values is not None and len(set(values)) > 2 and values not in functions:
             functions[values] = kind, program
     return functions
-
-
-Case = tuple[int, int, int]
-"""a, b, and what f(a, b) is."""
 
 
 @dataclass(frozen=True)
@@ -307,12 +307,12 @@ def _fitting(shown: Sequence[Case]) -> np.ndarray:
 def draw_specification(shares: Sequence[float], shown: int, rng: Random) -> tuple[Specification, Program]:
     """A function and some of its values that no other function of its kind, or of a simpler one, has too.
 
-    shares: of programs of one line, of two lines, with a branch.
+    shares: of programs of one line, and of two.
     """
     programs, kinds, values = _functions()
-    bounds = [bisect_left(kinds, kind) for kind in (1, 2, 3, 4)]
+    bounds = [bisect_left(kinds, kind) for kind in (1, 2, 3)]
     while True:
-        kind = rng.choices((0, 1, 2), shares)[0]
+        kind = rng.choices((0, 1), shares)[0]
         index = rng.randrange(bounds[kind], bounds[kind + 1])
         # With most choices of inputs a function of these thousands is not the only one that fits.
         for _ in range(20):

@@ -1,69 +1,75 @@
 """Code: a short function of two whole numbers, from three of its values. It is graded by values that nobody is shown.
 
     Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12
-    try c=a+b;return c+2
-    (1) f(6,3): 9,11 of 15 no
-    try c=a*2;return c+b
-    (1) f(6,3): 12,15 of 15 ok
-    (2) f(2,5): 4,9 of 9 ok
-    (3) f(4,4): 8,12 of 12 ok
-    answer c=a*2;return c+b
+    try a*b
+    (1) f(6,3)=15: 18-3 c-b c-3
+    (2) f(2,5)=9: 10-1 no
+    try a+b
+    (1) f(6,3)=15: 9+6 c+a c+6
+    (2) f(2,5)=9: 7+2 c+a
+    (3) f(4,4)=12: 8+4 c+a
+    answer c=a+b;return c+a
 
-A program is written on one line, with semicolons for its ends of lines. A solution runs each try in its head, and
-repeats a case with its number where it does: what a step needs then stands near it. The value that is asked for comes
-after the computed one, which would else be copied from it.
+A program is written on one line, with semicolons for its ends of lines. A solution guesses the first line, and asks of
+each case what is missing after it: 15 is 9+6, and 6 is a, or 6. What fits all cases so far stands at the end of a step.
+A step repeats its case, whose numbers then stand near what is computed from them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from o1_assets.core.seeds import derive_seed
 from o1_assets.problems.sandbox.unit_tests import Report, UnitTest, run_tests
 from o1_assets.problems.worlds.code import teacher
 from o1_assets.problems.worlds.code.rules import (
     LARGEST,
+    SECOND_LINES,
     Case,
+    Expression,
     Program,
     Specification,
-    Values,
     draw_specification,
+    in_order,
     python_source,
+    remainder_fits,
+    table,
+    two_lines,
 )
-from o1_assets.problems.worlds.code.teacher import CodeCorpus, check_text
-from o1_assets.problems.worlds.world import Solved, Vocabulary, Working, World
+from o1_assets.problems.worlds.code.teacher import CodeCorpus
+from o1_assets.problems.worlds.world import Vocabulary, Working, World
 
 _CASE = r"f\( *([1-6]) *, *([1-6]) *\) *= *(-?[1-3]?[0-9]|-?40)(?![0-9])"
 _CHECK = re.compile(
-    r"\(([1-3])\) f\(([1-6]),([1-6])\): (-?[0-9]{1,2}(?:,-?[0-9]{1,2})?) of (-?[0-9]{1,2}) (ok|no)"
+    r"\(([1-3])\) f\(([1-6]),([1-6])\)=(-?[0-9]{1,2}): (-?[0-9]{1,2})([+-][0-9]{1,2})((?: c(?:[+-][ab1-9])?)+| no)"
 )
 
 
 class Try(NamedTuple):
-    """The program that is looked at from now on."""
+    """The first line that is looked at from now on."""
 
-    program: Program
+    line: Expression
 
 
 class Check(NamedTuple):
-    """What it gives for the case with this number, and whether that is what was asked for."""
+    """value: of the first line for the case with this number. remainder: what is missing to the case's value.
+    seconds: the second lines that fit all cases so far, as they are written."""
 
     number: int
     case: Case
-    values: Values
-    right: bool
+    value: int
+    remainder: int
+    seconds: tuple[str, ...]
 
 
 class Search(NamedTuple):
-    """tried: programs, the newest last. passed: cases that the newest passed. failed: whether it then failed one."""
+    """tried: first lines, the newest last. seen: cases that were looked at with the newest. seconds: what fits them."""
 
-    tried: tuple[Program, ...] = ()
-    passed: int = 0
-    failed: bool = False
+    tried: tuple[Expression, ...] = ()
+    seen: int = 0
+    seconds: frozenset[Expression] = frozenset()
 
 
 class CodeVocabulary(Vocabulary):
@@ -76,21 +82,21 @@ class CodeVocabulary(Vocabulary):
 
 
 class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
-    """A try is right unless the one before it is unfinished or was right; a check has to give the true values."""
+    """A try is right unless something still fits the one before it; a check has to be true in all its parts."""
 
     name = "code"
     vocabulary = CodeVocabulary(
         symbols=("\n", *map(str, range(-LARGEST, LARGEST + 1)), *"+-*%<>=,()abc ", ";", ":"),
         words=(
-            "Write f: ", "(1) f(", "(2) f(", "(3) f(", ")=", "): ", " of ", " ok", " no",
+            "Write f: ", "(1) f(", "(2) f(", "(3) f(", ")=", ": ", " c", " no",
             "try ", "check ", "wait ", "answer ",
             "c=", ";return ", "return ", ";if ", "if ", ":return ", "min(", "max(", "//", "==",
         ),
     )  # fmt: skip
     corpus = CodeCorpus
     description = (
-        "short functions, looked for by trying programs on three given values. The test problems are kept out of the "
-        "corpus."
+        "short functions, looked for by trying first lines on three given values. The test problems are kept out of "
+        "the corpus."
     )
     usual = "Write f: (1) f(6,3)=15 (2) f(2,5)=9 (3) f(4,4)=12"
     unread = "it gives no three values of f, such as f(6,3)=15"
@@ -123,18 +129,9 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
         return str(sorted(problem.shown))
 
     def difficulty(self, problem: Specification) -> int:
-        """1, 2 or 3: a line, two lines, a branch; 0 for a function of none of these kinds."""
+        """Lines of the simplest program; 0 for a function of another kind."""
         reference = problem.reference
-        if reference is None:
-            return 0
-        return 3 if reference.branches else 2 if reference.first else 1
-
-    def draw_corpus(self, config: CodeCorpus, seed: int, exclude: Collection[str]) -> Iterator[Solved]:
-        """As any world's, functions of one line first: what they are made of is learned there."""
-        easy = round(config.curriculum * config.solutions)
-        for solutions, shares in ((easy, (1.0, 0.0, 0.0)), (config.solutions - easy, config.shares)):
-            part = config.model_copy(update={"solutions": solutions, "shares": shares})
-            yield from super().draw_corpus(part, derive_seed(seed, solutions), exclude)
+        return 0 if reference is None else 1 if reference.first is None else 2
 
     def solve(self, problem: Specification, config: CodeCorpus, rng: Random) -> list[str]:
         return teacher.solve(problem, config, rng)
@@ -144,53 +141,57 @@ class CodeWorld(World[Specification, Search, Try | Check, CodeCorpus]):
 
     def read_step(self, text: str) -> Try | Check | None:
         if text.startswith("try "):
-            program = Program.parse(text.removeprefix("try "))
-            return Try(program) if program else None
+            line = Expression.parse(text.removeprefix("try "))
+            # Its values can be computed and written, whatever the arguments.
+            return Try(line) if line and "c" not in line.atoms and table(Program(line)) else None
         match = _CHECK.fullmatch(text)
         if match is None:
             return None
-        number, a, b, expected = (int(match[group]) for group in (1, 2, 3, 5))
-        values = tuple(int(value) for value in match[4].split(","))
-        return Check(number, (a, b, expected), values, match[6] == "ok")
+        number, a, b, expected, value, remainder = map(int, match.groups()[:6])
+        return Check(number, (a, b, expected), value, remainder, tuple(match[7].replace(" no", "").split()))
 
     def take(self, problem: Specification, state: Search, move: Try | Check) -> tuple[Search | None, str]:
-        """Kinds of error: unfinished (the program before it has not failed yet), repeated (a program that was tried),
-        no_program, case (none, or not the next one), values, verdict."""
+        """Kinds of error: unfinished (something fits the line before), repeated (a line that was tried), no_program,
+        case (none, or not the next one), values (of the line, or what is missing), verdict (what fits)."""
         if isinstance(move, Try):
-            if state.tried and not state.failed:
+            if state.seconds:
                 return None, "unfinished"
-            if move.program in state.tried:
+            if move.line in state.tried:
                 return None, "repeated"
-            return Search((*state.tried, move.program)), "right"
-        if not state.tried or state.failed:
+            return Search((*state.tried, move.line), 0, frozenset(SECOND_LINES)), "right"
+        if not state.seconds:
             return None, "no_program"
-        number, case, values, right = move
-        if state.passed == len(problem.shown) or (number, case) != (
-            state.passed + 1,
-            problem.shown[state.passed],
+        if state.seen == len(problem.shown) or (move.number, move.case) != (
+            state.seen + 1,
+            problem.shown[state.seen],
         ):
             return None, "case"
-        if values != state.tried[-1].trace(*case[:2]):
+        a, b, expected = move.case
+        value = state.tried[-1].value({"a": a, "b": b})
+        if value is None or (move.value, move.remainder) != (value, expected - value):
             return None, "values"
-        if right != (values[-1] == case[2]):
+        seconds = state.seconds & remainder_fits(move.case, move.remainder)
+        if move.seconds != tuple(map(str, in_order(seconds))):
             return None, "verdict"
-        return state._replace(passed=state.passed + right, failed=not right), "right"
+        return Search(state.tried, state.seen + 1, seconds), "right"
 
     def next_steps(self, working: Working[Specification, Search, Try | Check]) -> list[str]:
         problem, state = working.problem, working.state
         assert state is not None
-        if state.tried and not state.failed:
-            program = state.tried[-1]
-            if state.passed == len(problem.shown):
-                # A program may fit what is shown and fail what is hidden; then nothing right can be answered.
-                return [f"answer {program}"] if self.solved_by(problem, str(program)) else []
-            case = problem.shown[state.passed]
-            values = program.trace(*case[:2])
-            return (
-                [] if values is None else [check_text(state.passed + 1, case, values, values[-1] == case[2])]
-            )
-        reference = problem.reference
-        return [] if reference is None or reference in state.tried else [f"try {reference}"]
+        if not state.seconds:
+            reference = problem.reference
+            line = None if reference is None else reference.first or reference.result
+            return [] if line is None or line in state.tried else [f"try {line}"]
+        line = state.tried[-1]
+        if state.seen == len(problem.shown):
+            programs = [two_lines(line, second) for second in in_order(state.seconds)]
+            # A program may fit what is shown and fail what is hidden.
+            return [f"answer {program}" for program in programs if self.solved_by(problem, str(program))]
+        case = problem.shown[state.seen]
+        value = line.value({"a": case[0], "b": case[1]})
+        if value is None:
+            return []
+        return [teacher.looked_at(state.seen + 1, case, value, case[2] - value, state.seconds)]
 
 
 def failing_tests(problem: Specification, answer: str) -> list[str]:
