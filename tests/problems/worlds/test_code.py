@@ -162,3 +162,10 @@ def test_a_writer_without_faults_solves_everything() -> None:
         for step in WORLD.solve(problem, config, rng):
             working, verdict = WORLD.take_step(working, step)
             assert verdict.rating == 1, step
+
+
+def test_what_answers_the_shown_cases_of_a_drawn_problem_passes_the_hidden_ones() -> None:
+    rng, config = Random(2), CodeCorpus()
+    for _ in range(200):
+        problem = WORLD.draw(config, rng)
+        assert WORLD.solved_by(problem.graded(), WORLD.answer(problem)), problem

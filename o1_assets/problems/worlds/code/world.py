@@ -41,7 +41,7 @@ from o1_assets.problems.worlds.code.rules import (
 from o1_assets.problems.worlds.code.teacher import CodeCorpus
 from o1_assets.problems.worlds.world import Vocabulary, Working, World
 
-_CASE = r"f\( *([1-6]) *, *([1-6]) *\) *= *(-?[1-3]?[0-9]|-?40)(?![0-9])"
+_CASE = r"f\( *([1-6]) *, *([1-6]) *\) *= *(-?[1-3]?[0-9]|-?4[0-5])(?![0-9])"
 _CHECK = re.compile(
     r"\(([1-3])\) f\(([1-6]),([1-6])\)=(-?[0-9]{1,2}): (-?[0-9]{1,2})([+-][0-9]{1,2})((?: c(?:[+-][ab1-9])?)+| no)"
 )
