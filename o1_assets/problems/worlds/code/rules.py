@@ -305,7 +305,7 @@ def _fitting(shown: Sequence[Case]) -> np.ndarray:
 
 
 def draw_specification(shares: Sequence[float], shown: int, rng: Random) -> tuple[Specification, Program]:
-    """A function and some of its values that no other function of its kind, or of a simpler one, has too.
+    """A function and some of its values that no other function of the family has too.
 
     shares: of programs of one line, and of two.
     """
@@ -314,10 +314,10 @@ def draw_specification(shares: Sequence[float], shown: int, rng: Random) -> tupl
     while True:
         kind = rng.choices((0, 1), shares)[0]
         index = rng.randrange(bounds[kind], bounds[kind + 1])
-        # With most choices of inputs a function of these thousands is not the only one that fits.
+        # With many choices of inputs a function is not the only one that fits.
         for _ in range(20):
             columns = rng.sample(range(len(INPUTS)), shown)
-            same = (values[: bounds[kind + 1], columns] == values[index, columns]).all(axis=1)
+            same = (values[:, columns] == values[index, columns]).all(axis=1)
             if same.sum() == 1:
                 cases = tuple((*INPUTS[column], int(values[index, column])) for column in columns)
                 return Specification(cases), programs[index]
