@@ -1,13 +1,13 @@
-"""The inference engine as a Dagster resource: `transformers` or `vllm`."""
+"""The inference engine as a Dagster resource."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import dagster as dg
 
 from o1_assets.core.engine import Engine
+from o1_assets.engine.open import EngineName
 
 
 class EngineResource(dg.ConfigurableResource):
@@ -17,7 +17,7 @@ class EngineResource(dg.ConfigurableResource):
     opens a checkpoint asks: steps without a GPU need no engine.
     """
 
-    name: Literal["transformers", "vllm"] = "transformers"
+    name: EngineName = "transformers"
 
     def open(self, checkpoint: Path) -> Engine:
         from o1_assets.engine.open import open_engine

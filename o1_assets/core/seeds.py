@@ -30,8 +30,8 @@ def sample_seeds(seed: int, identities: list[str], samples: int) -> list[int]:
     return [derive_seed(seed, identity, i) for identity in identities for i in range(samples)]
 
 
-def uniforms(seeds: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
-    """One number in [0, 1) for each seed, (seeds,); `position` is the index of the generated token.
+def uniforms(seeds: NDArray[np.uint64], position: int | NDArray[np.int64]) -> NDArray[np.float64]:
+    """One number in [0, 1) for each seed, (seeds,); `position` is the index of the generated token, or of each seed's.
 
     A counter-based generator (splitmix64; Steele, Lea & Flood 2014): the number depends on its address alone. With
     one stateful generator a batch, a sample would change when a row beside it finishes earlier.

@@ -20,6 +20,26 @@ from o1_assets.engine.torch_script import compiled
 MOST_PARAMETERS = 200_000_000
 
 
+def computes_llama(model: Any) -> bool:
+    """Whether the model is a Llama in float32 on a CPU without anything that our decoding steps leave out."""
+    if not isinstance(model, PlainLlama):
+        from transformers import LlamaForCausalLM
+
+        if type(model) is not LlamaForCausalLM:
+            return False
+    if model.device.type != "cpu" or model.dtype != torch.float32:
+        return False
+    config: Any = model.config
+    plain = (
+        config.hidden_act == "silu"
+        and not config.attention_bias
+        and not config.mlp_bias
+        and config.rope_parameters["rope_type"] == "default"
+    )
+    # Low-rank updates are layers beside the weights, which this would leave out.
+    return plain and not any(".lora_" in name for name, _ in model.named_parameters())
+
+
 class LlamaStep:
     """One model, with the weights that it has when this is made: after a training step a new one is needed."""
 
@@ -47,23 +67,7 @@ class LlamaStep:
     @staticmethod
     def fits(model: Any) -> bool:
         """Whether the model is one that this computes."""
-        if not isinstance(model, PlainLlama):
-            from transformers import LlamaForCausalLM
-
-            if type(model) is not LlamaForCausalLM:
-                return False
-        if model.device.type != "cpu" or model.dtype != torch.float32:
-            return False
-        config: Any = model.config
-        plain = (
-            config.hidden_act == "silu"
-            and not config.attention_bias
-            and not config.mlp_bias
-            and config.rope_parameters["rope_type"] == "default"
-        )
-        # Low-rank updates are layers beside the weights, which this would leave out.
-        updated = any(".lora_" in name for name, _ in model.named_parameters())
-        return plain and not updated and sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS
+        return computes_llama(model) and sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS
 
     def __call__(
         self, ids: torch.Tensor, positions: torch.Tensor, bias: torch.Tensor | None, cache: BufferCache

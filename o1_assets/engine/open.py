@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal, get_args
 
 from o1_assets.core.engine import Engine, computes_on_cpus
 from o1_assets.core.errors import O1Error
 
-ENGINES = ("transformers", "vllm")
+# "transformers-bfloat16" multiplies larger Llamas on CPUs in bfloat16 (`LargeLlama`), and is "transformers" otherwise.
+EngineName = Literal["transformers", "transformers-bfloat16", "vllm"]
+ENGINES: tuple[str, ...] = get_args(EngineName)
 
 # Device files of the GPUs that vLLM computes on: NVIDIA, NVIDIA under Windows, AMD. Asking torch would import it.
 _GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
@@ -62,4 +65,4 @@ def open_engine(path: Path, name: str = "transformers", batch_size: int = 512) -
         return VllmEngine(path)
     from o1_assets.engine.transformers_engine import TransformersEngine
 
-    return TransformersEngine.open(path, batch_size)
+    return TransformersEngine.open(path, batch_size, bfloat16=name == "transformers-bfloat16")

@@ -2,8 +2,8 @@
 
 What it does that `generate` does not: the cache is written in place, finished rows are dropped from the batch, a
 prompt that occurs many times is read once, and every sample has its own counter-based random stream, so that it is the
-same in any batch (up to the last bits of floating point). Llamas that `LlamaStep` fits are computed by it, all other
-models by themselves.
+same in any batch (up to the last bits of floating point). Llamas that `LlamaStep` fits are computed by it, larger ones
+in continuous batches by `LargeLlama` where no prefix cache and no pattern is asked for, other models by themselves.
 What it leaves out: beam search, top-k and top-p, sliding-window and recurrent caches.
 """
 
@@ -23,7 +23,9 @@ from o1_assets.core.parallel import map_batches, shares
 from o1_assets.core.seeds import uniforms
 from o1_assets.engine.checkpoint import load_tokenizer, read_causal_lm
 from o1_assets.engine.constrained import ConstrainedRows
+from o1_assets.engine.continuous_batch import Request, sample_continuously
 from o1_assets.engine.kv_cache import BufferCache, PrefixCache, Written, cache_shape
+from o1_assets.engine.large_llama import LargeLlama
 from o1_assets.engine.llama_step import LlamaStep
 from o1_assets.engine.steps import LINE, blank_line_parts, ends_step, separator
 
@@ -60,13 +62,23 @@ class TransformersEngine:
         self._blank_lines: torch.Tensor | None = None
         self._prefixes: PrefixCache | None = None
         self._step: LlamaStep | None = None
+        self._large: LargeLlama | None = None
+        # Whether the weights stay as they are, so that they are packed once; and what they are packed as.
+        self._frozen = False
+        self._products = torch.float32
 
     @classmethod
-    def open(cls, path: Path, batch_size: int = 512) -> TransformersEngine:
-        """The checkpoint in a folder, in float32 on a CPU, in its own precision on a GPU."""
+    def open(cls, path: Path, batch_size: int = 512, bfloat16: bool = False) -> TransformersEngine:
+        """The checkpoint in a folder, in float32 on a CPU, in its own precision on a GPU.
+
+        bfloat16: on a CPU a Llama that `LargeLlama` fits samples with products in bfloat16.
+        """
         gpu = torch.cuda.is_available()
         model = read_causal_lm(path, "auto" if gpu else "float32")
-        return cls(model.to("cuda" if gpu else "cpu").eval(), load_tokenizer(path), batch_size)
+        engine = cls(model.to("cuda" if gpu else "cpu").eval(), load_tokenizer(path), batch_size)
+        engine._frozen = True
+        engine._products = torch.bfloat16 if bfloat16 else torch.float32
+        return engine
 
     def close(self) -> None:
         self.model = None
@@ -95,6 +107,14 @@ class TransformersEngine:
 
         # Whole solutions end and are never continued, so only steps are worth remembering.
         prefixes = self._prefixes if params.stop_at_step else None
+        if prefixes is None and not params.pattern and LargeLlama.fits(self.model):
+            if self._large is None or not self._frozen:
+                self._large = LargeLlama(self.model, self._products)
+            stops, blank_lines = self._stops(params), self._blank_line_parts(params)
+            request = Request(prompts, seeds, params, stops, blank_lines, samples)
+            sample_continuously(self._large, request, order, self._rows)
+            self.model.train(training)
+            return samples
         if self._prefixes is None:
             # The weights may have changed since the last call: RL trains them in between.
             self._step = self._new_step()

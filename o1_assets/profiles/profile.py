@@ -11,6 +11,7 @@ from o1_assets.base.config import AnyBase, BaseConfig, InstructedBase
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.open import EngineName
 from o1_assets.engine.training.tuning import pieces
 from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.thinking.config import PromptingConfig, ThinkingConfig
@@ -94,8 +95,10 @@ class Profile(StageConfig):
     threads: int = Field(gt=0, description="torch threads; the bytes of a result depend on it")
     executor: ExecutorName = Field("local", description="where steps run (deploy/README.md)")
     classes: Classes = Field(default=Classes(), description="what a step of each resource class gets")
-    engine: Literal["transformers", "vllm"] = "transformers"
-    """What samples from models; the bytes of a result depend on it."""
+    engine: EngineName = "transformers"
+    """What samples from models; the bytes of a result depend on it. transformers-bfloat16 samples Llamas of more than
+    20M parameters on CPUs with weights rounded to bfloat16, which is faster where the processor multiplies in it
+    (avx512_bf16, amx_bf16) and changes samples; RL's own rollouts stay float32."""
     model_class: ClassName = Field("cpu", description="resource class of what runs a model")
     training_class: ClassName | None = Field(
         default=None, description="resource class of trainings that can use several GPUs; None: model_class"
