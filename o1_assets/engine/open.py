@@ -15,7 +15,7 @@ from o1_assets.core.engine import Engine, computes_on_cpus
 from o1_assets.core.errors import O1Error
 
 # "transformers-bfloat16" multiplies larger Llamas on CPUs in bfloat16 (`LargeLlama`), and is "transformers" otherwise.
-EngineName = Literal["transformers", "transformers-bfloat16", "vllm"]
+EngineName = Literal["transformers", "vllm", "transformers-bfloat16"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
 
 # Device files of the GPUs that vLLM computes on: NVIDIA, NVIDIA under Windows, AMD. Asking torch would import it.
