@@ -19,7 +19,7 @@ from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
-    from o1_assets.search.run import SearchModels
+    from o1_assets.search.running import SearchModels
     from o1_assets.search.trace import Trace
 
 

@@ -18,12 +18,18 @@ class SamplingParams:
 
     max_tokens: the longest sample. temperature: 0 is greedy. stop_at_step: end after one step (`engine/steps.py`).
     pattern: a regular expression that every sample is written as, from its first token to the end token; "" for none.
+    limits: the longest sample of each prompt, where they differ; none is above max_tokens.
     """
 
     max_tokens: int
     temperature: float = 1.0
     stop_at_step: bool = False
     pattern: str = ""
+    limits: tuple[int, ...] = ()
+
+    def limit(self, prompt: int) -> int:
+        """The longest sample of a prompt, by its index."""
+        return self.limits[prompt] if self.limits else self.max_tokens
 
 
 @dataclass

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -101,8 +102,12 @@ class TransformersEngine:
 
         def fill(part: slice) -> list[Written]:
             rows = order[part]
+            limits = tuple(params.limits[i] for i in rows) if params.limits else ()
             return self._sample_batch(
-                [prompts[i] for i in rows], params, [seeds[i] for i in rows], [samples[i] for i in rows]
+                [prompts[i] for i in rows],
+                replace(params, limits=limits),
+                [seeds[i] for i in rows],
+                [samples[i] for i in rows],
             )
 
         # Whole solutions end and are never continued, so only steps are worth remembering.
@@ -151,11 +156,13 @@ class TransformersEngine:
     @contextmanager
     def prefix_cache(self) -> Iterator[None]:
         """Inside of it no prefix of a step is read twice. The model's weights must not change meanwhile."""
+        # One inside of another has prefixes of its own: a server answers a question between two batches of others.
+        before = self._prefixes
         self._prefixes, self._step = PrefixCache(self.model), self._new_step()
         try:
             yield
         finally:
-            self._prefixes = None
+            self._prefixes = before
 
     def _new_step(self) -> LlamaStep | None:
         """For the weights as they are now; None if the model is not one that `LlamaStep` computes."""
@@ -177,7 +184,8 @@ class TransformersEngine:
         # One entry for each sample, whatever became of its row.
         tokens = torch.zeros(len(prompts), params.max_tokens, dtype=torch.long)
         logprobs = torch.zeros(len(prompts), params.max_tokens)
-        lengths = torch.full((len(prompts),), params.max_tokens)
+        lengths = torch.tensor([params.limit(i) for i in range(len(prompts))])
+        limited = bool(params.limits)
         finished = torch.zeros(len(prompts), dtype=torch.bool)
         written: list[Written] = []
 
@@ -211,6 +219,8 @@ class TransformersEngine:
             stopped = running & ends
             ended = owners[stopped]
             lengths[ended], finished[ended] = position + 1, True
+            if limited:
+                stopped = stopped | (lengths[owners] <= position + 1)
             running &= ~stopped
             left = int(running.sum())
             if left == 0 or position + 1 == params.max_tokens:

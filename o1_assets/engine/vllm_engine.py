@@ -97,7 +97,7 @@ class VllmEngine:
         stops = [*self._ends, *self._steps.single] if params.stop_at_step else self._ends
         requests = [
             VllmParams(
-                max_tokens=params.max_tokens,
+                max_tokens=params.limit(i),
                 temperature=0.0,  # `StreamSampler` leaves one token a row, which the greedy choice then takes
                 extra_args=_drawn_by(params.temperature, seed),
                 logprobs=0,
@@ -105,7 +105,7 @@ class VllmEngine:
                 ignore_eos=True,  # a token that ends is one of `stops`, by our definition of it
                 detokenize=False,
             )
-            for seed in seeds
+            for i, seed in enumerate(seeds)
         ]
         samples = []
         for output in self._generate(prompts, requests):

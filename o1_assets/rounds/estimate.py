@@ -10,7 +10,7 @@ from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 from o1_assets.rounds.config import SearchConfig, SelectionConfig, SolutionsConfig
-from o1_assets.search.vote import Chains
+from o1_assets.search.vote import AT_ONCE
 
 # New solutions that a search ends with, of as many as its tokens would write one by one: trees, and chains (nano).
 NEW, NEW_CHAINS = 0.2, 0.6
@@ -46,7 +46,7 @@ def searched_cost(
         chains = search.strategy == "best-of-n"
         if chains:
             # They are written in batches, and what is begun is not cut off.
-            solutions = Chains.at_once * math.ceil(solutions / Chains.at_once)
+            solutions = AT_ONCE * math.ceil(solutions / AT_ONCE)
         tree = searched_tokens(context, prompt, solutions, context.model(search.proposer).rl_rounds)
         cost += context.generate(search.proposer, problems * solutions * solution)
         cost += read(context, problems * tree, "prm")

@@ -81,15 +81,24 @@ class Complete:
     """Sample `samples` solutions from `node` to their end, fewer where a hard budget runs out.
 
     The reply lists the last node of each, with repeats; `node` itself if there are none at all. A solution that was
-    cut off is listed too and has not `ended`. scored: the PRM scores each step.
+    cut off is listed too and has not `ended`; where `node` is such a one (`Node.partial`), its rest is sampled.
+    scored: the PRM scores each step. longest: tokens of each sample at most; None: those of the longest solution.
     """
 
     node: Node
     samples: int
     scored: bool = True
+    longest: int | None = None
 
 
-Request = Expand | Complete
+@dataclass(frozen=True, eq=False)
+class Score:
+    """The PRM scores each step up to `node` that has no score yet. The reply is `node`; nothing is sampled."""
+
+    node: Node
+
+
+Request = Expand | Complete | Score
 Plan = Generator[list[Request], list[list[Node]], None]
 
 

@@ -61,7 +61,8 @@ class Proposals:
         # Those of one proposer in one call of its engine.
         for proposer in dict.fromkeys(whose):
             rows = [i for i, other in enumerate(whose) if other == proposer]
-            heated = replace(params, temperature=params.temperature * proposer.heat)
+            limits = tuple(params.limit(i) for i in rows) if params.limits else ()
+            heated = replace(params, temperature=params.temperature * proposer.heat, limits=limits)
             asked = [prompts[i] for i in rows]
             drawn = self.engines[proposer.model].sample(asked, heated, [seeds[i] for i in rows])
             samples |= zip(

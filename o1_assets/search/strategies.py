@@ -13,7 +13,7 @@ from o1_assets.search.checked import Checked
 from o1_assets.search.interface import Strategy
 from o1_assets.search.mcts import PuctSearch
 from o1_assets.search.proposals import GENERATOR, POLICY
-from o1_assets.search.vote import Chains
+from o1_assets.search.vote import AT_ONCE, Chains
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ STRATEGIES: Mapping[str, Named] = {
     ),
     "posterior-mixed": Named(
         "The same, every fourth of the chains by GPT*.",
-        Chains("best", prior=1.0, proposers=MOSTLY_POLICY),
+        # In small batches: what was cut off could only be continued by the policy.
+        Chains("best", prior=1.0, proposers=MOSTLY_POLICY, at_once=AT_ONCE),
     ),
     "beam": Named(
         "Step by step: samples next steps, goes on from the two that the PRM believes most, starts again.",

@@ -19,7 +19,8 @@ class Node:
     q: the chance that a solution which continues this one ends right, by the Q-value model; None if it was not asked.
     answer: the final answer, if the solution ends here with one.
     passes: whether that passes the check of its own problem; None without an answer, or a check.
-    ended: the solution ends here. cut: not a whole step (cut off, or blank); it is not followed.
+    ended: the solution ends here. cut: not a whole step (cut off, or blank); no step follows it. partial: it was cut
+    off by the length of its sample.
     forced: the answer was asked for before the policy gave one.
     samples: how many identical samples this node stands for. drawn: how many samples were drawn after it.
     made, visited: the number of the request that made the node, and of each request for what follows it.
@@ -38,6 +39,7 @@ class Node:
     passes: bool | None = None
     ended: bool = False
     cut: bool = False
+    partial: bool = False
     forced: bool = False
     samples: int = 1
     drawn: int = 0

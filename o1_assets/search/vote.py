@@ -6,31 +6,72 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from o1_assets.search.interface import Budget, Complete, Plan, Settings
+from o1_assets.search.interface import Budget, Complete, Plan, Score, Settings
 from o1_assets.search.tree import End, Node, Tree
+
+# Chains at a time where the budget may be exceeded by as many.
+AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Chains(Settings):
-    """N solutions, `at_once` at a time. samples: N; None: as many as the budget lasts for.
+    """N solutions. samples: N; None: as many as the budget lasts for.
 
     choice: majority (self-consistency), best (best of N), weighted (reward-weighted majority).
+    at_once: so many at a time; None: a hard budget in as few calls as possible, else AT_ONCE.
     """
 
     choice: Literal["majority", "best", "weighted"]
     samples: int | None = None
-    at_once: int = 16
+    at_once: int | None = None
 
     @property
     def reads(self) -> Literal["nothing", "prm"]:
         return "nothing" if self.choice == "majority" else "prm"
 
     def plan(self, tree: Tree, budget: Budget) -> Plan:
-        before = tree.root.drawn
+        if budget.hard and budget.clock is None and self.samples is None and self.at_once is None:
+            yield from self._spend(tree, budget)
+            return
+        before, at_once = tree.root.drawn, self.at_once or AT_ONCE
         # In batches: the budget is looked at again after each.
         while not budget.spent(tree) and (drawn := tree.root.drawn - before) != self.samples:
-            count = self.at_once if self.samples is None else min(self.at_once, self.samples - drawn)
+            count = at_once if self.samples is None else min(at_once, self.samples - drawn)
             yield [Complete(tree.root, count, scored=self.choice != "majority")]
+
+    def _spend(self, tree: Tree, budget: Budget) -> Plan:
+        """All of a hard budget. As many chains as surely fit would be few, for most are far shorter than the longest:
+        so each call has about as many as will fit, all cut off at an equal share of what is left, and the next call
+        samples the rest of those that were cut off. The PRM reads everything once, in the end."""
+        cut: list[Node] = []
+        while not budget.spent(tree):
+            left = budget.tokens - tree.tokens_generated
+            going = sum(node.samples - node.drawn for node in cut)
+            # What a solution has taken so far, and a margin so that few are cut off for good; half of the longest
+            # before one has ended.
+            taken = 1.25 * tree.tokens_generated / len(tree.ends) if tree.ends else budget.solution_tokens / 2
+            count = int(left / max(1, min(taken, budget.solution_tokens)))
+            fresh = max(count - going, 0 if cut else 1)
+            longest = max(1, left // (going + fresh))
+            requests = [self._rest(node, longest, budget) for node in cut]
+            if fresh:
+                most = min(longest, budget.solution_tokens)
+                requests.append(Complete(tree.root, fresh, scored=False, longest=most))
+            replies = yield [*requests]
+            reached = dict.fromkeys(node for reply in replies for node in reply)
+            cut = [node for node in reached if self._goes_on(node, budget)]
+        if self.choice != "majority":
+            yield [Score(node) for node in dict.fromkeys(end.node for end in tree.ends)]
+
+    @staticmethod
+    def _rest(node: Node, longest: int, budget: Budget) -> Complete:
+        most = budget.solution_tokens - len(node.completion_ids())
+        return Complete(node, node.samples - node.drawn, scored=False, longest=min(longest, most))
+
+    @staticmethod
+    def _goes_on(node: Node, budget: Budget) -> bool:
+        more = node.partial and node.samples > node.drawn
+        return more and len(node.completion_ids()) < budget.solution_tokens
 
     def cache_tokens(self, budget: Budget) -> int:
         return 0

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -18,15 +18,22 @@ import httpx
 import openai
 import pytest
 
-from o1_assets.cli.serving import batches as batching
 from o1_assets.cli.serving.batches import Batches, Job, Stopped
 from o1_assets.cli.serving.server import ServeError, application, check_host, origins
 from o1_assets.cli.serving.service import Asking
 from o1_assets.cli.thinker import Problems
+from o1_assets.search import run
+from o1_assets.search.beam import StepBeam
+from o1_assets.search.interface import Budget
 from o1_assets.search.question import Question
+from o1_assets.search.run import SearchModels, search
 from o1_assets.search.thinking import Thinking
+from o1_assets.search.vote import Chains
 from tests import forked
 from tests.search.test_ask import home
+from tests.search.test_search import answer_of
+from tests.search.test_strategies import Everywhere
+from tests.search.toy import PathScorer, TablePolicy
 
 QUESTION = "What is 3 * 4 - 5?"
 __all__ = ["home"]  # the fixture of `o1 ask`'s tests
@@ -188,64 +195,101 @@ def test_other_machines_connect_only_where_that_is_meant() -> None:
     assert "http://192.0.2.7:8000" not in origins("127.0.0.1", 8000)
 
 
-def job(text: str, thinker: Any, **options: Any) -> Job:
-    thinking: Any = Thinking("chain", None, None)  # type: ignore[arg-type]
-    return Job(Problems([Question(text, text)], [text], [0]), thinking, thinker, **options)
+class Watched(TablePolicy):
+    """Notes which questions each call is about, and answers none that is "broken"."""
 
+    def __init__(self) -> None:
+        super().__init__(Everywhere())
+        self.calls: list[set[str]] = []
 
-@pytest.fixture
-def searches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What each search was about; one about "endless" runs until nobody wants it."""
-    seen: list[list[str]] = []
-
-    def think(thinker: Any, thinking: Any, problems: Problems, wanted: Any) -> Sequence[Any]:
-        seen.append(problems.prompts)
-        if "broken" in problems.prompts:
-            raise RuntimeError
-        while "endless" in problems.prompts and wanted(problems.prompts.index("endless")):
-            time.sleep(0.001)
-        return [f"trace of {prompt}" for prompt in problems.prompts]
-
-    monkeypatch.setattr(batching, "think", think)
-    return seen
-
-
-def test_what_waits_together_is_one_search(searches: list[list[str]]) -> None:
-    queue, thinker = Batches(), object()
-    first = job("endless", thinker)
-    queue.submit(first)
-    while not searches:
+    def sample(self, prompts: Any, params: Any, seeds: Any) -> Any:
+        about = {self.tokenizer.decode(prompt).partition("\n")[0] for prompt in prompts}
+        self.calls.append(about)
         time.sleep(0.001)
-    waiting = [job(text, thinker) for text in "abc"] + [job("x", object()), job("own", thinker, alone=True)]
-    waiting.append(job("gone", thinker))
-    for item in waiting:
+        if "broken" in about:
+            raise RuntimeError
+        return super().sample(prompts, params, seeds)
+
+
+def models() -> Any:
+    return SearchModels(Watched(), PathScorer(""), answer_of=answer_of, answer_start="answer ")
+
+
+# Goes on until nobody wants it any more.
+ENDLESS = Thinking("consistency", Chains("majority", at_once=2), Budget(10**9))
+CHAINS = Thinking("posterior", Chains("best"), Budget(500, solution_tokens=60, hard=True))
+
+
+def job(text: str, thinker: Any, thinking: Thinking = CHAINS, **options: Any) -> Job:
+    return Job(Problems([Question(text, text)], [f"{text}\n"], [0]), thinking, thinker, **options)
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_what_arrives_while_others_are_searched_joins_their_next_call() -> None:
+    queue, thinker, other = Batches(), models(), models()
+    calls = thinker.policy.calls
+    endless = job("endless", thinker, ENDLESS)
+    queue.submit(endless)
+    wait_for(lambda: calls)
+    waiting = [*(job(text, thinker) for text in "abc"), job("x", other), job("own", thinker, alone=True)]
+    gone = job("gone", thinker)
+    gone.cancel()
+    for item in (*waiting, gone):
         queue.submit(item)
-    waiting[-1].cancel()
-    first.cancel()  # the client went away: its search ends, and the others' begins
-    assert [item.future.result(5) for item in waiting[:3]] == [["trace of a"], ["trace of b"], ["trace of c"]]
-    assert waiting[4].future.result(5) == ["trace of own"]
-    assert searches == [["endless"], ["a", "b", "c"], ["x"], ["own"]] and queue.largest == 3
-    with queue.coming():  # a request that is still read is waited for
-        early, late = job("early", thinker), job("late", thinker)
-        queue.submit(early)
-        time.sleep(0.05)
-        assert searches[-1] == ["own"]
-        queue.submit(late)
-    assert late.future.result(5) and searches[-1] == ["early", "late"]
+    answers = [item.future.result(20)[0].result for item in waiting]
+    assert not endless.future.done() and queue.largest == 4
+    assert any({"endless", "a"} <= call for call in calls) and any({"b", "c"} <= call for call in calls)
+    assert all(call == {"own"} for call in calls if "own" in call)
+    assert other.policy.calls and all(call == {"x"} for call in other.policy.calls)
+    assert not any("gone" in call for call in calls)
+    # Whoever else was there, and since when, a request gets what it would have got without them.
+    alone = [search(CHAINS.strategy, [f"{t}\n"], models(), CHAINS.budget, [0])[0] for t in "abc"]
+    assert [one.completion for one in answers[:3]] == [one.completion for one in alone]
+    assert [one.tree.tokens_generated for one in answers[:3]] == [one.tree.tokens_generated for one in alone]
+    endless.cancel()  # the client went away: its search ends
+    with pytest.raises(Stopped):
+        endless.future.result(20)
     broken = job("broken", thinker)
     queue.submit(broken)
     with pytest.raises(RuntimeError):
-        broken.future.result(5)
-    running, later = job("endless", thinker), job("later", thinker)
+        broken.future.result(20)
+    with queue.coming():  # a request that is still read is waited for where nothing runs
+        early, late = job("early", thinker), job("late", thinker)
+        queue.submit(early)
+        time.sleep(0.05)
+        assert calls[-1] == {"broken"}
+        queue.submit(late)
+    assert late.future.result(20) and calls[calls.index({"broken"}) + 1] == {"early", "late"}
+    running = job("endless", thinker, ENDLESS)
     queue.submit(running)
-    while searches[-1] != ["endless"]:
-        time.sleep(0.001)
-    queue.submit(later)
-    queue.stop(5)
-    for item in (running, later):
-        with pytest.raises(Stopped):
-            item.future.result(5)
+    wait_for(lambda: calls[-1] == {"endless"})
+    queue.stop(20)
+    with pytest.raises(Stopped):
+        running.future.result(20)
     assert not queue.submit(job("late", thinker))
+
+
+def test_what_the_caches_have_no_room_for_waits_until_all_others_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queue, thinker = Batches(), models()
+    budget = Budget(300, solution_tokens=60, hard=True)
+    # A tree takes all of its budget.
+    trees = [job(text, thinker, Thinking("beam", StepBeam(again=True), budget)) for text in "abc"]
+    monkeypatch.setattr(run, "CACHE_TOKENS", 600)
+    with queue.coming():
+        for item in trees:
+            queue.submit(item)
+        assert all(item.future.result(20) for item in trees)
+    about = [call for call in thinker.policy.calls if call]
+    assert {"a", "b"} in about and {"c"} in about and not any("c" in call and len(call) > 1 for call in about)
+    queue.stop(20)
 
 
 @pytest.mark.parametrize("stream", [False, True])

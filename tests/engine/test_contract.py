@@ -73,6 +73,17 @@ def test_a_sample_is_its_seeds_whatever_the_batch_around_it(engine: Engine, prom
     assert len({tuple(one) for one in others}) > 5
 
 
+def test_a_limit_cuts_the_sample_of_its_prompt_alone(engine: Engine, prompts: list[list[int]]) -> None:
+    prompts, seeds = prompts[:6], range(6)
+    whole = engine.sample(prompts, SamplingParams(48), seeds)
+    limits = (48, 1, 3, 48, 2, 5)
+    for full, short, limit in zip(
+        whole, engine.sample(prompts, SamplingParams(48, limits=limits), seeds), limits, strict=True
+    ):
+        assert short.token_ids == full.token_ids[:limit]
+        assert short.finished == (full.finished and len(full.token_ids) <= limit)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 5])
 def test_any_whole_number_is_a_seed(engine: Engine, prompts: list[list[int]], seed: int) -> None:
     first, again = engine.sample([prompts[0]] * 2, SamplingParams(48), [seed, seed])

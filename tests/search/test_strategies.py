@@ -206,11 +206,14 @@ class Everywhere(dict[str, dict[str, float]]):
     """A table of TablePolicy for any text: steps short and long, and an answer now and then."""
 
     def __missing__(self, text: str) -> dict[str, float]:
-        if text.endswith("answer "):
+        if text.endswith("\nanswer "):
             return {"7\n": 1.0}
-        if "answer" in text.split("\n")[-2]:
+        before, _, begun = text.rpartition("\n")
+        if "answer" in before.split("\n")[-1]:
             return {"": 1.0}
-        return {"a\n": 0.4, "a long step\n": 0.3, "answer 1\n": 0.2, "answer 2\n": 0.1}
+        steps = {"a\n": 0.4, "a long step\n": 0.3, "answer 1\n": 0.2, "answer 2\n": 0.1}
+        likely = {step[len(begun) :]: p for step, p in steps.items() if step.startswith(begun)} or steps
+        return {rest: p / sum(likely.values()) for rest, p in likely.items()}
 
 
 UNTIL_SPENT = [
@@ -239,6 +242,36 @@ def test_a_hard_budget_is_never_exceeded_by_any_strategy(strategy: Strategy, bud
         # What repeats until nothing is left leaves no more than an answer needs.
         least = budget.for_thinking().tokens if strategy in UNTIL_SPENT else 0
         assert least <= result.tree.tokens_generated <= budget.tokens
+
+
+def everywhere(strategy: Strategy, budget: Budget) -> tuple[list[SearchResult], TablePolicy]:
+    policy = TablePolicy(Everywhere())
+    thinker = SearchModels(policy, Judge(RIGHT), answer_of=answer_of, answer_start="answer ")
+    return search(strategy, ["q\n"] * 4, thinker, budget, range(4)), policy
+
+
+def test_chains_spend_a_hard_budget_in_few_calls_and_the_prm_reads_them_once() -> None:
+    """As many as surely fit at a time would be over twenty calls, each problem's last of another length."""
+    found, policy = everywhere(Chains("best"), Budget(2048, solution_tokens=90, hard=True))
+    assert len(policy.batches) <= 9 and policy.batches[0] == 4 * ((2048 - 32) // 45)
+    for one in found:
+        assert all(end.node.probabilities is not None for end in one.tree.ends)
+        assert {scored for _, scored in one.tree.ledger[:-1]} == {0}
+    # Little is cut off for good: most of the budget became solutions.
+    ended = sum(len(end.node.completion_ids()) for one in found for end in one.tree.ends)
+    assert ended > 0.88 * sum(one.tree.tokens_generated for one in found)
+
+
+def test_chains_that_were_cut_off_and_continued_are_the_policys_own() -> None:
+    """Were long ones given up, or their last step drawn anew, there would be too few of them."""
+    found, _ = everywhere(Chains("majority"), Budget(20_000, solution_tokens=150, hard=True))
+    steps = [end.node.depth for one in found for end in one.tree.ends]
+    long = [node.samples for one in found for node in one.tree.nodes if node.text == "a long step\n"]
+    short = [node.samples for one in found for node in one.tree.nodes if node.text == "a\n"]
+    for depth, share in enumerate((0.3, 0.21, 0.147, 0.1029), 1):
+        deviation = (share * (1 - share) / len(steps)) ** 0.5
+        assert abs(steps.count(depth) / len(steps) - share) < 4 * deviation
+    assert sum(long) / (sum(long) + sum(short)) == pytest.approx(3 / 7, abs=0.03)
 
 
 def test_an_answer_is_asked_for_within_a_hard_budget() -> None:

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,11 @@ class TablePolicy:
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
     ) -> list[Sample]:
         self.batches.append(len(prompts))
-        return [self._one(self.tokenizer.decode(p), params, s) for p, s in zip(prompts, seeds, strict=True)]
+        each = [replace(params, max_tokens=params.limit(i)) for i in range(len(prompts))]
+        return [
+            self._one(self.tokenizer.decode(p), params, s)
+            for p, params, s in zip(prompts, each, seeds, strict=True)
+        ]
 
     def _one(self, text: str, params: SamplingParams, seed: int) -> Sample:
         rng = random.Random(seed)

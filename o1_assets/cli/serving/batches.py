@@ -1,7 +1,7 @@
-"""Requests that wait together are solved by one search over all their questions, one search at a time.
+"""Requests are searched together, whenever each arrived.
 
-What arrives while a search runs waits for the next one. A search is not joined on the way: its problems advance
-together, and a batch as a whole costs little more than its longest problem.
+The models compute for all requests that are under way in one call; one that arrives meanwhile joins the next call, as
+in continuous batching (Orca, OSDI 2022) with whole calls in the place of single tokens.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,12 @@ from o1_assets.search.thinking import Thinking
 from o1_assets.search.trace import Trace
 
 if TYPE_CHECKING:
-    from o1_assets.search.run import SearchModels
+    from o1_assets.search.running import Problem, SearchModels
 
-# Requests that a client sends at once arrive within some milliseconds of each other, and each is read for as long. A
-# search waits for those that are being read, but not for ever: others may follow them without end.
+# Requests that a client sends at once arrive within some milliseconds of each other, and each is read for as long. The
+# first call waits for those that are being read, but not for ever: others may follow them without end.
 GATHER_SECONDS, MOST_GATHER_SECONDS = 0.01, 0.5
-# Most questions of one search, and most requests that may wait.
+# Most questions under way together, and most requests that may wait.
 MOST_TOGETHER, MOST_WAITING = 64, 512
 
 
@@ -49,14 +49,68 @@ class Job:
     arrived: float = field(default_factory=time.monotonic)
     gone: bool = False
 
+    @property
+    def questions(self) -> int:
+        return len(self.problems.questions)
+
+    @property
+    def cache_tokens(self) -> int:
+        """What its trees may take of the models' KV caches."""
+        return self.questions * self.thinking.strategy.cache_tokens(self.thinking.budget)
+
     def cancel(self) -> None:
         """Nobody waits for the answer any more: its search ends after the batch that is computed now."""
         self.gone = True
 
-    def joins(self, other: Job) -> bool:
-        """Whether one search can solve both."""
-        alike = self.thinking == other.thinking and self.thinker is other.thinker
-        return alike and not (self.alone or other.alone)
+
+class Together:
+    """The requests under way with the same models."""
+
+    def __init__(self, thinker: SearchModels) -> None:
+        from o1_assets.search.proposals import GENERATOR, POLICY
+        from o1_assets.search.running import RunningSearch
+
+        self.search = RunningSearch(thinker)
+        self.jobs: dict[Job, list[Problem]] = {}
+        self._cached = 0
+        self._caches = ExitStack()
+        proposers = (POLICY,) if thinker.generator is None else (POLICY, GENERATOR)
+        self._caches.enter_context(self.search.prefix_caches(proposers))
+
+    def has_room(self, job: Job) -> bool:
+        """Whether one more request may join. The KV caches are emptied when all requests have ended, not before."""
+        from o1_assets.search.run import CACHE_TOKENS
+
+        questions = sum(other.questions for other in self.jobs) + job.questions
+        fits = questions <= MOST_TOGETHER and self._cached + job.cache_tokens <= CACHE_TOKENS
+        return fits or not self.jobs
+
+    def join(self, job: Job) -> None:
+        self._cached += job.cache_tokens
+        strategy, budget = job.thinking.strategy, job.thinking.budget
+        self.jobs[job] = [
+            self.search.add(strategy, budget, prompt, seed)
+            for prompt, seed in zip(job.problems.prompts, job.problems.seeds, strict=True)
+        ]
+
+    def advance(self) -> None:
+        """One batch; the requests that it ends are answered."""
+        gone = {id(problem) for job in self.jobs if job.gone for problem in self.jobs[job]}
+        self.search.keep(lambda problem: id(problem) not in gone)
+        _end([job for job in self.jobs if job.gone], Stopped())
+        self.jobs = {job: problems for job, problems in self.jobs.items() if not job.gone}
+        if self.search.problems:
+            self.search.advance()
+        running = {id(problem) for problem in self.search.problems}
+        ended = [job for job, problems in self.jobs.items() if not running & {id(p) for p in problems}]
+        results = iter(self.search.finish([problem for job in ended for problem in self.jobs[job]]))
+        for job in ended:
+            job.future.set_result([Trace.of(next(results)) for _ in self.jobs.pop(job)])
+
+    def close(self, error: Exception) -> None:
+        """Gives up the requests that are under way."""
+        self._caches.close()
+        _end(self.jobs, error)
 
 
 class Batches:
@@ -67,8 +121,9 @@ class Batches:
         self._changed = threading.Condition()
         self._stopping = False
         self._coming = 0
+        self._running: dict[int, Together] = {}
         self.largest = 0
-        """Most requests that one search has solved so far."""
+        """Most requests that were under way together so far."""
         self._thread = threading.Thread(target=self._run, name="search", daemon=True)
         self._thread.start()
 
@@ -83,7 +138,7 @@ class Batches:
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """While a request is read that may be submitted, for which the next search waits."""
+        """While a request is read that may be submitted, for which the first call of a search waits."""
         with self._changed:
             self._coming += 1
         try:
@@ -94,78 +149,95 @@ class Batches:
                 self._changed.notify()
 
     def stop(self, seconds: float) -> None:
-        """Ends the search that runs, after its batch, and leaves the others undone. Waits so long for that."""
+        """Ends what runs, after its batch, and leaves the others undone. Waits so long for that."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        while (batch := self._next()) is not None:
-            if batch:
-                self._solve(batch)
-
-    def _next(self) -> list[Job] | None:
-        """The requests of the next search; None when the server ends."""
-        with self._changed:
-            while not self._stopping:
-                self._waiting = deque(
-                    job for job in self._waiting if not (job.gone or job.future.cancelled())
-                )
-                if not self._waiting:
-                    self._changed.wait()
+        while (alone := self._admit()) is not None:
+            # Between two batches of the others, who wait no longer than it takes.
+            for job in alone:
+                self._solve(job)
+            for key, together in list(self._running.items()):
+                try:
+                    together.advance()
+                except Exception as error:
+                    together.close(error)
+                    del self._running[key]
                     continue
-                first = self._waiting[0]
-                gather = MOST_GATHER_SECONDS if self._coming else GATHER_SECONDS
-                missing = first.arrived + gather - time.monotonic()
-                if missing <= 0 or first.alone:
-                    return self._take(first)
-                self._changed.wait(missing)
-            _end(self._begun(self._waiting), Stopped())
-            return None
+                if not together.jobs:
+                    together.close(Stopped())
+                    del self._running[key]
+        for together in self._running.values():
+            together.close(Stopped())
+        _end(self._begun(self._waiting), Stopped())
 
-    def _take(self, first: Job) -> list[Job]:
-        batch, questions = [first], len(first.problems.questions)
-        for job in list(self._waiting)[1:]:
-            more = len(job.problems.questions)
-            if first.joins(job) and questions + more <= MOST_TOGETHER:
-                batch.append(job)
-                questions += more
-        # Identity, not equality: two requests may ask the same.
-        taken = {id(job) for job in batch}
-        self._waiting = deque(job for job in self._waiting if id(job) not in taken)
-        self.largest = max(self.largest, len(batch))
-        return self._begun(batch)
+    def _admit(self) -> list[Job] | None:
+        """Lets requests in, in their order. Waits while there is nothing to do.
+
+        Returns the next one that is solved alone, if it is one's turn; None when the server ends.
+        """
+        while True:
+            with self._changed:
+                while not (self._stopping or self._running):
+                    self._waiting = deque(
+                        job for job in self._waiting if not (job.gone or job.future.cancelled())
+                    )
+                    if not self._waiting:
+                        self._changed.wait()
+                        continue
+                    first = self._waiting[0]
+                    gather = MOST_GATHER_SECONDS if self._coming else GATHER_SECONDS
+                    missing = first.arrived + gather - time.monotonic()
+                    if missing <= 0 or first.alone:
+                        break
+                    self._changed.wait(missing)
+                if self._stopping:
+                    return None
+                alone = self._let_in()
+            if alone or self._running:
+                return alone
+
+    def _let_in(self) -> list[Job]:
+        while self._waiting:
+            job = self._waiting[0]
+            together = self._running.get(id(job.thinker))
+            if not job.alone and together is not None and not together.has_room(job):
+                break
+            self._waiting.popleft()
+            if job.gone or not self._begun([job]):
+                continue
+            if job.alone:
+                return [job]
+            try:
+                together = together or self._running.setdefault(id(job.thinker), Together(job.thinker))
+                together.join(job)
+            except Exception as error:
+                _end([job], error)
+            self.largest = max(self.largest, len(together.jobs) if together else 0)
+        return []
 
     @staticmethod
     def _begun(jobs: Iterable[Job]) -> list[Job]:
         """Those that nobody cancelled; from now on their futures cannot be."""
         return [job for job in jobs if job.future.set_running_or_notify_cancel()]
 
-    def _solve(self, batch: Sequence[Job]) -> None:
-        first = batch[0]
-        owners = [job for job in batch for _ in job.problems.questions]
-        together = Problems(
-            [question for job in batch for question in job.problems.questions],
-            [prompt for job in batch for prompt in job.problems.prompts],
-            [seed for job in batch for seed in job.problems.seeds],
-        )
-
-        def wanted(problem: int) -> bool:
-            return not (owners[problem].gone or self._stopping)
-
+    def _solve(self, job: Job) -> None:
+        """By a search of its own."""
         try:
-            traces = iter(think(first.thinker, first.thinking, together, wanted))
+            traces = think(
+                job.thinker, job.thinking, job.problems, lambda problem: not (job.gone or self._stopping)
+            )
         except Exception as error:
-            _end(batch, error)
+            _end([job], error)
             return
-        for job in batch:
-            of_job = [next(traces) for _ in job.problems.questions]
-            # Nothing of a search that was ended on the way is an answer.
-            if self._stopping or job.gone:
-                _end([job], Stopped())
-            else:
-                job.future.set_result(of_job)
+        # Nothing of a search that was ended on the way is an answer.
+        if self._stopping or job.gone:
+            _end([job], Stopped())
+        else:
+            job.future.set_result(traces)
 
 
 def _end(jobs: Iterable[Job], error: Exception) -> None:

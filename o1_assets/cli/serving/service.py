@@ -23,7 +23,7 @@ from o1_assets.search.trace import Trace
 from o1_assets.store.store import MissingInput
 
 if TYPE_CHECKING:
-    from o1_assets.search.run import SearchModels
+    from o1_assets.search.running import SearchModels
 
 # Sets of models that are open at the same time: the newest policy, and one more that somebody compares it with.
 MOST_OPEN = 3

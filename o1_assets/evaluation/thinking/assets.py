@@ -19,7 +19,7 @@ from o1_assets.evaluation.thinking.prompting import make_prompting
 from o1_assets.generator.assets import estimate_generator
 from o1_assets.generator.sft import make_generator
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
-from o1_assets.search.vote import Chains
+from o1_assets.search.vote import AT_ONCE
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
@@ -180,7 +180,7 @@ class _Thinker:
         and the paths to them again, of which half is new on average.
         """
         batch, novelty, tokens = (
-            Chains("weighted").at_once,
+            AT_ONCE,
             self.context.assumptions.novelty(self.rl_rounds),
             0.0,
         )
