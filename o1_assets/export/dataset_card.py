@@ -17,6 +17,8 @@ LICENCES = {
     "reasoning_gym": ("apache-2.0", "drawn by reasoning_gym"),
     "world": ("apache-2.0", "drawn by o1-assets"),
     "gsm8k": ("mit", "GSM8K (Cobbe et al. 2021)"),
+    "svamp": ("mit", "SVAMP (Patel et al. 2021)"),
+    "mawps_asdiv": ("mit", "MAWPS and ASDiv-A, as published beside SVAMP (Patel et al. 2021)"),
     "math": ("mit", "MATH (Hendrycks et al. 2021)"),
     "prm800k": ("mit", "MATH with PRM800K's labels (Lightman et al. 2023)"),
     "processbench": ("apache-2.0", "ProcessBench (arXiv:2412.06559)"),

@@ -13,6 +13,8 @@ from o1_assets.problems.worlds.registry import OfWorld
 GSM8K_REVISION = "e53f048856ff4f594e959d75785d2c2d37b678ee"
 MATH_REVISION = "21a5633873b6a120296cce3e2df9d5550074f4a3"
 MATH_500_REVISION = "6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be"
+# Of github.com/arkilpatel/SVAMP.
+WORD_PROBLEMS_REVISION = "689d7ccac74b9983a2ac7cc3b264f441b99e7c53"
 
 
 class Generator(StageConfig):
@@ -74,6 +76,20 @@ class MathSource(StageConfig):
     """Commit of MATH-500 on the Hub."""
 
 
+class WordProblemsSource(StageConfig):
+    """Word problems of mostly one or two calculations: SVAMP (Patel et al. 2021, arXiv:2103.07191) as test problems,
+    MAWPS and ASDiv-A, as published beside it, to train on.
+    """
+
+    kind: Literal["word_problems"] = "word_problems"
+    """SVAMP, MAWPS and ASDiv-A."""
+    folder: str | None = None
+    """A clone of github.com/arkilpatel/SVAMP, or its two files; null: from GitHub, at one commit."""
+    held_out: bool = True
+    """Whether MAWPS and ASDiv-A have test problems too, by the hash of their words without numbers; false: all of
+    them but variants of SVAMP's are trained on."""
+
+
 class FileSource(StageConfig):
     """A .jsonl or .parquet file with `question` and `answer`, and `difficulty` (an integer) if it likes."""
 
@@ -91,7 +107,8 @@ class WorldSource(OfWorld):
 
 
 SourceConfig = Annotated[
-    ReasoningGymSource | Gsm8kSource | MathSource | FileSource | WorldSource, Field(discriminator="kind")
+    ReasoningGymSource | Gsm8kSource | MathSource | WordProblemsSource | FileSource | WorldSource,
+    Field(discriminator="kind"),
 ]
 
 

@@ -11,6 +11,7 @@ from o1_assets.problems.config import (
     MathSource,
     ReasoningGymSource,
     SourceConfig,
+    WordProblemsSource,
     WorldSource,
 )
 from o1_assets.problems.problem import Source
@@ -27,6 +28,10 @@ def open_source(config: SourceConfig) -> Source:
             from o1_assets.problems.published_source import PublishedProblems
 
             return PublishedProblems(config)
+        case WordProblemsSource():
+            from o1_assets.problems.word_problems import WordProblems
+
+            return WordProblems(config)
         case WorldSource():
             from o1_assets.problems.world_source import WorldProblems
 
@@ -44,6 +49,10 @@ def external_version(config: SourceConfig) -> str:
             files = [Path(path)]
         case Gsm8kSource(folder=str(folder)) | MathSource(folder=str(folder)):
             files = [Path(folder) / "train.jsonl", Path(folder) / "test.jsonl"]
+        case WordProblemsSource(folder=str(folder)):
+            from o1_assets.problems.word_problems import OTHERS, SVAMP, published_file
+
+            files = [published_file(Path(folder), name) for name in (SVAMP, OTHERS)]
         case _:
             return ""
     digest = hashlib.sha256()

@@ -20,6 +20,7 @@ from o1_assets.problems.config import (
     MathSource,
     ProblemsConfig,
     ReasoningGymSource,
+    WordProblemsSource,
 )
 from o1_assets.problems.expression import Expression
 from o1_assets.problems.grading import EXACT_GENERATORS, grade
@@ -74,7 +75,12 @@ def check_source(config: ProblemsConfig, wanted: str, seed: int, quick: bool) ->
                 open_source(config.source)
                 for generator in generators:
                     open_dataset(generator, 0, 1)
-        case FileSource() | Gsm8kSource(folder=str()) | MathSource(folder=str()):
+        case (
+            FileSource()
+            | Gsm8kSource(folder=str())
+            | MathSource(folder=str())
+            | WordProblemsSource(folder=str())
+        ):
             # What cannot be graded is looked for when the table is made, unless it refuses the whole source.
             graded = config.ungradable == "refuse"
             size = config.test if wanted == "test" else config.train

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from o1_assets.base.config import FolderBase, GgufBase, HubBase
 from o1_assets.core.errors import O1Error
 from o1_assets.engine.open import EngineMissing, require_engine
-from o1_assets.problems.config import Gsm8kSource, MathSource, ReasoningGymSource, WorldSource
+from o1_assets.problems.config import (
+    Gsm8kSource,
+    MathSource,
+    ReasoningGymSource,
+    WordProblemsSource,
+    WorldSource,
+)
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
@@ -111,7 +117,13 @@ def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
 
 def _problems(profile: Profile, wanted: Collection[str]) -> Iterator[str]:
     source = profile.problems.source
-    if not isinstance(source, Gsm8kSource | MathSource) or not any(k.startswith("problems/") for k in wanted):
+    if not any(k.startswith("problems/") for k in wanted):
+        return
+    if isinstance(source, WordProblemsSource):
+        from o1_assets.problems.word_problems import unavailable
+
+        yield from unavailable(source)
+    if not isinstance(source, Gsm8kSource | MathSource):
         return
     name = "GSM8K" if isinstance(source, Gsm8kSource) else "MATH"
     without = "`--set problems.source.folder=DIR` reads train.jsonl and test.jsonl from a folder; nano needs no data."
