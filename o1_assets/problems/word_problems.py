@@ -31,8 +31,8 @@ SHA256 = {
     OTHERS: "c761cdc6390a67a285c6c346a2931f61bc8f47430eceaeb123cc3d0263efa821",
 }
 REMEDY = (
-    "set problems.source.folder to a clone of github.com/arkilpatel/SVAMP, or to a folder with SVAMP.json and its "
-    "train.csv of MAWPS and ASDiv-A under the name mawps-asdiv-a-train.csv"
+    "`--set problems.source.folder=DIR` reads them from a clone of github.com/arkilpatel/SVAMP, or from a folder with "
+    "SVAMP.json and mawps-asdiv-a-train.csv, which is the clone's train.csv of that name"
 )
 SECONDS = 30.0
 """How long GitHub may be silent."""
@@ -122,7 +122,9 @@ def _problem(
         answer, steps = decimal(equation.value), [str(step) for step in equation.calculations]
         given = Fraction(row.text("Answer", number=True))
     except ValueError as error:
-        raise LeftOut(row.place, f"its equation or answer cannot be used: {error}", "correct it", written) from error
+        raise LeftOut(
+            row.place, f"its equation or answer cannot be used: {error}", "correct it", written
+        ) from error
     if not steps:
         raise LeftOut(row.place, "its equation calculates nothing", "leave it out", written)
     if abs(given - equation.value) > Fraction(1, 1000):

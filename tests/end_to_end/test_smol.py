@@ -1,6 +1,6 @@
-"""The profile smol at its smoke size on the real model: `O1_TEST_SMOL=FOLDER` names GSM8K's train and test files.
+"""The profile smol at its smoke size on the real model: `O1_TEST_SMOL=FOLDER` names SVAMP's files.
 
-It takes some 24 minutes on two cores, so it is not part of `make test`.
+It takes some ten minutes on two cores, so it is not part of `make test`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pytest
 DATA = os.environ.get("O1_TEST_SMOL", "")
 
 
-@pytest.mark.skipif(not DATA, reason="set O1_TEST_SMOL to a folder with GSM8K's train.jsonl and test.jsonl")
+@pytest.mark.skipif(not DATA, reason="set O1_TEST_SMOL to a clone of github.com/arkilpatel/SVAMP")
 @pytest.mark.timeout(3600)
-def test_twenty_problems_of_gsm8k_from_weights_to_report(tmp_path: Path) -> None:
+def test_word_problems_from_weights_to_report(tmp_path: Path) -> None:
     pytest.importorskip("gguf", reason="weights in GGUF: `uv sync --extra smol`")
     command = [sys.executable, "-W", "ignore", "-c", "from o1_assets.cli import main; main()"]
     sizes = ["--profile", "smol-smoke", "--set", f"problems.source.folder={DATA}"]

@@ -118,7 +118,7 @@ def test_new_and_diff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'extends = "a/first.toml"' in Path(second).read_text()
     assert o1("diff", "smol-smoke", first).output == "no field differs\n"
     (row,) = json.loads(o1("diff", first, second, "--json").output)["differences"]
-    assert (row["field"], row["a"], row["b"]) == ("policy.updates", 1, 3)
+    assert (row["field"], row["a"], row["b"]) == ("policy.updates", 2, 3)
     assert "base.sha256: " in o1("diff", "smol", "smol-hub").output
     assert "is already there" in str(o1("new", first).exception)
     assert "is no name for a profile" in str(o1("new", str(tmp_path / "nano.toml")).exception)

@@ -54,7 +54,7 @@ def weights(store: ArtifactStore, key: str) -> dict[str, Any]:
 
 def test_smol_loops(tmp_path: Path) -> None:
     base = tiny.save_checkpoint(tmp_path / "base", "llama")
-    data = tiny.save_gsm8k(tmp_path / "gsm8k")
+    data = tiny.save_word_problems(tmp_path / "data", 60)
     where = {"kind": "folder", "folder": str(base), "end_tokens": ["<|im_end|>"]}
     profile = load_profile(
         "smol-smoke",

