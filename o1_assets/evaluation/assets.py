@@ -10,6 +10,8 @@ from o1_assets.evaluation.config import RoundEvalConfig, SummaryConfig
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.summary import make_summary
 from o1_assets.evaluation.thinking.assets import thinking_artifacts
+from o1_assets.generator.assets import estimate_difficulty
+from o1_assets.generator.difficulty import make_difficulty
 from o1_assets.reward.estimate import distinct_tokens, read
 
 if TYPE_CHECKING:
@@ -40,7 +42,24 @@ def evaluation_artifacts(profile: Profile) -> list[Artifact]:
             resource_class=profile.model_class,
         )
 
+    base = Artifact(
+        key="eval/base",
+        compute=make_difficulty,
+        config=profile.samples.model_copy(
+            update={"problems": profile.headline_eval.problems, "per_problem": profile.difficulty.samples}
+        ),
+        inputs={"model": "base/model", "problems": "problems/test"},
+        seed=profile.seed_of("eval/base"),
+        group="eval",
+        part="prompted_base",
+        description="How many samples of the prompted base solve each held-out problem of eval/generator: what GPT* is "
+        "held against.",
+        kinds=("parquet", "polars"),
+        resource_class=profile.model_class,
+        estimate=estimate_difficulty,
+    )
     return [
+        base,
         headline_eval(
             "eval/generator",
             "generator/model",

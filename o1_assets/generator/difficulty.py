@@ -1,4 +1,4 @@
-"""difficulty/train: how many of a model's samples solve each train problem; and the problems of a band of it.
+"""difficulty/train, eval/base: how many of a model's samples solve each problem; and the problems of a band of it.
 
 A problem that is never solved gives RL no reward to compare, one that is always solved nothing to improve. What the
 band keeps is sampled anew by every later stage, so the noise of this measurement flatters none of their figures.
@@ -55,7 +55,7 @@ def make_difficulty(task: Task, config: SamplesConfig) -> Outcome:
         task.out / "plots" / "difficulty.png",
         [Series("", [bar["middle"] for bar in bars], [bar["problems"] / table.height for bar in bars])],
         Axis(
-            "How hard the train problems are",
+            "How hard the problems are",
             "share of a problem's samples that are right",
             "share of the problems",
             from_zero=True,

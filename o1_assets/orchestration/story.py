@@ -37,6 +37,11 @@ PAGES: Mapping[str, Page] = {
         ("pass_rate", "never_solved", "always_solved"),
         "difficulty",
     ),
+    "eval/base": Page(
+        "What the base solves when it is shown worked examples is what GPT* is held against.",
+        ("pass_rate", "never_solved", "finished"),
+        "difficulty",
+    ),
     "base/model": Page(
         "The model that everything begins with. It has read solutions as people write them, with their mistakes.",
         ("loss_last_50", "parameters"),
