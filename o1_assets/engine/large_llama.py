@@ -18,7 +18,6 @@ from torch import Tensor
 
 from o1_assets.engine.kv_cache import cache_shape
 from o1_assets.engine.llama_step import computes_llama, normed
-from o1_assets.engine.open import EngineMissing
 from o1_assets.engine.torch_script import compiled
 
 # Below, operators are mostly overhead, and `LlamaStep` has fewer of them.
@@ -153,10 +152,6 @@ class LargeLlama:
 def packed(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """A matrix (out, in) as `product` takes it: in oneDNN's layout, or without oneDNN transposed."""
     if not torch.backends.mkldnn.is_available():
-        if dtype != torch.float32:
-            raise EngineMissing(
-                "engine transformers-bfloat16 needs torch with oneDNN, which is missing here; take engine=transformers"
-            )
         return matrix.T.contiguous()
     result: Tensor = torch.ops.mkldnn._reorder_linear_weight(matrix.to(dtype).contiguous())
     return result

@@ -63,6 +63,12 @@ def open_engine(path: Path, name: str = "transformers", batch_size: int = 512) -
         from o1_assets.engine.vllm_engine import VllmEngine
 
         return VllmEngine(path)
+    from torch.backends import mkldnn
+
     from o1_assets.engine.transformers_engine import TransformersEngine
 
+    if name == "transformers-bfloat16" and not mkldnn.is_available():
+        raise EngineMissing(
+            f"engine {name} needs torch with oneDNN, which is missing here; take engine=transformers"
+        )
     return TransformersEngine.open(path, batch_size, bfloat16=name == "transformers-bfloat16")
