@@ -85,7 +85,8 @@ def _empty(artifact: Artifact) -> Artifact:
             figures={f"figure_{n}": n for n in range(10)}, sample=[{"problem": "1 + 1 =", "answer": "2"}]
         )
 
-    compute.__module__ = artifact.compute.__module__
+    # By the name of the real one, from which the code version follows.
+    compute.__module__, compute.__qualname__ = artifact.compute.__module__, artifact.compute.__qualname__
     return dataclasses.replace(artifact, compute=compute, external=None, checks=())
 
 

@@ -15,6 +15,7 @@ FILES = (
     "selection_10m",
     "status_after_a_year",
     "audit_after_a_year",
+    "growth",
     "sampler_vs_generate",
     "serving",
     "prm_tree_tokens_ratio",

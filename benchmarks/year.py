@@ -57,19 +57,24 @@ def prepare_home(folder: Path) -> None:
     for key, artifact in graph.items():
         if key.endswith("/label_batches"):
             _submit(folder, home, key.split("/")[0], artifact)
-        made = materialize(_made_up(artifact), store, profile="nano", open_engine=no_engine, threads=2)
-        assert not made.cached
+        make_up(artifact, store)
 
 
-def old_runs(graph: dict[str, Artifact], root: Path) -> None:
-    """Every run but the last, a third of a day apart."""
+def make_up(artifact: Artifact, store: ArtifactStore) -> None:
+    """The artifact as `materialize` records it, with other content."""
+    made = materialize(_made_up(artifact), store, profile="nano", open_engine=no_engine, threads=2)
+    assert not made.cached
+
+
+def old_runs(graph: dict[str, Artifact], root: Path, runs: int = RUNS - 1) -> None:
+    """Runs before the last, over a year."""
     start = datetime.now(UTC) - timedelta(days=365)
     templates = {key: _template(artifact) for key, artifact in graph.items()}
     configs = {key: artifact.config.model_dump(mode="json") for key, artifact in graph.items()}
-    for number in range(RUNS - 1):
+    for number in range(runs):
         made: dict[str, tuple[str, str]] = {}
         for offset, (key, artifact) in enumerate(graph.items()):
-            moment = start + timedelta(days=number * 364 / RUNS, seconds=offset)
+            moment = start + timedelta(days=number * 364 / (runs + 1), seconds=offset)
             code, content = f"{number:016x}", _text(key, number)
             digest = tree_digest(_tree(content))
             inputs = {name: made[parent] for name, parent in artifact.inputs.items()}
@@ -155,18 +160,19 @@ def _made_up(artifact: Artifact) -> Artifact:
         (task.out / "content.txt").write_text(content)
         return Outcome(figures={"figure": 0.5})
 
-    compute.__module__ = artifact.compute.__module__  # which is what the code version is derived from
+    # By the name of the real one, from which the code version follows.
+    compute.__module__, compute.__qualname__ = artifact.compute.__module__, artifact.compute.__qualname__
     return dataclasses.replace(artifact, compute=compute)
 
 
-def _numbers() -> list[int]:
+def without_errors() -> list[int]:
     """Solutions without an error, which both protocols rate in the same way."""
     return [number for number in range(20 * SELECTED) if solution(number)[3][-1][0] >= 0][:SELECTED]
 
 
 def _selection(task: Task, config: Any) -> Outcome:
     solutions, completions = [], []
-    for number in _numbers():
+    for number in without_errors():
         name, problem, steps, _ = solution(number)
         solutions.append((name, problem, [texts[0] for texts in steps], "2", False, 0.5))
         completions += [
@@ -181,7 +187,7 @@ def _selection(task: Task, config: Any) -> Outcome:
 
 
 def _problems(task: Task, config: Any) -> Outcome:
-    names = sorted({solution(number)[1] for number in _numbers()})
+    names = sorted({solution(number)[1] for number in without_errors()})
     columns = {
         "problem_id": names,
         "question": [f"Question {name}?" for name in names],
@@ -202,6 +208,6 @@ def _submit(folder: Path, home: Settings, round_name: str, artifact: Artifact) -
 
 def _records(round_name: str) -> Iterator[dict[str, Any]]:
     protocol = "dense" if round_name == "r00" else "sparse"
-    for number in _numbers():
+    for number in without_errors():
         for record in records(range(number, number + 1), "labeler"):
             yield {**record, "o1": {**record["o1"], "round": round_name, "protocol": protocol}}

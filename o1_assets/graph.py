@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 
 if TYPE_CHECKING:
+    from o1_assets.core.artifact import Artifact
     from o1_assets.core.settings import Settings
     from o1_assets.profiles.profile import Profile
 
 
-Declare = Callable[["Profile"], Iterable[Artifact]]
+Declare = Callable[["Profile"], "Iterable[Artifact]"]
 """How a stage or an experiment says which artifacts it adds: a function in its assets.py."""
 
 
@@ -98,7 +98,16 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     return graph
 
 
-def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set[str]:
+class Node(Protocol):
+    """What an artifact is to its neighbours; the fields are those of `Artifact`."""
+
+    @property
+    def part(self) -> str: ...
+    @property
+    def inputs(self) -> Mapping[str, str]: ...
+
+
+def asked_for(graph: Mapping[str, Node], parts: Collection[str] = ()) -> set[str]:
     """Keys of what always belongs to a run, of the optional parts named, and of what these need of other parts.
 
     parts: each the name of a part, such as "ablations", or the first names of keys, such as "ablations/rounds".
@@ -120,7 +129,7 @@ def asked_for(graph: Mapping[str, Artifact], parts: Collection[str] = ()) -> set
     return with_ancestors(graph, wanted)
 
 
-def with_ancestors(graph: Mapping[str, Artifact], keys: Collection[str]) -> set[str]:
+def with_ancestors(graph: Mapping[str, Node], keys: Collection[str]) -> set[str]:
     """`keys` and everything that they are made from, directly or not."""
     reached = set(keys)
     for key in reversed(list(graph)):  # each after what is made from it: one pass is enough
@@ -129,7 +138,7 @@ def with_ancestors(graph: Mapping[str, Artifact], keys: Collection[str]) -> set[
     return reached
 
 
-def descendants(graph: Mapping[str, Artifact], keys: set[str]) -> set[str]:
+def descendants(graph: Mapping[str, Node], keys: set[str]) -> set[str]:
     """`keys` and everything made from them, directly or not."""
     reached = set(keys)
     for key, artifact in graph.items():  # in the order of the data: one pass is enough

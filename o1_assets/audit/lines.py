@@ -19,10 +19,9 @@ from o1_assets.audit.result import BatchTrail, Fault, LabelTrail
 from o1_assets.core.files import NotAFile
 from o1_assets.core.tables import read_parquet
 from o1_assets.labels.imported.importer import source_version
-from o1_assets.labels.inbox.batch import LINES, MANIFEST, BatchManifest, inspect
+from o1_assets.labels.inbox.batch import LINES, MANIFEST, RATINGS, RECORDS, BatchManifest, inspect
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.reader import IMPORTED
-from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.labels.inbox.validate import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.store.manifest import Manifest

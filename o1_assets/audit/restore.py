@@ -18,10 +18,9 @@ from msgspec import structs
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, sha256
 from o1_assets.core.settings import Settings
-from o1_assets.labels.inbox.batch import MANIFEST, SEALED, SOLUTIONS, inspect
+from o1_assets.labels.inbox.batch import MANIFEST, RATINGS, RECORDS, SEALED, SOLUTIONS, inspect
 from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.labels.inbox.recorded import RecordedBatch
-from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.store.manifest import Manifest
 
 # Where a batch that was accepted once may lie today: a withdrawal moves it, and keeps its lines.

@@ -119,12 +119,3 @@ def print_trees(asked: Asked) -> None:
         console.print(terminal_tree(question.text, trace))
         console.print(LEGEND, style="dim")
         console.print()
-
-
-def main() -> None:
-    """`o1 ask` without the other commands."""
-    from o1_assets.cli.errors import run
-
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.add_typer(app)
-    run(alone)

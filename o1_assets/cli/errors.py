@@ -38,6 +38,13 @@ def run(app: typer.Typer) -> None:
     raise SystemExit(code)
 
 
+def run_alone(group: typer.Typer) -> None:
+    """As `run`, with the commands of one group alone."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.add_typer(group)
+    run(alone)
+
+
 def _show_usage(error: Any) -> None:
     """One sentence on a command line that cannot be; nothing where the help was shown, as nothing was asked for."""
     message, context = error.format_message().strip().rstrip("."), getattr(error, "ctx", None)

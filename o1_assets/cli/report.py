@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from o1_assets.cli.common import READS_THE_STORE_ALONE, Answer, VersionOption, command
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
-from o1_assets.core.files import replace_file
+from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, graph_status
 from o1_assets.store.ancestry import ancestry
@@ -21,7 +22,7 @@ from o1_assets.store.store import ArtifactStore
 
 if TYPE_CHECKING:
     from o1_assets.evaluation.headline import Headline
-    from o1_assets.experiments.document import Finished
+    from o1_assets.experiments.record import Finished
 
 app = typer.Typer()
 
@@ -75,7 +76,10 @@ def print_headline(project: Project, headline: dict[str, Headline] | None = None
 # Results: one page and its pictures, from the finished experiments. Every experiment gives its result in one form, so
 # nothing here knows any of them.
 
-PAGE, PICTURES = "results.md", "results"
+PAGE, RECORDS, PICTURES = "results.md", "results.json", "results"
+
+# Results whose keys do not say so.
+OTHER_RESULTS = ("mini/eval", "assistant/eval")
 
 EARLIER = (
     "an earlier version of this project wrote it in another form; `o1 run --with ablations` makes it again"
@@ -90,10 +94,13 @@ class ResultsError(O1Error):
 def results(
     project: Project,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="where results.md and results/*.png go")
+        Path, typer.Argument(metavar="DIR", help="where results.md, results.json and results/ go")
     ] = Path("docs"),
 ) -> Answer:
-    """Write DIR/results.md from the finished experiments: claims, tables, plots, and the versions they rest on."""
+    """Write DIR/results.md, results.json and results/ from the finished experiments, and what they rest on.
+
+    What DIR/results.json holds of other profiles, and of experiments that this home has not made, stays.
+    """
     written = write_results(project, folder)
 
     def show() -> None:
@@ -125,29 +132,39 @@ class WrittenResults:
 
 
 def write_results(project: Project, folder: Path) -> WrittenResults:
-    """Writes `folder`/results.md and `folder`/results/*.png. Raises ResultsError before it writes anything."""
-    from o1_assets.experiments.document import document, picture_files
+    """Writes `folder`/results.md, results.json and results/. Raises ResultsError before it writes anything."""
+    from o1_assets.experiments.document import experiment_page, page, page_name
     from o1_assets.experiments.experiment import PART
+    from o1_assets.experiments.record import SUMMARY, merged, picture_files, record, stem
 
     if folder.exists() and not folder.is_dir():
         raise ResultsError(f"{folder} is a file; name a folder for {PAGE} and its pictures")
     graph, store, profile = project.graph, project.store, project.settings.profile
-    # By their keys: one result belongs to the part `thinking`, because it takes seconds after that.
-    results = {key: a for key, a in graph.items() if key.endswith("/result")}
-    wanted = {key: artifact for key, artifact in results.items() if key.startswith(f"{PART}/")}
-    finished, missing = _read(store, wanted, graph_status(graph, store))
+    wanted = {key: a for key, a in graph.items() if key.endswith("/result") or key in OTHER_RESULTS}
+    status = graph_status(graph, store)
+    finished, missing = _read(store, wanted, status)
+    finished = [*_loop(store, status), *finished]
     if not finished:
         raise ResultsError(
-            f"no experiment of profile {profile} was finished yet: `o1 run --with {PART}` makes them"
+            f"nothing of profile {profile} was finished yet: `o1 run` makes the loop, `o1 run --with {PART}` the "
+            "experiments"
         )
     # All is made before anything is written: a result that cannot be read leaves the old page whole.
     pictures = picture_files(finished)
-    text = document(finished, missing, profile)
+    records = merged(
+        _known(folder / RECORDS), [record(each) for each in finished], profile, [SUMMARY, *wanted]
+    )
+    here = {each["key"] for each in records if each["profile"] == profile}
+    lacking = {key: why for key, why in missing.items() if key not in here}
+    pages = {page_name(each): experiment_page(each).encode() for each in records}
+    text = page(records, lacking)
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-    for name, png in pictures.items():
-        replace_file(folder / PICTURES / name, png)
+    for name, content in {**pictures, **pages}.items():
+        replace_file(folder / PICTURES / name, content)
+    replace_file(folder / RECORDS, json_bytes(records))
     replace_file(folder / PAGE, text.encode())
-    _remove_old(folder / PICTURES, wanted, set(pictures))
+    shown = {picture["file"] for each in records for picture in each["pictures"]}
+    _remove_old(folder / PICTURES, [stem(profile, key) for key in [SUMMARY, *wanted]], {*shown, *pages})
     return WrittenResults(
         folder / PAGE,
         [folder / PICTURES / name for name in pictures],
@@ -157,11 +174,33 @@ def write_results(project: Project, folder: Path) -> WrittenResults:
     )
 
 
+def _loop(store: ArtifactStore, status: Mapping[str, Status]) -> list[Finished]:
+    """The headline of the loop, if it was finished."""
+    from o1_assets.evaluation.summary import headline_of
+    from o1_assets.experiments.record import SUMMARY, Finished, loop_result
+
+    state = status.get(SUMMARY)
+    if state is None or state.manifest is None or not state.whole:
+        return []
+    result = loop_result(headline_of(store.verified(state.manifest.digest)))
+    made_from = list(ancestry(store, SUMMARY, state.manifest.version))
+    return [Finished(result, state.manifest, made_from, state.reason if state.state == "stale" else "")]
+
+
+def _known(file: Path) -> list[Any]:
+    """The records of an earlier call, of this home or of another. Raises ResultsError."""
+    try:
+        return list(json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        raise ResultsError(f"{file} is not what `o1 results` wrote; bring it back, or remove it") from None
+
+
 def _read(
     store: ArtifactStore, wanted: dict[str, Artifact], status: dict[str, Status]
 ) -> tuple[list[Finished], dict[str, str]]:
-    from o1_assets.experiments.document import Finished
-    from o1_assets.experiments.experiment import PART
+    from o1_assets.experiments.record import Finished
     from o1_assets.experiments.result import is_result, read_result
 
     finished, missing = [], {}
@@ -175,7 +214,8 @@ def _read(
         if not is_result(folder):
             missing[key] = EARLIER
             continue
-        made_from = [m for m in ancestry(store, key, head.version) if m.key.startswith(f"{PART}/")]
+        part = key.partition("/")[0]
+        made_from = [m for m in ancestry(store, key, head.version) if m.key.startswith(f"{part}/")]
         pictures = {file.stem: file.read_bytes() for file in sorted((folder / "plots").glob("*.png"))}
         # A stale result stays on the page with the reason: it is still true of the versions that the page names.
         stale = status[key].reason if status[key].state == "stale" else ""
@@ -183,12 +223,12 @@ def _read(
     return finished, missing
 
 
-def _remove_old(folder: Path, wanted: dict[str, Artifact], written: set[str]) -> None:
-    """Removes pictures that an earlier call wrote and this one did not."""
+def _remove_old(folder: Path, stems: Sequence[str], written: set[str]) -> None:
+    """Removes what an earlier call wrote and this one did not. stems: of this profile's experiments."""
     # By their names, which begin with an experiment's: the folder may hold other people's pictures.
-    experiments = tuple(f"{key.split('/')[1]}-" for key in wanted)
-    for file in folder.glob("*.png"):
-        if file.name.startswith(experiments) and file.name not in written:
+    for file in [*folder.glob("*.png"), *folder.glob("*.md")]:
+        of = any(file.name == f"{stem}.md" or file.name.startswith(f"{stem}-") for stem in stems)
+        if of and file.name not in written:
             file.unlink()
 
 

@@ -11,14 +11,15 @@ from typing import Annotated
 import typer
 
 from o1_assets.cli.common import Answer, StatusLine, close_home, command, print_note
+from o1_assets.cli.put_off import import_now
 from o1_assets.cli.report import print_headline
 from o1_assets.cli.status import VerifyOption
-from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 from o1_assets.engine.training.tracking import tracker_names
 from o1_assets.execution.ledger import RunRecord
+from o1_assets.execution.outline import Outline
 from o1_assets.execution.project import Project
-from o1_assets.execution.status import Status, graph_status
+from o1_assets.execution.status import Status, outline_status
 from o1_assets.graph import asked_for, descendants, with_ancestors
 from o1_assets.labels.inbox.progress import all_notices
 from o1_assets.orchestration.devices import enough_devices
@@ -105,7 +106,8 @@ def _answer(project: Project, result: RunResult) -> Answer:
         from o1_assets.report.write import write_catalogue
 
         write_catalogue(project)
-    notices = all_notices(project.graph, project.inbox).values()
+    rounds = [each.rated for each in project.outlines.values() if each.rated]
+    notices = all_notices(rounds, project.inbox).values()
     for line in (*result.waiting.values(), *(f"NOTE {notice}" for lines in notices for notice in lines)):
         print(line, file=sys.stderr)
 
@@ -136,10 +138,9 @@ def run(
 
     keys: only these and what they are made from.
 
-    Raises RunFailed, in which case what was finished before stays finished. Before anything is started it raises
+    Raises RunFailed, in which case what was finished before stays finished. Before anything is computed it raises
     MissingRequirement and what `_refuse` raises.
     """
-    _refuse(project)
     project.settings.make_home()
     close_home(project.settings)
     run_id, announced = str(uuid.uuid4()), False
@@ -164,10 +165,11 @@ def _run(
     verify: bool,
     keys: Collection[str],
 ) -> RunResult:
-    graph, store = project.graph, project.store
+    # A run that has nothing to do does not build the graph.
+    graph, store = project.outlines, project.store
     # Under the lock nobody else computes, so what lies in the work folder was left by processes that are gone.
     tidy(store)
-    status = graph_status(graph, store, every_byte=verify, on_reading=print_note)
+    status = outline_status(graph, store, every_byte=verify, on_reading=print_note)
     due = {"stale", "damaged", "missing"} if include_missing else {"stale", "damaged"}
     wanted = {key for key, s in status.items() if s.state in due}
     scope = with_ancestors(graph, keys) if keys else asked_for(graph, parts)
@@ -180,7 +182,9 @@ def _run(
     # Returned before Dagster is imported: nothing is left for it to run.
     if not selected:
         return RunResult(0, _fresh(status, scope), {}, record.seconds, store.head("eval/summary") is not None)
-    check_requirements(project.profile, project.settings, graph, selected)
+    import_now()
+    _refuse(project)
+    check_requirements(project.profile, project.settings, project.graph, selected)
     console = Console(len(selected), record)
 
     from o1_assets.orchestration.execute import execute
@@ -195,7 +199,7 @@ def _run(
     return RunResult(console.computed, cached, console.waiting, record.seconds, reportable)
 
 
-def _tell_damage(status: Mapping[str, Status], selected: set[str], graph: Mapping[str, Artifact]) -> None:
+def _tell_damage(status: Mapping[str, Status], selected: set[str], graph: Mapping[str, Outline]) -> None:
     """Says what is made again and what is not. Raises RunFailed on what cannot be made again."""
     for key, state in status.items():
         if state.state != "damaged":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,17 +10,16 @@ import typer
 
 from o1_assets.cli.common import Answer, close_home, command, print_note
 from o1_assets.execution.project import Project
-from o1_assets.execution.status import Status, damaged, graph_status
+from o1_assets.execution.status import Status, damaged, outline_status
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.progress import (
     Progress,
-    batches_key,
     inbox_notices,
     round_progress,
     selected_solutions,
     what_to_do,
 )
-from o1_assets.profiles.requirements import failed_preflights
+from o1_assets.labels.inbox.reader import PEOPLE
 
 app = typer.Typer()
 
@@ -34,13 +33,12 @@ VerifyOption = Annotated[
 
 
 @command(app)
-def status(project: Project, verify: VerifyOption = False) -> Answer:
+def status(project: Project, verify: VerifyOption = False, as_json: bool = False) -> Answer:
     """Every artifact: fresh, stale and why, missing or damaged; every round: what it waits for."""
     close_home(project.settings)
-    states = graph_status(project.graph, project.store, every_byte=verify, on_reading=print_note)
-    rows, rounds = status_rows(project, states)
-    due = {key for key, state in states.items() if state.state != "fresh" and not project.graph[key].part}
-    unusable = list(failed_preflights(project.graph, due, quick=True))
+    states = outline_status(project.outlines, project.store, every_byte=verify, on_reading=print_note)
+    rows, rounds = status_rows(project, states, all_progress=as_json)
+    unusable = _unusable(project, states)
 
     def lines() -> Iterator[str]:
         for row in rows:
@@ -55,6 +53,16 @@ def status(project: Project, verify: VerifyOption = False) -> Answer:
         "cannot_be_made": unusable,
     }
     return Answer(document, lines(), damaged(states))
+
+
+def _unusable(project: Project, states: Mapping[str, Status]) -> list[str]:
+    """A sentence for each thing outside of the graph without which what is due cannot be made."""
+    due = {key for key, s in states.items() if s.state != "fresh" and not project.outlines[key].part}
+    if not any(project.outlines[key].checked_first for key in due):
+        return []
+    from o1_assets.profiles.requirements import failed_preflights
+
+    return list(failed_preflights(project.graph, due, quick=True))
 
 
 @dataclass(frozen=True)
@@ -93,9 +101,12 @@ class RoundStatus:
 
 
 def status_rows(
-    project: Project, states: Mapping[str, Status]
+    project: Project, states: Mapping[str, Status], *, all_progress: bool = True
 ) -> tuple[list[dict[str, Any]], dict[str, RoundStatus]]:
-    """A row for each artifact (key, state, reason, digest, made), and every round's state by its name."""
+    """A row for each artifact (key, state, reason, digest, made), and every round's state by its name.
+
+    all_progress: count the solutions of rounds too that are not rated by people; for that their tables are read.
+    """
     rows = [
         {
             "key": s.key,
@@ -106,47 +117,60 @@ def status_rows(
         }
         for s in states.values()
     ]
-    rounds = {
-        artifact.config.round: _round(artifact.config, project, states)
-        for artifact in project.graph.values()
-        if isinstance(artifact.config, LabelBatchesConfig)
-    }
-    return rows, rounds
+    keys: dict[str, list[str]] = {}
+    for key, each in project.outlines.items():
+        # A round is complete without its optional parts, which are only made when they are asked for.
+        if not each.part:
+            keys.setdefault(key.partition("/")[0], []).append(key)
+    configs = [each.rated for each in project.outlines.values() if each.rated]
+    return rows, {c.round: _round(c, project, states, keys[c.round], all_progress) for c in configs}
 
 
-def _round(config: LabelBatchesConfig, project: Project, states: Mapping[str, Status]) -> RoundStatus:
-    name = config.round
+def _round(
+    config: LabelBatchesConfig,
+    project: Project,
+    states: Mapping[str, Status],
+    keys: Sequence[str],
+    all_progress: bool,
+) -> RoundStatus:
+    """keys: of the round's artifacts, in the order of the data."""
+    name, inbox = config.round, project.inbox
+    counted = (
+        all_progress or config.waits_for_people or inbox.quarantined(name) or inbox.accepted(name, PEOPLE)
+    )
     selection, progress = states[f"{name}/selection"], None
     # Without a selection nobody has anything to rate, nor with one whose ids cannot be believed.
-    if selection.manifest is not None and selection.whole:
+    if counted and selection.manifest is not None and selection.whole:
         wanted = selected_solutions(project.store.path(selection.manifest.digest))
-        progress = round_progress(project.inbox, config, wanted)
+        progress = round_progress(inbox, config, wanted)
     refused = progress is not None and progress.quarantined
     return RoundStatus(
         config,
-        _waits_for(config, project, states, progress),
+        _waits_for(config, project, states, progress, keys),
         progress,
-        str(project.inbox.root / name / "quarantine") if refused else "",
-        inbox_notices(project.inbox, config),
+        str(inbox.root / name / "quarantine") if refused else "",
+        inbox_notices(inbox, config),
     )
 
 
 def _waits_for(
-    config: LabelBatchesConfig, project: Project, states: Mapping[str, Status], progress: Progress | None
+    config: LabelBatchesConfig,
+    project: Project,
+    states: Mapping[str, Status],
+    progress: Progress | None,
+    keys: Sequence[str],
 ) -> str:
     """What a round waits for: people, another round, or its own first artifact that is not fresh; empty if all are."""
-    name, graph = config.round, project.graph
-    # A round is complete without its optional parts, which are only made when they are asked for.
-    keys = [key for key in graph if key.startswith(f"{name}/") and not graph[key].part]
+    name = config.round
     first = next((key for key in keys if states[key].state != "fresh"), None)
     if first is None:
         return ""
     # The first one in the order of the data holds all others up: those wait for it and not for people.
-    by_people = first == batches_key(name) and config.waits_for_people
+    by_people = project.outlines[first].rated is not None and config.waits_for_people
     if by_people and progress is not None and not progress.enough:
         return what_to_do(name, progress).removeprefix(f"{name} waits for ")
     # Of an input in another round the round's name is enough: that round's own line says more.
-    before = [key for key in graph[first].inputs.values() if states[key].state != "fresh"]
+    before = [key for key in project.outlines[first].inputs.values() if states[key].state != "fresh"]
     if before:
         return before[0].split("/")[0] if before[0][0] == "r" else before[0]
     return f"{first.split('/')[1]} ({states[first].state}: {states[first].reason})"

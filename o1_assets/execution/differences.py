@@ -6,12 +6,15 @@ and a replay to explain why bytes came out different.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from o1_assets.core.artifact import Artifact
 from o1_assets.execution.code_version import code_version
-from o1_assets.store.manifest import Environment, Manifest
+
+if TYPE_CHECKING:
+    from o1_assets.core.artifact import Artifact
+    from o1_assets.store.manifest import Environment, Manifest
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,16 @@ class Differences:
 
 def differences(manifest: Manifest, artifact: Artifact) -> Differences:
     """Compares a version with the artifact of today's graph; not its inputs, which have versions of their own."""
-    now, then = artifact.config.model_dump(mode="json"), manifest.config
+    config = artifact.config.model_dump(mode="json")
+    return compare(manifest, config, artifact.seed, code_version(artifact.compute))
+
+
+def compare(manifest: Manifest, config: Mapping[str, Any], seed: int, code: str) -> Differences:
+    """As `differences`, with what the artifact is today. code: its code version."""
+    now, then = config, manifest.config
     # Over the fields of both: a release may have added one, or dropped it.
     fields = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
-    other_code = manifest.code_version != code_version(artifact.compute)
-    return Differences(tuple(fields), manifest.seed != artifact.seed, other_code)
+    return Differences(tuple(fields), manifest.seed != seed, manifest.code_version != code)
 
 
 def environment_differences(then: Environment, now: Environment) -> Iterator[str]:

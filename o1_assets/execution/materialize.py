@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from o1_assets.execution.ledger import Stopwatch
 from o1_assets.store.ancestry import reports
 from o1_assets.store.manifest import Manifest, ManifestCost, ManifestInput
 from o1_assets.store.scratch import Scratch, ScratchLost
-from o1_assets.store.store import ArtifactStore, DamagedError, MissingInput, cache_key
+from o1_assets.store.store import ArtifactStore, DamagedError, cache_key, inputs_of
 
 
 @dataclass(frozen=True)
@@ -169,18 +169,7 @@ def _cost(outcome: Outcome, seconds: float) -> ManifestCost:
 
 def current_inputs(artifact: Artifact, store: ArtifactStore) -> dict[str, ManifestInput]:
     """The newest version of every input. Raises MissingInput when one was never made."""
-    return inputs_of(artifact, store.heads(set(artifact.inputs.values())))
-
-
-def inputs_of(artifact: Artifact, heads: Mapping[str, Manifest]) -> dict[str, ManifestInput]:
-    """As `current_inputs`, with heads (key -> newest version) that were read before."""
-    inputs = {}
-    for name, key in artifact.inputs.items():
-        head = heads.get(key)
-        if head is None:
-            raise MissingInput(f"{artifact.key} needs {key}, which has not been made; run `o1 run`")
-        inputs[name] = ManifestInput(key=key, digest=head.digest, version=head.version)
-    return inputs
+    return inputs_of(artifact.key, artifact.inputs, store.heads(set(artifact.inputs.values())))
 
 
 def artifact_cache_key(

@@ -12,10 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from o1_assets.core.settings import Settings
-from o1_assets.execution.run_lock import RunLock
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
+    from o1_assets.execution.outline import Outline
+    from o1_assets.execution.run_lock import RunLock
     from o1_assets.labels.inbox.inbox import Inbox
     from o1_assets.profiles.profile import Profile
     from o1_assets.store.store import ArtifactStore
@@ -75,6 +76,13 @@ class Project:
 
         return build_graph(self.profile, self.settings)
 
+    @cached_property
+    def outlines(self) -> dict[str, Outline]:
+        """What the store has to be compared with, of every artifact by its key; mostly without building the graph."""
+        from o1_assets.execution.outline import outlines
+
+        return outlines(self)
+
     def changed(self, assignments: str) -> Project:
         """This project, or one with more assignments, as in O1_SET; made once for each."""
         if not assignments.strip():
@@ -113,6 +121,8 @@ class Project:
 
     @cached_property
     def lock(self) -> RunLock:
+        from o1_assets.execution.run_lock import RunLock
+
         return RunLock(self.settings.lock)
 
     def export_to_environment(self) -> None:

@@ -8,12 +8,12 @@ from typing import Literal
 
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
-from o1_assets.execution.differences import differences
-from o1_assets.execution.materialize import artifact_cache_key, inputs_of
+from o1_assets.execution.differences import compare
+from o1_assets.execution.outline import Outline, outline
 from o1_assets.graph import asked_for, descendants
 from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.objects import ObjectStates
-from o1_assets.store.store import ArtifactStore, DamagedError, Heads
+from o1_assets.store.store import ArtifactStore, DamagedError, Heads, cache_key, inputs_of
 
 State = Literal["fresh", "stale", "missing", "damaged"]
 
@@ -41,20 +41,32 @@ def graph_status(
     every_byte: bool = False,
     on_reading: Callable[[str], object] = lambda line: None,
 ) -> dict[str, Status]:
+    """As `outline_status`, of a graph."""
+    outlines = {key: outline(artifact) for key, artifact in graph.items()}
+    return outline_status(outlines, store, every_byte=every_byte, on_reading=on_reading)
+
+
+def outline_status(
+    outlines: Mapping[str, Outline],
+    store: ArtifactStore,
+    *,
+    every_byte: bool = False,
+    on_reading: Callable[[str], object] = lambda line: None,
+) -> dict[str, Status]:
     """One Status for each key. Staleness propagates: a descendant of anything that is not fresh is stale.
 
     every_byte: compare every byte of today's versions, and not only those whose files changed since they were compared.
     on_reading: told of a comparison that takes a while.
     """
     # Few reads of many names each: one by one, a remote store would take a round trip for each of some hundred keys.
-    heads = store.read_heads(graph)
+    heads = store.read_heads(outlines)
     objects = store.states(
         {head.digest for head in heads.manifests.values()}, every_byte=every_byte, on_reading=on_reading
     )
     result: dict[str, Status] = {}
     # Dagster's own staleness sees one hop and ignores configuration; here each status reads those of its inputs.
-    for key, artifact in graph.items():
-        result[key] = _damage(key, heads, objects) or _status(artifact, heads.manifests, objects.gone, result)
+    for key, each in outlines.items():
+        result[key] = _damage(key, heads, objects) or _status(each, heads.manifests, objects.gone, result)
     return result
 
 
@@ -122,7 +134,7 @@ def behind(graph: Mapping[str, Artifact], store: ArtifactStore, keys: Iterable[s
 
 
 def _status(
-    artifact: Artifact, heads: Mapping[str, Manifest], gone: set[str], known: dict[str, Status]
+    artifact: Outline, heads: Mapping[str, Manifest], gone: set[str], known: dict[str, Status]
 ) -> Status:
     head = heads.get(artifact.key)
     if head is None:
@@ -134,8 +146,8 @@ def _status(
         return Status(
             artifact.key, "stale", f"{upstream[0]} is {known[upstream[0]].state}", head, whole=whole
         )
-    inputs = inputs_of(artifact, heads)
-    if head.cache_key == artifact_cache_key(artifact, inputs):
+    inputs = inputs_of(artifact.key, artifact.inputs, heads)
+    if head.cache_key == _cache_key(artifact, inputs):
         if not whole:
             return Status(
                 artifact.key,
@@ -148,13 +160,19 @@ def _status(
     return Status(artifact.key, "stale", _difference(artifact, head, inputs), head, whole=whole)
 
 
-def _difference(artifact: Artifact, head: Manifest, inputs: dict[str, ManifestInput]) -> str:
+def _cache_key(artifact: Outline, inputs: Mapping[str, ManifestInput]) -> str:
+    digests = {name: item.digest for name, item in inputs.items()}
+    external = artifact.external() if artifact.external else None
+    return cache_key(artifact.key, artifact.code(), artifact.config(), artifact.seed, digests, external)
+
+
+def _difference(artifact: Outline, head: Manifest, inputs: dict[str, ManifestInput]) -> str:
     if head.inputs.keys() != inputs.keys():
         return "it has other inputs now"
     changed = [item.key for name, item in inputs.items() if head.inputs[name].digest != item.digest]
     if changed:
         return f"{', '.join(changed)} changed"
-    other = differences(head, artifact)
+    other = compare(head, artifact.config(), artifact.seed, artifact.code())
     if other.config:
         return f"the profile's {', '.join(other.config)} changed"
     if other.seed:

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from o1_assets.core.tables import read_parquet
+from o1_assets.labels.inbox.batch import RECORDS, batch_sources
 from o1_assets.labels.inbox.reader import PEOPLE
-from o1_assets.labels.inbox.tables import RECORDS, batch_sources
 from o1_assets.labels.selection import Selection
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore

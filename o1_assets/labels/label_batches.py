@@ -41,11 +41,11 @@ from o1_assets.labels.config import (
     machine_of,
 )
 from o1_assets.labels.imported.source import ImportedRound
-from o1_assets.labels.inbox.batch import DamagedBatch
+from o1_assets.labels.inbox.batch import INDEX, DamagedBatch
 from o1_assets.labels.inbox.inbox import Inbox
 from o1_assets.labels.inbox.progress import NOBODY, inbox_notices, people_batches, round_progress, what_to_do
-from o1_assets.labels.inbox.reader import PEOPLE, write_tables
-from o1_assets.labels.inbox.tables import INDEX
+from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.labels.inbox.round_tables import write_tables
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.quality_control import GOLD_FILE, check_solutions, exact_ratings

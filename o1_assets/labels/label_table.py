@@ -23,8 +23,9 @@ from o1_assets.core.artifact import Check, CheckContext, Figures, Finding, Outco
 from o1_assets.core.plots import Axis, Series, save_png
 from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelsConfig
+from o1_assets.labels.inbox.batch import RATINGS, RECORDS
 from o1_assets.labels.inbox.reader import JUDGE
-from o1_assets.labels.inbox.tables import RATINGS, RECORDS, with_written
+from o1_assets.labels.inbox.tables import with_written
 from o1_assets.labels.quality_control import (
     FilteredLabels,
     apply_quality_control,

@@ -14,7 +14,8 @@ import polars as pl
 
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.reader import PEOPLE, tables_of_round
+from o1_assets.labels.inbox.reader import PEOPLE, lead_batches
+from o1_assets.labels.inbox.round_tables import tables_of_round
 from o1_assets.labels.inbox.validate import read_lines
 from o1_assets.labels.protocol import PROTOCOLS
 from o1_assets.labels.quality_control import (
@@ -25,7 +26,6 @@ from o1_assets.labels.quality_control import (
     counts_of,
     exact_ratings,
     latest_ratings,
-    lead_batches,
     percent,
     ratings_in,
 )

@@ -25,8 +25,8 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.labels.annotators.annotator import rate_selection
 from o1_assets.labels.annotators.oracle import Oracle
 from o1_assets.labels.config import QualityConfig
-from o1_assets.labels.inbox.reader import PEOPLE, BatchReader
-from o1_assets.labels.inbox.tables import batch_sources
+from o1_assets.labels.inbox.batch import batch_sources
+from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.labels.protocol import Protocol
 from o1_assets.labels.schema import WITHDRAWN
 from o1_assets.labels.selection import KEY, Selection, with_completion_id
@@ -95,21 +95,6 @@ def read_gold(batches: Path) -> pl.DataFrame:
 def digests_from(batches: Path, source: str = PEOPLE) -> set[str]:
     """Digests of the batches in a folder of rNN/label_batches that people, or a machine, filed."""
     return {digest for digest, filed_by in batch_sources(batches).items() if filed_by == source}
-
-
-def lead_batches(inbox: BatchReader, round_name: str, config: QualityConfig) -> set[str]:
-    """Digests of people's batches that hold nothing but ratings of the leads."""
-    people = inbox.accepted(round_name, PEOPLE) if config.leads else []
-    return {d for d in people if set(inbox.manifest(round_name, d).labelers) <= set(config.leads)}
-
-
-def lead_solutions(inbox: BatchReader, round_name: str, config: QualityConfig) -> frozenset[str]:
-    """Solutions in the leads' batches: those are gold as well."""
-    return frozenset(
-        solution
-        for digest in lead_batches(inbox, round_name, config)
-        for solution in inbox.solutions(round_name, digest)
-    )
 
 
 @dataclass(frozen=True)

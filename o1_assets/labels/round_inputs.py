@@ -9,10 +9,11 @@ from o1_assets.core.errors import O1Error
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.reader import lead_solutions
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.opinions import Opinions
 from o1_assets.labels.protocol import PROTOCOLS
-from o1_assets.labels.quality_control import check_solutions, lead_solutions
+from o1_assets.labels.quality_control import check_solutions
 from o1_assets.labels.selection import Selection
 from o1_assets.store.store import ArtifactStore, MissingInput
 

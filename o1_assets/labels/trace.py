@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from o1_assets.core.tables import scan_parquet
-from o1_assets.labels.inbox.tables import RATINGS, batch_sources
+from o1_assets.labels.inbox.batch import RATINGS, batch_sources
 from o1_assets.labels.written import read_written, written_rows
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.manifest import Manifest

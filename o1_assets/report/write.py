@@ -41,7 +41,7 @@ class StoredRun:
     @classmethod
     def read(cls, project: Project) -> StoredRun:
         """Raises MissingInput until eval/summary was made."""
-        graph = project.graph
+        graph = project.outlines
         heads = project.store.read_heads(graph).manifests
         objects = project.store.states(head.digest for head in heads.values())
         # A report of what is whole is worth having. Status and runs name what is damaged.

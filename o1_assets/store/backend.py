@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
@@ -60,10 +58,20 @@ class Backend:
     """
 
     def __init__(self, url: str) -> None:
-        self.fs, self.root = _open_url(url)
         self.url = url
-        self.local = isinstance(self.fs, LocalFileSystem)
+        if "://" in url:
+            self.fs, self.root = _open_url(url)
+            self.local = "file" in self.fs.protocol
+        else:  # a path: to fsspec `a::b` and `local:a` are more than that
+            self.root, self.local = os.path.abspath(os.path.expanduser(url)).rstrip("/"), True
         self._bucket_seen = not _has_bucket(url)
+
+    @cached_property
+    def fs(self) -> Any:
+        """fsspec's file system; a folder is read and written without it, and without importing it."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        return LocalFileSystem()
 
     def place(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -255,8 +263,8 @@ class Backend:
 
 def _open_url(url: str) -> tuple[Any, str]:
     """The file system and the path in it. Raises StoreError when nothing can open such a URL here."""
-    if "://" not in url:  # a path: to fsspec `a::b` and `local:a` are more than that
-        return LocalFileSystem(), os.path.abspath(os.path.expanduser(url)).rstrip("/")
+    import fsspec
+
     if odd := sorted(set(url) & set("*?[]")):
         raise StoreError(
             f"O1_STORE is {url}: fsspec takes a name with {odd[0]} for a pattern; use another name"

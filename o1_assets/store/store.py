@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,10 +25,9 @@ from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes
 from o1_assets.store.backend import DamagedError, StoreError
 from o1_assets.store.digest import sha256_json
-from o1_assets.store.manifest import Manifest
+from o1_assets.store.manifest import Manifest, ManifestInput
 from o1_assets.store.objects import Objects
 
-__all__ = ["ArtifactStore", "DamagedError", "OtherRelease", "StoreError", "cache_key", "manifest_cache_key"]
 _KEY_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _VERSION_LETTERS = set("0123456789abcdefTZ.-")
 
@@ -307,3 +306,17 @@ def _checked(key: str) -> str:
 
 class MissingInput(O1Error):
     """An input has no version yet."""
+
+
+def inputs_of(key: str, inputs: Mapping[str, str], heads: Mapping[str, Manifest]) -> dict[str, ManifestInput]:
+    """The newest version of each input of `key`. inputs: short name -> key. heads: key -> newest version.
+
+    Raises MissingInput when one was never made.
+    """
+    versions = {}
+    for name, needed in inputs.items():
+        head = heads.get(needed)
+        if head is None:
+            raise MissingInput(f"{key} needs {needed}, which has not been made; run `o1 run`")
+        versions[name] = ManifestInput(key=needed, digest=head.digest, version=head.version)
+    return versions

@@ -1,4 +1,4 @@
-"""docs/results.md: every claim as it was found, nothing left out, each figure with what it rests on."""
+"""docs/results.md and its pages: every claim as it was found, nothing left out, each figure with what it rests on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ import pytest
 
 from o1_assets.cli.report import ResultsError, write_results
 from o1_assets.core.settings import Settings
+from o1_assets.evaluation.headline import headline
 from o1_assets.execution.project import Project
-from o1_assets.experiments.document import Finished, document, file_name, picture_files
+from o1_assets.experiments.document import experiment_page, page
+from o1_assets.experiments.record import Finished, file_name, picture_files
+from o1_assets.experiments.record import record as record_of
 from o1_assets.experiments.result import Claim, claim_value, column, is_result, read_result
 from o1_assets.report import render
 from o1_assets.report.experiments import Ablation
@@ -86,18 +89,19 @@ def row(text: str, name: str) -> list[str]:
 def test_the_page_says_of_every_claim_what_was_found_and_whether_that_is_enough(
     settings: Settings, result: Manifest, tmp_path: Path
 ) -> None:
-    text = write_results(Project(settings), tmp_path / "docs").page.read_text()
-    assert [c.strip() for c in row(text, "prm_minus_orm@64")][1:5] == [
-        "+6.1 points", "+2.1 to +10.1 points", "at least 5.0 points", "met",
+    top = write_results(Project(settings), tmp_path / "docs").page.read_text()
+    body = (tmp_path / "docs" / "results" / "search_in_rl.md").read_text()
+    made = "`o1 run --with ablations/search_in_rl`"
+    assert [c.strip() for c in row(top, "prm_minus_orm@64")][1:] == [
+        "+6.1 points (+2.1 to +10.1 points)", "at least 5.0 points", "met", made,
     ]  # fmt: skip
-    assert [c.strip() for c in row(text, "active_slope_ratio")][1:5] == [
+    assert [c.strip() for c in row(body, "active_slope_ratio")][1:5] == [
         "1.21", "0.90 to 1.60", "at least 1.50", "**missed**",
     ]  # fmt: skip
-    assert row(text, "fooled_rate_ratio")[4].strip() == "met"  # lower is better
-    assert [c.strip() for c in row(text, "never_measured")][1:5] == [
-        "not measured", "–", "at least 50.0%", "not measured",
+    assert row(top, "fooled_rate_ratio")[3].strip() == "met"  # lower is better
+    assert [c.strip() for c in row(top, "never_measured")][1:4] == [
+        "not measured", "at least 50.0%", "not measured",
     ]  # fmt: skip
-    top, _, body = text.partition("## Tree search in RL")
     assert "toy.fancy" not in top and row(body, "toy.fancy")[1].strip() == "-1.2 points"
     assert "Is a made-up thing better than <nothing>?" in body and "made-up problems" in body
     assert "| a\\|b | 64 | 0.500 | 1.5 T |" in body and "| c | 256 | – | 2 G |" in body
@@ -106,12 +110,16 @@ def test_the_page_says_of_every_claim_what_was_found_and_whether_that_is_enough(
 def test_every_number_is_traced_to_versions_and_seeds_and_the_time_is_that_of_the_experiments(
     settings: Settings, result: Manifest, tmp_path: Path
 ) -> None:
-    text = write_results(Project(settings), tmp_path / "docs").page.read_text()
+    top = write_results(Project(settings), tmp_path / "docs").page.read_text()
+    text = (tmp_path / "docs" / "results" / "search_in_rl.md").read_text()
     assert f"o1 audit {result.key} --version {result.digest[:12]}" in text
     assert "`ablations/search_in_rl/none_0`" in text and f"`{result.digest[:12]}` | 17 |" in text
-    assert "Made from: `generator/model`" in text
-    assert "The 2 artifacts of the experiments took 3 min 00 s" in text
+    assert "Made from: `generator/model`" in text and "2 artifacts, 3 min 00 s" in text
     assert "a small machine, 2 threads" in text and "`abcdef012345`" in text
+    line = next(
+        line for line in top.splitlines() if line.startswith("| [Tree search in RL](results/search_in_rl.md)")
+    )
+    assert "| `nano` | 2026-01-01 | `abcdef012345` | 3 min 00 s |" in line
 
 
 def test_every_picture_named_is_written_and_those_side_by_side_stand_in_one(
@@ -122,11 +130,60 @@ def test_every_picture_named_is_written_and_those_side_by_side_stand_in_one(
     old, other = docs / "results" / "search_in_rl-gone.png", docs / "results" / "mine.png"
     old.write_bytes(PIXEL), other.write_bytes(PIXEL)
     written = write_results(Project(settings), docs)
-    named = re.findall(r"\((results/[^)]+)\)", written.page.read_text())
-    assert named == [f"results/search_in_rl-{name}.png" for name in ("both", "alone_64", "heat_map")]
-    assert {str(path.relative_to(docs)) for path in written.pictures} == set(named)
-    assert all((docs / name).read_bytes()[:4] == PIXEL[:4] for name in named)
+    named = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (docs / "results" / "search_in_rl.md").read_text())
+    assert named == [f"search_in_rl-{name}.png" for name in ("both", "alone_64", "heat_map")]
+    assert {path.name for path in written.pictures} == set(named)
+    assert all((docs / "results" / name).read_bytes()[:4] == PIXEL[:4] for name in named)
     assert other.exists() and not old.exists()
+
+
+def test_results_of_another_home_stay_and_those_of_this_one_are_replaced(
+    settings: Settings, result: Manifest, tmp_path: Path
+) -> None:
+    docs = tmp_path / "docs"
+    write_results(Project(settings), docs)
+    (first,) = json.loads((docs / "results.json").read_text())
+    moved = [
+        {**first, "key": "ablations/rounds/result", "title": "Elsewhere", "commits": ["123456789abc+"]},
+        {**first, "profile": "countdown", "title": "Of another profile"},
+        {**first, "key": "ablations/dropped/result", "title": "No longer an experiment"},
+        {**first, "title": "Replaced", "claims": []},
+    ]
+    (docs / "results.json").write_text(json.dumps(moved))
+    written = write_results(Project(settings), docs)
+    after = json.loads((docs / "results.json").read_text())
+    assert [each["title"] for each in after] == ["Elsewhere", "Tree search in RL", "Of another profile"]
+    text = written.page.read_text()
+    assert "`123456789abc+`" in text and "- `ablations/rounds/result`" not in text
+    assert {path.name for path in (docs / "results").glob("*.md")} == {
+        "rounds.md", "search_in_rl.md", "countdown-search_in_rl.md",
+    }  # fmt: skip
+    (docs / "results.json").write_text("[{")
+    with pytest.raises(ResultsError, match="bring it back"):
+        write_results(Project(settings), docs)
+    assert written.page.read_text() == text
+
+
+def test_the_loop_s_headline_stands_among_the_claims(
+    settings: Settings, store: ArtifactStore, tmp_path: Path
+) -> None:
+    (tmp_path / "summary").mkdir()
+    rows = {"baby_o1_pass@1": headline(0.8, 0.01, 0.6), "baby_o1_hard_step_auc": headline(0.9, None, 0.97)}
+    (tmp_path / "summary" / "headline.json").write_text(json.dumps(rows))
+    record(store, "eval/summary", tmp_path / "summary", {})
+    text = write_results(Project(settings), tmp_path / "docs").page.read_text()
+    assert [c.strip() for c in row(text, "baby_o1_pass@1")] == [
+        "[baby-o1, pass@1 (`baby_o1_pass@1`)](results/loop.md)", "80.0% (78.0 to 82.0%)", "at least 60.0%", "met",
+        "`o1 run`",
+    ]  # fmt: skip
+    assert row(text, "baby_o1_hard_step_auc")[3].strip() == "**missed**"
+    assert (tmp_path / "docs" / "results" / "loop.md").exists()
+
+
+def test_the_page_stays_short_however_much_was_measured(result: Manifest, tmp_path: Path) -> None:
+    one = record_of(Finished(read_result(tmp_path / "made"), result, [result]))
+    missing = {f"ablations/{n}/result": "What it would answer." for n in range(5)}
+    assert len(page([one] * 15, missing).splitlines()) < 130
 
 
 def test_what_is_stale_or_not_made_is_named_and_the_same_store_gives_the_same_text(
@@ -135,9 +192,13 @@ def test_what_is_stale_or_not_made_is_named_and_the_same_store_gives_the_same_te
     first, second = (write_results(Project(settings), tmp_path / name) for name in ("a", "b"))
     assert first.page.read_text() == second.page.read_text()
     assert str(tmp_path) not in first.page.read_text()
-    assert list(first.stale) == ["search_in_rl"] and "**Stale**: " in first.page.read_text()
+    body = (tmp_path / "a" / "results" / "search_in_rl.md").read_text()
+    assert list(first.stale) == ["search_in_rl"] and "**Stale**: " in body and str(tmp_path) not in body
+    assert "search_in_rl.md) (stale)" in first.page.read_text()
     assert "ablations/two_curves/result" in first.missing
-    assert "- `ablations/two_curves/result`: " in first.page.read_text()
+    assert (
+        "- `ablations/two_curves/result`, by `o1 run --with ablations/two_curves`: " in first.page.read_text()
+    )
 
 
 def test_with_nothing_made_or_nowhere_to_write_it_refuses_and_writes_nothing(
@@ -166,10 +227,10 @@ def test_a_result_in_an_earlier_form_is_named_and_left_out(
 
 def test_a_fresh_result_is_not_called_stale(result: Manifest, tmp_path: Path) -> None:
     one = Finished(read_result(tmp_path / "made"), result, [result], "", {"both": PIXEL})
-    text = document([one], {}, "nano")
-    assert "Stale" not in text and "Not made" not in text
-    assert "Stale**: its code changed" in document([replace(one, stale="its code changed")], {}, "nano")
-    assert list(picture_files([one])) == [file_name("search_in_rl", "both")]
+    assert "Stale*" not in experiment_page(record_of(one)) and "Not made" not in page([record_of(one)], {})
+    stale = record_of(replace(one, stale="its code changed"))
+    assert "Stale**: its code changed" in experiment_page(stale)
+    assert list(picture_files([one])) == [file_name(one, "both")]
 
 
 def test_units_follow_the_name_unless_the_claim_says_one() -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from o1_assets.labels.config import LabelsConfig
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.reader import PEOPLE, write_tables
+from o1_assets.labels.inbox.reader import PEOPLE
+from o1_assets.labels.inbox.round_tables import write_tables
 from o1_assets.labels.label_table import COLUMNS, labels_of, make_labels
 from o1_assets.labels.protocol import DENSE, Slot
 from o1_assets.labels.quality_control import digests_from

@@ -14,6 +14,7 @@ from o1_assets.labels import quality_control as quality
 from o1_assets.labels.config import QualityConfig
 from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.reader import lead_solutions
 from o1_assets.labels.inbox.tables import EVENT
 from o1_assets.labels.label_table import quality_chart
 from o1_assets.labels.protocol import DENSE, SPARSE
@@ -26,7 +27,6 @@ from o1_assets.labels.quality_control import (
     exact_ratings,
     exclusion_figures,
     lead_gold,
-    lead_solutions,
     percent,
     ratings_in,
     with_peers,

@@ -15,9 +15,9 @@ from o1_assets.core.files import json_bytes, sha256
 from o1_assets.core.tables import read_parquet
 from o1_assets.labels.export import SCREENING
 from o1_assets.labels.imported.labelled_path import LabelledSolution
-from o1_assets.labels.inbox.batch import BatchManifest
+from o1_assets.labels.inbox.batch import RATINGS, RECORDS, BatchManifest
 from o1_assets.labels.inbox.reader import ACCEPTED, IMPORTED
-from o1_assets.labels.inbox.tables import EVENT, RATINGS, RECORD, RECORDS
+from o1_assets.labels.inbox.tables import EVENT, RECORD
 from o1_assets.labels.schema import WITHDRAWN, Record
 from o1_assets.labels.selection import content_of, texts_by_solution
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ from msgspec import Meta
 
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import NotAFile, json_bytes, sha256
-from o1_assets.labels.inbox.tables import RATINGS, RECORDS
 from o1_assets.store.digest import sha256_json
+
+RATINGS, RECORDS = "ratings.parquet", "records.parquet"
+INDEX = "index.json"
+"""In a folder of rNN/label_batches: the round, the selection's digest, and each batch's digest, source and counts."""
 
 LINES, MANIFEST, SOLUTIONS = "batch.jsonl", "manifest.json", "solutions.json"
 SEALED = (RATINGS, RECORDS, SOLUTIONS)
@@ -179,3 +183,8 @@ class Damage:
 
     def __str__(self) -> str:
         return f"{self.round}: {self.place}: {self.why}; {self.effect}: {self.remedy}"
+
+
+def batch_sources(folder: Path) -> dict[str, str]:
+    """Digest of each batch in a folder of rNN/label_batches -> who it is from."""
+    return {entry["digest"]: entry["source"] for entry in json.loads((folder / INDEX).read_text())["batches"]}

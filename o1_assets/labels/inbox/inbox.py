@@ -30,8 +30,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-
-from filelock import FileLock
+from typing import TYPE_CHECKING
 
 from o1_assets.core.files import json_bytes, publish, replace_file, sha256, sync
 from o1_assets.labels.inbox.batch import MANIFEST, SOLUTIONS, BatchManifest, DamagedBatch, inspect
@@ -47,9 +46,12 @@ from o1_assets.labels.inbox.reader import (
     moves_in,
 )
 from o1_assets.labels.inbox.submission import copy_submission
-from o1_assets.labels.inbox.tables import BatchTables
-from o1_assets.labels.inbox.validate import IntakeResult, SelectionCheck, accept_good_lines
 from o1_assets.labels.protocol import Violation
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+    from o1_assets.labels.inbox.validate import IntakeResult, SelectionCheck
 
 ABANDONED_SECONDS = 24 * 3600
 """A half-written batch of this age belongs to a process that was killed."""
@@ -96,6 +98,9 @@ class Inbox(BatchReader):
         nothing has become visible. A file for a closed round and a batch that was withdrawn are quarantined as a
         whole.
         """
+        from o1_assets.labels.inbox.tables import BatchTables
+        from o1_assets.labels.inbox.validate import IntakeResult, accept_good_lines
+
         folder = self._round(round_name)
         with self._staging() as staging:
             lines, good, bad = staging / "sent.jsonl", staging / "accepted", staging / "quarantine"
@@ -255,6 +260,8 @@ class Inbox(BatchReader):
 
     def _lock(self) -> FileLock:
         """One writer at a time. The system releases the lock when its process ends, however that ends."""
+        from filelock import FileLock
+
         return FileLock(self.root / ".lock")
 
     @contextmanager

@@ -7,24 +7,21 @@ every few seconds, so neither parses labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import polars as pl
-
 from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import unique_prefix
-from o1_assets.core.tables import read_parquet, scan_parquet
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox.batch import BatchManifest, DamagedBatch
+from o1_assets.labels.inbox.batch import RATINGS, BatchManifest, DamagedBatch, batch_sources
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE
-from o1_assets.labels.inbox.tables import RATINGS, batch_sources
-from o1_assets.labels.quality_control import lead_batches
+from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE, lead_batches
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
+BATCHES = "label_batches"
+"""The stage of a round that holds what was rated."""
 SHORTEST = 4
 """Digits of a batch's digest that have to be given."""
 
@@ -97,10 +94,18 @@ def inbox_notices(inbox: Inbox, config: LabelBatchesConfig) -> list[str]:
     return notices
 
 
-def all_notices(graph: Mapping[str, Artifact], inbox: Inbox) -> dict[str, list[str]]:
+def loop_rounds(graph: Mapping[str, Artifact]) -> list[LabelBatchesConfig]:
+    """How each round of the loop is rated, in their order.
+
+    An experiment has rounds too, with the same names and a key of their own: they are rated apart from the inbox.
+    """
+    configs = [(key, artifact.config) for key, artifact in graph.items() if key.endswith(f"/{BATCHES}")]
+    return [c for key, c in configs if isinstance(c, LabelBatchesConfig) and key == batches_key(c.round)]
+
+
+def all_notices(rounds: Iterable[LabelBatchesConfig], inbox: Inbox) -> dict[str, list[str]]:
     """Round -> its notices, if it has any."""
-    configs = [each.config for each in graph.values() if isinstance(each.config, LabelBatchesConfig)]
-    notices = {config.round: inbox_notices(inbox, config) for config in configs}
+    notices = {config.round: inbox_notices(inbox, config) for config in rounds}
     return {name: lines for name, lines in notices.items() if lines}
 
 
@@ -143,6 +148,8 @@ def round_progress(
 
 def selected_solutions(selection: Path) -> frozenset[str]:
     """Ids of the solutions in a selection's folder that have a step to rate."""
+    from o1_assets.core.tables import read_parquet
+
     column = read_parquet(selection / "completions.parquet", columns=["solution_id"])["solution_id"]
     return frozenset(column.unique())
 
@@ -179,21 +186,21 @@ class Arrivals:
 
 
 def batches_key(round_name: str) -> str:
-    return f"{round_name}/label_batches"
+    return f"{round_name}/{BATCHES}"
 
 
 def arrivals(graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox) -> Arrivals:
     """Compares the batches in the inbox with those that the store's manifests record."""
+    rounds = loop_rounds(graph)
     # Nothing remembers earlier comparisons. A batch that `o1 run` has used meanwhile is no news; one that arrived
     # while a run was reading the inbox still is, because the manifest records the version that was really read.
-    news = Arrivals({}, {}, all_notices(graph, inbox))
-    for key, artifact in graph.items():
-        config = artifact.config
-        if not isinstance(config, LabelBatchesConfig):
-            continue
+    news = Arrivals({}, {}, all_notices(rounds, inbox))
+    for config in rounds:
         # A round that was switched to a machine, or whose switch was lost, is for `o1 run`: no labels have arrived.
         if not config.uses_people:
             continue
+        key = batches_key(config.round)
+        artifact = graph[key]
         # `external` is the version of the batches that the round's table was made of.
         head, version = store.head(key), artifact.external() if artifact.external else ""
         if head is not None and head.external == version:
@@ -284,6 +291,10 @@ def impact(
     graph: Mapping[str, Artifact], store: ArtifactStore, inbox: Inbox, round_name: str, digest: str
 ) -> Impact:
     """What withdrawing an accepted batch would change. Reads manifests and one round's tables."""
+    import polars as pl
+
+    from o1_assets.core.tables import scan_parquet
+
     remade = made_of(graph, store, round_name, digest)
     counts = {"labels": 0, "label_batches": 0}
     for stage, file in (("labels", "labels.parquet"), ("label_batches", RATINGS)):

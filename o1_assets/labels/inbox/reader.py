@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from o1_assets.core.errors import O1Error
-from o1_assets.core.tables import read_parquet
 from o1_assets.labels.inbox.batch import (
     LINES,
+    RATINGS,
+    RECORDS,
     BatchManifest,
     Damage,
     DamagedBatch,
@@ -30,10 +29,12 @@ from o1_assets.labels.inbox.batch import (
     read_solutions,
 )
 from o1_assets.labels.inbox.recorded import RecordedBatch
-from o1_assets.labels.inbox.tables import EVENT, MISFIT, RATINGS, RECORDS
-from o1_assets.labels.inbox.validate import tables_of
 from o1_assets.labels.protocol import PROTOCOLS
-from o1_assets.labels.selection import Selection
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from o1_assets.labels.config import QualityConfig
 
 ACCEPTED, WITHDRAWN, MOVES, CLOSED = "accepted", "withdrawn", "moves.json", "closed.json"
 RECEIVED = "received.json"
@@ -146,6 +147,9 @@ class BatchReader:
         They are read from the Parquet written when the batch was accepted. If that is gone or changed, they are
         made again from the lines. Raises DamagedBatch if the lines have changed too.
         """
+        from o1_assets.core.tables import read_parquet
+        from o1_assets.labels.inbox.validate import tables_of
+
         folder, inspection = self._inspected(round_name, digest)
         manifest = inspection.manifest
         # Whole tables were compared with their digests: a changed table would change labels without a trace.
@@ -351,46 +355,16 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def tables_of_round(
-    batches: Sequence[tuple[BatchReader, str]], round_name: str, selection: Selection
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The ratings (EVENT) and records (MISFIT) of several batches, in the order given and then of their lines."""
-    # Empty tables come first, so a round without batches has the right columns.
-    ratings, records = [pl.DataFrame(schema=EVENT)], [pl.DataFrame(schema=MISFIT)]
-    for reader, digest in batches:
-        batch_ratings, batch_records = reader.tables(round_name, digest)
-        checked_against = reader.manifest(round_name, digest).selection
-        ratings.append(batch_ratings)
-        # The selection may have changed since the batch was accepted.
-        is_current = checked_against == selection.digest
-        records.append(_with_misfit(batch_records, None if is_current else selection))
-    # Only some batches have the columns of written steps.
-    return pl.concat(ratings), pl.concat(records, how="diagonal")
+def lead_batches(inbox: BatchReader, round_name: str, config: QualityConfig) -> set[str]:
+    """Digests of people's batches that hold nothing but ratings of the leads."""
+    people = inbox.accepted(round_name, PEOPLE) if config.leads else []
+    return {d for d in people if set(inbox.manifest(round_name, d).labelers) <= set(config.leads)}
 
 
-def write_tables(
-    batches: Sequence[tuple[BatchReader, str]], round_name: str, selection: Selection, folder: Path
-) -> None:
-    """Writes ratings.parquet and records.parquet of `tables_of_round`."""
-    for name, table in zip((RATINGS, RECORDS), tables_of_round(batches, round_name, selection), strict=True):
-        # A million ratings are written again for every batch: the quickest level is as small within a twentieth.
-        table.write_parquet(folder / name, compression="zstd", compression_level=1)
-
-
-def _with_misfit(records: pl.DataFrame, selection: Selection | None) -> pl.DataFrame:
-    """selection: None when the records were accepted for this very selection."""
-    if selection is None:
-        return records.with_columns(misfit=pl.lit(""))
-    contents = {"solution_id": list(selection.contents), "now": list(selection.contents.values())}
-    now = pl.DataFrame(contents, schema={"solution_id": pl.String, "now": pl.String})
-    misfit = (
-        pl.when(pl.col("quality_control") | pl.col("screening"))
-        .then(pl.lit(""))
-        .when(pl.col("now").is_null())
-        .then(pl.lit("unknown_solution"))
-        .when(pl.col("now") != pl.col("content"))
-        .then(pl.lit("changed_solution"))
-        .otherwise(pl.lit(""))
+def lead_solutions(inbox: BatchReader, round_name: str, config: QualityConfig) -> frozenset[str]:
+    """Solutions in the leads' batches: those are gold as well."""
+    return frozenset(
+        solution
+        for digest in lead_batches(inbox, round_name, config)
+        for solution in inbox.solutions(round_name, digest)
     )
-    joined = records.join(now, on="solution_id", how="left", maintain_order="left")
-    return joined.with_columns(misfit=misfit).drop("now")

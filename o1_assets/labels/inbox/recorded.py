@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
+from o1_assets.labels.inbox.batch import INDEX, RATINGS, RECORDS, BatchManifest
 
-from o1_assets.core.tables import read_parquet
-from o1_assets.labels.inbox.batch import BatchManifest
-from o1_assets.labels.inbox.tables import EVENT, INDEX, RATINGS, RECORDS, with_written, without_unused
-from o1_assets.store.store import ArtifactStore
+if TYPE_CHECKING:
+    import polars as pl
+
+    from o1_assets.store.store import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class RecordedBatch:
 
     def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """As `BatchReader.tables`."""
+        from o1_assets.labels.inbox.tables import EVENT, with_written, without_unused
+
         # The round's table has the columns of written steps if any of its batches has them.
         records = without_unused(with_written(self._records))
         return self._rows(RATINGS).select(list(EVENT)), records.drop("misfit")
@@ -64,6 +66,10 @@ class RecordedBatch:
         return self._rows(RECORDS)
 
     def _rows(self, name: str) -> pl.DataFrame:
+        import polars as pl
+
+        from o1_assets.core.tables import read_parquet
+
         return read_parquet(self.folder / name).filter(pl.col("batch") == self.entry["digest"]).rechunk()
 
 

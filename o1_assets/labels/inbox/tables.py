@@ -6,7 +6,6 @@ They are written once, when a batch is accepted. Labels are then made from colum
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,10 @@ from typing import Any
 import polars as pl
 
 from o1_assets.core.files import sha256
+from o1_assets.labels.inbox.batch import RATINGS, RECORDS
 from o1_assets.labels.protocol import Protocol, Slot, WrittenSteps
 from o1_assets.labels.schema import Record, ratings_of, written_in
 from o1_assets.labels.selection import content_of
-
-RATINGS, RECORDS = "ratings.parquet", "records.parquet"
-INDEX = "index.json"
-"""In a folder of rNN/label_batches: the round, the selection's digest, and each batch's digest, source and counts."""
 
 EVENT = {
     "solution_id": pl.String, "step": pl.Int32, "completion": pl.Int32, "labeler": pl.String, "moment": pl.Int64,
@@ -163,8 +159,3 @@ class BatchTables:
         self._parts[1].append(pl.DataFrame(self._records, schema=RECORD | WRITTEN, orient="row"))
         self._events.clear()
         self._records.clear()
-
-
-def batch_sources(folder: Path) -> dict[str, str]:
-    """Digest of each batch in a folder of rNN/label_batches -> who it is from."""
-    return {entry["digest"]: entry["source"] for entry in json.loads((folder / INDEX).read_text())["batches"]}

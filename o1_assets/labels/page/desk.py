@@ -26,6 +26,7 @@ from typing import Any
 from o1_assets.core.errors import O1Error
 from o1_assets.labels.export import export_screening, export_selection
 from o1_assets.labels.inbox.inbox import Inbox
+from o1_assets.labels.inbox.reader import lead_solutions
 from o1_assets.labels.inbox.tables import ParsedRecord
 from o1_assets.labels.inbox.validate import SelectionCheck
 from o1_assets.labels.opinions import Opinions
@@ -40,7 +41,7 @@ from o1_assets.labels.page.draft import (
 )
 from o1_assets.labels.page.labelers import labelers
 from o1_assets.labels.protocol import PROTOCOLS, Slot
-from o1_assets.labels.quality_control import check_solutions, lead_solutions
+from o1_assets.labels.quality_control import check_solutions
 from o1_assets.labels.round_inputs import RoundInputs
 from o1_assets.labels.schema import FinishReason, Record
 from o1_assets.labels.selection import Selection
