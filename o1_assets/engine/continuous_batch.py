@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from o1_assets.engine.large_llama import UNSEEN, Columns, LargeLlama
 MOST_ROWS = 64
 # Share of the rows that has to be free before others are read into their places: reading is a product too.
 REFILL_AT = 1 / 8
+# Tokens that a prompt has to share with one that is being read, to be read after it and take them over.
+WORTH_WAITING = 16
 # Tokens of a vocabulary that are summed up together when one is drawn.
 BLOCK = 256
 
@@ -39,32 +42,29 @@ class Request:
     samples: list[Sample]
 
 
-def sample_continuously(
-    llama: LargeLlama, request: Request, order: Sequence[int], rows_for: Callable[[int], int]
-) -> None:
-    """Fills `request.samples`. order: of the prompts, equal ones together. rows_for: how many rows of so many tokens
-    fit into memory."""
-    common = _common_beginning(request.prompts)
+def sample_continuously(llama: LargeLlama, request: Request, rows_for: Callable[[int], int]) -> None:
+    """Fills `request.samples`. rows_for: how many rows of so many tokens fit into memory."""
+    prompts = request.prompts
+    common = _equal(min(map(tuple, prompts)), max(map(tuple, prompts)))
+    common = min(common, min(map(len, prompts)) - 1)
     with torch.inference_mode():
-        begin = llama.read([request.prompts[0][:common]], None) if common else None
-    longest = max(len(prompt) for prompt in request.prompts) - common + request.params.max_tokens
-    count = min(cores(), len(order))
-    rows = min(MOST_ROWS, rows_for(longest), -(-len(order) // count))
-    # Whole prompts alternate between the threads: what is shared within one stays together, and lengths are spread.
-    distinct = {tuple(request.prompts[i]): None for i in order}
-    if len(distinct) < 2 * count:
-        shares = [order[part::count] for part in range(count)]
-    else:
-        part_of = {prompt: i % count for i, prompt in enumerate(distinct)}
-        shares = [[i for i in order if part_of[tuple(request.prompts[i])] == part] for part in range(count)]
-    map_batches(lambda share: Batch(llama, request, share, begin, common, rows).run(), shares)
+        nothing = llama.columns(1, 0)
+        begin = llama.read([prompts[0][:common]], [(0, 0)], nothing, None) if common else None
+    longest = max(map(len, prompts)) - common + request.params.max_tokens
+    count = min(cores(), len(prompts))
+    rows = min(MOST_ROWS, rows_for(longest), -(-len(prompts) // count))
+    # By content, so that prompts that begin alike are read one after another; each thread gets a run of them.
+    order = sorted(range(len(prompts)), key=lambda i: (tuple(prompts[i]), i))
+    bounds = [len(order) * part // count for part in range(count + 1)]
+    parts = [order[start:end] for start, end in pairwise(bounds)]
+    map_batches(lambda part: Batch(llama, request, part, begin, common, rows).run(), parts)
 
 
-def _common_beginning(prompts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all prompts begin with, their last tokens left out."""
-    first, last = min(map(tuple, prompts)), max(map(tuple, prompts))
-    most = min(map(len, prompts)) - 1
-    return next((i for i in range(most) if first[i] != last[i]), most)
+def _equal(one: Sequence[int], other: Sequence[int]) -> int:
+    """With how many equal tokens two texts begin."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 class Batch:
@@ -115,27 +115,47 @@ class Batch:
         entering = [self.waiting.pop() for _ in range(min(len(self.waiting), self.most - len(self.owners)))]
         prompts = [self.request.prompts[i] for i in entering]
         texts = [tuple(prompt[self.common : -1]) for prompt in prompts]
-        known = {text: place for place, text in enumerate(self.prompt_of)}
-        fresh = [text for text in dict.fromkeys(texts) if text not in known]
-        read = [text for text in fresh if text]
-        if read:
-            columns = self.llama.read(read, self.begin)
-            for layer, (keys, values) in enumerate(zip(columns.keys, columns.values, strict=True)):
-                for row, text in enumerate(read):
-                    place = len(self.prompt_of) + fresh.index(text)
-                    self.prompts.keys[layer][place, :, : len(text)] = keys[row, :, : len(text)]
-                    self.prompts.values[layer][place, :, : len(text)] = values[row, :, : len(text)]
-        for text in fresh:
-            known[text] = len(self.prompt_of)
-            self.prompt_of.append(text)
+        self._read(sorted({*texts} - {*self.prompt_of}))
+        place_of = {text: place for place, text in enumerate(self.prompt_of)}
         count = len(entering)
         seeds = [self.request.seeds[i] & (2**64 - 1) for i in entering]
         self.owners = np.concatenate([self.owners, entering])
-        self.place = np.concatenate([self.place, [known[text] for text in texts]])
+        self.place = np.concatenate([self.place, [place_of[text] for text in texts]])
         self.streams = np.concatenate([self.streams, np.array(seeds, dtype=np.uint64)])
         self.last = torch.cat([self.last, torch.tensor([prompt[-1] for prompt in prompts])])
         self.lengths = torch.cat([self.lengths, torch.zeros(count, dtype=torch.long)])
         self.in_blank_line = torch.cat([self.in_blank_line, torch.zeros(count, dtype=torch.bool)])
+
+    def _read(self, texts: Sequence[tuple[int, ...]]) -> None:
+        """Gives new prompts, in the order of their content, places behind the others."""
+        while texts:
+            now: list[tuple[int, ...]] = []
+            later: list[tuple[int, ...]] = []
+            known: list[tuple[int, int]] = []
+            for text in texts:
+                equal = [_equal(text, other) for other in self.prompt_of]
+                best = int(np.argmax(equal)) if equal else 0
+                columns = equal[best] if equal else 0
+                # What it shares with one that is being read only now, it can take over in the next round.
+                if now and _equal(text, now[-1]) >= columns + WORTH_WAITING:
+                    later.append(text)
+                else:
+                    now.append(text)
+                    # A text has to have a token that is read, or there is nothing to compute.
+                    known.append((best, min(columns, max(len(text) - 1, 0))))
+            self._add(now, known)
+            texts = later
+
+    def _add(self, texts: Sequence[tuple[int, ...]], known: Sequence[tuple[int, int]]) -> None:
+        # One text may be empty: whatever all prompts begin with is all of it.
+        filled = [i for i, text in enumerate(texts) if text]
+        if filled:
+            read = self.llama.read(
+                [texts[i] for i in filled], [known[i] for i in filled], self.prompts, self.begin
+            )
+            for row, i in enumerate(filled):
+                self.prompts.take(read, row, len(self.prompt_of) + i, len(texts[i]))
+        self.prompt_of += texts
 
     def _arrange(self) -> None:
         """What `next_logits` wants to know of who continues which prompt; it changes when rows come or go."""
@@ -184,7 +204,7 @@ class Batch:
         for row in finished.tolist():
             moved = kept.pop()
             if row < len(kept):
-                self.rows.copy(len(kept), row, int(self.lengths[moved]))
+                self.rows.take(self.rows, len(kept), row, int(self.lengths[moved]))
                 kept[row] = moved
         index = torch.tensor(kept, dtype=torch.long)
         self.last, self.lengths = self.last[index], self.lengths[index]
@@ -195,7 +215,7 @@ class Batch:
                 end = len(self.prompt_of) - 1
                 text = self.prompt_of.pop()
                 if place < end:
-                    self.prompts.copy(end, place, len(text))
+                    self.prompts.take(self.prompts, end, place, len(text))
                     self.prompt_of[place] = text
                     self.place[self.place == end] = place
 

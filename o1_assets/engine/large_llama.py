@@ -33,10 +33,10 @@ class Columns:
     keys: list[Tensor]
     values: list[Tensor]
 
-    def copy(self, source: int, target: int, columns: int) -> None:
-        """The first columns of one row take the place of another's."""
-        for part in (*self.keys, *self.values):
-            part[target, :, :columns] = part[source, :, :columns]
+    def take(self, other: Columns, source: int, target: int, columns: int) -> None:
+        """The first columns of a row of `other` take the place of those of row `target`."""
+        for mine, theirs in zip((*self.keys, *self.values), (*other.keys, *other.values), strict=True):
+            mine[target, :, :columns] = theirs[source, :, :columns]
 
     def places(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Where entries (rows[i], every head, columns[i]) stand in a part's (rows * shared * capacity, head_dim)."""
@@ -92,23 +92,37 @@ class LargeLlama:
             [torch.zeros(shape) for _ in range(self.layers)], [torch.zeros(shape) for _ in range(self.layers)]
         )
 
-    def read(self, texts: Sequence[Sequence[int]], common: Columns | None) -> Columns:
-        """The columns of texts that all continue `common`, which is one row; padded on the right."""
-        longest = max(map(len, texts))
-        read = self.columns(len(texts), longest)
-        begin = common.keys[0].shape[2] if common else 0
-        lengths = torch.tensor([len(text) for text in texts])
-        row = torch.repeat_interleave(torch.arange(len(texts)), lengths)
-        column = torch.cat([torch.arange(len(text)) for text in texts])
-        place = row * longest + column
+    def read(
+        self,
+        texts: Sequence[Sequence[int]],
+        known: Sequence[tuple[int, int]],
+        begun: Columns,
+        common: Columns | None,
+    ) -> Columns:
+        """The columns of texts that all continue `common`, which is one row; padded on the right.
+
+        known: for each text a row of `begun`, and with how many tokens of that row the text begins too: these are
+        copied instead of read.
+        """
+        read = self.columns(len(texts), max(map(len, texts)))
+        for target, (source, columns) in enumerate(known):
+            read.take(begun, source, target, columns)
+        new = [list(text[columns:]) for text, (_, columns) in zip(texts, known, strict=True)]
+        row, within = _places([len(text) for text in new])
+        column = within + torch.tensor([columns for _, columns in known])[row]
+        longest = max(map(len, new))
+        place = row * longest + within
         # What stands in the places of the padding is never looked at.
         spread = torch.zeros(len(texts) * longest, dtype=torch.long)
         spread[place] = torch.arange(len(place))
-        bias = torch.full((longest, longest), UNSEEN).triu(1).expand(len(texts), longest, longest)
-        ids = torch.tensor([token for text in texts for token in text])
-        self._hidden(
-            ids, begin + column, common, read, bias, spread, place, None, None, read.places(row, column)
-        )
+        last = torch.tensor([columns for _, columns in known])[:, None] + torch.arange(
+            longest
+        )  # column each may see
+        unseen = torch.arange(read.keys[0].shape[2]) > last[..., None]
+        bias = torch.zeros(unseen.shape).masked_fill_(unseen, UNSEEN)
+        ids = torch.tensor([token for text in new for token in text])
+        positions = column + (common.keys[0].shape[2] if common else 0)
+        self._hidden(ids, positions, common, read, bias, spread, place, None, None, read.places(row, column))
         return read
 
     def next_logits(
@@ -147,6 +161,12 @@ class LargeLlama:
             rows.keys if rows else nothing, rows.values if rows else nothing, bias, slots,
         )  # fmt: skip
         return hidden
+
+
+def _places(lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """For tokens one after another the row of each, and its place in that row."""
+    row = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    return row, torch.cat([torch.arange(length) for length in lengths])
 
 
 def packed(matrix: Tensor, dtype: torch.dtype) -> Tensor:

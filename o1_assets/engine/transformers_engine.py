@@ -117,7 +117,7 @@ class TransformersEngine:
                 self._large = LargeLlama(self.model, self._products)
             stops, blank_lines = self._stops(params), self._blank_line_parts(params)
             request = Request(prompts, seeds, params, stops, blank_lines, samples)
-            sample_continuously(self._large, request, order, self._rows)
+            sample_continuously(self._large, request, self._rows)
             self.model.train(training)
             return samples
         if self._prefixes is None:

@@ -82,6 +82,29 @@ def test_a_place_is_refilled_and_no_sample_notices(both: Any, monkeypatch: pytes
     assert len(rows) < tokens / 4 + 20  # all places were filled until nobody waited
 
 
+def test_what_prompts_share_is_read_once(both: Any, monkeypatch: pytest.MonkeyPatch):
+    torch.set_num_threads(1)
+    read = []
+    hidden = LargeLlama._hidden
+
+    def counting(self: LargeLlama, ids: torch.Tensor, *rest: Any) -> torch.Tensor:
+        if rest[6] is None:  # no rows: a prompt is read
+            read.append(len(ids))
+        return hidden(self, ids, *rest)
+
+    monkeypatch.setattr(LargeLlama, "_hidden", counting)
+    draw = random.Random(2)
+    whole = [draw.randrange(VOCABULARY) for _ in range(80)]
+    # A question, the same with one step more each time, and one that goes on differently from the third step on.
+    prompts = [whole[:20], whole[:40], whole[:60], whole, [*whole[:50], *whole[:25]]]
+    mine, theirs = both(sampler(), [*prompts, *prompts, *prompts], SamplingParams(6))
+    assert_same(mine, theirs)
+    # All begin with the first 19 tokens, and no prompt's last token is read with it. The one that goes on differently
+    # is 11 tokens from what was read before it, too few to wait for.
+    assert read[0] == 19
+    assert sum(read) == 79 + (11 + 24)
+
+
 @pytest.mark.parametrize("separator", (LINE, PARAGRAPH))
 def test_steps_end_where_the_plain_sampler_ends_them(
     both: Any, separator: str, monkeypatch: pytest.MonkeyPatch
