@@ -49,7 +49,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.verifiers import assets as verifiers
     from o1_assets.generator.assets import difficulty_artifacts, generator_artifacts
     from o1_assets.problems.assets import problem_artifacts
-    from o1_assets.reward.assets import verifier_artifacts
+    from o1_assets.reward.assets import published_artifacts, verifier_artifacts
     from o1_assets.rounds.factory import build_round
 
     # A new stage is a line here, after the stages that it reads.
@@ -58,6 +58,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         *base_artifacts(profile),
         *difficulty_artifacts(profile),
         *verifier_artifacts(profile),
+        *published_artifacts(profile),
         *assistant.stages(profile, settings),
         *generator_artifacts(profile),
         *(a for k in range(profile.rounds + 1) for a in build_round(k, profile, settings)),

@@ -49,8 +49,13 @@ def base_version(config: Pretrained) -> str:
     """The version of what is read from outside the graph: a digest of a folder's files, else ""."""
     if not isinstance(config, FolderBase):
         return ""  # the configuration pins the bytes, by a commit or a digest
+    return folder_version(config.folder)
+
+
+def folder_version(folder: str) -> str:
+    """A digest of the files in a folder."""
     digest = hashlib.sha256()
-    for path in sorted(Path(config.folder).glob("*")):
+    for path in sorted(Path(folder).glob("*")):
         if path.is_file():
             digest.update(f"{path.name}\0{sha256(path)}\n".encode())
     return digest.hexdigest()

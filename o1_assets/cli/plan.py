@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 WIDTH = 140
 
-# The share of a GPU's peak that is assumed without --utilisation.
-UTILISATION = 0.3
-
 # Parameters below which FLOPs say little about a GPU's time.
 SMALL = 20_000_000
 
@@ -44,7 +41,10 @@ def plan_command(
         typer.Option(help="h100, a100, l40s, ...: an unknown name lists them; cpu, as measured, without it"),
     ] = None,
     utilisation: Annotated[
-        float | None, typer.Option(help="share of the GPU's peak that is reached; 0.3 without it")
+        float | None,
+        typer.Option(
+            help="share of the GPU's peak that is reached; without it 0.3, and 0.05 to 0.1 while writing"
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="compare the plan with what the store's versions really took")
@@ -71,8 +71,7 @@ def plan_command(
             "--check", given, "everything that was made is compared with what it took where it was made"
         )
         return _check_answer(project, assume or ())
-    share = UTILISATION if utilisation is None else utilisation
-    made, speed = plan(project, with_ or (), gpu or "cpu", share, assume or ())
+    made, speed = plan(project, with_ or (), gpu or "cpu", utilisation, assume or ())
     unusable = list(failed_preflights(project.graph, asked_for(project.graph, with_ or ()), quick=True))
 
     def show() -> None:
@@ -94,7 +93,7 @@ def _check_answer(project: Project, assume: Sequence[str]) -> Answer:
 
 
 def plan(
-    project: Project, parts: Collection[str], gpu: str, utilisation: float, assume: Sequence[str]
+    project: Project, parts: Collection[str], gpu: str, utilisation: float | None, assume: Sequence[str]
 ) -> tuple[Plan, Speed]:
     """The plan with its optional `parts`, and the speed that its hours are counted with.
 
@@ -150,7 +149,7 @@ def _row(estimate: Estimate, made: Plan, speed: Speed) -> dict[str, float]:
         "problems": estimate.problems,
         "samples": estimate.samples,
         **asdict(estimate.cost),
-        "hours": speed.hours(estimate.cost.flops),
+        "hours": speed.hours(estimate.cost.flops, estimate.cost.tokens_generated, made.shape.non_embedding),
         "labels": estimate.labels,
         "asked_of_people": estimate.asked,
         "hours_of_people": _hours(estimate.asked, made),
@@ -214,7 +213,7 @@ def notes(made: Plan, speed: Speed) -> list[str]:
         f"Model: {_billions(shape.total)} parameters, {_billions(shape.non_embedding)} of them without embeddings. "
         "Tokens written, scored and trained on; a FLOP count of 2, 2 and 6 a token and parameter.",
         f"Hours on {speed.name}: {speed.words}{guess if speed.is_guess_for(shape.total) else ''}. Start-up and "
-        "waiting come on top; writing is bound by memory bandwidth and often reaches less than training does.",
+        "waiting come on top.",
         _memory(made, speed.memory),
         f"{people} ratings; by people, all {total.labels:,.0f} labels would take {hours:,.1f} hours at "
         f"{made.assumptions.seconds_a_rating:g} s each, one opinion a rating.",

@@ -87,6 +87,7 @@ class Batch:
         self.most = most
         self.waiting = list(reversed(waiting))
         tokens = request.params.max_tokens
+        self.limits = torch.tensor([request.params.limit(i) for i in range(len(request.prompts))])
         longest = max(len(request.prompts[i]) for i in waiting) - 1 - common
         self.rows, self.prompts = llama.columns(most, tokens), llama.columns(most, longest)
         # For each prompt that has rows: its tokens after the common ones, without the last.
@@ -181,6 +182,7 @@ class Batch:
             self.rows, self.lengths,
         )  # fmt: skip
         params, ends = self.request.params, self.request.ends
+        limits = self.limits[torch.from_numpy(self.owners)]  # (rows,)
         chosen, likely = choose(logits, params.temperature, uniforms(self.streams, self.lengths.numpy()))
         self.lengths = self.lengths + 1
         self.last = chosen
@@ -196,7 +198,7 @@ class Batch:
             sample.token_ids.append(token)
             sample.logprobs.append(logprob)
             sample.finished = end
-        return torch.nonzero(ended | (self.lengths == params.max_tokens)).squeeze(1).flip(0)
+        return torch.nonzero(ended | (self.lengths == limits)).squeeze(1).flip(0)
 
     def _drop(self, finished: Tensor) -> None:
         """Moves the last rows, and the last prompts, into the places of those that are done with."""

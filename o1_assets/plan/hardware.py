@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.flops import flops_generate
 from o1_assets.plan import PlanError
 from o1_assets.plan.check import usage
 from o1_assets.store.store import ArtifactStore
@@ -66,33 +67,61 @@ def gpu_of(name: str) -> Gpu:
     return GPUS[name]
 
 
+# Shares of a GPU's peak that are reached where nothing else is said. Reading and training: Llama 3 was trained at 38 to
+# 43% (arXiv:2407.21783, table 4), whose batches are larger. Writing is bound by memory bandwidth and, in small models,
+# by what comes between two kernels: docs/qwen.md has the published rates that these are made of.
+UTILISATION = 0.3
+WRITING_SMALL, WRITING_LARGE, LARGE = 0.05, 0.1, 3_000_000_000
+
+
+def writing_utilisation(parameters: int) -> float:
+    """The share of a GPU's peak that vLLM reaches while it writes with a model of so many parameters."""
+    return WRITING_LARGE if parameters >= LARGE else WRITING_SMALL
+
+
 @dataclass(frozen=True)
 class Speed:
-    """flops_a_second: as reached. words: a clause with the machine and the source. memory: bytes, None if unknown."""
+    """flops_a_second: as reached. words: a clause with the machine and the source. memory: bytes, None if unknown.
+
+    peak: of a GPU whose utilisation nobody has stated: there writing is slower than all else; None: one speed for all.
+    """
 
     name: str
     flops_a_second: float
     words: str
     memory: float | None = None
+    peak: float | None = None
 
     def is_guess_for(self, parameters: int) -> bool:
         """Whether it is nano's speed although the model is much larger than nano's."""
         return self.flops_a_second == NANO_ON_TWO_CORES and parameters > 10_000_000
 
-    def hours(self, flops: float) -> float:
-        return flops / self.flops_a_second / 3600
+    def hours(self, flops: float, tokens_written: float = 0, parameters: int = 0) -> float:
+        """flops: of all work, that of the tokens written included. parameters: of the model that writes."""
+        if self.peak is None:
+            return flops / self.flops_a_second / 3600
+        written = min(flops, flops_generate(parameters, tokens_written))
+        writing = self.peak * writing_utilisation(parameters)
+        return ((flops - written) / self.flops_a_second + written / writing) / 3600
 
 
-def speed_of(name: str, utilisation: float, store: ArtifactStore, graph: Mapping[str, Artifact]) -> Speed:
-    """name: cpu, or a GPU of the table. utilisation: share of its peak that is reached. Raises PlanError."""
-    if not 0 < utilisation <= 1:
+def speed_of(
+    name: str, utilisation: float | None, store: ArtifactStore, graph: Mapping[str, Artifact]
+) -> Speed:
+    """name: cpu, or a GPU of the table. utilisation: share of its peak that is reached at all work; None: UTILISATION,
+    and less while writing. Raises PlanError."""
+    share = UTILISATION if utilisation is None else utilisation
+    if not 0 < share <= 1:
         raise PlanError(
             f"--utilisation {utilisation} is no share of the peak; give more than 0 and at most 1"
         )
     if name != "cpu":
         gpu = gpu_of(name)
-        words = f"{gpu.peak / 1e12:,.0f} TFLOP/s in bf16 ({gpu.source}) at {utilisation:.0%} of them"
-        return Speed(name, gpu.peak * utilisation, words, gpu.memory)
+        words = f"{gpu.peak / 1e12:,.0f} TFLOP/s in bf16 ({gpu.source}) at {share:.0%} of them"
+        if utilisation is not None:
+            return Speed(name, gpu.peak * share, words, gpu.memory)
+        words += f", while writing at {WRITING_SMALL:.0%}, from 3B parameters on {WRITING_LARGE:.0%}"
+        return Speed(name, gpu.peak * share, words, gpu.memory, gpu.peak)
     # What this machine reached with these models says more than any table of processors.
     measured = usage(store, graph).flops_a_second()
     if measured is None:

@@ -37,7 +37,7 @@ from o1_assets.labels.config import (
 from o1_assets.labels.imported.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.problems.config import ProblemsConfig
-from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, PublishedPrm, VerifierConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.search.q_value.config import QValueConfig
 
@@ -133,6 +133,11 @@ class Profile(StageConfig):
     verifier: VerifierConfig | None = Field(
         default=None,
         description="graded homework that the reward models' start has read; None: they start from the generator",
+    )
+    published_prm: PublishedPrm | None = Field(
+        default=None,
+        description="a published PRM in a folder, which the PRM of round 0 is fine-tuned from; None: it starts as the "
+        "ORM does",
     )
     assistant: AssistantConfig | None = Field(
         default=None,
@@ -283,6 +288,11 @@ class Profile(StageConfig):
     def reward_start(self) -> str:
         """Key of what the reward models of round 0 are fine-tuned from."""
         return "generator/model" if self.verifier is None else "base/verifier"
+
+    @property
+    def prm_start(self) -> str:
+        """Key of what the PRM of round 0 is fine-tuned from."""
+        return self.reward_start if self.published_prm is None else "base/prm"
 
     def solutions(self, k: int) -> SolutionsConfig:
         return self.first_solutions if k == 0 else self.later_solutions

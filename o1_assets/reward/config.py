@@ -80,6 +80,13 @@ class ORMConfig(RewardModelConfig):
     )
 
 
+class PublishedPrm(StageConfig):
+    """A published PRM, from which the first one of the rounds is fine-tuned."""
+
+    folder: str = Field(description="where its config.json, tokenizer and weights in safetensors are")
+    weights: Literal["float32", "bfloat16"] = Field("float32", description="precision in which it is stored")
+
+
 class HomeworkConfig(StageConfig):
     """Graded homework, which a verifier reads before it sees any label."""
 

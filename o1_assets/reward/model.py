@@ -214,6 +214,14 @@ def grow_verifier(checkpoint: Path, new_layers: int, edges: Sequence[float] | No
     return RewardModel(backbone)
 
 
+def describe_start(config: Any) -> None:
+    """Write into config.json that the model has a head for a PRM's classes and is the start of reward models."""
+    config.graded_homework = True  # for `start_reward_model`
+    if hasattr(config, "auto_map"):
+        del config.auto_map  # names code that is not here
+    _describe(config, PRM_CLASSES, None)
+
+
 def _describe(config: Any, classes: Sequence[str], edges: Sequence[float] | None) -> None:
     """Write into config.json what the model reads and says, for whoever opens the folder."""
     config.id2label = dict(enumerate(classes))

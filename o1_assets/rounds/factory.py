@@ -199,7 +199,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             profile.prm(k),
             {
                 "generator": "generator/model",
-                "init": profile.reward_start if first else f"{before}/prm",
+                "init": profile.prm_start if first else f"{before}/prm",
                 **earlier,
             },
             f"PRM v{k}: predicts negative, neutral or positive at each step's end.",

@@ -84,6 +84,25 @@ def test_the_tables_fit_together(settings: Settings, capsys: pytest.CaptureFixtu
     assert "Nobody is asked for ratings" in shown
 
 
+def test_writing_takes_longer_than_all_else_unless_a_utilisation_is_stated(settings: Settings) -> None:
+    _, speed = planning.plan(Project(settings), (), "a100", None, ())
+    written = 2.0 * 1_310_000_000 * 1e6
+    assert speed.hours(written, 1e6, 1_310_000_000) == pytest.approx(written / (0.05 * 312e12) / 3600)
+    assert speed.hours(3 * written, 1e6, 1_310_000_000) == pytest.approx(
+        speed.hours(written, 1e6, 1_310_000_000) + 2 * written / (0.3 * 312e12) / 3600
+    )
+    # Published rates (docs/qwen.md), in tokens a second written on an A100 and on an H100.
+    for gpu, parameters, published in (("a100", 1.31e9, 6305), ("a100", 6.5e9, 2299), ("h100", 31.2e9, 1176)):
+        rate = (
+            1e6
+            / planning.plan(Project(settings), (), gpu, None, ())[1].hours(
+                2 * parameters * 1e6, 1e6, int(parameters)
+            )
+            / 3600
+        )
+        assert rate == pytest.approx(published, rel=0.4)
+
+
 def test_on_this_machine_hours_are_those_measured_here(settings: Settings) -> None:
     _, speed = planning.plan(Project(settings), (), "cpu", 0.3, ())
     (seconds,) = planning.check(Project(settings), ())[1].seconds.values()
