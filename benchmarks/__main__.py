@@ -18,9 +18,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks.registry import by_name, load, load_comparison
+from benchmarks.scale_page import page
 from o1_assets.core.files import json_bytes, replace_file
 
 RESULTS = Path(__file__).with_name("results.json")
+PAGE = RESULTS.parents[1] / "docs" / "scale.md"
 
 
 def main(arguments: list[str]) -> None:
@@ -125,8 +127,9 @@ def _part(file: str, part: str, folder: str, repetition: str) -> None:
 
 
 def _save(results: dict[str, dict[str, Any]]) -> None:
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    replace_file(RESULTS, json_bytes({**known, **results}))
+    known = {**(json.loads(RESULTS.read_text()) if RESULTS.exists() else {}), **results}
+    replace_file(RESULTS, json_bytes(known))
+    replace_file(PAGE, page(known).encode())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import benchmarks.__main__ as command
 from benchmarks.prm_tree_tokens_ratio import distinct_prefixes
 from benchmarks.registry import FILES, Benchmark, Figure, by_name, load_comparison
 from benchmarks.rivals import import_rivals
+from benchmarks.scale_page import exponent, page
 
 
 def test_every_benchmark_has_a_name_of_its_own_and_is_of_one_of_both_kinds():
@@ -36,6 +37,7 @@ def test_without_the_other_libraries_one_sentence_says_what_to_do(tmp_path: Path
 
 def test_a_figure_becomes_a_row_of_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(command, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(command, "PAGE", tmp_path / "scale.md")
     monkeypatch.setattr(command, "by_name", lambda: {"speed": "file"})
     monkeypatch.setattr(command, "load", lambda file: object())
     monkeypatch.setattr(command, "load_comparison", lambda file: object())
@@ -54,6 +56,27 @@ def test_a_figure_becomes_a_row_of_the_results(tmp_path: Path, monkeypatch: pyte
         "command": "python -m benchmarks speed",
         "against": "at least 3",
     }
+
+
+def test_the_page_of_growth_tells_n_from_n_squared():
+    def row(value: float, against: str = "") -> dict[str, object]:
+        return {"value": value, "against": against}
+
+    text = page(
+        {
+            "growth: rounds, 10: status": row(0.5, "at most 2 s"),
+            "growth: rounds, 100: status": row(5.0, "at most 2 s"),
+            "growth: rounds, 10: graph": row(0.1),
+            "growth: rounds, 100: graph": row(10.0),
+            "selection_10m_seconds": row(31.5, "at most 60 s"),
+            "sampler_vs_generate": row(2.5),
+        }
+    )
+    assert "| rounds | 10 | 100 | exponent | limit |" in text
+    assert "| status | 0.500 | 5.000 | 1.00 | at most 2 s |" in text
+    assert "| graph | 0.100 | 10.000 | 2.00 | – |" in text
+    assert "NAME=selection_10m_seconds` | 31.50 | at most 60 s |" in text and "sampler" not in text
+    assert exponent({10: 1.0}) == exponent({10: 0.0, 100: 0.0}) == "–"
 
 
 def test_a_prefix_that_sequences_share_counts_once():

@@ -115,15 +115,15 @@ def inspect(folder: Path, round_name: str) -> Inspection:
 
 def _state(folder: Path) -> tuple[object, ...]:
     """What changes when anybody changes a file of the batch, for as long as the clock goes forward."""
-    state: list[object] = []
-    for name in (LINES, MANIFEST, SOLUTIONS, RATINGS, RECORDS):
-        try:
-            status = os.lstat(folder / name)
-        except OSError as error:
-            state.append(error.errno)
-        else:
-            state.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-    return tuple(state)
+    return tuple(_state_of(folder / name) for name in (LINES, MANIFEST, SOLUTIONS, RATINGS, RECORDS))
+
+
+def _state_of(file: Path) -> object:
+    try:
+        status = os.lstat(file)
+    except OSError as error:
+        return error.errno
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @lru_cache(maxsize=100_000)
@@ -158,8 +158,13 @@ def _inspect(folder: Path, round_name: str, state: tuple[object, ...]) -> Inspec
 
 
 def read_solutions(folder: Path) -> list[str]:
-    """Ids of the solutions that a batch rates, sorted. Raises ValueError, OSError."""
-    return msgspec.json.decode((folder / SOLUTIONS).read_bytes(), type=list[str])
+    """Ids of the solutions that a batch rates, sorted. Raises ValueError, OSError. Not read again until it changes."""
+    return list(_read_solutions(folder, _state_of(folder / SOLUTIONS)))
+
+
+@lru_cache(maxsize=10_000)
+def _read_solutions(folder: Path, state: object) -> tuple[str, ...]:
+    return msgspec.json.decode((folder / SOLUTIONS).read_bytes(), type=tuple[str, ...])
 
 
 def _clause(error: Exception) -> str:
