@@ -24,9 +24,9 @@ RECORDED = {
     "qwen": "c872628043fc79b9",
     "qwen-7b": "b701372410421b21",
     "qwen-full": "53060c1d550ad259",
-    "smol": "dffbd78932ead14f",
-    "smol-hub": "94b97bc243636c04",
-    "smol-smoke": "507c042b19115015",
+    "smol": "05ee792b75bab8cc",
+    "smol-hub": "a4f6cc9916599511",
+    "smol-smoke": "03c6a63d1cf111a1",
     "sudoku": "a38d8021e0996827",
     "tic-tac-toe": "582969670c2aaf27",
 }
