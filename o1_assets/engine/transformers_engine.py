@@ -94,6 +94,8 @@ class TransformersEngine:
         Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
         """
         check_prompts(prompts, seeds)
+        if not prompts:
+            return []
         samples = [Sample([], [], False) for _ in prompts]  # filled in place, whatever batch each is in
         # By length, so that little is padded; by content, so that equal prompts meet in one batch.
         order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i], i))

@@ -118,6 +118,10 @@ def test_steps_end_where_the_plain_sampler_ends_them(
     assert max(len(s.token_ids) for s in mine) > 1
 
 
+def test_no_prompts_have_no_samples(both: Any):
+    assert both(sampler(), [], SamplingParams(5, 1.0)) == ([], [])
+
+
 def test_weights_that_were_trained_since_are_seen(both: Any):
     engine = sampler()
     before, _ = both(engine, PROMPT, SamplingParams(5))
