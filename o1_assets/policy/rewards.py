@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import comb, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,19 +86,39 @@ def minimum_credit(process: Floats, temperature: float) -> Floats:
 # From rewards of steps to advantages of tokens, relative to the group of solutions of one problem.
 
 
-def normalise(rewards: Sequence[float] | Floats, std_floor: float) -> Floats:
-    """(r - mean) / std over all rewards given; std of the population, and never below `std_floor`."""
+def normalise(rewards: Sequence[float] | Floats, std_floor: float | None) -> Floats:
+    """(r - mean) / std over all rewards given; std of the population, and never below `std_floor`. With None they are
+    not divided (Dr. GRPO, arXiv:2503.20783, 3.2)."""
     r = np.asarray(rewards, dtype=np.float64)
     # One reward alone says nothing about better or worse: advantage 0, whatever it is.
-    return r - r if r.size < 2 else (r - r.mean()) / max(float(r.std()), std_floor)
+    if r.size < 2:
+        return r - r
+    return (r - r.mean()) / (1.0 if std_floor is None else max(float(r.std()), std_floor))
 
 
-def outcome_advantages(rewards: Sequence[float], std_floor: float = 1e-4) -> Floats:
+def outcome_advantages(rewards: Sequence[float], std_floor: float | None = 1e-4) -> Floats:
     """Advantages (G,) of the G solutions of one problem, the same for all tokens of a solution.
 
     DeepSeekMath (arXiv:2402.03300), 4.1.2.
     """
     return normalise(rewards, std_floor)
+
+
+def pass_k_advantages(right: Sequence[bool], k: int) -> Floats:
+    """Advantages (G,) of the G solutions of one problem where what is rewarded is that any of k is right.
+
+    Each is the mean, over all subsets of k solutions that hold it, of the subset's reward, normalised over all subsets:
+    arXiv:2508.10751, 2.4.
+    """
+    solutions = len(right)
+    wrong = solutions - sum(right)
+    mean = 1 - comb(wrong, k) / comb(solutions, k)
+    if mean in (0.0, 1.0):  # all subsets are rewarded alike
+        return np.zeros(solutions)
+    # Beside a wrong solution, the k - 1 others of a subset are all wrong with this chance.
+    none_right = comb(wrong - 1, k - 1) / comb(solutions - 1, k - 1)
+    deviation = sqrt(mean * (1 - mean))
+    return np.where(right, (1 - mean) / deviation, (1 - mean - none_right) / deviation)
 
 
 def returns_to_go(steps: Floats, ends: Sequence[int], length: int) -> Floats:
@@ -117,7 +138,10 @@ def returns_to_go(steps: Floats, ends: Sequence[int], length: int) -> Floats:
 
 
 def process_advantages(
-    rewards: Sequence[Floats], ends: Sequence[Sequence[int]], lengths: Sequence[int], std_floor: float = 1e-4
+    rewards: Sequence[Floats],
+    ends: Sequence[Sequence[int]],
+    lengths: Sequence[int],
+    std_floor: float | None = 1e-4,
 ) -> list[Floats]:
     """Advantages (tokens,) of each of the G solutions of one problem.
 
@@ -136,7 +160,7 @@ def minimum_advantages(
     ends: Sequence[Sequence[int]],
     lengths: Sequence[int],
     temperature: float,
-    std_floor: float = 1e-4,
+    std_floor: float | None = 1e-4,
 ) -> list[Floats]:
     """Advantages (tokens,) where a solution is as good as its worst step (PURE, arXiv:2504.15275, section 3).
 

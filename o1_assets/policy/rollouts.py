@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import numpy as np
 from o1_assets.core.artifact import Cost
 from o1_assets.core.engine import Engine, SamplingParams
 from o1_assets.core.seeds import derive_seed
+from o1_assets.engine.open import require_engine
 from o1_assets.engine.steps import find_steps
 from o1_assets.policy.config import PolicyConfig
 from o1_assets.policy.rewards import (
@@ -19,6 +22,7 @@ from o1_assets.policy.rewards import (
     minimum_advantages,
     outcome_advantages,
     outcome_reward,
+    pass_k_advantages,
     process_advantages,
     process_rewards,
     step_rewards,
@@ -32,7 +36,7 @@ from o1_assets.search.interface import Budget
 from o1_assets.search.run import SearchModels, search
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Of p(GPT*) / p(policy), in the KL term: a ratio of 20.
 LARGEST_LOG_RATIO = 3.0
@@ -46,6 +50,7 @@ class Rollout:
     steps, ends: text and last token of each step. probabilities: (steps, 3) by the PRM. outcome: P(correct) by the ORM.
     rewards: (steps,), or (1,) where only the outcome counts. advantages: (tokens,). belief: the chance that all of the
     solution is right, by the reward models that were asked. reference: the tokens' log-probabilities under GPT*.
+    ignored: nothing is learned from it.
     """
 
     prompt: str
@@ -60,6 +65,7 @@ class Rollout:
     advantages: Floats = field(default_factory=lambda: np.zeros(0))
     belief: float = 0.0
     reference: Floats | None = None
+    ignored: bool = False
 
 
 def right_share(group: Sequence[Rollout]) -> float:
@@ -72,6 +78,31 @@ def has_contrast(group: Sequence[Rollout]) -> bool:
     return 0 < right_share(group) < 1
 
 
+def rollout_engine(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: PolicyConfig
+) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
+    """What samples a policy in training, and the context in which it may be asked: it then has the newest weights.
+
+    Raises EngineMissing, and ValueError where vLLM is to sample for several processes.
+    """
+    from o1_assets.engine.training.processes import processes
+
+    if config.rollouts.engine == "transformers":
+        from o1_assets.engine.transformers_engine import TransformersEngine
+
+        return TransformersEngine(model, tokenizer), nullcontext
+    require_engine("vllm", "policy.rollouts.engine")
+    if processes() > 1:
+        raise ValueError(
+            f"policy.rollouts.engine vllm samples in one process, and this training has {processes()}: launch one, or "
+            "set it to transformers"
+        )
+    from o1_assets.engine.vllm_policy import VllmPolicyEngine
+
+    engine = VllmPolicyEngine(model, tokenizer)
+    return engine, engine.newest_weights
+
+
 @dataclass
 class Collector:
     """Makes the groups of one update after the other, from the prompts of its problems.
@@ -80,7 +111,8 @@ class Collector:
     ORM's.
     reference: GPT*, read for the KL term; None: not needed.
     reserve: for each update the prompts of the problems that may take the place of groups without contrast.
-    resampled: how many groups of the last update did. reference_cost: of what GPT* has read in this process.
+    resampled: how many groups of the last update did. reading_cost: of what GPT*, and the policy for the ratio to what
+    it was, have read in this process.
     scored_before: what the reward models cost before this process went on with a killed training.
     """
 
@@ -95,7 +127,7 @@ class Collector:
     reference: PreTrainedModel | None = None
     reserve: Sequence[Sequence[str]] = ()
     resampled: int = 0
-    reference_cost: Cost = field(default_factory=Cost)
+    reading_cost: Cost = field(default_factory=Cost)
     _encoded: dict[str, list[int]] = field(default_factory=dict)
 
     def prompt_ids(self, prompt: str) -> list[int]:
@@ -127,6 +159,8 @@ class Collector:
             self._advantages(group)
         if self.reference is not None:
             self._pull(self.reference, [rollout for group in groups for rollout in group])
+        for rollout in (rollout for group in groups for rollout in group):
+            rollout.ignored = self.config.overlong.filter and not rollout.finished
         return groups
 
     def _resample(
@@ -166,7 +200,7 @@ class Collector:
             for prompt, rollout in zip(prompts, rollouts, strict=True)
         ]
         of_reference, tokens = sequence_logprobs(reference, sequences)
-        self.reference_cost += reading_cost(reference, tokens)
+        self.reading_cost += reading_cost(reference, tokens)
         searched = [i for i, rollout in enumerate(rollouts) if rollout.logprobs is None]
         of_searched = self.engine.logprobs(
             [sequences[i].tokens for i in searched], [sequences[i].prompt_length for i in searched]
@@ -243,6 +277,7 @@ class Collector:
             rollout.steps, rollout.ends = [step.text.strip() for step in steps], [step.end for step in steps]
         prompts = [self.prompt_ids(rollout.prompt) for rollout in rollouts]
         completions = [rollout.token_ids for rollout in rollouts]
+        graded = self._graded(rollouts)
         if form == "outcome":
             outcomes = self.rewards.outcome_probabilities(prompts, completions)
             probabilities = [np.zeros((0, 3))] * len(rollouts)
@@ -251,20 +286,34 @@ class Collector:
             outcomes = [0.0] * len(rollouts)  # the ORM is not asked
         else:
             probabilities, outcomes = self.rewards.score_both(prompts, completions)
-        if self.config.reward.outcome != "orm":
-            if self.grade is None:
-                raise ValueError("the outcome is to be rewarded by a grader, but no grader was given")
-            graded = self.grade([(r.prompt, "\n".join(r.steps)) for r in rollouts])
-            outcomes = [float(right) for right in graded]
+        if graded is not None:
+            outcomes = [float(right) for right in graded()]
         for rollout, p, outcome in zip(rollouts, probabilities, outcomes, strict=True):
             rollout.probabilities, rollout.outcome = p, float(outcome)
             rollout.belief = (1.0 if form == "outcome" else solution_score(p)) * (
                 1.0 if form == "process" else float(outcome) * rollout.finished
             )
 
+    def _graded(self, rollouts: Sequence[Rollout]) -> Callable[[], list[bool]] | None:
+        """Begins to grade, where the outcome is not the ORM's; a call waits for the verdicts."""
+        if self.config.reward.outcome == "orm":
+            return None
+        if self.grade is None:
+            raise ValueError("the outcome is to be rewarded by a grader, but no grader was given")
+        texts = [(r.prompt, "\n".join(r.steps)) for r in rollouts]
+        workers, size = self.config.reward.workers, self.config.group_size
+        if not workers:
+            verdicts = self.grade(texts)
+            return lambda: verdicts
+        pool = ThreadPoolExecutor(workers)
+        groups = [pool.submit(self.grade, texts[i : i + size]) for i in range(0, len(texts), size)]
+        pool.shutdown(wait=False)  # it ends by itself, with its last group
+        return lambda: [right for group in groups for right in group.result()]
+
     def _advantages(self, group: Sequence[Rollout]) -> None:
         """Fills in rewards and advantages from what `_score` has read: the four forms of `RewardConfig`."""
-        reward, floor, clip = self.config.reward, self.config.std_floor, self.config.advantage_clip
+        reward, clip = self.config.reward, self.config.advantage_clip
+        floor = self.config.std_floor if self.config.objective.scale_rewards == "group" else None
         for rollout in group:
             # Nothing but an end token, or cut off before the first step ended. It gets one step that is surely wrong:
             # without any it would have no reward, which is more than the negative one of a bad solution.
@@ -272,6 +321,8 @@ class Collector:
                 rollout.ends, rollout.steps = [len(rollout.token_ids) - 1], [""]
                 rollout.probabilities = np.array([[1.0, 0.0, 0.0]])
         outcomes = [outcome_reward(r.outcome, r.finished) for r in group]
+        if self.config.overlong.soft_tokens:
+            outcomes = [o + cost for o, cost in zip(outcomes, self._overlong(group), strict=True)]
         lengths, ends = [len(r.token_ids) for r in group], [r.ends for r in group]
         process = [np.zeros(0)] * len(group)
         if reward.form != "outcome":
@@ -281,13 +332,25 @@ class Collector:
             advantages = process_advantages(rewards, ends, lengths, floor)
         else:
             rewards = [np.array([o]) for o in outcomes]
-            of_solutions = outcome_advantages(outcomes, floor)  # (group,)
+            k = self.config.pass_k if reward.form == "outcome" else 1
+            right = [r.belief >= 0.5 for r in group]
+            # (group,)
+            of_solutions = pass_k_advantages(right, k) if k > 1 else outcome_advantages(outcomes, floor)
             advantages = [np.full(n, a) for n, a in zip(lengths, of_solutions, strict=True)]
             if reward.form == "both_minimum":
                 # Normalised apart: outcomes and minima have different spreads, and the weight is to mean something.
                 worst = minimum_advantages(process, ends, lengths, reward.minimum_temperature, floor)
                 advantages = [reward.outcome_weight * a + w for a, w in zip(advantages, worst, strict=True)]
-        weight = (1 - right_share(group)) ** (self.config.pass_k - 1)
+        of_pass_k = self.config.pass_k if reward.form != "outcome" else 1
+        weight = (1 - right_share(group)) ** (of_pass_k - 1)
         for rollout, r, a in zip(group, rewards, advantages, strict=True):
             signed = np.where(a > 0, self.config.positive_weight * a, a)
             rollout.rewards, rollout.advantages = r, np.clip(weight * signed, -clip, clip)
+
+    def _overlong(self, group: Sequence[Rollout]) -> list[float]:
+        """The soft punishment of long solutions, (group,) in [-1, 0]: TRL's."""
+        from trl.rewards import get_soft_overlong_punishment
+
+        punish = get_soft_overlong_punishment(self.config.prompt.max_tokens, self.config.overlong.soft_tokens)
+        punishments: list[float] = punish([r.token_ids for r in group])
+        return punishments

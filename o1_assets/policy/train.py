@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,19 @@ import polars as pl
 
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_generate, flops_train
-from o1_assets.core.plots import BLUE, ORANGE, Axis, Series, save_png
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import separator
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.tracking import record
 from o1_assets.policy.config import PolicyConfig, reserve_size
+from o1_assets.policy.curve import Curve, curve_figures, curve_point, mean, save_plots
 from o1_assets.policy.early_stop import EarlyStop, split_problems
+from o1_assets.policy.objective import grpo_arguments, rows_per_update
 from o1_assets.policy.replay import Replay, ReplayFormat, replay_table, right_shares
-from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
-from o1_assets.reward.aggregate import solution_score
+from o1_assets.policy.rollouts import Collector, Rollout, has_contrast, rollout_engine
 from o1_assets.reward.interface import Floats
+from o1_assets.reward.read import reading_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,21 +34,6 @@ if TYPE_CHECKING:
     from o1_assets.engine.training.config import TuningConfig
     from o1_assets.reward.interface import RewardModels
     from o1_assets.reward.score import Scorer
-
-# Means over the solutions of one update, by name.
-Curve = dict[str, float]
-
-# File name -> title, unit and columns of a plot of the learning curve.
-PLOTS = {
-    "reward": ("Reward models on the policy's samples", "mean score", ("prm_score", "orm_score")),
-    "length": ("Length of a solution", "tokens", ("tokens",)),
-    "entropy": ("Entropy of a sampled token", "nats", ("entropy",)),
-    "kl": ("Distance to GPT* at a sampled token", "nats", ("kl",)),
-    "groups": ("Groups of an update", "share of groups", ("contrast_share", "resampled_share")),
-    "held_out": ("Train problems held out of the updates", "right", ("held_out_pass_1", "held_out_pass_k")),
-    "replay": ("Cross-entropy of replayed solutions", "nats a token", ("replay_loss",)),
-    "corrections": ("Steps that correct or check", "share of steps", ("wait_share", "check_share")),
-}
 
 
 @dataclass(frozen=True)
@@ -148,7 +134,9 @@ def make_policy(task: Task, config: PolicyConfig) -> Outcome:
     save_plots(curve, task.out / "plots")
     cost = training_cost(collector, models.rewards.cost(), tokens_trained, config)
     replayed = safeguards.replay.of_source if safeguards.replay else {}
-    figures = _figures(curve) | {f"replay_rows_{source}": rows for source, rows in replayed.items()}
+    figures = curve_figures(curve, config.objective.updates_per_batch) | {
+        f"replay_rows_{source}": rows for source, rows in replayed.items()
+    }
     return Outcome(figures=figures, cost=cost, rows=len(curve), sample=curve[-5:])
 
 
@@ -167,11 +155,11 @@ def training_cost(collector: Collector, scored: Cost, tokens_trained: int, confi
 def draw_problems(
     problems: pl.DataFrame, config: PolicyConfig, seed: int, right_shares: Mapping[str, float] | None = None
 ) -> list[dict[str, Any]]:
-    """The problems of all updates in order, each update's reserve after its own; no repeats while there are enough.
+    """The problems of all batches in order, each batch's reserve after its own; no repeats while there are enough.
 
     right_shares: problem_id -> share of its samples that are right, for the curriculum.
     """
-    total = config.updates * (config.problems_per_update + reserve_size(config))
+    total = config.batches * (config.problems_per_update + reserve_size(config))
     rng = np.random.default_rng(derive_seed(seed, "problems"))
     passes = -(-total // problems.height)  # rounded up
     weights = _chances(problems["problem_id"], config, right_shares) if right_shares else None
@@ -222,20 +210,19 @@ def train_policy(
         processes,
         rank,
     )
-    from o1_assets.engine.training.trainer import KeepState
     from o1_assets.engine.training.tuning import pieces
-    from o1_assets.engine.transformers_engine import TransformersEngine
-    from o1_assets.policy.grpo import AfterUpdate, ProcessGRPOTrainer
+    from o1_assets.policy.grpo import AfterUpdate, KeepBatches, ProcessGRPOTrainer
 
     if config.kl_coefficient and safeguards.reference is None:
         raise ValueError("a policy is to be held near GPT*, but GPT* was not given")
-    # In the order of the updates: the trainer takes them as they come.
+    # In the order of the batches: the trainer takes them as they come.
     prompts = [config.prompt.render(problem["question"]) for problem in problems]
-    size = config.problems_per_update
+    size, per_batch = config.problems_per_update, config.objective.updates_per_batch
     starts = range(0, len(prompts), size + reserve_size(config))
     rows = [{"prompt": prompt} for start in starts for prompt in prompts[start : start + size]]
+    engine, newest_weights = rollout_engine(model, tokenizer, config)
     collector = Collector(
-        engine=TransformersEngine(model, tokenizer),
+        engine=engine,
         rewards=rewards,
         config=config,
         seed=derive_seed(seed, "rollouts"),
@@ -250,21 +237,21 @@ def train_policy(
     counts = 0, Cost()
 
     def groups(prompts: list[str], update: int) -> list[list[Rollout]]:
-        """The groups of this process's share of an update. The curve is of all shares."""
+        """The groups of this process's share of a batch. The curve is of all shares."""
         nonlocal tokens_trained, counts
-        here = collector.groups(prompts, update, rank() * len(prompts), processes() * len(prompts))
+        batch = update // per_batch
+        with newest_weights():
+            here = collector.groups(prompts, batch, rank() * len(prompts), processes() * len(prompts))
         everywhere = flatten(all_gather_object(here))
+        if config.reads_again:
+            collector.reading_cost += reading_cost(model, _tokens(collector, here))
         counts = _counts(collector, scored())
-        tokens_trained += sum(
-            len(rollout.token_ids) + len(collector.prompt_ids(rollout.prompt))
-            for group in everywhere
-            for rollout in group
-        )
+        tokens_trained += config.objective.epochs * _tokens(collector, everywhere)
         curve.append({"update": update, **curve_point(everywhere)})
         if config.resampling.reserve:
             resampled = sum(all_gather_object(collector.resampled))
             curve[-1] |= {
-                "contrast_share": _mean(has_contrast(group) for group in everywhere),
+                "contrast_share": mean(has_contrast(group) for group in everywhere),
                 "resampled_share": resampled / len(everywhere),
             }
         record(update + 1, curve[-1])
@@ -280,16 +267,22 @@ def train_policy(
         if safeguards.replay and trainer.replay_losses:
             curve[-1]["replay_loss"] = trainer.replay_losses[-1]
             tokens_trained += sum(len(p) + len(s) for p, s in safeguards.replay.drawn(done - 1))
+        if per_batch > 1:
+            # Of the updates of this batch so far; the first of them clips nothing.
+            curve[-1]["clip_share"] = mean(trainer.clip_shares[-((done - 1) % per_batch + 1) :])
+        if trainer.mismatches:
+            curve[-1] |= trainer.mismatches[-1]
         if stop is not None and stop.due(done):
-            stop.check(done, model)
+            with newest_weights():
+                stop.check(done, model)
             counts = _counts(collector, scored())
         return stop is not None and stop.stopped
 
     # TRL logs nothing here, so the curve and the counts are saved with each checkpoint.
-    keep = KeepState(
+    keep = KeepBatches(
         checkpoints or Checkpoints(),
-        after_log=False,
-        figures=lambda: {
+        per_batch,
+        lambda: {
             "curve": curve,
             "tokens_generated": counts[0],
             "tokens_trained": tokens_trained,
@@ -305,23 +298,27 @@ def train_policy(
         if stop:
             stop.load_state(before["stop"])
     elif stop:
-        stop.check(0, model)
+        with newest_weights():
+            stop.check(0, model)
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         trainer = ProcessGRPOTrainer(
             pool=pool,
             model=model,
-            args=disable_data_parallel(_arguments(config, seed, scratch)),
+            args=disable_data_parallel(grpo_arguments(config, seed, scratch)),
             train_dataset=Dataset.from_list(rows),
             processing_class=tokenizer,
             callbacks=[AfterUpdate(after_update), keep],
             groups=groups,
-            chunks=pieces(_problems_here(config) * config.group_size, config.tuning, config.chunks),
+            chunks=pieces(rows_per_update(config), config.tuning, config.chunks),
             replay=safeguards.replay,
             replay_weight=config.replay.weight,
+            importance_cap=config.rollouts.importance_cap if config.rollouts.engine == "vllm" else None,
         )
         trainer.remove_callback(PrinterCallback)
         if not (stop and stop.stopped):  # a run that was killed after its last update
             trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
+    if config.rollouts.engine == "vllm":
+        engine.close()
     if stop:
         stop.restore(model)
         for point in curve:
@@ -359,56 +356,15 @@ def _counts(collector: Collector, scored: Cost) -> tuple[int, Cost]:
     from o1_assets.engine.training.processes import all_gather_object
 
     # Each process sampled and scored its own share of every update.
-    scored_here = collector.scored_before + collector.reference_cost + scored
+    scored_here = collector.scored_before + collector.reading_cost + scored
     parts = all_gather_object((collector.tokens_generated, scored_here))
     return sum(tokens for tokens, _ in parts), sum((cost for _, cost in parts), Cost())
 
 
-def _problems_here(config: PolicyConfig) -> int:
-    """This process's share of an update."""
-    from o1_assets.engine.training.processes import share
-
-    return share(config.problems_per_update, "policy.problems_per_update")
-
-
-def _arguments(config: PolicyConfig, seed: int, scratch: Path) -> Any:
-    """TRL's arguments: one on-policy update a batch, and nothing logged, saved or reported by TRL."""
-    import torch
-    from trl import GRPOConfig
-
-    from o1_assets.engine.training.processes import shared_arguments
-    from o1_assets.engine.training.tuning import trainer_arguments
-
-    return GRPOConfig(
-        output_dir=str(scratch),
-        max_steps=config.updates,
-        per_device_train_batch_size=_problems_here(config) * config.group_size,
-        num_generations=config.group_size,
-        # One update a batch of solutions: they are on policy, the importance ratio is 1 and nothing is clipped.
-        num_iterations=1,
-        steps_per_generation=1,
-        gradient_accumulation_steps=1,
-        max_completion_length=config.prompt.max_tokens,
-        temperature=config.temperature,
-        beta=0.0,  # the KL term is among the advantages (`Collector`)
-        loss_type="dapo",  # the mean over all tokens of the batch, so that long solutions do not weigh less a token
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": config.final_learning_rate},
-        warmup_steps=config.warmup_updates,
-        weight_decay=0.0,
-        max_grad_norm=config.max_grad_norm,
-        shuffle_dataset=False,  # `draw_problems` has drawn them in order
-        seed=seed,
-        use_cpu=not torch.cuda.is_available(),
-        **trainer_arguments(config.tuning),
-        dataloader_pin_memory=False,
-        logging_strategy="no",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        **shared_arguments(),
-    )
+def _tokens(collector: Collector, groups: Sequence[Sequence[Rollout]]) -> int:
+    """Of all solutions with their prompts."""
+    rollouts = (rollout for group in groups for rollout in group)
+    return sum(len(r.token_ids) + len(collector.prompt_ids(r.prompt)) for r in rollouts)
 
 
 def _grader(
@@ -431,70 +387,3 @@ def _grader(
         )
 
     return passes if config.reward.outcome == "self_check" else correct
-
-
-def _figures(curve: list[Curve]) -> dict[str, float | int | str | None]:
-    """First and last quarter of the curve: what a person wants to see beside the plots."""
-    # Means over a quarter: a single update's mean is over a few hundred solutions, and noisy.
-    quarter = max(1, len(curve) // 4)
-    names = ("prm_score", "orm_score", "tokens", "finished", "entropy", "wait_share")
-    optional = ("kl", "contrast_share", "resampled_share", "replay_loss")
-    figures: dict[str, float | int | str | None] = {"updates": len(curve)}
-    for name in (*names, *(name for name in optional if name in curve[0])):
-        figures[f"{name}_first"] = round(float(np.mean([point[name] for point in curve[:quarter]])), 4)
-        figures[f"{name}_last"] = round(float(np.mean([point[name] for point in curve[-quarter:]])), 4)
-    if "kept_update" in curve[0]:
-        for name in ("kept_update", "held_out_pass_1", "held_out_pass_k"):
-            figures[name] = curve[-1][name]
-    return figures
-
-
-# The learning curve: means over the solutions of each update. Nothing here knows a true answer.
-
-
-def curve_point(groups: Sequence[Sequence[Rollout]]) -> Curve:
-    """Means over the rollouts of one update."""
-    rollouts = [rollout for group in groups for rollout in group]
-    # Searched solutions are apart: they are better than what the policy writes by itself.
-    sampled = [rollout for rollout in rollouts if rollout.logprobs is not None]
-    searched = [rollout for rollout in rollouts if rollout.logprobs is None]
-    steps = [step for rollout in rollouts for step in rollout.steps]
-    means = {
-        "prm_score": _mean(solution_score(r.probabilities) for r in sampled if len(r.probabilities)),
-        "orm_score": _mean(r.outcome for r in sampled),
-        "reward": _mean(float(r.rewards.sum()) for r in sampled),
-        "tokens": _mean(len(r.token_ids) for r in sampled),
-        "steps": _mean(len(r.steps) for r in sampled),
-        "finished": _mean(r.finished for r in sampled),
-        # The mean of -log p over sampled tokens is an unbiased estimate of the entropy, without any logits kept.
-        "entropy": -_mean(logprob for r in sampled for logprob in r.logprobs or []),
-        "wait_share": _mean(step.startswith("wait") for step in steps),
-        "check_share": _mean(step.startswith("check") for step in steps),
-        "advantage_size": _mean(float(np.abs(r.advantages).mean()) for r in rollouts if len(r.advantages)),
-    }
-    read = [r for r in sampled if r.reference is not None]
-    if read:
-        # The mean of log p(policy) - log p(GPT*) over sampled tokens is an unbiased estimate of KL(policy | GPT*).
-        means["kl"] = _mean(d for r in read for d in np.asarray(r.logprobs) - r.reference)
-    if searched:
-        means["searched_prm_score"] = _mean(solution_score(r.probabilities) for r in searched)
-        means["searched_orm_score"] = _mean(r.outcome for r in searched)
-    return means
-
-
-def _mean(values: Iterable[float]) -> float:
-    numbers = [float(value) for value in values]
-    return sum(numbers) / len(numbers) if numbers else 0.0
-
-
-def save_plots(curve: Sequence[Curve], folder: Path) -> None:
-    """One PNG for each of PLOTS."""
-    updates = [point["update"] + 1 for point in curve]
-    drawn = {name: plot for name, plot in PLOTS.items() if plot[2][0] in curve[0]}
-    for name, (title, unit, columns) in drawn.items():
-        series = [
-            Series(column.replace("_", " "), updates, [point[column] for point in curve], color)
-            for column, color in zip(columns, (BLUE, ORANGE), strict=False)
-        ]
-        shares = name in ("reward", "corrections", "groups", "held_out")
-        save_png(folder / f"{name}.png", series, Axis(title, "update", unit, percent=shares))

@@ -228,7 +228,7 @@ class Profile(StageConfig):
     @model_validator(mode="after")
     def _experiments_start_from_rounds(self) -> Self:
         # Without this, `--set rounds=2` would end in a key that nothing makes.
-        for name in ("rl", "search_in_rl"):
+        for name in ("rl", "search_in_rl", "grpo"):
             k = getattr(self.ablations, name).round
             if k > self.rounds:
                 raise ValueError(f"ablations.{name}.round is {k}; the rounds are 0 to {self.rounds}")

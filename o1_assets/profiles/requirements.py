@@ -177,10 +177,13 @@ def _compute(profile: Profile) -> Iterator[str]:
         )
     if profile.executor not in ("local", "local-gpu"):
         return  # the steps run on other machines, whose engines and GPUs cannot be seen from here
-    try:
-        require_engine(profile.engine)
-    except EngineMissing as error:
-        yield f"{error}."
+    asked = {"engine": profile.engine, "policy.rollouts.engine": profile.policy.rollouts.engine}
+    for setting, engine in asked.items():
+        try:
+            require_engine(engine, setting)
+        except EngineMissing as error:
+            yield f"{error}."
+            break  # the other would say the same
     if profile.model_class != "cpu":
         import torch
 

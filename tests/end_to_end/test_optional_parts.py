@@ -47,7 +47,7 @@ def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
 
 EXPERIMENTS = {
     "two_curves", "thinking", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale",
-    "search_in_rl",
+    "search_in_rl", "grpo",
 }  # fmt: skip
 
 

@@ -16,13 +16,13 @@ from o1_assets.orchestration.story import PAGES, figures_first
 from o1_assets.profiles.load import ProfileError, load_profile
 
 JUDGES = re.compile(
-    r"ablations/(pools/test|active/(held_out|(scratch|added)_\w+_\d)|(rl|chains|search_in_rl)/\w+_eval_\d)"
+    r"ablations/(pools/test|active/(held_out|(scratch|added)_\w+_\d)|(rl|chains|search_in_rl|grpo)/\w+_eval_\d)"
 ).fullmatch
 """Of the ablations, what reads held-out problems without being a result: it measures on them."""
 
 
 EXPERIMENTS = (
-    "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl",
+    "two_curves", "versions", "kinds", "verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl", "grpo",
 )  # fmt: skip
 
 MINI = {
@@ -87,7 +87,7 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "experiment", ["verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl"]
+    "experiment", ["verifiers", "rounds", "rl", "chains", "active", "scale", "search_in_rl", "grpo"]
 )
 def test_an_experiment_trains_every_arm_thrice_or_says_how_often(experiment: str, settings: Settings) -> None:
     graph = build_graph(load_profile("nano", ""), settings)

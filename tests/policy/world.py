@@ -18,7 +18,7 @@ QUESTIONS = [f"Calculate {a} * {b}." for a in (2, 3, 4) for b in (5, 6)]
 WRONG, RIGHT = ("1+1=2\nanswer 1\n", 0.75), ("2+2=4\nanswer 2\n", 0.25)
 
 
-def tiny_policy(seed: int = 0) -> tuple[Any, Any]:
+def tiny_policy(seed: int = 0, heads: int = 2) -> tuple[Any, Any]:
     """(model, tokenizer): writes WRONG or RIGHT with about the given probabilities, whatever the question."""
     tokenizer = digit_tokenizer(64)
     torch.manual_seed(seed)
@@ -28,7 +28,7 @@ def tiny_policy(seed: int = 0) -> tuple[Any, Any]:
             hidden_size=32,
             intermediate_size=64,
             num_hidden_layers=1,
-            num_attention_heads=2,
+            num_attention_heads=heads,
             max_position_embeddings=64,
             tie_word_embeddings=True,
             eos_token_id=tokenizer.eos_token_id,

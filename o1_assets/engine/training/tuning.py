@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from o1_assets.engine.training.config import LoraConfig, TuningConfig
@@ -83,8 +85,6 @@ def add_lora(model: Any, config: LoraConfig, seed: int) -> None:
 
 def merge_lora(model: Any) -> None:
     """Adds the updates to the weights and takes peft's layers out again; a model without them stays as it is."""
-    from importlib.util import find_spec
-
     if find_spec("peft") is None:
         return
     from peft.tuners.lora import LoraLayer
@@ -98,3 +98,19 @@ def merge_lora(model: Any) -> None:
         del model.peft_config
     for parameter in model.parameters():
         parameter.requires_grad_(True)
+
+
+def plain_weights(model: Any) -> Iterator[tuple[str, Any]]:
+    """(name, weight) of the model that `finish` would store, LoRA's updates added; the model itself stays as it is."""
+    layers: dict[str, Any] = {}
+    if find_spec("peft") is not None:
+        from peft.tuners.lora import LoraLayer
+
+        layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+    for name, parameter in model.named_parameters():
+        value = parameter.detach()
+        of_layer, base, kind = name.rpartition(".base_layer.")
+        if base and kind == "weight":
+            value = value + layers[of_layer].get_delta_weight("default").detach().to(value.dtype)
+        if not any(name.startswith(f"{layer}.lora_") for layer in layers):
+            yield f"{of_layer}.{kind}" if base else name, value

@@ -132,7 +132,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
 def estimate_set(context: EstimateContext, config: ChainSetConfig) -> Estimate:
     """GPT*'s own solutions are sampled, written ones cost nothing."""
     assumed, policy = context.assumptions, config.policy
-    drawn = policy.updates * policy.problems_per_update
+    drawn = policy.batches * policy.problems_per_update
     examples = drawn * policy.group_size
     # Written solutions repeat: a tenth of them are new bytes in the column where they stand.
     samples, different = 0.0, examples * 0.1

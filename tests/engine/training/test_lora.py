@@ -12,8 +12,10 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from o1_assets.core.artifact import Task
+from o1_assets.engine.checkpoint import load_causal_lm
 from o1_assets.engine.open import open_engine
 from o1_assets.engine.training.config import LoraConfig, TuningConfig
+from o1_assets.engine.training.tuning import finish, plain_weights, prepare
 from o1_assets.generator.config import SftConfig
 from o1_assets.generator.sft import make_generator
 from tests.engine.training.interrupted import killed_then_resumed
@@ -55,6 +57,22 @@ def test_what_is_stored_is_a_plain_checkpoint_in_which_only_the_targets_changed(
         update = after[name] - before[name]
         assert torch.linalg.matrix_rank(update, atol=1e-6) <= LORA.rank
     open_engine(tmp_path / "out").close()
+
+
+def test_plain_weights_are_those_that_are_stored(inputs: dict[str, Path]) -> None:
+    model = load_causal_lm(inputs["base"])
+    prepare(model, CONFIG.tuning, 0)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    plain = dict(plain_weights(model))
+    frozen = load_file(inputs["base"] / "model.safetensors")
+    assert any(not torch.equal(value, frozen[name]) for name, value in plain.items() if name in frozen)
+    finish(model, CONFIG.tuning)
+    stored = dict(model.named_parameters())
+    assert plain.keys() == stored.keys()
+    for name, value in plain.items():
+        torch.testing.assert_close(value, stored[name].detach())
 
 
 def test_a_killed_one_ends_in_the_same_bytes_and_saves_no_frozen_weight(
