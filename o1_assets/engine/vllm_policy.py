@@ -51,6 +51,8 @@ class VllmPolicyEngine(VllmEngine):
             torch.cuda.empty_cache()  # what the training let go of, so that vLLM can have it
             self._llm.wake_up(tags=["weights"])
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": plain_weights(self._model)})
+        if not self._sleeps and self._model.config.tie_word_embeddings:
+            self._llm.apply_model(_pack_head)
         if self._sleeps:
             self._llm.wake_up(tags=["kv_cache"])
         if not self._llm.reset_prefix_cache():
@@ -63,3 +65,8 @@ class VllmPolicyEngine(VllmEngine):
     def _sleep(self) -> None:
         if self._sleeps:
             self._llm.sleep(level=2)
+
+
+def _pack_head(model: Any) -> None:
+    """Of vLLM's build for CPUs: `reload_weights` packs the embedding anew, but not the head that is tied to it."""
+    model.lm_head.quant_method.process_weights_after_loading(model.lm_head)

@@ -112,14 +112,19 @@ class ProcessGRPOTrainer(GRPOTrainer):
         return batch
 
     @property
+    def _minibatches(self) -> int:
+        arguments: Any = self.args
+        return int(arguments.steps_per_generation)
+
+    @property
     def _updates_per_batch(self) -> int:
-        return int(self.num_iterations * self.args.steps_per_generation)
+        return self.num_iterations * self._minibatches
 
     def _merges(self) -> bool:
         """Whether equal solutions may be one row: where nothing is averaged over rows or over what rows hold, and TRL
         neither cuts the batch into equal parts nor gathers a number for each row of each process."""
         averages = self.loss_type != "dapo" or self.entropy_coef
-        return not averages and self.args.steps_per_generation == 1 and processes() == 1
+        return not averages and self._minibatches == 1 and processes() == 1
 
     def _logprobs(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Log-probabilities of the solutions' tokens under the policy as it is, (rows, T)."""
