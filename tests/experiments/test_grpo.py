@@ -59,5 +59,6 @@ def test_the_plan_counts_each_pass_and_that_a_batch_is_read_again() -> None:
         made[f"ablations/grpo/{name}_0"].cost for name in ("as_today", "epochs", "minibatches")
     )
     assert today.tokens_generated == epochs.tokens_generated == halves.tokens_generated
-    assert epochs.tokens_trained == 2 * today.tokens_trained == 2 * halves.tokens_trained
+    assert today.tokens_trained == halves.tokens_trained
+    assert epochs.tokens_trained == pytest.approx(2 * today.tokens_trained, abs=1)
     assert epochs.tokens_scored == halves.tokens_scored > today.tokens_scored
