@@ -125,7 +125,8 @@ def test_a_model_of_another_size_costs_by_its_parameters() -> None:
 
 
 def test_an_arm_of_rl_is_read_by_both_reward_models_and_written_chains_cost_nothing() -> None:
-    made = plan(parts=("ablations",)).made
+    arms = 'ablations.rl.arms=["outcome","process","both_sum","both_kl","both_search","process_bare"]'
+    made = plan(arms, parts=("ablations",)).made
     rl = {
         arm: made[f"ablations/rl/{arm}_0"].cost for arm in ("outcome", "both_sum", "both_kl", "both_search")
     }
