@@ -18,11 +18,17 @@ from pydantic import ValidationError
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.transformers_engine import TransformersEngine
-from o1_assets.policy.config import ObjectiveConfig, OverlongConfig, PolicyConfig, RewardConfig
-from o1_assets.policy.grpo import ProcessGRPOTrainer
+from o1_assets.policy.config import (
+    ObjectiveConfig,
+    OverlongConfig,
+    PolicyConfig,
+    RewardConfig,
+    RolloutsConfig,
+)
+from o1_assets.policy.grpo import ProcessGRPOTrainer, importance, sampled_logprobs
 from o1_assets.policy.objective import grpo_arguments
 from o1_assets.policy.rewards import outcome_advantages, pass_k_advantages
-from o1_assets.policy.rollouts import Collector, Rollout
+from o1_assets.policy.rollouts import Collector, Rollout, rollout_engine
 from o1_assets.policy.train import train_policy
 from tests.engine.training.interrupted import killed_after
 from tests.policy.world import QUESTIONS, RIGHT, WRONG, ExactRewards, tiny_policy
@@ -253,6 +259,31 @@ def test_groups_are_graded_at_once_while_the_reward_models_read(
         assert [r.outcome for r in group] == [r.outcome for r in other]
 
 
+def test_tokens_count_by_how_likely_the_trained_model_finds_them_up_to_the_cap() -> None:
+    of_trainer = torch.tensor([[-1.0, -2.0, -3.0], [-1.0, -1.0, 0.0]])
+    rows = [
+        Rollout("", [1, 2, 3], True, [-1.0, -2.0 - np.log(3), -3.0 + np.log(2)]),
+        Rollout("", [1], True, None),
+    ]
+    of_sampler = sampled_logprobs(rows, of_trainer)
+    mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
+    ratios, figures = importance(of_trainer, of_sampler, mask, cap=2.0)
+    torch.testing.assert_close(ratios, torch.tensor([[1.0, 2.0, 0.5], [1.0, 1.0, 1.0]]))
+    assert figures["sampler_difference"] == pytest.approx((np.log(3) + np.log(2)) / 5)
+    assert figures["sampler_difference_max"] == pytest.approx(np.log(3))
+    assert figures["importance"] == pytest.approx((1 + 3 + 0.5 + 1 + 1) / 5)
+    assert figures["importance_cut_share"] == pytest.approx(1 / 5)
+
+
+def test_vllm_does_not_sample_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("o1_assets.policy.rollouts.require_engine", lambda *names: None)
+    monkeypatch.setattr("o1_assets.engine.training.processes.processes", lambda: 2)
+    config = CONFIG.model_copy(update={"rollouts": RolloutsConfig(engine="vllm")})
+    model: Any = None
+    with pytest.raises(ValueError, match="samples in one process, and this training has 2"):
+        rollout_engine(model, model, config)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -270,6 +301,7 @@ def test_groups_are_graded_at_once_while_the_reward_models_read(
             "tells right from wrong alone",
         ),
         ({"reward": {"workers": 2}}, "with reward.outcome orm leave it at 0"),
+        ({"temperature": 0.8, "rollouts": {"engine": "vllm"}}, "tells probabilities at 1 alone"),
     ],
 )
 def test_settings_that_cannot_go_together_are_refused(settings: dict[str, Any], message: str) -> None:

