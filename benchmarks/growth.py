@@ -83,7 +83,7 @@ def problems(folder: Path, count: int) -> Measured:
     """problems/train of a file."""
     file, draw = folder / "rows.jsonl", random.Random(0)
     with file.open("w") as out:
-        for number in range(count * 10 // 9 + 100):
+        for number in range(count * 10 // 8 + 100):
             a, b = draw.randrange(10**6), number
             out.write(json.dumps({"question": f"What is {a} + {b}?", "answer": str(a + b)}) + "\n")
     source = json.dumps({"kind": "file", "path": str(file)})

@@ -15,7 +15,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
     from o1_assets.core.settings import Settings
     from o1_assets.execution.project import Project
-    from o1_assets.store.store import ArtifactStore
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FILE = "outlines.json"
@@ -81,21 +80,24 @@ def outlines(project: Project) -> dict[str, Outline]:
     """The outline of every artifact by its key, each after its inputs; kept ones if nothing has changed."""
     # A graph or profile that is here already may be one that the caller assigned.
     given = "graph" in vars(project) or "profile" in vars(project)
-    file, origin = project.settings.work / FILE, None if given else _origin(project)
-    kept = _load(file, origin, project) if origin else None
-    if kept is not None:
-        return kept
+    origin = None if given else _origin(project)
+    kept = _load(project, origin) if origin else None
+    return _made(project, origin) if kept is None else kept
+
+
+def _made(project: Project, origin: str | None) -> dict[str, Outline]:
+    """The outlines of the graph, kept for the next command if they can be."""
     made = {key: outline(artifact) for key, artifact in project.graph.items()}
     # What else lies outside of the graph (a file of problems, an imported round) only its stage can look at.
     outside = [each.external for each in made.values() if each.external and not each.rated]
     if origin and project.profile.label_source is None and not any(version() for version in outside):
-        _save(file, origin, made, project.store)
+        _save(project, origin, made)
     return made
 
 
-def _save(file: Path, origin: str, made: Mapping[str, Outline], store: ArtifactStore) -> None:
+def _save(project: Project, origin: str, made: Mapping[str, Outline]) -> None:
     # The version of code that made nothing yet is compared with nothing, and there are a hundred to find out.
-    versions = store.read_heads(made).manifests
+    versions, file = project.store.read_heads(made).manifests, project.settings.work / FILE
     rows = [
         {
             "key": o.key,
@@ -116,35 +118,31 @@ def _save(file: Path, origin: str, made: Mapping[str, Outline], store: ArtifactS
         return
 
 
-def _load(file: Path, origin: str, project: Project) -> dict[str, Outline] | None:
+def _load(project: Project, origin: str) -> dict[str, Outline] | None:
     """The kept outlines; None if they are of something else, or damaged."""
+    # Of what was first made since they were kept, the version of the code is found out and kept too.
+    made_since = cache(lambda: _made(project, origin))
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads((project.settings.work / FILE).read_bytes())
         if content["origin"] != origin:
             return None
-        return {row["key"]: _parsed(row, project) for row in content["outlines"]}
+        return {row["key"]: _parsed(row, project, made_since) for row in content["outlines"]}
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _parsed(row: dict[str, Any], project: Project) -> Outline:
+def _parsed(row: dict[str, Any], project: Project, made_since: Callable[[], dict[str, Outline]]) -> Outline:
     key, code, config = row["key"], row["code"], row["config"]
     rated = LabelBatchesConfig.model_validate(config) if row["external"] == "people" else None
-    external = (
-        str
-        if row["external"] == "nothing"
-        else partial(people_version, project.inbox, rated)
-        if rated
-        else None
-    )
+    external: Callable[[], str] | None = str if row["external"] == "nothing" else None
     return Outline(
         key,
         row["part"],
         row["inputs"],
         row["seed"],
-        lambda: code or outline(project.graph[key]).code(),
+        lambda: code or made_since()[key].code(),
         lambda: dict(config),
-        external,
+        partial(people_version, project.inbox, rated) if rated else external,
         rated,
         row["checked_first"],
     )
