@@ -17,6 +17,7 @@ FILES = (
     "audit_after_a_year",
     "growth",
     "sampler_vs_generate",
+    "large_models",
     "serving",
     "prm_tree_tokens_ratio",
     "beam_vs_its_hub",

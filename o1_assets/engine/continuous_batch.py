@@ -19,8 +19,8 @@ from o1_assets.core.parallel import cores, map_batches
 from o1_assets.core.seeds import uniforms
 from o1_assets.engine.large_llama import UNSEEN, Columns, LargeLlama
 
-# Rows of a batch: products with 64 reach what the processor gives in float32 (docs/decisions/models.md).
-MOST_ROWS = 64
+# Rows of a batch: each product reads all weights, and with 128 rows that is little beside multiplying them.
+MOST_ROWS = 128
 # Share of the rows that has to be free before others are read into their places: reading is a product too.
 REFILL_AT = 1 / 8
 # Tokens that a prompt has to share with one that is being read, to be read after it and take them over.
