@@ -74,7 +74,8 @@ def test_a_place_is_refilled_and_no_sample_notices(both: Any, monkeypatch: pytes
         LargeLlama, "next_logits", lambda self, ids, *rest: rows.append(len(ids)) or step(self, ids, *rest)
     )
     monkeypatch.setattr(continuous_batch, "MOST_ROWS", 4)
-    mine, theirs = both(sampler(), prompts_after(3), SamplingParams(20))
+    limits = tuple(3 + 2 * (i % 9) for i in range(18))
+    mine, theirs = both(sampler(), prompts_after(3), SamplingParams(20, limits=limits))
     assert_same(mine, theirs)
     assert max(rows) == 4
     tokens = sum(len(sample.token_ids) for sample in mine)
