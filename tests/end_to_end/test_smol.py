@@ -34,6 +34,6 @@ def test_word_problems_from_weights_to_report(tmp_path: Path) -> None:
     made = json.loads(o1("run", "--json"))
     assert made["computed"] == 33 and not made["waiting"]
     states = {row["key"]: row["state"] for row in json.loads(o1("status", "--json"))["artifacts"]}
-    optional = ("q_value", "thinking", "prompting", "low_rank")
+    optional = ("q_value", "thinking", "prompting", "low_rank", "difficulty", "eval/base")
     assert {state for key, state in states.items() if not any(name in key for name in optional)} == {"fresh"}
     assert (tmp_path / "smol-smoke" / "report.html").stat().st_size > 10_000
