@@ -111,7 +111,7 @@ def _sampling() -> dict[str, Callable[[int], float]]:
             large_llama.FEWEST_PARAMETERS = fewest
             seeds = [repetition * len(prompts) + i for i in range(len(prompts))]
             new = sum(len(s.token_ids) for s in engine.sample(prompts, SamplingParams(LONGEST, 0.8), seeds))
-            engine._large = engine._step = None  # each holds the weights once more
+            engine._step = None  # it holds the weights once more
             head = model.lm_head.weight.numel()
             return FORWARD * (engine.parameters * (read + new) + head * new)
 

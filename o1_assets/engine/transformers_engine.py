@@ -115,11 +115,12 @@ class TransformersEngine:
         # Whole solutions end and are never continued, so only steps are worth remembering.
         prefixes = self._prefixes if params.stop_at_step else None
         if prefixes is None and not params.pattern and LargeLlama.fits(self.model):
-            if self._large is None or not self._frozen:
-                self._large = LargeLlama(self.model, self._products)
+            large = self._large or LargeLlama(self.model, self._products)
+            # The packed weights are as large as the model, and of no use once it was trained again.
+            self._large = large if self._frozen else None
             stops, blank_lines = self._stops(params), self._blank_line_parts(params)
             request = Request(prompts, seeds, params, stops, blank_lines, samples)
-            sample_continuously(self._large, request, self._rows)
+            sample_continuously(large, request, self._rows)
             self.model.train(training)
             return samples
         if self._prefixes is None:
