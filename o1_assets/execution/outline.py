@@ -107,7 +107,8 @@ def _save(project: Project, origin: str, made: Mapping[str, Outline]) -> None:
             "code": o.code() if o.key in versions else None,
             "config": o.config(),
             "external": None if o.external is None else "people" if o.rated else "nothing",
-            "checked_first": o.checked_first,
+            # A preflight looks at what lies outside of the graph; here that is nothing.
+            "checked_first": o.checked_first and (o.external is None or o.rated is not None),
         }
         for o in made.values()
     ]
