@@ -94,7 +94,7 @@ def _sampling() -> dict[str, Callable[[int], float]]:
     from o1_assets.engine import large_llama
     from o1_assets.engine.transformers_engine import TransformersEngine
 
-    model = LlamaForCausalLM(_config(tie_word_embeddings=True)).eval()
+    model: Any = LlamaForCausalLM(_config(tie_word_embeddings=True)).eval()
     model.generation_config.eos_token_id = list(range(0, VOCABULARY, 30))
     prompts = _texts(PROBLEMS, SAMPLES, EXAMPLES, 0)
     read = sum(len(prompt) for prompt in prompts[::SAMPLES]) - EXAMPLES * (PROBLEMS - 1)
@@ -133,13 +133,13 @@ def _reading() -> dict[str, Callable[[int], float]]:
     from o1_assets.reward.model import RewardModel
     from o1_assets.reward.tree import collate, pack
 
-    reward = RewardModel(LlamaForTokenClassification(_config(num_labels=3)))
+    reward: Any = RewardModel(LlamaForTokenClassification(_config(num_labels=3)))
     trained = [p for p in reward.parameters() if p is not reward.backbone.get_input_embeddings().weight]
     parameters = non_embedding_parameters(reward.backbone)
     rows = pack(_texts(2, 4, 0, LONGEST), 256)
     inputs = collate(rows)
     tokens = sum(map(len, rows))
-    model = LlamaForCausalLM(_config(tie_word_embeddings=True)).train()
+    model: Any = LlamaForCausalLM(_config(tie_word_embeddings=True)).train()
     texts = _texts(4, 1, 0, LONGEST)
     width = max(map(len, texts))
     ids = torch.tensor([text + [0] * (width - len(text)) for text in texts])

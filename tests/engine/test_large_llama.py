@@ -68,7 +68,7 @@ def test_samples_are_those_of_the_plain_sampler(both: Any, common: int, temperat
 
 def test_a_place_is_refilled_and_no_sample_notices(both: Any, monkeypatch: pytest.MonkeyPatch):
     torch.set_num_threads(1)
-    rows = []
+    rows: list[int] = []
     step = LargeLlama.next_logits
     monkeypatch.setattr(
         LargeLlama, "next_logits", lambda self, ids, *rest: rows.append(len(ids)) or step(self, ids, *rest)
@@ -85,7 +85,7 @@ def test_a_place_is_refilled_and_no_sample_notices(both: Any, monkeypatch: pytes
 
 def test_what_prompts_share_is_read_once(both: Any, monkeypatch: pytest.MonkeyPatch):
     torch.set_num_threads(1)
-    read = []
+    read: list[int] = []
     hidden = LargeLlama._hidden
 
     def counting(self: LargeLlama, ids: torch.Tensor, *rest: Any) -> torch.Tensor:
