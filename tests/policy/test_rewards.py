@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from o1_assets.policy.config import RewardConfig
-from o1_assets.policy.rewards import minimum_credit, outcome_reward, process_rewards, repeated, step_rewards
+from o1_assets.policy.rewards import (
+    minimum_advantages,
+    minimum_credit,
+    outcome_reward,
+    process_advantages,
+    process_rewards,
+    repeated,
+    step_rewards,
+)
 
 RIGHT, NEUTRAL, WRONG = [0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]
 
@@ -64,3 +72,18 @@ def test_minimum_credit_goes_to_the_worst_step() -> None:
 def test_probabilities_must_match_the_steps() -> None:
     with pytest.raises(ValueError, match="2 steps, but step probabilities"):
         process_rewards(np.array([RIGHT]), ["a", "b"], CONFIG)
+
+
+def test_lines_after_an_error_pay_in_the_sum_and_not_in_the_minimum() -> None:
+    """Why smol takes the minimum: of solutions that are all wrong, the sum prefers those that go on for longer."""
+    wrong = np.array([0.8, 0.05, 0.15])
+    lines = [2, 2, 4, 4]
+    process = [
+        process_rewards(np.tile(wrong, (n, 1)), [f"{i}" for i in range(n)], RewardConfig()) for n in lines
+    ]
+    rewards = [step_rewards(p, -0.9, RewardConfig()) for p in process]
+    ends, lengths = [[8 * (i + 1) - 1 for i in range(n)] for n in lines], [8 * n for n in lines]
+    summed = process_advantages(rewards, ends, lengths, 0.1)
+    least = minimum_advantages(rewards, ends, lengths, 0.1, 0.1)
+    assert summed[0][0] < -1 and summed[-1][0] > 1
+    assert max(abs(a[0]) for a in least) < 1e-3
