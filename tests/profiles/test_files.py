@@ -16,7 +16,7 @@ from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
     "assistant": "512ae6d659d2692d",
-    "code": "e06bdf185adb49ea",
+    "code": "bd6fa94d85131206",
     "countdown": "9b49751e24fa6fca",
     "letters": "3737decea9a05925",
     "micro": "e1ef7d88d8145385",
