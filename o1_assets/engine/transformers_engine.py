@@ -65,8 +65,7 @@ class TransformersEngine:
         self._step: LlamaStep | None = None
         self._large: LargeLlama | None = None
         # Whether the weights stay as they are, so that they are packed once; and what they are packed as.
-        self._frozen = False
-        self._products = torch.float32
+        self._frozen, self._products = False, torch.float32
 
     @classmethod
     def open(cls, path: Path, batch_size: int = 512, bfloat16: bool = False) -> TransformersEngine:
@@ -77,8 +76,7 @@ class TransformersEngine:
         gpu = torch.cuda.is_available()
         model = read_causal_lm(path, "auto" if gpu else "float32")
         engine = cls(model.to("cuda" if gpu else "cpu").eval(), load_tokenizer(path), batch_size)
-        engine._frozen = True
-        engine._products = torch.bfloat16 if bfloat16 else torch.float32
+        engine._frozen, engine._products = True, torch.bfloat16 if bfloat16 else torch.float32
         return engine
 
     def close(self) -> None:
@@ -118,9 +116,8 @@ class TransformersEngine:
             large = self._large or LargeLlama(self.model, self._products)
             # The packed weights are as large as the model, and of no use once it was trained again.
             self._large = large if self._frozen else None
-            stops, blank_lines = self._stops(params), self._blank_line_parts(params)
-            request = Request(prompts, seeds, params, stops, blank_lines, samples)
-            sample_continuously(large, request, self._rows)
+            ends = self._stops(params), self._blank_line_parts(params)
+            sample_continuously(large, Request(prompts, seeds, params, *ends, samples), self._rows)
             self.model.train(training)
             return samples
         if self._prefixes is None:
@@ -150,9 +147,7 @@ class TransformersEngine:
     def _rows(self, tokens: int) -> int:
         """How many samples of `tokens` tokens go through the model together: their cache has to fit."""
         layers, heads, width = cache_shape(self.model.config)
-        token = (
-            2 * layers * heads * width * self.model.dtype.itemsize
-        )  # bytes of the keys and values of one token
+        token = 2 * layers * heads * width * self.model.dtype.itemsize  # bytes of keys and values
         limit = CACHE_BYTES if self.model.device.type == "cpu" else GPU_CACHE_BYTES
         return max(1, min(self.batch_size, limit // max(1, token * tokens)))
 
