@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Dagster warn that it is not the project's.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
 
-.PHONY: run smol refresh status report ui pictures labeling test test-architectures test-wheel test-labeling test-vllm lock-vllm test-export test-executors bench rivals check format clean
+.PHONY: run smol refresh status report ui pictures labeling test test-architectures test-wheel test-labeling test-vllm lock-vllm test-export test-executors bench rivals check-gpu check format clean
 .DEFAULT_GOAL := run
 
 $(UV):
@@ -133,6 +133,9 @@ rivals: .rivals/ready ## the packages that benchmarks compare with, in a folder 
 
 bench: .venv/ready .rivals/ready ## measures and writes benchmarks/results.json; NAME=sampler_vs_generate for one
 	$(BIN)/python -W ignore -m benchmarks $(NAME)
+
+check-gpu: .venv/ready ## a GPU against the CPU: the same figures? how fast? benchmarks/gpu.json; five minutes
+	$(BIN)/python -W ignore -m benchmarks.check_gpu
 
 check: .venv/ready ## format, lint, types
 	$(BIN)/ruff format --check .
