@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from o1_assets.core.files import json_bytes, replace_file
 
@@ -176,7 +176,7 @@ def prepare(folder: Path, size: Size) -> None:
         # Random weights say nearly the same of every token, and then no precision would be too coarse.
         model.lm_head.weight.mul_(5.0)
     # Rounded once, so that both devices hold the same weights.
-    model.to(torch.bfloat16).to(torch.float32).save_pretrained(folder / "policy")
+    cast(Any, model).to(torch.bfloat16).to(torch.float32).save_pretrained(folder / "policy")
     tokenizer.save_pretrained(folder / "policy")
     for name, classes in (("prm", PRM_CLASSES), ("orm", ORM_CLASSES)):
         started = start_reward_model(folder / "policy", classes, None)
