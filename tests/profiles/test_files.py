@@ -24,9 +24,9 @@ RECORDED = {
     "qwen": "c872628043fc79b9",
     "qwen-7b": "b701372410421b21",
     "qwen-full": "53060c1d550ad259",
-    "smol": "3a9a24d81d5ecf85",
-    "smol-hub": "ba78af3d6a11f5a9",
-    "smol-smoke": "03c6a63d1cf111a1",
+    "smol": "ab1680f855111f7d",
+    "smol-hub": "60223c7548fd52fd",
+    "smol-smoke": "d162aeb527bf6787",
     "sudoku": "a38d8021e0996827",
     "tic-tac-toe": "582969670c2aaf27",
 }
