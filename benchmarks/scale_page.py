@@ -24,7 +24,7 @@ of 100,000 versions and of 100,000 rated solutions take minutes to make up, and 
 OTHERS = """\
 ## At the largest sizes
 
-Seconds of the clock on two cores, medians, of work that has a benchmark of its own.
+Seconds of the clock on two cores, medians, of work that has a benchmark of its own, as it was when that last ran.
 """
 
 MEASURED_ALONE = (
