@@ -67,13 +67,13 @@ COUNTDOWN = Assumptions(
 )
 
 CODE = Assumptions(
-    source="the corpus of code, measured; what a policy makes of it and 10 s a rating are assumptions",
+    source="a base of code and GPT*, measured; 10 s a rating is an assumption",
     question_tokens=22,
     letters_a_token=2.4,
-    solution_tokens=72,
-    corpus_tokens=95,
-    steps=7.5,
-    kept_share=0.3,
+    solution_tokens=155,
+    corpus_tokens=132,
+    steps=10,
+    kept_share=0.18,
     novelty_first=0.9,
     novelty_last=0.6,
     rated_first=0.6,
