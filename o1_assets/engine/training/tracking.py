@@ -126,6 +126,6 @@ def _integration(name: str, key: str, folder: Path) -> Iterator[Receiver]:
 
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "wandb": {"WANDB_PROJECT": "o1-assets", "WANDB_DIR": "{folder}", "WANDB_MODE": "offline"},
-    "mlflow": {"MLFLOW_EXPERIMENT_NAME": "o1-assets", "MLFLOW_TRACKING_URI": "file:{folder}/runs"},
+    "mlflow": {"MLFLOW_EXPERIMENT_NAME": "o1-assets", "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db"},
     "trackio": {"TRACKIO_DIR": "{folder}"},
 }
