@@ -25,7 +25,7 @@ _SIZES = (
     "ablations.seeds=2 ablations.judge.problems=6 ablations.judge.samples=2 ablations.judge.subsets=5 "
     "ablations.judge.resamples=20 ablations.search_in_rl.updates=1 ablations.search_in_rl.iterations=1 "
     "ablations.search_in_rl.problems_per_update=4 ablations.two_curves.resamples=20 "
-    'ablations.grpo.arms=["dr_grpo","epochs"] ablations.grpo.batches=1 '
+    'ablations.grpo.arms=["epochs"] ablations.grpo.batches=1 '
     "ablations.active.round=0 ablations.active.pool_problems=12 ablations.active.pool_samples=4 "
     "ablations.active.held_out_problems=6 ablations.active.held_out_samples=4 ablations.active.sizes=[4,8] "
     "ablations.active.selector_solutions=6 ablations.active.updates=1 ablations.active.step_samples=2 "

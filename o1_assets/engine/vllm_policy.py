@@ -1,8 +1,8 @@
 """vLLM beside a policy in training, in the same process: it samples with the weights that the policy has at the moment.
 
 TRL's own path (`use_vllm`) is not taken. It draws without a seed for each sample, so a killed training would not go on
-to equal bytes. And it writes into vLLM's parameters, of which vLLM's build for CPUs samples with packed copies; vLLM's
-own `reload_weights` makes those anew.
+to equal bytes. And it writes into vLLM's parameters, which vLLM's build for CPUs has replaced by packed copies; vLLM's
+own `reload_weights` packs anew.
 """
 
 from __future__ import annotations
