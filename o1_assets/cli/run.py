@@ -141,6 +141,9 @@ def run(
     Raises RunFailed, in which case what was finished before stays finished. Before anything is computed it raises
     MissingRequirement and what `_refuse` raises.
     """
+    # Where nothing was made yet all is to be done, and what cannot work leaves no folder behind.
+    if not project.settings.home.exists():
+        _refuse(project)
     project.settings.make_home()
     close_home(project.settings)
     run_id, announced = str(uuid.uuid4()), False

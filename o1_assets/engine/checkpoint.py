@@ -70,6 +70,19 @@ def load_token_classifier(path: Path, dtype: str = "float32", **options: Any) ->
     return fuse(model)
 
 
+def load_new_head(path: Path, config: PretrainedConfig) -> tuple[Any, list[str]]:
+    """A token classifier with as many classes as `config` says, in float32, and the names of the weights that the
+    folder lacks: those of a head of another shape are drawn anew. Raises StoreError on a pickle in the folder."""
+    from transformers import AutoModelForTokenClassification
+
+    register_token_classifier(type(config))
+    options: dict[str, Any] = {"ignore_mismatched_sizes": True, "output_loading_info": True, **_WEIGHTS}
+    model, loading = AutoModelForTokenClassification.from_pretrained(
+        checked(path), config=config, dtype="float32", attn_implementation="sdpa", **options
+    )
+    return model, list(loading["missing_keys"])
+
+
 def register_token_classifier(config: type[PretrainedConfig]) -> None:
     """Gives an architecture the token classifier that transformers lacks for it (Gemma 3's text model): its own
     decoder, and the head that transformers gives to all others."""

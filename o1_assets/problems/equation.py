@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from o1_assets.core.errors import O1Error
+
 _OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
-class NoEquation(ValueError):
+class NoEquation(O1Error, ValueError):
     """The text is no equation of numbers joined by + - * /, or divides by nothing; the message says which."""
 
 

@@ -95,28 +95,22 @@ def _check_tokenizer(config: PublishedPrm, theirs: Any, ours: Any) -> None:
 
 def _open(config: PublishedPrm, folder: Path) -> tuple[Any, dict[str, Tensor]]:
     """The model with a head for three classes, and the tensors of its old head. Raises PrmDoesNotFit."""
-    from transformers import AutoModelForTokenClassification
-
-    from o1_assets.engine.checkpoint import checked, load_config, register_token_classifier
+    from o1_assets.engine.checkpoint import load_config, load_new_head
     from o1_assets.reward.model import PRM_CLASSES
 
     try:
         shape = load_config(folder)
-        register_token_classifier(type(shape))
         labels = shape.id2label
         shape.num_labels = len(PRM_CLASSES)
         shape.published_labels = [str(name) for name in (labels or {}).values()]
-        model, loading = AutoModelForTokenClassification.from_pretrained(
-            checked(folder), config=shape, dtype="float32", use_safetensors=True, trust_remote_code=False,
-            local_files_only=True, attn_implementation="sdpa", ignore_mismatched_sizes=True, output_loading_info=True,
-        )  # fmt: skip
+        model, missing_keys = load_new_head(folder, shape)
     except (ValueError, KeyError, OSError) as error:
         raise PrmDoesNotFit(
             f"{config.folder} cannot be opened as a token classifier of transformers ({str(error).splitlines()[0]}): "
             "choose a PRM whose decoder transformers has, with weights in safetensors"
         ) from None
     heads = ("score", "classifier", "v_head", "regression_head")
-    missing = [name for name in loading["missing_keys"] if name.split(".")[0] not in heads]
+    missing = [name for name in missing_keys if name.split(".")[0] not in heads]
     if missing:
         raise PrmDoesNotFit(
             f"{config.folder} lacks weights of a {type(model).__name__}, such as {min(missing)}: its decoder is of "
