@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from o1_assets.engine.kv_cache import cache_shape
-from o1_assets.engine.llama_step import computes_llama, normed
+from o1_assets.engine.llama_step import computes_llama, normed, rotary_tables
 from o1_assets.engine.torch_script import compiled
 
 # Below, operators are mostly overhead, and `LlamaStep` has fewer of them.
@@ -69,12 +69,7 @@ class LargeLlama:
             ):
                 self.weights.append(packed(matrix, dtype))
         self.head = packed(self._after(model.model.norm, model.lm_head.weight), dtype)
-        places = torch.arange(config.max_position_embeddings)[None]
-        cos, sin = model.model.rotary_emb(self.embedding, places)
-        half = self.width // 2
-        # (positions, 1, width); the first half of the sine is negative, as `hidden_states` takes it.
-        self.cos, self.sin = cos[0, :, None], sin[0, :, None]
-        self.sin = torch.cat([-self.sin[..., :half], self.sin[..., half:]], dim=-1)
+        self.cos, self.sin = rotary_tables(model)
 
     @staticmethod
     def fits(model: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from o1_assets.engine.kv_cache import BufferCache
 from o1_assets.engine.plain_llama import PlainLlama
@@ -18,6 +19,19 @@ from o1_assets.engine.torch_script import compiled
 # The weights are held twice. With a model of 135M and 40 samples at a time, this took two thirds of the time of the
 # model itself; nothing larger was measured.
 MOST_PARAMETERS = 200_000_000
+
+
+def rotary_tables(model: Any) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of every position, (positions, 1, width of a head) each.
+
+    The sign of rotary embedding's swapped half (Su et al., arXiv:2104.09864, 3.4.2) is put into the sine once, so that
+    turning a query is one fused multiply-add and no negation a token.
+    """
+    places = torch.arange(model.config.max_position_embeddings)[None]
+    cos, sin = model.model.rotary_emb(model.model.embed_tokens.weight, places)
+    half = sin.shape[-1] // 2
+    cos, sin = cos[0, :, None], sin[0, :, None]
+    return cos, torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
 
 
 def computes_llama(model: Any) -> bool:
@@ -56,13 +70,7 @@ class LlamaStep:
         layers = [self._layer(layer) for layer in model.model.layers]
         self.into_heads, self.out_of_heads, self.gate_and_up, self.down = map(list, zip(*layers, strict=True))
         self.head = self._after(model.model.norm, model.lm_head.weight)
-        places = torch.arange(config.max_position_embeddings)[None]
-        cos, sin = model.model.rotary_emb(self.embedding, places)
-        half = self.width // 2
-        # (positions, 1, width). The sign of rotary embedding's swapped half is put into the sine once, so that
-        # turning a query is one fused multiply-add and no negation a token.
-        self.cos, self.sin = cos[0, :, None], sin[0, :, None]
-        self.sin = torch.cat([-self.sin[..., :half], self.sin[..., half:]], dim=-1)
+        self.cos, self.sin = rotary_tables(model)
 
     @staticmethod
     def fits(model: Any) -> bool:

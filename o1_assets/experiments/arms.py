@@ -7,20 +7,24 @@ per_problem are in the same order everywhere, and every seed of every arm has ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from o1_assets.core import plots
-from o1_assets.core.artifact import Outcome, StageConfig, Task
+from o1_assets.core.artifact import Artifact, Outcome, StageConfig, Task
 from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.evaluation.config import EvalConfig
 from o1_assets.evaluation.evaluate_policy import PASS_AT_1
 from o1_assets.evaluation.statistics import Floats, interval, simplest_unbeaten
+from o1_assets.experiments.experiment import Arm, Experiment, experiment_artifacts
 from o1_assets.experiments.measure import runs_of
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
+
+if TYPE_CHECKING:
+    from o1_assets.profiles.profile import Profile
 
 
 def arms_chart(rows: Sequence[dict[str, Any]], title: str) -> tuple[list[Series], Axis]:
@@ -59,6 +63,23 @@ class ResultConfig(StageConfig):
     today: str
     seeds: int
     judge: EvalConfig
+
+
+def compared_arms(
+    profile: Profile, name: str, title: str, question: str, arms: Sequence[Arm], today: str
+) -> list[Artifact]:
+    """An experiment whose arms are policies that `make_result` compares. today: as in `ResultConfig`."""
+    config = ResultConfig(
+        name=name,
+        title=title,
+        question=question,
+        arms=tuple(ArmWords(name=arm.name, says=arm.says) for arm in arms),
+        today=today,
+        seeds=profile.ablations.seeds,
+        judge=profile.ablations.judge,
+    )
+    experiment = Experiment(name, question, arms, compute=make_result, config=config, inputs={})
+    return experiment_artifacts(experiment, profile)
 
 
 def make_result(task: Task, config: ResultConfig) -> Outcome:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.core.artifact import Artifact
-from o1_assets.experiments.arms import ArmWords, ResultConfig, make_result
-from o1_assets.experiments.experiment import Arm, Experiment, ablation, experiment_artifacts
+from o1_assets.experiments.arms import compared_arms
+from o1_assets.experiments.experiment import Arm, ablation
 from o1_assets.experiments.grpo.config import CONTROL, SAYS, GrpoConfig
 from o1_assets.experiments.measure import Made, policy_arm
 from o1_assets.experiments.variants import PART
@@ -57,23 +57,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         return policy_arm(profile, GROUP, name, SAYS[name], models, make)
 
     arms = [arm(name, policy) for name, policy in arm_policies(profile.policy, config).items()]
-    experiment = Experiment(
-        name="grpo",
-        question=QUESTION,
-        arms=arms,
-        compute=make_result,
-        config=ResultConfig(
-            name="grpo",
-            title=TITLE,
-            question=QUESTION,
-            arms=tuple(ArmWords(name=shown.name, says=shown.says) for shown in arms),
-            today=CONTROL,
-            seeds=seeds,
-            judge=profile.ablations.judge,
-        ),
-        inputs={},
-    )
-    return experiment_artifacts(experiment, profile)
+    return compared_arms(profile, "grpo", TITLE, QUESTION, arms, CONTROL)
 
 
 def arm_policies(policy: PolicyConfig, config: GrpoConfig) -> dict[str, PolicyConfig]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from o1_assets.core.artifact import Artifact, Compute, Estimator, StageConfig
 from o1_assets.core.estimate import Estimate, EstimateContext
-from o1_assets.experiments.arms import ArmWords, ResultConfig, make_result
-from o1_assets.experiments.experiment import Arm, Experiment, ablation, experiment_artifacts
+from o1_assets.experiments.arms import compared_arms
+from o1_assets.experiments.experiment import Arm, ablation
 from o1_assets.experiments.measure import Made, policy_arm
 from o1_assets.experiments.search_in_rl.expert_iteration import ExpertConfig, make_expert_policy
 from o1_assets.experiments.variants import PART
@@ -92,23 +92,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         arm("expert_sampled", make_expert_policy, expert(profile, branch=1), estimate_expert),
         arm("expert", make_expert_policy, expert(profile, branch=4), estimate_expert),
     )
-    experiment = Experiment(
-        name="search_in_rl",
-        question=QUESTION,
-        arms=arms,
-        compute=make_result,
-        config=ResultConfig(
-            name="search_in_rl",
-            title=TITLE,
-            question=QUESTION,
-            arms=tuple(ArmWords(name=shown.name, says=shown.says) for shown in arms),
-            today=today,
-            seeds=seeds,
-            judge=profile.ablations.judge,
-        ),
-        inputs={},
-    )
-    return experiment_artifacts(experiment, profile)
+    return compared_arms(profile, "search_in_rl", TITLE, QUESTION, arms, today)
 
 
 def searches_of(today: GroupSearchConfig) -> tuple[dict[str, GroupSearchConfig], str]:

@@ -276,8 +276,10 @@ class Specification:
             return self
         rng = Random(str(self.shown))
         others = [pair for pair in INPUTS if pair not in {(a, b) for a, b, _ in self.shown}]
-        hidden = [(a, b, reference.call(a, b)) for a, b in rng.sample(others, HIDDEN)]
-        return Specification(self.shown, tuple(hidden))  # type: ignore[arg-type]
+        chosen = rng.sample(others, HIDDEN)
+        # A function of the family has a value everywhere.
+        hidden = [(a, b, value) for a, b in chosen if (value := reference.call(a, b)) is not None]
+        return Specification(self.shown, tuple(hidden))
 
 
 HIDDEN = 12
