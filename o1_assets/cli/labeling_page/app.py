@@ -25,6 +25,7 @@ from o1_assets.core.errors import O1Error
 from o1_assets.labels.page.desk import Desk, NoSuchTask, StaleAct
 from o1_assets.labels.page.draft import ActRefused
 from o1_assets.labels.page.labelers import Labeler, labeler_of
+from o1_assets.labels.page.progress import labeler_progress, lead_progress
 from o1_assets.orchestration.ui.guard import Guard
 
 PAGE = Path(__file__).parent
@@ -94,12 +95,15 @@ def application(desk: Desk, profile: str, origins: list[str]) -> Starlette:
     def next_task(labeler: Labeler, body: Mapping[str, Any]) -> dict[str, Any]:
         skip = body.get("skip")
         task = desk.next_task(labeler.name, skip if isinstance(skip, list) else ())
-        return {"task": task, "progress": desk.progress(labeler.name), **_who(labeler)}
+        return {"task": task, "progress": labeler_progress(desk.assignment, labeler.name), **_who(labeler)}
 
     def act(labeler: Labeler, body: Mapping[str, Any]) -> dict[str, Any]:
         task = desk.act(labeler.name, dict(body))
         is_finished = body.get("what") in ("finish", "end")
-        return {"task": task, **({"progress": desk.progress(labeler.name)} if is_finished else {})}
+        return {
+            "task": task,
+            **({"progress": labeler_progress(desk.assignment, labeler.name)} if is_finished else {}),
+        }
 
     def task(labeler: Labeler, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"task": _task(desk, labeler, body)}
@@ -112,7 +116,9 @@ def application(desk: Desk, profile: str, origins: list[str]) -> Starlette:
             route("/api/next", next_task),
             route("/api/act", act),
             route("/api/task", task),
-            route("/api/lead", lambda labeler, _: {**desk.lead(), **_who(labeler)}, lead=True),
+            route(
+                "/api/lead", lambda labeler, _: {**lead_progress(desk.assignment), **_who(labeler)}, lead=True
+            ),
         ],
         middleware=[Middleware(Guard, origins=origins, remedy=REMEDY, refuse=_error)],
         lifespan=_filing(desk),

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from o1_assets.labels.page.desk import LEASE_SECONDS, PAUSE_SECONDS, NoSuchTask, StaleAct
+from o1_assets.labels.page.assignment import LEASE_SECONDS
+from o1_assets.labels.page.desk import PAUSE_SECONDS, NoSuchTask, StaleAct
 from o1_assets.labels.page.draft import ActRefused
 from o1_assets.labels.page.labelers import BadInvitation, invite, labeler_of, uninvite
+from o1_assets.labels.page.progress import labeler_progress, lead_progress
 from o1_assets.labels.schema import Record
 from tests.labels.page.conftest import Labelling, Make
 from tests.labels.world import ROUND
@@ -119,7 +121,7 @@ def test_what_the_inbox_would_refuse_is_said_to_the_labeller(make: Make) -> None
 
 def test_gold_is_given_to_everybody_and_nothing_on_the_page_tells(make: Make) -> None:
     labelling = make(gold=3)
-    gold = labelling.desk.round(ROUND).gold
+    gold = labelling.desk.rounds.round(ROUND).gold
     assert len(gold) == 3
     keys, seen = [], {"ann": [], "bob": []}  # type: ignore[var-annotated]
     while tasks := [(who, task) for who in seen if (task := labelling.desk.next_task(who))]:
@@ -138,7 +140,7 @@ def test_gold_that_came_back_from_nobody_is_given_at_the_end_for_the_round_waits
 ) -> None:
     monkeypatch.setattr("random.Random.random", lambda self: 1.0)  # gold is never drawn before
     labelling = make(gold=3)
-    gold, seen = labelling.desk.round(ROUND).gold, []
+    gold, seen = labelling.desk.rounds.round(ROUND).gold, []
     while task := labelling.desk.next_task("ann"):
         seen.append(task["solution"])
         labelling.act(task, "end", reason="give_up")
@@ -147,7 +149,7 @@ def test_gold_that_came_back_from_nobody_is_given_at_the_end_for_the_round_waits
 
 def test_who_is_new_is_tried_on_the_screening_solutions_which_count_as_labels_of_nobody(make: Make) -> None:
     labelling = make(screening=4)
-    tried = labelling.desk.round(ROUND).screening
+    tried = labelling.desk.rounds.round(ROUND).screening
     seen = []
     for _ in range(4):
         task = labelling.next()
@@ -156,7 +158,9 @@ def test_who_is_new_is_tried_on_the_screening_solutions_which_count_as_labels_of
     assert set(seen) == tried and labelling.next()["solution"] not in tried
     labelling.desk.file_finished(True)
     assert {r.generation for r in filed(labelling)} == {-1}
-    assert labelling.desk.progress("ann")["rounds"][0]["left"] == 31, "they are to be labelled as usual too"
+    assert labeler_progress(labelling.desk.assignment, "ann")["rounds"][0]["left"] == 31, (
+        "they are to be labelled as usual too"
+    )
 
 
 def test_where_two_disagree_the_lead_sees_both_reasons_and_a_third_settles(make: Make) -> None:
@@ -164,7 +168,7 @@ def test_where_two_disagree_the_lead_sees_both_reasons_and_a_third_settles(make:
     rate(labelling, "ann", "right", 0, note="carelessly added")
     rate(labelling, "bob", "right", 1)
     labelling.desk.file_finished(True)
-    [round_] = labelling.desk.lead()["rounds"]
+    [round_] = lead_progress(labelling.desk.assignment)["rounds"]
     [dispute] = round_["disagreements"]
     assert (dispute["step"], dispute["settled"], dispute["before"]) == (0, None, [])
     said = {each["labeler"]: (each["rating"], each["note"]) for each in dispute["opinions"]}
@@ -173,7 +177,7 @@ def test_where_two_disagree_the_lead_sees_both_reasons_and_a_third_settles(make:
     assert "right" not in {labelling.next(who)["solution"] for who in ("ann", "bob")}
     rate(labelling, "cleo", "right", 1)
     labelling.desk.file_finished(True)
-    [dispute] = labelling.desk.lead()["rounds"][0]["disagreements"]
+    [dispute] = lead_progress(labelling.desk.assignment)["rounds"][0]["disagreements"]
     assert dispute["settled"] == 1
     assert labelling.next("dan")["solution"] != "right", "it needs no fourth opinion"
 
@@ -201,7 +205,7 @@ def test_a_closed_round_gives_nothing_out_and_keeps_what_is_finished(make: Make)
 def test_progress_counts_what_is_mine_what_is_left_and_my_pace(make: Make) -> None:
     labelling = make()
     labelling.finish(labelling.act(labelling.take("right"), "confirm"))
-    progress = labelling.desk.progress("ann")
+    progress = labeler_progress(labelling.desk.assignment, "ann")
     assert progress["rounds"] == [{"round": ROUND, "wanted": 3, "mine": 1, "left": 2}]
     assert (progress["seconds"], progress["waiting"], progress["minutes_left"]) == (1.5, 1, 0.05)
     assert [each["solution"] for each in progress["recent"]] == ["right"]
