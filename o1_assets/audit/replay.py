@@ -237,6 +237,7 @@ def remake(
     store: ArtifactStore,
 ) -> Outcome:
     """Computes the artifact into `out`. Raises CannotRemake without its engine, and what the function raises."""
+    from o1_assets.engine.kept_samples import keeping_samples
     from o1_assets.engine.open import EngineMissing, open_engine
 
     def opened(path: Path) -> Engine:
@@ -251,7 +252,7 @@ def remake(
         inputs=inputs,
         out=out,
         seed=manifest.seed,
-        open_engine=opened,
+        open_engine=keeping_samples(opened, None, progress),
         progress=progress,
         ancestry=lambda name: reports(store, manifest.inputs[name]),
     )

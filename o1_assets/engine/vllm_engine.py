@@ -65,6 +65,8 @@ class VllmEngine:
 
     tokenizer: PreTrainedTokenizerBase
     constrains = False
+    part = 4096
+    """Samples that are kept together (`kept_samples.py`): vLLM itself has some hundred of them under way."""
 
     def __init__(self, path: Path, in_process: bool = False, **options: Any) -> None:
         from transformers import AutoModelForCausalLM

@@ -13,6 +13,7 @@ from pathlib import Path
 from o1_assets.core.artifact import Artifact, Outcome, Task, Waiting
 from o1_assets.core.disk import disk_full
 from o1_assets.core.engine import Engine
+from o1_assets.engine.kept_samples import keeping_samples
 from o1_assets.engine.training.tracking import Receiver, tracked_by, tracker
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.environment import environment, prepare_compute
@@ -45,11 +46,11 @@ def materialize(
 ) -> Made:
     """Makes `artifact` from the newest versions of its inputs, or finds that an equal computation was done.
 
-    Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch
-    folder, and the last state of a training, which an equal computation goes on from. Raises MissingInput, Waiting,
-    StoreError when an input is damaged, DiskFull, ScratchLost, or what the compute function
-    raises. engine: the name of what `open_engine` opens, for the manifest. on_start: called with the task right
-    before it is computed, if it has to be. on_update: is told the figures of a training while it runs.
+    Nothing becomes visible before the compute function has returned: a killed computation leaves a scratch folder, and
+    the last state of a training and the samples of a large model, from which an equal computation goes on. Raises
+    MissingInput, Waiting, StoreError when an input is damaged, DiskFull, ScratchLost, or what the compute function
+    raises. engine: the name of what `open_engine` opens, for the manifest. on_start: called with the task right before
+    it is computed, if it has to be. on_update: is told the figures of a training while it runs.
     """
     inputs = current_inputs(artifact, store)
     # Read before anything is computed: a batch of labels that arrives meanwhile must make the result stale.
@@ -71,7 +72,7 @@ def materialize(
             inputs={name: store.verified(item.digest) for name, item in inputs.items()},
             out=scratch.folder,
             seed=artifact.seed,
-            open_engine=open_engine,
+            open_engine=keeping_samples(open_engine, unfinished, report_progress),
             progress=report_progress,
             unfinished=unfinished,
             ancestry=lambda name: reports(store, inputs[name]),
