@@ -212,8 +212,9 @@ def choose_examples(
     wrong = readable.filter(~pl.col("correct") & ~has_wait)
     corrected = readable.filter(pl.col("correct") & pl.col("fixed"))
     # Convincing means what it does in the fooled rate: above the median right answer.
-    median = {name: pool.filter("correct")[name].median() for name in (old, new)}
-    caught = wrong.filter((pl.col(old) > median[old]) & (pl.col(new) < median[new]))
+    # Where no answer is right there is no median, and nothing is above or below it.
+    over, under = (pl.lit(pool.filter("correct")[name].median(), dtype=pl.Float64) for name in (old, new))
+    caught = wrong.filter((pl.col(old) > over) & (pl.col(new) < under))
     chosen = [("right", right.sort(pl.col("steps").list.len() * -1, new, descending=[False, True]))]
     if caught.height and first != newest:
         chosen.append(("caught", caught.sort(pl.col(old) - pl.col(new), descending=True)))
