@@ -16,6 +16,10 @@ heart:
     answer a1
 
 A cell is written with its name wherever it is read, so its content is looked up by that name; a line has one form.
+
+A plan may stand in front of the question, one token. Who is given it looks for wins first and for blocks too:
+
+    Check wins, then blocks: X to move: a1X b1O c1. a2. b2X c2. a3O b3. c3.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from o1_assets.problems.worlds.world import Corpus, Vocabulary, Working, World
+from o1_assets.problems.worlds.world import Corpus, Solved, Vocabulary, Working, World
 
 CELLS = tuple(column + row for row in "123" for column in "abc")
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
@@ -35,6 +39,9 @@ FIRST_TRIED = (4, 0, 2, 6, 8, 1, 3, 5, 7)
 """The centre, the corners, the edges."""
 
 EMPTY = "." * 9
+
+PLAN = "Check wins, then blocks: "
+"""What a prompt may begin with; no problem does."""
 
 MOST_LUCK = 0.9
 """Boards on which all moves are best are drawn as those on which this share is: a game begins on one."""
@@ -130,6 +137,12 @@ class TicTacToeCorpus(Corpus):
     notice_rate: float = Field(
         0.15, ge=0, le=1, description="chance that a wrong step is followed by a `wait`"
     )
+    plan_rate: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="chance that the writer of a chain is given a plan, by the first words of the prompt",
+    )
 
 
 # Shares of writers.
@@ -141,6 +154,9 @@ MISCONCEPTIONS = {
     "third_cell_taken": 0.15,
 }
 
+
+UNPLANNED = {"blocks_at_once", "own_lines_only"}
+"""What nobody does who is given the plan."""
 
 PARTIAL = {"diagonals_forgotten", "own_lines_only", "rows_only"}
 
@@ -191,6 +207,7 @@ class TicTacToeWorld(World[str, Seen, Look | Try, TicTacToeCorpus]):
             "check ",
             "wait ",
             "answer ",
+            PLAN,
             *CELLS,
         ),
     )
@@ -242,9 +259,20 @@ class TicTacToeWorld(World[str, Seen, Look | Try, TicTacToeCorpus]):
         if rng.random() < config.direct_rate:
             is_best = rng.random() < config.direct_right_rate
             return [f"answer {CELLS[rng.choice(best_moves(problem) if is_best else free_cells(problem))]}"]
-        held = {
-            name for name, rate in MISCONCEPTIONS.items() if rng.random() < rate * config.misconception_scale
-        }
+        return self._chain(problem, self._misconceptions(config, rng), config, rng)
+
+    def write(self, problem: str, config: TicTacToeCorpus, rng: Random) -> Solved:
+        if rng.random() >= config.plan_rate:
+            return super().write(problem, config, rng)
+        held = self._misconceptions(config, rng) - UNPLANNED
+        return PLAN + self.question(problem), self._chain(problem, held, config, rng)
+
+    @staticmethod
+    def _misconceptions(config: TicTacToeCorpus, rng: Random) -> set[str]:
+        scale = config.misconception_scale
+        return {name for name, rate in MISCONCEPTIONS.items() if rng.random() < rate * scale}
+
+    def _chain(self, problem: str, held: set[str], config: TicTacToeCorpus, rng: Random) -> list[str]:
         steps, block = list[str](), None
         lines = LINES[: 3 if "rows_only" in held else 6 if "diagonals_forgotten" in held else 8]
         for line in lines:

@@ -172,6 +172,10 @@ class World(ABC, Generic[Problem, State, Move, Config]):
     def solve(self, problem: Problem, config: Config, rng: Random) -> list[str]:
         """The steps of one solution, by a new writer. The misconceptions that they hold are drawn first."""
 
+    def write(self, problem: Problem, config: Config, rng: Random) -> Solved:
+        """A text of the corpus."""
+        return self.question(problem), self.solve(problem, config, rng)
+
     def draw_corpus(self, config: Config, seed: int, exclude: Collection[str]) -> Iterator[Solved]:
         """config.solutions worked solutions, of none of the problems whose contents are given."""
         rng = Random(seed)
@@ -179,7 +183,7 @@ class World(ABC, Generic[Problem, State, Move, Config]):
         while written < config.solutions:
             problem = self.draw(config, rng)
             if self.content(problem) not in exclude:
-                yield self.question(problem), self.solve(problem, config, rng)
+                yield self.write(problem, config, rng)
                 written += 1
 
     @property
