@@ -43,6 +43,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.mini import assets as mini
     from o1_assets.experiments.model_size import assets as model_size
     from o1_assets.experiments.pools import assets as pools
+    from o1_assets.experiments.puzzles import result as puzzles
     from o1_assets.experiments.rewards import assets as rewards
     from o1_assets.experiments.rounds import assets as rounds
     from o1_assets.experiments.search_in_rl import assets as search_in_rl
@@ -90,7 +91,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
         artifacts += [artifact for declare in experiments for artifact in declare(profile)]
     artifacts += assistant.measures(profile)
     # Of the profiles of one world each.
-    artifacts += [*code.artifacts(profile), *match.artifacts(profile)]
+    artifacts += [*code.artifacts(profile), *puzzles.artifacts(profile), *match.artifacts(profile)]
     artifacts += [artifact for declare in extra for artifact in declare(profile)]
     graph: dict[str, Artifact] = {}
     for artifact in artifacts:

@@ -16,6 +16,7 @@ from o1_assets.experiments.error_kinds.config import KindsConfig
 from o1_assets.experiments.grpo.config import GrpoConfig
 from o1_assets.experiments.model_size.config import ScaleConfig
 from o1_assets.experiments.pools.config import PoolsConfig
+from o1_assets.experiments.puzzles.result import PuzzlesConfig
 from o1_assets.experiments.rewards.config import RLConfig
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.thinking.result import ThoughtConfig
@@ -57,6 +58,7 @@ class AblationsConfig(StageConfig):
     versions: VersionsConfig = VersionsConfig()
     kinds: KindsConfig = KindsConfig()
     code: CodeConfig = CodeConfig()
+    puzzles: PuzzlesConfig = PuzzlesConfig()
 
     @model_validator(mode="after")
     def _results_can_be_measured(self) -> Self:

@@ -11,8 +11,20 @@ import pytest
 
 from o1_assets.cli.play import play
 from o1_assets.core.settings import Settings
-from o1_assets.experiments.match.games import CORNERS, Choose, Result, agent_move, play_games, rule_player
-from o1_assets.experiments.match.result import MODELS, WAYS, MatchConfig, counted, match_result, player
+from o1_assets.experiments.match.games import (
+    CORNERS,
+    MISERE,
+    TIC_TAC_TOE,
+    Choose,
+    Game,
+    Result,
+    agent_move,
+    careful_move,
+    play_games,
+    rule_player,
+)
+from o1_assets.experiments.match.result import HELD_OUT, PLAYS, MatchConfig, counted, match_result, player
+from o1_assets.experiments.match.ways import MODELS, PLAYER, THINKING
 from o1_assets.experiments.result import verdict
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile
@@ -21,8 +33,8 @@ from tests.search.test_search import answer_of
 from tests.search.toy import PathScorer, TablePolicy
 
 
-def outcomes(choose: Choose, games: int = 200) -> dict[str, Counter[str]]:
-    results = play_games(choose, games, seed=3)
+def outcomes(choose: Choose, games: int = 200, rules: Game = TIC_TAC_TOE) -> dict[str, Counter[str]]:
+    results = play_games(choose, games, 3, rules)
     assert len(results) == games
     return {side: Counter(r.outcome for r in results if r.side == side) for side in "XO"}
 
@@ -33,6 +45,19 @@ def test_players_of_known_strength_end_as_expected() -> None:
     assert players["perfect"]["X"]["loss"] == players["perfect"]["O"]["loss"] == 0
     assert players["random moves"]["X"]["loss"] > 70 and players["random moves"]["O"]["loss"] > 85
     assert 60 <= players["wins and blocks"]["X"]["draw"] <= 85
+
+
+def test_in_misere_three_in_a_row_lose_and_who_plays_to_win_them_does() -> None:
+    assert MISERE.winner("XXXOO....") == "O" and MISERE.winner("XX.OO....") is None
+    # X completes a row on c1, O threatens one on c2: what wins tic-tac-toe is the one move that loses at once.
+    assert TIC_TAC_TOE.best_moves("XX.OO....") == [2] and 2 not in MISERE.best_moves("XX.OO....")
+    assert all(careful_move("XX.OO....", Random(seed)) != 2 for seed in range(20))
+    assert careful_move("XXOOOXX.O", Random(0)) == 7, "with no other cell left it loses"
+    players = {name: outcomes(choose, 100, MISERE) for name, choose in rule_player(1, MISERE).items()}
+    assert players["perfect"]["X"]["loss"] == players["perfect"]["O"]["loss"] == 0
+    for side in "XO":
+        assert players["wins and blocks"][side]["loss"] > players["perfect"][side]["loss"]
+    assert players["random moves"]["X"] != outcomes(rule_player(1)["random moves"], 100)["X"]
 
 
 def test_a_move_that_is_none_loses_at_once_and_is_counted() -> None:
@@ -53,9 +78,10 @@ def test_a_game_does_not_depend_on_those_beside_it() -> None:
     assert lone == play_games(lambda boards, seeds: ["a1" for _ in boards], 6, seed=3)[:2]
 
 
-@pytest.mark.parametrize("way", ["direct", "chain", "vote", "tree"])
+@pytest.mark.parametrize("way", PLAYS)
 def test_a_model_is_asked_for_the_board_and_its_answer_is_the_move(way: str) -> None:
-    prompt = "X to move: a1. b1. c1. a2. b2. c2. a3. b3. c3.\n"
+    plan = "Check wins, then blocks: " if way == "chain, plan given" else ""
+    prompt = plan + "X to move: a1. b1. c1. a2. b2. c2. a3. b3. c3.\n"
     table = {
         prompt: {"answer b2\n": 1.0},
         prompt + "answer b2\n": {"": 1.0},
@@ -74,20 +100,29 @@ def test_a_model_is_asked_for_the_board_and_its_answer_is_the_move(way: str) -> 
 
 def test_the_claims_are_of_the_losses_by_thinking_and_without() -> None:
     draws, losses = [Result("X", "draw")] * 10, [Result("O", "loss", illegal=True)] * 10
-    played = {(name, way): [*draws, *losses] for name in MODELS.values() for way in WAYS}
-    played["baby-o1", "vote"] = [*draws, *draws[:9], losses[0]]
-    result = match_result(played, MatchConfig(resamples=50), seed=1)
+    rules = [(name, "rules") for name in rule_player(0)]
+    played = {
+        key: [*draws, *losses]
+        for key in [*rules, *((name, way) for name in MODELS.values() for way in PLAYS)]
+    }
+    played[PLAYER, THINKING] = [*draws, *draws[:9], losses[0]]
+    played["base", "chain, plan given"] = [*draws, *draws[:5], *losses[:5]]
+    held_out = {key: [*losses, *losses] for key in [*rules, *((PLAYER, way) for way in HELD_OUT)]}
+    held_out["random moves", "rules"] = [*losses, *draws]
+    result = match_result(played, held_out, MatchConfig(resamples=50), seed=1)
     claims = {claim.name: claim for claim in result.claims}
-    assert claims["ttt_losses_direct"].value == 0.5 and claims["ttt_losses_thinking"].value == 0.05
+    values = {name: claim.value for name, claim in claims.items()}
+    assert values["ttt_losses_direct"] == 0.5 and values["ttt_losses_thinking"] == 0.05
+    assert values["ttt_losses_base_chain"] == 0.5 and values["ttt_losses_base_plan"] == 0.25
+    assert values["misere_losses_thinking"] == 1 and values["misere_losses_random"] == 0.5
     ratio, illegal = claims["ttt_losses_ratio"], claims["ttt_illegal"]
-    assert (
-        ratio.value == 0.1
-        and ratio.low is not None
-        and ratio.high is not None
-        and ratio.low <= 0.1 <= ratio.high
-    )
+    assert ratio.value == 0.1 and ratio.low is not None and ratio.high is not None
+    assert ratio.low <= 0.1 <= ratio.high
     assert illegal.value == 1 and verdict(illegal) == "missed" and verdict(ratio) == "met"
-    assert result.tables["games"].frame["illegal"].sum() == 10 * (len(MODELS) * len(WAYS) - 1) + 1
+    assert "-45 points of tic-tac-toe, and +50 of mis" in result.notes[-1]
+    assert result.tables["games"].frame["illegal"].sum() == 10 * (len(played) - 2) + 1 + 5
+    (line,) = (line for line in result.charts["losses"].series if line.label == "baby-o1")
+    assert dict(zip(PLAYS, line.y, strict=True))[THINKING] == 0.05
 
 
 def test_only_the_profile_of_the_game_has_a_match(tmp_path: Path) -> None:

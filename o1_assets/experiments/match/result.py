@@ -1,4 +1,5 @@
-"""match/result: tic-tac-toe against an agent with rules, by base, GPT* and baby-o1, in four ways of thinking.
+"""match/result: tic-tac-toe against an agent with rules, by base, GPT* and baby-o1, in six ways of thinking; and
+misère, which no model was trained on.
 
 Writes games.parquet, a row a game, and the result: wins, draws and losses of each player, way and side.
 """
@@ -7,155 +8,195 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from o1_assets.core.artifact import Artifact, Cost, Outcome, StageConfig, Task
-from o1_assets.core.estimate import TABLES, Estimate, EstimateContext
-from o1_assets.core.flops import flops_generate
-from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.core.artifact import Artifact, Cost, Outcome, Task
+from o1_assets.core.estimate import CHART, TABLES, Estimate, EstimateContext
 from o1_assets.core.seeds import derive_seed
-from o1_assets.evaluation.statistics import Floats, bounds, interval_of_sums
+from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments import result as experiment
-from o1_assets.experiments.match.games import Choose, Result, play_games, rule_player
+from o1_assets.experiments.match.games import MISERE, TIC_TAC_TOE, Choose, Result, play_games, rule_player
+from o1_assets.experiments.match.ways import (
+    MODELS,
+    PLAYER,
+    THINKING,
+    WAYS,
+    WaysConfig,
+    generated,
+    inputs_of,
+    measured,
+    open_models,
+    think,
+    way_by_way,
+)
 from o1_assets.experiments.result import Claim, Table, write_result
 from o1_assets.problems.worlds.registry import WORLDS
-from o1_assets.search.beam import StepBeam
-from o1_assets.search.chain import Chain, Direct
-from o1_assets.search.interface import Budget, Strategy
-from o1_assets.search.run import SearchModels, search
-from o1_assets.search.vote import Chains
+from o1_assets.problems.worlds.tic_tac_toe import PLAN
+from o1_assets.search.run import SearchModels
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 WORLD = "tic-tac-toe"
-MODELS = {"base": "base", "generator": "GPT*", "policy": "baby-o1"}
-WAYS: dict[str, Strategy] = {
-    "direct": Direct(),
-    "chain": Chain(),
-    "vote": Chains("majority"),
-    "tree": StepBeam(width=2, branch=4, again=True),
-}
-PLAYER, THINKING = "baby-o1", "vote"
-"""Of whom and of which way the claims speak; a vote reads no reward model."""
+PLANNED = "chain, plan given"
+PLAYS = {"direct": WAYS["direct"], "chain": WAYS["chain"], PLANNED: WAYS["chain"], **WAYS}
+"""Way -> strategy. With a plan given the prompt begins with it."""
+
+HELD_OUT = ("direct", THINKING)
+"""The ways in which misère is played too, by PLAYER."""
 
 MOVES = 4.2
 """Moves of one side in a game, as wins-and-blocks plays it."""
 
+Played = Mapping[tuple[str, str], Sequence[Result]]
+"""Results of each player and way, whose games are the same."""
 
-class MatchConfig(StageConfig):
+
+class MatchConfig(WaysConfig):
     """match/result."""
 
     games: int = Field(200, gt=1, description="games of each player and way of thinking, half of them as X")
-    solutions: int = Field(
-        8, gt=0, description="tokens for a vote and a tree, in solutions of the greatest length"
-    )
-    prompt: PromptFormat = PromptFormat()
-    resamples: int = Field(1000, gt=0, description="bootstrap samples of the games, for the 95% intervals")
-    max_steps: int = Field(20, gt=0, description="steps of the longest solution")
-    step_tokens: int = Field(16, gt=0, description="tokens of the longest step")
 
 
 def make_match(task: Task, config: MatchConfig) -> Outcome:
     """Inputs: base, generator, policy, prm."""
-    from o1_assets.reward.score import load_scorer
-
     # Every player meets the same agent, with the same dice.
     seed = derive_seed(task.seed, "games")
-    played = {
-        (name, "rules"): play_games(choose, config.games, seed)
-        for name, choose in rule_player(task.seed).items()
+    tables: dict[str, dict[tuple[str, str], list[Result]]] = {
+        rules.name: {
+            (name, "rules"): play_games(choose, config.games, seed, rules)
+            for name, choose in rule_player(task.seed, rules).items()
+        }
+        for rules in (TIC_TAC_TOE, MISERE)
     }
     cost = Cost()
-    for model, name in MODELS.items():
-        scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
-        engine = task.open_engine(task.inputs[model])
-        models = SearchModels(
-            engine, scorer, answer_of=config.prompt.answer, answer_start=config.prompt.answer_start
-        )
-        for way in WAYS:
-            choose, spent = player(models, way, config)
-            played[name, way] = play_games(choose, config.games, seed)
-            tokens = sum(spent)
-            cost += Cost(flops_generate(engine.parameters, tokens), tokens_generated=tokens)
-            task.progress(f"{name}, {way}: {counted(name, way, played[name, way])}")
-        cost += scorer.cost()
-        engine.close()
+    for name, models, scoring in open_models(task, config):
+        for rules in (TIC_TAC_TOE, MISERE):
+            for way in PLAYS if rules is TIC_TAC_TOE else HELD_OUT if name == PLAYER else ():
+                choose, spent = player(models, way, config)
+                tables[rules.name][name, way] = results = play_games(choose, config.games, seed, rules)
+                cost += generated(models, sum(spent))
+                task.progress(f"{rules.name}, {name}, {way}: {counted(name, way, results)}")
+        cost += scoring()
     games = [
-        {"player": name, "way": way, "game": game, **asdict(result)}
+        {"rules": rules, "player": name, "way": way, "game": game, **asdict(result)}
+        for rules, played in tables.items()
         for (name, way), results in played.items()
         for game, result in enumerate(results)
     ]
     pl.DataFrame(games).write_parquet(task.out / "games.parquet")
-    result = match_result(played, config, derive_seed(task.seed, "bootstrap"))
+    result = match_result(
+        tables[TIC_TAC_TOE.name], tables[MISERE.name], config, derive_seed(task.seed, "bootstrap")
+    )
     write_result(task.out, result)
     return Outcome({claim.name: claim.value for claim in result.claims}, cost, len(games), games[:5])
 
 
-def match_result(
-    played: Mapping[tuple[str, str], Sequence[Result]], config: MatchConfig, seed: int
-) -> experiment.Result:
-    """played: the results of each player and way, whose games are the same."""
-    rows = [row for (name, way), results in played.items() for row in counted(name, way, results)]
-    lost = {
-        way: np.array([float(result.outcome == "loss") for result in played[PLAYER, way]]) for way in WAYS
-    }
+def match_result(played: Played, held_out: Played, config: MatchConfig, seed: int) -> experiment.Result:
+    """held_out: of misère."""
+    lost = {key: losses(results) for key, results in played.items()}
+    lost_held_out = {key: losses(results) for key, results in held_out.items()}
 
-    def share(name: str, way: str, says: str) -> Claim:
-        interval = interval_of_sums(
-            np.stack([lost[way], np.ones(len(lost[way]))], axis=-1)[None], _ratio, config.resamples, seed
+    def figure(
+        name: str,
+        says: str,
+        part: Floats,
+        whole: Floats | None = None,
+        target: float | None = None,
+        unit: Literal["", "share"] = "share",
+    ) -> Claim:
+        return Claim(
+            name, says, *measured(part, whole, config, seed), target=target, better="lower", unit=unit
         )
-        return Claim(name, says, *bounds(interval), better="lower", unit="share")
 
-    parts = np.stack([lost[THINKING], lost["direct"]], axis=-1)[None]
-    ratio = bounds(interval_of_sums(parts, _ratio, config.resamples, seed))
     illegal = sum(result.illegal for result in played[PLAYER, THINKING])
+    known, unknown = (
+        np.mean(table[PLAYER, THINKING] - table["random moves", "rules"]) for table in (lost, lost_held_out)
+    )
     return experiment.Result(
         name="match",
         title="Games against an agent with rules",
         question="Does thinking win games that a direct answer loses?",
         claims=[
-            share("ttt_losses_direct", "direct", "Games that baby-o1 loses by direct answers."),
-            share("ttt_losses_chain", "chain", "Games that it loses by one chain a move."),
-            share("ttt_losses_thinking", THINKING, f"Games that it loses by a vote of {config.solutions} solutions."),
-            Claim(
-                "ttt_losses_ratio", "By a vote it loses at most a fifth as often as by direct answers.", *ratio,
-                target=0.2, better="lower",
+            figure("ttt_losses_direct", "Games that baby-o1 loses by direct answers.", lost[PLAYER, "direct"]),
+            figure("ttt_losses_chain", "Games that it loses by one chain a move.", lost[PLAYER, "chain"]),
+            figure(
+                "ttt_losses_base_chain", "Games that the base loses by one chain a move.", lost["base", "chain"]
+            ),
+            figure(
+                "ttt_losses_base_plan", "Games that the base loses so where it is told: check wins, then blocks.",
+                lost["base", PLANNED],
+            ),
+            figure(
+                "ttt_losses_thinking", f"Games that baby-o1 loses by a {THINKING} of as many chains as "
+                f"{config.solutions} solutions of the greatest length have tokens.", lost[PLAYER, THINKING],
+            ),
+            figure(
+                "ttt_losses_ratio", f"By a {THINKING} it loses at most a fifth as often as by direct answers.",
+                lost[PLAYER, THINKING], lost[PLAYER, "direct"], target=0.2, unit="",
             ),
             Claim(
-                "ttt_illegal", "By a vote it makes no move that is none.", float(illegal),
+                "ttt_illegal", f"By a {THINKING} it makes no move that is none.", float(illegal),
                 target=0.0, better="lower", unit="number",
             ),
+            figure(
+                "misere_losses_thinking", "Games of misère, on which no model was trained, that it loses so.",
+                lost_held_out[PLAYER, THINKING],
+            ),
+            figure(
+                "misere_losses_random", "Those that random moves lose.", lost_held_out["random moves", "rules"]
+            ),
         ],
-        tables={"games": Table("Wins, draws and losses; illegal: lost by a move that is none.", pl.DataFrame(rows))},
+        tables={
+            "games": Table("Wins, draws and losses; illegal: lost by a move that is none.", _rows(played)),
+            "held_out": Table(
+                "The same of misère, where three in a row lose: what was not trained on.", _rows(held_out)
+            ),
+        },
+        charts={
+            "losses": way_by_way(
+                {key: float(games.mean()) for key, games in lost.items()}, list(PLAYS), "Games lost to the agent",
+                "share of games",
+            )
+        },
         notes=[
             f"{config.games} games of each player and way, every second one as X, all against the same agent. It wins "
             "where it can, else blocks, else takes the centre, a corner or an edge. Rules: players of known strength.",
             "The direct answers are those of models that were trained to write chains. A model of right direct answers "
             "alone finds as many best moves as the base by chains (docs/decisions/games.md).",
+            f'The plan is the words "{PLAN.strip()}" before the question. A tenth of the corpus begins with them, and '
+            "who is given them overlooks no block and blocks nothing before having looked for wins.",
+            "Misère is asked for in the words of tic-tac-toe, because no model knows others: none can be told that the "
+            "rules have changed, and this shows what it does then. Its agent makes no row of its own while it can. "
+            f"Against random moves baby-o1 loses {100 * known:+.0f} points of tic-tac-toe, and "
+            f"{100 * unknown:+.0f} of misère.",
         ],
     )  # fmt: skip
 
 
-def _ratio(sums: Floats) -> float:
-    return float(sums[0] / sums[1]) if sums[1] else float("nan")
+def losses(results: Sequence[Result]) -> Floats:
+    return np.array([float(result.outcome == "loss") for result in results])
+
+
+def _rows(played: Played) -> pl.DataFrame:
+    return pl.DataFrame(
+        [row for (name, way), results in played.items() for row in counted(name, way, results)]
+    )
 
 
 def player(models: SearchModels, way: str, config: MatchConfig) -> tuple[Choose, list[int]]:
     """A player who thinks about each move in this way, and the list to which it adds the tokens of its moves."""
     world = WORLDS[WORLD]
-    longest = config.prompt.max_tokens
-    tokens = longest * (config.solutions if way in ("vote", "tree") else 1)
-    budget = Budget(tokens, config.max_steps, config.step_tokens, longest)
+    plan = PLAN if way == PLANNED else ""
     spent: list[int] = []
 
     def choose(boards: Sequence[str], seeds: Sequence[int]) -> list[str | None]:
-        prompts = [config.prompt.render(world.question(board)) for board in boards]
-        results = search(WAYS[way], prompts, models, budget, seeds)
+        questions = [plan + world.question(board) for board in boards]
+        results = think(models, PLAYS[way], config, questions, seeds)
         spent.append(sum(result.tree.tokens_generated for result in results))
         return [result.answer.answer for result in results]
 
@@ -182,22 +223,16 @@ def artifacts(profile: Profile) -> list[Artifact]:
     """Of the world whose problems are boards."""
     if getattr(profile.base, "world", None) != WORLD:
         return []
-    last = f"r{profile.rounds:02d}"
     return [
         Artifact(
             key="match/result",
             compute=make_match,
             config=profile.match,
-            inputs={
-                "base": "base/model",
-                "generator": "generator/model",
-                "policy": f"{last}/policy",
-                "prm": f"{last}/prm",
-            },
+            inputs=inputs_of(profile),
             seed=profile.seed_of("match/result"),
             group="eval",
             description="Tic-tac-toe against an agent that wins, blocks, else takes centre or corner: direct answers, "
-            "chains, votes and trees.",
+            "chains, a plan in the prompt, votes and trees; and misère, which no model was trained on.",
             kinds=("parquet", "polars"),
             resource_class=profile.model_class,
             part="match",
@@ -207,11 +242,13 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 
 def estimate_match(context: EstimateContext, config: MatchConfig) -> Estimate:
-    """Games of three models in four ways."""
+    """Games of three models in all ways, and of one in those of misère."""
     moves = config.games * MOVES
     solution = context.solution_tokens(config.prompt)
     searched = config.solutions * config.prompt.max_tokens
     cost = Cost()
-    for model in MODELS:
-        cost += context.generate(model, moves * (3 + solution + 2 * searched))
-    return Estimate(samples=moves * len(MODELS) * (2 + config.solutions), cost=cost, stored=TABLES)
+    for model, name in MODELS.items():
+        more = name == PLAYER
+        cost += context.generate(model, moves * (2 * solution + (3 + more) * searched + 3 * (1 + more)))
+    samples = moves * (3 * (2 + 3 * searched / solution) + 1 + searched / solution)
+    return Estimate(samples=samples, cost=cost, stored=2 * TABLES + CHART)
