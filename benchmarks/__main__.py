@@ -17,12 +17,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import peers_page, scale_page
 from benchmarks.registry import by_name, load, load_comparison
-from benchmarks.scale_page import page
 from o1_assets.core.files import json_bytes, replace_file
 
 RESULTS = Path(__file__).with_name("results.json")
-PAGE = RESULTS.parents[1] / "docs" / "scale.md"
+DOCS = RESULTS.parents[1] / "docs"
+PAGES = {"scale.md": scale_page.page, "peers.md": peers_page.page}
 
 
 def main(arguments: list[str]) -> None:
@@ -91,9 +92,10 @@ def _compared(name: str, file: str) -> dict[str, dict[str, Any]]:
     return {key: _row(command=f"python -m benchmarks {name}", **figure) for key, figure in figures.items()}
 
 
-def _row(value: float, spread: float, unit: str, command: str, against: str) -> dict[str, Any]:
-    """spread: from the smallest to the largest repetition."""
+def _row(value: float, spread: float, unit: str, command: str, against: str, **sides: str) -> dict[str, Any]:
+    """spread: from the smallest to the largest repetition. sides: `ours` and `theirs` of a figure that has them."""
     return {
+        **{side: words for side, words in sides.items() if words},
         "value": round(value, 3),
         "spread": round(spread, 3),
         "unit": unit,
@@ -129,7 +131,8 @@ def _part(file: str, part: str, folder: str, repetition: str) -> None:
 def _save(results: dict[str, dict[str, Any]]) -> None:
     known = {**(json.loads(RESULTS.read_text()) if RESULTS.exists() else {}), **results}
     replace_file(RESULTS, json_bytes(known))
-    replace_file(PAGE, page(known).encode())
+    for name, page in PAGES.items():
+        replace_file(DOCS / name, page(known).encode())
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def _mcts(given: Finished, models: Generate) -> dict[str, Figure]:
             given,
         )
     says = f"llm-reasoners 1.0.2, {PROBLEMS} problems, {ITERATIONS} iterations, branch {BRANCH}"
-    return {NAME: times_faster(runs, "ours", [name for name in runs if name != "ours"], says)}
+    others = [name for name in runs if name != "ours"]
+    return {NAME: times_faster(runs, "ours", others, says, "at least 10")}
 
 
 def _beam(given: Finished, models: Generate) -> dict[str, Figure]:
@@ -82,4 +83,5 @@ def _beam(given: Finished, models: Generate) -> dict[str, Figure]:
             given,
         )
     says = f"llm-reasoners 1.0.2, {PROBLEMS} problems, width {WIDTH}, branch {BRANCH}"
-    return {"beam_vs_llm_reasoners": times_faster(runs, "ours", [n for n in runs if n != "ours"], says)}
+    others = [name for name in runs if name != "ours"]
+    return {"beam_vs_llm_reasoners": times_faster(runs, "ours", others, says, "at least 8")}

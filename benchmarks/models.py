@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from o1_assets.core.prompt_format import PromptFormat
+    from o1_assets.profiles.profile import Profile
     from o1_assets.reward.score import Scorer
     from o1_assets.search.run import SearchModels
 
@@ -52,15 +53,12 @@ class Finished:
 
 
 @contextmanager
-def finished(problems: int) -> Iterator[Finished]:
-    """The run in O1_HOME, with so many of its held-out problems. Raises SystemExit if there is none.
+def opened_run(*keys: str) -> Iterator[tuple[Profile, dict[str, Path]]]:
+    """nano's profile, and the folders of these artifacts in the run of O1_HOME. Raises SystemExit if there is none.
 
     Sets the number of threads to the profile's.
     """
-    import polars as pl
-
     from o1_assets.core.settings import Settings
-    from o1_assets.evaluation.evaluate_policy import held_out
     from o1_assets.execution.environment import prepare_compute
     from o1_assets.profiles.load import load_profile
     from o1_assets.store.store import ArtifactStore
@@ -72,11 +70,22 @@ def finished(problems: int) -> Iterator[Finished]:
     with tempfile.TemporaryDirectory(prefix="bench-models-") as work:
         store = ArtifactStore(settings.store, Path(work))
         folders = {}
-        for key in (POLICY, PRM, "generator/model", "problems/test"):
+        for key in keys:
             head = store.head(key)
             if head is None:
                 raise SystemExit(MISSING.format(settings.home, key))
             folders[key] = store.verified(head.digest)
+        yield profile, folders
+
+
+@contextmanager
+def finished(problems: int) -> Iterator[Finished]:
+    """As `opened_run`, with so many of the run's held-out problems."""
+    import polars as pl
+
+    from o1_assets.evaluation.evaluate_policy import held_out
+
+    with opened_run(POLICY, PRM, "generator/model", "problems/test") as (profile, folders):
         table = held_out(pl.read_parquet(folders["problems/test"] / "problems.parquet"), problems)
         rows = table.to_dicts()
         prompts = [profile.prompt.render(row["question"]) for row in rows]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from benchmarks.models import Finished, finished
@@ -33,9 +33,16 @@ class Solved:
 
 @dataclass(frozen=True)
 class Run:
+    """verdicts: of each problem, whether its solution is right."""
+
     seconds: float
     tokens: int
-    right: float
+    verdicts: Sequence[bool]
+
+    @property
+    def right(self) -> float:
+        """Share of the problems that are solved."""
+        return sum(self.verdicts) / len(self.verdicts)
 
     @property
     def pace(self) -> float:
@@ -54,7 +61,7 @@ def race(
             solved = contender(repetition)
             seconds = time.perf_counter() - started
             if repetition:
-                runs[name].append(Run(seconds, solved.tokens, right(given, solved.solutions)))
+                runs[name].append(Run(seconds, solved.tokens, verdicts(given, solved.solutions)))
     for name, own in runs.items():
         print(
             f"  {name:44} {median(r.seconds for r in own):7.2f} s {median(r.tokens for r in own):7.0f} tokens"
@@ -64,29 +71,53 @@ def race(
     return runs
 
 
-def right(given: Finished, solutions: Sequence[str]) -> float:
-    """Share of the problems that are solved."""
+def verdicts(given: Finished, solutions: Sequence[str]) -> list[bool]:
+    """Of each problem, whether its solution is right."""
     from o1_assets.problems.grading import grade_all
 
     answers = [given.prompt.answer(solution) for solution in solutions]
-    verdicts = grade_all(list(zip(answers, given.problems, strict=True)))
-    return sum(verdicts) / len(verdicts)
+    return grade_all(list(zip(answers, given.problems, strict=True)))
 
 
 def times_faster(
-    runs: Mapping[str, Sequence[Run]], ours: str, theirs: Sequence[str], settings: str
+    runs: Mapping[str, Sequence[Run]], ours: str, theirs: Sequence[str], settings: str, limit: str
 ) -> Figure:
     """Ours against the fastest way of running the other, in seconds a generated token, repetition by repetition."""
     best = min(theirs, key=lambda name: median(run.pace for run in runs[name]))
     ratios = [other.pace / own.pace for own, other in zip(runs[ours], runs[best], strict=True)]
     own, other = runs[ours], runs[best]
     whole = median(run.seconds for run in other) / median(run.seconds for run in own)
+    low, high = interval_of_difference(own, other)
     against = (
-        f"at least 5; {settings}; the other {best}; at equal tokens; whole runs {whole:.1f} times, tokens "
+        f"{limit}; {settings}; the other {best}; at equal tokens; whole runs {whole:.1f} times, tokens "
         f"{median(r.tokens for r in own):.0f} ours {median(r.tokens for r in other):.0f} theirs, right "
-        f"{median(r.right for r in own):.2f} ours {median(r.right for r in other):.2f} theirs"
+        f"{mean(r.right for r in own):.3f} ours {mean(r.right for r in other):.3f} theirs, difference "
+        f"{low:+.3f} to {high:+.3f}"
     )
-    return Figure(median(ratios), max(ratios) - min(ratios), "times", against)
+    return Figure(
+        median(ratios),
+        max(ratios) - min(ratios),
+        "times",
+        against,
+        _in_words(own),
+        f"{best}: {_in_words(other)}",
+    )
+
+
+def _in_words(runs: Sequence[Run]) -> str:
+    pace, tokens = median(run.pace for run in runs), median(run.tokens for run in runs)
+    return f"{pace * 1e3:.2f} ms a token, {tokens:,.0f} tokens, {mean(run.right for run in runs):.1%} right"
+
+
+def interval_of_difference(own: Sequence[Run], other: Sequence[Run]) -> tuple[float, float]:
+    """95% of the difference in the share of solved problems: a bootstrap of the problems, each with its repetitions."""
+    import numpy as np
+
+    # (problems,): how much more often ours is right
+    of_problems = np.mean([r.verdicts for r in own], 0) - np.mean([r.verdicts for r in other], 0)
+    drawn = np.random.default_rng(0).integers(len(of_problems), size=(2000, len(of_problems)))
+    low, high = np.quantile(of_problems[drawn].mean(1), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def with_threads(rival: Rival, models: Generate, given: Finished, threads: int, **settings: Any) -> Any:

@@ -16,7 +16,12 @@ FILES = (
     "status_after_a_year",
     "audit_after_a_year",
     "growth",
+    "labels_vs_pandas",
     "sampler_vs_generate",
+    "sampler_vs_vllm",
+    "sft_vs_trl",
+    "prm_vs_transformers",
+    "grpo_vs_trl",
     "large_models",
     "serving",
     "prm_tree_tokens_ratio",
@@ -53,12 +58,17 @@ class Benchmark(Protocol):
 
 @dataclass(frozen=True)
 class Figure:
-    """spread: from the smallest to the largest repetition, or the width of the interval that `against` names."""
+    """spread: from the smallest to the largest repetition, or the width of the interval that `against` names.
+
+    ours, theirs: where another tool does the same, what each took, in words; docs/peers.md shows them.
+    """
 
     value: float
     spread: float
     unit: str
     against: str
+    ours: str = ""
+    theirs: str = ""
 
 
 class Comparison(Protocol):

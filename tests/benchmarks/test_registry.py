@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 
 import benchmarks.__main__ as command
+from benchmarks.peers_page import PEERS
 from benchmarks.prm_tree_tokens_ratio import distinct_prefixes
 from benchmarks.registry import FILES, Benchmark, Figure, by_name, load_comparison
 from benchmarks.rivals import import_rivals
 from benchmarks.scale_page import exponent, page
+from o1_assets.core.settings import PROJECT
 
 
 def test_every_benchmark_has_a_name_of_its_own_and_is_of_one_of_both_kinds():
@@ -37,25 +39,45 @@ def test_without_the_other_libraries_one_sentence_says_what_to_do(tmp_path: Path
 
 def test_a_figure_becomes_a_row_of_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(command, "RESULTS", tmp_path / "results.json")
-    monkeypatch.setattr(command, "PAGE", tmp_path / "scale.md")
+    monkeypatch.setattr(command, "DOCS", tmp_path)
     monkeypatch.setattr(command, "by_name", lambda: {"speed": "file"})
     monkeypatch.setattr(command, "load", lambda file: object())
     monkeypatch.setattr(command, "load_comparison", lambda file: object())
-    figures = {"speed": vars(Figure(3.14159, 0.5, "times", "at least 3"))}
+    figures = {
+        "speed": vars(Figure(3.14159, 0.5, "times", "at least 3")),
+        "sampler_vs_vllm": vars(Figure(5.0, 0.5, "times", "at least 4", "9 tokens/s", "vLLM: 2 tokens/s")),
+    }
 
     def child(file: str, part: str, folder: str, repetition: int) -> None:
         Path(folder, ".figures").write_text(json.dumps(figures))
 
     monkeypatch.setattr(command, "_child", child)
     command.main(["speed"])
-    row = json.loads((tmp_path / "results.json").read_text())["speed"]
-    assert row == {
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert rows["sampler_vs_vllm"]["ours"] == "9 tokens/s"
+    page_of_peers = (tmp_path / "peers.md").read_text()
+    assert (
+        "| 9 tokens/s | vLLM: 2 tokens/s | 5.00 ± 0.50 | `make bench NAME=sampler_vs_vllm` |" in page_of_peers
+    )
+    assert "| – | – | not measured | `make bench NAME=sft_vs_trl` |" in page_of_peers
+    assert rows["speed"] == {
         "value": 3.142,
         "spread": 0.5,
         "unit": "times",
         "command": "python -m benchmarks speed",
         "against": "at least 3",
     }
+
+
+def test_the_pages_are_what_the_recorded_results_say():
+    recorded = json.loads(command.RESULTS.read_text())
+    for name, write in command.PAGES.items():
+        assert (PROJECT / "docs" / name).read_text() == write(recorded), f"docs/{name} was changed by hand"
+
+
+def test_every_peer_is_measured_by_a_benchmark_that_there_is():
+    assert {peer.benchmark for peer in PEERS} <= by_name().keys()
+    assert len({peer.result for peer in PEERS}) == len(PEERS)
 
 
 def test_the_page_of_growth_tells_n_from_n_squared():
