@@ -6,7 +6,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from o1_assets.problems.answers.formula import Tree, decimals_of, last_digit, symbols_of
-from o1_assets.problems.answers.formula_value import equal, proportional, terminates, within
+from o1_assets.problems.answers.formula_equality import equal, proportional, within
+from o1_assets.problems.answers.formula_value import terminates
 from o1_assets.problems.answers.read import read_answer
 from o1_assets.problems.answers.real_sets import as_set, place
 from o1_assets.problems.answers.tokens import Unreadable

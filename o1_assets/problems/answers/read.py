@@ -20,7 +20,7 @@ from o1_assets.problems.answers.formula import (
     is_proper_fraction,
     symbols_of,
 )
-from o1_assets.problems.answers.formula_value import equal, nearly_equal
+from o1_assets.problems.answers.formula_equality import equal, nearly_equal
 from o1_assets.problems.answers.quantities import (
     letter_unit,
     read_based,
