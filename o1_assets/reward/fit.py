@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from o1_assets.core.parallel import backward, cores, workers
 from o1_assets.engine.training.checkpoint import Checkpoints
@@ -41,8 +41,7 @@ def fit(
     items: Sequence[Item],
     config: RewardModelConfig,
     seed: int,
-    progress: Callable[[str], None] = lambda _: None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Checkpoints,
 ) -> list[tuple[int, float]]:
     """Train in place on the items in order, batch_size at a time, from the last checkpoint on.
 
@@ -53,7 +52,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda update: learning_rate_factor(update, updates, config.warmup)
     )
-    keep = KeepState(checkpoints or Checkpoints(), after_log=True)
+    keep = KeepState(checkpoints, after_log=True)
     rows_here = share(config.batch_size, "batch_size")
     with keep.checkpoints.scratch() as scratch, workers() as pool:
         optimizer.pool = pool
@@ -83,7 +82,7 @@ def fit(
             data_collator=collate_items,
             train_dataset=list(items),
             optimizers=(optimizer, schedule),
-            callbacks=[_Progress(progress), keep],
+            callbacks=[keep],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=keep.resume_from(scratch))
@@ -182,12 +181,3 @@ def collate_items(items: Sequence[Item]) -> dict[str, torch.Tensor]:
     if features:
         batch["min_logprob"] = stack(features, np.nan)
     return batch
-
-
-class _Progress(TrainerCallback):
-    def __init__(self, progress: Callable[[str], None]) -> None:
-        self.progress = progress
-
-    def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]
-        if logs and "loss" in logs:
-            self.progress(f"update {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,8 +129,7 @@ def train_reward_model(
     classes: tuple[str, ...],
     config: RewardModelConfig,
     seed: int,
-    progress: Callable[[str], None] = lambda line: None,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: Checkpoints,
 ) -> tuple[RewardModel, list[tuple[int, float]], Cost]:
     """A reward model trained on all examples of `train_set`, from a causal checkpoint or a reward model.
 
@@ -160,7 +159,7 @@ def train_reward_model(
         (row, labels, features[i] if features else None)
         for i, (row, labels) in enumerate(zip(drawn.rows, drawn.labels, strict=True))
     ]
-    losses = fit(model, items, config, derive_seed(seed, "fit"), progress, checkpoints)
+    losses = fit(model, items, config, derive_seed(seed, "fit"), checkpoints)
     finish(model.backbone, config.tuning)
     size = non_embedding_parameters(model.backbone)
     flops = flops_train(size, drawn.tokens, config.tuning.lora is not None)
@@ -188,7 +187,7 @@ def _make(
     train_set = packed.subset([i for i, is_out in enumerate(is_held_out) if not is_out])
     test_set = packed.subset([i for i, is_out in enumerate(is_held_out) if is_out])
     model, losses, training = train_reward_model(
-        task.inputs["init"], train_set, classes, config, task.seed, task.progress, Checkpoints.of(task)
+        task.inputs["init"], train_set, classes, config, task.seed, Checkpoints.of(task)
     )
     save_reward_model(model, task.inputs["init"], task.out)
     _plot(task.out, losses)

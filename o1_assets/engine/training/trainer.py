@@ -7,6 +7,7 @@ updates and skips batches is used. The order of the data depends on the seed and
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -22,9 +23,12 @@ from o1_assets.engine.training.tracking import record
 
 P = TypeVar("P")
 
+SECONDS_BETWEEN_LINES = 5.0
+"""Of progress: a small model makes many updates a second."""
+
 
 class KeepState(TrainerCallback):
-    """Saves the state of a Trainer when it is due, and brings back the saved one.
+    """Saves the state of a Trainer when it is due, brings back the saved one, and says how far the training is.
 
     after_log: saves only when a loss was just logged, because nothing else holds the losses since the last log.
     figures: counts of the caller, saved with the state; after a restart they are in `figures_before`.
@@ -35,6 +39,7 @@ class KeepState(TrainerCallback):
     ) -> None:
         self.checkpoints, self.after_log, self.figures = checkpoints, after_log, figures
         self.update = 0
+        self.told = -SECONDS_BETWEEN_LINES  # the first loss is told at once
         self.saved: dict[str, Any] | None = None
         if checkpoint := checkpoints.load():
             self.update, self.saved = checkpoint
@@ -67,7 +72,13 @@ class KeepState(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # type: ignore[no-untyped-def]
         record(state.global_step, logs or {})
-        if self.after_log and "loss" in (logs or {}):
+        if "loss" not in (logs or {}):
+            return
+        if time.monotonic() - self.told >= SECONDS_BETWEEN_LINES:
+            self.told = time.monotonic()
+            line = f"update {state.global_step}/{state.max_steps}, loss {float(logs['loss']):.3f}"
+            self.checkpoints.progress(line)
+        if self.after_log:
             self._save(state, kwargs)
 
     def _save(self, state: Any, training: dict[str, Any]) -> None:

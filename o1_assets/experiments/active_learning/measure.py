@@ -114,7 +114,6 @@ def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
         PRM_CLASSES,
         config.prm,
         task.seed,
-        task.progress,
         Checkpoints.of(task),
     )
     different = samples.sort("problem_id", "sample").unique(SAME, keep="first", maintain_order=True)
@@ -220,7 +219,6 @@ def _measure_size(
         PRM_CLASSES,
         config.prm,
         derive_seed(task.seed, "training", n),
-        progress,
         Checkpoints(task.unfinished / f"training_{n}" if task.unfinished else None, progress),
     )
     cost += reading_cost(model.backbone, held_out.packed.tokens)

@@ -114,7 +114,7 @@ def _train(
     )  # fmt: skip
     drawn = [chosen[i] for i in order]
     items: list[Item] = [(*rows[i], features[i] if features else None) for i in drawn]
-    losses = fit(model, items, config, derive_seed(task.seed, "fit"), task.progress, Checkpoints.of(task))
+    losses = fit(model, items, config, derive_seed(task.seed, "fit"), Checkpoints.of(task))
     finish(model.backbone, config.tuning)
     tokens = sum(len(rows[i][0]) for i in drawn)
     size = non_embedding_parameters(model.backbone)

@@ -108,6 +108,7 @@ def _learn(
 ) -> tuple[list[tuple[int, float]], int]:
     """Fits the returns, then again and again the targets that the model itself sets. Returns the losses and the tokens
     trained on."""
+    from o1_assets.engine.training.checkpoint import Checkpoints
     from o1_assets.reward.fit import fit
 
     training = set(trained)
@@ -131,7 +132,8 @@ def _learn(
         drawn = np.concatenate([order.permutation(rows) for _ in range(-(-wanted // len(rows)))])[:wanted]
         features = packed.features
         items = [(packed.rows[r], labels[r], features[r] if features else None) for r in drawn.tolist()]
-        losses = fit(model, items, config, derive_seed(task.seed, "fit", iteration), task.progress)
+        keeps_none = Checkpoints(progress=task.progress)
+        losses = fit(model, items, config, derive_seed(task.seed, "fit", iteration), keeps_none)
         history += [(update + (history[-1][0] if iteration else 0), loss) for update, loss in losses]
         tokens += sum(len(packed.rows[r]) for r in drawn.tolist())
     return history, tokens
