@@ -232,8 +232,8 @@ class TicTacToeWorld(World[str, Seen, Look | Try, TicTacToeCorpus]):
         return f"{mover(problem)} to move: {cells}"
 
     def parse(self, question: str) -> str | None:
-        """As the corpus asks, or the nine cells alone: "XO. .X. O.."."""
-        match = _BOARD.fullmatch(" ".join(question.split()))
+        """As the corpus asks, or the nine cells alone: "XO. .X. O..", with the plan before it or without."""
+        match = _BOARD.fullmatch(" ".join(question.removeprefix(PLAN).split()))
         if match is None:
             return None
         player, *cells = match.groups()
@@ -242,6 +242,9 @@ class TicTacToeWorld(World[str, Seen, Look | Try, TicTacToeCorpus]):
         if named not in ([], list(CELLS)) or board not in boards():
             return None
         return board if player is None or player.upper() == mover(board) else None
+
+    def reworded(self, problem: str, asked: str) -> str:
+        return (PLAN if asked.startswith(PLAN) else "") + self.question(problem)
 
     def solved_by(self, problem: str, answer: str) -> bool:
         return answer in CELLS and CELLS.index(answer) in best_moves(problem)

@@ -163,6 +163,7 @@ def test_perfect_play_from_the_empty_board_is_a_draw() -> None:
         ("letters", "What is love?", None),
         ("tic-tac-toe", "xo. .x. o..", BOARD),
         ("tic-tac-toe", "XO.\n.X.\nO..", BOARD),
+        ("tic-tac-toe", PLAN + "XO. .X. O..", PLAN + BOARD),
         ("tic-tac-toe", "XXXOO....", None),
         ("tic-tac-toe", "XX.......", None),
         ("tic-tac-toe", BOARD.replace("X to", "O to"), None),
