@@ -1,4 +1,5 @@
-"""Stops at the first answer that passes the check of its own problem: where finding is hard and checking is easy."""
+"""What a check of its own problem does for a search. Where finding is hard and checking is easy it stops at the first
+answer that passes; where a check tells wrong answers alone, what does not pass is left out."""
 
 from __future__ import annotations
 
@@ -44,6 +45,31 @@ class Checked:
 
     def choose(self, ends: Sequence[End]) -> Node | None:
         return passing(ends) or self.strategy.choose(ends)
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """Any strategy, whose choice is among the answers that do not fail the check of their own problem; among all where
+    each fails. For a check such as a game's rules, which most wrong moves keep."""
+
+    strategy: Strategy
+
+    @property
+    def proposers(self) -> tuple[Proposer, ...]:
+        return self.strategy.proposers
+
+    @property
+    def reads(self) -> Literal["nothing", "prm", "q"]:
+        return self.strategy.reads
+
+    def plan(self, tree: Tree, budget: Budget) -> Plan:
+        return self.strategy.plan(tree, budget)
+
+    def cache_tokens(self, budget: Budget) -> int:
+        return self.strategy.cache_tokens(budget)
+
+    def choose(self, ends: Sequence[End]) -> Node | None:
+        return self.strategy.choose([end for end in ends if end.node.passes is not False] or ends)
 
 
 def passing(ends: Sequence[End]) -> Node | None:

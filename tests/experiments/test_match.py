@@ -23,10 +23,20 @@ from o1_assets.experiments.match.games import (
     play_games,
     rule_player,
 )
-from o1_assets.experiments.match.result import HELD_OUT, PLAYS, MatchConfig, counted, match_result, player
-from o1_assets.experiments.match.ways import MODELS, PLAYER, THINKING
+from o1_assets.experiments.match.result import (
+    HELD_OUT,
+    PLAYS,
+    THINKING,
+    MatchConfig,
+    counted,
+    match_result,
+    permitted,
+    player,
+)
+from o1_assets.experiments.match.ways import MODELS, PLAYER
 from o1_assets.experiments.result import verdict
 from o1_assets.graph import build_graph
+from o1_assets.problems.worlds.registry import WORLDS
 from o1_assets.profiles.load import load_profile
 from o1_assets.search.run import SearchModels
 from tests.search.test_search import answer_of
@@ -96,6 +106,29 @@ def test_a_model_is_asked_for_the_board_and_its_answer_is_the_move(way: str) -> 
     choose, spent = player(models, way, MatchConfig())
     (answer,) = choose(["." * 9], [1])
     assert answer is not None and answer.removeprefix("answer ").strip() == "b2" and sum(spent) > 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "weighted", "kept"),
+    [({"b1": 0.9, "b3": 0.1}, "b1", "b3"), ({"b1": 0.9, "z": 0.1}, "b1", "b1"), ({"b3": 1.0}, "b3", "b3")],
+)
+def test_a_permitted_vote_leaves_out_moves_onto_taken_cells(
+    answers: dict[str, float], weighted: str, kept: str
+) -> None:
+    """On a board that b3 fills; where no answer is permitted the vote stands, and loses."""
+    prompt = WORLDS["tic-tac-toe"].question("XOOOXXX.O") + "\n"
+    steps = {f"answer {cell}\n": share for cell, share in answers.items()}
+    table = {prompt: steps, **{prompt + step: {"": 1.0} for step in steps}}
+    models = SearchModels(
+        TablePolicy(table),
+        PathScorer("answer b1\n"),
+        answer_of=lambda step: (answer_of(step) or "").removeprefix("answer ").strip() or None,
+        answer_start="answer ",
+    )
+    for way, cell in (("weighted vote", weighted), ("permitted vote", kept)):
+        choose, _ = player(models, way, MatchConfig())
+        assert choose(["XOOOXXX.O"], [1]) == [cell]
+    assert permitted(prompt, "b3") is None and permitted(prompt, "b1") is permitted(prompt, "z") is False
 
 
 def test_the_claims_are_of_the_losses_by_thinking_and_without() -> None:

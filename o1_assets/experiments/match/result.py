@@ -1,4 +1,4 @@
-"""match/result: tic-tac-toe against an agent with rules, by base, GPT* and baby-o1, in six ways of thinking; and
+"""match/result: tic-tac-toe against an agent with rules, by base, GPT* and baby-o1, in seven ways of thinking; and
 misère, which no model was trained on.
 
 Writes games.parquet, a row a game, and the result: wins, draws and losses of each player, way and side.
@@ -7,7 +7,7 @@ Writes games.parquet, a row a game, and the result: wins, draws and losses of ea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,9 +22,10 @@ from o1_assets.experiments import result as experiment
 from o1_assets.experiments.match.games import MISERE, TIC_TAC_TOE, Choose, Result, play_games, rule_player
 from o1_assets.experiments.match.ways import (
     MODELS,
+    PLANNED,
     PLAYER,
-    THINKING,
-    WAYS,
+    WAYS_ON_BOARDS,
+    WEIGHTED,
     WaysConfig,
     generated,
     inputs_of,
@@ -35,16 +36,19 @@ from o1_assets.experiments.match.ways import (
 )
 from o1_assets.experiments.result import Claim, Table, write_result
 from o1_assets.problems.worlds.registry import WORLDS
-from o1_assets.problems.worlds.tic_tac_toe import PLAN
+from o1_assets.problems.worlds.tic_tac_toe import CELLS, PLAN, free_cells
+from o1_assets.search.checked import Permitted
+from o1_assets.search.interface import Strategy
 from o1_assets.search.run import SearchModels
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 WORLD = "tic-tac-toe"
-PLANNED = "chain, plan given"
-PLAYS = {"direct": WAYS["direct"], "chain": WAYS["chain"], PLANNED: WAYS["chain"], **WAYS}
-"""Way -> strategy. With a plan given the prompt begins with it."""
+THINKING = "permitted vote"
+PLAYS: dict[str, Strategy] = {**WAYS_ON_BOARDS, THINKING: Permitted(WAYS_ON_BOARDS[WEIGHTED])}
+"""Way -> strategy. A permitted vote leaves out solutions that end in a cell that is taken, which the question tells:
+the rules of the game, and nothing of how to play it."""
 
 HELD_OUT = ("direct", THINKING)
 """The ways in which misère is played too, by PLAYER."""
@@ -59,7 +63,8 @@ Played = Mapping[tuple[str, str], Sequence[Result]]
 class MatchConfig(WaysConfig):
     """match/result."""
 
-    games: int = Field(200, gt=1, description="games of each player and way of thinking, half of them as X")
+    games: int = Field(200, gt=1, description="baby-o1's games by each way of thinking, half of them as X")
+    others: int = Field(60, gt=1, description="the games of base and GPT*, the first of the same games")
 
 
 def make_match(task: Task, config: MatchConfig) -> Outcome:
@@ -78,22 +83,23 @@ def make_match(task: Task, config: MatchConfig) -> Outcome:
         for rules in (TIC_TAC_TOE, MISERE):
             for way in PLAYS if rules is TIC_TAC_TOE else HELD_OUT if name == PLAYER else ():
                 choose, spent = player(models, way, config)
-                tables[rules.name][name, way] = results = play_games(choose, config.games, seed, rules)
+                games = config.games if name == PLAYER else min(config.others, config.games)
+                tables[rules.name][name, way] = results = play_games(choose, games, seed, rules)
                 cost += generated(models, sum(spent))
                 task.progress(f"{rules.name}, {name}, {way}: {counted(name, way, results)}")
         cost += scoring()
-    games = [
+    rows = [
         {"rules": rules, "player": name, "way": way, "game": game, **asdict(result)}
         for rules, played in tables.items()
         for (name, way), results in played.items()
         for game, result in enumerate(results)
     ]
-    pl.DataFrame(games).write_parquet(task.out / "games.parquet")
+    pl.DataFrame(rows).write_parquet(task.out / "games.parquet")
     result = match_result(
         tables[TIC_TAC_TOE.name], tables[MISERE.name], config, derive_seed(task.seed, "bootstrap")
     )
     write_result(task.out, result)
-    return Outcome({claim.name: claim.value for claim in result.claims}, cost, len(games), games[:5])
+    return Outcome({claim.name: claim.value for claim in result.claims}, cost, len(rows), rows[:5])
 
 
 def match_result(played: Played, held_out: Played, config: MatchConfig, seed: int) -> experiment.Result:
@@ -113,7 +119,7 @@ def match_result(played: Played, held_out: Played, config: MatchConfig, seed: in
             name, says, *measured(part, whole, config, seed), target=target, better="lower", unit=unit
         )
 
-    illegal = sum(result.illegal for result in played[PLAYER, THINKING])
+    illegal = {way: sum(result.illegal for result in played[PLAYER, way]) for way in PLAYS}
     known, unknown = (
         np.mean(table[PLAYER, THINKING] - table["random moves", "rules"]) for table in (lost, lost_held_out)
     )
@@ -136,11 +142,14 @@ def match_result(played: Played, held_out: Played, config: MatchConfig, seed: in
                 f"{config.solutions} solutions of the greatest length have tokens.", lost[PLAYER, THINKING],
             ),
             figure(
+                "ttt_losses_weighted", "The same, where no solution is left out.", lost[PLAYER, WEIGHTED]
+            ),
+            figure(
                 "ttt_losses_ratio", f"By a {THINKING} it loses at most a fifth as often as by direct answers.",
                 lost[PLAYER, THINKING], lost[PLAYER, "direct"], target=0.2, unit="",
             ),
             Claim(
-                "ttt_illegal", f"By a {THINKING} it makes no move that is none.", float(illegal),
+                "ttt_illegal", f"By a {THINKING} it makes no move that is none.", float(illegal[THINKING]),
                 target=0.0, better="lower", unit="number",
             ),
             figure(
@@ -164,10 +173,13 @@ def match_result(played: Played, held_out: Played, config: MatchConfig, seed: in
             )
         },
         notes=[
-            f"{config.games} games of each player and way, every second one as X, all against the same agent. It wins "
-            "where it can, else blocks, else takes the centre, a corner or an edge. Rules: players of known strength.",
+            f"{config.games} games of baby-o1 by each way and the first {config.others} of them of base and GPT*, "
+            "every second one as X, all against the same agent. It wins where it can, else blocks, else takes the "
+            "centre, a corner or an edge. Rules: players of known strength.",
             "The direct answers are those of models that were trained to write chains. A model of right direct answers "
             "alone finds as many best moves as the base by chains (docs/decisions/games.md).",
+            "A permitted vote leaves out solutions that end in a cell that is taken, which the question tells; every "
+            f"free cell is permitted. Without this, baby-o1 makes {illegal[WEIGHTED]} illegal moves.",
             f'The plan is the words "{PLAN.strip()}" before the question. A tenth of the corpus begins with them, and '
             "who is given them overlooks no block and blocks nothing before having looked for wins.",
             "Misère is asked for in the words of tic-tac-toe, because no model knows others: none can be told that the "
@@ -191,16 +203,22 @@ def _rows(played: Played) -> pl.DataFrame:
 def player(models: SearchModels, way: str, config: MatchConfig) -> tuple[Choose, list[int]]:
     """A player who thinks about each move in this way, and the list to which it adds the tokens of its moves."""
     world = WORLDS[WORLD]
-    plan = PLAN if way == PLANNED else ""
     spent: list[int] = []
 
     def choose(boards: Sequence[str], seeds: Sequence[int]) -> list[str | None]:
-        questions = [plan + world.question(board) for board in boards]
-        results = think(models, PLAYS[way], config, questions, seeds)
+        questions = [world.question(board) for board in boards]
+        results = think(replace(models, self_check=permitted), way, PLAYS[way], config, questions, seeds)
         spent.append(sum(result.tree.tokens_generated for result in results))
         return [result.answer.answer for result in results]
 
     return choose, spent
+
+
+def permitted(prompt: str, answer: str) -> bool | None:
+    """False for a move that the board does not have; None for any other."""
+    board = WORLDS[WORLD].parse(prompt)
+    legal = board is None or (answer in CELLS and CELLS.index(answer) in free_cells(board))
+    return None if legal else False
 
 
 def counted(player: str, way: str, results: Sequence[Result]) -> list[dict[str, str | int]]:
@@ -243,12 +261,13 @@ def artifacts(profile: Profile) -> list[Artifact]:
 
 def estimate_match(context: EstimateContext, config: MatchConfig) -> Estimate:
     """Games of three models in all ways, and of one in those of misère."""
-    moves = config.games * MOVES
     solution = context.solution_tokens(config.prompt)
     searched = config.solutions * config.prompt.max_tokens
-    cost = Cost()
+    cost, samples = Cost(), 0.0
     for model, name in MODELS.items():
         more = name == PLAYER
-        cost += context.generate(model, moves * (2 * solution + (3 + more) * searched + 3 * (1 + more)))
-    samples = moves * (3 * (2 + 3 * searched / solution) + 1 + searched / solution)
+        moves = MOVES * (config.games if more else min(config.others, config.games))
+        tokens = moves * (2 * solution + (4 + more) * searched + 3 * (1 + more))
+        cost += context.generate(model, tokens)
+        samples += tokens / solution
     return Estimate(samples=samples, cost=cost, stored=2 * TABLES + CHART)

@@ -14,6 +14,7 @@ from o1_assets.core.plots import BLUE, GREY, ORANGE, Axis, Series
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.evaluation.statistics import Floats, bounds, interval_of_sums
 from o1_assets.experiments.result import Chart
+from o1_assets.problems.worlds.tic_tac_toe import PLAN
 from o1_assets.search.beam import StepBeam
 from o1_assets.search.chain import Chain, Direct
 from o1_assets.search.interface import Budget, SearchResult, Strategy
@@ -33,9 +34,18 @@ WAYS: dict[str, Strategy] = {
     "weighted vote": Chains("weighted"),
     "tree": StepBeam(width=2, branch=4, again=True),
 }
+PLANNED = "chain, plan given"
+WAYS_ON_BOARDS: dict[str, Strategy] = {
+    "direct": WAYS["direct"],
+    "chain": WAYS["chain"],
+    PLANNED: WAYS["chain"],
+    **WAYS,
+}
+"""With a plan given the prompt begins with it."""
+
 ONE_SOLUTION = Direct | Chain
 
-PLAYER, THINKING = "baby-o1", "weighted vote"
+PLAYER, WEIGHTED = "baby-o1", "weighted vote"
 """Of whom and of which way the claims speak. In a corpus whose writers mostly overlook the same things a majority is
 wrong with them, so the vote is weighted by what the PRM thinks of each solution."""
 
@@ -74,13 +84,15 @@ def open_models(task: Task, config: WaysConfig) -> Iterator[tuple[str, SearchMod
 
 def think(
     models: SearchModels,
+    way: str,
     strategy: Strategy,
     config: WaysConfig,
     questions: Sequence[str],
     seeds: Sequence[int],
 ) -> list[SearchResult]:
     """One solution for each question."""
-    prompts = [config.prompt.render(question) for question in questions]
+    plan = PLAN if way == PLANNED else ""
+    prompts = [config.prompt.render(plan + question) for question in questions]
     return search(strategy, prompts, models, config.budget(strategy), seeds)
 
 

@@ -23,8 +23,9 @@ from o1_assets.experiments.experiment import PART, ablation
 from o1_assets.experiments.match.ways import (
     MODELS,
     PLAYER,
-    THINKING,
     WAYS,
+    WAYS_ON_BOARDS,
+    WEIGHTED,
     WaysConfig,
     generated,
     inputs_of,
@@ -43,6 +44,8 @@ QUESTION = "Does thinking solve puzzles that a direct answer does not?"
 
 PUZZLES = {"letters": "letters", "tic-tac-toe": "ttt_best_move", "sudoku": "sudoku_valid"}
 """World -> the name of its figures."""
+
+BOARDS = "tic-tac-toe"
 
 RIGHT, GAIN = 0.9, 0.2
 
@@ -84,10 +87,10 @@ def make_puzzles(task: Task, config: PuzzlesConfig) -> Outcome:
     rows: list[dict[str, Any]] = []
     cost = Cost()
     for name, models, scoring in open_models(task, config):
-        for way, strategy in WAYS.items():
+        for way, strategy in (WAYS_ON_BOARDS if world.name == BOARDS else WAYS).items():
             # Equal seeds for all models.
             seeds = [derive_seed(task.seed, way, question) for question in questions]
-            for i, thought in enumerate(think(models, strategy, config, questions, seeds)):
+            for i, thought in enumerate(think(models, way, strategy, config, questions, seeds)):
                 answer, tokens = thought.answer.answer, thought.tree.tokens_generated
                 right = answer is not None and world.solved_by(problems[i], answer)
                 rows.append(
@@ -123,8 +126,9 @@ def puzzles_result(table: pl.DataFrame, figure: str, config: PuzzlesConfig, seed
     ) -> Claim:
         return Claim(name, says, *measured(values, None, config, seed), target=target, unit=unit)
 
-    direct, chain, best = (right(PLAYER, way) for way in ("direct", "chain", THINKING))
-    shares = {(model, way): float(np.mean(right(model, way))) for model in MODELS.values() for way in WAYS}
+    direct, chain, best = (right(PLAYER, way) for way in ("direct", "chain", WEIGHTED))
+    ways = table["way"].unique(maintain_order=True).to_list()
+    shares = {(model, way): float(np.mean(right(model, way))) for model in MODELS.values() for way in ways}
     shown = table.group_by("model", "way", maintain_order=True).agg(
         pl.len().alias("problems"), pl.col("right").mean().round(3), pl.col("tokens").mean().round(1)
     )
@@ -138,10 +142,10 @@ def puzzles_result(table: pl.DataFrame, figure: str, config: PuzzlesConfig, seed
             claim(
                 f"{figure}_gain", "What the chain adds to the direct answer.", chain - direct, GAIN, "points"
             ),
-            claim(f"{figure}_thinking", f"Those that it answers rightly by a {THINKING}.", best, RIGHT),
+            claim(f"{figure}_thinking", f"Those that it answers rightly by a {WEIGHTED}.", best, RIGHT),
         ],
         tables={"ways": Table("Right answers and tokens a problem, by model and way.", shown)},
-        charts={"ways": way_by_way(shares, list(WAYS), "Puzzles, way by way", "right answers")},
+        charts={"ways": way_by_way(shares, ways, "Puzzles, way by way", "right answers")},
         notes=[
             f"{table['problem'].n_unique()} held-out problems, whose content is in no corpus; one solution of each way "
             "a problem, sampled at temperature 1. One training: the intervals are over problems.",
