@@ -2,7 +2,8 @@
 
 16 clients ask at once, at high effort: each question's budget of 32 chains, sampled, scored by the PRM and sent by
 HTTP. The search does the same without HTTP. The sampler is given 32 prompts a question in one call and does nothing
-else. They take turns. Seconds of `o1 ask` are of whole processes.
+else; and once more, sharing what samples begin with as the search does. They take turns. Seconds of `o1 ask` are of
+whole processes.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ def compare() -> Mapping[str, Figure]:
     ]
     questions = [problem["question"] for problem in given.problems]
 
-    def sampled(repetition: int) -> float:
+    def sampled(repetition: int, shared: bool = False) -> float:
         seeds = [repetition * len(prompts) + i for i in range(len(prompts))]
+        params = SamplingParams(longest, shared=shared)
         started = time.perf_counter()
-        tokens = sum(len(s.token_ids) for s in engine.sample(prompts, SamplingParams(longest), seeds))
+        tokens = sum(len(s.token_ids) for s in engine.sample(prompts, params, seeds))
         return tokens / (time.perf_counter() - started)
 
     def searched(repetition: int) -> float:
@@ -57,18 +59,21 @@ def compare() -> Mapping[str, Figure]:
         return sum(r.tree.tokens_generated for r in results) / (time.perf_counter() - started)
 
     cold = _ask_seconds()
-    rates: list[tuple[float, float, float]] = []
+    rates: list[tuple[float, float, float, float]] = []
     with served() as address, ThreadPoolExecutor(CLIENTS) as pool:
         for repetition in range(REPETITIONS + 1):
             started = time.perf_counter()
             tokens = sum(pool.map(partial(_chat, address, seed=repetition), questions))
             ours = tokens / (time.perf_counter() - started)
             if repetition:  # the first one warms both up
-                rates.append((ours, sampled(repetition), searched(repetition)))
+                rates.append(
+                    (ours, sampled(repetition), searched(repetition), sampled(repetition, shared=True))
+                )
         warm = _ask_seconds()
-    ratios = [ours / sampler for ours, sampler, _ in rates]
-    of_search = [ours / in_process for ours, _, in_process in rates]
-    own = median(sampler for _, sampler, _ in rates)
+    ratios = [ours / sampler for ours, sampler, *_ in rates]
+    of_search = [ours / in_process for ours, _, in_process, _ in rates]
+    of_sharing = [ours / sharing for ours, *_, sharing in rates]
+    own = median(sampler for _, sampler, *_ in rates)
     return {
         NAME: Figure(
             median(ours for ours, *_ in rates),
@@ -78,6 +83,12 @@ def compare() -> Mapping[str, Figure]:
         ),
         "serve_of_sampler": Figure(
             median(ratios), max(ratios) - min(ratios), "of the sampler", "at least 0.8"
+        ),
+        "serve_of_sharing_sampler": Figure(
+            median(of_sharing),
+            max(of_sharing) - min(of_sharing),
+            "of the sampler",
+            "that shares beginnings too",
         ),
         "serve_of_search": Figure(
             median(of_search),

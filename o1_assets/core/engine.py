@@ -19,6 +19,7 @@ class SamplingParams:
     max_tokens: the longest sample. temperature: 0 is greedy. stop_at_step: end after one step (`engine/steps.py`).
     pattern: a regular expression that every sample is written as, from its first token to the end token; "" for none.
     limits: the longest sample of each prompt, where they differ; none is above max_tokens.
+    shared: what samples begin with alike is computed once, where the engine can; that changes last bits.
     """
 
     max_tokens: int
@@ -26,6 +27,7 @@ class SamplingParams:
     stop_at_step: bool = False
     pattern: str = ""
     limits: tuple[int, ...] = ()
+    shared: bool = False
 
     def limit(self, prompt: int) -> int:
         """The longest sample of a prompt, by its index."""

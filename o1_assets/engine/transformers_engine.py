@@ -28,6 +28,7 @@ from o1_assets.engine.continuous_batch import Request, sample_continuously
 from o1_assets.engine.kv_cache import BufferCache, PrefixCache, Written, cache_shape
 from o1_assets.engine.large_llama import LargeLlama
 from o1_assets.engine.llama_step import LlamaStep
+from o1_assets.engine.shared_batch import COMPACT_AT, Rows, draw, sample_shared
 from o1_assets.engine.steps import LINE, blank_line_parts, ends_step, separator
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ T = TypeVar("T")
 
 # Keys and values of a batch take at most so much, on CPUs for each core.
 CACHE_BYTES, GPU_CACHE_BYTES = 2**30, 2**33
-
-# Share of a batch that has to be finished before it is dropped: dropping copies the cache of the others.
-COMPACT_AT = 0.2
 
 
 class TransformersEngine:
@@ -103,7 +101,8 @@ class TransformersEngine:
         def fill(part: slice) -> list[Written]:
             rows = order[part]
             limits = tuple(params.limits[i] for i in rows) if params.limits else ()
-            return self._sample_batch(
+            shared = params.shared and not (params.stop_at_step or params.pattern)
+            return (self._sample_shared if shared else self._sample_batch)(
                 [prompts[i] for i in rows],
                 replace(params, limits=limits),
                 [seeds[i] for i in rows],
@@ -164,6 +163,8 @@ class TransformersEngine:
 
     def _new_step(self) -> LlamaStep | None:
         """For the weights as they are now; None if the model is not one that `LlamaStep` computes."""
+        if self._frozen and self._step is not None:
+            return self._step
         return LlamaStep(self.model) if LlamaStep.fits(self.model) else None
 
     @torch.inference_mode()
@@ -204,8 +205,8 @@ class TransformersEngine:
         width = cache.get_seq_length() - 1  # columns of the prompts but for their last token
         for position in range(params.max_tokens):
             # Finished rows that were not dropped yet are still sampled; `lengths` cuts off what they write.
-            allowed = logits if constrained is None else constrained.masked(logits)
-            chosen, likely = _choose(logits, params.temperature, uniforms(streams, position), allowed)
+            allowed = None if constrained is None else constrained.masked(logits)
+            chosen, likely = draw(logits, params.temperature, uniforms(streams, position), allowed=allowed)
             if constrained is not None:
                 constrained.accept(chosen)
             tokens[owners, position], logprobs[owners, position] = chosen, likely
@@ -244,6 +245,17 @@ class TransformersEngine:
             sample.token_ids, sample.logprobs, sample.finished = ids[:length], likelihoods[:length], whole
         return written
 
+    @torch.inference_mode()
+    def _sample_shared(
+        self, prompts: list[Sequence[int]], params: SamplingParams, seeds: list[int], samples: list[Sample]
+    ) -> list[Written]:
+        """As `_sample_batch`, of whole solutions: what samples begin with alike is computed once."""
+        cache = BufferCache(self.model.config, capacity=max(map(len, prompts)) + params.max_tokens)
+        logits, mask, positions, row = self._read_prompts(prompts, cache)
+        rows = Rows(cache, logits, mask, positions)
+        sample_shared(rows, row.cpu(), self._next, self._stops(params), params, seeds, samples)
+        return []
+
     def _continue(
         self, prefixes: PrefixCache, prompts: list[Sequence[int]], new: int
     ) -> tuple[BufferCache, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -269,10 +281,21 @@ class TransformersEngine:
     def _prefill(
         self, prompts: list[Sequence[int]], cache: BufferCache
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        """Logits after each prompt (rows, vocabulary), mask (rows, width) or None without padding, next positions."""
+        logits, mask, lengths, rows = self._read_prompts(prompts, cache)
+        if len(logits) < len(prompts):
+            # From a row for each distinct prompt to one for each sample: copying is far cheaper than reading again.
+            cache.select(rows)
+        # Rows of distinct prompts are in the order of first occurrence, so without repeats rows is 0, 1, 2, ...
+        return logits[rows.cpu()], None if mask is None else mask[rows], lengths[rows]
+
+    def _read_prompts(
+        self, prompts: list[Sequence[int]], cache: BufferCache
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor]:
         """Reads each distinct prompt once.
 
-        Returns the logits after each prompt (rows, vocabulary), the mask (rows, width) or None if nothing is
-        padded, and the next position of each row.
+        Returns of each of them, in the order of first occurrence, the logits after it (distinct, vocabulary), the mask
+        (distinct, width) or None if nothing is padded, and the next position; and which of them each prompt is.
         """
         device = self.model.device
         distinct = {tuple(prompt): None for prompt in prompts}
@@ -297,11 +320,7 @@ class TransformersEngine:
             bias = torch.zeros(seen.shape).masked_fill_(~seen, float("-inf"))
             logits = self._step(ids, positions.expand_as(ids), bias.expand(len(ids), width, width), cache)
         rows = torch.tensor([index[tuple(prompt)] for prompt in prompts], device=device)
-        if len(distinct) < len(prompts):
-            # From a row for each distinct prompt to one for each sample: copying is far cheaper than reading again.
-            cache.select(rows)
-        # Rows of `distinct` are in the order of first occurrence, so without repeats rows is 0, 1, 2, ...
-        return logits[rows.cpu()], None if mask is None else mask[rows], lengths[rows]
+        return logits, mask, lengths, rows
 
     def _forward(
         self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: BufferCache
@@ -372,25 +391,6 @@ class TransformersEngine:
         map_batches(fill, list(_by_length([len(s) for s in sequences], self.batch_size)))
         self.model.train(training)
         return result
-
-
-def _choose(
-    logits: torch.Tensor, temperature: float, uniform: np.ndarray, allowed: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """A token for each row by inverse CDF (or the best one), and its log-probability at temperature 1.
-
-    allowed: the logits, with -inf for the tokens that are not to be drawn. The log-probability is the model's own.
-    """
-    if temperature == 0:
-        chosen = allowed.argmax(dim=1)
-    else:
-        # In double precision: in single, the sum over a large vocabulary loses tokens of small probability. The number
-        # is scaled by the sum as it came out, instead of 1.
-        cumulative = torch.softmax(allowed / temperature, dim=1, dtype=torch.float64).cumsum(dim=1)
-        target = torch.from_numpy(uniform)[:, None] * cumulative[:, -1:]
-        chosen = torch.searchsorted(cumulative, target, right=True).squeeze(1).clamp(max=logits.shape[1] - 1)
-    logprobs = logits.gather(1, chosen[:, None]).squeeze(1) - logits.logsumexp(dim=1)
-    return chosen, logprobs
 
 
 def _by_length(lengths: list[int], batch_size: int) -> Iterator[list[int]]:

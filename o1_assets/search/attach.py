@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from o1_assets.core.engine import Sample
 from o1_assets.engine.steps import separator, split_steps, step_ends
@@ -27,14 +28,26 @@ class Attachment:
     answer_of: Callable[[str], str | None]
     self_check: Callable[[str, str], bool | None]
 
+    @cached_property
+    def end_token(self) -> int:
+        # Asked for with each step, and a tokenizer looks it up by its text.
+        return cast(int, self.tokenizer.eos_token_id)
+
     def attach(self, tree: Tree, request: Expand | Complete, samples: Sequence[Drawn]) -> list[Node]:
         """Adds the samples to the tree; returns what the request's reply lists."""
         reply: list[Node] = []
         made = request.node.visited[-1]
+        # The last node of each different solution: a policy that is sure of itself repeats most of them many times.
+        last: dict[tuple[bool, tuple[int, ...]], Node] = {}
         for start, sample in samples:
             tree.tokens_generated += len(sample.token_ids)
             if isinstance(request, Complete):
-                reply.append(self._solution(tree, request.node, sample, made))
+                solution = sample.finished, tuple(sample.token_ids)
+                if solution in last:
+                    self._repeat(tree, request.node, last[solution])
+                else:
+                    last[solution] = self._solution(tree, request.node, sample, made)
+                reply.append(last[solution])
                 continue
             tokens = [*start, *sample.token_ids]
             node = self._step(tree, request.node, tokens, sum(sample.logprobs), sample.finished, made)
@@ -43,6 +56,16 @@ class Attachment:
             if not node.cut and node not in reply:
                 reply.append(node)
         return reply
+
+    @staticmethod
+    def _repeat(tree: Tree, after: Node, last: Node) -> None:
+        """One more solution that goes from `after` to `last`."""
+        # What was cut off is continued by a whole step beside it.
+        known = after.depth - after.partial
+        for node in last.path()[known:]:
+            node.samples += 1
+        if last.ended:
+            tree.end(last)
 
     def _solution(self, tree: Tree, node: Node, sample: Sample, made: int) -> Node:
         """Adds a solution step by step; steps that others share are not added again. Returns its last node."""
@@ -67,7 +90,7 @@ class Attachment:
         self, tree: Tree, parent: Node, tokens: Sequence[int], logprob: float, whole: bool, made: int
     ) -> Node:
         """The child of `parent` with these tokens, or `parent` itself if they only end the solution."""
-        end = self.tokenizer.eos_token_id
+        end = self.end_token
         if list(tokens) == [end]:
             if not parent.ended:
                 parent.token_ids = [*parent.token_ids, end]

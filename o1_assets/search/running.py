@@ -264,7 +264,9 @@ class RunningSearch:
                 request.node.drawn += 1
         steps, forced = draws[0].kind
         temperature = 0.0 if forced else self.models.temperature
-        params = SamplingParams(max(limits), temperature, stop_at_step=steps)
+        # Searches without a hard budget are those of the graph, whose last bits stay as they are.
+        shared = not steps and all(draw.problem.budget.hard for draw in draws)
+        params = SamplingParams(max(limits), temperature, stop_at_step=steps, shared=shared)
         if min(limits) < params.max_tokens:
             params = replace(params, limits=tuple(limits))
         proposals = self._proposals_of(draws[0].problem.strategy.proposers)

@@ -18,6 +18,7 @@ import httpx
 import openai
 import pytest
 
+from o1_assets.cli.serving import batches
 from o1_assets.cli.serving.batches import Batches, Job, Stopped
 from o1_assets.cli.serving.server import ServeError, application, check_host, origins
 from o1_assets.cli.serving.service import Asking
@@ -275,6 +276,23 @@ def test_what_arrives_while_others_are_searched_joins_their_next_call() -> None:
     assert not queue.submit(job("late", thinker))
 
 
+def test_a_burst_that_arrives_one_by_one_is_searched_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "GATHER_SECONDS", 0.3)
+    monkeypatch.setattr(batches, "MOST_GATHER_SECONDS", 10)
+    queue, thinker = Batches(), models()
+    burst = []
+    for text in "abc":  # within .3 s of each other, and not of the first
+        burst.append(job(text, thinker))
+        queue.submit(burst[-1])
+        time.sleep(0.2)
+    assert all(item.future.result(20) for item in burst) and thinker.policy.calls[0] == {*"abc"}
+    monkeypatch.setattr(batches, "MOST_GATHER_SECONDS", 0.1)  # but nobody waits for ever
+    queue.submit(early := job("early", thinker))
+    with queue.coming():
+        assert early.future.result(20)
+    queue.stop(20)
+
+
 def test_what_the_caches_have_no_room_for_waits_until_all_others_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -295,6 +313,8 @@ def test_what_the_caches_have_no_room_for_waits_until_all_others_ended(
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_goes_away_stops_its_work(stream: bool) -> None:
     class Endless:
+        batches = Batches()
+
         def chat(self, request: Any) -> Asking:
             return asking
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,18 @@ def test_a_limit_cuts_the_sample_of_its_prompt_alone(engine: Engine, prompts: li
     ):
         assert short.token_ids == full.token_ids[:limit]
         assert short.finished == (full.finished and len(full.token_ids) <= limit)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_samples_that_share_their_beginnings_are_the_same(
+    engine: Engine, prompts: list[list[int]], temperature: float
+) -> None:
+    prompts, limits = prompts[:4] * 5, (48, 1, 7, 30) * 5
+    params = SamplingParams(48, temperature, limits=limits)
+    every = engine.sample(prompts, params, range(20))
+    shared = engine.sample(prompts, replace(params, shared=True), range(20))
+    assert tokens(shared) == tokens(every)
+    assert [sample.finished for sample in shared] == [sample.finished for sample in every]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 5])

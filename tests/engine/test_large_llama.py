@@ -13,8 +13,9 @@ from o1_assets.engine import continuous_batch, large_llama
 from o1_assets.engine.continuous_batch import BLOCK, choose
 from o1_assets.engine.large_llama import LargeLlama
 from o1_assets.engine.open import open_engine
+from o1_assets.engine.shared_batch import draw
 from o1_assets.engine.steps import LINE, PARAGRAPH
-from o1_assets.engine.transformers_engine import TransformersEngine, _choose
+from o1_assets.engine.transformers_engine import TransformersEngine
 from tests.engine.models import TOKENIZER, byte_level
 from tests.engine.test_llama_step import llama
 
@@ -153,6 +154,6 @@ def test_a_number_draws_the_same_token_block_by_block(vocabulary: int):
     uniform = np.random.default_rng(0).random(500)
     uniform[:2] = 0, 1 - 2.0**-53
     mine, likely = choose(logits, 0.8, uniform)
-    theirs, other = _choose(logits, 0.8, uniform, logits)
+    theirs, other = draw(logits, 0.8, uniform)
     assert torch.equal(mine, theirs)
     torch.testing.assert_close(likely, other)

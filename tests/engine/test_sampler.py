@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,7 +7,8 @@ import torch
 
 from o1_assets.core.engine import SamplingParams
 from o1_assets.engine.llama_step import LlamaStep
-from o1_assets.engine.transformers_engine import COMPACT_AT, TransformersEngine
+from o1_assets.engine.shared_batch import COMPACT_AT
+from o1_assets.engine.transformers_engine import TransformersEngine
 from tests.engine.models import PROMPTS, TOKENIZER, engine
 
 KINDS = ("llama", "qwen2", "gpt2", "gemma3")  # the last with windows shorter than what is read
@@ -123,6 +125,28 @@ def test_finished_rows_leave_the_batch(kind: str, monkeypatch: pytest.MonkeyPatc
     for step, (width, _) in enumerate(shapes[1:], 1):
         unfinished = sum(length > step for length in lengths)
         assert unfinished <= width <= unfinished / (1 - COMPACT_AT) + 1
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_what_samples_begin_with_alike_is_computed_once(kind: str, monkeypatch: pytest.MonkeyPatch):
+    torch.set_num_threads(1)  # one batch
+    ours = engine(kind)
+    # Likely tokens only, so that many samples are equal for long; prompts of different lengths, some of them equal.
+    params = SamplingParams(max_tokens=12, temperature=0.1, limits=(12, 5, 9) * 30)
+    prompts = [PROMPTS[i % 3] for i in range(90)]
+    every = ours.sample(prompts, params, range(90))
+    shapes = shapes_of(ours, monkeypatch)
+    shared = ours.sample(prompts, replace(params, shared=True), range(90))
+    assert [s.token_ids for s in shared] == [s.token_ids for s in every]
+    assert [s.finished for s in shared] == [s.finished for s in every]
+    for one, other in zip(shared, every, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+    for step, (rows, _) in enumerate(shapes[1:], 1):
+        going = [
+            (*p, *s.token_ids[:step]) for p, s in zip(prompts, every, strict=True) if len(s.token_ids) > step
+        ]
+        assert len({*going}) <= rows <= len({*going}) / (1 - COMPACT_AT)
+    assert max(rows for rows, _ in shapes) < 60
 
 
 def test_sampling_leaves_a_model_in_training_as_it_was():

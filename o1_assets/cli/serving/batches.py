@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from o1_assets.search.running import Problem, SearchModels
 
 # Requests that a client sends at once arrive within some milliseconds of each other, and each is read for as long. The
-# first call waits for those that are being read, but not for ever: others may follow them without end.
-GATHER_SECONDS, MOST_GATHER_SECONDS = 0.01, 0.5
+# first call waits for those that are being read, and until none has come for a while, but not for ever: others may
+# follow them without end. Whoever comes later takes part in the next call and makes the search of all one call longer.
+GATHER_SECONDS, MOST_GATHER_SECONDS = 0.01, 0.2
 # Most questions under way together, and most requests that may wait.
 MOST_TOGETHER, MOST_WAITING = 64, 512
 
@@ -138,7 +139,7 @@ class Batches:
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """While a request is read that may be submitted, for which the first call of a search waits."""
+        """While a request is read that may be submitted, for which the first call of a search waits a little."""
         with self._changed:
             self._coming += 1
         try:
@@ -189,8 +190,10 @@ class Batches:
                         self._changed.wait()
                         continue
                     first = self._waiting[0]
-                    gather = MOST_GATHER_SECONDS if self._coming else GATHER_SECONDS
-                    missing = first.arrived + gather - time.monotonic()
+                    until = first.arrived + MOST_GATHER_SECONDS
+                    if not self._coming:
+                        until = min(until, self._waiting[-1].arrived + GATHER_SECONDS)
+                    missing = until - time.monotonic()
                     if missing <= 0 or first.alone:
                         break
                     self._changed.wait(missing)

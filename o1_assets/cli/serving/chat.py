@@ -144,12 +144,11 @@ def _short(value: Any) -> str:
 class Reply:
     """The answer to one question.
 
-    prompt_tokens: of the question. trace: of its search, all of whose tokens are counted, as OpenAI counts its own.
+    trace: of its search, all of whose tokens are counted, as OpenAI counts its own.
     warning: that the answer is a guess, and why.
     """
 
     model: str
-    prompt_tokens: int
     trace: Trace
     warning: str = ""
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
@@ -173,12 +172,13 @@ class Reply:
 
     @property
     def usage(self) -> dict[str, Any]:
-        generated = self.trace.result.tree.tokens_generated
+        tree = self.trace.result.tree
+        asked, generated = len(tree.prompt_ids), tree.tokens_generated
         answer = len(self.trace.result.answer.token_ids) if self.content else 0
         return {
-            "prompt_tokens": self.prompt_tokens,
+            "prompt_tokens": asked,
             "completion_tokens": generated,
-            "total_tokens": self.prompt_tokens + generated,
+            "total_tokens": asked + generated,
             "completion_tokens_details": {"reasoning_tokens": max(0, generated - answer)},
         }
 

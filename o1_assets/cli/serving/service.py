@@ -43,10 +43,6 @@ class Asking:
     def question(self) -> Question:
         return self.job.problems.questions[0]
 
-    def prompt_tokens(self) -> int:
-        encode = self.job.thinker.policy.tokenizer.encode
-        return len(encode(self.job.problems.prompts[0], add_special_tokens=False))
-
 
 class Service:
     """The models of one home, and one search at a time."""
@@ -77,10 +73,6 @@ class Service:
 
     def chat(self, request: ChatRequest) -> Asking:
         """The request, on its way to the search. Raises ApiError."""
-        with self.batches.coming():
-            return self._chat(request)
-
-    def _chat(self, request: ChatRequest) -> Asking:
         effort = request.reasoning_effort or "medium"
         try:
             options = {"effort": effort, "tokens": self._tokens(effort, request.tokens)}
