@@ -36,6 +36,12 @@ class RewardConfig(StageConfig):
     """Groups whose outcomes are checked at once by `outcome`'s grader or self-check while the reward models read;
     0: one after the other, before they read. Rewards are the same."""
 
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The reward models that read every group, those of "prm" and "orm" that the reward is made of."""
+        prm = ("prm",) if self.form != "outcome" else ()
+        return (*prm, "orm") if self.form != "process" and self.outcome == "orm" else prm
+
     @model_validator(mode="after")
     def _workers_have_work(self) -> Self:
         if self.workers and self.outcome == "orm":
@@ -142,7 +148,8 @@ class ReplayConfig(StageConfig):
 
 
 class ResamplingConfig(StageConfig):
-    """Groups in which the reward models believe all solutions or none teach nothing (DAPO, arXiv:2503.14476, 3.2)."""
+    """Groups in which all solutions are believed or none teach nothing (DAPO, arXiv:2503.14476, 3.2). Who judges is the
+    reward's outcome where it is checked (`reward.outcome`), else the reward models."""
 
     reserve: float = Field(0.0, ge=0)
     """Problems that may take the place of such groups, as a share of `problems_per_update`."""

@@ -6,20 +6,16 @@ from o1_assets.core.estimate import Estimate, EstimateContext
 from o1_assets.policy.config import PolicyConfig, reserve_size
 from o1_assets.reward.estimate import distinct_tokens, read, searched_tokens
 
-# Which reward models read what is rewarded; both, unless the form names one.
-READERS = {"outcome": ("orm",), "process": ("prm",)}
-
 
 def estimate_policy(context: EstimateContext, config: PolicyConfig) -> Estimate:
     """Groups are sampled, some of them searched, scored by the reward models, and trained on."""
-    readers = READERS.get(config.reward.form, ("prm", "orm"))
-    return estimate_grpo(context, config, *readers)
+    return estimate_grpo(context, config, *config.reward.readers)
 
 
 def estimate_grpo(context: EstimateContext, config: PolicyConfig, *readers: str) -> Estimate:
     """The same, with the reward models that read every group: an arm may watch one that it is not rewarded by."""
     search, solution = config.search, context.solution_tokens(config.prompt)
-    # As if every reserve were used up: how many groups lack contrast, the reward models alone will tell.
+    # As if every reserve were used up: how many groups lack contrast is known only then.
     problems = config.batches * (config.problems_per_update + reserve_size(config))
     solutions = problems * config.group_size
     searches = -(-config.batches // search.every) if search.per_group else 0

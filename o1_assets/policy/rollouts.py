@@ -48,9 +48,9 @@ class Rollout:
 
     token_ids has the end token if `finished`. logprobs: of each token; None for a searched solution.
     steps, ends: text and last token of each step. probabilities: (steps, 3) by the PRM. outcome: P(correct) by the ORM.
-    rewards: (steps,), or (1,) where only the outcome counts. advantages: (tokens,). belief: the chance that all of the
-    solution is right, by the reward models that were asked. reference: the tokens' log-probabilities under GPT*.
-    ignored: nothing is learned from it.
+    rewards: (steps,), or (1,) where only the outcome counts. advantages: (tokens,). belief: the chance that all is
+    right by the reward models, or the verdict where the reward's outcome is checked.
+    reference: the tokens' log-probabilities under GPT*. ignored: nothing is learned from it.
     """
 
     prompt: str
@@ -69,7 +69,7 @@ class Rollout:
 
 
 def right_share(group: Sequence[Rollout]) -> float:
-    """Of a group, the share of solutions that the reward models believe."""
+    """Of a group, the share of solutions that are believed (`Rollout.belief`)."""
     return float(np.mean([rollout.belief >= 0.5 for rollout in group]))
 
 
@@ -111,6 +111,7 @@ class Collector:
     ORM's.
     reference: GPT*, read for the KL term; None: not needed.
     reserve: for each update the prompts of the problems that may take the place of groups without contrast.
+    readers: the reward models that read every group, of "prm" and "orm"; None: those that the reward is made of.
     resampled: how many groups of the last update did. reading_cost: of what GPT*, and the policy for the ratio to what
     it was, have read in this process.
     scored_before: what the reward models cost before this process went on with a killed training.
@@ -126,6 +127,7 @@ class Collector:
     scored_before: Cost = field(default_factory=Cost)
     reference: PreTrainedModel | None = None
     reserve: Sequence[Sequence[str]] = ()
+    readers: tuple[str, ...] | None = None
     resampled: int = 0
     reading_cost: Cost = field(default_factory=Cost)
     _encoded: dict[str, list[int]] = field(default_factory=dict)
@@ -278,19 +280,21 @@ class Collector:
         prompts = [self.prompt_ids(rollout.prompt) for rollout in rollouts]
         completions = [rollout.token_ids for rollout in rollouts]
         graded = self._graded(rollouts)
-        if form == "outcome":
-            outcomes = self.rewards.outcome_probabilities(prompts, completions)
-            probabilities = [np.zeros((0, 3))] * len(rollouts)
-        elif form == "process":
-            probabilities = self.rewards.step_probabilities(prompts, completions)
-            outcomes = [0.0] * len(rollouts)  # the ORM is not asked
-        else:
+        # A reward model that nothing is rewarded by is not asked, unless somebody watches it.
+        readers = self.config.reward.readers if self.readers is None else self.readers
+        probabilities, outcomes = [np.zeros((0, 3))] * len(rollouts), [0.0] * len(rollouts)
+        if readers == ("prm", "orm"):
             probabilities, outcomes = self.rewards.score_both(prompts, completions)
+        elif readers == ("prm",):
+            probabilities = self.rewards.step_probabilities(prompts, completions)
+        elif readers == ("orm",):
+            outcomes = self.rewards.outcome_probabilities(prompts, completions)
         if graded is not None:
             outcomes = [float(right) for right in graded()]
+        by_grader = graded is not None and form != "process"
         for rollout, p, outcome in zip(rollouts, probabilities, outcomes, strict=True):
             rollout.probabilities, rollout.outcome = p, float(outcome)
-            rollout.belief = (1.0 if form == "outcome" else solution_score(p)) * (
+            rollout.belief = (1.0 if form == "outcome" or by_grader else solution_score(p)) * (
                 1.0 if form == "process" else float(outcome) * rollout.finished
             )
 

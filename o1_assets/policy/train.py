@@ -193,11 +193,13 @@ def train_policy(
     checkpoints: Checkpoints | None = None,
     scored: Callable[[], Cost] = Cost,
     safeguards: Safeguards = Safeguards(),
+    readers: tuple[str, ...] | None = None,
 ) -> tuple[list[Curve], Collector, int]:
     """Trains `model` in place, `problems_per_update` of the problems an update, from the last checkpoint on.
 
-    problems: as `draw_problems` gives them. scored: what `rewards` has cost in this process so far. Returns the
-    learning curve (one row an update), the collector with its counts, and the tokens trained on.
+    problems: as `draw_problems` gives them. scored: what `rewards` has cost in this process so far. readers: as
+    in `Collector`. Returns the learning curve (one row an update), the collector with its counts, and the tokens
+    trained on.
     """
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
@@ -230,6 +232,7 @@ def train_policy(
         grade=_grader(prompts, problems, config) if config.reward.outcome != "orm" else None,
         reference=safeguards.reference,
         reserve=[prompts[start + size : start + size + reserve_size(config)] for start in starts],
+        readers=readers,
     )
     stop = _early_stop(collector, safeguards, config)
     curve: list[Curve] = []

@@ -80,6 +80,8 @@ def estimate_reward_model(
 
 def read(context: EstimateContext, tokens: float, *models: str) -> Cost:
     """What so many tokens cost that these reward models read: a pass of each, and one of the generator if any asks."""
+    if not models:
+        return Cost()
     passes = len(models) + any(context.model(name).reads_generator for name in models)
     return context.score(models[0], passes * tokens)
 

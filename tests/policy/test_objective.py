@@ -245,9 +245,9 @@ def test_groups_are_graded_at_once_while_the_reward_models_read(
         return [solution.endswith("answer 2") for _, solution in solutions]
 
     class Reading(ExactRewards):
-        def score_both(self, prompts: Any, completions: Any) -> Any:
+        def step_probabilities(self, prompts: Any, completions: Any) -> Any:
             read.set()
-            return super().score_both(prompts, completions)
+            return super().step_probabilities(prompts, completions)
 
     reward = RewardConfig(outcome="grader", workers=2)
     config = CONFIG.model_copy(update={"reward": reward})

@@ -20,6 +20,7 @@ from o1_assets.policy.config import (
     ReplayConfig,
     ReplaySource,
     ResamplingConfig,
+    RewardConfig,
     round_inputs,
 )
 from o1_assets.policy.early_stop import split_problems
@@ -102,6 +103,40 @@ def test_groups_without_contrast_are_replaced_from_the_reserve_as_far_as_it_goes
         *PROMPTS[4:], PROMPTS[2], PROMPTS[3]
     ]  # fmt: skip
     assert asked == PROMPTS
+
+
+@pytest.mark.parametrize("form", ["outcome", "both_sum", "both_minimum"])
+def test_where_a_grader_judges_the_outcome_it_alone_tells_which_groups_have_contrast(
+    world: tuple[Any, Any], form: Any
+) -> None:
+    """The ORM is not read, and what the PRM thinks of the steps changes no group's place."""
+
+    def grade(solutions: list[tuple[str, str]]) -> list[bool]:
+        # Whatever is in them: contrast in the first problem and in all of the reserve.
+        return [
+            i % 2 == 0 and prompt in (PROMPTS[0], *PROMPTS[4:]) for i, (prompt, _) in enumerate(solutions)
+        ]
+
+    reward = RewardConfig(form=form, outcome="grader")
+    config = CONFIG.model_copy(
+        update={"group_size": 2, "resampling": ResamplingConfig(reserve=1.0), "reward": reward}
+    )
+
+    class WithoutOrm(ExactRewards):
+        def outcome_probabilities(self, prompts: Any, completions: Any) -> Any:
+            pytest.fail("the ORM was read")
+
+        def step_probabilities(self, prompts: Any, completions: Any) -> Any:
+            assert form != "outcome"
+            return [p[:, ::-1] for p in super().step_probabilities(prompts, completions)]
+
+    graded = Collector(
+        TransformersEngine(*world), WithoutOrm(world[1]), config, 3, grade=grade, reserve=[PROMPTS[4:]]
+    )
+    after = graded.groups(PROMPTS[:4], 0)
+    assert [group[0].prompt for group in after] == [PROMPTS[0], *PROMPTS[4:], PROMPTS[3]]
+    for group in after:
+        assert [r.belief for r in group] == [r.outcome * r.finished for r in group]
 
 
 def test_pass_k_leaves_problems_alone_that_are_solved_and_negatives_outweigh_positives(

@@ -315,10 +315,11 @@ def make_watched_policy(task: Task, config: PolicyConfig) -> Outcome:
             f"ORM {newest['orm']:.2f}, {newest['tokens']:.1f} tokens"
         )
 
-    # The monitor takes the place of the reward models, so that the training needs to know nothing of it.
+    # The monitor takes the place of the reward models, so that the training needs to know nothing of it. It is asked
+    # where a grader alone rewards, too.
     _, collector, tokens_trained = train_policy(
         models.policy, tokenizer, monitor, problems, config, task.seed, progress, checkpoints, scorer.cost,
-        Safeguards.open(task, config, tokenizer, scorer),
+        Safeguards.open(task, config, tokenizer, scorer), config.reward.readers or ("orm",),
     )  # fmt: skip
     models.save(task.out)
     curve = pl.DataFrame(monitor.points)
