@@ -128,4 +128,7 @@ def way_by_way(shares: Mapping[tuple[str, str], float], ways: Sequence[str], tit
     series = [
         Series(name, ticks, [shares[name, way] for way in ways], COLORS[name]) for name in MODELS.values()
     ]
-    return Chart(series, Axis(title, "", y, ticks=ticks, tick_labels=list(ways), from_zero=True))
+    return Chart(
+        series,
+        Axis(title, "", y, ticks=ticks, tick_labels=[way.replace(" ", "\n") for way in ways], from_zero=True),
+    )
