@@ -152,7 +152,7 @@ def test_the_claims_are_of_the_losses_by_thinking_and_without() -> None:
     assert ratio.value == 0.1 and ratio.low is not None and ratio.high is not None
     assert ratio.low <= 0.1 <= ratio.high
     assert illegal.value == 1 and verdict(illegal) == "missed" and verdict(ratio) == "met"
-    assert "-45 points of tic-tac-toe, and +50 of mis" in result.notes[-1]
+    assert "-45 points in tic-tac-toe, and +50 in mis" in result.notes[-1]
     assert result.tables["games"].frame["illegal"].sum() == 10 * (len(played) - 2) + 1 + 5
     (line,) = (line for line in result.charts["losses"].series if line.label == "baby-o1")
     assert dict(zip(PLAYS, line.y, strict=True))[THINKING] == 0.05

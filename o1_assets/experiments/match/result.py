@@ -184,8 +184,8 @@ def match_result(played: Played, held_out: Played, config: MatchConfig, seed: in
             "who is given them overlooks no block and blocks nothing before having looked for wins.",
             "Misère is asked for in the words of tic-tac-toe, because no model knows others: none can be told that the "
             "rules have changed, and this shows what it does then. Its agent makes no row of its own while it can. "
-            f"Against random moves baby-o1 loses {100 * known:+.0f} points of tic-tac-toe, and "
-            f"{100 * unknown:+.0f} of misère.",
+            f"Its share of lost games minus that of random moves is {100 * known:+.0f} points in tic-tac-toe, and "
+            f"{100 * unknown:+.0f} in misère.",
         ],
     )  # fmt: skip
 
