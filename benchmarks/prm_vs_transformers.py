@@ -29,6 +29,7 @@ def compare() -> Mapping[str, Figure]:
     from benchmarks.models import opened_run
     from benchmarks.training_race import race_trainings, times_faster, with_threads
     from o1_assets.engine.checkpoint import load_tokenizer
+    from o1_assets.engine.training.checkpoint import Checkpoints
     from o1_assets.reward.dataset import draw_order, prm_examples
     from o1_assets.reward.model import PRM_CLASSES, start_reward_model
     from o1_assets.reward.score import open_generator
@@ -55,7 +56,7 @@ def compare() -> Mapping[str, Figure]:
 
         def ours(config: Any) -> Any:
             def train(repetition: int) -> None:
-                train_reward_model(start, packed[config], PRM_CLASSES, config, repetition)
+                train_reward_model(start, packed[config], PRM_CLASSES, config, repetition, Checkpoints())
 
             return train
 
