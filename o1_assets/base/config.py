@@ -31,7 +31,10 @@ class LlamaConfig(StageConfig):
     adamw_lr: float = Field(3e-3, gt=0, description="AdamW's learning rate, for embeddings and norms")
     warmup: int = Field(20, ge=0, description="updates of linear warm-up, before the linear decay to zero")
     max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
-    autocast: bool = Field(False, description="multiply in bfloat16, for GPUs; weights stay in float32")
+    autocast: bool = Field(
+        False,
+        description="multiply in bfloat16, on CPUs where the processor does; weights stay in float32",
+    )
 
 
 class BaseConfig(LlamaConfig):

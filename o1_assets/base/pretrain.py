@@ -157,7 +157,7 @@ def train(
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
 
     def loss_of(batch: list[Pair], part: list[Pair]) -> torch.Tensor:
-        return solution_loss(model, part, sum(len(solution) for _, solution in batch), config.autocast)
+        return solution_loss(model, part, sum(len(solution) for _, solution in batch))
 
     return one_pass(
         model,
@@ -168,22 +168,20 @@ def train(
         adamw_lr=config.adamw_lr,
         warmup=config.warmup,
         max_grad_norm=config.max_grad_norm,
+        autocast=config.autocast,
         progress=progress,
         checkpoints=checkpoints,
     )
 
 
-def solution_loss(
-    model: LlamaForCausalLM, batch: list[Pair], total: int, autocast: bool = False
-) -> torch.Tensor:
+def solution_loss(model: LlamaForCausalLM, batch: list[Pair], total: int) -> torch.Tensor:
     """A share of a batch's loss: summed over its solutions' tokens, divided by those of the whole batch."""
     import torch
 
     ids, labels = collate(batch, model.config.pad_token_id)  # type: ignore[arg-type]
     # No attention mask: padding is on the right, where a causal model never looks.
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=autocast):
-        # (batch, tokens, vocabulary) -> (batch * (tokens - 1), vocabulary): position t predicts token t + 1.
-        logits = model(input_ids=ids.to(model.device), use_cache=False).logits[:, :-1].flatten(0, 1)
+    # (batch, tokens, vocabulary) -> (batch * (tokens - 1), vocabulary): position t predicts token t + 1.
+    logits = model(input_ids=ids.to(model.device), use_cache=False).logits[:, :-1].flatten(0, 1)
     targets = labels[:, 1:].flatten().to(model.device)
     return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum") / total
 

@@ -160,13 +160,15 @@ def save_heat_map(
 
 def _image(figure: Figure, dpi: int) -> Image:
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    drawn = io.BytesIO()
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
     # The style counts again where the figure is laid out, and that happens here and not in `draw`.
     with matplotlib.rc_context(STYLE):
-        figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": None})
-    return Image.open(drawn).convert("RGB")
+        canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def _png_bytes(image: Image) -> bytes:

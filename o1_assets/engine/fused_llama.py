@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM, LlamaForTokenClassification
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.models.llama.modeling_llama import LlamaModel, LlamaRMSNorm
 
-from o1_assets.engine.llama_layers import NAMES, Layers, attention_bias, fits, signed
+from o1_assets.engine.llama_layers import NAMES, Layers, attention_bias, fits, multiplied_in, signed
 
 
 class FusedLlama(LlamaModel):
@@ -52,14 +52,14 @@ class FusedLlama(LlamaModel):
         bias = attention_bias(attention_mask, *shape)
         return BaseModelOutputWithPast(
             last_hidden_state=Layers.apply(
-                x, cos, signed_sin, bias, self.config.rms_norm_eps, shape, *weights
+                x, cos, signed_sin, bias, self.config.rms_norm_eps, shape, multiplied_in(rows * new), *weights
             )
         )
 
     def _plain_weights(self) -> list[Tensor] | None:
         """The weights of all layers and the last norm; None where they are not alone in what the layers compute."""
         norm = self.norm.weight
-        other = norm.device.type != "cpu" or norm.dtype != torch.float32 or torch.is_autocast_enabled("cpu")
+        other = norm.device.type != "cpu" or norm.dtype != torch.float32
         if other or (self.training and self.gradient_checkpointing):
             return None
         # Not get_submodule for each name: Python's lock is held here, and this comes with every batch.

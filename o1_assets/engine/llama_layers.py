@@ -14,9 +14,12 @@ import torch
 from torch import Tensor
 
 from o1_assets.engine.torch_script import compiled
+from o1_assets.engine.training.optimizer import multiplies_bfloat16
 
 # As for sampling (`LlamaStep`): in larger models an operator is worth more than its overhead.
 MOST_PARAMETERS = 20_000_000
+# With fewer rows casts take as long as is saved (docs/decisions/running.md).
+FEWEST_ROWS = 128
 # Of a layer, in the order in which `Layers` takes and returns them.
 NAMES = (
     "input_layernorm",
@@ -41,6 +44,12 @@ def fits(config: Any, parameters: int) -> bool:
         and config.rope_parameters["rope_type"] == "default"
         and parameters <= MOST_PARAMETERS
     )
+
+
+def multiplied_in(rows: int) -> torch.dtype:
+    """In which precision so many rows are multiplied with a matrix: bfloat16 under autocast, where that pays."""
+    pays = torch.is_autocast_enabled("cpu") and rows >= FEWEST_ROWS and multiplies_bfloat16()
+    return torch.bfloat16 if pays else torch.float32
 
 
 def signed(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +77,8 @@ class Layers(torch.autograd.Function):
     """All layers and the last norm of a Llama.
 
     x: (rows, new, hidden). cos, sin: (rows, new, width), the first half of sin negative. bias: (heads * rows, new,
-    new). shape: (rows, new, heads). weights: NAMES for each layer, and the last norm's.
+    new). shape: (rows, new, heads). products: in which matrices are multiplied; sums, attention and everything else is
+    float32. weights: NAMES for each layer, and the last norm's.
     """
 
     @staticmethod
@@ -80,21 +90,25 @@ class Layers(torch.autograd.Function):
         bias: Tensor,
         epsilon: float,
         shape: Any,
+        products: torch.dtype,
         *weights: Tensor,
     ) -> Tensor:
         ctx.keeps = any(ctx.needs_input_grad)
-        hidden, kept = compiled(layers_forward)(x, cos, sin, bias, epsilon, shape[2], weights, ctx.keeps)
+        with torch.autocast("cpu", enabled=False):
+            hidden, kept = compiled(layers_forward)(
+                x, cos, sin, bias, epsilon, shape[2], products, weights, ctx.keeps
+            )
         if ctx.keeps:
-            ctx.kept = kept
+            ctx.kept, ctx.products = kept, products
             ctx.save_for_backward(cos, sin, *weights)
         return hidden
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         cos, sin, *weights = ctx.saved_tensors
-        grad_x, grads = compiled(layers_backward)(grad, cos, sin, weights, ctx.kept)
+        grad_x, grads = compiled(layers_backward)(grad, cos, sin, ctx.products, weights, ctx.kept)
         ctx.kept = None
-        return grad_x, None, None, None, None, None, *grads
+        return grad_x, None, None, None, None, None, None, *grads
 
 
 def layers_forward(
@@ -104,6 +118,7 @@ def layers_forward(
     bias: Tensor,
     epsilon: float,
     heads: int,
+    products: torch.dtype,
     weights: list[Tensor],
     keep: bool,
 ) -> tuple[Tensor, list[Tensor]]:
@@ -118,29 +133,28 @@ def layers_forward(
     for layer in range(len(weights) // 9):
         norm, q, k, v, out, norm2, gate, up, down = weights[9 * layer : 9 * layer + 9]
         qkv = torch.cat([q, k, v])
-        into_heads = qkv * (norm * size)
+        into_heads = (qkv * (norm * size)).to(products)
         length = torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), outside)
         unit = x / length
         # (rows * new, 3 * heads * width) -> (3 * heads, rows, new, width): queries, keys, values of all rows.
-        made = (
-            torch.mm(unit, into_heads.t()).view(rows, new, 3 * heads, width).permute(2, 0, 1, 3).contiguous()
-        )
+        made = torch.mm(unit.to(products), into_heads.t()).view(rows, new, 3 * heads, width)
+        made = as_laid_out(made.permute(2, 0, 1, 3), torch.float32)
         turned = rotated(made[: 2 * heads], cos, sin, 1.0).view(2, heads * rows, new, width)
         value = made[2 * heads :].view(heads * rows, new, width)
         scores = torch.baddbmm(bias, turned[0], turned[1].transpose(1, 2), alpha=scale)
         chances = torch.softmax(scores, dim=-1)
         attended = torch.bmm(chances, value).view(heads, rows, new, width)
-        attended = attended.permute(1, 2, 0, 3).reshape(rows * new, heads * width)
-        x = torch.addmm(x, attended, out.t())
+        attended = as_laid_out(attended.permute(1, 2, 0, 3), products).view(rows * new, heads * width)
+        x = plus_product(x, attended, out.to(products).t())
         gate_up = torch.cat([gate, up])
-        into_mlp = gate_up * (norm2 * size)
+        into_mlp = (gate_up * (norm2 * size)).to(products)
         length2 = torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), outside)
         unit2 = x / length2
-        both = torch.mm(unit2, into_mlp.t())
+        both = torch.mm(unit2.to(products), into_mlp.t())
         gates, ups = both.chunk(2, dim=1)
         opened = torch.nn.functional.silu(gates)
         inner = opened * ups
-        x = torch.addmm(x, inner, down.t())
+        x = plus_product(x, inner, down.to(products).t())
         if keep:
             kept += [qkv, into_heads, length, unit, turned, value, chances, attended]
             kept += [gate_up, into_mlp, length2, unit2, both, opened, inner]
@@ -152,7 +166,7 @@ def layers_forward(
 
 
 def layers_backward(
-    grad: Tensor, cos: Tensor, sin: Tensor, weights: list[Tensor], kept: list[Tensor]
+    grad: Tensor, cos: Tensor, sin: Tensor, products: torch.dtype, weights: list[Tensor], kept: list[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
     """The gradient of x, and those of the weights in their order. grad: (rows, new, hidden), of the hidden states."""
     rows, new, hidden = grad.size(0), grad.size(1), grad.size(2)
@@ -169,18 +183,20 @@ def layers_backward(
         qkv, into_heads, length, unit, turned, value, chances, attended = kept[15 * layer : 15 * layer + 8]
         gate_up, into_mlp, length2, unit2, both, opened, inner = kept[15 * layer + 8 : 15 * layer + 15]
         heads = value.size(0) // rows
-        of_down = torch.mm(g.t(), inner)
-        of_inner = torch.mm(g, down)
+        put = g.to(products)
+        of_down = torch.mm(put.t(), inner).to(g.dtype)
+        of_inner = torch.mm(put, down.to(products))
         gates, ups = both.chunk(2, dim=1)
         of_both = torch.cat([torch.ops.aten.silu_backward(of_inner * ups, gates), of_inner * opened], dim=1)
-        of_merged = torch.mm(of_both.t(), unit2)
+        of_merged = torch.mm(of_both.t(), unit2.to(products)).to(g.dtype)
         of_norm2 = (of_merged * gate_up).sum(0) * size
         of_gate, of_up = (of_merged * (norm2 * size)).chunk(2)
-        g = g + before_norm(torch.mm(of_both, into_mlp), unit2, length2)
+        g = g + before_norm(torch.mm(of_both, into_mlp).to(g.dtype), unit2, length2)
 
-        of_out = torch.mm(g.t(), attended)
-        of_attended = torch.mm(g, out).view(rows, new, heads, width).permute(2, 0, 1, 3)
-        of_attended = of_attended.reshape(heads * rows, new, width)
+        put = g.to(products)
+        of_out = torch.mm(put.t(), attended).to(g.dtype)
+        of_attended = torch.mm(put, out.to(products)).view(rows, new, heads, width).permute(2, 0, 1, 3)
+        of_attended = as_laid_out(of_attended, g.dtype).view(heads * rows, new, width)
         of_value = torch.bmm(chances.transpose(1, 2), of_attended)
         of_chances = torch.bmm(of_attended, value.transpose(1, 2))
         of_scores = torch._softmax_backward_data(of_chances, chances, -1, chances.dtype)
@@ -193,13 +209,23 @@ def layers_backward(
                 of_value.view(heads, rows, new, width),
             ]
         )
-        of_made = of_made.permute(1, 2, 0, 3).reshape(rows * new, 3 * heads * width)
-        of_merged = torch.mm(of_made.t(), unit)
+        of_made = as_laid_out(of_made.permute(1, 2, 0, 3), products).view(rows * new, 3 * heads * width)
+        of_merged = torch.mm(of_made.t(), unit.to(products)).to(g.dtype)
         of_norm = (of_merged * qkv).sum(0) * size
         of_q, of_k, of_v = (of_merged * (norm * size)).chunk(3)
-        g = g + before_norm(torch.mm(of_made, into_heads), unit, length)
+        g = g + before_norm(torch.mm(of_made, into_heads).to(g.dtype), unit, length)
         grads = [of_norm, of_q, of_k, of_v, of_out, of_norm2, of_gate, of_up, of_down] + grads  # noqa: RUF005 - TorchScript
     return g.view(rows, new, hidden), grads
+
+
+def as_laid_out(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Permuted axes in the order in which they stand, in one copy."""
+    return x.to(dtype, memory_format=torch.contiguous_format).contiguous()
+
+
+def plus_product(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """x + a b; x in float32, a and b in what is multiplied in."""
+    return torch.addmm(x, a, b) if a.dtype == x.dtype else x + torch.mm(a, b)
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor, direction: float) -> Tensor:

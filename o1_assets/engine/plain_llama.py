@@ -95,7 +95,9 @@ class Decoder(nn.Module):
             )
         shape = (rows, new, self.config.num_attention_heads)
         bias, weights = attention_bias(attention_mask, *shape), self._weights()
-        hidden = Layers.apply(x, *signed(cos, sin), bias, self.config.rms_norm_eps, shape, *weights)
+        hidden = Layers.apply(
+            x, *signed(cos, sin), bias, self.config.rms_norm_eps, shape, torch.float32, *weights
+        )
         return SimpleNamespace(last_hidden_state=hidden)
 
     def rotary_emb(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:

@@ -137,6 +137,10 @@ class VerifierConfig(StageConfig):
     adamw_lr: float = Field(3e-3, gt=0, description="AdamW's learning rate, for embeddings, norms and heads")
     warmup: int = Field(20, ge=0, description="updates of linear warm-up, before the linear decay to zero")
     max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
+    autocast: bool = Field(
+        False,
+        description="multiply in bfloat16, on CPUs where the processor does; weights stay in float32",
+    )
     symbol_weight: float = Field(
         1.0, ge=0, description="weight of the marks of single symbols: where a step goes wrong"
     )

@@ -160,7 +160,7 @@ def build_optimizer(model: RewardModel, config: RewardModelConfig) -> MuonAdamW:
     groups = [{"params": others, "lr": config.adamw_lr}]
     if feature:
         groups.append({"params": feature, "lr": config.feature_lr})
-    return MuonAdamW(matrices, config.muon_lr, groups)
+    return MuonAdamW(matrices, config.muon_lr, groups, autocast=config.tuning.autocast)
 
 
 def learning_rate_factor(update: int, updates: int, warmup: float) -> float:

@@ -64,6 +64,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
         adamw_lr=config.verifier.adamw_lr,
         warmup=config.verifier.warmup,
         max_grad_norm=config.verifier.max_grad_norm,
+        autocast=config.verifier.autocast,
         progress=task.progress,
         checkpoints=Checkpoints.of(task),
     )

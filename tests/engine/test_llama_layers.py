@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 
+from o1_assets.engine import llama_layers
 from o1_assets.engine.fused_llama import FusedLlama, fuse
 from o1_assets.engine.kv_cache import BufferCache
 from o1_assets.engine.llama_layers import Layers
@@ -54,9 +55,28 @@ def test_what_it_does_not_compute_the_model_computes(monkeypatch: pytest.MonkeyP
         fused(ids, output_hidden_states=True),
     ):
         torch.testing.assert_close(same.logits, expected, rtol=1e-4, atol=1e-5)
-    with torch.autocast("cpu", torch.bfloat16):
-        fused(ids)
     fused.double()(ids)
+
+
+def test_autocast_multiplies_in_bfloat16_and_changes_little_else(monkeypatch: pytest.MonkeyPatch):
+    fused = fuse(llama())
+    torch.manual_seed(1)
+    ids, weight = torch.randint(29, (16, NEW)), torch.randn(16, NEW, 29)
+
+    def computed(able: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        monkeypatch.setattr(llama_layers, "multiplies_bfloat16", lambda: able)
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = fused.model(ids).last_hidden_state
+        assert hidden.dtype == torch.float32 and "Layers" in str(hidden.grad_fn)
+        loss = (fused.lm_head(hidden) * weight).sum()
+        return hidden, list(torch.autograd.grad(loss, list(fused.parameters())))
+
+    expected, of_float32 = computed(False)
+    assert torch.equal(expected, fused.model(ids).last_hidden_state)
+    hidden, of_bfloat16 = computed(True)
+    assert 1e-4 < (hidden - expected).abs().max() / expected.abs().max() < 0.03
+    for theirs, mine in zip(of_float32, of_bfloat16, strict=True):
+        assert torch.nn.functional.cosine_similarity(theirs.flatten(), mine.flatten(), dim=0) > 0.995
 
 
 def test_only_a_plain_llama_is_fused():

@@ -35,7 +35,11 @@ class TuningConfig(StageConfig):
         description="precision that weights are held and stored in; bfloat16 with lora and autocast only, because it "
         "rounds most of a small update away",
     )
-    autocast: bool = Field(False, description="multiply in bfloat16, whatever the weights are held in")
+    autocast: bool = Field(
+        False,
+        description="multiply in bfloat16, whatever the weights are held in; small Llamas on CPUs where the processor "
+        "does",
+    )
     gradient_checkpointing: bool = Field(
         False,
         description="keep each layer's input only and compute the rest again: a third more compute, far less memory",

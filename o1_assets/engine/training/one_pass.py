@@ -53,13 +53,15 @@ def one_pass(
     adamw_lr: float,
     warmup: int,
     max_grad_norm: float,
+    autocast: bool = False,
     progress: Callable[[str], None] = lambda line: None,
     checkpoints: Checkpoints | None = None,
 ) -> list[float]:
     """Train in place, an update a batch, from the last checkpoint on. Returns the loss of every update.
 
     matrices: those that Muon trains; AdamW trains all other parameters. loss_of(batch, part): the share of the batch's
-    loss that a part of its items has, so that the parts' losses add up to that of the batch.
+    loss that a part of its items has, so that the parts' losses add up to that of the batch. autocast: multiply in
+    bfloat16.
     """
     import torch
 
@@ -70,7 +72,7 @@ def one_pass(
     of_muon = {id(p) for p in matrices}
     parameters = list(model.parameters())
     rest = [p for p in parameters if id(p) not in of_muon]
-    optimizer = MuonAdamW(list(matrices), muon_lr, [{"params": rest, "lr": adamw_lr}])
+    optimizer = MuonAdamW(list(matrices), muon_lr, [{"params": rest, "lr": adamw_lr}], autocast=autocast)
     total = len(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda u: min((u + 1) / (warmup + 1), (total - u) / total)
@@ -88,12 +90,18 @@ def one_pass(
     started = time.monotonic()
     model.train()
     # One part of the batch a core (core/parallel.py has the measurement). A GPU has no use for it.
-    cut = cores() if parameters[0].device.type == "cpu" else 1
+    device = parameters[0].device.type
+    cut = cores() if device == "cpu" else 1
+
+    def loss_here(batch: list[Item], part: list[Item]) -> torch.Tensor:
+        with torch.autocast(device, torch.bfloat16, enabled=autocast):  # of this thread alone
+            return loss_of(batch, part)
+
     with workers() as pool:
         optimizer.pool = pool
         for update, batch in enumerate(batches[len(losses) :], len(losses) + 1):
             parts = [part for i in range(cut) if (part := batch[i::cut])]
-            losses.append(backward(pool, partial(loss_of, batch), parts, parameters))
+            losses.append(backward(pool, partial(loss_here, batch), parts, parameters))
             torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
             optimizer.step()
             schedule.step()

@@ -18,31 +18,38 @@ from o1_assets.core.parallel import cores
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalise(updates: Tensor, iterations: int = 5) -> Tensor:
+def multiplies_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16; one that does not emulates it, which is slower than float32."""
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def orthogonalise(updates: Tensor, iterations: int = 5, products: torch.dtype = torch.float32) -> Tensor:
     """Nearest semi-orthogonal matrices, roughly, of a stack (k, rows, columns).
 
     Muon's Newton-Schulz iteration (Jordan et al. 2024), for all matrices of one shape at once: torch.optim.Muon takes
-    them one by one (1 s a step for 28 matrices of 128 x 256, against 0.05 s here). In float32: bfloat16 takes half
-    the time where the processor has it, but then two processes do not end in the weights that one ends in.
+    them one by one (1 s a step for 28 matrices of 128 x 256, against 0.05 s here). In bfloat16 it takes half the time
+    where the processor has it, but then two processes do not end in the weights that one ends in.
     """
     a, b, c = _NEWTON_SCHULZ
     # Of a tall matrix the transpose is taken: its Gram matrix is the smaller one.
     tall = updates.shape[-2] > updates.shape[-1]
     x = updates.mT if tall else updates
     # The Frobenius norm bounds the largest singular value, and the iteration converges for those up to 1.
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).to(products)
     for _ in range(iterations):
         gram = x @ x.mT  # (k, rows, rows)
         # x <- (a + b gram + c gram^2) x
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(updates.dtype)
 
 
 class MuonAdamW(torch.optim.Optimizer):
     """Both optimizers behind one interface.
 
     matrices: 2-D parameters, trained by Muon at muon_lr. others: parameter groups for AdamW, each with its lr.
-    pool: threads that share the matrices (`core/parallel.py`); None: none do.
+    autocast: Muon multiplies in bfloat16 where the processor does. pool: threads that share the matrices
+    (`core/parallel.py`); None: none do.
     """
 
     pool: ThreadPoolExecutor | None = None
@@ -53,7 +60,9 @@ class MuonAdamW(torch.optim.Optimizer):
         muon_lr: float,
         others: Sequence[dict[str, Any]],
         momentum: float = 0.95,
+        autocast: bool = False,
     ) -> None:
+        self.products = torch.bfloat16 if autocast and multiplies_bfloat16() else torch.float32
         self.adamw = torch.optim.AdamW(
             [dict(group) for group in others], weight_decay=0.0, betas=(0.9, 0.99), fused=True
         )
@@ -97,7 +106,7 @@ class MuonAdamW(torch.optim.Optimizer):
         grads = torch.stack([p.grad for p in parameters if p.grad is not None])
         momentum.lerp_(grads, 1 - self.momentum)
         # Nesterov: the gradient is mixed in once more before the step.
-        update = orthogonalise(grads.lerp(momentum, self.momentum))
+        update = orthogonalise(grads.lerp(momentum, self.momentum), products=self.products)
         rows, columns = parameters[0].shape
         # Tall matrices get larger steps, so that the size of what they put out changes as much as a square one's.
         scale = self.param_groups[0]["lr"] * max(1.0, rows / columns) ** 0.5
