@@ -62,7 +62,7 @@ def sample(
         engine,
         problems,
         n=1 if greedy else config.samples,
-        params=SamplingParams(config.prompt.max_tokens, 0.0 if greedy else config.temperature),
+        params=SamplingParams(config.prompt.max_tokens, 0.0 if greedy else config.temperature, shared=True),
         seed=seed,
         prompt=config.prompt,
     )

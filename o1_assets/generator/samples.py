@@ -35,7 +35,7 @@ def make_samples(task: Task, config: SamplesConfig) -> Outcome:
         engine,
         problems,
         config.per_problem,
-        SamplingParams(config.prompt.max_tokens, config.temperature),
+        SamplingParams(config.prompt.max_tokens, config.temperature, shared=True),
         task.seed,
         config.first_prompt,
     )

@@ -235,7 +235,7 @@ class Collector:
         ]
         encoded = [self.prompt_ids(prompt) for prompt in prompts]
         pairs = [(i, k) for i, n in enumerate(counts) for k in range(n)]  # problem-major
-        params = SamplingParams(self.config.prompt.max_tokens, self.config.temperature)
+        params = SamplingParams(self.config.prompt.max_tokens, self.config.temperature, shared=True)
         seeds = [derive_seed(self.seed, update, first + i, k) for i, k in pairs]
         samples = iter(self.engine.sample([encoded[i] for i, _ in pairs], params, seeds))
         groups = []

@@ -30,7 +30,9 @@ def make_solutions(task: Task, config: SolutionsConfig) -> Outcome:
         engine,
         problems,
         n=config.samples,
-        params=SamplingParams(max_tokens=config.prompt.max_tokens, temperature=config.temperature),
+        params=SamplingParams(
+            max_tokens=config.prompt.max_tokens, temperature=config.temperature, shared=True
+        ),
         seed=derive_seed(task.seed, "samples"),
         prompt=config.prompt,
     )
