@@ -111,23 +111,30 @@ class Node(Protocol):
     def inputs(self) -> Mapping[str, str]: ...
 
 
+EXPERIMENTS, EXPERIMENT_PARTS = "experiments", ("thinking", "ablations", "mini", "circle")
+"""What `--with experiments` asks for: those of these parts that the graph of a profile has."""
+
+
 def asked_for(graph: Mapping[str, Node], parts: Collection[str] = ()) -> set[str]:
     """Keys of what always belongs to a run, of the optional parts named, and of what these need of other parts.
 
-    parts: each the name of a part, such as "ablations", or the first names of keys, such as "ablations/rounds".
-    Raises UnknownPart.
+    parts: each the name of a part, such as "ablations", the first names of keys, such as "ablations/rounds", or
+    "experiments". Raises UnknownPart.
     """
     wanted = {key for key, artifact in graph.items() if not artifact.part}
-    for part in parts:
+    known_parts = {artifact.part for artifact in graph.values()} - {""}
+    experiments = [part for part in EXPERIMENT_PARTS if part in known_parts]
+    names = [name for asked in parts for name in (experiments if asked == EXPERIMENTS else [asked])]
+    for part in names:
         named = {
             key
             for key, artifact in graph.items()
             if artifact.part == part or f"{key}/".startswith(f"{part}/")
         }
         if not named:
-            known = sorted({artifact.part for artifact in graph.values()} - {""})
             raise UnknownPart(
-                f"{part!r} is no optional part of this profile's graph; there is {', '.join(known)}"
+                f"{part!r} is no optional part of this profile's graph; there is "
+                f"{', '.join(sorted(known_parts))}"
             )
         wanted |= named
     return with_ancestors(graph, wanted)

@@ -29,7 +29,7 @@ _SIZES = (
     "ablations.active.round=0 ablations.active.pool_problems=12 ablations.active.pool_samples=4 "
     "ablations.active.held_out_problems=6 ablations.active.held_out_samples=4 ablations.active.sizes=[4,8] "
     "ablations.active.selector_solutions=6 ablations.active.updates=1 ablations.active.step_samples=2 "
-    "ablations.active.resamples=20 "
+    'ablations.active.resamples=20 ablations.active.settings=["scratch","added"] '
     'ablations.scale.shapes=[{"name":"small","hidden_size":32,"intermediate_size":48,"layers":1,"seeds":1},'
     '{"name":"large","hidden_size":32,"intermediate_size":48,"layers":2,"seeds":1,"of_depths":true},'
     '{"name":"deep","hidden_size":32,"intermediate_size":16,"layers":3,"seeds":1,"of_sizes":false,"of_depths":true}] '

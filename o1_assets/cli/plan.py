@@ -56,7 +56,8 @@ def plan_command(
         list[str] | None,
         typer.Option(
             "--with",
-            help="an optional part of the graph as well: thinking, ablations, mini, circle, or an experiment: "
+            help="an optional part of the graph as well: thinking, ablations, mini, circle, all of "
+            "these as experiments, or one experiment: "
             "ablations/rounds",
         ),
     ] = None,

@@ -44,17 +44,29 @@ def experiment_page(record: Record) -> str:
     if record["stale"]:
         text += [f"**Stale**: {record['stale']}; {_command(record)} makes it again.", ""]
     if claims := claims_of(record):
-        rows = [_claim_row(claim) for claim in claims]
-        text += [*_table(("claim", "found", "95% interval", "target", ""), rows, right=(1, 2, 3)), ""]
+        text += _claims_table(claims)
     for picture in record["pictures"]:
         text += [f"![{_plain(picture['says'])}]({picture['file']})", ""]
     for table in record["tables"]:
         lines = _table(table["columns"], table["rows"], table["right"])
         shown = [f"{table['title'].removesuffix('.')}:", "", *lines, ""]
         text += shown if len(table["rows"]) < LONG else _folded(table["title"], lines)
+    for group in record.get("earlier", ()):
+        commits = ", ".join(f"`{commit}`" for commit in group["commits"])
+        text += [
+            f"Answered on {group['day']} at {commits} (version `{group['digest']}`), by arms that are no longer "
+            "trained unless they are asked for:",
+            "",
+            *_claims_table(claims_of(group)),
+        ]
     if record["notes"]:
         text += ["How it was measured:", "", *(f"- {note}" for note in record["notes"]), ""]
     return "\n".join([*text, *_versions(record)]).rstrip() + "\n"
+
+
+def _claims_table(claims: Sequence[Claim]) -> list[str]:
+    rows = [_claim_row(claim) for claim in claims]
+    return [*_table(("claim", "found", "95% interval", "target", ""), rows, right=(1, 2, 3)), ""]
 
 
 def page_name(record: Record) -> str:

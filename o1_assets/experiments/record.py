@@ -17,7 +17,8 @@ from o1_assets.store.manifest import Manifest
 
 Record = dict[str, Any]
 """profile, key, title, question, claims, tables, pictures, notes, stale, and what it rests on: digest, commits, day,
-machines, seconds, made_from, inputs."""
+machines, seconds, made_from, inputs. earlier: where there are any, claims of records before it that it does not answer
+itself, newest first: [{"day", "commits", "digest", "claims"}]."""
 
 # Of a digest or a commit: as many as `o1 status` shows.
 CHARACTERS = 12
@@ -110,11 +111,28 @@ NOTES = (
 def merged(known: Sequence[Record], new: Sequence[Record], profile: str, keys: Sequence[str]) -> list[Record]:
     """The records of before with the new ones in the place of their own. keys: of the profile's results today.
 
-    In the order of the keys; those of other profiles after them. What is no experiment of today is dropped.
+    In the order of the keys; those of other profiles after them. What is no experiment of today is dropped. An arm that
+    is no longer trained was mostly answered, so that a claim which the new record does not have is kept beside it, with
+    the version that it is of.
     """
-    ours = {r["key"]: r for r in known if r["profile"] == profile} | {r["key"]: r for r in new}
+    ours = {r["key"]: r for r in known if r["profile"] == profile}
+    ours |= {r["key"]: with_earlier(r, ours.get(r["key"])) for r in new}
     others = [r for r in known if r["profile"] != profile]
     return [*(ours[key] for key in keys if key in ours), *others]
+
+
+def with_earlier(new: Record, before: Record | None) -> Record:
+    """The record with the claims of the one before that it does not answer."""
+    if before is None:
+        return new
+    answered = {claim["name"] for claim in new["claims"]}
+    groups = []
+    for group in (before, *before.get("earlier", ())):
+        claims = [claim for claim in group["claims"] if claim["name"] not in answered]
+        answered |= {claim["name"] for claim in claims}
+        if claims:
+            groups.append({**{name: group[name] for name in ("day", "commits", "digest")}, "claims": claims})
+    return {**new, "earlier": groups} if groups else new
 
 
 SUMMARY = "eval/summary"
@@ -156,6 +174,7 @@ def shown_pictures(finished: Finished) -> list[str]:
 
 
 def claims_of(record: Record) -> list[Claim]:
+    """Of a record, or of a group of its earlier ones."""
     return [Claim(**claim) for claim in record["claims"]]
 
 

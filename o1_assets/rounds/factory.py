@@ -274,7 +274,8 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
             },
             f"The chance that baby-o1 v{k} ends right, from any step on: returns, then Q-learning (arXiv:2406.14283).",
             MODEL,
-            part="thinking",
+            # What thinking is measured with is the last round's; `o1 ask` can search with any.
+            part="thinking" if k == profile.rounds else "q_values",
             **models,
             estimate=estimate_q_value,
         ),

@@ -71,7 +71,7 @@ def choose_models(
     for name in wanted.values():
         head = _first(store, [f"{r}/{name}" for r in rounds])
         if head is None:
-            how = "o1 run --with thinking" if name == "q_value" else "o1 run"
+            how = f"o1 run --with {rounds[0]}/{name}" if name == "q_value" else "o1 run"
             raise MissingInput(
                 f"this way of thinking needs {rounds[0]}/{name}, which has not been made; run `{how}`, or take "
                 "another --strategy: chain and consistency need the policy alone"

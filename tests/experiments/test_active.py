@@ -26,12 +26,13 @@ from o1_assets.experiments.active_learning.measure import (
 )
 from o1_assets.experiments.active_learning.result import make_result, saving, slope_weights
 from o1_assets.experiments.result import read_result
-from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.load import ProfileError, load_profile
 from tests.evaluation.conftest import Pupil
 
 SMALL = (
     "ablations.seeds=2\nablations.active.round=-1\nablations.active.pool_samples=6\nrounds=1\n"
     "ablations.active.held_out_samples=4\nablations.active.sizes=[2,4]\nablations.active.selector_solutions=4\n"
+    'ablations.active.settings=["added","scratch"]\n'
     "ablations.active.updates=1\nablations.active.step_samples=2\nablations.active.resamples=40\n"
     "verifier=null\nfirst_prm.batch_size=4\nlater_prm.batch_size=4\n"
     "first_prm.probability_edges=[-8.0,-2.0,0.0]\nlater_prm.probability_edges=[-8.0,-2.0,0.0]"
@@ -252,7 +253,8 @@ def test_the_pool_is_of_the_last_policy_there_is_and_held_out_problems_only_judg
     assert policy_key(load_profile("nano", "")) == "r03/policy"
     assert policy_key(load_profile("nano", "rounds=2")) == "r02/policy"
     assert policy_key(load_profile("nano", "ablations.active.round=-1")) == "generator/model"
-    graph = {a.key: a for a in artifacts(load_profile("nano", ""))}
+    both = 'ablations.active.settings=["scratch","added"]'
+    graph = {a.key: a for a in artifacts(load_profile("nano", both))}
     for artifact in graph.values():
         sees = (
             "problems/test" in artifact.inputs.values()
@@ -262,6 +264,10 @@ def test_the_pool_is_of_the_last_policy_there_is_and_held_out_problems_only_judg
     assert graph["ablations/active/result"].compute is make_result
     seeds = {key: a.seed for key, a in graph.items() if key.endswith("_0") and a.compute is make_arm}
     assert len(seeds) == 6 and len(set(seeds.values())) == 1
+    usual = {a.key for a in artifacts(load_profile("nano", ""))}
+    assert usual == {key for key in graph if "/added_" not in key}
+    with pytest.raises(ProfileError, match="the claim is read off scratch"):
+        load_profile("nano", 'ablations.active.settings=["added"]')
 
 
 def test_nothing_of_the_experiment_is_a_model(made: Made) -> None:

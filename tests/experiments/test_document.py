@@ -137,6 +137,26 @@ def test_every_picture_named_is_written_and_those_side_by_side_stand_in_one(
     assert other.exists() and not old.exists()
 
 
+def test_what_an_arm_that_is_no_longer_trained_has_answered_stays_beside_the_new_record(
+    settings: Settings, result: Manifest, tmp_path: Path
+) -> None:
+    docs = tmp_path / "docs"
+    write_results(Project(settings), docs)
+    (first,) = json.loads((docs / "results.json").read_text())
+    old = {**first["claims"][0], "name": "arm_of_before", "says": "What an arm of before gains."}
+    replaced = {**first, "digest": "0" * 12, "day": "2020-01-02", "claims": [old, *first["claims"]]}
+    (docs / "results.json").write_text(json.dumps([replaced]))
+    for _ in range(2):  # a third record keeps what the second one kept
+        write_results(Project(settings), docs)
+        (after,) = json.loads((docs / "results.json").read_text())
+        assert {**after, "earlier": None} == {**first, "earlier": None}
+        assert after["earlier"] == [
+            {"day": "2020-01-02", "commits": first["commits"], "digest": "0" * 12, "claims": [old]}
+        ]
+    page = (docs / "results" / "search_in_rl.md").read_text()
+    assert "Answered on 2020-01-02" in page and page.count("What an arm of before gains.") == 1
+
+
 def test_results_of_another_home_stay_and_those_of_this_one_are_replaced(
     settings: Settings, result: Manifest, tmp_path: Path
 ) -> None:

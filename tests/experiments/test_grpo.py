@@ -11,6 +11,8 @@ from o1_assets.experiments.grpo.config import SAYS
 from o1_assets.profiles.load import ProfileError, load_profile
 from tests.plan.test_plan import plan
 
+EVERY = "ablations.grpo.arms=[" + ",".join(f'"{name}"' for name in SAYS) + "]"
+
 
 def fields(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Every number of a configuration by its whole name."""
@@ -21,7 +23,7 @@ def fields(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def test_every_arm_samples_as_many_batches_and_differs_in_one_setting() -> None:
-    profile = load_profile("nano", "ablations.grpo.batches=6")
+    profile = load_profile("nano", f"ablations.grpo.batches=6\n{EVERY}")
     arms = arm_policies(profile.policy, profile.ablations.grpo)
     # nano replaces groups without contrast already, and pulls towards GPT*.
     assert set(arms) == set(SAYS) - {"resampling"}
@@ -34,12 +36,15 @@ def test_every_arm_samples_as_many_batches_and_differs_in_one_setting() -> None:
         several = {"dr_grpo": 2, "clip_higher": 2, "as_today": 0}
         assert len(changed) == several.get(name, 1), changed
     assert arms["epochs"].updates == arms["minibatches"].updates == 12
-    other = load_profile("nano", "policy.kl_coefficient=0\npolicy.resampling.reserve=0")
+    other = load_profile("nano", f"{EVERY}\npolicy.kl_coefficient=0\npolicy.resampling.reserve=0")
     assert {"no_kl", "no_resampling"}.isdisjoint(arm_policies(other.policy, other.ablations.grpo))
 
 
 def test_arms_see_equal_problems_and_only_the_curriculum_reads_solutions() -> None:
-    made = {a.key.rpartition("/")[2]: a for a in artifacts(load_profile("nano", "ablations.grpo.round=1"))}
+    made = {
+        a.key.rpartition("/")[2]: a
+        for a in artifacts(load_profile("nano", f"{EVERY}\nablations.grpo.round=1"))
+    }
     trainings = {key: a for key, a in made.items() if "_eval_" not in key and key != "result"}
     assert len(trainings) == 3 * (len(SAYS) - 1)
     assert {a.seed for a in trainings.values()} == {made[f"as_today_{seed}"].seed for seed in range(3)}
@@ -54,7 +59,7 @@ def test_an_arm_that_there_is_not_is_refused() -> None:
 
 
 def test_the_plan_counts_each_pass_and_that_a_batch_is_read_again() -> None:
-    made = plan(parts=("ablations/grpo",)).made
+    made = plan(EVERY, parts=("ablations/grpo",)).made
     today, epochs, halves = (
         made[f"ablations/grpo/{name}_0"].cost for name in ("as_today", "epochs", "minibatches")
     )

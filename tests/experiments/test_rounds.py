@@ -39,10 +39,11 @@ from o1_assets.rounds.solutions import make_solutions
 ROUNDS = 3
 
 SEARCHES = '[{"name":"beam","problems":40,"tokens":300}]'
+EVERY = ",".join(f'"{name}"' for name in ARMS)
 # With all that an arm can leave out.
 PROFILE = load_profile(
     "nano",
-    f"ablations.rounds.rounds={ROUNDS}\nlater_solutions.searches={SEARCHES}\nlater_selection.condemned_share=0.25\n"
+    f"ablations.rounds.rounds={ROUNDS}\nablations.rounds.arms=[{EVERY}]\nlater_solutions.searches={SEARCHES}\nlater_selection.condemned_share=0.25\n"
     "later_selection.written_steps=step\nlater_prm.written_positive=true\npolicy.replay.weight=1\n"
     f'policy.replay.sources=["written"]\nablations.rounds.searches={SEARCHES}',
 )
@@ -113,10 +114,13 @@ def test_an_arm_switches_off_its_part_alone_and_is_left_out_where_the_profile_ha
     assert condemned["selection"] == PROFILE.later_selection.model_copy(update={"condemned_share": 0.0})
     assert {name for name in whole if whole[name] != written[name]} == {"selection", "prm", "policy"}
     plain = load_profile(
-        "nano", f"later_solutions.searches={SEARCHES}\nlater_selection.condemned_share=0\n" + NOTHING_WRITTEN
+        "nano",
+        f"ablations.rounds.arms=[{EVERY}]\nlater_solutions.searches={SEARCHES}\nlater_selection.condemned_share=0\n"
+        + NOTHING_WRITTEN,
     )
     assert set(ARMS) - set(chosen_arms(plain)) == {"without_condemned", "without_written"}
-    keys = {artifact.key for artifact in artifacts(load_profile("nano", "later_solutions.searches=[]"))}
+    unsearched = f"ablations.rounds.arms=[{EVERY}]\nlater_solutions.searches=[]"
+    keys = {artifact.key for artifact in artifacts(load_profile("nano", unsearched))}
     assert not [key for key in keys if "without_search" in key or "searched" in key]
 
 

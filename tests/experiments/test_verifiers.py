@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,17 @@ class Again(Pupil):
         return samples
 
 
+def test_without_a_large_prm_nothing_is_compared_with_what_it_supervises() -> None:
+    alone = differences(RESULT.model_copy(update={"compared": ()}))
+    assert {d.name for d in differences(RESULT)} - {d.name for d in alone} == {
+        "process_minus_outcome", "process_minus_answer", "large_outcome_minus_answer",
+    }  # fmt: skip
+    trained = arms.trainings(VerifiersConfig(), PRMConfig(), ORMConfig())
+    assert {s for d in alone for s in (d.better, d.worse) if s.startswith(("prm_8", "orm_8"))} and not [
+        name for name in trained if "by_large" in name
+    ]
+
+
 def test_a_claim_is_the_difference_of_what_it_names() -> None:
     """Every selector has an accuracy of its own; a PRM that is worse than its rivals makes negative claims."""
     names = sorted({s for d in differences(RESULT) for s in (d.better, d.worse)})
@@ -331,7 +343,7 @@ def test_a_claim_is_the_difference_of_what_it_names() -> None:
 
 def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_path: Path) -> None:
     own = VerifierConfig(new_layers=2, probability_edges=(-2.0, -1.0))
-    config = VerifiersConfig(homework_pages=9)
+    config = VerifiersConfig(homework_pages=9, starts=tuple(arms.STARTS))
     starts = arms.start_configs(config, own)
     assert {start.homework.pages for start in starts.values()} == {9}
     assert (starts["homework_same_size"].new_layers, starts["grown_larger"].new_layers) == (0, 8)
@@ -341,13 +353,16 @@ def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_
     assert scales == [0.0, 1.0]
     assert starts["single_operations"].homework.drill_share == 1.0
     settings = Settings.load("nano", str(tmp_path))
-    graph = build_graph(load_profile("nano", "verifier.probability_edges=null"), settings)
+    changed = 'verifier.probability_edges=null\nablations.verifiers.starts=["grown"]'
+    graph = build_graph(load_profile("nano", changed), settings)
     inputs = {arm: graph[f"ablations/verifiers/{arm}_0"].inputs["init"] for arm in ("prm_100", "prm_grown")}
     assert set(inputs.values()) == {"base/verifier"} and "ablations/verifiers/start_grown" not in graph
 
 
 def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Path) -> None:
-    graph = build_graph(load_profile("nano", ""), Settings.load("nano", str(tmp_path)))
+    every = {"sizes": [100, 300, 1000], "compared": [100, 1000], "starts": list(arms.STARTS)}
+    settings = "\n".join(f"ablations.verifiers.{name}={json.dumps(value)}" for name, value in every.items())
+    graph = build_graph(load_profile("nano", settings), Settings.load("nano", str(tmp_path)))
     own = {key: a for key, a in graph.items() if key.startswith("ablations/verifiers/")}
     trainings = [a for a in own.values() if isinstance(a.config, TrainingConfig)]
     starts = {a.key: a for a in own.values() if "/start_" in a.key}
@@ -355,7 +370,7 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
     assert len(trainings) == 3 * 21 and len(own) == 3 * 21 + 2 * 3 + 3 + 7
     init = {
         arm: own[f"ablations/verifiers/{arm}_0"].inputs["init"]
-        for arm in arms.compared_arms(VerifiersConfig())
+        for arm in arms.compared_arms(load_profile("nano", settings).ablations.verifiers)
     }
     assert init[arms.bare(1000)] == init[arms.FROM_GENERATOR] == "generator/model"
     assert init[arms.started("grown_and_feature")] == "ablations/verifiers/start_grown"

@@ -10,7 +10,7 @@ import pytest
 
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
-from o1_assets.graph import build_graph
+from o1_assets.graph import EXPERIMENT_PARTS, asked_for, build_graph
 from o1_assets.orchestration.keys import asset_key
 from o1_assets.orchestration.story import PAGES, figures_first
 from o1_assets.profiles.load import ProfileError, load_profile
@@ -96,7 +96,7 @@ def test_an_experiment_trains_every_arm_thrice_or_says_how_often(experiment: str
     )  # an artifact, or a part of the graph under this prefix
     trained = {match[0] for key in graph if (match := arm.match(key))}
     names = {key[:-2] for key in trained}
-    fewer = {"p2m": 2, "p5m": 1}
+    fewer = {"p2m": 2}
     for name in names:
         times = fewer.get(name.rpartition("/")[2].split("_")[0], 3) if experiment == "scale" else 3
         assert {f"{name}_{seed}" for seed in range(times)} == {k for k in trained if k[:-2] == name}, name
@@ -177,16 +177,23 @@ def test_jobs_select_what_their_names_say(definitions: dg.Definitions) -> None:
     assert evaluation == {"eval/generator", "eval/baby_o1", "eval/summary", "eval/report"}
     assert phase_1 | phase_2 | evaluation == everything
     optional = {
-        "eval/thinking", "eval/prompting", "generator/low_rank", "ablations/thinking/result",
-        *(f"r{k:02d}/q_value" for k in range(11)),
+        "eval/thinking", "eval/prompting", "generator/low_rank", "ablations/thinking/result", "r10/q_value",
     }  # fmt: skip
     assert keys_of(definitions, "thinking") == optional and not optional & everything
+    assert keys_of(definitions, "q_values") == {f"r{k:02d}/q_value" for k in range(10)}
     ablations = keys_of(definitions, "ablations")
     assert {f"ablations/{name}/result" for name in EXPERIMENTS} <= ablations
     assert all(key.startswith("ablations/") or key == "problems/ood" for key in ablations)
     assert keys_of(definitions, "mini") == MINI
     assert keys_of(definitions, "difficulty") == {"difficulty/train"}
     assert keys_of(definitions, "circle") == CIRCLE
+
+
+def test_experiments_are_all_of_their_parts_that_a_profile_has(settings: Settings) -> None:
+    nano = build_graph(load_profile("nano", ""), settings)
+    assert asked_for(nano, ["experiments"]) == asked_for(nano, EXPERIMENT_PARTS)
+    countdown = build_graph(load_profile("countdown", ""), settings)
+    assert asked_for(countdown, ["experiments"]) == asked_for(countdown, ["thinking"]) > asked_for(countdown)
 
 
 def test_no_training_of_a_policy_sees_held_out_problems_or_labels(settings: Settings) -> None:

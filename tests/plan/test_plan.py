@@ -53,7 +53,7 @@ def nano_used() -> dict[str, Estimate]:
 
 
 def test_nano_took_what_was_planned_within_a_factor_in_every_stage() -> None:
-    found = compare(plan_of("nano", parts=("thinking",)).made, nano_used())
+    found = compare(plan_of("nano", parts=("thinking", "q_values")).made, nano_used())
     assert {one.stage for one in found} >= {
         "phase 2  q_value",
         "eval/thinking",
@@ -128,7 +128,7 @@ def test_an_estimate_is_no_part_of_any_code_version() -> None:
 
 
 def test_every_artifact_of_the_graph_has_an_estimate() -> None:
-    whole = plan(parts=("thinking", "ablations", "mini"))
+    whole = plan(parts=("thinking", "q_values", "ablations", "mini"))
     assert whole.unknown == []
     assert all(whole.made[key].cost.tokens_generated for key in ("eval/thinking", "eval/prompting"))
     assert whole.made["r03/q_value"].cost.tokens_trained > 0
@@ -266,8 +266,8 @@ def test_rounds_are_one_row_each_stage_and_phase() -> None:
     )
     assert stage_of("eval/summary") == "eval/summary"
     assert stage_of("ablations/search_in_rl/every_group_2") == "search_in_rl  every_group"
-    assert stage_of("ablations/rounds/at_once_1/r02/prm") == stage_of("ablations/rounds/at_once_0/eval")
-    assert stage_of("ablations/scale/p5m_0/r00/prm_plain") == "scale  p5m"
+    assert stage_of("ablations/rounds/uniform_1/r02/prm") == stage_of("ablations/rounds/uniform_0/eval")
+    assert stage_of("ablations/scale/p2m_0/r00/prm_plain") == "scale  p2m"
     assert stage_of("ablations/search_in_rl/result") == "search_in_rl  result"
     rows, made = plan().rows(), plan().made
     assert rows["phase 2  orm"].cost.flops == sum(made[f"r{k:02d}/orm"].cost.flops for k in range(1, 11))

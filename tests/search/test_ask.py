@@ -151,7 +151,7 @@ def test_without_a_q_value_model_it_says_what_to_run_before_anything_is_loaded(
 ) -> None:
     monkeypatch.setattr("o1_assets.cli.thinker.load_thinker", lambda *_: pytest.fail("loaded"))
     said = refused(home, QUESTION, "--strategy", strategy)
-    assert "r01/q_value, which has not been made" in said and "`o1 run --with thinking`" in said
+    assert "r01/q_value, which has not been made" in said and "`o1 run --with r01/q_value`" in said
 
 
 def test_questions_of_one_batch_are_answered_as_alone(home: Path) -> None:

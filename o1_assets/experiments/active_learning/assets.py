@@ -9,7 +9,6 @@ from o1_assets.core.artifact import Artifact, Compute, Cost, Estimator, StageCon
 from o1_assets.core.estimate import ROW, TABLES, Estimate, EstimateContext
 from o1_assets.experiments.active_learning.config import (
     SAYS,
-    SETTINGS,
     STRATEGIES,
     ActiveArmConfig,
     ActiveResultConfig,
@@ -83,7 +82,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         )
     arms = {}
     evaluated_on = {"held_out": f"{GROUP}/held_out", "test": "problems/test"}
-    for setting in SETTINGS:
+    for setting in settings.settings:
         # From scratch a PRM starts as phase 1's did: from the verifier or the generator.
         of_setting = {"init": profile.reward_start if setting == "scratch" else "r00/prm"}
         # Phase 1's labels are replayed, so that the chosen ones are added and do not replace them.
@@ -119,6 +118,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 arms[name] = artifacts[-1].key
     compared = ActiveResultConfig(
         seeds=seeds,
+        settings=settings.settings,
         sizes=settings.sizes,
         samples=settings.held_out_samples,
         selector_solutions=settings.selector_solutions,

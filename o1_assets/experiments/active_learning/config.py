@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.reward.config import PRMConfig
@@ -27,6 +27,11 @@ class ActiveConfig(StageConfig):
     uniform labels, while a ratio to the nearly level line of a PRM that has phase 1 already would mean nothing.
     """
 
+    settings: tuple[Setting, ...] = Field(
+        ("scratch",),
+        description="what is trained on the chosen solutions: scratch, and added; added to phase 1's labels no "
+        "strategy differed (docs/decisions/experiments.md)",
+    )
     round: int = Field(
         3,
         ge=-1,
@@ -58,6 +63,13 @@ class ActiveConfig(StageConfig):
     step_samples: int = Field(8, gt=0, description="held-out solutions a problem that step F1 is measured on")
     resamples: int = Field(2000, gt=0, description="bootstrap samples of problems and seeds")
 
+    @field_validator("settings")
+    @classmethod
+    def _has_what_is_claimed(cls, settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
+        if "scratch" not in settings:
+            raise ValueError("the claim is read off scratch; name it, with added or without")
+        return tuple(setting for setting in SETTINGS if setting in settings)
+
 
 class ActiveSelectorConfig(StageConfig):
     """ablations/active/scores_<seed>. prm: of the selector that is trained from scratch."""
@@ -83,6 +95,7 @@ class ActiveResultConfig(StageConfig):
     """ablations/active/result."""
 
     seeds: int
+    settings: tuple[Setting, ...] = SETTINGS
     sizes: tuple[int, ...]
     samples: int
     selector_solutions: int

@@ -15,7 +15,7 @@ from o1_assets.core.plots import Axis, Series
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval, interval_of_means
-from o1_assets.experiments.active_learning.config import SAYS, SETTINGS, STRATEGIES, ActiveResultConfig
+from o1_assets.experiments.active_learning.config import SAYS, STRATEGIES, ActiveResultConfig
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
 # Accuracy against labels, a line a strategy.
@@ -63,7 +63,7 @@ class MeasuredArm:
 def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
     """Inputs: <setting>_<strategy>_<seed>."""
     arms: dict[tuple[str, str], MeasuredArm] = {
-        (s, t): _arm(task, config, s, t) for s in SETTINGS for t in STRATEGIES
+        (s, t): _arm(task, config, s, t) for s in config.settings for t in STRATEGIES
     }
     # One seed for all comparisons: each resamples the same trainings and problems.
     seed = derive_seed(task.seed, "bootstrap")
@@ -77,7 +77,7 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
             config.resamples,
             seed,
         )
-        for setting in SETTINGS
+        for setting in config.settings
         for strategy in STRATEGIES
         for x in (SOLUTIONS, STEPS, *([WITH_SELECTOR] if setting == "scratch" else []))
     }
@@ -97,7 +97,7 @@ def make_result(task: Task, config: ActiveResultConfig) -> Outcome:
             f"{setting}_{name}": chart(
                 sizes.filter(pl.col("setting") == setting), f"best of {n}", column, words, setting
             )
-            for setting in SETTINGS
+            for setting in config.settings
             for name, column, words in (
                 ("solutions", "solutions", SOLUTIONS),
                 ("steps", "rated_steps", STEPS),
@@ -271,12 +271,13 @@ def _notes(
         f"The selector's own {config.selector_solutions} labelled solutions (from scratch) are not counted in the "
         "claims, as in the paper; the table of slopes counts them too.",
     ]
-    notes.append(
-        "Added to phase 1 the selector is PRM v0 in all trainings, so 80/20 and uncertain choose the same solutions in "
-        "each, while uniform draws anew: their intervals do not hold the noise of choosing. Pool, held-out samples and "
-        "policy are the same throughout."
-    )
-    for setting in SETTINGS:
+    if "added" in config.settings:
+        notes.append(
+            "Added to phase 1 the selector is PRM v0 in all trainings, so 80/20 and uncertain choose the same "
+            "solutions in each, while uniform draws anew: their intervals do not hold the noise of choosing."
+        )
+    notes.append("Pool, held-out samples and policy are the same throughout.")
+    for setting in config.settings:
         if savings[setting, CLAIMED[1], SOLUTIONS].ratio is None:
             notes.append(
                 f"PRMs {SAYS[setting]}: the slope of uniform choice is not distinguishable from 0, so there is no "

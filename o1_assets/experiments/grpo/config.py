@@ -25,12 +25,16 @@ SAYS = {
 }
 CONTROL = "as_today"
 
+# Trained unless more is asked for: those that a profile's own policy may be doing without, or could. Four others were
+# not told from the control, and the rest have not been tried (docs/decisions/experiments.md).
+USUAL = ("no_kl", "no_resampling", "resampling", "pass_k")
+
 
 class GrpoConfig(StageConfig):
     """ablations/grpo. What is not said here is as in the profile's `policy`."""
 
     round: int = Field(0, ge=0, description="whose reward models reward; the policy before it is the start")
-    arms: tuple[str, ...] = Field(tuple(SAYS), min_length=1, description="which are trained beside as_today")
+    arms: tuple[str, ...] = Field(USUAL, min_length=1, description="which are trained beside as_today")
     batches: int = Field(24, gt=0, description="of solutions, in every arm: a round of nano has as many")
     entropy: float = Field(0.003, gt=0, description="weight of the bonus in the arm entropy")
 

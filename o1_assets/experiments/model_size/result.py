@@ -21,6 +21,12 @@ from o1_assets.experiments.model_size.measure import SHARED
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 from o1_assets.experiments.variants import PART
 
+QUESTION = (
+    "Which results get stronger with the model's size, and does a verifier need the probability feature less when it "
+    "is larger or deeper?"
+)
+OF_DEPTHS = "Change for each doubling of the layers, equal parameters"
+
 
 class ScaleResultConfig(StageConfig):
     """shapes: with their number of trainings. shared_samples: the N on solutions of the profile's GPT*."""
@@ -64,7 +70,7 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
         name for name in models[0].values if name not in of_the_pool and all(name in m.values for m in models)
     ]
     by_size = {name: against(sizes, [m.shape.parameters for m in sizes], name) for name in names}
-    by_depth = {name: against(depths, [m.shape.layers for m in depths], name) for name in names}
+    by_depth = {name: against(depths, [m.shape.layers for m in depths], name) for name in names if depths}
     n = config.samples
     accuracies = ("base_pass@1", "pass@1", "greedy", f"majority@{n}", f"orm@{n}", f"prm@{n}")
     by_compute = {
@@ -73,8 +79,7 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
     result = Result(
         name="scale",
         title="Size and depth of the model",
-        question="Which results get stronger with the model's size, and does a verifier need the probability feature "
-        "less when it is larger or deeper?",
+        question=QUESTION,
         claims=claims(by_size, by_depth, by_compute, n, config.shared_samples),
         tables={
             "models": Table("Every model: trainings, compute, and what it reaches", models_table(models, n)),
@@ -82,9 +87,7 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
             "with_compute": Table(
                 "Accuracy for each doubling of the training compute", trends_table(by_compute)
             ),
-            "with_depth": Table(
-                "Change for each doubling of the layers, equal parameters", trends_table(by_depth)
-            ),
+            **({"with_depth": Table(OF_DEPTHS, trends_table(by_depth))} if depths else {}),
         },
         charts={
             "accuracy": accuracy_chart(by_compute, {k: [m.compute(k) for m in sizes] for k in by_compute}, n),
@@ -92,7 +95,11 @@ def make_scale_result(task: Task, config: ScaleResultConfig) -> Outcome:
             "feature_with_size": feature_chart(
                 by_size, [m.shape.parameters / 1e6 for m in sizes], "million parameters", n
             ),
-            "feature_with_depth": feature_chart(by_depth, [m.shape.layers for m in depths], "layers", n),
+            **(
+                {"feature_with_depth": feature_chart(by_depth, [m.shape.layers for m in depths], "layers", n)}
+                if depths
+                else {}
+            ),
         },
         notes=notes(models, config),
     )
@@ -154,7 +161,7 @@ def claims(
     """Figures that are only shown: what they become at this scale was not known before. n: of best-of-N on a model's
     own solutions; m: on those that are the same for all models, on which the feature is judged."""
     compute = by_compute["pass@1"]
-    gain, deep = by_size[f"{SHARED}feature_gain@{m}"], by_depth[f"{SHARED}feature_gain@{m}"]
+    gain, deep = by_size[f"{SHARED}feature_gain@{m}"], by_depth.get(f"{SHARED}feature_gain@{m}")
     shown = [
         Claim(
             "pass@1_per_doubling_of_compute",
@@ -184,23 +191,29 @@ def claims(
             gain.gain, gain.low, gain.high, unit="points",
         )
     )  # fmt: skip
-    for name, says, point in (
+    ends = [
         ("smallest", "the smallest model", gain.points[0]),
         ("largest", "the largest model", gain.points[-1]),
-        ("shallowest", "the model with the fewest layers", deep.points[0]),
-        ("deepest", "the model with the most layers", deep.points[-1]),
-    ):
+    ]
+    if deep:
+        ends += [
+            ("shallowest", "the model with the fewest layers", deep.points[0]),
+            ("deepest", "the model with the most layers", deep.points[-1]),
+        ]
+    for name, says, point in ends:
         says = (
             f"The probability feature adds so much to best of {m} of the same solutions by the PRM of {says}."
         )
         shown.append(Claim(f"feature_gain_{name}", says, point.mean, point.low, point.high, unit="points"))
-    shown.append(
-        Claim(
-            f"feature_gain@{m}_per_doubling_of_depth",
-            f"What the feature gives, best of {m}, changes so with each doubling of the layers at equal parameters.",
-            deep.gain, deep.low, deep.high, unit="points",
-        )
-    )  # fmt: skip
+    if deep:
+        shown.append(
+            Claim(
+                f"feature_gain@{m}_per_doubling_of_depth",
+                f"What the feature gives, best of {m}, changes so with each doubling of the layers at equal "
+                "parameters.",
+                deep.gain, deep.low, deep.high, unit="points",
+            )
+        )  # fmt: skip
     return shown
 
 

@@ -27,10 +27,12 @@ class VerifiersConfig(StageConfig):
     """ablations/verifiers. What is not said here is as in the profile's first_prm and first_orm."""
 
     sizes: tuple[int, ...] = Field(
-        (100, 300, 1000), min_length=1, description="labelled solutions, rising; the last is the main models'"
+        (100, 1000), min_length=1, description="labelled solutions, rising; the last is the main models'"
     )
     compared: tuple[int, ...] = Field(
-        (100, 1000), min_length=1, description="those of sizes at which the large PRM supervises"
+        (),
+        description="those of sizes at which the large PRM supervises; by default none, since that was answered "
+        "(docs/decisions/experiments.md)",
     )
     updates: int = Field(240, gt=0, description="of every model")
     threshold: float = Field(
@@ -43,7 +45,9 @@ class VerifiersConfig(StageConfig):
     problems: int = Field(120, gt=1, description="problems of each pool that all models score")
     subsets: int = Field(200, gt=0, description="random subsets for each N")
     starts: tuple[StartName, ...] = Field(
-        get_args(StartName), description="starts of PRMs that are compared with GPT* as the start"
+        (),
+        description="starts of PRMs that are compared with GPT* as the start, "
+        f"of {', '.join(get_args(StartName))}; each takes a pre-training",
     )
     homework_pages: int | None = Field(
         None, gt=0, description="pages of graded homework that each start reads; None: the profile's"

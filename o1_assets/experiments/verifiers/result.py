@@ -49,7 +49,7 @@ class Difference:
 
 def differences(config: VerifiersResultConfig) -> list[Difference]:
     """The main PRM is that of the most labels, the ORM the best supplied one: neither was chosen by its result."""
-    largest, compared = config.sizes[-1], config.compared[-1]
+    largest = config.sizes[-1]
     prm = arms.prm(largest)
     return [
         Difference(
@@ -84,6 +84,12 @@ def differences(config: VerifiersResultConfig) -> list[Difference]:
         Difference(
             "prm_vote_minus_best", "Majority weighted by the PRM against its best solution.", WEIGHTED + prm, prm,
         ),
+        *[difference for compared in config.compared[-1:] for difference in _by_large(compared)],
+    ]  # fmt: skip
+
+
+def _by_large(compared: int) -> list[Difference]:
+    return [
         Difference(
             "process_minus_outcome", "On the same solutions: supervision of every step by the large PRM against its "
             "verdict on the whole (Lightman et al. 2023, section 4.1).",
@@ -136,9 +142,6 @@ NOTES = (
     "claims has the most labelled solutions, the ORM the outcomes of all sampled ones.",
     "The probability feature tells a reward model the log-probability of each step's least likely token under GPT*. "
     "A PRM from GPT* with it, one without it, and that number alone are compared with each other.",
-    "In the controlled comparison the last round's PRM is the large PRM: it calls a step wrong where P(negative) is "
-    "above a threshold (0.2 in the paper), and labels end there. It is no larger than the models that it supervises, "
-    "only better supplied, and some of the solutions it judges here it was trained on.",
     "Lightman et al. 2023 (arXiv:2305.20050): best of 1860 on MATH: PRM 78.2, ORM 72.4, majority 69.6; best of 100 out "
     "of distribution: 72.9, 63.8, 61.3.",
     "Out of distribution are longer expressions, larger factors and values, and another generator of reasoning_gym "
@@ -147,11 +150,20 @@ NOTES = (
     "whether they read the probability feature: the profile's as its first_prm does, two others all of it. Accuracies "
     "are over all subsets of the samples. Hard steps are right ones with a token that GPT* gives less than .3, against "
     "wrong ones without. Steps are judged up to the first wrong one.",
+    "works_again has no training. What it generates is paid for again with every solution that it judges.",
+)
+
+
+BY_LARGE = (
+    "In the controlled comparison the last round's PRM is the large PRM: it calls a step wrong where P(negative) is "
+    "above a threshold (0.2 in the paper), and labels end there. It is no larger than the models that it supervises, "
+    "only better supplied, and some of the solutions it judges here it was trained on.",
+)
+OF_STARTS = (
     "Marks on homework cost no labels, and they are not labels: the teachers hold misconceptions of their own. Those "
     "who hold none mark by the true rule. Their pages are exact labels in any number and free of charge, so whatever "
     "exact_marks has above marks_as_writers is given away by the corpus, not earned by the method. The teachers of the "
     "others hold misconceptions as often as the profile says (verifier.homework.marker_scale).",
-    "works_again has no training. What it generates is paid for again with every solution that it judges.",
 )
 
 
@@ -161,6 +173,7 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
     table.write_parquet(task.out / "accuracy.parquet")
     seed = derive_seed(task.seed, "bootstrap")
     comparison = compare(task, list(config.compared_arms), config.seeds)
+    homework = any(arms.started(name) in config.compared_arms for name in arms.STARTS)
     claimed = [*claims(table, config, seed), *compared_claims(comparison, config, seed)]
     ancestry = task.ancestry(WORKS_AGAIN)
     again = ancestry[-1][1].cost.tokens_generated / (ancestry[-1][1].rows or 1) if ancestry else None
@@ -182,10 +195,10 @@ def make_result(task: Task, config: VerifiersResultConfig) -> Outcome:
             charts={
                 **{f"best_of_n_{pool}": _curve_chart(table, config, pool) for pool in POOLS},
                 **{f"labels_{pool}": _label_chart(table, config, pool) for pool in POOLS},
-                "controlled": _controlled_chart(table, config),
+                **({"controlled": _controlled_chart(table, config)} if config.compared else {}),
                 "compared": _compared_chart(comparison, config),
             },
-            notes=NOTES,
+            notes=[*NOTES, *(BY_LARGE if config.compared else ()), *(OF_STARTS if homework else ())],
             panels={
                 "best_of_n": ["best_of_n_test", "best_of_n_ood"],
                 "labels": ["labels_test", "labels_ood"],

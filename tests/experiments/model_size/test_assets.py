@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from o1_assets.experiments.model_size.assets import artifacts
 from o1_assets.experiments.model_size.config import SHAPES
 from o1_assets.profiles.load import ProfileError, load_profile
 
+EVERY = f"ablations.scale.shapes={json.dumps([shape.model_dump() for shape in SHAPES])}"
+
 
 def made(settings: str = "") -> dict[str, Artifact]:
-    return {a.key.removeprefix("ablations/scale/"): a for a in artifacts(load_profile("nano", settings))}
+    """With every shape there is."""
+    profile = load_profile("nano", f"{EVERY}\n{settings}")
+    return {a.key.removeprefix("ablations/scale/"): a for a in artifacts(profile)}
 
 
 def config(key: str) -> Any:
@@ -88,6 +93,16 @@ def test_nothing_is_trained_on_what_it_is_judged_on() -> None:
 def test_a_shape_may_be_trained_less_often() -> None:
     keys = set(made("ablations.seeds=4"))
     assert {"p200k_3/eval", "p5m_0/eval"} <= keys and "p5m_1/eval" not in keys
+
+
+def test_one_shape_of_its_depth_makes_no_trend_and_none_is_fine() -> None:
+    alone = [shape.model_dump() for shape in SHAPES[:3]]
+    with pytest.raises(ProfileError, match="at least two shapes with of_depths"):
+        load_profile("nano", f"ablations.scale.shapes={json.dumps(alone)}")
+    usual = load_profile("nano", "").ablations.scale.shapes
+    assert [shape.name for shape in usual] == ["p200k", "p700k", "p2m"] and not any(
+        s.of_depths for s in usual
+    )
 
 
 def test_two_models_of_one_name_are_refused() -> None:

@@ -72,14 +72,18 @@ def ancestry(run: str) -> list[tuple[str, Outcome]]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    root, rng = tmp_path_factory.mktemp("scale"), np.random.default_rng(0)
-    runs = [f"{shape.name}_{seed}" for shape in SHAPES for seed in range(shape.seeds or 0)]
+    return result_of(tmp_path_factory.mktemp("scale"), CONFIG)
+
+
+def result_of(root: Path, config: ScaleResultConfig) -> Result:
+    rng = np.random.default_rng(0)
+    runs = [f"{shape.name}_{seed}" for shape in config.shapes for seed in range(shape.seeds or 0)]
     inputs = {run: judgement(root / run, run.rpartition("_")[0], rng) for run in runs}
     (root / "out").mkdir()
     task = Task(
         inputs, root / "out", 0, open_engine=lambda path: pytest.fail("nothing to open"), ancestry=ancestry
     )
-    make_scale_result(task, CONFIG)
+    make_scale_result(task, config)
     return read_result(root / "out")
 
 
@@ -114,6 +118,14 @@ def test_accuracy_counts_the_training_of_all_that_it_rests_on(made: Result) -> N
     assert drawn["GPT*, pass@1"][0] == pytest.approx(7e6 * size / 1e12)
     assert drawn["best of 64, PRM"][0] == pytest.approx(10e6 * size / 1e12)
     assert len(drawn["GPT*, pass@1"]) == 3, "a model of another depth is no point of the sizes"
+
+
+def test_without_models_of_other_depths_nothing_is_said_of_depth(tmp_path: Path) -> None:
+    sizes = tuple(shape.model_copy(update={"of_depths": False}) for shape in SHAPES[:3])
+    result = result_of(tmp_path, CONFIG.model_copy(update={"shapes": sizes}))
+    assert verdicts(result, "with_size")["pass@1"] == "stronger"
+    assert not [name for name in (*result.tables, *result.charts) if "depth" in name]
+    assert not {claim.name for claim in result.claims} & {"feature_gain_deepest", "feature_gain_shallowest"}
 
 
 def test_models_trained_once_are_named(made: Result) -> None:
