@@ -102,7 +102,11 @@ def run_trainer(trainer: Any) -> None:
 
 
 def plain_model(folder: Path) -> Any:
-    """The checkpoint as transformers opens it, which is what other trainers are given."""
+    """The checkpoint in transformers' own layers, which is what other trainers are given."""
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype="float32", attn_implementation="sdpa")
+    from o1_assets.engine.checkpoint import load_causal_lm, load_config
+
+    model = AutoModelForCausalLM.from_config(load_config(folder), attn_implementation="sdpa")
+    model.load_state_dict(load_causal_lm(folder).state_dict())
+    return model

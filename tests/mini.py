@@ -3,7 +3,7 @@
 _SIZES = (
     "rounds=1 threads=1 problems.train=60 problems.test=12 problems.arithmetic.min_terms=2 "
     "problems.arithmetic.max_terms=3 problems.shares=null base.corpus.solutions=8000 "
-    "verifier.homework.pages=300 verifier.new_layers=1 "
+    "base.batch_size=32 verifier.batch_size=16 verifier.homework.pages=300 verifier.new_layers=1 "
     "base.corpus.min_terms=2 base.corpus.max_terms=3 base.corpus.max_number=5 "
     "samples.problems=40 samples.per_problem=4 sft_set.min_steps=1 "
     "first_solutions.problems=20 first_solutions.samples=4 "
@@ -33,7 +33,7 @@ _SIZES = (
     'ablations.scale.shapes=[{"name":"small","hidden_size":32,"intermediate_size":48,"layers":1,"seeds":1},'
     '{"name":"large","hidden_size":32,"intermediate_size":48,"layers":2,"seeds":1,"of_depths":true},'
     '{"name":"deep","hidden_size":32,"intermediate_size":16,"layers":3,"seeds":1,"of_sizes":false,"of_depths":true}] '
-    "ablations.scale.corpus_solutions=3000 ablations.scale.train_problems=40 ablations.scale.per_problem=4 "
+    "ablations.scale.corpus_solutions=5000 ablations.scale.train_problems=40 ablations.scale.per_problem=4 "
     "ablations.scale.reward_updates=2 ablations.scale.problems=6 ablations.scale.samples=4 "
     "ablations.scale.base_samples=2 ablations.scale.step_samples=2 ablations.scale.subsets=5 "
     "ablations.pools.problems=6 ablations.pools.ood_problems=6 ablations.pools.samples=8 "

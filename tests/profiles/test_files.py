@@ -15,20 +15,20 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "512ae6d659d2692d",
-    "code": "bd6fa94d85131206",
-    "countdown": "9b49751e24fa6fca",
-    "letters": "3737decea9a05925",
+    "assistant": "ba5844661976120d",
+    "code": "19bcdeba9b094dc3",
+    "countdown": "d0557a1771167806",
+    "letters": "7bd39b501b77232e",
     "micro": "e1ef7d88d8145385",
-    "nano": "4e0002213294c55d",
+    "nano": "0657b5ad792216ed",
     "qwen": "c872628043fc79b9",
     "qwen-7b": "b701372410421b21",
     "qwen-full": "53060c1d550ad259",
-    "smol": "ab1680f855111f7d",
-    "smol-hub": "60223c7548fd52fd",
-    "smol-smoke": "d162aeb527bf6787",
-    "sudoku": "a38d8021e0996827",
-    "tic-tac-toe": "582969670c2aaf27",
+    "smol": "54669ec93c0f5a51",
+    "smol-hub": "fc97a520b2267be7",
+    "smol-smoke": "cf19d00bdc0df0c4",
+    "sudoku": "d5130ab3ca628e7e",
+    "tic-tac-toe": "8b1c1b12a1fc9c03",
 }
 
 
