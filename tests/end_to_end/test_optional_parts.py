@@ -20,7 +20,7 @@ def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
     result = o1(home, "run", "--with", "thinking", "--json")
     assert result.returncode == 0, result.stderr[-2000:]
-    assert json.loads(result.stdout)["computed"] == 6
+    assert json.loads(result.stdout)["computed"] == 5
     assert o1_json(home, "run")["computed"] == 0
     made = o1(home, "run", "--with", "mini", "--json")
     assert made.returncode == 0, made.stderr[-2000:]

@@ -58,7 +58,9 @@ def test_smol_loops(tmp_path: Path) -> None:
     where = {"kind": "folder", "folder": str(base), "end_tokens": ["<|im_end|>"]}
     profile = load_profile(
         "smol-smoke",
-        f"{SIZES}\nproblems.source.folder={data}\nbase={json.dumps(where, separators=(',', ':'))}",
+        # Of so few solutions hardly a group has right and wrong ones, so that steps have to be rewarded too.
+        f"{SIZES}\npolicy.reward.form=both_minimum\nproblems.source.folder={data}\n"
+        f"base={json.dumps(where, separators=(',', ':'))}",
     )
     store = whole_loop(profile, tmp_path / "home")
 
