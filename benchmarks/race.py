@@ -71,6 +71,32 @@ def race(
     return runs
 
 
+def race_rates(contenders: Mapping[str, Callable[[int], int]], repetitions: int) -> dict[str, list[float]]:
+    """Tokens a second of each contender in each repetition, in turn; the first of all is to warm up.
+
+    A contender is called with the number of the repetition and returns how many tokens it sampled.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for repetition in range(repetitions + 1):
+        for name, contender in contenders.items():
+            started = time.perf_counter()
+            tokens = contender(repetition)
+            if repetition:
+                rates[name].append(tokens / (time.perf_counter() - started))
+    for name, of_contender in rates.items():
+        print(f"  {name:44} {median(of_contender):8.0f} tokens/s", flush=True)
+    return rates
+
+
+def times_as_many(rates: Mapping[str, Sequence[float]], limit: str) -> Figure:
+    """The rates of "ours" by those of the fastest of the others, repetition by repetition."""
+    best = max((name for name in rates if name != "ours"), key=lambda name: median(rates[name]))
+    ratios = [a / b for a, b in zip(rates["ours"], rates[best], strict=True)]
+    own, other = (f"{median(rates[name]):,.0f} tokens/s" for name in ("ours", best))
+    against = f"{limit}; {best}"
+    return Figure(median(ratios), max(ratios) - min(ratios), "times", against, own, f"{best}: {other}")
+
+
 def verdicts(given: Finished, solutions: Sequence[str]) -> list[bool]:
     """Of each problem, whether its solution is right."""
     from o1_assets.problems.grading import grade_all

@@ -13,13 +13,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+from benchmarks.race import race_rates, times_as_many
 from benchmarks.registry import Figure
 from o1_assets.core.settings import PROJECT
 
@@ -55,22 +54,8 @@ def compare() -> Mapping[str, Figure]:
         if os.environ.get("O1_BENCH") == "full":
             compiled = stack.enter_context(vllm(python, folder, prompts, longest, [0, 1], eager=False))
             contenders["vLLM compiled, one process of 2 threads"] = lambda repetition: asked([compiled])
-        rates: dict[str, list[float]] = {name: [] for name in contenders}
-        for repetition in range(REPETITIONS + 1):
-            for name, contender in contenders.items():
-                started = time.perf_counter()
-                tokens = contender(repetition)
-                if repetition:  # the first is to warm up
-                    rates[name].append(tokens / (time.perf_counter() - started))
-    for name, of_contender in rates.items():
-        print(f"  {name:44} {median(of_contender):8.0f} tokens/s", flush=True)
-    best = max((name for name in rates if name != "ours"), key=lambda name: median(rates[name]))
-    ratios = [a / b for a, b in zip(rates["ours"], rates[best], strict=True)]
-    own, other = (f"{median(rates[name]):,.0f} tokens/s" for name in ("ours", best))
-    against = f"at least 4; {best}; batch {BATCH}"
-    return {
-        NAME: Figure(median(ratios), max(ratios) - min(ratios), "times", against, own, f"{best}: {other}")
-    }
+        rates = race_rates(contenders, REPETITIONS)
+    return {NAME: times_as_many(rates, f"at least 4; batch {BATCH}")}
 
 
 def vllm_python() -> Path:

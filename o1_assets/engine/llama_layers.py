@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from o1_assets.engine.processor import multiplies_bfloat16
 from o1_assets.engine.torch_script import compiled
-from o1_assets.engine.training.optimizer import multiplies_bfloat16
 
 # As for sampling (`LlamaStep`): in larger models an operator is worth more than its overhead.
 MOST_PARAMETERS = 20_000_000

@@ -12,7 +12,7 @@ from o1_assets.evaluation.best_of_n import Pool, fooled_on_pool, fooled_under_be
 from o1_assets.evaluation.statistics import f1, interval, interval_of_sums, mean_parts, share
 from o1_assets.evaluation.steps import NO_ERROR, cross_fitted_f1
 from o1_assets.experiments.measure import fooled_fresh_parts, fooled_on_pool_parts, step_parts
-from o1_assets.experiments.rounds.result import arms_table, falls, steadiness
+from o1_assets.experiments.rounds.shown import arms_table, falls, steadiness
 from o1_assets.reward.score import load_scorer, load_scorers
 
 

@@ -20,8 +20,9 @@ from o1_assets.experiments.measure import PolicyEvalConfig, make_policy_eval
 from o1_assets.experiments.result import Result, read_result
 from o1_assets.experiments.rounds.config import RoundsConfig
 from o1_assets.experiments.rounds.measure import FOOLED_POOL, STEP_F1, mixed_pool, trainings_needed
-from o1_assets.experiments.rounds.result import RoundsResultConfig, make_rounds_result
+from o1_assets.experiments.rounds.result import make_rounds_result
 from o1_assets.experiments.rounds.searched import SearchedConfig, make_searched, searched_parts
+from o1_assets.experiments.rounds.shown import RoundsResultConfig
 from o1_assets.rounds.config import SearchConfig
 from tests.evaluation.conftest import Pupil
 from tests.evaluation.test_round_eval import evaluate

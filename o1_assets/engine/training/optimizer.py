@@ -12,16 +12,11 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from o1_assets.core.parallel import cores
+from o1_assets.engine.processor import multiplies_bfloat16
 
 # Coefficients of the quintic iteration of Jordan et al. 2024: steep at zero, so that small singular values rise fast.
 # Those of the result lie around 1 instead of at 1, which they found to do no harm.
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-
-
-def multiplies_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16; one that does not emulates it, which is slower than float32."""
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def orthogonalise(updates: Tensor, iterations: int = 5, products: torch.dtype = torch.float32) -> Tensor:

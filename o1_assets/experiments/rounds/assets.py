@@ -25,8 +25,9 @@ from o1_assets.experiments.measure import policy_evaluation
 from o1_assets.experiments.pools.assets import TEST_POOL
 from o1_assets.experiments.rounds.config import ArmName, AtOncePRMConfig
 from o1_assets.experiments.rounds.equal_labels import estimate_equal_labels, make_equal_labels
-from o1_assets.experiments.rounds.result import QUESTION, RoundsResultConfig, make_rounds_result
+from o1_assets.experiments.rounds.result import make_rounds_result
 from o1_assets.experiments.rounds.searched import searched_evaluation
+from o1_assets.experiments.rounds.shown import QUESTION, RoundsResultConfig
 from o1_assets.experiments.variants import PART, variant
 from o1_assets.labels.config import machine_of
 from o1_assets.policy.config import ReplayConfig
