@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -95,7 +95,3 @@ class KeptSamples:
 
     def close(self) -> None:
         self._engine.close()
-
-    def __getattr__(self, name: str) -> Any:
-        # What one kind of engine has beside the protocol, as vLLM's count of tokens that it did not read again.
-        return getattr(self._engine, name)
