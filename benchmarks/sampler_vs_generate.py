@@ -23,6 +23,7 @@ def compare() -> Mapping[str, Figure]:
     import torch
 
     from benchmarks.models import POLICY, finished
+    from benchmarks.training_race import plain_model
     from o1_assets.core.engine import SamplingParams
     from o1_assets.core.parallel import map_batches
     from o1_assets.engine.transformers_engine import TransformersEngine
@@ -30,7 +31,8 @@ def compare() -> Mapping[str, Figure]:
     with finished(BATCH) as given:
         engine = TransformersEngine.open(given.folders[POLICY])
         tokenizer: Any = engine.tokenizer
-        model = engine.model
+        # Ours opens a checkpoint without transformers' models, which alone have `generate`.
+        model = plain_model(given.folders[POLICY]).eval()
         longest = given.prompt.max_tokens
     prompts = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in given.prompts]
     end: Any = tokenizer.eos_token_id
