@@ -207,17 +207,6 @@ class Profile(StageConfig):
         return self
 
     @model_validator(mode="after")
-    def _verifier_reads_what_reward_models_read(self) -> Self:
-        edges = self.verifier.probability_edges if self.verifier else None
-        for name in ("first_prm", "first_orm"):
-            config = getattr(self, name)
-            if edges is not None and config.probability_feature and config.probability_edges != edges:
-                raise ValueError(
-                    f"{name}.probability_edges are not those of the verifier that it starts from; make them equal"
-                )
-        return self
-
-    @model_validator(mode="after")
     def _searches_have_a_prm(self) -> Self:
         if self.first_solutions.searches:
             raise ValueError(

@@ -126,12 +126,6 @@ class VerifierConfig(StageConfig):
         ge=0,
         description="decoder layers on top of the base's, which has none left to compare what it predicts",
     )
-    probability_edges: tuple[float, ...] | None = Field(
-        None,
-        min_length=2,
-        description="as in the reward models: the base says how unlikely it finds a step, and the marks teach how far "
-        "to trust it; None: it is not asked",
-    )
     batch_size: int = Field(16, gt=0, description="pages an update")
     muon_lr: float = Field(0.012, gt=0, description="Muon's learning rate, for the layers' matrices")
     adamw_lr: float = Field(3e-3, gt=0, description="AdamW's learning rate, for embeddings, norms and heads")

@@ -31,8 +31,6 @@ def estimate_verifier(context: EstimateContext, config: VerifierTask) -> Estimat
     drill = homework.drill_pupils * DRILL_TOKENS
     tokens = homework.pages * (homework.drill_share * drill + (1 - homework.drill_share) * page)
     cost = trained(model, tokens, config.verifier)
-    if config.verifier.probability_edges is not None:
-        cost += context.score("base", tokens)
     return Estimate(examples=homework.pages, cost=cost, stored=model.stored, model=model)
 
 

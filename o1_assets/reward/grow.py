@@ -15,7 +15,6 @@ from o1_assets.reward.config import VerifierConfig
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.model import grow_verifier
 from o1_assets.reward.pages import MarkedPage
-from o1_assets.reward.read import stack
 from o1_assets.reward.tree import collate, on_device_of
 
 
@@ -28,7 +27,7 @@ class GrowingVerifier(nn.Module):
     def __init__(self, base: Path, config: VerifierConfig, seed: int) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        self.verifier = grow_verifier(base, config.new_layers, config.probability_edges)
+        self.verifier = grow_verifier(base, config.new_layers)
         self.next_token = cast(nn.Module, load_causal_lm(base, "float32").lm_head)
 
     @property
@@ -39,12 +38,9 @@ class GrowingVerifier(nn.Module):
         """Hidden states (pages, longest, hidden) and marks' logits (pages, longest, 3)."""
         backbone: Any = self.verifier.backbone
         inputs = collate([page.row for page in pages])
-        features = [page.feature for page in pages if page.feature is not None]
-        if features:
-            inputs["min_logprob"] = stack(features, np.nan)
         inputs = on_device_of(backbone, inputs)
         hidden = backbone.base_model(
-            inputs_embeds=self.verifier.embed(inputs.pop("input_ids"), inputs.pop("min_logprob", None)),
+            inputs_embeds=self.verifier.embed(inputs.pop("input_ids"), None),
             use_cache=False,
             **inputs,
         ).last_hidden_state

@@ -185,27 +185,23 @@ def start_reward_model(
         _set_score_tokens(model.backbone.config, score_tokens)
         return model
     # A verifier has a head for a PRM's classes, which the PRM keeps. It is the start of reward models, not one of them.
-    read_by_verifier = getattr(config, "probability_edges", None) if is_classifier else None
     config.graded_homework = False
     _describe(config, classes, edges)
     _set_score_tokens(config, score_tokens)
-    model = RewardModel(_backbone(checkpoint, precision, config=config, ignore_mismatched_sizes=True))
-    if model.feature is not None and read_by_verifier == config.probability_edges:
-        model.feature.load_state_dict(load_file(checkpoint / FEATURE_FILE))
-    return model
+    return RewardModel(_backbone(checkpoint, precision, config=config, ignore_mismatched_sizes=True))
 
 
-def grow_verifier(checkpoint: Path, new_layers: int, edges: Sequence[float] | None) -> RewardModel:
+def grow_verifier(checkpoint: Path, new_layers: int) -> RewardModel:
     """A causal checkpoint as a PRM to be, with more layers on top that change nothing at first.
 
-    edges: knots of the probability feature, None for none. The head, and the inner matrices of the new layers, are
-    drawn from torch's global generator.
+    It reads no probability feature. The head, and the inner matrices of the new layers, are drawn from torch's global
+    generator.
     """
     config = load_config(checkpoint)
     layers = config.num_hidden_layers
     config.num_hidden_layers = layers + new_layers
     config.graded_homework = True  # for `start_reward_model`
-    _describe(config, PRM_CLASSES, edges)
+    _describe(config, PRM_CLASSES, None)
     backbone = _backbone(checkpoint, "float32", config=config)
     for layer in cast(Any, backbone).base_model.layers[layers:]:
         # What a layer adds to the residual stream goes through these two.

@@ -25,15 +25,13 @@ class MarkedPage:
 
     steps, symbols: the class of each token (n,), IGNORED where there is none; steps at the last token of each step,
     symbols at all others of a step. edges (m, 2): every token up to where a pupil goes wrong, after the one before it:
-    what the teacher would have written too. feature (n,): what the base thought of each step (`read.place_features`).
+    what the teacher would have written too.
     """
 
     row: Row
     steps: NDArray[np.int64]
     symbols: NDArray[np.int64]
     edges: NDArray[np.int64]
-    sequences: tuple[StepSequence, ...]
-    feature: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -64,9 +62,7 @@ class PageMarker:
             for end, mark in zip(sequence.ends, pupil.marks, strict=True):
                 steps[path[end]] = mark
         symbols[steps != IGNORED] = IGNORED
-        return MarkedPage(
-            row, steps, symbols, np.array(sorted(edges), dtype=np.int64).reshape(-1, 2), tuple(sequences)
-        )
+        return MarkedPage(row, steps, symbols, np.array(sorted(edges), dtype=np.int64).reshape(-1, 2))
 
     def _sequence(self, question: str, steps: Sequence[str]) -> StepSequence:
         tokens = list(self._encode(question + "\n"))

@@ -8,7 +8,6 @@ underlines where a step goes wrong.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,11 +18,10 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
 from o1_assets.problems.worlds.registry import WORLDS
-from o1_assets.reward.config import SCORE_TOKENS, VerifierTask
+from o1_assets.reward.config import VerifierTask
 from o1_assets.reward.dataset import IGNORED
 from o1_assets.reward.homework import draw_homework
 from o1_assets.reward.pages import PageMarker
-from o1_assets.reward.read import place_features, reading_cost
 
 
 def make_verifier(task: Task, config: VerifierTask) -> Outcome:
@@ -34,7 +32,6 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     from o1_assets.engine.checkpoint import load_tokenizer
     from o1_assets.reward.grow import GrowingVerifier, page_loss
     from o1_assets.reward.model import PRM_CLASSES
-    from o1_assets.reward.score import open_generator
 
     test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
     exclude = WORLDS["arithmetic"].contents(test["metadata"])
@@ -43,15 +40,6 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     marker = PageMarker(tokenizer)
     pages = [marker.mark(page) for page in drawn]
     task.progress(f"homework: {len(pages)} pages")
-    cost = Cost()
-    if config.verifier.probability_edges is not None:
-        base = open_generator(task.inputs["base"])
-        features = place_features(
-            base, [page.row for page in pages], [page.sequences for page in pages], SCORE_TOKENS
-        )
-        pages = [replace(page, feature=feature) for page, feature in zip(pages, features, strict=True)]
-        cost = reading_cost(base, sum(map(len, pages)))
-        task.progress("the base has read them")
     model = GrowingVerifier(task.inputs["base"], config.verifier, task.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.nn.Module.to(model, device)
@@ -86,6 +74,6 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
             "updates": len(losses),
             "loss_last_50": sum(losses[-50:]) / len(losses[-50:]),
         },
-        cost=cost + Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
+        cost=Cost(flops=flops_train(parameters, tokens), tokens_trained=tokens),
         rows=len(pages),
     )

@@ -342,18 +342,17 @@ def test_a_claim_is_the_difference_of_what_it_names() -> None:
 
 
 def test_starts_differ_in_one_thing_and_the_profile_s_own_is_not_made_twice(tmp_path: Path) -> None:
-    own = VerifierConfig(new_layers=2, probability_edges=(-2.0, -1.0))
+    own = VerifierConfig(new_layers=2)
     config = VerifiersConfig(homework_pages=9, starts=tuple(arms.STARTS))
     starts = arms.start_configs(config, own)
     assert {start.homework.pages for start in starts.values()} == {9}
     assert (starts["homework_same_size"].new_layers, starts["grown_larger"].new_layers) == (0, 8)
     assert starts["grown"].new_layers == 2
-    assert {start.probability_edges for start in starts.values()} == {None}
     scales = [starts[name].homework.marker_scale for name in ("exact_marks", "marks_as_writers")]
     assert scales == [0.0, 1.0]
     assert starts["single_operations"].homework.drill_share == 1.0
     settings = Settings.load("nano", str(tmp_path))
-    changed = 'verifier.probability_edges=null\nablations.verifiers.starts=["grown"]'
+    changed = 'ablations.verifiers.starts=["grown"]'
     graph = build_graph(load_profile("nano", changed), settings)
     inputs = {arm: graph[f"ablations/verifiers/{arm}_0"].inputs["init"] for arm in ("prm_100", "prm_grown")}
     assert set(inputs.values()) == {"base/verifier"} and "ablations/verifiers/start_grown" not in graph
@@ -366,19 +365,18 @@ def test_no_training_reads_a_held_out_problem_and_seeds_are_shared(tmp_path: Pat
     own = {key: a for key, a in graph.items() if key.startswith("ablations/verifiers/")}
     trainings = [a for a in own.values() if isinstance(a.config, TrainingConfig)]
     starts = {a.key: a for a in own.values() if "/start_" in a.key}
-    assert len(starts) == 7 and len({a.seed for a in starts.values()}) == 1
-    assert len(trainings) == 3 * 21 and len(own) == 3 * 21 + 2 * 3 + 3 + 7
+    assert len(starts) == 6 and len({a.seed for a in starts.values()}) == 1
+    assert len(trainings) == 3 * 20 and len(own) == 3 * 20 + 2 * 3 + 3 + 6
     init = {
         arm: own[f"ablations/verifiers/{arm}_0"].inputs["init"]
         for arm in arms.compared_arms(load_profile("nano", settings).ablations.verifiers)
     }
     assert init[arms.bare(1000)] == init[arms.FROM_GENERATOR] == "generator/model"
-    assert init[arms.started("grown_and_feature")] == "ablations/verifiers/start_grown"
+    assert init[arms.prm(1000)] == init[arms.started("grown")] == "base/verifier"
     assert init[arms.started("grown_larger")] == "ablations/verifiers/start_grown_larger"
     assert {
         own[f"ablations/verifiers/{arms.started(a)}_0"].config.training.probability_feature  # type: ignore[attr-defined]
         for a in arms.STARTS
-        if a != "grown_and_feature"
     } == {False}
     held_out = {"problems/test", "problems/ood", "ablations/pools/test", "ablations/pools/ood"}
     assert all(held_out.isdisjoint(a.inputs.values()) for a in trainings)

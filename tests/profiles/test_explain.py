@@ -86,9 +86,8 @@ def test_who_reads_a_field_is_who_is_made_of_it(path: str, direct: str, made_fro
 def test_rounds_that_are_added_and_fields_that_cannot_be_changed_alone() -> None:
     settings = Settings("nano", Path("nowhere"))
     assert "r11/policy" in readers(NANO, settings, "rounds", 10).added
-    edges = NANO.profile.model_dump(mode="json")["verifier"]["probability_edges"]
-    refused = readers(NANO, settings, "verifier.probability_edges", edges).refused
-    assert "make them equal" in refused
+    refused = readers(NANO, settings, "policy.objective.clip_low", 0.2).refused
+    assert "has no effect where a batch is used for one update" in refused
 
 
 def test_show_prints_the_meaning_the_range_and_who_set_it(

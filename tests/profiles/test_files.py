@@ -15,12 +15,12 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "ba5844661976120d",
+    "assistant": "fe9536f53e362775",
     "code": "19bcdeba9b094dc3",
     "countdown": "d0557a1771167806",
     "letters": "7bd39b501b77232e",
     "micro": "e1ef7d88d8145385",
-    "nano": "0657b5ad792216ed",
+    "nano": "e9bd20f1170e66f4",
     "qwen": "c872628043fc79b9",
     "qwen-7b": "b701372410421b21",
     "qwen-full": "53060c1d550ad259",

@@ -211,7 +211,7 @@ def _starts(profile: Profile) -> tuple[list[Artifact], dict[str, str]]:
                 estimate=estimate_grown,
             )
         )
-    start_of = {arms.started(name): keys[arms.STARTS[name].made] for name in config.starts}
+    start_of = {arms.started(name): keys[name] for name in config.starts}
     return declared, {**dict.fromkeys(arms_of_generator(size), "generator/model"), **start_of}
 
 

@@ -52,7 +52,7 @@ def grow_base(task: Task, config: GrowConfig) -> Outcome:
     from o1_assets.reward.model import grow_verifier
 
     torch.manual_seed(task.seed)
-    model = grow_verifier(task.inputs["base"], config.new_layers, None)
+    model = grow_verifier(task.inputs["base"], config.new_layers)
     model.save(task.out)
     load_tokenizer(task.inputs["base"]).save_pretrained(task.out)
     return Outcome({"parameters": non_embedding_parameters(model.backbone)})

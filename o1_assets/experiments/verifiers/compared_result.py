@@ -22,7 +22,8 @@ GAINS = {
     "large_homework_gain": ("grown", "large_without_homework", "graded homework, with new layers on the base"),
     "new_layers_gain": ("grown", "homework_same_size", "new layers on the base that reads homework"),
     "more_layers_gain": ("grown_larger", "grown", "still more new layers"),
-    "feature_after_homework_gain": ("grown_and_feature", "grown", "the probability feature, after homework"),
+    "feature_after_homework_gain": ("profile", "grown", "the probability feature, after homework"),
+    "start_gain": ("profile", "from_generator", "new layers and graded homework, beside the probability feature"),
     "single_operations_gain": ("single_operations", "grown", "single operations in place of all homework"),
     "true_marks_gain": (
         "exact_marks", "marks_as_writers", "teachers without misconceptions: exact labels for nothing"
@@ -35,8 +36,7 @@ def compared_claims(comparison: Comparison, config: VerifiersResultConfig, seed:
     size, made = config.sizes[-1], []
     most = max(comparison.curves[WORKS_AGAIN])
     for name, (better, worse, says) in GAINS.items():
-        better = arms.started(better)
-        worse = arms.bare(size) if worse == "bare" else arms.started(worse)
+        better, worse = _arm(better, size), _arm(worse, size)
         if better in comparison.curves and worse in comparison.curves:
             gap = interval(
                 comparison.curves[better][most] - comparison.curves[worse][most], config.resamples, seed
@@ -57,6 +57,11 @@ def compared_claims(comparison: Comparison, config: VerifiersResultConfig, seed:
             )
         )  # fmt: skip
     return made
+
+
+def _arm(name: str, size: int) -> str:
+    named = {"profile": arms.prm(size), "from_generator": arms.FROM_GENERATOR, "bare": arms.bare(size)}
+    return named.get(name) or arms.started(name)
 
 
 def compared_table(comparison: Comparison, config: VerifiersResultConfig, again: float | None) -> Table:
@@ -91,7 +96,6 @@ def compared_chart(comparison: Comparison, config: VerifiersResultConfig) -> Cha
         arms.bare(size): ("GPT*, without", plots.GREY, "dashed"),
         arms.started("homework_same_size"): ("homework, same size", plots.SKY, "line"),
         arms.started("grown"): ("grown", plots.BLUE, "line"),
-        arms.started("grown_and_feature"): ("grown, with feature", plots.BLUE, "dashed"),
         arms.started("grown_larger"): ("grown, larger", plots.PURPLE, "line"),
         arms.started("large_without_homework"): ("large, no homework", plots.ORANGE, "line"),
         arms.started("single_operations"): ("single operations", plots.GREEN, "line"),

@@ -7,18 +7,17 @@ The arms are reward models, each named by what it is and by how many labelled so
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.core.prompt_format import PromptFormat
-from o1_assets.reward.config import ORMConfig, PRMConfig, RewardModelConfig, VerifierConfig
+from o1_assets.reward.config import ORMConfig, PRMConfig, VerifierConfig
 
 Supervision = Literal["labels", "large_steps", "large_outcome", "answer"]
 StartName = Literal[
-    "homework_same_size", "grown", "grown_and_feature", "grown_larger", "large_without_homework", "single_operations",
+    "homework_same_size", "grown", "grown_larger", "large_without_homework", "single_operations",
     "exact_marks", "marks_as_writers",
 ]  # fmt: skip
 
@@ -166,39 +165,21 @@ WORKS_AGAIN = "works_again"
 """A verifier without a training: GPT* works each step out again, and agrees or not."""
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a compared PRM starts from.
-
-    says: what the PRM is, in a few words. made: name of the artifact `start_<made>`. feature: whether the PRM reads
-    the probability feature too.
-    """
-
-    says: str
-    made: str
-    feature: bool = False
-
-
-STARTS: dict[StartName, Start] = {
-    "homework_same_size": Start("GPT*'s size, graded homework", "homework_same_size"),
-    "grown": Start("the base with more layers, graded homework", "grown"),
-    "grown_and_feature": Start(
-        "as grown, and reads the probability feature from the labels on", "grown", feature=True
-    ),
-    "grown_larger": Start("the base with still more layers, graded homework", "grown_larger"),
-    "large_without_homework": Start("the base with more layers, no homework", "large_without_homework"),
-    "single_operations": Start(
-        "the base with more layers, homework of single operations", "single_operations"
-    ),
-    "marks_as_writers": Start("as grown; its teachers err as often as the pupils", "marks_as_writers"),
-    "exact_marks": Start("as grown; its teachers hold no misconception", "exact_marks"),
+STARTS: dict[StartName, str] = {
+    "homework_same_size": "GPT*'s size, graded homework",
+    "grown": "the base with more layers, graded homework",
+    "grown_larger": "the base with still more layers, graded homework",
+    "large_without_homework": "the base with more layers, no homework",
+    "single_operations": "the base with more layers, homework of single operations",
+    "marks_as_writers": "as grown; its teachers err as often as the pupils",
+    "exact_marks": "as grown; its teachers hold no misconception",
 }
+"""What a compared PRM without the probability feature starts from -> what it is, in a few words."""
 
 
 def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> dict[str, VerifierConfig]:
     """Name of each start that reads homework -> its training. verifier: the profile's."""
-    # The feature is what some arms go without, so that no start that they share may have learned to read it.
-    like = (verifier or VerifierConfig()).model_copy(update={"probability_edges": None})
+    like = verifier or VerifierConfig()
     pages = {} if config.homework_pages is None else {"pages": config.homework_pages}
 
     def start(homework: Mapping[str, float] | None = None, **changes: int) -> VerifierConfig:
@@ -213,8 +194,7 @@ def start_configs(config: VerifiersConfig, verifier: VerifierConfig | None) -> d
         "marks_as_writers": start({"marker_scale": 1.0}),
         "exact_marks": start({"marker_scale": 0.0}),
     }
-    made = {STARTS[name].made for name in config.starts}
-    return {name: training for name, training in every.items() if name in made}
+    return {name: training for name, training in every.items() if name in config.starts}
 
 
 def compared_arms(config: VerifiersConfig) -> dict[str, str]:
@@ -224,7 +204,7 @@ def compared_arms(config: VerifiersConfig) -> dict[str, str]:
         prm(size): "start and probability feature of the profile's PRM",
         FROM_GENERATOR: "GPT* with the probability feature",
         bare(size): "GPT* without it",
-        **{started(name): STARTS[name].says for name in config.starts},
+        **{started(name): STARTS[name] for name in config.starts},
     }
 
 
@@ -248,19 +228,14 @@ def trainings(
 
     largest = config.sizes[-1]
     without = process.model_copy(update={"probability_feature": False})
-    # All of the feature: a profile may tell its reward models less of it.
-    edges = RewardModelConfig.model_fields["probability_edges"].default
-    feature = process.model_copy(update={"probability_feature": True, "probability_edges": edges})
+    feature = process.model_copy(update={"probability_feature": True})
     return {
         **{prm(size): arm("labels", size, process) for size in config.sizes},
         **{orm(size): arm("answer", size, outcome) for size in config.sizes},
         EVERY: arm("answer", None, outcome),
         bare(largest): arm("labels", largest, without),
         FROM_GENERATOR: arm("labels", largest, feature),
-        **{
-            started(name): arm("labels", largest, feature if STARTS[name].feature else without)
-            for name in config.starts
-        },
+        **{started(name): arm("labels", largest, without) for name in config.starts},
         **{large_process(size): arm("large_steps", size, process) for size in config.compared},
         **{large_outcome(size): arm("large_outcome", size, outcome) for size in config.compared},
     }

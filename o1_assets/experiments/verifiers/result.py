@@ -146,7 +146,7 @@ NOTES = (
     "Out of distribution are longer expressions, larger factors and values, and another generator of reasoning_gym "
     "asked in another form (problems/ood, column kind).",
     "The PRMs of `compared` learn from the same ratings with the same updates. They differ in their start, and in "
-    "whether they read the probability feature: the profile's as its first_prm does, two others all of it. Accuracies "
+    "whether they read the probability feature: the profile's does, and one that starts from GPT*. Accuracies "
     "are over all subsets of the samples. Hard steps are right ones with a token that GPT* gives less than .3, against "
     "wrong ones without. Steps are judged up to the first wrong one.",
     "works_again has no training. What it generates is paid for again with every solution that it judges.",
