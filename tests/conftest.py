@@ -14,6 +14,9 @@ import pytest
 
 from o1_assets.store.store import ArtifactStore
 from tests.store.s3 import NewBucket, s3_server
+from tests.unsynced import stop_waiting
+
+stop_waiting()
 
 FOLDER = Path(__file__).parent
 
@@ -50,11 +53,16 @@ SLOWEST = [
     "profiles/test_mini_loops.py",
     "end_to_end/test_optional_parts.py",
     "end_to_end/test_imported_labels.py",
+    "sensors/test_label_batches.py",
     "orchestration/test_processes.py",
+    "end_to_end/test_your_own.py",
     "sensors/test_withdrawal.py",
     "graph/test_loading.py",
-    "experiments/test_active.py",
-    "experiments/test_expert.py",
+    "cli/test_serve.py",
+    "orchestration/test_pools.py",
+    "labels/test_bad_input.py",
+    "labels/test_label_table.py",
+    "experiments/test_document.py",
 ]
 """Files that take longest, by processor time: begun first, so that no worker is left alone with one at the end."""
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing.context import ForkServerContext
@@ -47,6 +47,11 @@ def _server() -> ForkServerContext:
     return context
 
 
+def process(target: Callable[..., object], *arguments: object) -> BaseProcess:
+    """A process, to be started, that calls `target`; what it needs of PRELOADED is imported."""
+    return _server().Process(target=target, args=arguments)
+
+
 def o1(
     *arguments: str, environment: Mapping[str, str], timeout: float = 280, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -56,18 +61,16 @@ def o1(
     """
     with tempfile.TemporaryDirectory() as folder:
         stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
-        process = _server().Process(
-            target=_main,
-            args=(arguments, {**os.environ, **environment}, stdout, stderr, cwd or Path.cwd()),
-        )
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        settings = {**os.environ, **environment}
+        command = process(_main, arguments, settings, stdout, stderr, cwd or Path.cwd())
+        command.start()
+        command.join(timeout)
+        if command.exitcode is None:
+            command.kill()
+            command.join()
             raise subprocess.TimeoutExpired(["o1", *arguments], timeout)
         return subprocess.CompletedProcess(
-            ["o1", *arguments], process.exitcode, stdout.read_text(), stderr.read_text()
+            ["o1", *arguments], command.exitcode, stdout.read_text(), stderr.read_text()
         )
 
 
@@ -77,21 +80,20 @@ def started(
 ) -> Iterator[tuple[BaseProcess, Path, Path]]:
     """`o1 ARGUMENTS`, which runs meanwhile and is killed in the end; the process and what it prints, in `folder`."""
     stdout, stderr = folder / "stdout", folder / "stderr"
-    process = _server().Process(
-        target=_main, args=(arguments, {**os.environ, **environment}, stdout, stderr, Path.cwd())
-    )
-    process.start()
+    command = process(_main, arguments, {**os.environ, **environment}, stdout, stderr, Path.cwd())
+    command.start()
     try:
-        yield process, stdout, stderr
+        yield command, stdout, stderr
     finally:
-        process.kill()
-        process.join()
+        command.kill()
+        command.join()
 
 
 def _main(
     arguments: tuple[str, ...], environment: dict[str, str], stdout: Path, stderr: Path, cwd: Path
 ) -> None:
     from o1_assets.cli.main import main
+    from tests.unsynced import stop_waiting
 
     for stream, file in ((sys.stdout, stdout), (sys.stderr, stderr)):
         with file.open("w") as opened:
@@ -101,6 +103,7 @@ def _main(
     os.chdir(cwd)
     sys.argv = ["o1", *arguments]
     warnings.simplefilter("ignore")
+    stop_waiting()
     gc.freeze()  # what was preloaded need not be looked through again and again
     try:
         main()

@@ -5,19 +5,39 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accelerate import PartialState
 
 from o1_assets.core.settings import PROJECT
 from o1_assets.orchestration.launch import command
+from tests import forked
+from tests.orchestration import trainings
 from tests.orchestration.trainings import IN_PIECES
 
 
-def launch(folder: Path, processes: int) -> subprocess.Popen[str]:
-    """The trainings in that many processes of `accelerate launch`, as the graph's own are started."""
-    words = command("", processes)
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path, dict[str, Any]]:
+    """(folder, what the trainings came to) of one process and of two."""
+    one_folder, two_folder = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
+    launched = launch_two(two_folder)
+    alone = forked.process(run_alone, one_folder)
+    alone.start()
+    _, errors = launched.communicate(timeout=280)
+    alone.join(280)
+    assert launched.returncode == 0, errors[-3000:]
+    assert alone.exitcode == 0, (one_folder / "stderr").read_text()[-3000:]
+    one, two = (json.loads((folder / "trainings.json").read_text()) for folder in (one_folder, two_folder))
+    assert (one["processes"], two["processes"]) == (1, 2)
+    return one_folder, one, two_folder, two
+
+
+def launch_two(folder: Path) -> subprocess.Popen[str]:
+    """The trainings in two processes of `accelerate launch`, as the graph's own are started."""
+    words = command("", 2)
     return subprocess.Popen(
         [*words[: words.index("-m", 3)], "-m", "tests.orchestration.trainings", str(folder)],
         cwd=PROJECT,
@@ -27,16 +47,12 @@ def launch(folder: Path, processes: int) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path, dict[str, Any]]:
-    """(folder, what the trainings came to) of one process and of two."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
-    started = [launch(folder, n) for n, folder in enumerate(folders, 1)]
-    said = [process.communicate(timeout=280)[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in said)
-    one, two = (json.loads((folder / "trainings.json").read_text()) for folder in folders)
-    assert (one["processes"], two["processes"]) == (1, 2)
-    return folders[0], one, folders[1], two
+def run_alone(folder: Path) -> None:
+    """The trainings in this process, as where a machine has one device."""
+    with (folder / "stderr").open("w") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    PartialState(cpu=True)
+    trainings.run(folder)
 
 
 @pytest.mark.parametrize("training", ["sft", "prm", "policy"])

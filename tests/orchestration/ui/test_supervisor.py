@@ -76,6 +76,15 @@ def test_nothing_outlives_a_killed_server(supervisor: subprocess.Popen[str], tmp
     assert supervisor.stdout is not None and supervisor.stdout.read() == "-9\n"
 
 
+@pytest.fixture
+def hangup_is_heard() -> Iterator[None]:
+    """What a test starts is ended by SIGHUP also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name)
 def test_it_ends_with_make(tmp_path: Path, number: signal.Signals) -> None:
     if number != signal.SIGKILL and sys.platform != "linux":
