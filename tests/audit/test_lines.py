@@ -157,38 +157,9 @@ def test_labels_that_were_imported_are_followed_to_the_import(tmp_path: Path) ->
     (tmp_path / "data" / "phase1.jsonl").write_text(json.dumps(WRITTEN) + "\n")
     imported = tmp_path / "imported"
     version = import_labels(tmp_path / "data", imported).version
-    source, inbox = ImportedRound(imported, "prm800k", "r00"), Inbox(tmp_path / "inbox")
+    inbox = Inbox(tmp_path / "inbox")
     store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
-    config = LabelBatchesConfig(round="r00", protocol="dense", annotator="oracle", source="prm800k")
-    graph = {
-        "problems/test": Artifact("problems/test", no_problems, StageConfig(), {}, "", ""),
-        "r00/selection": Artifact(
-            "r00/selection",
-            imported_selection(source),
-            ImportedConfig(source="prm800k", round="r00"),
-            {"test": "problems/test"},
-            "",
-            "",
-        ),
-        "r00/label_batches": Artifact(
-            "r00/label_batches",
-            label_batches(inbox, source),
-            config,
-            {"selection": "r00/selection", "train": "problems/test"},
-            "",
-            "",
-            external=lambda: batches_version(inbox.version("r00"), source),
-        ),
-        "r00/labels": Artifact(
-            "r00/labels",
-            make_labels,
-            LabelsConfig(round="r00", protocol="dense"),
-            {"selection": "r00/selection", "batches": "r00/label_batches"},
-            "",
-            "",
-        ),
-    }
-    make_all(store, graph)
+    make_all(store, imported_graph(ImportedRound(imported, "prm800k", "r00"), inbox))
     assert not audited(store, "r00/labels", inbox).broken, "also what a labeller wrote, which is never rated"
     result = audited(store, "r00/label_batches", inbox)
     assert not result.broken and result.asked.labels is not None
@@ -202,6 +173,34 @@ def test_labels_that_were_imported_are_followed_to_the_import(tmp_path: Path) ->
     shutil.rmtree(imported / "prm800k" / version)
     [broken] = audited(store, "r00/label_batches", inbox).broken
     assert "import that source again" in broken.message
+
+
+def imported_graph(source: ImportedRound, inbox: Inbox) -> dict[str, Artifact]:
+    """Round 0 with labels that others published, up to its table of labels."""
+    config = LabelBatchesConfig(round="r00", protocol="dense", annotator="oracle", source="prm800k")
+    selected = ImportedConfig(source="prm800k", round="r00")
+    made = [
+        Artifact("problems/test", no_problems, StageConfig(), {}, "", ""),
+        Artifact("r00/selection", imported_selection(source), selected, {"test": "problems/test"}, "", ""),
+        Artifact(
+            "r00/label_batches",
+            label_batches(inbox, source),
+            config,
+            {"selection": "r00/selection", "train": "problems/test"},
+            "",
+            "",
+            external=lambda: batches_version(inbox.version("r00"), source),
+        ),
+        Artifact(
+            "r00/labels",
+            make_labels,
+            LabelsConfig(round="r00", protocol="dense"),
+            {"selection": "r00/selection", "batches": "r00/label_batches"},
+            "",
+            "",
+        ),
+    ]
+    return {artifact.key: artifact for artifact in made}
 
 
 def no_problems(task: Task, config: StageConfig) -> Outcome:

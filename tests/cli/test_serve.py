@@ -256,20 +256,38 @@ def test_what_arrives_while_others_are_searched_joins_their_next_call() -> None:
     endless.cancel()  # the client went away: its search ends
     with pytest.raises(Stopped):
         endless.future.result(20)
+    queue.stop(20)
+
+
+def test_a_search_that_fails_fails_its_own_request_alone() -> None:
+    queue, thinker = Batches(), models()
     broken = job("broken", thinker)
     queue.submit(broken)
     with pytest.raises(RuntimeError):
         broken.future.result(20)
-    with queue.coming():  # a request that is still read is waited for where nothing runs
+    good = job("a", thinker)
+    queue.submit(good)
+    assert good.future.result(20)
+    queue.stop(20)
+
+
+def test_where_nothing_runs_a_request_that_is_still_read_is_waited_for() -> None:
+    queue, thinker = Batches(), models()
+    with queue.coming():
         early, late = job("early", thinker), job("late", thinker)
         queue.submit(early)
         time.sleep(0.05)
-        assert calls[-1] == {"broken"}
+        assert thinker.policy.calls == []
         queue.submit(late)
-    assert late.future.result(20) and calls[calls.index({"broken"}) + 1] == {"early", "late"}
+    assert late.future.result(20) and thinker.policy.calls[0] == {"early", "late"}
+    queue.stop(20)
+
+
+def test_a_stopped_queue_ends_what_runs_and_takes_nothing_more() -> None:
+    queue, thinker = Batches(), models()
     running = job("endless", thinker, ENDLESS)
     queue.submit(running)
-    wait_for(lambda: calls[-1] == {"endless"})
+    wait_for(lambda: thinker.policy.calls)
     queue.stop(20)
     with pytest.raises(Stopped):
         running.future.result(20)

@@ -17,15 +17,23 @@ def home(mini_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied(mini_home, tmp_path_factory.mktemp("optional_parts") / "o1")
 
 
+def computed_with(home: Path, part: str, timeout: float = 280) -> int:
+    """Makes an optional part; how many artifacts were computed."""
+    done = o1(home, "run", "--with", part, "--json", timeout=timeout)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(json.loads(done.stdout)["computed"])
+
+
 def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
-    result = o1(home, "run", "--with", "thinking", "--json")
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert json.loads(result.stdout)["computed"] == 5
+    assert computed_with(home, "thinking") == 5
     assert o1_json(home, "run")["computed"] == 0
-    made = o1(home, "run", "--with", "mini", "--json")
-    assert made.returncode == 0, made.stderr[-2000:]
+    unknown = o1(home, "run", "--with", "thinkin")
+    assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
+
+
+def test_o1_mini_is_made_asked_and_exported(home: Path) -> None:
     # Its problems out of distribution are of the ablations, as far as it needs them.
-    assert json.loads(made.stdout)["computed"] == 10
+    assert computed_with(home, "mini") == 10
     figures = o1_json(home, "report")["ablations"]
     assert {"mini_accuracy_share", "mini.on_policy_minus_rl", "mini_seconds_share_1"} <= set(figures)
     assert all(figures[name]["target"] for name in ("mini_accuracy_share", "mini_seconds_share_64"))
@@ -34,15 +42,14 @@ def test_an_optional_part_is_made_when_it_is_asked_for(home: Path) -> None:
     exported = o1_json(home, "export", "mini/model", str(home / "o1-mini"))
     assert "model.safetensors" in exported["files"] and "choice.parquet" not in exported["files"]
     assert "mini_accuracy_share" in (home / "o1-mini" / "README.md").read_text()
-    circle = o1(home, "run", "--with", "circle", "--json")
-    assert circle.returncode == 0, circle.stderr[-2000:]
-    assert json.loads(circle.stdout)["computed"] == 12
+
+
+def test_the_circle_is_made_and_stands_in_the_report(home: Path) -> None:
+    assert computed_with(home, "circle") == 12
     report = o1_json(home, "report")
     figures = report["ablations"]
     assert "Accuracy without the words" in Path(report["report"]).read_text()
     assert figures["circle_direct_to_chain"]["target"] == 3 and "circle_minus_unverified" in figures
-    unknown = o1(home, "run", "--with", "thinkin")
-    assert unknown.returncode == 1 and "'thinkin' is no optional part" in unknown.stderr
 
 
 EXPERIMENTS = {
@@ -51,31 +58,33 @@ EXPERIMENTS = {
 }  # fmt: skip
 
 
+SEARCH_IN_RL = ("some_groups", "every_group", "expert_sampled", "expert")
+CLAIMS = {
+    "prm_minus_orm@2", "prm_minus_majority@2_ood", "active_slope_ratio", "fooled_rate_ratio",
+    "pass@1_error_ratio", "test_time_r2", "rounds_minus_fixed_selector_pass@1", "feature_gain_largest",
+    "rl.process_bare_gap_growth", "chains.rl_minus_written",
+}  # fmt: skip
+
+
 @pytest.mark.timeout(900)
 def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path) -> None:
-    result = o1(home, "run", "--with", "ablations", "--json", timeout=800)
-    assert result.returncode == 0, result.stderr[-2000:]
+    assert computed_with(home, "ablations", timeout=800)
     report = o1_json(home, "report")
-    arms = ("some_groups", "every_group", "expert_sampled", "expert")
-    searches = [name for name in report["ablations"] if name.startswith("search_in_rl.")]
-    assert searches == [f"search_in_rl.{arm}" for arm in arms]
-    claims = {
-        "prm_minus_orm@2", "prm_minus_majority@2_ood", "active_slope_ratio", "fooled_rate_ratio",
-        "pass@1_error_ratio", "test_time_r2", "rounds_minus_fixed_selector_pass@1", "feature_gain_largest",
-        "rl.process_bare_gap_growth", "chains.rl_minus_written",
-    }  # fmt: skip
-    assert claims <= set(report["ablations"])
-    assert all(set(row) == {"value", "spread", "target", "better"} for row in report["ablations"].values())
+    figures = report["ablations"]
+    searches = [name for name in figures if name.startswith("search_in_rl.")]
+    assert searches == [f"search_in_rl.{arm}" for arm in SEARCH_IN_RL]
+    assert set(figures) >= CLAIMS
+    assert all(set(figure) == {"value", "spread", "target", "better"} for figure in figures.values())
     assert "Tree search in RL" in Path(report["report"]).read_text()
+
+
+def test_every_experiment_that_was_made_has_its_page_of_results(home: Path) -> None:
     written = o1_json(home, "results", str(home / "docs"))
-    # With the loop itself, and the parts that the test above made.
-    others = {"loop", "mini", "circle"}
-    assert (
-        set(written["finished"]) == EXPERIMENTS | others and not written["stale"] and not written["missing"]
-    )
+    parts = {"loop", "mini", "circle"}
+    assert set(written["finished"]) == EXPERIMENTS | parts
+    assert not written["stale"] and not written["missing"]
     assert "(`test_time_r2`)" in Path(written["page"]).read_text()
-    again = o1(home, "run", "--with", "ablations", "--json")
-    assert json.loads(again.stdout)["computed"] == 0
+    assert computed_with(home, "ablations") == 0
 
 
 def test_no_change_of_the_code_changed_a_result(home: Path) -> None:

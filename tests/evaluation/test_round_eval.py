@@ -26,13 +26,15 @@ CONFIG = RoundEvalConfig(
 )
 
 
-def evaluate(out: Path, checkpoints: dict[str, Path], problems: Path, version: int = 0) -> Outcome:
+def evaluate(
+    out: Path, checkpoints: dict[str, Path], problems: Path, version: int = 0, seed: int = 0
+) -> Outcome:
     inputs = {
         "policy": checkpoints["generator"], "generator": checkpoints["generator"],
         "prm": checkpoints[f"prm_{version:02d}"], "orm": checkpoints["orm"], "test": problems,
     }  # fmt: skip
     out.mkdir(exist_ok=True)
-    return make_round_eval(Task(inputs, out, seed=version, open_engine=Pupil), CONFIG)
+    return make_round_eval(Task(inputs, out, seed, open_engine=Pupil), CONFIG)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -112,60 +114,72 @@ def test_all_tokens_are_counted(evaluated: tuple[Path, Outcome]) -> None:
     assert outcome.cost.flops > 2 * Pupil.parameters * generated
 
 
-def test_a_summary_of_two_rounds_becomes_a_report(
-    evaluated: tuple[Path, Outcome], tmp_path: Path, checkpoints: dict[str, Path], test_problems: Path
-) -> None:
-    evaluate(tmp_path / "eval_01", checkpoints, test_problems, version=1)
-    generator_eval = tmp_path / "generator_eval"
-    generator_eval.mkdir()
+@pytest.fixture(scope="module")
+def summary(
+    evaluated: tuple[Path, Outcome],
+    tmp_path_factory: pytest.TempPathFactory,
+    checkpoints: dict[str, Path],
+    test_problems: Path,
+) -> tuple[Path, Outcome]:
+    """Of the generator and two rounds, the first of which is `evaluated`."""
+    folder = tmp_path_factory.mktemp("summary")
+    evaluate(folder / "eval_01", checkpoints, test_problems, version=1, seed=1)
+    evaluate(folder / "generator_eval", checkpoints, test_problems, version=1)
     inputs = {
-        "policy": checkpoints["generator"], "generator": checkpoints["generator"],
-        "prm": checkpoints["prm_01"], "orm": checkpoints["orm"], "test": test_problems,
-    }  # fmt: skip
-    make_round_eval(Task(inputs, generator_eval, 0, Pupil), CONFIG)
-    summary = tmp_path / "summary"
-    summary.mkdir()
-    inputs = {
-        "eval_00": evaluated[0], "eval_01": tmp_path / "eval_01", "prm_00": checkpoints["prm_00"],
+        "eval_00": evaluated[0], "eval_01": folder / "eval_01", "prm_00": checkpoints["prm_00"],
         "prm_01": checkpoints["prm_01"], "generator": checkpoints["generator"],
-        "generator_eval": generator_eval, "policy_eval": tmp_path / "eval_01", "test": test_problems,
+        "generator_eval": folder / "generator_eval", "policy_eval": folder / "eval_01", "test": test_problems,
     }  # fmt: skip
-    outcome = make_summary(Task(inputs, summary, 0, Pupil), SummaryConfig(pool_solutions=20))
+    out = folder / "summary"
+    out.mkdir()
+    return out, make_summary(Task(inputs, out, 0, Pupil), SummaryConfig(pool_solutions=20))
+
+
+def test_a_summary_pools_solutions_of_all_rounds_and_every_prm_scores_them(
+    summary: tuple[Path, Outcome],
+) -> None:
+    out, outcome = summary
     assert {"generator_pass@1", "baby_o1_pass@1", "prm_best_of_8", "fooled_rate_last"} <= set(outcome.figures)
-    pool = pl.read_parquet(summary / "pool.parquet")
+    pool = pl.read_parquet(out / "pool.parquet")
     assert pool["round"].unique().to_list() == [0, 1]
     assert {"score_0", "score_1", "p_right_1"} <= set(pool.columns)
 
-    solved = pl.read_parquet(summary / "solved.parquet")
+
+def test_a_summary_has_the_figures_of_every_rounds_evaluation(
+    summary: tuple[Path, Outcome], evaluated: tuple[Path, Outcome]
+) -> None:
+    (out, _), figures = summary, evaluated[1].figures
+    solved = pl.read_parquet(out / "solved.parquet")
     assert solved["round"].unique(maintain_order=True).to_list() == [-1, 0, 1]
     assert solved.group_by("round").len()["len"].to_list() == [5, 5, 5]
     shares = solved.filter(pl.col("round") == 0)["right"]
-    assert shares.mean() == pytest.approx(evaluated[1].figures["pass@1"])
-    passed = pl.read_parquet(summary / "pass_at_k.parquet").filter(pl.col("k") == 4)
+    assert shares.mean() == pytest.approx(figures["pass@1"])
+    passed = pl.read_parquet(out / "pass_at_k.parquet").filter(pl.col("k") == 4)
     assert passed["round"].to_list() == [-1, 0, 1]
-    assert passed["mean"][1] == pytest.approx(evaluated[1].figures["pass@4"])
-    chosen = pl.read_parquet(summary / "best_of_n.parquet")
+    assert passed["mean"][1] == pytest.approx(figures["pass@4"])
+    chosen = pl.read_parquet(out / "best_of_n.parquet")
     assert chosen.filter(model="baby-o1 v1", selector=PRM)["n"].to_list() == [1, 2, 4, 8, 16]
-    doubts = pl.read_parquet(summary / "corrections.parquet")
+    doubts = pl.read_parquet(out / "corrections.parquet")
     assert doubts["round"].to_list() == [-1, 0, 1] and (doubts["doubts"] > 0).all()
-    assert doubts["doubting"][1] == pytest.approx(evaluated[1].figures["wait_share"])
+    assert doubts["doubting"][1] == pytest.approx(figures["wait_share"])
 
+
+def test_a_summary_becomes_a_report(summary: tuple[Path, Outcome]) -> None:
     costs = [
         {"asset": "base/model", "seconds": 9.0, "flops": 1e9, "tokens": 100},
         {"asset": "r00/policy", "seconds": 2.0, "flops": 2e9, "tokens": 50},
         {"asset": "r01/policy", "seconds": 2.0, "flops": 3e9, "tokens": 50},
     ]
-    data = collect("nano", summary, run_headlines(60, 0.05, 1.2), costs, {"commit": "abc"})
+    data = collect("nano", summary[0], run_headlines(60, 0.05, 1.2), costs, {"commit": "abc"})
     assert next(iter(data.headline)) == "wall_seconds"
     page = render(data)
-    assert all(
-        f'<data value="{f["value"]}">' in page for f in data.headline.values() if f["value"] is not None
-    )
+    values = [figure["value"] for figure in data.headline.values() if figure["value"] is not None]
+    assert all(f'<data value="{value}">' in page for value in values)
     assert "Doubting and correcting itself" in page and "Training longer" in page
     kinds = {example["kind"] for example in data.examples}
     assert {"right", "corrected"} <= kinds and kinds & {"caught", "convincing"}
-    corrected = next(e for e in data.examples if e["kind"] == "corrected")
-    assert any(s["text"].startswith("wait ") and s["rating"] == 1 for s in corrected["steps"])
+    corrected = next(example for example in data.examples if example["kind"] == "corrected")
+    assert any(step["text"].startswith("wait ") and step["rating"] == 1 for step in corrected["steps"])
 
 
 def steps_table(*solutions: list[tuple[str, int, float]]) -> pl.DataFrame:

@@ -77,39 +77,37 @@ def test_the_version_does_not_depend_on_the_order_of_arrival(tmp_path: Path, sel
     assert versions != {Inbox(tmp_path / "empty").version(ROUND)}
 
 
-def test_good_lines_are_taken_and_each_bad_one_is_named_with_line_solution_step_and_rule(
-    tmp_path: Path, selection: Selection
-) -> None:
+@pytest.fixture
+def good_and_bad(selection: Selection) -> list[Record]:
+    """The third is as it should be; each other breaks a rule, the last one two."""
     blank = world.unrated(selection)
-    changed = world.rated(blank["right"], GOOD)
+
+    def right(labeler: str = "ann") -> Record:
+        return world.rated(blank["right"], GOOD, labeler)
+
+    changed = right()
     changed.label.steps[1].completions[2].text = "check 3*4=13"
-    late = world.rated(blank["wrong"], {(0, 0): -1, (0, 1): 1, (0, 2): -1, (1, 0): 1})
-    shorter = world.rated(blank["right"], GOOD)
+    rated_on = world.rated(blank["wrong"], {(0, 0): -1, (0, 1): 1, (0, 2): -1, (1, 0): 1})
+    good = world.rated(blank["direct"], {(0, 0): -1, (0, 1): 1, (0, 2): 1})
+    shorter = right()
     del shorter.label.steps[2]
     other_question = world.rated(blank["direct"], {(0, 0): -1})
     other_question.question.problem = "Calculate 6 - 1."
-    unknown = world.rated(blank["right"], GOOD)
+    unknown, elsewhere, foreign = right(), right(), right()
     unknown.o1 = msgspec.structs.replace(unknown.o1, solution_id="nobody")
-    elsewhere = world.rated(blank["right"], GOOD)
     elsewhere.o1 = msgspec.structs.replace(elsewhere.o1, round="r04")
-    anonymous = world.rated(blank["right"], GOOD, labeler="")
-    foreign = world.rated(blank["right"], GOOD)
     foreign.o1 = None
-    good = world.rated(blank["direct"], {(0, 0): -1, (0, 1): 1, (0, 2): 1})
-    sent = [
-        changed,
-        late,
-        good,
-        shorter,
-        other_question,
-        unknown,
-        elsewhere,
-        anonymous,
-        foreign,
-        blank["right"],
-    ]
+    anonymous, unrated = right(labeler=""), blank["right"]
+    return [
+        changed, rated_on, good, shorter, other_question, unknown, elsewhere, anonymous, foreign, unrated,
+    ]  # fmt: skip
+
+
+def test_good_lines_are_taken_and_each_bad_one_is_named_with_line_solution_step_and_rule(
+    tmp_path: Path, selection: Selection, good_and_bad: list[Record]
+) -> None:
     inbox = Inbox(tmp_path / "inbox")
-    report = submit(inbox, tmp_path, selection, sent)
+    report = submit(inbox, tmp_path, selection, good_and_bad)
     assert report.accepted == 1 and inbox.solutions(ROUND, report.digest) == ["direct"]
     assert [(v.line, v.solution, v.step, v.completion, v.rule) for v in report.violations] == [
         (1, "right", 1, 2, "changed_text"),
@@ -124,6 +122,13 @@ def test_good_lines_are_taken_and_each_bad_one_is_named_with_line_solution_step_
         (10, "right", None, None, "no_timestamp"),
     ]
     assert report.rejected[1][1].startswith("line 2, solution wrong, step 1, completion 0: ")
+
+
+def test_a_file_with_bad_lines_is_kept_as_sent_beside_the_reasons(
+    tmp_path: Path, selection: Selection, good_and_bad: list[Record]
+) -> None:
+    inbox = Inbox(tmp_path / "inbox")
+    submit(inbox, tmp_path, selection, good_and_bad)
     [quarantined] = inbox.quarantined(ROUND)
     assert inbox.reason(ROUND, quarantined)["rejected"][0]["rule"] == "changed_text"
     kept = inbox.root / ROUND / "quarantine" / quarantined / "sent.jsonl"
