@@ -25,7 +25,7 @@ from o1_assets.problems.worlds.countdown.teacher import (
 from o1_assets.problems.worlds.world import Solved, Working, World
 
 _NUMBER = r"(0|[1-9][0-9]{0,5})"
-_STEP = re.compile(rf"{_NUMBER}([-+*/]){_NUMBER}=(-?[0-9]{{1,9}})(?: left ((?:[0-9]{{1,6}} ?)+))?")
+_STEP = re.compile(rf"{_NUMBER}([-+*/]){_NUMBER}=(-?[0-9]{{1,9}})(?: left ([0-9]{{1,6}}(?: [0-9]{{1,6}})*))?")
 
 LARGEST_WRITTEN = 99
 """The largest number of the corpus' vocabulary."""
