@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,10 +21,10 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.execution.differences import commit, differences, environment_differences
 from o1_assets.execution.environment import libraries
 from o1_assets.store.ancestry import Visited, find_version, walk
-from o1_assets.store.cards import read_card
+from o1_assets.store.cards import UnsealedCard, read_card
 from o1_assets.store.contents import Contents
 from o1_assets.store.manifest import Environment, Manifest
-from o1_assets.store.store import ArtifactStore, StoreError, manifest_cache_key
+from o1_assets.store.store import ArtifactStore, OtherRelease, StoreError, manifest_cache_key
 
 LABELS, BATCHES = "/labels", "/label_batches"
 
@@ -76,7 +76,7 @@ def audit(
         if manifest is None:
             broken = Broken(visited.key, visited.version, "manifest", visited.error)
             return AuditedVersion(visited.key, visited.version, None, (broken,))
-        content, (faults, remark) = contents[manifest.digest], pointers[manifest.version]
+        content, (faults, remarks) = contents[manifest.digest], pointers[manifest.version]
         remedy = store.remedy(manifest.digest, again=manifest.version in today_versions)
         damage = [(part, f"{why}; {remedy}") for part, why in content.faults]
         faults = [*damage, *input_faults(manifest, ancestors), *faults]
@@ -90,7 +90,7 @@ def audit(
             visited.version,
             manifest,
             tuple(Broken(visited.key, visited.version, part, message) for part, message in faults),
-            tuple(_remarks(manifest, today, remark, trail)),
+            tuple(_remarks(manifest, today, remarks, trail)),
             content.files,
             trail,
         )
@@ -103,6 +103,8 @@ def _find(store: ArtifactStore, key: str, version: str | None) -> str:
     """The version to audit. If the head is damaged, it is the newest version, and the audit names the head."""
     try:
         return find_version(store, key, version)
+    except OtherRelease:
+        raise
     except StoreError:
         # A version that was asked for by name and is not there is no other version.
         names = store.versions(key) if version is None else []
@@ -112,13 +114,12 @@ def _find(store: ArtifactStore, key: str, version: str | None) -> str:
 
 
 def _remarks(
-    manifest: Manifest, today: Today | None, pointer: str, trail: LabelTrail | None
+    manifest: Manifest, today: Today | None, pointers: Sequence[str], trail: LabelTrail | None
 ) -> Iterator[str]:
     """What is worth knowing and not broken: one clause each, the same for every version of which it is true."""
     if today is not None:
         yield from _since(manifest, today)
-    if pointer:
-        yield pointer
+    yield from pointers
     for batch in trail.batches if trail else ():
         if batch.place == "withdrawn":
             yield f"label batch {batch.digest[:12]} has been withdrawn since"
@@ -135,6 +136,7 @@ def _since(manifest: Manifest, today: Today) -> Iterator[str]:
             yield f"made by other code than today's: {commit(then)}"
         if other.config:
             yield f"the profile's {', '.join(other.config)} differ from today's"
+        yield from other.fields()
         if other.seed:
             yield f"the seed was {manifest.seed}, today it is {artifact.seed}"
     # Some libraries are recorded only by a configuration that asks for them, as LoRA asks for peft.
@@ -193,14 +195,15 @@ def input_faults(manifest: Manifest, ancestors: Ancestors) -> Iterator[Fault]:
         yield "cache key", f"its cache key {manifest.cache_key} is not what its content leads to"
 
 
-def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault], str]:
-    """Faults of the key's head, of the version's model card and of the computation's cache entry; and a remark.
+def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault], list[str]]:
+    """Faults of the key's head, of the version's model card and of the computation's cache entry; and remarks.
 
     Card and cache entry need not exist.
 
-    The remark tells of an equal computation that gave other bytes, which breaks nothing. It is empty if there is none.
+    The remarks tell of an equal computation that gave other bytes, and of a card that cannot be compared with anything;
+    neither breaks anything.
     """
-    faults: list[Fault] = []
+    faults, remarks = list[Fault](), list[str]()
     try:
         if store.head(manifest.key) is None and (lost := store.lost_head(manifest.key)):
             faults.append(("head", lost))
@@ -208,15 +211,17 @@ def pointer_faults(store: ArtifactStore, manifest: Manifest) -> tuple[list[Fault
         faults.append(("head", str(error)))
     try:
         read_card(store.backend, manifest.key, manifest.version)
+    except UnsealedCard as unsealed:
+        remarks.append(str(unsealed))
     except StoreError as error:
         faults.append(("card", str(error)))
     try:
         cached = store.cached(manifest.cache_key)
+        if cached is not None and cached.digest != manifest.digest:
+            remarks.append(f"the same computation gave other bytes: {cached.digest[:12]}")
     except StoreError as error:
-        return [*faults, ("cache", str(error))], ""
-    if cached is None or cached.digest == manifest.digest:
-        return faults, ""
-    return faults, f"the same computation gave other bytes: {cached.digest[:12]}"
+        faults.append(("cache", str(error)))
+    return faults, remarks
 
 
 def _before(earlier: str, later: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from o1_assets.audit.audit import Today, audit
+from o1_assets.audit.compare import FigureDifference
 from o1_assets.audit.lines import Homes
 from o1_assets.audit.replay import Replayed, Watch, replay, worst
 from o1_assets.audit.result import Audit, document
@@ -142,6 +143,9 @@ def _explained(result: Replayed) -> Iterator[str]:
     # Figures beyond their tolerance first: they decide the verdict.
     beyond_first = sorted(result.figures, key=lambda figure: figure.within)
     for figure in beyond_first[:SHOWN]:
+        if figure.recorded is None or figure.replayed is None:
+            yield f"{figure.name}: {_only(figure)}"
+            continue
         far = "" if figure.relative is None else f", {figure.relative:.2%} apart"
         allowed = f"{figure.tolerance:.0%} allowed"
         if not figure.within:
@@ -151,6 +155,13 @@ def _explained(result: Replayed) -> Iterator[str]:
     if len(result.figures) > SHOWN:
         yield f"and {len(result.figures) - SHOWN} more figures (--json)"
     yield from (f"note: {note}" for note in result.notes)
+
+
+def _only(figure: FigureDifference) -> str:
+    """Of a figure that only one of the two has, as where another release named it otherwise."""
+    if figure.recorded is None:
+        return f"was not given, is {figure_text(figure.replayed, '.5g')} now"
+    return f"was {figure_text(figure.recorded, '.5g')}, is not given now"
 
 
 def _row(result: Replayed) -> dict[str, Any]:

@@ -69,8 +69,9 @@ class RoundOverview:
     def lines(self) -> Iterator[str]:
         name, switched = self.config.round, self.config.switched
         yield f"{name} is rated by {self.rater}{f' ({switched})' if switched else ''}; {self._progress()}"
-        use = "used" if self.config.uses_people else "kept, not used"
+        state = "used" if self.config.uses_people else "kept, not used"
         for batch in self.batches:
+            use = state if batch["current"] else "kept, about an earlier selection"
             who = ", ".join(batch["labelers"][:5]) + (" and others" if len(batch["labelers"]) > 5 else "")
             yield f"  batch {batch['digest'][:12]} ({use}): {batch['lines']} records by {who}, {batch['received']}"
         if self.withdrawn:
@@ -94,10 +95,18 @@ def labels_status(
 def overview(project: Project, name: str) -> RoundOverview:
     config, inbox = project.profile.batches(int(name[1:])), project.inbox
     selection, progress = project.store.head(f"{name}/selection"), None
-    if selection is not None:
-        wanted = selected_solutions(project.store.verified(selection.digest))
-        progress = round_progress(inbox, config, wanted)
     manifests = [inbox.manifest(name, digest) for digest in inbox.accepted(name, PEOPLE)]
+    earlier = set[str]()
+    if selection is not None:
+        folder = project.store.verified(selection.digest)
+        wanted = selected_solutions(folder)
+        progress = round_progress(inbox, config, wanted)
+        if others := [m for m in manifests if not wanted.intersection(inbox.solutions(name, m.digest))]:
+            from o1_assets.labels.selection import Selection
+
+            # What new labellers are tried on is in no selection either, and belongs to today's all the same.
+            today = Selection.load(folder).digest
+            earlier = {m.digest for m in others if m.selection != today}
     return RoundOverview(
         config,
         progress,
@@ -108,6 +117,7 @@ def overview(project: Project, name: str) -> RoundOverview:
                 "labelers": m.labelers,
                 "received": m.received,
                 "name": m.name,
+                "current": m.digest not in earlier,
             }
             for m in manifests
         ],

@@ -118,7 +118,12 @@ def dataset(
     ],
     format_: Annotated[str, typer.Option("--format", help="trl, prm800k or processbench")] = "trl",
     rounds: Annotated[
-        list[str] | None, typer.Option("--round", help="one of them; all that have labels without it")
+        list[str] | None,
+        typer.Option(
+            "--round",
+            metavar="ROUND[@VERSION]",
+            help="one of them, as an earlier version of its labels has it; all that have labels without it",
+        ),
     ] = None,
     names: Annotated[
         bool, typer.Option("--names", help="name people as they signed, and not by numbers")
@@ -127,10 +132,13 @@ def dataset(
     """Write rated labels as a data set for others, with its card: `datasets.load_dataset(DIR)` loads it."""
     from o1_assets.export.label_dataset import write_dataset
 
-    wanted = [known_round(project.profile, name) for name in rounds or ()]
+    wanted: dict[str, str | None] = {}
+    for given in rounds or ():
+        name, _, version = given.partition("@")
+        wanted[known_round(project.profile, name)] = version or None
     if not wanted:
         labelled = (name for name in round_names(project.profile) if project.store.head(f"{name}/labels"))
-        wanted = list(labelled)
+        wanted = dict.fromkeys(labelled)
     report = write_dataset(project.store, project.settings.profile, wanted, folder, format_, names)
     counted = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
     left_out = f"; {report.left_out} solutions left out, which it cannot hold" if report.left_out else ""

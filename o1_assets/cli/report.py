@@ -16,7 +16,7 @@ from o1_assets.core.artifact import Artifact
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.execution.project import Project
-from o1_assets.execution.status import Status, graph_status
+from o1_assets.execution.status import Status, damaged, graph_status
 from o1_assets.store.ancestry import ancestry
 from o1_assets.store.store import ArtifactStore
 
@@ -144,6 +144,8 @@ def write_results(project: Project, folder: Path) -> WrittenResults:
     status = graph_status(graph, store)
     finished, missing = _read(store, wanted, status)
     finished = [*_loop(store, status), *finished]
+    if not finished and (error := damaged(status)):
+        raise error
     if not finished:
         raise ResultsError(
             f"nothing of profile {profile} was finished yet: `o1 run` makes the loop, `o1 run --with {PART}` the "

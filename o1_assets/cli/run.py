@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from o1_assets.cli.common import Answer, StatusLine, close_home, command, print_note
+from o1_assets.cli.made_before import notes
 from o1_assets.cli.put_off import import_now
 from o1_assets.cli.report import print_headline
 from o1_assets.cli.status import VerifyOption
@@ -115,6 +116,8 @@ def _answer(project: Project, result: RunResult) -> Answer:
     def show() -> None:
         if result.reportable:
             print_headline(project)
+            if result.waiting and (summary := project.store.head("eval/summary")):
+                print(f"These figures are of the last complete run, which ended {summary.finished[:16]}.")
         print(f"{result.computed} computed, {result.cached} cached, {result.seconds:.1f} s")
         print(f"report: {report}" if result.reportable else "no report yet: no round was finished")
 
@@ -182,6 +185,8 @@ def _run(
         # A descendant of something stale that was never made was not asked for either.
         selected = {key for key in selected if status[key].state != "missing"}
     _tell_damage(status, selected, graph)
+    for note in notes(project, status, selected):
+        print(f"NOTE {note}", file=sys.stderr, flush=True)
     record = RunRecord(project.settings.runs)
     # Returned before Dagster is imported: nothing is left for it to run.
     if not selected:

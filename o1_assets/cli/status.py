@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from o1_assets.cli.common import Answer, close_home, command, print_note
+from o1_assets.cli.made_before import not_in_graph, notes
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status, damaged, outline_status
 from o1_assets.labels.config import LabelBatchesConfig
@@ -38,26 +39,29 @@ def status(project: Project, verify: VerifyOption = False, as_json: bool = False
     close_home(project.settings)
     states = outline_status(project.outlines, project.store, every_byte=verify, on_reading=print_note)
     rows, rounds = status_rows(project, states, all_progress=as_json)
-    unusable = _unusable(project, states)
+    due = {key for key, s in states.items() if s.state != "fresh" and not project.outlines[key].part}
+    unusable = _unusable(project, due)
+    told = [*notes(project, states, due), *not_in_graph(project)]
 
     def lines() -> Iterator[str]:
         for row in rows:
             yield f"{row['state']:8} {row['key']:24} {row['digest'] or '-':12}  {row['reason']}"
         yield from _round_lines(rounds)
         yield from unusable
+        yield from (f"NOTE {note}" for note in told)
 
     document = {
         "artifacts": rows,
         "waits": {name: state.waits for name, state in rounds.items() if state.waits},
         "rounds": {name: state.row() for name, state in rounds.items()},
         "cannot_be_made": unusable,
+        "notes": told,
     }
     return Answer(document, lines(), damaged(states))
 
 
-def _unusable(project: Project, states: Mapping[str, Status]) -> list[str]:
+def _unusable(project: Project, due: Set[str]) -> list[str]:
     """A sentence for each thing outside of the graph without which what is due cannot be made."""
-    due = {key for key, s in states.items() if s.state != "fresh" and not project.outlines[key].part}
     if not any(project.outlines[key].checked_first for key in due):
         return []
     from o1_assets.profiles.requirements import failed_preflights

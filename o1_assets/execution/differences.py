@@ -19,11 +19,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Differences:
-    """config: names of the configuration's fields whose values differ. seed, code: whether they differ."""
+    """config: names of the configuration's fields whose values differ. seed, code: whether they differ.
+
+    added: fields that the version was made without, because another release made it; dropped: those that are gone
+    since. A field of a table is named with a dot between the two.
+    """
 
     config: tuple[str, ...]
     seed: bool
     code: bool
+    added: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def by_release(self) -> bool:
+        """Whether the version differs from today in what no profile sets."""
+        return self.code or bool(self.added or self.dropped)
+
+    def fields(self) -> Iterator[str]:
+        """Clauses about fields that only one of the two has: nobody changed a profile there."""
+        if self.added:
+            yield f"made without {_settings(self.added)}"
+        if self.dropped:
+            yield f"made with {_settings(self.dropped)}, which {'is' if len(self.dropped) == 1 else 'are'} gone"
 
 
 def differences(manifest: Manifest, artifact: Artifact) -> Differences:
@@ -34,10 +52,29 @@ def differences(manifest: Manifest, artifact: Artifact) -> Differences:
 
 def compare(manifest: Manifest, config: Mapping[str, Any], seed: int, code: str) -> Differences:
     """As `differences`, with what the artifact is today. code: its code version."""
-    now, then = config, manifest.config
-    # Over the fields of both: a release may have added one, or dropped it.
-    fields = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
-    return Differences(tuple(fields), manifest.seed != seed, manifest.code_version != code)
+    now, then = dict(_flat(config, manifest.config)), dict(_flat(manifest.config, config))
+    changed = sorted(name for name in now.keys() & then.keys() if now[name] != then[name])
+    return Differences(
+        tuple(changed),
+        manifest.seed != seed,
+        manifest.code_version != code,
+        added=tuple(sorted(now.keys() - then.keys())),
+        dropped=tuple(sorted(then.keys() - now.keys())),
+    )
+
+
+def _flat(config: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of a configuration; of a table that the other has too, the table's fields."""
+    for name, value in config.items():
+        theirs = other.get(name)
+        if isinstance(value, Mapping) and isinstance(theirs, Mapping):
+            yield from ((f"{name}.{inner}", each) for inner, each in _flat(value, theirs))
+        else:
+            yield name, value
+
+
+def _settings(names: tuple[str, ...]) -> str:
+    return f"the setting{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def environment_differences(then: Environment, now: Environment) -> Iterator[str]:

@@ -175,9 +175,11 @@ def _difference(artifact: Outline, head: Manifest, inputs: dict[str, ManifestInp
     other = compare(head, artifact.config(), artifact.seed, artifact.code())
     if other.config:
         return f"the profile's {', '.join(other.config)} changed"
+    if fields := ", ".join(other.fields()):
+        return f"it was {fields}"
     if other.seed:
         return "the seed changed"
     if other.code:
         return "its code changed"
-    # The cache key is made of all these and of the inbox, which is what is left.
-    return "new label batches"
+    # The cache key is made of all these and of what lies outside of the graph, which is what is left.
+    return "new label batches" if artifact.rated else "what it reads from outside of the graph changed"

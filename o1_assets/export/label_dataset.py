@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from o1_assets.export.folder import check_target, write_folder
 from o1_assets.export.labelled_solutions import LabelledRound, LabelledSolution
 from o1_assets.labels.export import generation_of
 from o1_assets.labels.schema import Completion, HumanCompletion, Label, Rating, Record, RecordQuestion, Step
+from o1_assets.store.ancestry import find_version
+from o1_assets.store.manifest import Manifest
 from o1_assets.store.store import ArtifactStore
 
 STEPWISE_SCHEMA: dict[str, Any] = {
@@ -138,19 +140,21 @@ class DatasetReport:
 def write_dataset(
     store: ArtifactStore,
     profile: str,
-    rounds: Sequence[str],
+    rounds: Mapping[str, str | None],
     target: Path,
     name: str,
     keep_names: bool = False,
 ) -> DatasetReport:
-    """Writes today's labels of the rounds into a folder. name: of a format in WRITERS.
+    """Writes labels of rounds into a folder. rounds: name -> version of its labels, None for today's.
 
-    keep_names: people are named as they signed. Raises DatasetError, ExportError, StoreError, OSError.
+    name: of a format in WRITERS. keep_names: people are named as they signed.
+
+    Raises DatasetError, ExportError, StoreError, OSError.
     """
     if name not in WRITERS:
         raise DatasetError(f"there is no format {name!r}; choose one of: {', '.join(WRITERS)}")
     check_target(target)
-    heads = {round_name: store.head(f"{round_name}/labels") for round_name in rounds}
+    heads = {each: _labels(store, f"{each}/labels", version) for each, version in rounds.items()}
     absent = [round_name for round_name, head in heads.items() if head is None]
     if absent or not heads:
         raise DatasetError(
@@ -164,6 +168,10 @@ def write_dataset(
         {"rounds": {each.name: each.labels.version for each in opened}, "labels": name},
     )
     return report
+
+
+def _labels(store: ArtifactStore, key: str, version: str | None) -> Manifest | None:
+    return store.head(key) if version is None else store.manifest(key, find_version(store, key, version))
 
 
 def _fill(folder: Path, rounds: Sequence[LabelledRound], report: DatasetReport, profile: str) -> None:

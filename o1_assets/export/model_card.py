@@ -58,8 +58,11 @@ def read_card(store: ArtifactStore, key: str, version: str | None = None) -> str
 
     Raises StoreError if there is no such version, if it is no checkpoint, or if the card was changed.
     """
-    name = find_version(store, key, version)
-    text = cards.read_card(store.backend, key, name)
+    name, unsealed = find_version(store, key, version), False
+    try:
+        text = cards.read_card(store.backend, key, name)
+    except cards.UnsealedCard:
+        text, unsealed = None, True
     if text is not None:
         return text
     manifest = store.manifest(key, name)
@@ -67,7 +70,9 @@ def read_card(store: ArtifactStore, key: str, version: str | None = None) -> str
         raise StoreError(
             f"{key} is no checkpoint, so it has no model card; `o1 audit {key}` shows its lineage"
         )
-    return cards.write_card(store.backend, key, name, make_card(store, manifest))
+    made = make_card(store, manifest)
+    # What an early release wrote stays: it says how the model was loaded then.
+    return made if unsealed else cards.write_card(store.backend, key, name, made)
 
 
 def without_lineage(card: str) -> str:

@@ -42,12 +42,15 @@ class StoredRun:
     def read(cls, project: Project) -> StoredRun:
         """Raises MissingInput until eval/summary was made."""
         graph = project.outlines
-        heads = project.store.read_heads(graph).manifests
+        read = project.store.read_heads(graph)
+        heads = read.manifests
         objects = project.store.states(head.digest for head in heads.values())
         # A report of what is whole is worth having. Status and runs name what is damaged.
         lost = objects.gone | objects.damaged.keys()
         manifests = {key: heads[key] for key in graph if key in heads and heads[key].digest not in lost}
         # The headline figures and every chart of the loop are read from it.
+        if "eval/summary" in read.faults:
+            raise read.faults["eval/summary"]
         if "eval/summary" not in manifests:
             why = "is damaged" if "eval/summary" in heads else "was never made"
             raise MissingInput(f"there is nothing to report yet: eval/summary {why}; run `o1 run`")

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import hashlib
 
-from o1_assets.store.backend import Backend, DamagedError
+from o1_assets.store.backend import Backend, DamagedError, StoreError
 
 _SEAL = "<!-- SHA-256 of the text above: {} -->\n"
+_SEALED = _SEAL.partition("{")[0].encode()
+
+
+class UnsealedCard(StoreError):
+    """The last line of a card is no digest, as in cards of early releases: nothing is known of its text."""
 
 
 def write_card(backend: Backend, key: str, version: str, text: str) -> str:
@@ -21,16 +26,24 @@ def write_card(backend: Backend, key: str, version: str, text: str) -> str:
 
 
 def read_card(backend: Backend, key: str, version: str) -> str | None:
-    """The text of a card; None if there is none. Raises DamagedError if it is not what was written."""
+    """The text of a card; None if there is none.
+
+    Raises DamagedError if it is not what was written, UnsealedCard if that cannot be told.
+    """
     name = card_name(key, version)
     content = backend.read(name)
     if content is None:
         return None
-    text, newline, _ = content.removesuffix(b"\n").rpartition(b"\n")
+    text, newline, last = content.removesuffix(b"\n").rpartition(b"\n")
     text += newline
+    if not last.startswith(_SEALED):
+        raise UnsealedCard(
+            "its model card ends without a digest, as those of early releases do, so nothing tells whether somebody "
+            "changed it; `o1 card` shows one that is made from the manifest"
+        )
     if content != text + _SEAL.format(_digest(text)).encode():
         raise DamagedError(
-            f"the model card {backend.place(name)} was changed since it was written, or an earlier release wrote it; "
+            f"the model card {backend.place(name)} was changed since it was written; "
             f"remove it, and `o1 card {key} --version {version}` writes it again"
         )
     return text.decode()

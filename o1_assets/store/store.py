@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -182,10 +183,7 @@ class ArtifactStore(Objects):
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
-            raise OtherRelease(
-                f"{self.backend.place(name)} was written by another version of o1-assets ({error.error_count()} "
-                "fields differ); use that version, or a new O1_HOME"
-            ) from None
+            raise OtherRelease(self._of_release(name, _release(content, error))) from None
         if manifest.key != key:
             raise self._damaged(name)
         return manifest.model_copy(update={"version": version})
@@ -204,10 +202,14 @@ class ArtifactStore(Objects):
             raise content
         try:
             entry = json.loads(content)
+            if entry.keys() == {"manifest"}:
+                raise OtherRelease(self._of_release(name, "an early version of o1-assets (format 1)"))
             pointer = ManifestPointer(str(entry["key"]), str(entry["version"]))
             # Byte for byte: two spellings of one pointer would let somebody change a store unnoticed.
             whole = content == pointer.to_bytes() and bool(manifest_name(pointer.key, pointer.version))
-        except (ValueError, TypeError, KeyError, RecursionError, StoreError):
+        except OtherRelease:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, StoreError):
             whole = False
         if not whole:
             raise self._damaged(name)
@@ -227,12 +229,30 @@ class ArtifactStore(Objects):
             )
         return manifest
 
+    def _of_release(self, name: str, which: str) -> str:
+        return (
+            f"{self.backend.place(name)} was written by {which}; use that one for this store, which is as it was, or a "
+            "new O1_HOME"
+        )
+
     def _damaged(self, name: str) -> DamagedError:
         # A run looks at heads and their manifests, and at a cache entry only when it needs it.
         advice = {"manifests": MADE_AGAIN, "heads": "`o1 run` writes it again"}.get(
             name.partition("/")[0], "remove it, with which nothing is lost"
         )
         return DamagedError(f"{self.backend.place(name)} is damaged; {advice}")
+
+
+def _release(content: bytes, error: ValidationError) -> str:
+    """Which release wrote a manifest that does not fit, in words."""
+    ours, theirs = Manifest.model_fields["format"].default, None
+    with suppress(ValueError, AttributeError, RecursionError):
+        theirs = json.loads(content).get("format")
+    if isinstance(theirs, int) and theirs != ours:
+        age = "a newer" if theirs > ours else "an early"
+        return f"{age} version of o1-assets (format {theirs}, where this one has {ours})"
+    fields = list(dict.fromkeys(".".join(map(str, each["loc"])) for each in error.errors()))
+    return f"another version of o1-assets (other fields: {', '.join(fields[:3])})"
 
 
 @dataclass(frozen=True)

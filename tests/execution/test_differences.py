@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from o1_assets.execution.differences import Differences, checkout, differences, environment_differences
+from o1_assets.execution.differences import (
+    Differences,
+    checkout,
+    compare,
+    differences,
+    environment_differences,
+)
 from o1_assets.store.store import ArtifactStore
 from tests.execution.toy import make, toy_graph, upper
 
@@ -19,7 +25,20 @@ def test_code_configuration_and_seed_are_compared_each_for_itself(tmp_path: Path
     rewritten = replace(toy_graph()["toy/letters"], compute=upper)
     assert differences(manifest, rewritten) == Differences((), seed=False, code=True)
     older = manifest.model_copy(update={"config": {**manifest.config, "dropped": 1}})
-    assert differences(older, toy_graph()["toy/letters"]).config == ("dropped",)
+    assert differences(older, toy_graph()["toy/letters"]).dropped == ("dropped",)
+
+
+def test_settings_of_another_release_are_not_called_changed_in_the_profile(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path / "store"), tmp_path / "work")
+    manifest = make(store, toy_graph()["toy/letters"]).manifest
+    then = manifest.model_copy(update={"config": {"count": 4, "gone": 1, "table": {"a": 1, "old": 2}}})
+    now = compare(then, {"count": 5, "table": {"a": 2, "new": 3}, "late": None}, then.seed, then.code_version)
+    assert now.config == ("count", "table.a") and now.by_release
+    clauses = [
+        "made without the settings late, table.new",
+        "made with the settings gone, table.old, which are gone",
+    ]
+    assert list(now.fields()) == clauses
 
 
 def test_an_environment_is_compared_by_what_the_bytes_depend_on(tmp_path: Path) -> None:
