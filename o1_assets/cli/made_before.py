@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from o1_assets.execution.differences import commit, compare
+from o1_assets.execution.differences import checkout, commit, compare
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status
 from o1_assets.labels.config import LabelBatchesConfig
-from o1_assets.labels.inbox.progress import batches_key, round_progress, selected_solutions
+from o1_assets.labels.inbox.progress import Progress, batches_key, round_progress, selected_solutions
 from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE
 from o1_assets.store.manifest import Manifest
-from o1_assets.store.store import ArtifactStore
+from o1_assets.store.store import ArtifactStore, StoreError
 
 STAYS = "beside the old versions, which stay (docs/upgrading.md)"
 
@@ -52,23 +52,32 @@ def _by_release(project: Project, manifest: Manifest) -> bool:
 
 def _of_selections(project: Project, states: Mapping[str, Status], due: Collection[str]) -> Iterator[str]:
     """People's ratings of selections that are made again, or were."""
-    again, before = dict[str, Manifest](), dict[str, Manifest]()
+    again, before, unused = dict[str, Manifest](), dict[str, Manifest](), dict[str, Manifest]()
     for config in [each.rated for each in project.outlines.values() if each.rated]:
         if not config.uses_people or config.source or not project.inbox.accepted(config.round, PEOPLE):
             continue
         selection = states[f"{config.round}/selection"]
         labels = labels_of_people(project.store, config.round)
-        if labels is None or selection.manifest is None or not selection.whole:
+        if selection.manifest is None or not selection.whole:
             continue
-        rates_it = labels.inputs["selection"].digest == selection.manifest.digest
-        if selection.state == "stale" and selection.key in due and rates_it:
-            again[config.round] = labels
-        elif not rates_it and _waits(project, config, selection.manifest):
+        is_due = selection.state == "stale" and selection.key in due
+        progress = _progress(project, config, selection.manifest)
+        if labels is not None and labels.inputs["selection"].digest == selection.manifest.digest:
+            if is_due:
+                again[config.round] = labels
+        elif is_due and progress.batches:
+            unused[config.round] = selection.manifest
+        elif labels is not None and not progress.enough:
             before[config.round] = labels
     if again:
         yield (
             f"what {_some(list(again))} have people rate is selected again: their ratings stay in the inbox, and count "
             f"where the same solutions are selected; {_way_on(again)}"
+        )
+    if unused:
+        yield (
+            f"what {_some(list(unused))} have people rate is selected again before labels were made of their ratings, "
+            f"which stay in the inbox; {checkout(next(iter(unused.values())).environment)}: `o1 run` there makes them"
         )
     if before:
         yield (
@@ -77,17 +86,20 @@ def _of_selections(project: Project, states: Mapping[str, Status], due: Collecti
         )
 
 
-def _waits(project: Project, config: LabelBatchesConfig, selection: Manifest) -> bool:
+def _progress(project: Project, config: LabelBatchesConfig, selection: Manifest) -> Progress:
     wanted = selected_solutions(project.store.path(selection.digest))
-    return not round_progress(project.inbox, config, wanted).enough
+    return round_progress(project.inbox, config, wanted)
 
 
 def labels_of_people(store: ArtifactStore, round_name: str) -> Manifest | None:
     """The newest version of the round's labels that was made of people's batches."""
     for name in reversed(store.versions(f"{round_name}/labels")):
-        labels = store.manifest(f"{round_name}/labels", name)
-        batches = [item for item in labels.inputs.values() if item.key == batches_key(round_name)]
-        made = [store.manifest(item.key, item.version) for item in batches]
+        try:
+            labels = store.manifest(f"{round_name}/labels", name)
+            batches = [item for item in labels.inputs.values() if item.key == batches_key(round_name)]
+            made = [store.manifest(item.key, item.version) for item in batches]
+        except StoreError:  # of a version of long ago, which nothing asks for
+            continue
         if "selection" in labels.inputs and any(_by_people(each) for each in made):
             return labels
     return None

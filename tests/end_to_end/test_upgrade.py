@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from o1_assets.audit.replay import replay
+from o1_assets.cli.made_before import notes
 from o1_assets.core.files import json_bytes
 from o1_assets.core.settings import Settings
 from o1_assets.execution.materialize import materialize
@@ -86,6 +88,18 @@ def test_status_says_what_is_stale_and_why_and_which_ratings_are_at_stake(home: 
     assert "what r00, r01 have people rate is selected again" in selections
     assert "--round r00@e4dc4d861ac7 --round r01@76e8514c6d9e" in selections
     assert files(home) == before
+
+
+def test_ratings_that_no_labels_were_made_of_are_named_with_the_commit_that_would(project: Project) -> None:
+    store = Path(project.store.url)
+    (store / "heads" / "r01" / "labels.json").unlink()
+    shutil.rmtree(store / "manifests" / "r01" / "labels")
+    states = outline_status(project.outlines, project.store)
+    due = {key for key, state in states.items() if state.state != "fresh" and not project.outlines[key].part}
+    [_, used, unused] = notes(project, states, due)
+    assert "what r00 have people rate" in used and "r01" not in used
+    assert "what r01 have people rate is selected again before labels were made" in unused
+    assert f"git checkout {COMMIT}" in unused
 
 
 @pytest.mark.parametrize(
