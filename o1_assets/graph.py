@@ -133,8 +133,9 @@ def asked_for(graph: Mapping[str, Node], parts: Collection[str] = ()) -> set[str
         }
         if not named:
             raise UnknownPart(
-                f"{part!r} is no optional part of this profile's graph; there is "
-                f"{', '.join(sorted(known_parts))}"
+                f"{part!r} is no optional part of this profile's graph; choose one of: "
+                f"{', '.join(sorted({*known_parts, *([EXPERIMENTS] if experiments else [])}))}; or how keys "
+                "of `o1 status --json` begin"
             )
         wanted |= named
     return with_ancestors(graph, wanted)

@@ -135,7 +135,7 @@ def _since(manifest: Manifest, today: Today) -> Iterator[str]:
         if other.code:
             yield f"made by other code than today's: {commit(then)}"
         if other.config:
-            yield f"the profile's {', '.join(other.config)} differ from today's"
+            yield f"numbers of the profile differ from today's: {', '.join(other.config)}"
         yield from other.fields()
         if other.seed:
             yield f"the seed was {manifest.seed}, today it is {artifact.seed}"

@@ -124,4 +124,7 @@ show(audit.versions[root]);
 const first = audit.versions.findIndex(one => !one.ok);
 if (first >= 0) choose("v" + first, true);
 else if (location.hash.length > 1) choose(location.hash.slice(1), true);
-else document.getElementById("v" + root)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+else {
+  document.getElementById("v" + root)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  document.querySelector(".graph").scrollBy(24, 24);  // not at the very edge, as if it were cut off
+}

@@ -18,8 +18,8 @@ from o1_assets.audit.result import Audit, document
 Name = tuple[str, str]
 
 # A version's box, the gaps between boxes and between rows, and the room for the rows' titles: pixels.
-WIDTH, HEIGHT = 148, 40
-GAP_X, GAP_Y, GAP_ROW, LEFT = 38, 10, 34, 112
+WIDTH, HEIGHT = 132, 40
+GAP_X, GAP_Y, GAP_ROW, LEFT = 30, 10, 34, 100
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ _SHARED: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--profile",
                 metavar="NAME|FILE",
-                help="nano, code, countdown, letters, tic-tac-toe, sudoku, micro, smol, qwen or a .toml file of yours "
-                "(`o1 profile new`); else O1_PROFILE, else nano",
+                help="nano, assistant, countdown, code, letters, tic-tac-toe, sudoku, smol, micro, qwen or a file "
+                "of yours, NAME.toml (`o1 profile new`); else O1_PROFILE, else nano",
             ),
         ],
         None,

@@ -47,7 +47,7 @@ def run_alone(group: typer.Typer) -> None:
 
 def _show_usage(error: Any) -> None:
     """One sentence on a command line that cannot be; nothing where the help was shown, as nothing was asked for."""
-    message, context = error.format_message().strip().rstrip("."), getattr(error, "ctx", None)
+    message, context = error.format_message().strip().rstrip(".?"), getattr(error, "ctx", None)
     if not message:
         return
     if error.__cause__ is not None and _is_validation_error(error.__cause__):
@@ -56,6 +56,8 @@ def _show_usage(error: Any) -> None:
         option = error.param.get_error_hint().strip("'")
         message = first_problem(error.__cause__, None, option)
     more = f"; `{context.command_path} --help` lists what can be given" if context is not None else ""
+    # Typer's own suggestion is a question in a sentence of its own.
+    message = message.replace(". Did you mean ", "; perhaps you mean ")
     print(f"o1: {message[0].lower()}{message[1:]}{more}", file=sys.stderr)
 
 

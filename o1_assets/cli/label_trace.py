@@ -31,7 +31,7 @@ def trace_labels(
 ) -> Answer:
     """Which labels are in an artifact, by round, batch and labeller: as they were when it was made."""
     traced = trace(project.store, key, version, labeler=labeler, batch=batch, lines=lines)
-    return Answer(lambda: trace_document(traced), trace_lines(traced))
+    return Answer(lambda: trace_document(traced), trace_lines(traced, labeler, batch))
 
 
 def trace_document(traced: LabelTrace) -> bytes:
@@ -58,13 +58,19 @@ def trace_document(traced: LabelTrace) -> bytes:
 KINDS = ("positive", "neutral", "negative", "written")
 
 
-def trace_lines(traced: LabelTrace) -> Iterator[str]:
-    """The lines for an auditor: one for each labeller of a batch, then one for each label if they were asked for."""
+def trace_lines(traced: LabelTrace, labeler: str | None = None, batch: str | None = None) -> Iterator[str]:
+    """The lines for an auditor: one for each labeller of a batch, then one for each label if they were asked for.
+
+    labeler, batch: whose alone were asked for.
+    """
     counts = traced.counts
     total, labellers = int(counts["labels"].sum()), counts["labeler"].n_unique()
     rounds = ", ".join(dict.fromkeys(m.key.split("/")[0] for m in traced.tables))
     who = "1 labeller" if labellers == 1 else f"{labellers} labellers"
     yield f"{traced.key} {traced.version}: {total} labels by {who}, of {rounds or 'no round'}"
+    if not total and (labeler or batch):
+        asked = " in ".join(filter(None, (labeler and f"labeller {labeler!r}", batch and f"batch {batch!r}")))
+        yield f"none is of {asked}; `o1 labels trace {traced.key}` names the labellers and batches that there are"
     # After an upgrade one table may be in the ancestry in two versions, which only their names tell apart.
     several = len({m.key for m in traced.tables}) < len(traced.tables)
     if counts.height:

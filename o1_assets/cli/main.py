@@ -1,4 +1,7 @@
-"""The `o1` command with all of its groups. --json prints one JSON document on stdout."""
+"""Trains what o1 is thought to be made of, and shows how every artifact came to be.
+
+Begin with `o1 status` and `o1 run`. --json prints one JSON document on stdout.
+"""
 
 from __future__ import annotations
 

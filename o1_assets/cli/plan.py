@@ -169,7 +169,7 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "scored": ("tokens_scored", compact),
     "trained on": ("tokens_trained", compact),
     "FLOPs": ("flops", lambda flops: f"{flops:.2g}"),
-    "hours": ("hours", lambda hours: f"{hours:,.3g}"),
+    "hours": ("hours", lambda hours: _rounded_hours(hours)),
     "labels": ("labels", compact),
     "people's h": ("hours_of_people", lambda hours: f"{hours:,.1f}"),
     "disk": ("bytes", byte_size),
@@ -294,6 +294,12 @@ def _console() -> Console:
 
     # Wide enough for every column, because a number that is cut off is another number.
     return Console(width=max(WIDTH, Console().width))
+
+
+def _rounded_hours(hours: float) -> str:
+    if hours < 0.01:
+        return "< 0.01"
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
 def _hours(ratings: float, made: Plan) -> float:

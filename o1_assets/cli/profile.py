@@ -72,7 +72,8 @@ def new(
 
     if file.suffix != ".toml" or file.stem in built_in_profiles():
         raise ProfileError(
-            f"{file} is no name for a profile: it ends in .toml, and is none of the built-in ones"
+            f"{file} is no name for a profile: give one that ends in .toml and is not a built-in profile's, such as "
+            "mine.toml"
         )
     if file.exists():
         raise ProfileError(f"{file} is already there; name another file, or remove it first")
@@ -113,7 +114,11 @@ def diff(
         for row in rows:
             values = (toml(row[side]) if there else "-" for side, there in zip("ab", row["in"], strict=True))
             yield "{}: {}  ->  {}".format(row["field"], *map(_cut, values))
-        yield f"{len(rows)} fields differ from {names[0]} to {names[1]}" if rows else "no field differs"
+        yield (
+            f"{len(rows)} field{'s differ' if len(rows) > 1 else ' differs'} from {names[0]} to {names[1]}"
+            if rows
+            else "no field differs"
+        )
 
     return Answer({"a": names[0], "b": names[1], "differences": rows}, lines())
 
@@ -162,9 +167,9 @@ def _document(field: ProfileField) -> dict[str, Any]:
 
 
 def _print_all(fields: Iterable[ProfileField]) -> None:
-    from o1_assets.profiles.explain import described, toml
+    from o1_assets.profiles.explain import described, table_by_table, toml
 
-    for field in fields:
+    for field in table_by_table(fields):
         if field.is_table:
             print(f"\n[{field.path}]", *textwrap.wrap(field.meaning, WIDTH), sep="\n")
             continue

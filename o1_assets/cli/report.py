@@ -54,6 +54,7 @@ def print_headline(project: Project, headline: dict[str, Headline] | None = None
     from rich.console import Console
     from rich.table import Table
 
+    from o1_assets.core.formatting import figure_value
     from o1_assets.evaluation.headline import met
     from o1_assets.report.write import headline_of
 
@@ -65,9 +66,11 @@ def print_headline(project: Project, headline: dict[str, Headline] | None = None
         reached = met(row)
         table.add_row(
             name,
-            "-" if value is None else f"{value:.3f}",
-            "" if spread is None else f"{spread:.3f}",
-            "" if target is None else f"{'≥' if row['better'] == 'higher' else '≤'} {target:.3f}",
+            "-" if value is None else figure_value(name, value),
+            "" if spread is None else figure_value(name, spread),
+            ""
+            if target is None
+            else f"{'≥' if row['better'] == 'higher' else '≤'} {figure_value(name, target)}",
             "" if reached is None else ("met" if reached else "missed"),
         )
     Console().print(table)

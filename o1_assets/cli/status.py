@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -35,7 +36,10 @@ VerifyOption = Annotated[
 
 @command(app)
 def status(project: Project, verify: VerifyOption = False, as_json: bool = False) -> Answer:
-    """Every artifact: fresh, stale and why, missing or damaged; every round: what it waits for."""
+    """Every artifact: fresh, stale and why, missing or damaged; every round: what it waits for.
+
+    Missing artifacts of optional parts are counted; --json names each.
+    """
     close_home(project.settings)
     states = outline_status(project.outlines, project.store, every_byte=verify, on_reading=print_note)
     rows, rounds = status_rows(project, states, all_progress=as_json)
@@ -44,8 +48,7 @@ def status(project: Project, verify: VerifyOption = False, as_json: bool = False
     told = [*notes(project, states, due), *not_in_graph(project)]
 
     def lines() -> Iterator[str]:
-        for row in rows:
-            yield f"{row['state']:8} {row['key']:24} {row['digest'] or '-':12}  {row['reason']}"
+        yield from _artifact_lines(rows, {key for key, each in project.outlines.items() if each.part})
         yield from _round_lines(rounds)
         yield from unusable
         yield from (f"NOTE {note}" for note in told)
@@ -58,6 +61,25 @@ def status(project: Project, verify: VerifyOption = False, as_json: bool = False
         "notes": told,
     }
     return Answer(document, lines(), damaged(states))
+
+
+def _artifact_lines(rows: Sequence[Mapping[str, Any]], optional: Collection[str]) -> Iterator[str]:
+    """A line for each artifact, and one for what is missing of each optional part.
+
+    The experiments of a profile are hundreds of artifacts, under which those of the loop could not be seen.
+    """
+    not_asked_for: Counter[str] = Counter()
+    for row in rows:
+        if row["state"] == "missing" and row["key"] in optional:
+            not_asked_for[row["reason"]] += 1
+        else:
+            yield _line(row["state"], row["key"], row["digest"] or "-", row["reason"])
+    for reason, count in not_asked_for.items():
+        yield _line("missing", f"{count} artifact{'s' if count > 1 else ''}", "-", reason)
+
+
+def _line(state: str, what: str, digest: str, reason: str) -> str:
+    return f"{state:8} {what:24} {digest:12}  {reason}".rstrip()
 
 
 def _unusable(project: Project, due: Set[str]) -> list[str]:

@@ -8,6 +8,9 @@ NAMES = {
     "wall_seconds": "The whole run, all rounds",
     "overhead_share": "Share of it not spent in model compute",
     "peak_rss_gib": "Peak memory",
+    "labels_rated": "Ratings of steps, all rounds",
+    "steps_written": "Steps that labellers wrote",
+    "solutions_written": "Whole solutions that labellers wrote",
     "generator_pass@1": "GPT*, one sample",
     "baby_o1_pass@1": "baby-o1, one sample",
     "generator_greedy": "GPT*, greedy",
@@ -21,6 +24,8 @@ NAMES = {
     "fooled_rate_first": "Wrong answers that fool the first PRM",
     "fooled_rate_last": "Wrong answers that fool the newest PRM",
 }
+
+COUNTS = ("labels_rated", "steps_written", "solutions_written")
 
 PATTERNS = (
     (re.compile(r"majority@(\d+)"), "Majority of {0}"),
@@ -43,9 +48,11 @@ def figure_name(name: str) -> str:
 
 
 def figure_value(name: str, value: float | None) -> str:
-    """A headline figure with its unit: seconds, GiB, or a share as a percentage."""
+    """A headline figure with its unit: a count, seconds, GiB, or a share as a percentage."""
     if value is None:
         return "not measured"
+    if name in COUNTS:
+        return f"{value:,.0f}"
     if name.endswith("_seconds"):
         return seconds(value)
     if name.endswith("_gib"):

@@ -8,7 +8,7 @@ import json
 import re
 import textwrap
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -193,19 +193,22 @@ extends = {extends}
 
 def new_file(loaded: Loaded, name: str, extends: str) -> str:
     """The text of a file that extends the profile: every setting with its meaning, and none set but by --set."""
-    fields = list(explained(loaded))
     lines = [HEAD.format(name=name, parent=loaded.profile.name, extends=toml(extends))]
-    # TOML reads every line below a heading as of that table, so a table's own fields come before its tables.
-    for table in ["", *(field.path for field in fields if field.is_table)]:
-        inside = [f for f in fields if not f.is_table and f.path.rpartition(".")[0] == table]
-        if table:
-            (heading,) = (field for field in fields if field.path == table)
-            lines += ["", *_comment(heading.meaning), f"[{table}]"]
-        for field in inside:
-            lines += _comment(described(field))
-            mark = "" if field.origin == SET else "#"
-            lines.append(f"{mark}{field.path.rpartition('.')[2]} = {toml(field.value)}")
+    for field in table_by_table(explained(loaded)):
+        if field.is_table:
+            lines += ["", *_comment(field.meaning), f"[{field.path}]"]
+            continue
+        mark = "" if field.origin == SET else "#"
+        lines += [*_comment(described(field)), f"{mark}{field.path.rpartition('.')[2]} = {toml(field.value)}"]
     return "\n".join(lines) + "\n"
+
+
+def table_by_table(fields: Iterable[ProfileField]) -> list[ProfileField]:
+    """The fields in the order of a file: TOML reads every line below a heading as of that table, so a table's own
+    fields come before its tables."""
+    fields = list(fields)
+    places = {heading.path: i for i, heading in enumerate((f for f in fields if f.is_table), start=1)}
+    return sorted(fields, key=lambda f: places.get(f.path if f.is_table else f.path.rpartition(".")[0], 0))
 
 
 def described(field: ProfileField) -> str:

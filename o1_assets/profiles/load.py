@@ -71,7 +71,10 @@ def assignments(text: str) -> list[tuple[str, Any]]:
     for line in filter(None, map(str.strip, text.split("\n"))):
         match = _ASSIGNMENT.fullmatch(line)
         if match is None:
-            raise ProfileError(f"{line!r} sets nothing; write FIELD.FIELD=VALUE, each in a --set of its own")
+            raise ProfileError(
+                f"{line!r} sets nothing; write FIELD=VALUE, such as policy.updates=20: each in a --set of its own, "
+                "or on a line of its own in O1_SET"
+            )
         pairs.append((match[1], _value(match[2])))
     return pairs
 

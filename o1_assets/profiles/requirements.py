@@ -78,7 +78,9 @@ def failed_preflights(
             except O1Error as error:
                 failed.setdefault(str(error), []).append(key)
     for sentence, keys in failed.items():
-        yield f"{' and '.join(keys)} cannot be made: {sentence}"
+        # One fault of the profile holds up the same artifact of every round.
+        names = " and ".join(keys) if len(keys) <= 2 else f"{keys[0]} to {keys[-1]} ({len(keys)} artifacts)"
+        yield f"{names} cannot be made: {sentence}"
 
 
 def unmet(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
@@ -108,10 +110,12 @@ def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
     if source is None or (settings.imported / source.name / "current.json").exists():
         return
     if any(f"r{k:02d}/selection" in wanted and source.drives(k) for k in range(profile.rounds + 1)):
+        # The only source that a command fetches; of others the user has the file.
+        file = "hub" if source.name == "prm800k" else f"FILE --name {source.name}"
         yield (
             f"Profile {profile.name} takes labels from the source {source.name!r}, which was not imported yet: "
-            "`o1 labels import hub` fetches PRM800K and does it; `--set label_source=null` has rounds "
-            f"rated by {profile.annotator} instead."
+            f"`o1 labels import {file} --profile {settings.reference}` imports it; `--set label_source=null` has "
+            f"rounds rated by {profile.annotator} instead."
         )
 
 

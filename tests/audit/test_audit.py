@@ -129,7 +129,7 @@ def test_what_differs_from_today_is_said_and_is_not_broken(store: ArtifactStore)
     result = audit(store, "toy/both", today=Today(graph, now))
     remarks = result.remarks
     assert not result.broken
-    assert remarks["the profile's count differ from today's"] == ["toy/letters"]
+    assert remarks["numbers of the profile differ from today's: count"] == ["toy/letters"]
     assert remarks["the seed was 0, today it is 7"] == ["toy/letters"]
     assert remarks["no artifact of today's graph"] == ["toy/upper"]
     assert remarks["the number of threads was 1, today 2"] == [one.key for one in result.versions]

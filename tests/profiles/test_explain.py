@@ -47,6 +47,16 @@ def test_every_field_says_what_it_is() -> None:
     assert sorted(silent) == []
 
 
+def test_what_show_prints_below_a_heading_is_of_that_table_as_in_a_file() -> None:
+    table, shown = "", []
+    for line in o1("show").output.splitlines():
+        if heading := re.fullmatch(r"\[([\w.]+)\]", line):
+            table = f"{heading[1]}."
+        elif field := re.match(r"  (\w+) = ", line):
+            shown.append(f"{table}{field[1]}")
+    assert sorted(shown) == sorted(field.path for field in explained(NANO) if not field.is_table)
+
+
 @pytest.mark.parametrize("name", built_in_profiles())
 def test_a_new_file_changes_nothing_whether_its_settings_are_comments_or_not(
     tmp_path: Path, name: str

@@ -192,4 +192,5 @@ def test_what_labellers_wrote_is_shown_beside_what_they_rated_if_any_round_asked
     assert {name: figure["value"] for name, figure in figures.items()} == {
         "labels_rated": 16, "steps_written": 4, "solutions_written": 1,
     }  # fmt: skip
+    assert {name: figure_value(name, 9831.0) for name in figures} == dict.fromkeys(figures, "9,831")
     assert written_headlines({"r00/labels": rated}) == {}  # type: ignore[dict-item]

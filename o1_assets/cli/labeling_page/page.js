@@ -281,9 +281,9 @@ function showWriting() {
   $("writing").hidden = !place;
   if (!place) return;
   const after = place.after === null ? "" : ` It goes on from the alternative “${task.steps[place.step - 1][place.after]}”.`;
-  $("writing-label").textContent = place.what === "step"
-    ? `Write the right step ${place.step + 1}, in the form of these (e).`
-    : `Write the rest of the solution from step ${place.step + 1} to its answer, one step a line, in the form of these (e).${after}`;
+  const what = place.what === "step" ? `Write the right step ${place.step + 1}`
+    : `Write the rest of the solution from step ${place.step + 1} to its answer, one step a line`;
+  $("writing-label").replaceChildren(`${what}, in the form of the steps above.${after} `, key("e"));
   $("written").rows = place.what === "step" ? 1 : 4;
 }
 
@@ -466,7 +466,7 @@ async function lead() {
   const parts = [element("h2", "", "Labellers"), table(
     ["name", "lead", "invited", "finished", "last act", "refused"],
     content.labelers.map((each) => [each.name, each.is_lead ? "lead" : "", each.invited.slice(0, 10), each.finished ?? 0,
-      each.touched ? new Date(1000 * each.touched).toLocaleString([], { dateStyle: "short", timeStyle: "short" }) : "–", each.refused ?? 0]))];
+      each.touched ? new Date(1000 * each.touched).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" }) : "–", each.refused ?? 0]))];
   for (const round of content.rounds) {
     if (!round.quality.length) {
       parts.push(element("h2", "", round.round), table([], []));
@@ -474,9 +474,9 @@ async function lead() {
     }
     const open = round.disagreements.filter((each) => each.settled === null).length;
     parts.push(element("h2", "", `${round.round}: quality`), table(
-      ["labeller", "ratings", "gold ratings", "agreement with gold", "with others", ""],
+      ["labeller", "ratings", "gold ratings", "agreement with gold", "with others", "used"],
       round.quality.map((each) => [each.labeler, each.ratings, each.gold_ratings, percent(each.gold_agreement),
-        percent(each.peer_agreement), each.excluded ? "left out" : ""])));
+        percent(each.peer_agreement), each.excluded ? "left out" : "yes"])));
     parts.push(element("h2", "", `${round.round}: agreement by day`), table(
       ["day", "ratings", "rated by several", "agreement", "Krippendorff's alpha"],
       round.agreement.map((each) => [each.day, each.ratings, each.shared, percent(each.agreement),
