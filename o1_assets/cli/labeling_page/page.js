@@ -192,6 +192,7 @@ function message(title, text) {
   task = null;
   $("task").hidden = $("guidelines").hidden = $("lead").hidden = $("help").hidden = true;
   $("message").hidden = false;
+  $("progress").textContent = "";
   $("message").querySelector("h2").textContent = title;
   $("message").querySelector("p").textContent = text;
 }
@@ -459,6 +460,7 @@ async function lead() {
   const content = await ask("/api/lead", {});
   $("lead").hidden = false;
   $("help").hidden = true;
+  $("progress").textContent = "";
   $("who").textContent = content.name;
   $("to-lead").hidden = false;
   $("to-lead").textContent = "Rate";
@@ -490,6 +492,7 @@ async function lead() {
 // The start: the token of an invitation, what a closed tab left to be sent, and the first task.
 
 async function start() {
+  $("progress").textContent = "Loading…";
   const token = location.hash.slice(1);
   if (token) {
     await ask("/api/join", { token });
