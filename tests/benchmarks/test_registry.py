@@ -57,9 +57,10 @@ def test_a_figure_becomes_a_row_of_the_results(tmp_path: Path, monkeypatch: pyte
     assert rows["sampler_vs_vllm"]["ours"] == "9 tokens/s"
     page_of_peers = (tmp_path / "peers.md").read_text()
     assert (
-        "| 9 tokens/s | vLLM: 2 tokens/s | 5.00 ± 0.50 | `make bench NAME=sampler_vs_vllm` |" in page_of_peers
+        "| 9 tokens/s | vLLM: 2 tokens/s | 5.00 ± 0.50 | at least 4: met | `make bench NAME=sampler_vs_vllm` |"
+        in page_of_peers
     )
-    assert "| – | – | not measured | `make bench NAME=sft_vs_trl` |" in page_of_peers
+    assert "| – | – | not measured | – | `make bench NAME=sft_vs_trl` |" in page_of_peers
     assert rows["speed"] == {
         "value": 3.142,
         "spread": 0.5,
