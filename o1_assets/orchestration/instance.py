@@ -67,6 +67,11 @@ def instance_of(folder: Path) -> DagsterInstance:
 def instance_lost(error: Exception, settings: Settings) -> InstanceLost | None:
     """The error to raise if `error` came from an instance that is gone or damaged, else None."""
     home = settings.home / "dagster"
+    if any("Timed out waiting for gRPC server" in str(cause) for cause in causes(error)):
+        # Its message names the server's arguments, and among them the file below.
+        return InstanceLost(
+            "Dagster's code server did not start in time: try again when this machine is less busy"
+        )
     if wrong := next((text for cause in causes(error) if "dagster.yaml" in (text := str(cause))), None):
         # Dagster names the copy that it read.
         reason = " ".join(re.sub(r'"?[^"\s]*dagster\.yaml"?', "it", wrong).split())

@@ -115,6 +115,10 @@ def test_a_removed_or_damaged_instance_is_one_sentence(settings: Settings) -> No
     assert instance_lost(ValueError("x"), settings) is None
     found = instance_lost(ValueError("(sqlite3.DatabaseError) file is not a database"), settings)
     assert isinstance(found, InstanceLost) and "is damaged" in str(found)
+    slow = RuntimeError(
+        "Timed out waiting for gRPC server to start after 180s. Launched with: x/dagster.yaml"
+    )
+    assert "did not start in time" in str(instance_lost(slow, settings))
     (settings.home / "dagster" / PARTS[0]).rename(settings.home / "gone")
     assert "was removed" in str(instance_lost(ValueError("x"), settings))
 
