@@ -85,7 +85,9 @@ def backward(
     import torch
 
     def gradients(part: T) -> tuple[tuple[torch.Tensor | None, ...], float]:
-        with torch.enable_grad():
+        # Autocast belongs to a thread, but accelerate gives all threads one object that switches it: what a thread is
+        # left in when it leaves that must not decide in which precision its gradients are computed.
+        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
             loss = loss_of(part)
             # Not loss.backward(): threads would add to the same .grad in the order in which they finish.
             return torch.autograd.grad(loss, list(parameters), allow_unused=True), loss.item()

@@ -106,7 +106,8 @@ class Layers(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         cos, sin, *weights = ctx.saved_tensors
-        grad_x, grads = compiled(layers_backward)(grad, cos, sin, ctx.products, weights, ctx.kept)
+        with torch.autocast("cpu", enabled=False):
+            grad_x, grads = compiled(layers_backward)(grad, cos, sin, ctx.products, weights, ctx.kept)
         ctx.kept = None
         return grad_x, None, None, None, None, None, None, *grads
 
@@ -184,22 +185,22 @@ def layers_backward(
         gate_up, into_mlp, length2, unit2, both, opened, inner = kept[15 * layer + 8 : 15 * layer + 15]
         heads = value.size(0) // rows
         put = g.to(products)
-        of_down = torch.mm(put.t(), inner).to(g.dtype)
+        of_down = torch.mm(put.t(), inner).to(torch.float32)
         of_inner = torch.mm(put, down.to(products))
         gates, ups = both.chunk(2, dim=1)
         of_both = torch.cat([torch.ops.aten.silu_backward(of_inner * ups, gates), of_inner * opened], dim=1)
-        of_merged = torch.mm(of_both.t(), unit2.to(products)).to(g.dtype)
+        of_merged = torch.mm(of_both.t(), unit2.to(products)).to(torch.float32)
         of_norm2 = (of_merged * gate_up).sum(0) * size
         of_gate, of_up = (of_merged * (norm2 * size)).chunk(2)
-        g = g + before_norm(torch.mm(of_both, into_mlp).to(g.dtype), unit2, length2)
+        g = g + before_norm(torch.mm(of_both, into_mlp).to(torch.float32), unit2, length2)
 
         put = g.to(products)
-        of_out = torch.mm(put.t(), attended).to(g.dtype)
+        of_out = torch.mm(put.t(), attended).to(torch.float32)
         of_attended = torch.mm(put, out.to(products)).view(rows, new, heads, width).permute(2, 0, 1, 3)
-        of_attended = as_laid_out(of_attended, g.dtype).view(heads * rows, new, width)
+        of_attended = as_laid_out(of_attended, torch.float32).view(heads * rows, new, width)
         of_value = torch.bmm(chances.transpose(1, 2), of_attended)
         of_chances = torch.bmm(of_attended, value.transpose(1, 2))
-        of_scores = torch._softmax_backward_data(of_chances, chances, -1, chances.dtype)
+        of_scores = torch._softmax_backward_data(of_chances, chances, -1, torch.float32)
         of_turned = torch.empty_like(turned)
         torch.baddbmm(value, of_scores, turned[1], beta=0, alpha=scale, out=of_turned[0])
         torch.baddbmm(value, of_scores.transpose(1, 2), turned[0], beta=0, alpha=scale, out=of_turned[1])
@@ -210,10 +211,10 @@ def layers_backward(
             ]
         )
         of_made = as_laid_out(of_made.permute(1, 2, 0, 3), products).view(rows * new, 3 * heads * width)
-        of_merged = torch.mm(of_made.t(), unit.to(products)).to(g.dtype)
+        of_merged = torch.mm(of_made.t(), unit.to(products)).to(torch.float32)
         of_norm = (of_merged * qkv).sum(0) * size
         of_q, of_k, of_v = (of_merged * (norm * size)).chunk(3)
-        g = g + before_norm(torch.mm(of_made, into_heads).to(g.dtype), unit, length)
+        g = g + before_norm(torch.mm(of_made, into_heads).to(torch.float32), unit, length)
         grads = [of_norm, of_q, of_k, of_v, of_out, of_norm2, of_gate, of_up, of_down] + grads  # noqa: RUF005 - TorchScript
     return g.view(rows, new, hidden), grads
 

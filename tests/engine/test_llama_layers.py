@@ -79,6 +79,17 @@ def test_autocast_multiplies_in_bfloat16_and_changes_little_else(monkeypatch: py
         assert torch.nn.functional.cosine_similarity(theirs.flatten(), mine.flatten(), dim=0) > 0.995
 
 
+def test_gradients_are_those_of_float32_where_autocast_was_left_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(llama_layers, "multiplies_bfloat16", lambda: False)
+    fused, ids = fuse(llama()), torch.randint(29, (4, NEW))
+    gradients = []
+    for left_on in (False, True):
+        total = fused.model(ids).last_hidden_state.sum()
+        with torch.autocast("cpu", torch.bfloat16, enabled=left_on):
+            gradients.append(torch.autograd.grad(total, list(fused.model.parameters())))
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
+
+
 def test_only_a_plain_llama_is_fused():
     others = [llama(2), llama(attention_bias=True), llama(hidden_act="gelu"), engine("qwen2").model]
     assert not any(isinstance(fuse(model).base_model, FusedLlama) for model in others)
