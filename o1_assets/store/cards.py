@@ -14,8 +14,13 @@ _SEAL = "<!-- SHA-256 of the text above: {} -->\n"
 _SEALED = _SEAL.partition("{")[0].encode()
 
 
+# Of a version that is older nobody can tell whether its card ever had a digest: versions begin with the time at which
+# they were made.
+_ALL_SEALED_SINCE = "20261130"
+
+
 class UnsealedCard(StoreError):
-    """The last line of a card is no digest, as in cards of early releases: nothing is known of its text."""
+    """The last line of an old version's card is no digest, as early releases wrote it: nothing is known of its text."""
 
 
 def write_card(backend: Backend, key: str, version: str, text: str) -> str:
@@ -36,14 +41,14 @@ def read_card(backend: Backend, key: str, version: str) -> str | None:
         return None
     text, newline, last = content.removesuffix(b"\n").rpartition(b"\n")
     text += newline
-    if not last.startswith(_SEALED):
+    if not last.startswith(_SEALED) and version < _ALL_SEALED_SINCE:
         raise UnsealedCard(
             "its model card ends without a digest, as those of early releases do, so nothing tells whether somebody "
             "changed it; `o1 card` shows one that is made from the manifest"
         )
     if content != text + _SEAL.format(_digest(text)).encode():
         raise DamagedError(
-            f"the model card {backend.place(name)} was changed since it was written; "
+            f"the model card {backend.place(name)} was changed since it was written, or an earlier release wrote it; "
             f"remove it, and `o1 card {key} --version {version}` writes it again"
         )
     return text.decode()

@@ -28,7 +28,7 @@ from o1_assets.evaluation.evaluate_policy import held_out, sample
 from o1_assets.evaluation.statistics import Floats, Interval, bootstrap, bounds, interval_around
 from o1_assets.experiments.circle.config import CircleEvalConfig, with_words
 from o1_assets.experiments.circle.rows import KIND, held_out_kind, is_chain
-from o1_assets.experiments.mini.evaluate import share_interval
+from o1_assets.experiments.mini.result import share_interval
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
 
 TRAINED = "trained"

@@ -29,7 +29,8 @@ from o1_assets.experiments.mini.config import (
     OnPolicyConfig,
     TeachersChainsConfig,
 )
-from o1_assets.experiments.mini.evaluate import ARMS, MODELS, make_mini_eval
+from o1_assets.experiments.mini.evaluate import make_mini_eval
+from o1_assets.experiments.mini.measured import ARMS, MODELS
 from o1_assets.experiments.mini.on_policy import make_on_policy
 from o1_assets.experiments.pools.assets import OOD
 from o1_assets.generator.assets import estimate_generator

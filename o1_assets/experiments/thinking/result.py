@@ -24,26 +24,18 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import MAJORITY, PASS
 from o1_assets.evaluation.evaluate_policy import PRM
-from o1_assets.evaluation.statistics import Floats, Interval, bounds, interval_of_sums, mean_parts, share
-from o1_assets.evaluation.thinking.prompting import (
-    ALL_WEIGHTS,
-    ANY,
-    ASKED,
-    CONSTRAINED,
-    LOW_RANK,
-    PLAIN,
-    SIMILAR,
-)
+from o1_assets.evaluation.statistics import Floats, Interval, bounds
 from o1_assets.evaluation.versions import ALL, GENERATOR
 from o1_assets.experiments.experiment import PART, ablation, estimate_tables
 from o1_assets.experiments.result import Chart, Claim, Result, Table, write_result
+from o1_assets.experiments.thinking.claims import MODELS, Measure, minus
 from o1_assets.experiments.thinking.exchange import Surface, read_surface
+from o1_assets.experiments.thinking.ways import asking_claims, asking_frame, prompting_claims, prompting_frame
 
 if TYPE_CHECKING:
     from o1_assets.profiles.profile import Profile
 
 QUESTION = "What does thinking longer buy, in which way, and how much training does it replace?"
-MODELS = {"GPT*": "gpt", "baby-o1": "baby_o1"}
 
 
 class ThoughtConfig(StageConfig):
@@ -87,7 +79,7 @@ def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
     }
     asked = read_parquet(task.inputs["prompting"] / "prompting.parquet")
     seed = derive_seed(task.seed, "bootstrap")
-    measure = _Measure(config.resamples, seed)
+    measure = Measure(config.resamples, seed)
     corrections = read_parquet(task.inputs["summary"] / "corrections.parquet").sort("round").to_dicts()
     passes = read_parquet(task.inputs["summary"] / "pass_at_k.parquet").to_dicts()
     surfaces = {
@@ -97,8 +89,8 @@ def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
     }
     claims = [
         *_exchange_claims(surfaces, config, seed),
-        *_prompting_claims(measure, thinking["prompting"]),
-        *_asking_claims(measure, asked),
+        *prompting_claims(measure, thinking["prompting"]),
+        *asking_claims(measure, asked),
         *_limit_claims(measure, thinking["points"]),
         *_tree_claims(measure, thinking["points"]),
         *_pass_claims(measure, task.inputs["generator_eval"], task.inputs["policy_eval"]),
@@ -117,10 +109,10 @@ def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
                 "Chains a problem and training that reach the same accuracy", _iso_frame(surfaces, config)
             ),
             "prompting": Table(
-                "Ways of thinking at equal tokens (votes and tree)", _prompting_frame(thinking["prompting"])
+                "Ways of thinking at equal tokens (votes and tree)", prompting_frame(thinking["prompting"])
             ),
             "asking": Table(
-                "Ways of prompting, and of fine-tuning the base, one chain each", _asking_frame(asked)
+                "Ways of prompting, and of fine-tuning the base, one chain each", asking_frame(asked)
             ),
             "doubts": Table("Self-correction of each version", _doubt_frame(corrections)),
         },
@@ -135,20 +127,6 @@ def make_thought(task: Task, config: ThoughtConfig) -> Outcome:
     )
     write_result(task.out, result)
     return Outcome({claim.name: claim.value for claim in claims}, rows=len(claims))
-
-
-class _Measure:
-    """Makes claims of values a problem, each with its interval over problems."""
-
-    def __init__(self, resamples: int, seed: int) -> None:
-        self.resamples, self.seed = resamples, seed
-
-    def claim(self, name: str, says: str, values: Floats | None, unit: Any = "points") -> Claim:
-        """values: [problems], of which the mean is claimed; None where it was not measured."""
-        if values is None or len(values) < 2:
-            return Claim(name, says, None, unit=unit)
-        of = interval_of_sums(mean_parts(values)[None], share, self.resamples, self.seed)
-        return Claim(name, says, *bounds(of), unit=unit)
 
 
 # The exchange rate.
@@ -225,109 +203,23 @@ def _iso_chart(name: str, surface: Surface, config: ThoughtConfig) -> Chart:
     return Chart(series, axis)
 
 
-# Ways of thinking.
-
-
-def _prompting_claims(measure: _Measure, prompting: pl.DataFrame) -> list[Claim]:
-    right = {(row["model"], row["way"]): np.array(row["right"]) for row in prompting.iter_rows(named=True)}
-    claims = []
-    for model, short in MODELS.items():
-        ways = {way: values for (of, way), values in right.items() if of == model}
-        claims += [
-            measure.claim(
-                f"{way.split(',')[0]}_{'prm_' if ',' in way else ''}{short}",
-                f"{model}: {way}",
-                values,
-                "share",
-            )
-            for way, values in ways.items()
-        ]
-        for more, less in (("chain", "direct"), ("vote", "chain"), ("tree", "vote")):
-            claims.append(
-                measure.claim(
-                    f"{more}_minus_{less}_{short}",
-                    f"{model}: {more} against {less}",
-                    _minus(ways, more, less),
-                )
-            )
-    return claims
-
-
-def _minus(values: Mapping[Any, Floats], more: Any, less: Any) -> Floats | None:
-    return values[more] - values[less] if more in values and less in values else None
-
-
-def _prompting_frame(prompting: pl.DataFrame) -> pl.DataFrame:
-    return prompting.select(
-        "model", "way", "accuracy", error="accuracy_error", tokens=pl.col("generated").round(0), FLOPs="flops"
-    )
-
-
-# More against less, and what is said of the difference.
-COMPARED = {
-    "examples": (SIMILAR, PLAIN, "similar worked examples in the prompt against none"),
-    "similar": (SIMILAR, ANY, "similar worked examples against any"),
-    "constrained": (CONSTRAINED, PLAIN, "steps held to their format against free ones"),
-    "low_rank": (
-        LOW_RANK,
-        ALL_WEIGHTS,
-        "low-rank updates against all weights, fine-tuned on the same solutions",
-    ),
-}
-
-
-def _asking_claims(measure: _Measure, asked: pl.DataFrame) -> list[Claim]:
-    right = {(row["model"], row["way"]): np.array(row["right"]) for row in asked.iter_rows(named=True)}
-    claims = []
-    for model, short in {"base": "base", **MODELS}.items():
-        ways = {way: values for (of, way), values in right.items() if of == model}
-        doubts = {
-            f"self_check_{way.split()[-1].strip(chr(34))}": (
-                way,
-                PLAIN,
-                f"a chain that is {way} against its answer",
-            )
-            for way in ways
-            if way.startswith(ASKED)
-        }
-        claims += [
-            measure.claim(f"{name}_gain_{short}", f"{model}: {says}", _minus(ways, more, less))
-            for name, (more, less, says) in {**COMPARED, **doubts}.items()
-            if more in ways and less in ways
-        ]
-    return claims
-
-
-def _asking_frame(asked: pl.DataFrame) -> pl.DataFrame:
-    return asked.select(
-        "model",
-        "way",
-        "accuracy",
-        pl.col("accuracy_error").alias("error"),
-        pl.col("generated").round(1).alias("tokens written"),
-        pl.col("read").round(1).alias("tokens read"),
-        pl.col("well_formed").alias("well formed"),
-        pl.col("flops").alias("FLOPs"),
-    )
-
-
 def _of(points: pl.DataFrame, model: str) -> dict[tuple[str, int], tuple[float, Floats]]:
     """(strategy, budget) -> tokens generated, and what was right of each problem."""
     rows = points.filter((pl.col("model") == model) & (pl.col("difficulty") == ALL)).to_dicts()
     return {(r["strategy"], r["budget"]): (r["generated"], np.array(r["right"])) for r in rows}
 
 
-def _limit_claims(measure: _Measure, points: pl.DataFrame) -> list[Claim]:
+def _limit_claims(measure: Measure, points: pl.DataFrame) -> list[Claim]:
     claims = []
     for model, short in MODELS.items():
         right = {key: values for key, (_, values) in _of(points, model).items()}
         limits = sorted(n for strategy, n in right if strategy == "chain, cut off")
         if limits:
             n = limits[len(limits) // 2]
-            gain = _minus(right, ("chain, answer forced", n), ("chain, cut off", n))
+            gain = minus(right, ("chain, answer forced", n), ("chain, cut off", n))
             says = f"{model}: an answer asked for at {n} tokens against a chain that is cut off there"
             claims.append(measure.claim(f"forced_minus_cut_{short}", says, gain))
-        waits = _minus(right, ("chain, extended", 1), ("chain, extended", 0))
+        waits = minus(right, ("chain, extended", 1), ("chain, extended", 0))
         says = f'{model}: "wait" in place of the first answer against that answer'
         claims.append(measure.claim(f"wait_minus_answer_{short}", says, waits))
     return claims
@@ -336,7 +228,7 @@ def _limit_claims(measure: _Measure, points: pl.DataFrame) -> list[Claim]:
 SEARCHES = {"astar": "A*", "mcts": "MCTS", "mcts, Q-value": "MCTS with Q-values"}
 
 
-def _tree_claims(measure: _Measure, points: pl.DataFrame) -> list[Claim]:
+def _tree_claims(measure: Measure, points: pl.DataFrame) -> list[Claim]:
     """baby-o1 with the largest budget of a tree, against as many tokens of chains."""
     measured = _of(points, "baby-o1")
     right = {key: values for key, (_, values) in measured.items()}
@@ -350,16 +242,16 @@ def _tree_claims(measure: _Measure, points: pl.DataFrame) -> list[Claim]:
         measure.claim(
             f"{re.sub(r'[^a-z]+', '_', name.lower())}_minus_best_of_n",
             f"baby-o1: {title} against best of {n}, at most {budget} tokens a problem",
-            _minus(right, (name, budget), ("best-of-n", n)),
+            minus(right, (name, budget), ("best-of-n", n)),
         )
         for name, title in SEARCHES.items()
     ]
-    gain = _minus(right, ("mcts, Q-value", budget), ("mcts", budget))
+    gain = minus(right, ("mcts, Q-value", budget), ("mcts", budget))
     says = f"baby-o1: MCTS by Q-values against MCTS by the PRM, {budget} tokens a problem"
     return [*claims, measure.claim("q_value_minus_prm_mcts", says, gain)]
 
 
-def _pass_claims(measure: _Measure, generator: Path, policy: Path) -> list[Claim]:
+def _pass_claims(measure: Measure, generator: Path, policy: Path) -> list[Claim]:
     tables = {
         name: read_parquet(folder / "exact.parquet").filter(pl.col("selector") == PASS)
         for name, folder in {"GPT*": generator, "baby-o1": policy}.items()
@@ -370,7 +262,7 @@ def _pass_claims(measure: _Measure, generator: Path, policy: Path) -> list[Claim
         for name, table in tables.items()
     }
     says = f"one of {k} solutions is right: baby-o1 after all rounds against GPT*"
-    return [measure.claim(f"pass@{k}_baby_o1_minus_gpt", says, _minus(values, "baby-o1", "GPT*"))]
+    return [measure.claim(f"pass@{k}_baby_o1_minus_gpt", says, minus(values, "baby-o1", "GPT*"))]
 
 
 # Self-correction.

@@ -19,7 +19,9 @@ from o1_assets.experiments.mini import evaluate
 from o1_assets.experiments.mini.chains import acceptable
 from o1_assets.experiments.mini.choose import make_model
 from o1_assets.experiments.mini.config import ChoiceConfig, MiniEvalConfig, TeachersChainsConfig
-from o1_assets.experiments.mini.evaluate import ARMS, BATCHES, MODELS, Measured, mini_result, timed_figures
+from o1_assets.experiments.mini.evaluate import BATCHES, timed_figures
+from o1_assets.experiments.mini.measured import ARMS, MODELS, Measured
+from o1_assets.experiments.mini.result import mini_result
 from o1_assets.experiments.result import write_result
 from o1_assets.graph import build_graph
 from o1_assets.profiles.load import load_profile

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from o1_assets.evaluation.thinking.prompting import ALL_WEIGHTS, ANY, ASKED, LOW_RANK, PLAIN, SIMILAR
-from o1_assets.experiments.thinking.result import _asking_claims, _asking_frame, _Measure
+from o1_assets.experiments.thinking.claims import Measure
+from o1_assets.experiments.thinking.ways import asking_claims, asking_frame
 
 RIGHT = {
     ("base", PLAIN): [0.5, 0.5, 0.0, 1.0],
@@ -26,7 +27,7 @@ def test_each_way_is_held_against_the_one_that_differs_in_one_thing() -> None:
         for (model, way), right in RIGHT.items()
     ]
     table = pl.DataFrame(rows, infer_schema_length=None)
-    claims = {claim.name: claim for claim in _asking_claims(_Measure(50, 0), table)}
+    claims = {claim.name: claim for claim in asking_claims(Measure(50, 0), table)}
     values = {name: claim.value for name, claim in claims.items()}
     assert values == pytest.approx(
         {
@@ -38,5 +39,5 @@ def test_each_way_is_held_against_the_one_that_differs_in_one_thing() -> None:
     )
     low, high = claims["low_rank_gain_base"].low, claims["low_rank_gain_base"].high
     assert low is not None and high is not None and low < -0.375 < high
-    frame = _asking_frame(table)
+    frame = asking_frame(table)
     assert frame.height == len(rows) and frame["tokens written"][0] == 20.0
