@@ -133,6 +133,8 @@ def _lookup(artifact: Artifact, store: ArtifactStore, cache_key: str) -> Made | 
         except DamagedError:  # as good as absent, so it is made again
             continue
         store.adopt(manifest)
+        # Killed after the manifest was written and before the cache entry, a computation left its last state.
+        shutil.rmtree(store.work / "unfinished" / cache_key, ignore_errors=True)
         return Made(manifest, cached=True)
     return None
 

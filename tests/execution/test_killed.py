@@ -148,3 +148,16 @@ def test_an_unfinished_training_stays_until_its_artifact_is_stored(store: Artifa
         folder.mkdir(parents=True)
     tidy(store)
     assert not stored.exists() and open_.exists()
+
+
+def test_killed_between_manifest_and_cache_entry_leaves_no_state(store: ArtifactStore) -> None:
+    make_all(store, graph())
+    made = store.head("toy/first")
+    assert made is not None
+    (entry,) = (path for path in Path(store.url, "cache").rglob("*") if path.name.startswith(made.cache_key))
+    entry.unlink()
+    left = store.work / "unfinished" / made.cache_key
+    left.mkdir(parents=True)
+    tidy(store)
+    make_all(store, graph())
+    assert entry.exists() and not left.exists() and len(store.versions("toy/first")) == 1

@@ -6,7 +6,7 @@ from o1_assets.store.backend import DamagedError
 from o1_assets.store.cards import UnsealedCard, card_name, read_card, write_card
 from o1_assets.store.store import ArtifactStore
 
-OLD, NEW = "20261122T080000.000000Z-a", "20261130T080000.000000Z-a"
+OLD, NEW = "20261122T080000.000000Z-a", "20261201T080000.000000Z-a"
 
 
 def test_a_card_is_read_as_it_was_written(disk: ArtifactStore) -> None:
