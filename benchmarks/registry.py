@@ -24,6 +24,7 @@ FILES = (
     "grpo_vs_trl",
     "large_models",
     "serving",
+    "own_data",
     "prm_tree_tokens_ratio",
     "beam_vs_its_hub",
     "mcts_vs_llm_reasoners",
