@@ -20,8 +20,8 @@ from o1_assets.profiles.requirements import require_extra
 
 CLASS_TAG = "o1/resource"
 
-# Imported once, before the processes of steps are forked. Nothing that uses CUDA: it does not work after a fork.
-PRELOADED = ["dagster", "o1_assets.execution.materialize", "torch", "transformers"]
+# Imported once, by the server that the processes of steps are forked from.
+PRELOADED = ["o1_assets.orchestration.step_process"]
 
 # Settings that steps on other machines need. No secrets: credentials belong to the workers' own environment.
 FORWARDED = ("O1_HOME", "O1_PROFILE", "O1_SET", "O1_PARTS", "O1_STORE", "O1_SHARED", "O1_CHECKPOINT_SECONDS")
@@ -66,7 +66,7 @@ def set_pools(instance: dg.DagsterInstance, profile: Profile) -> None:
 
 
 def executor(profile: Profile) -> dg.ExecutorDefinition:
-    """The profile's executor: `local` (0.06 s a step), `local-gpu` (a process for each step), `ray` or `k8s`.
+    """The profile's executor: `local` (0.06 s a step), `processes` (a process for each step, 0.2 s), `ray` or `k8s`.
 
     Raises MissingRequirement where the executor's package is not installed.
     """
@@ -78,7 +78,7 @@ def _local(profile: Profile) -> dg.ExecutorDefinition:
     return dg.in_process_executor
 
 
-def _local_gpu(profile: Profile) -> dg.ExecutorDefinition:
+def _processes(profile: Profile) -> dg.ExecutorDefinition:
     return dg.multiprocess_executor.configured(
         {
             "max_concurrent": sum(profile.classes.of(name).at_once for name in CLASS_NAMES),
@@ -110,7 +110,7 @@ def _k8s(profile: Profile) -> dg.ExecutorDefinition:
     )
 
 
-_EXECUTORS = {"local": _local, "local-gpu": _local_gpu, "ray": _ray, "k8s": _k8s}
+_EXECUTORS = {"local": _local, "processes": _processes, "ray": _ray, "k8s": _k8s}
 
 
 def _limits(profile: Profile) -> dict[str, Any]:

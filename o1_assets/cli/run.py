@@ -242,9 +242,9 @@ def _refuse(project: Project) -> None:
     if profile.executor == "k8s":
         raise RunFailed(
             "executor=k8s hands its steps out from inside the cluster: launch the job `everything` in the Dagster "
-            "that deploy/README.md installs there, or use --set executor=local, local-gpu or ray here"
+            "that deploy/README.md installs there, or use --set executor=local, processes or ray here"
         )
-    if profile.executor == "local-gpu":
+    if profile.executor == "processes":
         enough_devices(profile)
 
 

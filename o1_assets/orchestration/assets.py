@@ -154,7 +154,7 @@ def _make(
     profile = project.profile
     resources = profile.classes.of(artifact.resource_class)
     # On Ray and Kubernetes the cluster hands the GPUs out.
-    gpus = resources.gpus if profile.executor == "local-gpu" else 0
+    gpus = resources.gpus if profile.executor == "processes" else 0
     with leased(gpus, on_wait=lambda: progress("waits for a GPU")):
         if artifact.launches and resources.processes > 1:
             return make_in_processes(context, artifact, store, resources.processes, project.overrides)

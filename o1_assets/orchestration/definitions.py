@@ -9,6 +9,7 @@ import dagster as dg
 
 from jobs.jobs import jobs
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.formatting import figure_text
 from o1_assets.execution.progress import watcher
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import graph_status
@@ -82,7 +83,8 @@ def relay(
 ) -> Callable[[dg.DagsterEvent], None]:
     """A function that tells this process's watcher of each event of a run whose steps compute in other processes.
 
-    Without a watcher it does nothing. Lines of progress are not passed on: they are in Dagster's log and no events.
+    Without a watcher it does nothing. Of a step's progress it hears the figures of trainings (`live_curve`); lines are
+    in Dagster's log and no events.
     """
     waiting: set[str] = set()
     artifact_keys = {asset_key(key): key for key in graph}
@@ -99,6 +101,8 @@ def relay(
             metadata = event.materialization.metadata
             version, cache = _value(metadata, "manifest"), _value(metadata, "cache")
             watch.made(key, open_store().manifest(key, version), cache == "hit")
+        elif event.event_type == dg.DagsterEventType.ASSET_OBSERVATION and key in graph:
+            watch.line(key, _progress(event.asset_observation_data.asset_observation.metadata))
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE and key in graph:
             watch.failed(key, failure_message(event))
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -112,6 +116,11 @@ def relay(
                 watch.check_failed(checked, check.check_name, why)
 
     return tell
+
+
+def _progress(metadata: Mapping[str, Any]) -> str:
+    """The figures of a training under way, as in "update 200, loss 0.41"."""
+    return ", ".join(f"{name} {figure_text(_value(metadata, name), '.3g')}" for name in metadata)
 
 
 def failure_message(event: dg.DagsterEvent) -> str:

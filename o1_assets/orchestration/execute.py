@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from importlib import import_module
 
 import dagster as dg
 
@@ -15,6 +14,7 @@ from o1_assets.execution.project import Project
 from o1_assets.orchestration.instance import instance_lost, open_instance
 from o1_assets.orchestration.internals import reconstructable_job, shown_as_the_uis_own
 from o1_assets.orchestration.keys import asset_key
+from o1_assets.orchestration.libraries import import_libraries
 from o1_assets.orchestration.records import report_unknown
 from resources.compute import set_pools
 from sensors.recovery import fail_killed_runs
@@ -34,7 +34,7 @@ def execute(project: Project, selected: set[str], watch: Watcher, run_id: str) -
         project.export_to_environment()
     if in_process:
         prepare_compute(profile.threads)
-        _import_libraries()
+        import_libraries()
     try:
         with open_instance(settings) as instance, watched_by(watch):
             fail_killed_runs(instance, project.lock)
@@ -59,7 +59,7 @@ def execute(project: Project, selected: set[str], watch: Watcher, run_id: str) -
 def _run_here(
     project: Project, instance: dg.DagsterInstance, selected: set[str], run_id: str
 ) -> dg.ExecuteInProcessResult:
-    """Runs all steps in this process: 0.06 s a step, where a process for each takes 6 s before it imports torch."""
+    """Runs all steps in this process: 0.06 s a step."""
     from o1_assets.orchestration.definitions import build_definitions
 
     report_unknown(instance, project.graph, project.store)
@@ -106,13 +106,3 @@ def _failure(event: dg.DagsterEvent) -> str:
     from o1_assets.orchestration.definitions import failure_message
 
     return f"{str(event.step_key).replace('__', '/')}: {failure_message(event)}"
-
-
-def _import_libraries() -> None:
-    """Imports what computes before any artifact starts, so that importing counts in no artifact's seconds."""
-    import transformers
-
-    for library in ("torch", "trl"):
-        import_module(library)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()

@@ -45,7 +45,7 @@ from o1_assets.search.q_value.config import QValueConfig
 
 ClassName = Literal["cpu", "gpu1", "gpu8"]
 CLASS_NAMES: tuple[ClassName, ...] = get_args(ClassName)
-ExecutorName = Literal["local", "local-gpu", "ray", "k8s"]
+ExecutorName = Literal["local", "processes", "ray", "k8s"]
 
 
 class Resources(StageConfig):

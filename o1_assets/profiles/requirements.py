@@ -179,7 +179,7 @@ def _compute(profile: Profile) -> Iterator[str]:
             "LoRA needs the package peft: `uv sync --extra lora` or `pip install peft`; nano trains all weights and "
             "does without."
         )
-    if profile.executor not in ("local", "local-gpu"):
+    if profile.executor not in ("local", "processes"):
         return  # the steps run on other machines, whose engines and GPUs cannot be seen from here
     asked = {"engine": profile.engine, "policy.rollouts.engine": profile.policy.rollouts.engine}
     for setting, engine in asked.items():

@@ -25,7 +25,7 @@ def test_each_executor_is_told_of_a_class_in_its_own_words() -> None:
         settings = "classes.gpu1.memory_gib=24\nclasses.gpu1.cpus=6"
         return placement("gpu1", load_profile("nano", f"executor={executor}\n{settings}")).op_tags
 
-    assert tags("local") == tags("local-gpu") == {"o1/resource": "gpu1"}
+    assert tags("local") == tags("processes") == {"o1/resource": "gpu1"}
     assert tags("ray")["dagster-ray/config"] == {"num_cpus": 6, "num_gpus": 1, "memory": 24 * 2**30}
     assert tags("k8s")["dagster-k8s/config"]["container_config"]["resources"] == {
         "requests": {"cpu": "6", "memory": "24Gi"},
@@ -55,7 +55,7 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
     settings = Settings.load("nano", tmp_path)
     one = build_graph(load_profile("nano", ""), settings)
     other = build_graph(
-        load_profile("nano", "executor=local-gpu\nmodel_class=gpu1\nclasses.gpu1.gpus=2"), settings
+        load_profile("nano", "executor=processes\nmodel_class=gpu1\nclasses.gpu1.gpus=2"), settings
     )
     assert {k: (a.config, a.seed) for k, a in one.items()} == {
         k: (a.config, a.seed) for k, a in other.items()
@@ -65,7 +65,7 @@ def test_where_and_on_what_a_step_ran_is_no_part_of_what_it_makes(tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("executor=slurm", "executor is 'slurm'; it should be 'local', 'local-gpu', 'ray' or 'k8s'"),
+        ("executor=slurm", "executor is 'slurm'; it should be 'local', 'processes', 'ray' or 'k8s'"),
         ("model_class=gpu2", "model_class is 'gpu2'; it should be 'cpu', 'gpu1' or 'gpu8'"),
         ("classes.gpu1.at_once=0", "classes.gpu1.at_once is 0; it should be greater than 0"),
         ("classes.gpu2.gpus=1", "there is no field classes.gpu2; the nearest is classes.gpu8"),

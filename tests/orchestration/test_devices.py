@@ -98,12 +98,12 @@ def test_too_few_devices_are_said_before_any_work(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(VISIBLE, "")
     with pytest.raises(DevicesMissing, match="needs 2"), leased(2, folder=tmp_path):
         raise AssertionError
-    enough_devices(load_profile("nano", "executor=local-gpu"))
+    enough_devices(load_profile("nano", "executor=processes"))
     with pytest.raises(
         DevicesMissing, match=r"class gpu1 of profile nano needs 1 GPUs and this machine has 0"
     ):
-        enough_devices(load_profile("nano", "executor=local-gpu\nmodel_class=gpu1"))
+        enough_devices(load_profile("nano", "executor=processes\nmodel_class=gpu1"))
     monkeypatch.setenv(VISIBLE, "0")
-    enough_devices(load_profile("nano", "executor=local-gpu\nmodel_class=gpu1"))
+    enough_devices(load_profile("nano", "executor=processes\nmodel_class=gpu1"))
     with pytest.raises(DevicesMissing, match="class gpu8"):
-        enough_devices(load_profile("nano", "executor=local-gpu\nmodel_class=gpu1\ntraining_class=gpu8"))
+        enough_devices(load_profile("nano", "executor=processes\nmodel_class=gpu1\ntraining_class=gpu8"))

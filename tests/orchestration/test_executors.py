@@ -68,7 +68,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Manifest]:
 def test_steps_in_processes_of_their_own_make_the_same_bytes(
     local: dict[str, Manifest], tmp_path: Path
 ) -> None:
-    assert digests(made(tmp_path, "executor=local-gpu")) == digests(local)
+    assert digests(made(tmp_path, "executor=processes")) == digests(local)
 
 
 def test_a_training_through_pipes_is_shared_by_two_processes_and_recorded_so(
@@ -144,7 +144,7 @@ def test_dagsters_runs_and_events_are_in_postgres_by_one_setting(
 ) -> None:
     import dagster as dg
 
-    assert digests(made(tmp_path, "executor=local-gpu", O1_DAGSTER_POSTGRES=postgres)) == digests(local)
+    assert digests(made(tmp_path, "executor=processes", O1_DAGSTER_POSTGRES=postgres)) == digests(local)
     home = Settings.load("nano", tmp_path).home / "dagster"
     assert not (home / "history").exists() and not (home / "schedules").exists()
     with pytest.MonkeyPatch.context() as patch:

@@ -30,7 +30,7 @@ from o1_assets.core.settings import Settings
 from resources.compute import placement, set_pools
 
 settings = Settings.load("nano", sys.argv[1])
-profile = load_profile("nano", f"executor=local-gpu\\nclasses.gpu1.at_once={sys.argv[3]}")
+profile = load_profile("nano", f"executor=processes\\nclasses.gpu1.at_once={sys.argv[3]}")
 place = placement("gpu1", profile)
 
 def step(i):

@@ -24,7 +24,7 @@ class Heard:
         self.all.append(("started", key))
 
     def line(self, key: str, text: str) -> None:
-        raise AssertionError("a line is no event")
+        self.all.append(("line", key, text))
 
     def made(self, key: str, manifest: Any, cached: bool) -> None:
         self.all.append(("made", key, manifest, cached))
@@ -65,12 +65,21 @@ def materialized(cache: str, step: str = "r00__prm") -> Any:
     )
 
 
+def observed(**figures: float) -> Any:
+    observation = dg.AssetObservation(asset_key("r00/prm"), metadata=figures)
+    data = SimpleNamespace(asset_observation=observation)
+    return SimpleNamespace(
+        event_type=KINDS.ASSET_OBSERVATION, step_key="r00__prm", asset_observation_data=data
+    )
+
+
 def test_starts_results_checks_and_waits_are_told_once() -> None:
     store = SimpleNamespace(manifest=lambda key, version: (key, version))
     open_store: Any = lambda: store  # noqa: E731
     graph: Any = {"r00/prm": None, "r00/labels": None}
     events = [
         SimpleNamespace(event_type=KINDS.STEP_START, step_key="r00__prm"),
+        observed(update=200, loss=0.41234),
         materialized("miss"),
         materialized("hit"),
         materialized("miss", "eval__report"),
@@ -87,6 +96,7 @@ def test_starts_results_checks_and_waits_are_told_once() -> None:
     made = ("r00/prm", ("r00/prm", "v1"))
     assert heard.all == [
         ("started", "r00/prm"),
+        ("line", "r00/prm", "update 200, loss 0.412"),
         ("made", *made, False),
         ("made", *made, True),
         ("failed", "r00/prm", "p.jsonl does not exist"),
@@ -94,4 +104,4 @@ def test_starts_results_checks_and_waits_are_told_once() -> None:
         ("waits", "r00/labels", "because"),
     ]
     tell(events[0])  # nobody watches
-    assert len(heard.all) == 6
+    assert len(heard.all) == 7

@@ -96,7 +96,7 @@ def test_what_computes_elsewhere_needs_no_gpu_and_no_engine_here(
     monkeypatch.setattr(engine_open, "find_spec", lambda name: None)
     monkeypatch.setattr(requirements, "find_spec", lambda name: object())
     found = [
-        missing("qwen", f"executor={name}", tmp_path, {"r00/policy"}) for name in ("local-gpu", executor)
+        missing("qwen", f"executor={name}", tmp_path, {"r00/policy"}) for name in ("processes", executor)
     ]
     assert [len(sentences) for sentences in found] == [2, 0]
 

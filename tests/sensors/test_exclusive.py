@@ -39,7 +39,7 @@ def context(status: dg.DagsterRunStatus, lines: list[str]) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", ["local", "local-gpu"])
+@pytest.mark.parametrize("name", ["local", "processes"])
 def test_the_profiles_executor_stays_what_it_is(name: str, tmp_path: Path) -> None:
     inner = executor(load_profile("nano", f"executor={name}"))
     outer = exclusive(inner, RunLock(tmp_path / "run.lock"))
