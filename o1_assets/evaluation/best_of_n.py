@@ -63,6 +63,9 @@ class Pool:
     def from_frame(cls, solutions: pl.DataFrame, scores: Sequence[str] = ()) -> Pool:
         """From a solutions table with a column for each name in `scores`.
 
+        A solution without an answer is chosen last, however good its steps are: who asks wants an answer, and needs no
+        key to see that there is none. A search does the same.
+
         Raises ValueError when problems have different numbers of samples: a curve over them would compare
         subsets of different pools.
         """
@@ -79,10 +82,12 @@ class Pool:
             table["correct"].to_numpy().reshape(shape),
             table["code"].to_numpy().reshape(shape),
             {
-                name: table[name]
-                .cast(pl.Float64)
-                .fill_nan(None)
-                .fill_null(float("-inf"))
+                name: table.select(
+                    pl.when(pl.col("answer").is_not_null())
+                    .then(pl.col(name).cast(pl.Float64).fill_nan(None))
+                    .fill_null(float("-inf"))
+                )
+                .to_series()
                 .to_numpy()
                 .reshape(shape)
                 for name in scores

@@ -162,6 +162,22 @@ def test_a_pool_from_a_table_is_ordered_and_codes_equal_answers_alike() -> None:
     assert made.scores["orm"].tolist() == [[0.25, 0.5], [-np.inf, -np.inf]]
 
 
+def test_a_solution_without_an_answer_is_chosen_last() -> None:
+    table = pl.DataFrame(
+        {
+            "problem_id": ["a"] * 3,
+            "sample": [0, 1, 2],
+            "answer": [None, "9", "8"],
+            "correct": [False, True, False],
+            "orm": [1.0, 0.2, 0.1],
+        }
+    )
+    made = Pool.from_frame(table, ["orm"])
+    assert made.scores["orm"].tolist() == [[-np.inf, 0.2, 0.1]]
+    chosen = curves(made, ["orm", WEIGHTED + "orm"], [3], subsets=4, seed=0)
+    assert {name: curve.at(3) for name, curve in chosen.items()} == {"orm": 1.0, WEIGHTED + "orm": 1.0}
+
+
 def test_problems_with_unequal_numbers_of_samples_are_refused() -> None:
     table = pl.DataFrame(
         {"problem_id": ["a", "a", "b"], "sample": [0, 1, 0], "answer": ["1"] * 3, "correct": [True] * 3}
