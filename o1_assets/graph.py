@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from o1_assets.core.errors import O1Error
@@ -51,6 +52,7 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     from o1_assets.experiments.verifiers import assets as verifiers
     from o1_assets.generator.assets import difficulty_artifacts, generator_artifacts
     from o1_assets.problems.assets import problem_artifacts
+    from o1_assets.problems.worlds.registry import unused_worlds
     from o1_assets.reward.assets import published_artifacts, verifier_artifacts
     from o1_assets.rounds.factory import build_round
 
@@ -94,11 +96,12 @@ def build_graph(profile: Profile, settings: Settings, extra: Sequence[Declare] =
     artifacts += [*code.artifacts(profile), *puzzles.artifacts(profile), *match.artifacts(profile)]
     artifacts += [artifact for declare in extra for artifact in declare(profile)]
     graph: dict[str, Artifact] = {}
+    unused = unused_worlds(profile)
     for artifact in artifacts:
         unknown = [key for key in artifact.inputs.values() if key not in graph]
         if unknown or artifact.key in graph:
             raise ValueError(f"{artifact.key}: defined twice or before its inputs {unknown}")
-        graph[artifact.key] = artifact
+        graph[artifact.key] = replace(artifact, unused=unused)
     return graph
 
 

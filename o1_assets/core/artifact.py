@@ -162,6 +162,7 @@ class Artifact:
     preflight: raises O1Error if what lies outside the graph (a file of problems) cannot be used; called for what is
     about to be made, before anything is. Its argument asks for what takes a moment only.
     estimate: what `o1 plan` expects it to take (`core/estimate.py`); without one the plan lists it as not estimated.
+    unused: modules of worlds that the profile does not have: they are no part of its code version.
     """
 
     # Plain data that knows no Dagster: `o1 status`, and a run that finds nothing to do, import neither Dagster nor
@@ -182,3 +183,4 @@ class Artifact:
     launches: bool = False
     preflight: Callable[[bool], None] | None = None
     estimate: Estimator | None = None
+    unused: frozenset[str] = frozenset()

@@ -5,7 +5,8 @@ or not. Where they stand is not part of it: moving a function to another file, o
 so nothing is computed again. Nor are comments, docstrings, formatting, and the annotations of functions.
 
 What is reached is read from the text: every name that a definition mentions, followed through imports. A class is
-reached as a whole, and so are the statements of a module that define nothing.
+reached as a whole, and so are the statements of a module that define nothing. Only of the table of worlds those entries
+count that a profile has: a change in sudoku is none of nano's.
 """
 
 from __future__ import annotations
@@ -33,16 +34,22 @@ CARRIERS = (
 # A module and the name of one of its definitions.
 DefinitionKey = tuple[str, str]
 
+# The table of alternatives, of which each profile uses some.
+TABLE: DefinitionKey = ("o1_assets.problems.worlds.registry", "WORLDS")
 
-def code_version(compute: Callable[..., Any]) -> str:
-    """Sixteen hex digits for everything `compute` may run inside this project and inside its own package."""
-    version = _version((compute.__module__, compute.__qualname__.partition(".")[0]))
+
+def code_version(compute: Callable[..., Any], unused: frozenset[str] = frozenset()) -> str:
+    """Sixteen hex digits for everything `compute` may run inside this project and inside its own package.
+
+    unused: modules that do not count where the table of worlds alone leads to them (`Artifact.unused`).
+    """
+    version = _version((compute.__module__, compute.__qualname__.partition(".")[0]), unused)
     sources().save()
     return version
 
 
 @cache
-def _version(start: DefinitionKey) -> str:
+def _version(start: DefinitionKey, unused: frozenset[str]) -> str:
     # A stage may come from a package of its own: its helpers count as ours do, and libraries by their names alone.
     packages = (*PACKAGES, start[0].split(".")[0])
     reached: set[DefinitionKey] = set()
@@ -56,11 +63,18 @@ def _version(start: DefinitionKey) -> str:
         if _source(place[0]).definitions.get(LOOSE) is not None:
             todo.append((place[0], LOOSE))
         targets = _targets(place, packages)
+        if place == TABLE:
+            targets = tuple(each for each in targets if not _in(each[1], unused))
         todo.extend(target for _, target in targets if isinstance(target, tuple))
         # Each mention is written with the text that it leads to, so that two helpers of one name cannot change places.
         mentions = [f"{_last(name)} {_digest(t) if isinstance(t, tuple) else t}" for name, t in targets]
         lines.add("\n".join([_digest(place), *sorted(mentions)]))
     return hashlib.sha256("\n\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def _in(target: DefinitionKey | str, modules: frozenset[str]) -> bool:
+    module = target[0] if isinstance(target, tuple) else target
+    return any(f"{module}.".startswith(f"{each}.") for each in modules)
 
 
 def _last(name: str) -> str:
@@ -69,6 +83,8 @@ def _last(name: str) -> str:
 
 
 def _digest(place: DefinitionKey) -> str:
+    if place == TABLE:  # its text names the unused entries too
+        return ""
     return _source(place[0]).definitions[place[1]].digest
 
 

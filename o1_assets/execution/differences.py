@@ -47,7 +47,7 @@ class Differences:
 def differences(manifest: Manifest, artifact: Artifact) -> Differences:
     """Compares a version with the artifact of today's graph; not its inputs, which have versions of their own."""
     config = artifact.config.model_dump(mode="json")
-    return compare(manifest, config, artifact.seed, code_version(artifact.compute))
+    return compare(manifest, config, artifact.seed, code_version(artifact.compute, artifact.unused))
 
 
 def compare(manifest: Manifest, config: Mapping[str, Any], seed: int, code: str) -> Differences:

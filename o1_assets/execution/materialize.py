@@ -97,7 +97,7 @@ def materialize(
         cache_key=artifact_cache_key(artifact, inputs, external),
         inputs=inputs,
         external=external,
-        code_version=code_version(artifact.compute),
+        code_version=code_version(artifact.compute, artifact.unused),
         config=config,
         seed=artifact.seed,
         profile=profile,
@@ -181,7 +181,7 @@ def artifact_cache_key(
     """The cache key of an artifact on given inputs. external: as in `Outcome`; None asks the artifact."""
     return cache_key(
         artifact.key,
-        code_version(artifact.compute),
+        code_version(artifact.compute, artifact.unused),
         artifact.config.model_dump(mode="json"),
         artifact.seed,
         {name: item.digest for name, item in inputs.items()},

@@ -62,7 +62,7 @@ def outline(artifact: Artifact) -> Outline:
         artifact.part,
         artifact.inputs,
         artifact.seed,
-        partial(code_version, artifact.compute),
+        partial(code_version, artifact.compute, artifact.unused),
         partial(artifact.config.model_dump, mode="json"),
         artifact.external,
         _rated(artifact),

@@ -68,7 +68,9 @@ def to_asset(
         },
         # Without a version Dagster takes each run for new code.
         code_version=dagster_code_version(
-            code_version(artifact.compute), artifact.config.model_dump(mode="json"), artifact.seed
+            code_version(artifact.compute, artifact.unused),
+            artifact.config.model_dump(mode="json"),
+            artifact.seed,
         ),
         skippable=True,  # a body that waits for people yields no asset
         metadata=_code_reference(artifact),

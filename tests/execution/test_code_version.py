@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from o1_assets.core.settings import Settings
 from o1_assets.execution import code_version as cv
+from o1_assets.graph import build_graph
+from o1_assets.profiles.load import load_profile
 
 Write = Callable[[str, str], None]
 
@@ -26,14 +29,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     return write
 
 
-def version() -> str:
+def version(unused: frozenset[str] = frozenset()) -> str:
     for cached in (cv._version, cv._targets, cv._path, cv._source):
         cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("toypkg")]:
         del sys.modules[name]
     importlib.invalidate_caches()
     sys.dont_write_bytecode = True
-    return cv.code_version(importlib.import_module("toypkg.main").run)
+    return cv.code_version(importlib.import_module("toypkg.main").run, unused)
 
 
 def test_it_follows_imports_inside_functions(package: Write) -> None:
@@ -169,3 +172,52 @@ def test_imports_for_type_checking_do_not_count(package: Write) -> None:
     before = version()
     package("kind", "class K:\n    x = 1\n")
     assert version() == before
+
+
+def test_of_the_table_of_worlds_only_the_used_entries_count(
+    package: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cv, "TABLE", ("toypkg.table", "WORLDS"))
+    imports = "from toypkg.a import A\nfrom toypkg.b import B\n"
+    package("main", "from toypkg.table import WORLDS\n\ndef run():\n    return WORLDS\n")
+    package("table", f"{imports}WORLDS = {{w.name: w for w in (A(), B())}}\n")
+    package("a", "class A:\n    name = 1\n")
+    package("b", "class B:\n    name = 2\n")
+    unused = frozenset({"toypkg.b"})
+    before, with_both = version(unused), version()
+    assert before != with_both
+    package("b", "class B:\n    name = 3\n")
+    assert version(unused) == before and version() != with_both
+    package("c", "class C:\n    name = 4\n")
+    package("table", f"{imports}from toypkg.c import C\nWORLDS = {{w.name: w for w in (A(), B(), C())}}\n")
+    assert version(unused | {"toypkg.c"}) == before
+    package("a", "class A:\n    name = 5\n")
+    assert version(unused | {"toypkg.c"}) != before
+    # What is called by its name, and not looked up, is no choice of a profile's.
+    package(
+        "main",
+        "from toypkg.table import WORLDS\nfrom toypkg.b import B\n\ndef run():\n    return WORLDS, B\n",
+    )
+    direct = version(unused | {"toypkg.c"})
+    package("b", "class B:\n    name = 6\n")
+    assert version(unused | {"toypkg.c"}) != direct
+
+
+def test_a_change_of_sudoku_is_one_of_the_profile_sudoku_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def versions(name: str) -> dict[str, str]:
+        graph = build_graph(load_profile(name), Settings.load(name, tmp_path))
+        return {key: cv.code_version(a.compute, a.unused) for key, a in graph.items() if not a.part}
+
+    before = {name: versions(name) for name in ("nano", "sudoku")}
+    digest = cv._digest
+    monkeypatch.setattr(
+        cv, "_digest", lambda place: digest(place) + ("changed" if "worlds.sudoku" in place[0] else "")
+    )
+    cv._version.cache_clear()
+    after = {name: versions(name) for name in ("nano", "sudoku")}
+    cv._version.cache_clear()
+    assert after["nano"] == before["nano"]
+    changed = {key for key in before["sudoku"] if after["sudoku"][key] != before["sudoku"][key]}
+    assert {"problems/train", "base/model", "r00/label_batches"} <= changed

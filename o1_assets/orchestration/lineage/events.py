@@ -138,7 +138,7 @@ def _job_facets(observed: Observed, manifest: Manifest | None) -> dict[str, Any]
     artifact, place = observed.artifact, place_of(observed.artifact.compute)
     # A result that was found in the store was made by the code of its manifest, which may not be today's.
     commit = manifest.environment.git_commit if manifest else head_commit()
-    version = manifest.code_version if manifest else code_version(artifact.compute)
+    version = manifest.code_version if manifest else code_version(artifact.compute, artifact.unused)
     location: Any = source_code_location_job.SourceCodeLocationJobFacet(
         type="git",
         url=source_url(place, commit) or f"file://{place.file}",

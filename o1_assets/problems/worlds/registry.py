@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, model_validator
 
 from o1_assets.core.artifact import StageConfig
 from o1_assets.problems.worlds.arithmetic import world as arithmetic
@@ -84,3 +84,32 @@ def _checkable(question: str) -> tuple[World, Any] | None:
         if world.checkable and (problem := world.parse(question)) is not None:
             return world, problem
     return None
+
+
+def unused_worlds(profile: BaseModel) -> frozenset[str]:
+    """The modules of the worlds that no row and no model of the profile is of.
+
+    A profile names its worlds: as the world of a base or of a source, or as a generator of reasoning_gym. Arithmetic
+    alone is read from rows of many names, and a file may hold rows of any world.
+    """
+    values = set(_texts(profile.model_dump(mode="json")))
+    if "file" in values:
+        return frozenset()
+    unused = [world for name, world in WORLDS.items() if name not in {*values, arithmetic.WORLD.name}]
+    return frozenset(f"{__package__}.{_module(world)}" for world in unused)
+
+
+def _module(world: World) -> str:
+    """The file or the folder in this one that the world is written in."""
+    return type(world).__module__.removeprefix(f"{__package__}.").partition(".")[0]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

@@ -229,3 +229,19 @@ def test_what_is_of_no_world_is_read_by_none() -> None:
         assert read_problem(metadata) is None
     with pytest.raises(ValueError, match="no world 'chess'"):
         WorldSource.model_validate({"world": "chess"})
+
+
+# The rows of instructed problems are those of arithmetic.
+@pytest.mark.parametrize("name", [name for name in WORLDS if name != "instructed"])
+def test_a_row_is_of_its_world_and_of_none_before_it(name: str) -> None:
+    """So the worlds that a profile names tell which code reads its rows (`unused_worlds`)."""
+    world, rng = WORLDS[name], Random(0)
+    if name in ("arithmetic", "countdown"):
+        generator = "countdown" if name == "countdown" else "basic_arithmetic"
+        kept = {"source_dataset": generator, "expression": "1 + 2", "numbers": [1, 2], "target": 3}
+        rows = [json.dumps({"question": "What is 1 + 2?", "metadata": kept})]
+    else:
+        drawn = [world.draw(world.corpus(), rng) for _ in range(5)]
+        rows = [json.dumps({"world": name, "question": world.question(problem)}) for problem in drawn]
+    for each in rows:
+        assert next(other.name for other in WORLDS.values() if other.stored(each) is not None) == name
