@@ -97,14 +97,17 @@ class ResultsError(O1Error):
 def results(
     project: Project,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="where results.md, results.json and results/ go")
-    ] = Path("docs"),
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="where results.md, results.json and results/ go; else docs in the home"
+        ),
+    ] = None,
 ) -> Answer:
     """Write DIR/results.md, results.json and results/ from the finished experiments, and what they rest on.
 
     What DIR/results.json holds of other profiles, and of experiments that this home has not made, stays.
     """
-    written = write_results(project, folder)
+    written = write_results(project, folder or project.settings.home / "docs")
 
     def show() -> None:
         for name, why in written.stale.items():

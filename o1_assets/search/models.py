@@ -62,6 +62,8 @@ def choose_models(
         )
     else:
         policy = store.head(key)
+        if policy is None and key not in (*OF_NO_ROUND, *(f"{name}/policy" for name in newest_first)):
+            raise UnknownModel(f"there is no {key}: the rounds of this profile are r00 to {newest_first[0]}")
         if policy is None:
             how = "o1 run --with mini" if key.startswith("mini/") else "o1 run"
             raise MissingInput(f"{key} has not been made; run `{how}`, or leave --model out")

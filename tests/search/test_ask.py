@@ -192,6 +192,9 @@ def test_what_cannot_be_is_one_sentence_that_says_what_can(home: Path, tmp_path:
     assert "no tokens for" in refused(home, "Who is it?")
     assert r"'3\udcff' cannot be asked: letter 2 is no character" in refused(home, "3\udcff")
     assert "answers no questions" in refused(home, QUESTION, "--model", "r01/prm")
+    assert "there is no r99/policy: the rounds of this profile are r00 to r10" in refused(
+        home, QUESTION, "--model", "r99/policy"
+    )
     assert "r05/policy has not been made" in refused(home, QUESTION, "--model", "r05/policy")
     assert "is a folder" in refused(home, QUESTION, "--tree", str(tmp_path))
     assert "nothing was asked" in refused(home, "-")
