@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -18,6 +19,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 DOCS = Path(__file__).parent
 O1 = DOCS.parent / ".venv" / "bin" / "o1"
 QUESTION = "Calculate 12 - 3 * 4 + 9."
+PHASE_1 = 'group:"4_phase_1"'
+"""Of the graph as a whole no name could be read."""
 
 
 def main() -> None:
@@ -34,7 +37,7 @@ def main() -> None:
         with labelling_link(Path(home) / "nano", Path(folder)) as link:
             picture(browser, link, "labeling-page.png", (1280, 760), a_step_is_wrong)
         with served("ui") as address:
-            picture(browser, address, "graph.png", (1480, 800), graph_is_drawn)
+            picture(browser, f"{address}/asset-groups~{quote(PHASE_1)}", "graph.png", (1240, 500), graph_is_drawn)
             picture(browser, f"{address}/assets/r10_prm", "asset.png", (1280, 900), page_is_filled)
         picture(browser, report.as_uri(), "report.png", (1020, 1640))
         tree = Path(folder) / "tree.html"
@@ -81,6 +84,9 @@ def a_step_is_wrong(page: Page) -> None:
 
 
 def graph_is_drawn(page: Page) -> None:
+    page.wait_for_selector("foreignObject", timeout=60_000)
+    page.get_by_text("Hide navigation").click()
+    page.reload()  # only what is drawn anew fits the wider pane
     page.wait_for_selector("foreignObject", timeout=60_000)
     page.wait_for_timeout(6000)  # the boxes fade in, and their states come after them
 
