@@ -3,18 +3,19 @@
     Is this grid valid: a1=2 b1=_ c1=4 d1=3 a2=4 ...
     row 1 a1=2 b1=_ c1=4 d1=3 ok
     ...
-    column 1 a1=2 a2=4 a3=2 a4=3 twice 2
+    column 1 a1=2 a2=4 a3=2 again
     answer no
 
-Each cell has a name that a line repeats, as in tic-tac-toe. Some cells are empty, because there are only 288 full
-grids, which a model could know by heart. A grid that is not valid is a valid one in which two cells were exchanged:
-counting its digits tells nothing.
+Each cell has a name that a line repeats, as in tic-tac-toe, and a line ends at the first digit that it has had before:
+so each cell asks one question, and not the last word of the line six. Some cells are empty, because there are only 288
+full grids, which a model could know by heart. A grid that is not valid is a valid one in which two cells were
+exchanged: counting its digits tells nothing.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise, permutations
+from itertools import permutations
 from random import Random
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ MISCONCEPTIONS = {
 }
 
 _ASKED = "Is this grid valid:"
-_STEP = re.compile(r"((?:row|column|box|diagonal) [1-4])((?: [a-d][1-4]=[1-4_]){4}) (?:ok|twice ([1-4]))")
+_STEP = re.compile(r"((?:row|column|box|diagonal) [1-4])((?: [a-d][1-4]=[1-4_]){1,4}) (ok|again)")
 
 
 class SudokuCorpus(Corpus):
@@ -64,14 +65,14 @@ class SudokuCorpus(Corpus):
 
 
 class Look(NamedTuple):
-    """A step: the digits of a unit, and the digit that occurs twice; "" where none does."""
+    """A step: the cells of a unit; those up to the first digit that it has had before, if there is one."""
 
     unit: str
     cells: str
-    twice: str
+    again: bool
 
     def __str__(self) -> str:
-        return f"{self.unit}{self.cells} {f'twice {self.twice}' if self.twice else 'ok'}"
+        return f"{self.unit}{self.cells} {'again' if self.again else 'ok'}"
 
 
 class Looked(NamedTuple):
@@ -91,7 +92,7 @@ class SudokuWorld(World[Grid, Looked, Look, SudokuCorpus]):
             *UNITS,
             *DIAGONALS,
             " ok",
-            " twice ",
+            " again",
             "check ",
             "wait ",
             "answer ",
@@ -159,15 +160,13 @@ class SudokuWorld(World[Grid, Looked, Look, SudokuCorpus]):
             if f"{kind}s_forgotten" in held or f"{kind}es_forgotten" in held:
                 continue
             right = _look(problem, unit)
-            seen = right
-            if "neighbours_alone" in held and not any(a == b != EMPTY for a, b in pairwise(_digits(right))):
-                seen = right._replace(twice="")
+            seen = _look(problem, unit, neighbours_alone="neighbours_alone" in held)
             steps.append(str(seen))
             if seen != right and rng.random() < config.notice_rate:
                 held.discard("neighbours_alone")
                 seen = right
                 steps.append(f"wait {right}")
-            if seen.twice:
+            if seen.again:
                 return [*steps, "answer no"]
         return [*steps, "answer yes"]
 
@@ -176,18 +175,17 @@ class SudokuWorld(World[Grid, Looked, Look, SudokuCorpus]):
 
     def read_step(self, text: str) -> Look | None:
         match = _STEP.fullmatch(text)
-        return Look(match[1], match[2], match[3] or "") if match else None
+        return Look(match[1], match[2], match[3] == "again") if match else None
 
     def take(self, problem: Grid, state: Looked, move: Look) -> tuple[Looked | None, str]:
         """Kinds of error: unit (none, or one that was looked at), cells (not the grid's), verdict."""
         if move.unit not in UNITS or move.unit in state.units or state.twice:
             return None, "unit"
-        right = _look(problem, move.unit)
-        if move.cells != right.cells:
+        if not _cells(problem, UNITS[move.unit]).startswith(move.cells):
             return None, "cells"
-        if bool(move.twice) != bool(right.twice) or (move.twice and _digits(right).count(move.twice) < 2):
+        if move != _look(problem, move.unit):
             return None, "verdict"
-        return Looked(state.units | {move.unit}, bool(right.twice)), "right"
+        return Looked(state.units | {move.unit}, move.again), "right"
 
     def next_steps(self, working: Working[Grid, Looked, Look]) -> list[str]:
         assert working.state is not None
@@ -201,21 +199,18 @@ def _cells(grid: Grid, indices: tuple[int, ...] | range) -> str:
     return "".join(f" {CELLS[i]}={grid[i]}" for i in indices)
 
 
-def _look(grid: Grid, unit: str) -> Look:
-    """The right step that looks at a unit, or at a diagonal."""
+def _look(grid: Grid, unit: str, *, neighbours_alone: bool = False) -> Look:
+    """The step that looks at a unit, or at a diagonal. neighbours_alone: it compares a cell with the one before it."""
     indices = {**UNITS, **DIAGONALS}[unit]
-    digits = [grid[i] for i in indices]
-    return Look(
-        unit, _cells(grid, indices), next((d for d in digits if d != EMPTY and digits.count(d) > 1), "")
-    )
-
-
-def _digits(look: Look) -> str:
-    return look.cells[4::5]
+    for n, i in enumerate(indices):
+        before = indices[max(0, n - 1) : n] if neighbours_alone else indices[:n]
+        if grid[i] != EMPTY and grid[i] in {grid[j] for j in before}:
+            return Look(unit, _cells(grid, indices[: n + 1]), True)
+    return Look(unit, _cells(grid, indices), False)
 
 
 def is_valid(grid: Grid) -> bool:
-    return not any(_look(grid, unit).twice for unit in UNITS)
+    return not any(_look(grid, unit).again for unit in UNITS)
 
 
 def _grids() -> list[Grid]:

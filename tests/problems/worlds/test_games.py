@@ -110,7 +110,7 @@ SCANNED = "a1X b1O c1. no; a2. b2X c2. no; a3O b3. c3. no; a1X a2. a3O no; b1O b
         ("tic-tac-toe", BOARD, "answer a1", [-1]),
         ("tic-tac-toe", BOARD, "a1X b2X b3. no", [-1]),
         # In the grid 213_ / 341_ / 1243 / 2134 columns 1 and 2 and box 1 have a digit twice, in no order that counts.
-        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 a4=2 twice 2; answer no", [1, 1]),
+        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 a4=2 again; answer no", [1, 1]),
         ("sudoku", GRID, "row 1 a1=2 b1=1 c1=3 d1=_ ok; row 1 a1=2 b1=1 c1=3 d1=_ ok", [1, -1]),
         (
             "sudoku",
@@ -121,12 +121,13 @@ SCANNED = "a1X b1O c1. no; a2. b2X c2. no; a3O b3. c3. no; a1X a2. a3O no; b1O b
         (
             "sudoku",
             GRID,
-            "column 1 a1=2 a2=3 a3=1 a4=2 ok; wait column 1 a1=2 a2=3 a3=1 a4=2 twice 2",
+            "column 1 a1=2 a2=3 a3=1 a4=2 ok; wait column 1 a1=2 a2=3 a3=1 a4=2 again",
             [-1, 1],
         ),
-        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 a4=2 twice 1", [-1]),
+        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 again", [-1]),
+        ("sudoku", GRID, "row 1 a1=2 b1=1 ok", [-1]),
         ("sudoku", GRID, "row 1 a1=2 b1=1 c1=3 d1=4 ok", [-1]),
-        ("sudoku", GRID, "diagonal 1 a1=2 b2=4 c3=4 d4=4 twice 4; answer no", [-1, 1]),
+        ("sudoku", GRID, "diagonal 1 a1=2 b2=4 c3=4 again; answer no", [-1, 1]),
     ],
 )
 def test_ratings(name: str, question: str, steps: str, ratings: list[int]) -> None:
