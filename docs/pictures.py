@@ -37,7 +37,9 @@ def main() -> None:
         with labelling_link(Path(home) / "nano", Path(folder)) as link:
             picture(browser, link, "labeling-page.png", (1280, 760), a_step_is_wrong)
         with served("ui") as address:
-            picture(browser, f"{address}/asset-groups~{quote(PHASE_1)}", "graph.png", (1240, 500), graph_is_drawn)
+            picture(
+                browser, f"{address}/asset-groups~{quote(PHASE_1)}", "graph.png", (1240, 500), graph_is_drawn
+            )
             picture(browser, f"{address}/assets/r10_prm", "asset.png", (1280, 900), page_is_filled)
         picture(browser, report.as_uri(), "report.png", (1020, 1640))
         tree = Path(folder) / "tree.html"
