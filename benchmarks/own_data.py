@@ -51,7 +51,7 @@ def _once() -> tuple[float, float]:
         ready = time.perf_counter()
         folder.mkdir()
         template = reader.files(folder, ARCHITECTURE, reader.ARCHITECTURES[ARCHITECTURE])
-        judge.reply = reader.judge_every_second_step_right  # type: ignore[method-assign]
+        judge.answer = reader.judge_every_second_step_right
 
         def o1(
             arguments: list[str], environment: Mapping[str, str], cwd: Path

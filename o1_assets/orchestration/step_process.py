@@ -1,7 +1,7 @@
 """What the processes of steps share: loaded once, by the server that they are forked from.
 
 Without it each step would import torch, TRL and Dagster's storages and build the graph, which takes 3 to 4 s of a
-processor; as it is, a step takes .4 s more than in the run's process. Nothing here may start a thread, open a database
+processor; as it is, a step takes 0.2 s more than in the run's process. Nothing here may start a thread, open a database
 or use a GPU: none of these works after a fork. (numpy's and pyarrow's own threads, which importing them starts, do.)
 """
 

@@ -36,7 +36,7 @@ def test_the_page_leads_from_problems_and_a_checkpoint_to_a_report(kind: str, tm
     template = reader.files(folder, kind, reader.ARCHITECTURES[kind])
     assert ("<|im_start|>assistant" in template) == bool(reader.ARCHITECTURES[kind].get("chat"))
     with serving() as judge:
-        judge.reply = reader.judge_every_second_step_right  # type: ignore[method-assign]
+        judge.answer = reader.judge_every_second_step_right
         person = reader.Reader(folder, judge, 2, template, o1=o1)
         for command in reader.commands():
             person.follow(command)

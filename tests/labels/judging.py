@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -53,8 +53,14 @@ def error(status: int, message: str = "no", **headers: str) -> Answer:
     )
 
 
+def _right_answer(body: Mapping[str, Any]) -> Answer:
+    return chat(json.dumps({"ratings": ratings_in(body["messages"][0]["content"])}))
+
+
 class FakeJudge(ThreadingHTTPServer):
-    """script: what the next requests get in place of a right answer, the first first. seconds: that an answer takes.
+    """answer: what a judge says to a request; as `ratings_in` unless it is set.
+
+    script: what the next requests get in place of that, the first first. seconds: that an answer takes.
 
     bodies, keys: of all requests so far. busiest: the most requests that were answered at once.
     """
@@ -63,6 +69,7 @@ class FakeJudge(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.answer: Callable[[Mapping[str, Any]], Answer] = _right_answer
         self.script: list[Answer] = []
         self.seconds = 0.0
         self.bodies: list[dict[str, Any]] = []
@@ -77,7 +84,7 @@ class FakeJudge(ThreadingHTTPServer):
         with self.lock:
             if self.script:
                 return self.script.pop(0)
-        return chat(json.dumps({"ratings": ratings_in(body["messages"][0]["content"])}))
+        return self.answer(body)
 
 
 class Handler(BaseHTTPRequestHandler):
