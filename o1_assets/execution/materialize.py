@@ -18,6 +18,7 @@ from o1_assets.engine.training.tracking import Receiver, tracked_by, tracker
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.environment import environment, prepare_compute
 from o1_assets.execution.ledger import Stopwatch
+from o1_assets.execution.memory import give_back
 from o1_assets.store.ancestry import reports
 from o1_assets.store.manifest import Manifest, ManifestCost, ManifestInput
 from o1_assets.store.scratch import Scratch, ScratchLost
@@ -84,6 +85,7 @@ def materialize(
         ):
             outcome = artifact.compute(task, artifact.config)
         seconds = stopwatch.seconds
+        give_back()
         # A folder that was removed and made again would be stored with some of its files missing.
         scratch.require()
         digest = store.put(scratch.folder)

@@ -27,7 +27,7 @@ RECORDED = {
     "smol": "54669ec93c0f5a51",
     "smol-hub": "fc97a520b2267be7",
     "smol-smoke": "cf19d00bdc0df0c4",
-    "sudoku": "5d741b211817253b",
+    "sudoku": "b51022e978d5b612",
     "tic-tac-toe": "8b1c1b12a1fc9c03",
 }
 

@@ -1,21 +1,22 @@
 """Sudoku: whether a 4x4 grid is valid, looked at row by row, column by column and box by box.
 
-    Is this grid valid: a1=2 b1=_ c1=4 d1=3 a2=4 ...
-    row 1 a1=2 b1=_ c1=4 d1=3 ok
+    Is this grid valid: a1=2 b1=_ c1=4 d1=3 a2=3 ...
+    row 1 a1=2 <2> b1=_ <2> c1=4 <24> d1=3 <234>
     ...
-    column 1 a1=2 a2=4 a3=2 again
+    column 1 a1=2 <2> a2=3 <23> a3=2 again
     answer no
 
-Each cell has a name that a line repeats, as in tic-tac-toe, and a line ends at the first digit that it has had before:
-so each cell asks one question, and not the last word of the line six. Some cells are empty, because there are only 288
-full grids, which a model could know by heart. A grid that is not valid is a valid one in which two cells were
-exchanged: counting its digits tells nothing.
+Each cell has a name that a line repeats, as in tic-tac-toe, and behind it stand the digits that the line has had so
+far. So whether a digit comes again is asked of the two tokens before, and not of cells at any distance, which a small
+model does not learn. The line ends there. Some cells are empty, because there are only 288 full grids, which a model
+could know by heart. A grid that is not valid is a valid one in which two cells were exchanged: counting its digits
+tells nothing.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import permutations
+from itertools import combinations, permutations
 from random import Random
 from typing import NamedTuple
 
@@ -38,16 +39,23 @@ UNITS: dict[str, tuple[int, ...]] = {
 }
 DIAGONALS: dict[str, tuple[int, ...]] = {"diagonal 1": (0, 5, 10, 15), "diagonal 2": (3, 6, 9, 12)}
 
+SEEN = tuple("".join(digits) for count in range(5) for digits in combinations("1234", count))
+"""Which digits a line has had, ascending."""
+
 # Shares of writers.
 MISCONCEPTIONS = {
     "boxes_forgotten": 0.3,
     "columns_forgotten": 0.2,
-    "neighbours_alone": 0.3,
+    "last_digit_alone": 0.3,
     "diagonals_too": 0.25,
 }
 
 _ASKED = "Is this grid valid:"
-_STEP = re.compile(r"((?:row|column|box|diagonal) [1-4])((?: [a-d][1-4]=[1-4_]){1,4}) (ok|again)")
+_SEEN = r" <[1-4]{0,4}>"
+_STEP = re.compile(
+    r"((?:row|column|box|diagonal) [1-4])"
+    rf"((?: [a-d][1-4]=[1-4_]{_SEEN}){{0,3}} [a-d][1-4]=[1-4_](?:{_SEEN}|(?= again)))( again)?"
+)
 
 
 class SudokuCorpus(Corpus):
@@ -65,14 +73,14 @@ class SudokuCorpus(Corpus):
 
 
 class Look(NamedTuple):
-    """A step: the cells of a unit; those up to the first digit that it has had before, if there is one."""
+    """A step: the cells of a unit, each with the digits so far; those up to one that comes again, if there is one."""
 
     unit: str
     cells: str
     again: bool
 
     def __str__(self) -> str:
-        return f"{self.unit}{self.cells} {'again' if self.again else 'ok'}"
+        return f"{self.unit}{self.cells}{' again' if self.again else ''}"
 
 
 class Looked(NamedTuple):
@@ -91,7 +99,7 @@ class SudokuWorld(World[Grid, Looked, Look, SudokuCorpus]):
             *(f" {cell}=" for cell in CELLS),
             *UNITS,
             *DIAGONALS,
-            " ok",
+            *(f" <{seen}>" for seen in SEEN),
             " again",
             "check ",
             "wait ",
@@ -160,10 +168,10 @@ class SudokuWorld(World[Grid, Looked, Look, SudokuCorpus]):
             if f"{kind}s_forgotten" in held or f"{kind}es_forgotten" in held:
                 continue
             right = _look(problem, unit)
-            seen = _look(problem, unit, neighbours_alone="neighbours_alone" in held)
+            seen = _look(problem, unit, last_digit_alone="last_digit_alone" in held)
             steps.append(str(seen))
             if seen != right and rng.random() < config.notice_rate:
-                held.discard("neighbours_alone")
+                held.discard("last_digit_alone")
                 seen = right
                 steps.append(f"wait {right}")
             if seen.again:
@@ -175,13 +183,13 @@ class SudokuWorld(World[Grid, Looked, Look, SudokuCorpus]):
 
     def read_step(self, text: str) -> Look | None:
         match = _STEP.fullmatch(text)
-        return Look(match[1], match[2], match[3] == "again") if match else None
+        return Look(match[1], match[2], match[3] is not None) if match else None
 
     def take(self, problem: Grid, state: Looked, move: Look) -> tuple[Looked | None, str]:
-        """Kinds of error: unit (none, or one that was looked at), cells (not the grid's), verdict."""
+        """Kinds of error: unit (none, or one that was looked at), cells (not the grid's), verdict (digits so far)."""
         if move.unit not in UNITS or move.unit in state.units or state.twice:
             return None, "unit"
-        if not _cells(problem, UNITS[move.unit]).startswith(move.cells):
+        if not _cells(problem, UNITS[move.unit]).startswith(re.sub(_SEEN, "", move.cells)):
             return None, "cells"
         if move != _look(problem, move.unit):
             return None, "verdict"
@@ -199,14 +207,17 @@ def _cells(grid: Grid, indices: tuple[int, ...] | range) -> str:
     return "".join(f" {CELLS[i]}={grid[i]}" for i in indices)
 
 
-def _look(grid: Grid, unit: str, *, neighbours_alone: bool = False) -> Look:
-    """The step that looks at a unit, or at a diagonal. neighbours_alone: it compares a cell with the one before it."""
-    indices = {**UNITS, **DIAGONALS}[unit]
-    for n, i in enumerate(indices):
-        before = indices[max(0, n - 1) : n] if neighbours_alone else indices[:n]
-        if grid[i] != EMPTY and grid[i] in {grid[j] for j in before}:
-            return Look(unit, _cells(grid, indices[: n + 1]), True)
-    return Look(unit, _cells(grid, indices), False)
+def _look(grid: Grid, unit: str, *, last_digit_alone: bool = False) -> Look:
+    """The step that looks at a unit, or at a diagonal. last_digit_alone: it remembers one digit."""
+    cells, seen = "", ""
+    for i in {**UNITS, **DIAGONALS}[unit]:
+        cells += f" {CELLS[i]}={grid[i]}"
+        if grid[i] in seen:
+            return Look(unit, cells, True)
+        if grid[i] != EMPTY:
+            seen = grid[i] if last_digit_alone else "".join(sorted(seen + grid[i]))
+        cells += f" <{seen}>"
+    return Look(unit, cells, False)
 
 
 def is_valid(grid: Grid) -> bool:

@@ -76,6 +76,7 @@ def test_teachers_without_misconceptions_are_right_and_others_often_wrong(name: 
 
 
 STRAW = "Count R in 1s 2t 3r 4a 5r."
+ROW_1 = "row 1 a1=2 <2> b1=1 <12> c1=3 <123> d1=_ <123>"
 GRID = "Is this grid valid:" + "".join(
     f" {column}{row}={'213_341_12432134'[4 * (row - 1) + i]}"
     for row in range(1, 5)
@@ -110,24 +111,29 @@ SCANNED = "a1X b1O c1. no; a2. b2X c2. no; a3O b3. c3. no; a1X a2. a3O no; b1O b
         ("tic-tac-toe", BOARD, "answer a1", [-1]),
         ("tic-tac-toe", BOARD, "a1X b2X b3. no", [-1]),
         # In the grid 213_ / 341_ / 1243 / 2134 columns 1 and 2 and box 1 have a digit twice, in no order that counts.
-        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 a4=2 again; answer no", [1, 1]),
-        ("sudoku", GRID, "row 1 a1=2 b1=1 c1=3 d1=_ ok; row 1 a1=2 b1=1 c1=3 d1=_ ok", [1, -1]),
+        ("sudoku", GRID, "column 1 a1=2 <2> a2=3 <23> a3=1 <123> a4=2 again; answer no", [1, 1]),
         (
             "sudoku",
             GRID,
-            "row 1 a1=2 b1=1 c1=3 d1=_ ok; check row 1 a1=2 b1=1 c1=3 d1=_ ok; answer yes",
+            f"{ROW_1}; {ROW_1}",
+            [1, -1],
+        ),
+        (
+            "sudoku",
+            GRID,
+            f"{ROW_1}; check {ROW_1}; answer yes",
             [1, 0, -1],
         ),
         (
             "sudoku",
             GRID,
-            "column 1 a1=2 a2=3 a3=1 a4=2 ok; wait column 1 a1=2 a2=3 a3=1 a4=2 again",
+            "column 1 a1=2 <2> a2=3 <23> a3=1 <123> a4=2 <123>; wait column 1 a1=2 <2> a2=3 <23> a3=1 <123> a4=2 again",
             [-1, 1],
         ),
-        ("sudoku", GRID, "column 1 a1=2 a2=3 a3=1 again", [-1]),
-        ("sudoku", GRID, "row 1 a1=2 b1=1 ok", [-1]),
-        ("sudoku", GRID, "row 1 a1=2 b1=1 c1=3 d1=4 ok", [-1]),
-        ("sudoku", GRID, "diagonal 1 a1=2 b2=4 c3=4 again; answer no", [-1, 1]),
+        ("sudoku", GRID, "column 1 a1=2 <2> a2=3 <23> a3=1 again", [-1]),
+        ("sudoku", GRID, "row 1 a1=2 <2> b1=1 <12>", [-1]),
+        ("sudoku", GRID, "row 1 a1=2 <2> b1=1 <12> c1=3 <123> d1=4 <1234>", [-1]),
+        ("sudoku", GRID, "diagonal 1 a1=2 <2> b2=4 <24> c3=4 again; answer no", [-1, 1]),
     ],
 )
 def test_ratings(name: str, question: str, steps: str, ratings: list[int]) -> None:
