@@ -24,9 +24,9 @@ RECORDED = {
     "qwen": "bbc1e48e052eed17",
     "qwen-7b": "946d176679e771a6",
     "qwen-full": "d2f8b33d399a78a3",
-    "smol": "54669ec93c0f5a51",
-    "smol-hub": "fc97a520b2267be7",
-    "smol-smoke": "cf19d00bdc0df0c4",
+    "smol": "28d7fbca88801552",
+    "smol-hub": "4fcb8531cec0e079",
+    "smol-smoke": "3a9edb7682e8edcb",
     "sudoku": "b51022e978d5b612",
     "tic-tac-toe": "8b1c1b12a1fc9c03",
 }
