@@ -23,7 +23,7 @@ def resident_gib() -> float:
 
 
 def give_back() -> None:
-    """Returns to the system what a finished artifact took, so that the next one does not come on top of it.
+    """Returns to the system what a finished artifact left, from `LARGE_GIB` on.
 
     A trainer and its model refer to each other, so nothing but a collection frees them; and glibc keeps the pages of
     what was freed between two pieces that are still in use.

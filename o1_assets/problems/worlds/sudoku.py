@@ -7,8 +7,8 @@
     answer no
 
 Each cell has a name that a line repeats, as in tic-tac-toe, and behind it stand the digits that the line has had so
-far. So whether a digit comes again is asked of the two tokens before, and not of cells at any distance, which a small
-model does not learn. The line ends there. Some cells are empty, because there are only 288 full grids, which a model
+far. So whether a digit comes again is asked of the two tokens before, and not of cells at any distance, which small
+models did not learn. The line ends there. Some cells are empty, because there are only 288 full grids, which a model
 could know by heart. A grid that is not valid is a valid one in which two cells were exchanged: counting its digits
 tells nothing.
 """
