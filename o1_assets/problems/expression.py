@@ -8,9 +8,52 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"\s*(-?\d+)\s*([-+*]|$)")
-OPERATION = re.compile(r"(-?\d+)([-+*])(-?\d+)=(-?\d+)")
+# What is left of the expression stands behind the operation, where anything is.
+OPERATION = re.compile(
+    r"(-?\d+)([-+*])(-?\d+)=(-?\d+)(?: left (-?\d+(?:[-+*]-?\d+)+))?", re.ASCII
+)
+
+
+class Operation(NamedTuple):
+    """a op b = result, as a step claims. left: what it says is left of the expression; None if it says nothing, as
+    where no operation is left.
+
+    >>> Operation.read("2*3=6 left 7-6+4")
+    Operation(a=2, op='*', b=3, result=6, left='7-6+4')
+    """
+
+    a: int
+    op: str
+    b: int
+    result: int
+    left: str | None = None
+
+    @classmethod
+    def read(cls, step: str) -> Operation | None:
+        match = OPERATION.fullmatch(step)
+        return cls(int(match[1]), match[2], int(match[3]), int(match[4]), match[5]) if match else None
+
+    @classmethod
+    def at(cls, state: Expression, index: int, result: int | None = None) -> Operation:
+        """The operation at `index` of what is left, with its right result or this one."""
+        a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
+        after = state.reduce(index, result)
+        return cls(a, op, b, after.numbers[index], after.compact if after.ops else None)
+
+    def __str__(self) -> str:
+        return f"{self.claim} left {self.left}" if self.left else self.claim
+
+    @property
+    def claim(self) -> str:
+        """The step without what is left."""
+        return f"{self.a}{self.op}{self.b}={self.result}"
+
+    @property
+    def is_true(self) -> bool:
+        return apply(self.a, self.op, self.b) == self.result
 
 
 def apply(a: int, op: str, b: int) -> int:
@@ -89,6 +132,11 @@ class Expression:
             for i in range(len(self.ops))
             if (self.numbers[i], self.ops[i], self.numbers[i + 1]) == (a, op, b)
         ]
+
+    @property
+    def compact(self) -> str:
+        """The expression without spaces, as a step writes it."""
+        return str(self).replace(" ", "")
 
     def __str__(self) -> str:
         return " ".join(

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from o1_assets.problems.expression import OPERATION
+from o1_assets.problems.expression import Operation
 from o1_assets.problems.worlds.world import Vocabulary
 
 Name = Literal["only_the_answer", "step_by_step", "at_most_three_steps", "check_yourself"]
@@ -84,7 +84,7 @@ def obeyed(instruction: Name | None, steps: Sequence[str], operations: int) -> b
     steps: the lines of a finished answer. operations: of the question's expression. Without an instruction any answer
     will do.
 
-    >>> obeyed("check_yourself", ["3*4=12", "check 3*4=12", "12-5=7", "answer 7"], operations=2)
+    >>> obeyed("check_yourself", ["3*4=12 left 12-5", "check 3*4=12", "12-5=7", "answer 7"], operations=2)
     True
     """
     if not steps or [bool(_ANSWER.fullmatch(step)) for step in steps] != [False] * (len(steps) - 1) + [True]:
@@ -93,13 +93,13 @@ def obeyed(instruction: Name | None, steps: Sequence[str], operations: int) -> b
         case "only_the_answer":
             return len(steps) == 1
         case "step_by_step":
-            return sum(bool(OPERATION.fullmatch(step)) for step in steps) >= operations
+            return sum(Operation.read(step) is not None for step in steps) >= operations
         case "at_most_three_steps":
             return len(steps) <= MOST_STEPS
         case "check_yourself":
             checks = [
                 (i, step.removeprefix("check ")) for i, step in enumerate(steps) if step.startswith("check ")
             ]
-            done = [step.removeprefix("wait ") for step in steps]
+            done = [step.removeprefix("wait ").partition(" left ")[0] for step in steps]
             return bool(checks) and all(checked in done[:i] for i, checked in checks)
     return True

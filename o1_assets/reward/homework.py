@@ -12,16 +12,15 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
 
 from o1_assets.base.config import CorpusConfig
-from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.expression import Expression, Operation, apply
 from o1_assets.problems.worlds.arithmetic.misconceptions import ORDER
 from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, Teacher, draw_expression
 from o1_assets.reward.aggregate import NEGATIVE, NEUTRAL, POSITIVE
 from o1_assets.reward.config import HomeworkConfig
 
-LONGEST_STEP = 24
+LONGEST_STEP = 48
 """Characters; a pupil who goes astray may reach numbers of any length."""
 
 # A word, a number with its sign, a sign: a number that is wrong in one digit is wrong as a whole.
@@ -29,18 +28,6 @@ _SYMBOL = re.compile(r"[a-z]+ |(?<!\d)-?\d+|.")
 
 # How far off a result is that a pupil works out wrongly.
 _OFF = (*range(-10, 0), *range(1, 11))
-
-
-class Claim(NamedTuple):
-    """a op b = result, as somebody writes it."""
-
-    a: int
-    op: str
-    b: int
-    result: int
-
-    def __str__(self) -> str:
-        return f"{self.a}{self.op}{self.b}={self.result}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +66,7 @@ def draw_homework(
         is_drill = rng.random() < config.drill_share
         terms = min(corpus.max_terms, 3 + int(written / config.pages / config.curriculum))
         expression = _drill(rng) if is_drill else draw_expression(corpus, rng, terms)
-        if str(expression).replace(" ", "") in exclude:
+        if expression.compact in exclude:
             continue
         teacher = Marker(marker, rng)  # of a whole page, so that its marks follow one mind
         count = config.drill_pupils if is_drill else config.pupils
@@ -101,7 +88,7 @@ def _drill(rng: Random) -> Expression:
 class Marker(Teacher):
     """A teacher who marks. All that is not what they would have written is wrong."""
 
-    def expected(self, state: Expression) -> list[Claim]:
+    def expected(self, state: Expression) -> list[Operation]:
         """Every step that they would write next."""
         legal = state.legal_indices()
         indices = legal
@@ -110,35 +97,43 @@ class Marker(Teacher):
             if index is not None and index not in legal and self.holds(misconception):
                 indices = [index]
                 break
-        return [_claim(state, i, self.result(state, i)[0]) for i in indices]
+        return [Operation.at(state, i, self.result(state, i)[0]) for i in indices]
 
     def answer(self, state: Expression) -> int:
         """What they would answer, going on from here."""
         while state.ops:
-            state = _after(state, self.expected(state)[0])
+            state = _after(self.expected(state)[0])
         return state.numbers[0]
 
 
 class Pupil(Teacher):
-    """A writer who also slips: a number or an operator copied wrongly, any operation first, a wrong sum."""
+    """A writer who also slips: a number or an operator copied wrongly, any operation first, a wrong sum, something else
+    left than there is."""
 
     def __init__(self, corpus: CorpusConfig, config: HomeworkConfig, rng: Random) -> None:
         super().__init__(corpus, rng)
         self.homework = config
 
-    def step(self, state: Expression, written: Sequence[int]) -> Claim:
+    def step(self, state: Expression, written: Sequence[int]) -> Operation:
         """The next step. written: all numbers on the paper so far, which may be copied in place of the right one."""
         rng, slip = self.rng, self.homework.slip_rate
         index = rng.randrange(len(state.ops)) if rng.random() < slip else self.next_index(state)[0]
-        claim = _claim(state, index, self.result(state, index)[0])
+        done = Operation.at(state, index, self.result(state, index)[0])
         if (len(state.ops) == 1 and rng.random() < self.homework.drill_slip_rate) or rng.random() < slip:
-            off = rng.choice(_OFF) if rng.random() < 0.85 else -2 * claim.result
-            return claim._replace(result=claim.result + off)
-        return self._miscopied(claim, state, written) if rng.random() < slip else claim
+            off = rng.choice(_OFF) if rng.random() < 0.85 else -2 * done.result
+            return Operation.at(state, index, done.result + off)
+        if rng.random() < slip:
+            return self._miscopied(done, state, index, written)
+        if done.left and rng.random() < slip:
+            return done._replace(left=self._mistaken(state.reduce(index, done.result), written))
+        return done
 
-    def _miscopied(self, claim: Claim, state: Expression, written: Sequence[int]) -> Claim:
+    def _miscopied(
+        self, done: Operation, state: Expression, index: int, written: Sequence[int]
+    ) -> Operation:
+        """The operation at `index` with a number or its sign copied wrongly; what is left then is as if it were right."""
         rng = self.rng
-        a, op, b, result = claim
+        a, op, b, result, _ = done
         which = rng.randrange(4)
         if which in (0, 3):
             a = rng.choice((*state.numbers, *written, a + 1, a - 1, -a))
@@ -147,7 +142,26 @@ class Pupil(Teacher):
         if which == 2 or rng.random() < 0.2:
             op = rng.choice("+-*")
         # Most work out what they copied; some have the right result all the same.
-        return Claim(a, op, b, apply(a, op, b) if rng.random() < 0.7 else result)
+        result = apply(a, op, b) if rng.random() < 0.7 else result
+        return Operation(a, op, b, result, Operation.at(state, index, result).left)
+
+    def _mistaken(self, left: Expression, written: Sequence[int]) -> str:
+        """What is left, with one thing wrong: another number or sign, an operation lost or written twice."""
+        rng = self.rng
+        numbers, ops = list(left.numbers), list(left.ops)
+        at = rng.randrange(len(ops))
+        which = rng.randrange(4)
+        if which == 0:
+            number = rng.randrange(len(numbers))
+            numbers[number] = rng.choice((*written, numbers[number] + 1, numbers[number] - 1, -numbers[number]))
+        elif which == 1:
+            ops[at] = rng.choice("+-*")
+        elif which == 2 and len(ops) > 1:
+            del ops[at], numbers[at + rng.randrange(2)]
+        else:
+            ops.insert(at, ops[at])
+            numbers.insert(at, numbers[at + rng.randrange(2)])
+        return Expression(tuple(numbers), tuple(ops)).compact
 
 
 def _mark(expression: Expression, pupil: Pupil, teacher: Marker) -> Marked:
@@ -156,14 +170,15 @@ def _mark(expression: Expression, pupil: Pupil, teacher: Marker) -> Marked:
     steps: list[str] = []
     marks: list[int] = []
     state, before = expression, None
-    done: list[Claim] = []
+    done: list[Operation] = []
     written = list(expression.numbers)
     while True:
         draw = rng.random()
         ends = not state.ops or draw > 1 - config.early_rate
         if done and draw < config.repeat_rate / 2:
             text, mark = "check", NEUTRAL
-            claims, claim = done, rng.choice(done)
+            claims = [step._replace(left=None) for step in done]
+            claim = rng.choice(claims)
             if rng.random() < 0.3:
                 claim = claim._replace(result=claim.result + rng.choice(_OFF))
         elif done and before is not None and draw < config.repeat_rate:
@@ -183,10 +198,10 @@ def _mark(expression: Expression, pupil: Pupil, teacher: Marker) -> Marked:
         if text == "check":
             continue
         if text == "wait" and before is not None:
-            done[-1], state = claim, _after(before, claim)
+            done[-1], state = claim, _after(claim)
         else:
             done.append(claim)
-            before, state = state, _after(state, claim)
+            before, state = state, _after(claim)
         written.append(claim.result)
 
 
@@ -204,16 +219,9 @@ def _answer(expression: Expression, state: Expression, rng: Random) -> int:
     return state.numbers[0] + (rng.choice(_OFF) if rng.random() < 0.2 else 0)
 
 
-def _claim(state: Expression, index: int, result: int) -> Claim:
-    return Claim(state.numbers[index], state.ops[index], state.numbers[index + 1], result)
-
-
-def _after(state: Expression, claim: Claim) -> Expression:
-    """The expression with the operation that was done replaced by its result."""
-    places = state.match(claim.a, claim.op, claim.b)
-    legal = set(state.legal_indices())
-    # Where the same operation stands twice, the one that may be done is meant.
-    return state.reduce(next((i for i in places if i in legal), places[0]), claim.result)
+def _after(done: Operation) -> Expression:
+    """What is left after a step that its teacher would have written."""
+    return Expression.parse(done.left or str(done.result))
 
 
 def _common(a: str, b: str) -> int:

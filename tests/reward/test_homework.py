@@ -11,12 +11,12 @@ import pytest
 from o1_assets.base.config import BaseConfig, CorpusConfig
 from o1_assets.base.tokenizer import make_tokenizer
 from o1_assets.engine.training.one_pass import batches_by_length
-from o1_assets.problems.expression import Expression
+from o1_assets.problems.expression import Expression, Operation
 from o1_assets.problems.worlds.arithmetic.world import WORLD
 from o1_assets.reward.aggregate import NEGATIVE, POSITIVE
 from o1_assets.reward.config import HomeworkConfig, VerifierConfig
 from o1_assets.reward.dataset import IGNORED
-from o1_assets.reward.homework import Claim, Marked, Marker, Page, draw_homework
+from o1_assets.reward.homework import Marked, Marker, Page, draw_homework
 from o1_assets.reward.pages import PageMarker
 
 CORPUS = CorpusConfig(max_factor=4, max_value=60)
@@ -46,10 +46,10 @@ def test_a_teacher_without_misconceptions_marks_as_the_exact_checker_rates() -> 
 def test_a_teacher_with_a_misconception_marks_what_follows_from_it_right() -> None:
     always = CORPUS.model_copy(update={"misconception_scale": 100.0, "slip_rate": 0.0})
     state = Expression.parse("7 - 2 * 3 + 4")
-    assert Marker(always, Random(0)).expected(state) == [Claim(7, "-", 2, 5)]
+    assert Marker(always, Random(0)).expected(state) == [Operation(7, "-", 2, 5, "5*3+4")]
     never = CORPUS.model_copy(update={"misconception_scale": 0.0, "slip_rate": 0.0})
-    assert Claim(2, "*", 3, 6) in Marker(never, Random(0)).expected(state)
-    assert Claim(7, "-", 2, 5) not in Marker(never, Random(0)).expected(state)
+    assert Operation(2, "*", 3, 6, "7-6+4") in Marker(never, Random(0)).expected(state)
+    assert Operation(7, "-", 2, 5, "5*3+4") not in Marker(never, Random(0)).expected(state)
 
 
 def test_pages_depend_on_the_seed_alone_keep_out_what_is_excluded_and_end_with_the_first_error() -> None:

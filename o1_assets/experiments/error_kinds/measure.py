@@ -15,7 +15,7 @@ from o1_assets.core.artifact import Cost, Task
 from o1_assets.evaluation.statistics import Floats
 from o1_assets.experiments.error_kinds.config import KindsResultConfig
 from o1_assets.experiments.rounds.measure import first_samples
-from o1_assets.problems.expression import OPERATION, Expression
+from o1_assets.problems.expression import Expression, Operation
 from o1_assets.problems.worlds.arithmetic.misconceptions import (
     NAMES,
     ORDER,
@@ -82,9 +82,9 @@ def first_wrong(expression: Expression, steps: Sequence[str]) -> tuple[int, str]
 def _kind(states: Sequence[Expression], before: Sequence[Expression] | None, text: str) -> str:
     """The kind of an operation that could be read but is wrong. before: the states that a correction goes back to."""
     corrects = text.startswith("wait ")
-    match = OPERATION.fullmatch(_WORD.sub("", text, count=1))
-    assert match is not None, f"{text} was read as an operation"
-    a, op, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
+    operation = Operation.read(_WORD.sub("", text, count=1))
+    assert operation is not None, f"{text} was read as an operation"
+    a, op, b, result, _ = operation
     # There are several states where an earlier step could be read at several places of the expression.
     possible = [s for s in (before or () if corrects else states) if s.match(a, op, b)]
     names = {name for state in possible for name in explanations(state, a, op, b, result)}

@@ -55,7 +55,7 @@ def test_checks_repeat_the_step_before_them_and_change_nothing():
         for before, step in pairwise(steps):
             if step.startswith("check "):
                 checks += 1
-                assert step == "check " + before
+                assert step == "check " + before.partition(" left ")[0]
     assert checks > 100
 
 

@@ -8,7 +8,7 @@ from random import Random
 
 from pydantic import Field
 
-from o1_assets.problems.expression import Expression, apply
+from o1_assets.problems.expression import Expression, Operation, apply
 from o1_assets.problems.worlds.arithmetic.misconceptions import (
     ORDER,
     RESULT,
@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"\d+")
 
 ARITHMETIC = Vocabulary(
     symbols=("\n", *map(str, range(-99, 100)), *"+-*=", ".", "?"),
-    words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", "check ", "wait ", "answer "),
+    words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", " left ", "check ", "wait ", "answer "),
 )
 
 
@@ -107,7 +107,7 @@ def draw_corpus(config: CorpusConfig, seed: int, exclude: Collection[str]) -> It
     written = 0
     while written < config.solutions:
         expression = draw_expression(config, rng, _most_terms(config, written / config.solutions))
-        if str(expression).replace(" ", "") in exclude:
+        if expression.compact in exclude:
             continue
         steps = Teacher(config, rng).solve(expression)  # a new one each time: one person wrote one solution
         if any(int(n) > LARGEST_WRITTEN for step in steps for n in _NUMBER.findall(step)):
@@ -139,16 +139,18 @@ class Teacher:
             before = state
             index, order_error = self.next_index(state)
             result, result_error = self.result(state, index)
-            steps.append(_operation(state, index, result))
+            written = Operation.at(state, index, result)
+            steps.append(str(written))
             state = state.reduce(index, result)
             wrong = order_error or result_error
             if wrong and self.rng.random() < self.config.notice_rate:
                 self._held[wrong] = False
                 index = before.legal_indices()[0]
                 state = before.reduce(index)
-                steps.append("wait " + _operation(before, index))
+                written = Operation.at(before, index)
+                steps.append(f"wait {written}")
             if self.rng.random() < self.config.check_rate:
-                steps.append("check " + steps[-1].removeprefix("wait "))
+                steps.append(f"check {written.claim}")
         return [*steps, f"answer {state.numbers[0]}"]
 
     def holds(self, misconception: OrderMisconception | ResultMisconception) -> bool:
@@ -188,8 +190,3 @@ class Teacher:
         if self.rng.random() < self.config.direct_right_rate:
             return value
         return value + self.rng.choice((-10, -5, -3, -2, -1, 1, 2, 3, 5, 10))
-
-
-def _operation(state: Expression, index: int, result: int | None = None) -> str:
-    a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
-    return f"{a}{op}{b}={apply(a, op, b) if result is None else result}"

@@ -1,7 +1,8 @@
 """Arithmetic: expressions of integers joined by + - *, worked out one operation a step.
 
-3*4=12          right if some order of working may take it now and the result is true
-answer 7        right if 7 is the expression's value
+3*4=12 left 12-5    right if some order of working may take it now, the result is true and this is left. A step may also
+                    say nothing of what is left: people and other models do
+answer 7            right if 7 is the expression's value
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from o1_assets.problems.canonical import arithmetic, flat_expression
-from o1_assets.problems.expression import OPERATION, Expression, apply
+from o1_assets.problems.expression import OPERATION, Expression, Operation, apply
 from o1_assets.problems.worlds.arithmetic.teacher import (
     ARITHMETIC,
     WORDINGS,
@@ -30,40 +31,16 @@ MAX_EXPRESSION_CHARS = 200
 MAX_STATES = 64
 """Readings of the steps so far that are followed."""
 
-_STEP = re.compile(OPERATION.pattern, re.ASCII)
-
 States = tuple[Expression, ...]
 """What may be left of the expression, each with the problem's value: several when a step can be read at several
 places."""
-
-
-class Operation(NamedTuple):
-    """a op b = result, as a step claims."""
-
-    a: int
-    op: str
-    b: int
-    result: int
-
-    @classmethod
-    def of(cls, state: Expression, index: int) -> Operation:
-        """The right operation at `index` of what is left."""
-        a, op, b = state.numbers[index], state.ops[index], state.numbers[index + 1]
-        return cls(a, op, b, apply(a, op, b))
-
-    def __str__(self) -> str:
-        return f"{self.a}{self.op}{self.b}={self.result}"
-
-    @property
-    def is_true(self) -> bool:
-        return apply(self.a, self.op, self.b) == self.result
 
 
 class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
     name = "arithmetic"
     vocabulary = ARITHMETIC
     corpus = CorpusConfig
-    step = _STEP
+    step = OPERATION
     description = (
         "generated step-by-step arithmetic that is wrong the way people are. The test problems' expressions are kept "
         "out of the corpus."
@@ -90,7 +67,7 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
             return None
 
     def content(self, problem: Expression) -> str:
-        return str(problem).replace(" ", "")
+        return problem.compact
 
     def reworded(self, problem: Expression, asked: str) -> str:
         # A question in one of the corpus's wordings stays as it is: the model has learned all of them.
@@ -111,13 +88,17 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
         return (problem,)
 
     def read_step(self, text: str) -> Operation | None:
-        match = _STEP.fullmatch(text)
-        return Operation(int(match[1]), match[2], int(match[3]), int(match[4])) if match else None
+        return Operation.read(text)
+
+    def was_done(self, working: Working[Expression, States, Operation], move: Operation) -> bool:
+        return not move.left and move.claim in [done.claim for done in working.done]
 
     def take(self, problem: Expression, state: States, move: Operation) -> tuple[States | None, str]:
         """Kinds of error: absent (no such operation is left); order (a sum before the product beside it); grouping (b-c
-        taken first in a-b-c); and of false results: self (a-a), zero, one (a product with it), sign, slip."""
-        # In 2*3-2*3 the step 2*3=6 can be read at two places; both readings are followed until later steps decide.
+        taken first in a-b-c); of false results: self (a-a), zero, one (a product with it), sign, slip; left (something
+        else is left)."""
+        # In 2*3-2*3 the step 2*3=6 can be read at two places; both readings are followed until what is left, or a later
+        # step, decides.
         matches, legal = [], []
         for expression in state:
             legal_indices = set(expression.legal_indices())
@@ -126,7 +107,10 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
                 if i in legal_indices:
                     legal.append((expression, i))
         if legal and move.is_true:
-            return _distinct(expression.reduce(i) for expression, i in legal), "right"
+            after = _distinct(expression.reduce(i) for expression, i in legal)
+            if move.left:
+                after = tuple(expression for expression in after if expression.compact == move.left)
+            return (after, "right") if after else (None, "left")
         if not matches:
             return None, "absent"
         if not legal:
@@ -141,7 +125,7 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
         expression = working.state[0]
         if not expression.ops:
             return [f"answer {_value(working.problem)}"]
-        return [str(Operation.of(expression, index)) for index in expression.legal_indices()]
+        return [str(Operation.at(expression, index)) for index in expression.legal_indices()]
 
     def unusual(self, problem: Expression, config: CorpusConfig) -> list[str]:
         unusual = []
@@ -183,7 +167,7 @@ def _largest_value(state: Expression) -> int:
 
 
 def _false_result(operation: Operation) -> str:
-    a, op, b, result = operation
+    a, op, b, result, _ = operation
     if op == "-" and a == b:
         return "self"
     if op == "*" and 0 in (a, b):
