@@ -235,7 +235,7 @@ from o1_assets.reward.score import load_scorer
 # The generator that it reads: generator/model of the same run. An export holds it in this folder.
 scorer = load_scorer(Path(FOLDER), Path(FOLDER) / "generator")
 encode = scorer.tokenizer.encode
-prompt, steps = "What is 2 + 3 * 4?\\n", "3*4=12\\n2+12=14\\nanswer 14\\n"
+prompt, steps = "What is 2 + 3 * 4?\\n", "3*4=12 left 2+12\\n2+12=14\\nanswer 14\\n"
 scorer.score([encode(prompt, add_special_tokens=False)], [encode(steps, add_special_tokens=False)])
 
 # transformers alone loads the classifier without that input, whose weights are in probability_feature.safetensors.

@@ -33,13 +33,15 @@ from o1_assets.reward.train import area_under_curve
 # What the first wrong step of a solution is called: a misconception's name, a slip, or one of OTHERS.
 
 SLIP, ORDER_OTHER, GUESS = "slip", "order_unexplained", "wrong_answer"
-FALSE_CHECK, NO_CORRECTION, COPY, UNREADABLE = "false_check", "false_correction", "not_there", "unreadable"
+FALSE_CHECK, NO_CORRECTION, UNREADABLE = "false_check", "false_correction", "unreadable"
+COPY, LEFT = "not_there", "left_wrongly"
 
 OTHERS: dict[str, str] = {
     SLIP: "a false result that no misconception gives",
     ORDER_OTHER: "an order of working that no misconception gives",
     GUESS: "a wrong final answer after right steps, or without any",
     COPY: "an operation on numbers that are not left of the expression",
+    LEFT: "a right operation, and something else left of the expression than it says",
     FALSE_CHECK: "a check of what was not done",
     NO_CORRECTION: "a correction of nothing",
     UNREADABLE: "no step of this world, or one after the answer",
@@ -50,6 +52,7 @@ KIND_OF_VERDICT = {
     "check": FALSE_CHECK,
     "correction": NO_CORRECTION,
     "absent": COPY,
+    "left": LEFT,
     "unreadable": UNREADABLE,
     "after_answer": UNREADABLE,
 }
