@@ -128,10 +128,8 @@ class Pupil(Teacher):
             return done._replace(left=self._mistaken(state.reduce(index, done.result), written))
         return done
 
-    def _miscopied(
-        self, done: Operation, state: Expression, index: int, written: Sequence[int]
-    ) -> Operation:
-        """The operation at `index` with a number or its sign copied wrongly; what is left then is as if it were right."""
+    def _miscopied(self, done: Operation, state: Expression, index: int, written: Sequence[int]) -> Operation:
+        """The operation with a number or its sign copied wrongly; what is left then is as if that had been right."""
         rng = self.rng
         a, op, b, result, _ = done
         which = rng.randrange(4)
@@ -153,7 +151,9 @@ class Pupil(Teacher):
         which = rng.randrange(4)
         if which == 0:
             number = rng.randrange(len(numbers))
-            numbers[number] = rng.choice((*written, numbers[number] + 1, numbers[number] - 1, -numbers[number]))
+            numbers[number] = rng.choice(
+                (*written, numbers[number] + 1, numbers[number] - 1, -numbers[number])
+            )
         elif which == 1:
             ops[at] = rng.choice("+-*")
         elif which == 2 and len(ops) > 1:

@@ -44,10 +44,10 @@ def test_any_text_is_read_without_an_error(text: str, prefix: str) -> None:
     "text", ["answer " * 150_000, "\\boxed{" * 150_000, "\n" * 1_000_000, "\\boxed{" + "{}" * 500_000]
 )
 def test_a_million_characters_are_read_in_a_second(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # not the clock's: other programs take their part of that
     for prefix in ("answer", "####", "\\boxed"):
         extract_answer(text, prefix)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_question_full_of_braces_is_asked_as_it_is() -> None:

@@ -221,7 +221,7 @@ UNTIL_SPENT = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     strategy=st.sampled_from(
         [*UNTIL_SPENT, Chain(extend="wait "), Chains("majority", samples=3), StepBeam(2, 4)]

@@ -27,7 +27,17 @@ _NUMBER = re.compile(r"\d+")
 
 ARITHMETIC = Vocabulary(
     symbols=("\n", *map(str, range(-99, 100)), *"+-*=", ".", "?"),
-    words=("Calculate ", "What is ", "Solve ", "Compute ", "Evaluate: ", " left ", "check ", "wait ", "answer "),
+    words=(
+        "Calculate ",
+        "What is ",
+        "Solve ",
+        "Compute ",
+        "Evaluate: ",
+        " left ",
+        "check ",
+        "wait ",
+        "answer ",
+    ),
 )
 
 
