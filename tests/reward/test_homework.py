@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -98,6 +99,22 @@ def test_a_number_that_is_wrong_in_one_digit_is_wrong_as_a_whole() -> None:
         rest = pupil.steps[0][pupil.agreed :]
         assert pupil.agreed == 0 or not (pupil.steps[0][pupil.agreed - 1].isdigit() and rest[:1].isdigit())
     assert len(wrong) > 100
+
+
+def test_pupils_lose_track_of_what_is_left_in_every_way_and_a_teacher_sees_it() -> None:
+    slips = SURE.model_copy(update={"drill_share": 0.0, "slip_rate": 0.3})
+    kinds = Counter()
+    for page in pages(slips):
+        for pupil in page.pupils:
+            working = WORLD.start(expression_of(page))
+            for step in pupil.steps[:-1]:
+                working, _ = WORLD.take_step(working, step)
+            verdict = WORLD.take_step(working, pupil.steps[-1])[1]
+            if verdict.kind == "left":
+                assert pupil.marks[-1] == NEGATIVE
+                claimed = pupil.steps[-1].partition(" left ")[2]
+                kinds[len(Expression.parse(claimed).ops) - len(working.state[0].ops) + 1] += 1
+    assert set(kinds) == {-1, 0, 1}, "an operation is lost, another is there, or one is there twice"
 
 
 def test_batches_hold_every_page_once() -> None:

@@ -51,6 +51,16 @@ from tests.labels.world import problem
         ("2 + 2 + 2 + 2", "2+2=4; 2+2=4; 4+4=8; answer 8", [1, 1, 1, 1]),
         ("2 + 2 + 2 + 2", "2+2=4; 2+4=6; 2+6=8", [1, 1, 1]),
         ("5 - 2 + 5 - 2", "5-2=3; 3+5=8; 8-2=6", [1, 1, 1]),
+        # What is left, where a step says so; what it says decides between readings.
+        ("3 * 4 - 5", "3*4=12 left 12-5; 12-5=7; answer 7", [1, 1, 1]),
+        ("7 - 2 * 3 + 4", "2*3=6 left 7-6+4; 7-6=1; 1+4=5; answer 5", [1, 1, 1, 1]),
+        ("1 - 9 - -2", "1-9=-8 left -8--2; -8--2=-6; answer -6", [1, 1, 1]),
+        ("3 * 4 - 5", "3*4=12 left 12-6; 12-6=6; answer 6", [-1, -1, -1]),
+        ("3 * 4 - 5", "3*4=12 left 12-6; wait 3*4=12 left 12-5; 12-5=7", [-1, 1, 1]),
+        ("3 * 4 - 5", "3*4=12 left 12; 3*4=12 left 12-5", [-1, 1]),
+        ("6 - 2", "6-2=4 left 4+0; answer 4", [-1, 1]),
+        ("3 * 4 - 5", "3*4=12 left 12-5; check 3*4=12; check 3*4=12 left 12-5", [1, 0, -1]),
+        ("5 + 2 - 5 + 2", "5+2=7 left 7-5+2; 5+2=7", [1, -1]),
         # A right answer after an error that was not repaired is rated by its value; after an answer, nothing is.
         ("2 + 3 * 4", "2+3=5; answer 14; answer 14; check 2+3=5", [-1, 1, -1, -1]),
     ],
