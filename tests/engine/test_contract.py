@@ -169,7 +169,7 @@ def blank_line(engine: Engine, sample: Sample) -> int | None:
 
 
 def test_a_paragraph_ends_in_one_token_or_in_two(paragraph_engine: Engine, paragraphs: Checkpoint) -> None:
-    prompts = paragraphs.prompts() * 8
+    prompts = paragraphs.prompts() * 24
     whole = paragraph_engine.sample(prompts, SamplingParams(64), range(len(prompts)))
     steps = paragraph_engine.sample(prompts, SamplingParams(64, stop_at_step=True), range(len(prompts)))
     in_one, in_two = 0, 0

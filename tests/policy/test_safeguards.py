@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from o1_assets.core.prompt_format import PromptFormat
+from o1_assets.engine.steps import step_ends
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.transformers_engine import TransformersEngine
 from o1_assets.policy.config import (
@@ -253,9 +254,7 @@ def test_replayed_solutions_are_learned_and_a_killed_training_ends_alike(
     monkeypatch.setattr(
         ExactRewards,
         "step_probabilities",
-        lambda self, prompts, c: [
-            np.full((len(r), 3), 1 / 3) for r in (self.tokenizer.decode(x).split("\n")[:-1] for x in c)
-        ],
+        lambda self, prompts, c: [np.full((len(step_ends(ids, self.tokenizer)), 3), 1 / 3) for ids in c],
     )
     changes = {"replay": ReplayConfig(weight=1.0), "early_stop": STOP, "pass_k": 2}
     whole = guarded(world, changes)

@@ -101,7 +101,8 @@ def test_a_tree_too_large_for_one_row_is_read_in_several_rounds(scorer: Scorer, 
     assert sum(map(len, completions)) > 4 * ROW_TOKENS
     mine = TreeScorer(scorer).step_probabilities([prompt] * 40, completions)
     known = scorer.step_probabilities([prompt] * 40, completions)
-    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(mine, known, strict=True))
+    # Rows of a thousand tokens in float32, under random weights of which the probabilities are steep functions.
+    assert all(np.allclose(a, b, atol=5e-5) for a, b in zip(mine, known, strict=True))
 
 
 def test_completions_without_a_step_and_repeats_cost_nothing_more(scorer: Scorer, tokenizer: Any) -> None:

@@ -90,11 +90,11 @@ def test_a_world_shows_its_own_solution_as_a_control() -> None:
     problem["metadata"] = '{"metadata": {"expression": "1 + 2 * 3"}}'
     asked = prompted()
     asked.problems = [problem]
-    assert re.fullmatch(asked._pattern, "2*3=6\n1+6=7\nanswer 7\n") and not re.fullmatch(
+    assert re.fullmatch(asked._pattern, "2*3=6 left 1+6\n1+6=7\nanswer 7\n") and not re.fullmatch(
         asked._pattern, "answer 7"
     )
     assert prompted(pattern="[0-9]+")._pattern == "[0-9]+", "what the profile says comes first"
-    assert ITSELF in asked.ways() and asked._solutions == ["2*3=6\n1+6=7\nanswer 7"]
+    assert ITSELF in asked.ways() and asked._solutions == ["2*3=6 left 1+6\n1+6=7\nanswer 7"]
 
 
 @pytest.mark.parametrize(
