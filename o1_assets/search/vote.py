@@ -40,16 +40,16 @@ class Chains(Settings):
             yield [Complete(tree.root, count, scored=self.choice != "majority")]
 
     def _spend(self, tree: Tree, budget: Budget) -> Plan:
-        """All of a hard budget. As many chains as surely fit would be few, for most are far shorter than the longest:
-        so each call has about as many as will fit, all cut off at an equal share of what is left, and the next call
-        samples the rest of those that were cut off. The PRM reads everything once, in the end."""
+        """All of a hard budget. First as many chains as surely fit, which are few, for most are far shorter than the
+        longest. Then each call has about as many as will fit, all cut off at an equal share of what is left, and the
+        next call samples the rest of those that were cut off. The PRM reads everything once, in the end."""
         cut: list[Node] = []
         while not budget.spent(tree):
             left = budget.tokens - tree.tokens_generated
             going = sum(node.samples - node.drawn for node in cut)
-            # What a solution has taken so far, and a margin so that few are cut off for good; half of the longest
-            # before one has ended.
-            taken = 1.25 * tree.tokens_generated / len(tree.ends) if tree.ends else budget.solution_tokens / 2
+            # What a solution has taken so far, and a margin so that few are cut off for good. With a guess in place of
+            # the longest a first call would cut off all solutions that are a little longer than that, and spend all.
+            taken = 1.25 * tree.tokens_generated / len(tree.ends) if tree.ends else budget.solution_tokens
             count = int(left / max(1, min(taken, budget.solution_tokens)))
             fresh = max(count - going, 0 if cut else 1)
             longest = max(1, left // (going + fresh))

@@ -253,13 +253,23 @@ def everywhere(strategy: Strategy, budget: Budget) -> tuple[list[SearchResult], 
 def test_chains_spend_a_hard_budget_in_few_calls_and_the_prm_reads_them_once() -> None:
     """As many as surely fit at a time would be over twenty calls, each problem's last of another length."""
     found, policy = everywhere(Chains("best"), Budget(2048, solution_tokens=90, hard=True))
-    assert len(policy.batches) <= 9 and policy.batches[0] == 4 * ((2048 - 32) // 45)
+    assert len(policy.batches) <= 9 and policy.batches[0] == 4 * ((2048 - 32) // 90)
     for one in found:
         assert all(end.node.probabilities is not None for end in one.tree.ends)
         assert {scored for _, scored in one.tree.ledger[:-1]} == {0}
     # Little is cut off for good: most of the budget became solutions.
     ended = sum(len(end.node.completion_ids()) for one in found for end in one.tree.ends)
     assert ended > 0.88 * sum(one.tree.tokens_generated for one in found)
+
+
+@pytest.mark.parametrize("length", [5, 20, 39, 41, 60, 79])
+def test_a_hard_budget_becomes_solutions_whatever_their_length(length: int) -> None:
+    """Of 80 tokens at most. All of one length: where one is cut off all are."""
+    text = "a" * (length - 1) + "\n"
+    policy = TablePolicy({"q\n": {text: 1.0}, f"q\n{text}": {"": 1.0}})
+    thinker = SearchModels(policy, Judge(RIGHT), answer_of=answer_of, answer_start="answer ")
+    [found] = search(Chains("best"), ["q\n"], thinker, Budget(2560, solution_tokens=80, hard=True), [0])
+    assert len(found.tree.ends) >= 0.75 * 2560 // (length + 1)
 
 
 def test_chains_that_were_cut_off_and_continued_are_the_policys_own() -> None:
