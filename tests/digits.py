@@ -9,7 +9,7 @@ from o1_assets.base.tokenizer import ARITHMETIC, Vocabulary, make_tokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# Of ARITHMETIC's 222 tokens, 199 are numbers, and random weights would write little else.
+# Of ARITHMETIC's 219 tokens, 199 are numbers, and random weights would write little else.
 DIGITS = Vocabulary(symbols=("\n", *"0123456789+-*=", ".", "?"), words=ARITHMETIC.words)
 
 

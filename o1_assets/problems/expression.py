@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _TOKEN = re.compile(r"\s*(-?\d+)\s*([-+*]|$)")
 # What is left of the expression stands behind the operation, where anything is.
-OPERATION = re.compile(r"(-?\d+)([-+*])(-?\d+)=(-?\d+)(?: left (-?\d+(?:[-+*]-?\d+)+))?", re.ASCII)
+OPERATION = re.compile(r"(-?\d+)([-+*])(-?\d+)=(-?\d+)(?: left (-?\d+(?:[-+*]-?\d+)*))?", re.ASCII)
 
 
 class Operation(NamedTuple):

@@ -107,8 +107,8 @@ class Marker(Teacher):
 
 
 class Pupil(Teacher):
-    """A writer who also slips: a number or an operator copied wrongly, any operation first, a wrong sum, something else
-    left than there is."""
+    """A writer who also slips: a number or an operator copied wrongly, any operation first, a wrong sum, a wrong rest
+    of the expression."""
 
     def __init__(self, corpus: CorpusConfig, config: HomeworkConfig, rng: Random) -> None:
         super().__init__(corpus, rng)
@@ -129,7 +129,7 @@ class Pupil(Teacher):
         return done
 
     def _miscopied(self, done: Operation, state: Expression, index: int, written: Sequence[int]) -> Operation:
-        """The operation with a number or its sign copied wrongly; what is left then is as if that had been right."""
+        """The operation with a number or its sign copied wrongly. What is left is written as if it were right."""
         rng = self.rng
         a, op, b, result, _ = done
         which = rng.randrange(4)
@@ -147,20 +147,18 @@ class Pupil(Teacher):
         """What is left, with one thing wrong: another number or sign, an operation lost or written twice."""
         rng = self.rng
         numbers, ops = list(left.numbers), list(left.ops)
-        at = rng.randrange(len(ops))
-        which = rng.randrange(4)
+        at, which = rng.randrange(len(ops)), rng.randrange(4)
         if which == 0:
-            number = rng.randrange(len(numbers))
-            numbers[number] = rng.choice(
-                (*written, numbers[number] + 1, numbers[number] - 1, -numbers[number])
-            )
+            place = at + rng.randrange(2)
+            number = numbers[place]
+            numbers[place] = rng.choice([n for n in (*written, number + 1, number - 1) if n != number])
         elif which == 1:
-            ops[at] = rng.choice("+-*")
+            ops[at] = rng.choice([op for op in "+-*" if op != ops[at]])
         elif which == 2 and len(ops) > 1:
             del ops[at], numbers[at + rng.randrange(2)]
         else:
-            ops.insert(at, ops[at])
-            numbers.insert(at, numbers[at + rng.randrange(2)])
+            ops.insert(at + 1, ops[at])
+            numbers.insert(at + 2, numbers[at + 1])
         return Expression(tuple(numbers), tuple(ops)).compact
 
 

@@ -15,20 +15,20 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "fe9536f53e362775",
-    "code": "19bcdeba9b094dc3",
-    "countdown": "d0557a1771167806",
-    "letters": "7bd39b501b77232e",
-    "micro": "6608a7cf19729e28",
-    "nano": "d7b4a34891315020",
+    "assistant": "f7ce1b8aa6cbfd5d",
+    "code": "55dba87a15b30540",
+    "countdown": "f3b1398fb2e1756f",
+    "letters": "9ddfe3ac3e54d3fe",
+    "micro": "784022fa88a55133",
+    "nano": "b293cc7272b8a645",
     "qwen": "bbc1e48e052eed17",
     "qwen-7b": "946d176679e771a6",
     "qwen-full": "d2f8b33d399a78a3",
     "smol": "28d7fbca88801552",
     "smol-hub": "4fcb8531cec0e079",
     "smol-smoke": "3a9edb7682e8edcb",
-    "sudoku": "b51022e978d5b612",
-    "tic-tac-toe": "8b1c1b12a1fc9c03",
+    "sudoku": "9798ed6d26610388",
+    "tic-tac-toe": "2656298188e5e076",
 }
 
 

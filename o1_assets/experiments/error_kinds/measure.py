@@ -41,7 +41,7 @@ OTHERS: dict[str, str] = {
     ORDER_OTHER: "an order of working that no misconception gives",
     GUESS: "a wrong final answer after right steps, or without any",
     COPY: "an operation on numbers that are not left of the expression",
-    LEFT: "a right operation, and something else left of the expression than it says",
+    LEFT: "a right operation with a wrong statement of what is left",
     FALSE_CHECK: "a check of what was not done",
     NO_CORRECTION: "a correction of nothing",
     UNREADABLE: "no step of this world, or one after the answer",

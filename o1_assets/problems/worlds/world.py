@@ -18,8 +18,8 @@ from pydantic import Field
 
 from o1_assets.core.artifact import StageConfig
 
-MAX_STEP_CHARS = 200
-"""Of a step that is read: Python's int() of a very long text takes quadratic time."""
+MAX_STEP_CHARS = 600
+"""Of a step that is read, more than any right one has: Python's int() of a very long text takes quadratic time."""
 
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIAL = (PAD, BOS, EOS, UNKNOWN)
@@ -52,8 +52,7 @@ class Vocabulary:
 class Corpus(StageConfig):
     """What every generated corpus of worked solutions has."""
 
-    # With 52,000 the base of nano is worse, and so is everything after it: baby-o1 then made 30% fewer errors than GPT*
-    # instead of 38% (docs/decisions/nano.md).
+    # A base that reads more is better, and so is everything after it (docs/decisions/nano.md, countdown.md).
     solutions: int = Field(60_000, gt=0, description="worked solutions in the corpus, each read once")
 
 

@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from o1_assets.labels.annotators.exact_checker import error_kind, first_error, rate, rate_steps
-from o1_assets.problems.expression import Expression, apply
-from o1_assets.problems.worlds.arithmetic.world import expression_of
+from o1_assets.problems.expression import Expression, Operation, apply
+from o1_assets.problems.worlds.arithmetic.world import WORLD, expression_of
 from tests.labels.world import problem
 
 
@@ -57,8 +57,9 @@ from tests.labels.world import problem
         ("1 - 9 - -2", "1-9=-8 left -8--2; -8--2=-6; answer -6", [1, 1, 1]),
         ("3 * 4 - 5", "3*4=12 left 12-6; 12-6=6; answer 6", [-1, -1, -1]),
         ("3 * 4 - 5", "3*4=12 left 12-6; wait 3*4=12 left 12-5; 12-5=7", [-1, 1, 1]),
-        ("3 * 4 - 5", "3*4=12 left 12; 3*4=12 left 12-5", [-1, 1]),
+        ("3 * 4 - 5", "3*4=12 left 12; wait 3*4=12 left 12-5", [-1, 1]),
         ("6 - 2", "6-2=4 left 4+0; answer 4", [-1, 1]),
+        ("6 - 2", "6-2=4 left 4; answer 4", [1, 1]),
         ("3 * 4 - 5", "3*4=12 left 12-5; check 3*4=12; check 3*4=12 left 12-5", [1, 0, -1]),
         ("5 + 2 - 5 + 2", "5+2=7 left 7-5+2; 5+2=7", [1, -1]),
         # A right answer after an error that was not repaired is rated by its value; after an answer, nothing is.
@@ -94,6 +95,11 @@ def test_a_problem_without_an_expression_is_not_covered(metadata: str | None) ->
         ("2 + 3 * 4", [], "2+3=5", "order"),
         ("2 * 3 + 4", [], "3+4=7", "order"),
         ("9 - 2 - 3", [], "2-3=-1", "grouping"),
+        ("9 - 2 - 3", [], "9-2=7 left 7-2", "left"),
+        # The same operation stands twice, and what is left says which was done: the one that may not be done yet.
+        ("3 - 3 - 3", [], "3-3=0 left 3-0", "grouping"),
+        ("3 - 3 - 3", [], "3-3=0 left 0-3", None),
+        ("3 - 3 - 3", [], "3-3=3 left 3-3", "self"),
         ("9 - 2", [], "2-9=-7", "absent"),
         ("3 - 5", [], "3-5=2", "sign"),
         ("4 - 4", [], "4-4=4", "self"),
@@ -124,6 +130,14 @@ def test_a_long_problem_of_equal_numbers_takes_bounded_time() -> None:
     assert rate_steps(row, ["2+2=4"] * 25) == [1] * 25
 
 
+def test_the_longest_problem_is_solved_and_what_is_left_is_found_in_all_its_readings() -> None:
+    row = problem("+".join(["1"] * 100))
+    steps = WORLD.right_solution(expression_of(row))
+    assert len(steps) == 100 and set(rate_steps(row, steps)) == {1}
+    last = Operation.at(expression_of(row), 98)
+    assert last.left and last.left.endswith("+1+2") and rate_steps(row, [str(last)]) == [1]
+
+
 EXPRESSIONS = st.builds(
     lambda numbers, ops: Expression(tuple(numbers), tuple(ops[: len(numbers) - 1])),
     st.lists(st.integers(-12, 30), min_size=2, max_size=8),
@@ -131,17 +145,22 @@ EXPRESSIONS = st.builds(
 )
 
 
-def derive(expression: Expression, rng: random.Random) -> tuple[list[str], list[Expression]]:
-    """A legal derivation in a random order, with checks strewn in, and the state before each step."""
+def derive(
+    expression: Expression, rng: random.Random, told: float = 0.0
+) -> tuple[list[str], list[Expression]]:
+    """A legal derivation in a random order, with checks strewn in, and the state before each step.
+
+    told: the share of the steps that say what is left.
+    """
     steps, states, done, state = [], [], [], expression
     while state.ops:
         if done and rng.random() < 0.3:
             steps.append(f"check {rng.choice(done)}")
             states.append(state)
         i = rng.choice(state.legal_indices())
-        a, op, b = state.numbers[i], state.ops[i], state.numbers[i + 1]
-        done.append(f"{a}{op}{b}={apply(a, op, b)}")
-        steps.append(done[-1])
+        operation = Operation.at(state, i)
+        done.append(operation.claim)
+        steps.append(str(operation) if rng.random() < told else operation.claim)
         states.append(state)
         state = state.reduce(i)
     return [*steps, f"answer {state.numbers[0]}"], [*states, state]
@@ -151,7 +170,7 @@ def derive(expression: Expression, rng: random.Random) -> tuple[list[str], list[
 def test_every_legal_derivation_is_right_and_its_checks_neutral(
     expression: Expression, rng: random.Random
 ) -> None:
-    steps, _ = derive(expression, rng)
+    steps, _ = derive(expression, rng, told=0.5)
     expected = [0 if step.startswith("check") else 1 for step in steps]
     assert rate_steps(problem(str(expression)), steps) == expected
 

@@ -99,20 +99,17 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
         else is left)."""
         # In 2*3-2*3 the step 2*3=6 can be read at two places; both readings are followed until what is left, or a later
         # step, decides.
-        matches, legal = [], []
-        for expression in state:
-            legal_indices = set(expression.legal_indices())
-            for i in expression.match(move.a, move.op, move.b):
-                matches.append((expression, i))
-                if i in legal_indices:
-                    legal.append((expression, i))
-        if legal and move.is_true:
-            after = _distinct(expression.reduce(i) for expression, i in legal)
-            if move.left:
-                after = tuple(expression for expression in after if expression.compact == move.left)
-            return (after, "right") if after else (None, "left")
+        matches = [(e, i) for e in state for i in e.match(move.a, move.op, move.b)]
         if not matches:
             return None, "absent"
+        if move.left:
+            left = Expression.parse(move.left)
+            # Where none fits, it is what is left that is wrong, unless the operation is as well.
+            matches = [(e, i) for e, i in matches if e.reduce(i, move.result) == left] or matches
+        legal = [(e, i) for e, i in matches if i in e.legal_indices()]
+        if legal and move.is_true:
+            after = _distinct(e.reduce(i) for e, i in legal if not move.left or e.reduce(i) == left)
+            return (after, "right") if after else (None, "left")
         if not legal:
             products = any("*" in expression.ops[max(0, i - 1) : i + 2] for expression, i in matches)
             return None, "order" if products else "grouping"
