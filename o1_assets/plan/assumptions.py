@@ -29,8 +29,8 @@ def arithmetic(problem_terms: float, corpus_terms: float) -> Assumptions:
     """Assumptions for expressions with so many numbers on average.
 
     Tokens: lines through a nano run (4 numbers in a problem, 3.5 in the corpus), and through corpora of 2.5 and 6, in
-    which steps did not say what is left. Where a number is one token that is n² - n - 2 in all steps; .7 of it in a corpus,
-    which begins with short expressions. A question of n has 2n + 1, an operation 6, an answer with its end 4.
+    which steps did not say what is left. Where a number is one token that is n² - n - 2 in all steps; .7 of it in a
+    corpus, which begins with short expressions. A question of n has 2n + 1, an operation 6, an answer with its end 4.
     """
 
     def left(terms: float) -> float:
