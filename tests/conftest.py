@@ -11,15 +11,17 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import settings
 
 from o1_assets.store.store import ArtifactStore
 from tests.store.s3 import NewBucket, s3_server
 from tests.unsynced import stop_waiting
 
-# Hypothesis would fail an example that takes longer than .2 s by the clock, which other programs decide.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+if importlib.util.find_spec("hypothesis"):  # vLLM's environment is without
+    from hypothesis import settings
+
+    # An example that takes longer than .2 s by the clock would fail, which other programs decide.
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
 
 stop_waiting()
 
