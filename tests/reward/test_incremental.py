@@ -28,7 +28,7 @@ def scorer(request: pytest.FixtureRequest, generator: Path, tmp_path_factory: An
     edges = PRMConfig().probability_edges if request.param else None
     model = start_reward_model(generator, PRM_CLASSES, edges)
     with torch.no_grad():
-        model.backbone.score.weight.normal_()
+        model.backbone.score.weight.normal_(std=0.5)  # steeper, float32 alone makes differences of 1e-5
         if model.feature is not None:
             model.feature.weight.normal_()
     folder = tmp_path_factory.mktemp("prm")
@@ -101,8 +101,7 @@ def test_a_tree_too_large_for_one_row_is_read_in_several_rounds(scorer: Scorer, 
     assert sum(map(len, completions)) > 4 * ROW_TOKENS
     mine = TreeScorer(scorer).step_probabilities([prompt] * 40, completions)
     known = scorer.step_probabilities([prompt] * 40, completions)
-    # Rows of a thousand tokens in float32, under random weights of which the probabilities are steep functions.
-    assert all(np.allclose(a, b, atol=5e-5) for a, b in zip(mine, known, strict=True))
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(mine, known, strict=True))
 
 
 def test_completions_without_a_step_and_repeats_cost_nothing_more(scorer: Scorer, tokenizer: Any) -> None:

@@ -102,16 +102,18 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
         matches = [(e, i) for e in state for i in e.match(move.a, move.op, move.b)]
         if not matches:
             return None, "absent"
+        fitting = matches
         if move.left:
             left = Expression.parse(move.left)
-            # Where none fits, it is what is left that is wrong, unless the operation is as well.
-            matches = [(e, i) for e, i in matches if e.reduce(i, move.result) == left] or matches
-        legal = [(e, i) for e, i in matches if i in e.legal_indices()]
+            fitting = [(e, i) for e, i in matches if e.reduce(i, move.result) == left]
+        meant = (
+            fitting or matches
+        )  # where nothing fits what is left, that is wrong, unless the operation is as well
+        legal = [(e, i) for e, i in meant if i in e.legal_indices()]
         if legal and move.is_true:
-            after = _distinct(e.reduce(i) for e, i in legal if not move.left or e.reduce(i) == left)
-            return (after, "right") if after else (None, "left")
+            return (_distinct(e.reduce(i) for e, i in legal), "right") if fitting else (None, "left")
         if not legal:
-            products = any("*" in expression.ops[max(0, i - 1) : i + 2] for expression, i in matches)
+            products = any("*" in e.ops[max(0, i - 1) : i + 2] for e, i in meant)
             return None, "order" if products else "grouping"
         return None, _false_result(move)
 
