@@ -75,8 +75,21 @@ class FusedLlama(LlamaModel):
         return [*weights, norm]
 
 
+class ExactHead(nn.Linear):
+    """A head that multiplies in float32, under autocast too.
+
+    It is a small part of a small model, and it reads as many rows as a batch has labels: another number each time, for
+    which oneDNN would compile a product in bfloat16 anew (`llama_layers.padded`).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.to(self.weight.dtype))
+
+
 def fuse(model: Any) -> Any:
-    """The same model, whose layers are from now on computed by `Layers` if it is one that these compute."""
+    """The same model, whose layers are from now on computed by `Layers` if it is one that these compute, and whose head
+    by `ExactHead`."""
     base = model.base_model
     if (
         type(base) is LlamaModel
@@ -84,4 +97,7 @@ def fuse(model: Any) -> Any:
         and fits(base.config, sum(parameter.numel() for parameter in base.parameters()))
     ):
         base.__class__ = FusedLlama
+        for module in model.children():
+            if type(module) is nn.Linear:
+                module.__class__ = ExactHead
     return model

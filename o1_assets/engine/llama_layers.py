@@ -20,6 +20,8 @@ from o1_assets.engine.torch_script import compiled
 MOST_PARAMETERS = 20_000_000
 # With fewer rows casts take as long as is saved (docs/decisions/running.md).
 FEWEST_ROWS = 128
+# Sizes of products in bfloat16 between a power of two and the next one.
+SIZES_AN_OCTAVE = 4
 # Of a layer, in the order in which `Layers` takes and returns them.
 NAMES = (
     "input_layernorm",
@@ -52,6 +54,18 @@ def multiplied_in(rows: int) -> torch.dtype:
     return torch.bfloat16 if pays else torch.float32
 
 
+def padded(rows: int, products: torch.dtype) -> int:
+    """With how many rows `Layers` computes so many: in bfloat16 a few more, so that the numbers come again.
+
+    oneDNN compiles a bfloat16 product for each number of rows that it meets, which takes longer than the product (1 to
+    4 ms), and nearly each batch has another number (docs/decisions/running.md).
+    """
+    if products == torch.float32:
+        return rows
+    step = max(1, 2 ** (rows - 1).bit_length() // (2 * SIZES_AN_OCTAVE))
+    return -(-rows // step) * step
+
+
 def signed(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of rotary embedding as `Layers` takes them, (rows, new, width)."""
     half = sin.shape[-1] // 2
@@ -78,7 +92,8 @@ class Layers(torch.autograd.Function):
 
     x: (rows, new, hidden). cos, sin: (rows, new, width), the first half of sin negative. bias: (heads * rows, new,
     new). shape: (rows, new, heads). products: in which matrices are multiplied; sums, attention and everything else is
-    float32. weights: NAMES for each layer, and the last norm's.
+    float32. weights: NAMES for each layer, and the last norm's. Outside of attention there are `padded` rows, the
+    last of them zero.
     """
 
     @staticmethod
@@ -96,7 +111,16 @@ class Layers(torch.autograd.Function):
         ctx.keeps = any(ctx.needs_input_grad)
         with torch.autocast("cpu", enabled=False):
             hidden, kept = compiled(layers_forward)(
-                x, cos, sin, bias, epsilon, shape[2], products, weights, ctx.keeps
+                x,
+                cos,
+                sin,
+                bias,
+                epsilon,
+                shape[2],
+                products,
+                padded(shape[0] * shape[1], products),
+                weights,
+                ctx.keeps,
             )
         if ctx.keeps:
             ctx.kept, ctx.products = kept, products
@@ -120,6 +144,7 @@ def layers_forward(
     epsilon: float,
     heads: int,
     products: torch.dtype,
+    size_of_products: int,
     weights: list[Tensor],
     keep: bool,
 ) -> tuple[Tensor, list[Tensor]]:
@@ -129,7 +154,7 @@ def layers_forward(
     # The norm's epsilon, outside of the mean: sqrt(sum / n + eps) = sqrt(sum + n * eps) / sqrt(n).
     outside = torch.full([], size * epsilon**0.5)
     scale = float(width) ** -0.5
-    x = x.reshape(rows * new, hidden)
+    x = with_rows(x.reshape(rows * new, hidden), size_of_products)
     kept: list[Tensor] = []
     for layer in range(len(weights) // 9):
         norm, q, k, v, out, norm2, gate, up, down = weights[9 * layer : 9 * layer + 9]
@@ -138,7 +163,7 @@ def layers_forward(
         length = torch.hypot(torch.linalg.vector_norm(x, dim=1, keepdim=True), outside)
         unit = x / length
         # (rows * new, 3 * heads * width) -> (3 * heads, rows, new, width): queries, keys, values of all rows.
-        made = torch.mm(unit.to(products), into_heads.t()).view(rows, new, 3 * heads, width)
+        made = torch.mm(unit.to(products), into_heads.t())[: rows * new].view(rows, new, 3 * heads, width)
         made = as_laid_out(made.permute(2, 0, 1, 3), torch.float32)
         turned = rotated(made[: 2 * heads], cos, sin, 1.0).view(2, heads * rows, new, width)
         value = made[2 * heads :].view(heads * rows, new, width)
@@ -146,6 +171,7 @@ def layers_forward(
         chances = torch.softmax(scores, dim=-1)
         attended = torch.bmm(chances, value).view(heads, rows, new, width)
         attended = as_laid_out(attended.permute(1, 2, 0, 3), products).view(rows * new, heads * width)
+        attended = with_rows(attended, size_of_products)
         x = plus_product(x, attended, out.to(products).t())
         gate_up = torch.cat([gate, up])
         into_mlp = (gate_up * (norm2 * size)).to(products)
@@ -163,7 +189,7 @@ def layers_forward(
     unit = x / length
     if keep:
         kept += [length, unit]
-    return (unit * (weights[-1] * size)).view(rows, new, hidden), kept
+    return (unit * (weights[-1] * size))[: rows * new].view(rows, new, hidden), kept
 
 
 def layers_backward(
@@ -175,7 +201,7 @@ def layers_backward(
     scale = float(width) ** -0.5
     layers = len(weights) // 9
     length, unit = kept[-2:]
-    g = grad.reshape(rows * new, hidden)
+    g = with_rows(grad.reshape(rows * new, hidden), unit.size(0))
     grads: list[Tensor] = [(g * unit).sum(0) * size]
     g = before_norm(g * (weights[-1] * size), unit, length)
     for back in range(layers):
@@ -196,8 +222,10 @@ def layers_backward(
 
         put = g.to(products)
         of_out = torch.mm(put.t(), attended).to(torch.float32)
-        of_attended = torch.mm(put, out.to(products)).view(rows, new, heads, width).permute(2, 0, 1, 3)
-        of_attended = as_laid_out(of_attended, torch.float32).view(heads * rows, new, width)
+        of_attended = torch.mm(put, out.to(products))[: rows * new].view(rows, new, heads, width)
+        of_attended = as_laid_out(of_attended.permute(2, 0, 1, 3), torch.float32).view(
+            heads * rows, new, width
+        )
         of_value = torch.bmm(chances.transpose(1, 2), of_attended)
         of_chances = torch.bmm(of_attended, value.transpose(1, 2))
         of_scores = torch._softmax_backward_data(of_chances, chances, -1, torch.float32)
@@ -211,12 +239,20 @@ def layers_backward(
             ]
         )
         of_made = as_laid_out(of_made.permute(1, 2, 0, 3), products).view(rows * new, 3 * heads * width)
+        of_made = with_rows(of_made, unit.size(0))
         of_merged = torch.mm(of_made.t(), unit.to(products)).to(torch.float32)
         of_norm = (of_merged * qkv).sum(0) * size
         of_q, of_k, of_v = (of_merged * (norm * size)).chunk(3)
         g = g + before_norm(torch.mm(of_made, into_heads).to(torch.float32), unit, length)
         grads = [of_norm, of_q, of_k, of_v, of_out, of_norm2, of_gate, of_up, of_down] + grads  # noqa: RUF005 - TorchScript
-    return g.view(rows, new, hidden), grads
+    return g[: rows * new].view(rows, new, hidden), grads
+
+
+def with_rows(x: Tensor, rows: int) -> Tensor:
+    """x (n, width) with zeros below, (rows, width)."""
+    if rows == x.size(0):
+        return x
+    return torch.cat([x, torch.zeros([rows - x.size(0), x.size(1)], dtype=x.dtype)])
 
 
 def as_laid_out(x: Tensor, dtype: torch.dtype) -> Tensor:
