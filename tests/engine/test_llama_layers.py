@@ -79,6 +79,37 @@ def test_autocast_multiplies_in_bfloat16_and_changes_little_else(monkeypatch: py
         assert torch.nn.functional.cosine_similarity(theirs.flatten(), mine.flatten(), dim=0) > 0.995
 
 
+def test_a_few_sizes_of_products_serve_all_numbers_of_rows():
+    rows = range(llama_layers.FEWEST_ROWS, 4096)
+    sizes = [llama_layers.padded(n, torch.bfloat16) for n in rows]
+    assert all(n <= size < 1.25 * n + 1 for n, size in zip(rows, sizes, strict=True))
+    assert len(set(sizes)) == 5 * llama_layers.SIZES_AN_OCTAVE + 1
+    assert [llama_layers.padded(n, torch.float32) for n in rows] == list(rows)
+
+
+def test_rows_that_fill_up_a_product_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    # Bfloat16's rounding would hide a small fault: the rows are added to products in float32 instead.
+    fused = fuse(llama())
+    torch.manual_seed(1)
+    ids, weight = torch.randint(29, (ROWS, NEW)), torch.randn(ROWS, NEW, 29)
+    results = []
+    for more in (0, 7):
+        monkeypatch.setattr(llama_layers, "padded", lambda rows, products, more=more: rows + more)
+        logits = fused(ids, attention_mask=masks()["padded"]).logits
+        gradients = torch.autograd.grad((logits * weight).sum(), list(fused.parameters()))
+        results.append([logits.detach(), *gradients])
+    for alone, filled_up in zip(*results, strict=True):
+        torch.testing.assert_close(filled_up, alone, rtol=1e-5, atol=1e-5)
+
+
+def test_a_head_multiplies_in_float32():
+    fused = fuse(llama())
+    hidden = torch.randn(5, fused.config.hidden_size)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = fused.lm_head(hidden)
+    assert logits.dtype == torch.float32 and torch.equal(logits, hidden @ fused.lm_head.weight.T)
+
+
 def test_gradients_are_those_of_float32_where_autocast_was_left_on(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(llama_layers, "multiplies_bfloat16", lambda: False)
     fused, ids = fuse(llama()), torch.randint(29, (4, NEW))
