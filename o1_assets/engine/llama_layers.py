@@ -55,10 +55,10 @@ def multiplied_in(rows: int) -> torch.dtype:
 
 
 def padded(rows: int, products: torch.dtype) -> int:
-    """With how many rows `Layers` computes so many: in bfloat16 a few more, so that the numbers come again.
+    """How many rows `Layers` computes for `rows` of them: in bfloat16 rounded up, so that a few numbers recur.
 
-    oneDNN compiles a bfloat16 product for each number of rows that it meets, which takes longer than the product (1 to
-    4 ms), and nearly each batch has another number (docs/decisions/running.md).
+    oneDNN compiles a product in bfloat16 for each number of rows that it meets. That takes 1 to 4 ms, longer than the
+    product, and nearly every batch has another number of rows (docs/decisions/running.md).
     """
     if products == torch.float32:
         return rows
