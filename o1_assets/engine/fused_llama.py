@@ -83,6 +83,7 @@ class ExactHead(nn.Linear):
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        """From (..., hidden) to (..., out), in the weights' precision."""
         with torch.autocast(input.device.type, enabled=False):
             return super().forward(input.to(self.weight.dtype))
 

@@ -148,7 +148,10 @@ def layers_forward(
     weights: list[Tensor],
     keep: bool,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Hidden states (rows, new, hidden), and with `keep` what `layers_backward` needs: 15 tensors a layer, and 2."""
+    """Hidden states (rows, new, hidden), and with `keep` what `layers_backward` needs: 15 tensors a layer, and 2.
+
+    size_of_products: rows of every product, at least rows * new; those beyond are zero.
+    """
     rows, new, hidden = x.size(0), x.size(1), x.size(2)
     width, size = cos.size(2), float(hidden) ** 0.5
     # The norm's epsilon, outside of the mean: sqrt(sum / n + eps) = sqrt(sum + n * eps) / sqrt(n).

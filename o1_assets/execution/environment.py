@@ -73,7 +73,7 @@ def prepare_compute(threads: int, resource_class: str = "cpu") -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # oneDNN keeps what it compiled for each number of rows in bfloat16; the 1,024 kinds that it keeps by default take
-    # half a GB. Those of nano (some 12 for each of ten sizes, `llama_layers.padded`) have room in 256.
+    # half a GB. 256 have room for a training's, which are a dozen for each size (`llama_layers.padded`).
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

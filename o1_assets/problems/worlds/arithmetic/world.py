@@ -106,9 +106,8 @@ class ArithmeticWorld(World[Expression, States, Operation, CorpusConfig]):
         if move.left:
             left = Expression.parse(move.left)
             fitting = [(e, i) for e, i in matches if e.reduce(i, move.result) == left]
-        meant = (
-            fitting or matches
-        )  # where nothing fits what is left, that is wrong, unless the operation is as well
+        # Where nothing fits what is left, that is wrong, unless the operation is as well.
+        meant = fitting or matches
         legal = [(e, i) for e, i in meant if i in e.legal_indices()]
         if legal and move.is_true:
             return (_distinct(e.reduce(i) for e, i in legal), "right") if fitting else (None, "left")
