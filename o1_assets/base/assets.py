@@ -29,7 +29,7 @@ def base_artifacts(profile: Profile) -> list[Artifact]:
         return [
             Artifact(
                 compute=make_base,
-                inputs={"test": "problems/test"},
+                inputs=profile.kept_out,
                 description="The pre-trained model: a Llama trained from scratch on "
                 + WORLDS[profile.base.world].description,
                 estimate=estimate_base,

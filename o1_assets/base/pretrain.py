@@ -7,9 +7,9 @@ devices, because at this size none of them pays for its start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from o1_assets.base.config import LlamaConfig, TrainedBase
 from o1_assets.core.artifact import Cost, Outcome, Task
@@ -19,7 +19,7 @@ from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.lengths import fitting
 from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
 from o1_assets.problems.worlds.registry import WORLDS
-from o1_assets.problems.worlds.world import Solved, Vocabulary
+from o1_assets.problems.worlds.world import Solved, Vocabulary, World
 
 if TYPE_CHECKING:
     import torch
@@ -31,15 +31,24 @@ Pair = tuple[list[int], list[int]]
 
 
 def make_base(task: Task, config: TrainedBase) -> Outcome:
-    """Input "test": the problems that must not occur in the corpus. Writes a checkpoint."""
+    """Inputs "test" and "longer": problems that must not occur in the corpus. Writes a checkpoint."""
     return pretrain(task, config, draw_corpus(task, config), WORLDS[config.world].vocabulary)
 
 
 def draw_corpus(task: Task, config: TrainedBase) -> list[Solved]:
-    """The worked solutions of a corpus, without the problems of the input "test"."""
-    test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
+    """The worked solutions of a corpus, without the held-out problems."""
     world = WORLDS[config.world]
-    return list(world.draw_corpus(config.corpus, task.seed, world.contents(test["metadata"])))
+    return list(world.draw_corpus(config.corpus, task.seed, kept_out(task.inputs, world)))
+
+
+def kept_out(inputs: Mapping[str, Path], world: World[Any, Any, Any, Any]) -> set[str]:
+    """The contents of the inputs "test" and "longer" (as far as there are such), which no corpus may hold."""
+    contents: set[str] = set()
+    for name in ("test", "longer"):
+        if name in inputs:
+            table = read_parquet(inputs[name] / "problems.parquet", columns=["metadata"])
+            contents |= world.contents(table["metadata"])
+    return contents
 
 
 def pretrain(task: Task, config: TrainedBase, corpus: list[Solved], vocabulary: Vocabulary) -> Outcome:

@@ -62,12 +62,12 @@ def print_headline(project: Project, headline: dict[str, Headline] | None = None
     for column in ("figure", "value", "±", "target", ""):
         table.add_column(column, justify="left" if column in ("figure", "") else "right")
     for name, row in (headline or headline_of(project)).items():
-        value, target, spread = row["value"], row["target"], row["spread"]
+        value, target, error = row["value"], row["target"], row["error"]
         reached = met(row)
         table.add_row(
             name,
             "-" if value is None else figure_value(name, value),
-            "" if spread is None else figure_value(name, spread),
+            "" if error is None else figure_value(name, error),
             ""
             if target is None
             else f"{'≥' if row['better'] == 'higher' else '≤'} {figure_value(name, target)}",

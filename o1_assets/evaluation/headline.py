@@ -8,10 +8,10 @@ from o1_assets.core.artifact import Figures
 
 
 class Headline(TypedDict):
-    """spread: standard deviation over evaluation seeds (None where there is only one measurement)."""
+    """error: standard error over problems, of this one training; None where it was not measured."""
 
     value: float | None
-    spread: float | None
+    error: float | None
     target: float | None
     better: Literal["higher", "lower"]
 
@@ -41,11 +41,11 @@ BEST_OF_POOLED_N = 0.90
 
 def headline(
     value: float | None,
-    spread: float | None = None,
+    error: float | None = None,
     target: float | None = None,
     better: Literal["higher", "lower"] = "higher",
 ) -> Headline:
-    return {"value": value, "spread": spread, "target": target, "better": better}
+    return {"value": value, "error": error, "target": target, "better": better}
 
 
 def met(figure: Headline) -> bool | None:
@@ -124,7 +124,7 @@ def _verifier_headlines(generator: Figures, policy: Figures) -> dict[str, Headli
 
 
 def _figure(figures: Figures, name: str, target: float | None = None) -> Headline:
-    return headline(_number(figures, name), _number(figures, f"{name}_spread"), target)
+    return headline(_number(figures, name), _number(figures, f"{name}_error"), target)
 
 
 def _number(figures: Figures, name: str) -> float | None:

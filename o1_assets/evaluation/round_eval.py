@@ -80,12 +80,17 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
         "samples": config.samples,
         "seeds": config.seeds,
         **accuracy_figures(by_seed, pools),
-        **{f"pass@{k}": float(exact[PASS][k].mean()) for k in PASS_KS[1:] if k in exact[PASS]},
+        **{
+            name: value
+            for k in PASS_KS[1:]
+            if k in exact[PASS]
+            for name, value in with_error(f"pass@{k}", exact[PASS][k]).items()
+        },
         "pooled_n": max(exact[PRM]),
-        "prm_best_of_pooled_n": float(exact[PRM][max(exact[PRM])].mean()),
+        **with_error("prm_best_of_pooled_n", exact[PRM][max(exact[PRM])]),
         "prm_best_of_n_fall": fall.difference,
         "prm_best_of_n_fall_se": fall.standard_error,
-        "greedy": float(greedy.select(pl.col("correct").mean()).item()),
+        **with_error("greedy", greedy["correct"].cast(pl.Float64).to_numpy()),
         "fooled_fresh": _fooled(pools, config, task.seed),
         **step_figures(steps),
         **ranking_figures(steps),
@@ -104,14 +109,14 @@ def make_round_eval(task: Task, config: RoundEvalConfig) -> Outcome:
 
 
 def accuracy_figures(by_seed: Sequence[Mapping[str, Curve]], pools: Sequence[Pool]) -> Figures:
-    """Accuracies with their spread over seeds (None with one seed), and the PRM's paired advantage at N."""
+    """Accuracies with their standard errors over problems, and the PRM's paired advantage at N."""
     figures: Figures = {"n": by_seed[0][PRM].ns[-1]}
-    pass_at_1 = [float(pool.correct.mean()) for pool in pools]
-    figures |= {"pass@1": float(np.mean(pass_at_1)), "pass@1_spread": _spread(pass_at_1)}
+    figures |= with_error("pass@1", np.stack([pool.correct.mean(1) for pool in pools]).mean(0))
     for selector, name in AT_N.items():
         # The last N is the largest: with few samples, as in tests, the names stay the same.
-        values = [float(curves[selector].mean[-1]) for curves in by_seed]
-        figures |= {name: float(np.mean(values)), f"{name}_spread": _spread(values)}
+        figures |= with_error(
+            name, np.stack([curves[selector].per_problem[-1] for curves in by_seed]).mean(0)
+        )
     prm = np.stack([curves[PRM].per_problem[-1] for curves in by_seed])  # [seeds, problems]
     for rival, short in ((MAJORITY, "majority"), ("orm", "orm"), ("min_logprob", "min_logprob")):
         lead = paired(prm, np.stack([curves[rival].per_problem[-1] for curves in by_seed]))
@@ -168,5 +173,8 @@ def _fooled(pools: Sequence[Pool], config: RoundEvalConfig, seed: int) -> float 
     return float(np.mean(known)) if known else None
 
 
-def _spread(values: list[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+def with_error(name: str, per_problem: Floats) -> Figures:
+    """The mean of a value a problem, [problems], and its standard error over problems, None with a single one."""
+    n = len(per_problem)
+    error = float(np.std(per_problem, ddof=1) / np.sqrt(n)) if n > 1 else None
+    return {name: float(np.mean(per_problem)), f"{name}_error": error}

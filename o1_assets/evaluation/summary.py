@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,12 @@ def make_summary(task: Task, config: SummaryConfig) -> Outcome:
 
 
 def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.DataFrame:
-    """Rated solutions of all rounds, equally many right and wrong ones of each round where there are enough.
+    """Different rated solutions of all rounds, equally many right and wrong ones of each round where there are enough.
 
     Columns of solutions.parquet that PRMs read, with round and ratings (list, one a step). Every PRM is measured on
     the same pool: the fresh samples of two rounds are of two policies, and no PRM could be compared on them.
     """
-    parts = []
+    rated, parts = [], []
     for k, folder in evals.items():
         ratings = (
             read_parquet(folder / "steps.parquet")
@@ -87,21 +88,22 @@ def fixed_pool(evals: dict[int, Path], config: SummaryConfig, seed: int) -> pl.D
         )
         solutions = (
             read_parquet(folder / "solutions.parquet")
-            # The same solution twice would count twice for every PRM.
-            .unique(["problem_id", "text"], keep="first", maintain_order=True)
             .join(ratings, on="solution_id", how="inner", maintain_order="left")
             # Cut off within a step: the PRM did not read it, so that not every step has a rating.
             .filter(pl.col("ratings").list.len() == pl.col("steps").list.len())
             .with_columns(round=pl.lit(k, pl.Int32))
-            .select(
-                "round", "solution_id", "problem_id", "steps", "token_ids", "answer", "correct", "ratings"
-            )
         )
-        for correct in (True, False):
-            candidates = solutions.filter(pl.col("correct") == correct).sort("solution_id")
-            wanted = min(config.pool_solutions // 2, candidates.height)
-            parts.append(candidates.sample(wanted, seed=derive_seed(seed, "pool", k, correct), shuffle=True))
-    return pl.concat(parts)
+        rated.append(solutions)
+    # The same solution twice, in one round or in two, would count twice for every PRM.
+    different = pl.concat(rated).unique(["problem_id", "text"], keep="first", maintain_order=True)
+    for k, correct in product(evals, (True, False)):
+        of_round = different.filter((pl.col("round") == k) & (pl.col("correct") == correct))
+        wanted = min(config.pool_solutions // 2, of_round.height)
+        drawn_by = derive_seed(seed, "pool", k, correct)
+        parts.append(of_round.sort("solution_id").sample(wanted, seed=drawn_by, shuffle=True))
+    return pl.concat(parts).select(
+        "round", "solution_id", "problem_id", "steps", "token_ids", "answer", "correct", "ratings"
+    )
 
 
 def round_table(evals: dict[int, Path], fooled: dict[int, float | None]) -> pl.DataFrame:

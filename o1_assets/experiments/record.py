@@ -73,11 +73,15 @@ def record(finished: Finished) -> Record:
     }
 
 
+# Half of a normal 95% interval, in standard errors.
+NORMAL = 1.96
+
+
 def loop_result(headline: Mapping[str, Headline]) -> Result:
-    """The headline figures of a run as a result. Their intervals are those of a normal distribution."""
+    """The headline figures of a run as a result."""
     claims = []
     for name, row in headline.items():
-        value, half = row["value"], None if row["spread"] is None else 1.96 * row["spread"]
+        value, half = row["value"], None if row["error"] is None else NORMAL * row["error"]
         low, high = (value - half, value + half) if value is not None and half is not None else (None, None)
         claims.append(Claim(name, _in_words(name), value, low, high, row["target"], row["better"], "share"))
     return Result(
@@ -103,8 +107,8 @@ def _in_words(name: str) -> str:
 
 
 NOTES = (
-    "The interval of a figure is 1.96 times its standard deviation over the seeds of the evaluation, to both sides: "
-    "it is of this one training and says nothing of another.",
+    "The interval of a figure is 1.96 times its standard error over problems, to both sides: it is of this one "
+    "training and says nothing of another.",
 )
 
 

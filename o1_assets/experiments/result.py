@@ -128,11 +128,11 @@ def is_result(folder: Path) -> bool:
 
 
 def headlines(results: Sequence[Result]) -> dict[str, Headline]:
-    """Each claim by its name, in the report's shape; spread: half of the 95% interval, divided by 1.96."""
+    """Each claim by its name, in the report's shape; error: half of the 95% interval, divided by 1.96."""
     return {
         claim.name: Headline(
             value=claim.value,
-            spread=None if claim.low is None or claim.high is None else (claim.high - claim.low) / 2 / 1.96,
+            error=None if claim.low is None or claim.high is None else (claim.high - claim.low) / 2 / 1.96,
             target=claim.target,
             better=claim.better,
         )
@@ -199,7 +199,7 @@ def claim_target(claim: Claim) -> str:
 
 def claim_met(claim: Claim) -> bool | None:
     """None where there is nothing to meet, or nothing was measured."""
-    return met({"value": claim.value, "spread": None, "target": claim.target, "better": claim.better})
+    return met({"value": claim.value, "error": None, "target": claim.target, "better": claim.better})
 
 
 def verdict(claim: Claim) -> str:

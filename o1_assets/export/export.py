@@ -42,7 +42,7 @@ SHOWN = {
         "greedy",
         "majority_at_n",
         "prm_best_of_n",
-        "prm_best_of_n_spread",
+        "prm_best_of_n_error",
     ),
     "prm": ("problems", "samples", "prm_best_of_n", "majority_at_n", "pass@1", "step_f1", "fooled_fresh"),
     "orm": ("problems", "samples", "orm_best_of_n", "majority_at_n", "pass@1"),

@@ -21,6 +21,7 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.engine.steps import split_steps
 from o1_assets.labels.written import written_solutions
 from o1_assets.policy.config import ReplayConfig, ReplaySource
+from o1_assets.problems.solutions import uniform_samples
 from o1_assets.reward.aggregate import solution_score
 from o1_assets.reward.dataset import round_folders, step_sequence
 
@@ -60,12 +61,12 @@ def generator_solutions(inputs: Inputs, config: ReplayConfig, format: ReplayForm
 
 def round_solutions(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:
     """The finished solutions of all rounds so far with a right final answer and more than that answer, newest first."""
-    columns = ["problem_id", "steps", "correct", "finished"]
-    right_share = pl.col("correct").mean().over("problem_id")
-    tables = [
-        read_parquet(folder / "solutions.parquet", columns).filter(right_share <= config.most_right)
-        for folder in reversed(round_folders(inputs, "solutions"))
-    ]
+    tables = []
+    for folder in reversed(round_folders(inputs, "solutions")):
+        solutions = read_parquet(folder / "solutions.parquet")
+        often_right = _shares(solutions).filter(pl.col("share") > config.most_right)
+        rare = solutions.join(often_right, on="problem_id", how="anti", maintain_order="left")
+        tables.append(rare.select("problem_id", "steps", "correct", "finished"))
     right = pl.concat(tables).filter(
         pl.col("correct") & pl.col("finished") & (pl.col("steps").list.len() > 1)
     )
@@ -85,10 +86,16 @@ def right_shares(inputs: Inputs) -> dict[str, float]:
         measured = read_parquet(inputs["difficulty"] / "difficulty.parquet", ["problem_id", "pass_rate"])
         shares |= dict(measured.iter_rows())
     for folder in round_folders(inputs, "solutions"):
-        solutions = read_parquet(folder / "solutions.parquet", ["problem_id", "correct"])
-        means = solutions.group_by("problem_id").agg(pl.col("correct").mean())
-        shares |= dict(means.iter_rows())
+        solutions = read_parquet(folder / "solutions.parquet")
+        shares |= dict(_shares(solutions).iter_rows())
     return shares
+
+
+def _shares(solutions: pl.DataFrame) -> pl.DataFrame:
+    """Columns problem_id and share: of its samples, those with a right final answer. What a search found is no
+    sample."""
+    by_problem = uniform_samples(solutions).group_by("problem_id", maintain_order=True)
+    return by_problem.agg(share=pl.col("correct").mean())
 
 
 def written(inputs: Inputs, config: ReplayConfig, format: ReplayFormat) -> pl.DataFrame:

@@ -98,6 +98,9 @@ class Safeguards:
             table = replay_table(
                 task.inputs, config.replay, ReplayFormat(config.prompt, separator(tokenizer))
             )
+            if held_out is not None:
+                # No update sees a problem of the early stop, replayed ones included.
+                table = table.join(held_out, on="problem_id", how="anti", maintain_order="left")
             seed = derive_seed(task.seed, "replay")
             replay = Replay.of(
                 table, tokenizer, config.prompt, config.replay, seed, prm=rewards, updates=config.updates

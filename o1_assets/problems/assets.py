@@ -1,4 +1,5 @@
-"""problems/train and problems/test; in place of the first pool/train, where a band of difficulty is chosen of it."""
+"""problems/train, problems/test and problems/longer; in place of the first pool/train, where a band of difficulty is
+chosen of it."""
 
 from __future__ import annotations
 
@@ -55,28 +56,32 @@ TEST_CHECKS = (
 
 def problem_artifacts(profile: Profile) -> list[Artifact]:
     def artifact(
-        key: str, compute: Compute, description: str, checks: tuple[Check, ...] = CHECKS
+        key: str,
+        compute: Compute,
+        description: str,
+        checks: tuple[Check, ...] = CHECKS,
+        config: ProblemsConfig = profile.problems,
     ) -> Artifact:
-        test = key.endswith("/test")
+        test = compute is make_test
         seed = profile.seed_of("problems")
         return Artifact(
             key=key,
             compute=compute,
-            config=profile.problems,
+            config=config,
             inputs={},
             description=description,
             group="problems",
             # Both draw from the source with one seed: the split is by content, the draw must be the same.
             seed=seed,
             kinds=("parquet", "polars"),
-            external=lambda: external_version(profile.problems.source),
+            external=lambda: external_version(config.source),
             checks=checks,
             estimate=estimate_test if test else estimate_train,
-            preflight=partial(check_source, profile.problems, "test" if test else "train", seed),
+            preflight=partial(check_source, config, "test" if test else "train", seed),
         )
 
     banded = profile.difficulty.band is not None
-    return [
+    made = [
         artifact(
             "pool/train" if banded else "problems/train",
             make_train,
@@ -90,6 +95,18 @@ def problem_artifacts(profile: Profile) -> list[Artifact]:
             TEST_CHECKS,
         ),
     ]
+    if profile.longer_problems:
+        made.append(
+            artifact(
+                "problems/longer",
+                make_test,
+                "Held-out problems of more numbers than any that is labelled or trained on: thinking is measured on "
+                "them.",
+                TEST_CHECKS,
+                profile.longer_problems,
+            )
+        )
+    return made
 
 
 def estimate_train(context: EstimateContext, config: ProblemsConfig) -> Estimate:

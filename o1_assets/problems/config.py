@@ -168,6 +168,44 @@ class ProblemsConfig(StageConfig):
         return self
 
 
+class LongerConfig(StageConfig):
+    """problems/longer: arithmetic of more numbers than any problem that is labelled or trained on."""
+
+    more: tuple[int, int]
+    """How many numbers more, at least and at most; every length between has an equal share."""
+    problems: int = Field(default=300, ge=1)
+    """How many, all of them held out."""
+
+    @model_validator(mode="after")
+    def _more_is_a_range(self) -> LongerConfig:
+        if not 0 < self.more[0] <= self.more[1]:
+            raise ValueError(
+                f"longer.more is {list(self.more)}; give two numbers above 0, the smaller one first"
+            )
+        return self
+
+    def like(self, problems: ProblemsConfig) -> ProblemsConfig | None:
+        """The configuration that draws them, in all else that of the profile's problems; None where those are not drawn
+        from reasoning_gym as expressions of so many numbers."""
+        limits, source = problems.arithmetic, problems.source
+        if limits is None or not isinstance(source, ReasoningGymSource):
+            return None
+        low, high = (limits.max_terms + more for more in self.more)
+        of_length = {"min_terms": low, "max_terms": high}
+        generators = tuple(
+            generator.model_copy(update={"parameters": {**generator.parameters, **of_length}})
+            for generator in source.generators
+        )
+        return problems.model_copy(
+            update={
+                "source": source.model_copy(update={"generators": generators}),
+                "arithmetic": limits.model_copy(update=of_length),
+                "shares": uniform(low, high),
+                "test": self.problems,
+            }
+        )
+
+
 def uniform(lowest: int, highest: int) -> dict[int, float]:
     """Shares that are equal for every difficulty from lowest to highest."""
     return {level: 1.0 for level in range(lowest, highest + 1)}

@@ -36,7 +36,7 @@ from o1_assets.labels.config import (
 )
 from o1_assets.labels.imported.source import LabelSource
 from o1_assets.policy.config import PolicyConfig
-from o1_assets.problems.config import ProblemsConfig
+from o1_assets.problems.config import LongerConfig, ProblemsConfig
 from o1_assets.reward.config import ORMConfig, PRMConfig, PublishedPrm, VerifierConfig
 from o1_assets.rounds.config import SelectionConfig, SolutionsConfig
 from o1_assets.search.q_value.config import QValueConfig
@@ -128,6 +128,11 @@ class Profile(StageConfig):
 
     prompt: PromptFormat
     problems: ProblemsConfig
+    longer: LongerConfig | None = Field(
+        default=None,
+        description="held-out expressions that are longer than the others, for thinking about them; None, and where "
+        "problems are no expressions: those of problems/test",
+    )
     difficulty: DifficultyConfig = DifficultyConfig()
     base: AnyBase
     verifier: VerifierConfig | None = Field(
@@ -267,6 +272,15 @@ class Profile(StageConfig):
         """The seed of the artifact `key`."""
         # By the key and not by a counter: an artifact that is added to the graph changes no other one's seed.
         return derive_seed(self.seed, key)
+
+    @property
+    def kept_out(self) -> dict[str, str]:
+        """Name -> key of the problems that no corpus of a base may hold: an input of whatever draws one."""
+        return {"test": "problems/test", **({"longer": "problems/longer"} if self.longer_problems else {})}
+
+    @property
+    def longer_problems(self) -> ProblemsConfig | None:
+        return None if self.longer is None else self.longer.like(self.problems)
 
     @property
     def generator_start(self) -> str:

@@ -130,8 +130,8 @@ def _figures(data: ReportData) -> list[dict[str, Any]]:
             "words": figure_name(name),
             "value": figure["value"],
             "text": figure_value(name, figure["value"]),
-            "spread": figure["spread"],
-            "spread_text": figure_value(name, figure["spread"]) if figure["spread"] is not None else "",
+            "error": figure["error"],
+            "error_text": figure_value(name, figure["error"]) if figure["error"] is not None else "",
             "target": figure["target"],
             "target_text": figure_value(name, figure["target"]) if figure["target"] is not None else "",
             # A target is a bound: the direction says on which side of it a figure has to lie.

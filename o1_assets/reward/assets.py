@@ -28,7 +28,7 @@ def verifier_artifacts(profile: Profile) -> list[Artifact]:
             key="base/verifier",
             compute=make_verifier,
             config=VerifierTask(corpus=profile.base.corpus, verifier=profile.verifier),
-            inputs={"base": "base/model", "test": "problems/test"},
+            inputs={"base": "base/model", **profile.kept_out},
             seed=profile.seed_of("base/verifier"),
             group="base",
             kinds=("pytorch", "huggingface"),

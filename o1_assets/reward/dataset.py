@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.engine.steps import as_one_step, is_blank, separator
-from o1_assets.reward.tree import Row, StepSequence, pack
+from o1_assets.reward.tree import Row, StepSequence, pack_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -47,7 +47,7 @@ class Example:
 
     def row(self) -> tuple[Row, NDArray[np.int64]]:
         """All sequences as one tree, and the classes of its tokens, shape (n,), IGNORED where there is none."""
-        (row,) = pack([s.tokens for s in self.sequences])
+        (row,) = pack_steps(self.sequences)
         classes = np.full(len(row), IGNORED, dtype=np.int64)
         # Backwards, so that the chosen steps are written last: an alternative with the text of the chosen step is the
         # same token of the tree, and there the chosen step's rating counts.

@@ -18,7 +18,16 @@ from o1_assets.core.flops import flops_score, non_embedding_parameters
 from o1_assets.core.parallel import map_batches
 from o1_assets.reward.config import SCORE_TOKENS
 from o1_assets.reward.interface import Floats
-from o1_assets.reward.tree import Row, StepSequence, batches, collate, on_device_of, pack, row_tokens
+from o1_assets.reward.tree import (
+    Row,
+    StepSequence,
+    batches,
+    collate,
+    on_device_of,
+    pack,
+    pack_steps,
+    row_tokens,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +66,7 @@ def pack_sequences(
     sequences: Sequence[StepSequence], generator: PreTrainedModel | None, batch_tokens: int
 ) -> PackedSequences:
     """generator: the one whose log-probabilities the models read; None if they read none."""
-    rows = pack([s.tokens for s in sequences], row_tokens(sequences))
+    rows = pack_steps(sequences, row_tokens(sequences))
     features = None
     if generator is not None:
         features = place_features(generator, rows, [sequences] * len(rows), batch_tokens)

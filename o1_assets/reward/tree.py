@@ -93,6 +93,20 @@ def pack(sequences: Sequence[Sequence[int]], max_tokens: int | None = None) -> l
     return rows
 
 
+def pack_steps(sequences: Sequence[StepSequence], max_tokens: int | None = None) -> list[Row]:
+    """As `pack`, but a token at which one sequence's step ends and another's goes on stands once for each of them: what
+    is read there is of the whole step."""
+    ends = [frozenset(sequence.ends) for sequence in sequences]
+    marked = [
+        [2 * token + (i in of_sequence) for i, token in enumerate(sequence.tokens)]
+        for sequence, of_sequence in zip(sequences, ends, strict=True)
+    ]
+    rows = pack(marked, max_tokens)
+    for row in rows:
+        row.tokens = [token // 2 for token in row.tokens]
+    return rows
+
+
 def collate(rows: Sequence[Row], pad: int = 0) -> dict[str, torch.Tensor]:
     """A batch: input_ids and position_ids (batch, n); attention_mask (batch, 1, n, n), added to attention's logits."""
     import torch

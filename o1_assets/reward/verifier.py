@@ -12,9 +12,9 @@ from functools import partial
 
 import numpy as np
 
+from o1_assets.base.pretrain import kept_out
 from o1_assets.core.artifact import Cost, Outcome, Task
 from o1_assets.core.flops import flops_train, non_embedding_parameters
-from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
 from o1_assets.engine.training.one_pass import batches_by_length, one_pass, smoothed
 from o1_assets.problems.worlds.registry import WORLDS
@@ -25,7 +25,7 @@ from o1_assets.reward.pages import PageMarker
 
 
 def make_verifier(task: Task, config: VerifierTask) -> Outcome:
-    """Inputs: base (the checkpoint it grows from), test (whose expressions are on no page)."""
+    """Inputs: base (the checkpoint it grows from), test and longer (whose expressions are on no page)."""
     import torch
 
     from o1_assets.core.plots import Axis, Series, save_png
@@ -33,8 +33,7 @@ def make_verifier(task: Task, config: VerifierTask) -> Outcome:
     from o1_assets.reward.grow import GrowingVerifier, page_loss
     from o1_assets.reward.model import PRM_CLASSES
 
-    test = read_parquet(task.inputs["test"] / "problems.parquet", columns=["metadata"])
-    exclude = WORLDS["arithmetic"].contents(test["metadata"])
+    exclude = kept_out(task.inputs, WORLDS["arithmetic"])
     tokenizer = load_tokenizer(task.inputs["base"])
     drawn = draw_homework(config.corpus, config.verifier.homework, task.seed, exclude)
     marker = PageMarker(tokenizer)

@@ -264,7 +264,7 @@ def build_round(k: int, profile: Profile, settings: Settings | None) -> list[Art
         artifact(
             "q_value",
             make_q_value,
-            profile.q_value,
+            profile.q_value.model_copy(update={"start_holdout": profile.orm(k).holdout}),
             {
                 "policy": f"{name}/policy",
                 "generator": "generator/model",

@@ -142,13 +142,12 @@ class RunningSearch:
         self, problems: Sequence[Problem], wanted: Callable[[Problem], bool] = lambda problem: True
     ) -> list[SearchResult]:
         """What has been found. Where a strategy has no answer, and it is wanted, the policy is asked for it."""
-        chosen = [problem.strategy.choose(problem.tree.ends) for problem in problems]
-        pairs = list(zip(problems, chosen, strict=True))
-        self._force([problem for problem, node in pairs if node is None and wanted(problem)])
+        # A solution may have ended without an answer: some strategies choose it where they have no other.
+        self._force([problem for problem in problems if not _answered(problem) and wanted(problem)])
         return [
             # Without any answer, even a forced one: the best solution that ended, else the longest part of one.
-            _result(node or p.strategy.choose(p.tree.ends) or best(p.tree.ends) or p.tree.deepest(), p.tree)
-            for p, node in pairs
+            _result(p.strategy.choose(p.tree.ends) or best(p.tree.ends) or p.tree.deepest(), p.tree)
+            for p in problems
         ]
 
     def _scorers(self, strategy: Strategy, budget: Budget) -> tuple[PrefixScorer | None, ValueScorer | None]:
@@ -305,6 +304,11 @@ class RunningSearch:
             values = q.outcome_probabilities(prompts, completions)
             for (_, node), value in zip(new, values, strict=True):
                 node.q = value
+
+
+def _answered(problem: Problem) -> bool:
+    chosen = problem.strategy.choose(problem.tree.ends)
+    return chosen is not None and chosen.answer is not None
 
 
 def _result(answer: Node, tree: Tree) -> SearchResult:

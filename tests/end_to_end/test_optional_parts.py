@@ -74,7 +74,7 @@ def test_ablations_are_another_optional_part_and_stand_in_the_report(home: Path)
     searches = [name for name in figures if name.startswith("search_in_rl.")]
     assert searches == [f"search_in_rl.{arm}" for arm in SEARCH_IN_RL]
     assert set(figures) >= CLAIMS
-    assert all(set(figure) == {"value", "spread", "target", "better"} for figure in figures.values())
+    assert all(set(figure) == {"value", "error", "target", "better"} for figure in figures.values())
     assert "Tree search in RL" in Path(report["report"]).read_text()
 
 

@@ -105,7 +105,7 @@ def test_the_headline_has_every_name_and_the_page_shows_it(home: Path) -> None:
         "generator_greedy", "baby_o1_greedy", "fooled_rate_first", "fooled_rate_last",
     }  # fmt: skip
     assert names <= set(result["headline"])
-    assert all(set(row) == {"value", "spread", "target", "better"} for row in result["headline"].values())
+    assert all(set(row) == {"value", "error", "target", "better"} for row in result["headline"].values())
     page = Path(result["report"]).read_text()
     assert "<svg" in page and "src=" not in page.replace('src="data:', "")
 

@@ -61,7 +61,7 @@ def test_the_figures_agree_with_the_table_of_solutions(evaluated: tuple[Path, Ou
     assert figures["pass_at_n"] == pytest.approx(
         solutions.group_by("seed", "problem_id").agg(pl.col("correct").any())["correct"].mean()
     )
-    assert figures["pass@1_spread"] is not None and figures["n"] == 8
+    assert figures["pass@1_error"] is not None and figures["n"] == 8
     whole = solutions.sort("prm_product").group_by("problem_id").last()
     assert figures["pooled_n"] == 16 and figures["prm_best_of_pooled_n"] == pytest.approx(
         whole["correct"].mean()

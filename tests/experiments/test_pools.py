@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from o1_assets.base.config import BaseConfig
+from o1_assets.base.pretrain import kept_out
 from o1_assets.core.artifact import Task
 from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.settings import Settings
@@ -19,10 +20,11 @@ from o1_assets.experiments.pools.measure import distinct, make_ood, make_pool
 from o1_assets.graph import build_graph
 from o1_assets.problems.canonical import arithmetic, flat_expression, side
 from o1_assets.problems.config import ArithmeticFilter
-from o1_assets.problems.problem import ProblemError
-from o1_assets.problems.split import allowed
-from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, draw_expression
+from o1_assets.problems.problem import ProblemError, RawProblem
+from o1_assets.problems.split import allowed, as_table, make_test
+from o1_assets.problems.worlds.arithmetic.teacher import WORDINGS, CorpusConfig, draw_corpus, draw_expression
 from o1_assets.problems.worlds.arithmetic.world import expression_of
+from o1_assets.problems.worlds.registry import WORLDS
 from o1_assets.profiles.load import load_profile
 from tests.evaluation.conftest import Pupil
 
@@ -35,13 +37,16 @@ def small(count: int) -> OodConfig:
         kind.model_copy(update={"problems": kind.problems.model_copy(update={"test": count})})
         for kind in OOD.kinds
     )
-    return OOD.model_copy(update={"kinds": kinds})
+    return OOD.model_copy(update={"kinds": kinds, "longer": count})
 
 
 @pytest.fixture(scope="module")
 def ood(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
-    folder = tmp_path_factory.mktemp("ood")
-    outcome = make_ood(Task({}, folder, 3, open_engine=Pupil), small(8))
+    folder, longer = tmp_path_factory.mktemp("ood"), tmp_path_factory.mktemp("longer")
+    config = NANO.longer_problems
+    assert config is not None
+    make_test(Task({}, longer, 3, open_engine=Pupil), config.model_copy(update={"test": 20}))
+    outcome = make_ood(Task({"longer": longer}, folder, 3, open_engine=Pupil), small(8))
     assert outcome.figures == {"problems": 24, "longer": 8, "larger": 8, "chain_sum": 8}
     return pl.read_parquet(folder / "problems.parquet")
 
@@ -55,13 +60,29 @@ def test_no_problem_out_of_distribution_is_on_the_train_side_or_in_the_corpus(oo
         assert side(content, 0.2) == "test"
         assert str(expression.value()) == row["answer"]
         worded = {wording.format(expression) for wording in WORDINGS}
-        assert not allowed(expression, OOD.corpus) or row["question"] not in worded
         if row["kind"] == "chain_sum":
             assert row["question"] == f"{expression} =" and row["source"] == "reasoning_gym/chain_sum"
-        else:
+            assert row["question"] not in worded
+        elif row["kind"] == "larger":
             assert not allowed(expression, OOD.corpus) and row["question"] in worded
+        else:
+            # The corpus has such lengths, and `test_no_corpus_holds_a_longer_problem` says that it has none of these.
+            assert not allowed(expression, NANO.problems.arithmetic) and row["question"] in worded
     longer = ood.filter(pl.col("kind") == "longer")["difficulty"]
-    assert set(longer) == {6, 7}
+    assert set(longer) == {7, 8}
+
+
+def test_no_corpus_holds_a_longer_problem(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("test", "longer")}
+    for name, questions in (("test", ["What is 1 + 2?"]), ("longer", ["What is 3 + 4?"])):
+        folders[name].mkdir()
+        problems = [RawProblem(q, "7", arithmetic(q) or "", "math", 2, "made up") for q in questions]
+        as_table(problems).write_parquet(folders[name] / "problems.parquet")
+    kept = kept_out(folders, WORLDS["arithmetic"])
+    assert kept == {"1+2", "3+4"}
+    corpus = CorpusConfig(solutions=3000, max_terms=2, max_number=4)
+    drawn = {arithmetic(question) for question, _ in draw_corpus(corpus, 0, kept)}
+    assert {"1+2", "3+4"}.isdisjoint(drawn) and len(drawn) > 30
 
 
 def test_a_kind_that_the_corpus_holds_is_refused_instead_of_looked_for_for_ever(tmp_path: Path) -> None:

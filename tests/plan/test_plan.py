@@ -254,7 +254,7 @@ def test_an_assumption_is_replaced_and_a_bad_one_named() -> None:
     longer = plan("", "solution_tokens=40")
     assert longer.assumptions.solution_tokens == 40
     assert longer.made["r00/solutions"].cost.tokens_generated == 3200 * 40
-    assert plan("", "solution_tokens=400").made["r00/solutions"].cost.tokens_generated == 3200 * 80
+    assert plan("", "solution_tokens=400").made["r00/solutions"].cost.tokens_generated == 3200 * 160
     for wrong in ("tokens=3", "steps", "steps=none", "kept_share=2", "source=me"):
         with pytest.raises(PlanError, match="--assume"):
             plan("", wrong)

@@ -193,4 +193,7 @@ def test_an_unknown_generator_is_said_before_anything_is_made(tmp_path: Path) ->
     graph = Project(Settings("nano", tmp_path), overrides).graph
     assert list(requirements.failed_preflights(graph, set(graph), quick=True)) == [], "it takes 2 s to load"
     (sentence,) = requirements.failed_preflights(graph, set(graph))
-    assert "problems/train and problems/test cannot be made: reasoning_gym's gcd refuses" in sentence
+    assert (
+        "problems/train to problems/longer (3 artifacts) cannot be made: reasoning_gym's gcd refuses"
+        in sentence
+    )

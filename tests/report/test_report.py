@@ -25,7 +25,7 @@ def page() -> str:
 def test_every_headline_number_stands_in_the_page_at_full_precision(page: str) -> None:
     for name, figure in report().headline.items():
         assert name in page
-        for number in (figure["value"], figure["spread"], figure["target"]):
+        for number in (figure["value"], figure["error"], figure["target"]):
             if number is not None:
                 assert f'<data value="{number}">' in page, name
 
@@ -114,7 +114,7 @@ def test_targets_are_met_in_the_direction_that_is_better() -> None:
 
 def test_the_headlines_carry_the_targets_that_follow_from_the_generator() -> None:
     generator = {
-        "n": 64, "pass@1": 0.4, "pass@1_spread": 0.01, "greedy": 0.8, "orm_best_of_n": 0.85,
+        "n": 64, "pass@1": 0.4, "pass@1_error": 0.01, "greedy": 0.8, "orm_best_of_n": 0.85,
         "majority_at_n": 0.9,
         "prm_best_of_n": 0.95, "prm_over_orm_se": 0.01, "prm_over_majority_se": 0.02,
         "pass@64": 0.95, "pass@128": 0.98, "pooled_n": 128, "prm_best_of_pooled_n": 0.7,
@@ -129,8 +129,8 @@ def test_the_headlines_carry_the_targets_that_follow_from_the_generator() -> Non
     assert made["baby_o1_pass@1"]["target"] == pytest.approx(0.6), "error .6 down by a third is .4"
     assert made["baby_o1_greedy"]["target"] == 0.8
     assert made["prm_best_of_64"]["target"] == pytest.approx(0.94)
-    assert made["fooled_rate_last"] == {"value": 0.05, "spread": None, "target": 0.3, "better": "lower"}
-    assert made["generator_pass@1"]["spread"] == 0.01
+    assert made["fooled_rate_last"] == {"value": 0.05, "error": None, "target": 0.3, "better": "lower"}
+    assert made["generator_pass@1"]["error"] == 0.01
     assert {"majority@64", "orm_best_of_64", "generator_greedy", "fooled_rate_first"} <= set(made)
 
 

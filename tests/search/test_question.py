@@ -30,7 +30,7 @@ def test_other_wordings_of_arithmetic_are_put_into_a_known_one(asked: str) -> No
         ("What is -3 + 2?", "-3 is not from 0 to 10"),
         ("What is 9 * 3?", "9 is multiplied, and factors go to 4"),
         ("What is 4 * 4 * 4?", "a value on the way is 64, beyond 60"),
-        ("What is 1 + 1 + 1 + 1 + 1 + 1?", "6 numbers, not 2 to 5"),
+        ("What is 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1?", "9 numbers, not 2 to 8"),
         ("What is love?", "no expression of whole numbers"),
         ("What is (1 + 2) * 3?", "no expression of whole numbers"),
     ],

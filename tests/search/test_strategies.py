@@ -267,7 +267,7 @@ def test_a_hard_budget_becomes_solutions_whatever_their_length(length: int) -> N
     """Of 80 tokens at most. All of one length: where one is cut off all are."""
     text = "a" * (length - 1) + "\n"
     policy = TablePolicy({"q\n": {text: 1.0}, f"q\n{text}": {"": 1.0}})
-    thinker = SearchModels(policy, Judge(RIGHT), answer_of=answer_of, answer_start="answer ")
+    thinker = SearchModels(policy, Judge(RIGHT), answer_of=answer_of)
     [found] = search(Chains("best"), ["q\n"], thinker, Budget(2560, solution_tokens=80, hard=True), [0])
     assert len(found.tree.ends) >= 0.75 * 2560 // (length + 1)
 

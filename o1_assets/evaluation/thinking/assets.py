@@ -51,7 +51,8 @@ def _thinking(profile: Profile) -> Artifact:
             "policy": f"{last}/policy",
             "prm": f"{last}/prm",
             "q_value": f"{last}/q_value",
-            "test": "problems/test",
+            # One chain solves nearly all that is no longer than what was trained on.
+            "test": "problems/longer" if profile.longer_problems else "problems/test",
         },
         seed=profile.seed_of("eval/thinking"),
         group="eval",

@@ -145,9 +145,10 @@ def _pool(searches: Sequence[SearchResult], right: Sequence[dict[str, bool]]) ->
         # Graded answers as numbers: equal ones vote together.
         codes = {answer: code for code, answer in enumerate(verdicts)}
         for m, end in enumerate(search.tree.ends[:samples]):
-            scores["prm"][p, m] = end.node.score
-            scores["posterior"][p, m] = end.node.belief(1.0)
+            # Without an answer a solution is chosen last, however good its steps, as `vote.best` chooses.
             if end.node.answer is not None:
+                scores["prm"][p, m] = end.node.score
+                scores["posterior"][p, m] = end.node.belief(1.0)
                 answers[p, m], correct[p, m] = codes[end.node.answer], verdicts[end.node.answer]
     return Pool(tuple(str(p) for p in range(len(searches))), correct, answers, scores)
 

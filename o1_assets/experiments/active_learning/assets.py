@@ -75,7 +75,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
                 ActiveSelectorConfig(
                     solutions=settings.selector_solutions, prm=prm_config(profile, "scratch")
                 ),
-                {**base, "prm": "r00/prm"},
+                {**base, "init": profile.reward_start, "prm": "r00/prm"},
                 f"What the selectors think of the pool, training {seed + 1} of {seeds}.",
                 estimate=estimate_scores,
             )

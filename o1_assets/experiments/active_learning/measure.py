@@ -21,7 +21,7 @@ from o1_assets.core.prompt_format import PromptFormat
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.engine.training.checkpoint import Checkpoints
-from o1_assets.evaluation.best_of_n import Pool, expected_best_of_n, fooled_on_pool, powers_of_two
+from o1_assets.evaluation.best_of_n import NO_ANSWER, Pool, expected_best_of_n, fooled_on_pool, powers_of_two
 from o1_assets.evaluation.steps import NO_ERROR, cross_fitted_f1
 from o1_assets.experiments.active_learning.config import (
     SETTINGS,
@@ -97,7 +97,7 @@ class World:
 def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     """ablations/active/scores_<seed>: what the selectors think of every different solution of the pool.
 
-    Inputs: pool (solutions), train (problems), generator, prm (of phase 1).
+    Inputs: init (what is fine-tuned), pool (solutions), train (problems), generator, prm (of phase 1).
 
     The selector "scratch" is a PRM trained on one solution a problem, of a few problems (Lightman et al. 2023, section
     4.2), "added" the PRM of phase 1. Writes scores.parquet: solution_id, and of both selectors score (product) and
@@ -109,7 +109,7 @@ def make_scores(task: Task, config: ActiveSelectorConfig) -> Outcome:
     samples, generator = world.samples, world.generator
     first = draw(samples, 1, derive_seed(task.seed, "first")).head(config.solutions)
     selector, _, cost = train_reward_model(
-        task.inputs["generator"],
+        task.inputs["init"],
         world.pack(world.examples(first, 0)),
         PRM_CLASSES,
         config.prm,
@@ -401,6 +401,8 @@ class HeldOut:
         # empty product would be 1, the best score of all.
         logs = np.array([np.log(np.maximum(p, 1e-300)).sum() if len(p) else -np.inf for p in chances])
         scores = logs[self.which].reshape(self.pool.correct.shape)  # [P, M]
+        # Without an answer a solution is chosen last, however good its steps, as `Pool.from_frame` has it.
+        scores = np.where(self.pool.answers == NO_ANSWER, -np.inf, scores)
         measures: dict[str, Any] = {
             f"best_of_{n}": [
                 expected_best_of_n(row, right, n)

@@ -85,7 +85,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     made += [
         artifact(
             BASE, make_direct_base, DirectBaseConfig(base=base.model_copy(update={"corpus": corpus})),
-            {"test": "problems/test"},
+            profile.kept_out,
             "Generation 0: a base that answers directly unless it is told to think step by step.",
             estimate_direct_base, trains=True,
         ),

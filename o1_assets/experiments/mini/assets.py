@@ -79,7 +79,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
     by_answers = config.chains.model_copy(update={"accepted_by": "answers"})
     return [
         artifact(
-            "base", make_base, student_base(profile), {"test": "problems/test"},
+            "base", make_base, student_base(profile), profile.kept_out,
             "The student before it is taught: a quarter of the base's parameters, pre-trained on the same corpus.",
             estimate_base,
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from o1_assets.core.flops import flops_generate
 from o1_assets.evaluation.best_of_n import powers_of_two
@@ -12,9 +11,6 @@ from o1_assets.evaluation.evaluate_policy import (
     Evaluation,
 )
 from o1_assets.evaluation.statistics import Floats
-
-if TYPE_CHECKING:
-    pass
 
 # Input -> what it is called, from the weakest on.
 MODELS = {"base": "base", "generator": "GPT*", "policy": "baby-o1", "mini": "o1-mini"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,9 +19,6 @@ from o1_assets.evaluation.statistics import Floats, Interval, bootstrap, interva
 from o1_assets.experiments.mini.config import ACCURACY_SHARE, TIME_SHARE, MiniEvalConfig
 from o1_assets.experiments.mini.measured import ARMS, BABY, MINI, MODELS, Measured, votes_for
 from o1_assets.experiments.result import Chart, Claim, Result, Table
-
-if TYPE_CHECKING:
-    pass
 
 
 def share_interval(

@@ -26,7 +26,8 @@ def artifacts(profile: Profile) -> list[Artifact]:
     """The problems out of distribution, and GPT*'s solutions of them and of problems/test."""
     config, judge = profile.ablations.pools, profile.ablations.judge
     corpus = base_of(profile).corpus
-    # Out of distribution is what lies beyond the corpus that the base of this very graph was pre-trained on.
+    # Out of distribution is what lies beyond the corpus that the base of this very graph was pre-trained on; and what
+    # is longer than all that is labelled and trained on, of which the corpus has the length, but not the problems.
     limits = ArithmeticFilter(
         min_terms=corpus.min_terms,
         max_terms=corpus.max_terms,
@@ -38,7 +39,7 @@ def artifacts(profile: Profile) -> list[Artifact]:
         OOD,
         make_ood,
         config.ood.model_copy(update={"corpus": limits}),
-        {},
+        {"longer": "problems/longer"} if profile.longer_problems else {},
         "Held-out problems that are longer, have larger numbers, or come from another generator.",
         opens_models=False,
         estimate=estimate_ood,
@@ -78,7 +79,8 @@ LONGER = 1.4
 
 
 def estimate_ood(context: EstimateContext, config: OodConfig) -> Estimate:
-    return problem_table(sum(kind.problems.test for kind in config.kinds), context)
+    longer = config.longer if context.artifact.inputs else 0
+    return problem_table(longer + sum(kind.problems.test for kind in config.kinds), context)
 
 
 def estimate_pool(context: EstimateContext, config: PoolConfig, longer: float = 1.0) -> Estimate:

@@ -33,6 +33,11 @@ class OodConfig(StageConfig):
 
     kinds: tuple[OodKind, ...] = Field(min_length=1)
     """Ways of being out of distribution."""
+    longer: int = Field(
+        50,
+        gt=0,
+        description="problems of one more kind, longer: those of problems/longer, where there are such",
+    )
     corpus: ArithmeticFilter = ArithmeticFilter(min_terms=2, max_terms=5, max_value=60, max_factor=4)
 
 
@@ -43,15 +48,6 @@ class PoolConfig(StageConfig):
     samples: int = Field(gt=0, description="solutions a problem")
     prompt: PromptFormat = PromptFormat()
     temperature: float = Field(1.0, gt=0)
-
-
-def longer(low: int, high: int, shares: dict[int, float], max_value: int, max_factor: int) -> OodKind:
-    """Expressions of low to high terms, more than the corpus has.
-
-    shares: number of terms -> share of the problems. max_value, max_factor: as of the corpus, not above its limits.
-    """
-    # Mostly sums, because GPT* gets few others right.
-    return _expressions("longer", (low, high), ("+", "+", "+", "-", "*"), max_value, max_factor, shares)
 
 
 def larger(low: int, high: int, max_value: int, max_factor: int) -> OodKind:
@@ -112,7 +108,7 @@ def _expressions(
     )
 
 
-NANO_KINDS = (longer(6, 7, {6: 0.8, 7: 0.2}, 30, 4), larger(3, 4, 100, 10), other(5))
+NANO_KINDS = (larger(3, 4, 100, 10), other(5))
 
 
 class PoolsConfig(StageConfig):

@@ -42,6 +42,9 @@ from o1_assets.problems.split import allowed, as_table, take
 AT_ONCE = 25
 SUBSETS = 100
 
+# What problems/ood calls the problems of problems/longer.
+LONGER = "longer"
+
 
 def distinct(solutions: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
     """The first row of each problem's equal token sequences, and for every row the index of its own among them.
@@ -130,17 +133,20 @@ def _accuracies(solutions: pl.DataFrame, problems: pl.DataFrame, samples: int, s
     return figures
 
 
-# problems/ood: held-out problems of kinds that neither the base's corpus nor any problem of training has.
+# problems/ood: held-out problems of kinds that no problem of training is of, none of which the base's corpus has.
 
 
 def make_ood(task: Task, config: OodConfig) -> Outcome:
-    """Writes problems.parquet: as problems/test, and the column `kind`.
+    """Input: longer (problems), where there are such. Writes problems.parquet: as problems/test, and the column `kind`.
 
     Only the test side of the content hash is taken, so none of them is in any train table with the same
-    test_fraction. No question can be in the corpus either: its expression is outside of the corpus' limits, or its
-    wording is none of the corpus'. Raises ProblemError where a kind has not enough problems.
+    test_fraction. No question can be in the corpus either: it is kept out of it (longer), its expression is outside of
+    the corpus' limits, or its wording is none of the corpus'. Raises ProblemError where a kind has not enough problems.
     """
     tables, seen = [], set[str]()
+    if "longer" in task.inputs:
+        longer = held_out(read_parquet(task.inputs["longer"] / "problems.parquet"), config.longer)
+        tables.append(longer.with_columns(kind=pl.lit(LONGER)))
     for kind in config.kinds:
         source = Unseen(kind, config.corpus if kind.beyond else None, seen)
         draw = take(source, kind.problems, "test", kind.problems.test, derive_seed(task.seed, kind.name))
@@ -154,7 +160,7 @@ def make_ood(task: Task, config: OodConfig) -> Outcome:
     return Outcome(
         figures={
             "problems": table.height,
-            **{kind.name: int((table["kind"] == kind.name).sum()) for kind in config.kinds},
+            **dict(table.group_by("kind").len().sort("kind").iter_rows()),
         },
         rows=table.height,
         sample=table.group_by("kind", maintain_order=True).head(3).drop("metadata").to_dicts(),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from o1_assets.evaluation.statistics import Floats, bounds, interval_of_sums, mean_parts, share
 from o1_assets.experiments.result import Claim
-
-if TYPE_CHECKING:
-    pass
 
 MODELS = {"GPT*": "gpt", "baby-o1": "baby_o1"}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 
@@ -18,9 +16,6 @@ from o1_assets.evaluation.thinking.prompting import (
 )
 from o1_assets.experiments.result import Claim
 from o1_assets.experiments.thinking.claims import MODELS, Measure, minus
-
-if TYPE_CHECKING:
-    pass
 
 
 def prompting_claims(measure: Measure, prompting: pl.DataFrame) -> list[Claim]:

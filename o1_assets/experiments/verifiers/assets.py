@@ -188,7 +188,7 @@ def _starts(profile: Profile) -> tuple[list[Artifact], dict[str, str]]:
                 keys[name],
                 make_verifier,
                 VerifierTask(corpus=corpus, verifier=training),
-                {"base": "base/model", "test": "problems/test"},
+                {"base": "base/model", **profile.kept_out},
                 f"The base with {training.new_layers} new layers, after {training.homework.pages} pages of homework.",
                 # Equal for all: those that differ in their teachers or size draw equal pages.
                 seed_of="base/verifier",

@@ -34,6 +34,13 @@ class QValueConfig(RewardModelConfig):
         lt=1,
         description="share of the problems kept: half of them to scale the chances by, half to judge them on",
     )
+    start_holdout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of all problems that what it starts from was not trained on, in the graph that of the ORM; "
+        "those that are kept are of them",
+    )
     calibrate: bool = Field(
         True, description="scale the chances so that they come true on problems that were not trained on"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from o1_assets.core.artifact import Cost, Outcome, Task
@@ -14,7 +15,7 @@ from o1_assets.core.flops import flops_generate, flops_score, flops_train, non_e
 from o1_assets.core.seeds import derive_seed
 from o1_assets.core.tables import read_parquet
 from o1_assets.reward.dataset import held_out
-from o1_assets.reward.tree import ROW_TOKENS, Row, StepSequence, pack
+from o1_assets.reward.tree import ROW_TOKENS, Row, StepSequence, pack_steps
 from o1_assets.search.q_value.calibration import calibrate, evaluate
 from o1_assets.search.q_value.config import QValueConfig
 from o1_assets.search.q_value.solved import Solved, bootstrapped, collect, returns
@@ -46,7 +47,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     prepare(model.backbone, config.tuning, derive_seed(task.seed, "lora"), extra_modules=model.new_modules())
     scorer = load_scorer(task.inputs["prm"], task.inputs["generator"])
     problems = read_parquet(task.inputs["train"] / "problems.parquet").sort("problem_id")
-    problems = problems.sample(min(config.problems, problems.height), seed=derive_seed(task.seed, "problems"))
+    problems = draw_problems(problems, config, derive_seed(task.seed, "problems"))
     policy = task.open_engine(task.inputs["policy"])
     models = SearchModels(
         policy,
@@ -65,7 +66,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
 
     parts: dict[str, list[int]] = {"train": [], "scale": [], "judge": []}
     for i, tree in enumerate(solved):
-        parts[_part(tree.problem_id, config.holdout)].append(i)
+        parts[_part(tree.problem_id, config)].append(i)
     history, tokens = _learn(model, packed, solved, parts["train"], config, task)
     finish(model.backbone, config.tuning)
     values = values_of(model, packed, config)
@@ -91,11 +92,24 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
     )
 
 
-def _part(problem_id: str, holdout: float) -> Literal["train", "scale", "judge"]:
-    """By the problem's id alone. The held-out share is halved: one half to calibrate on, the other to evaluate on."""
-    if not held_out(problem_id, holdout):
+def draw_problems(train: pl.DataFrame, config: QValueConfig, seed: int) -> pl.DataFrame:
+    """config.problems problems, drawn at random; of them config.holdout that what it starts from was not trained on, as
+    far as there are so many."""
+    unseen = pl.Series(
+        [held_out(name, config.start_holdout) for name in train["problem_id"]], dtype=pl.Boolean
+    )
+    kept, others = train.filter(unseen), train.filter(~unseen)
+    wanted = min(round(config.problems * config.holdout), kept.height)
+    rest = min(config.problems - wanted, others.height)
+    return pl.concat([kept.sample(wanted, seed=seed), others.sample(rest, seed=seed)]).sort("problem_id")
+
+
+def _part(problem_id: str, config: QValueConfig) -> Literal["train", "scale", "judge"]:
+    """By the problem's id alone, as the ORM's own split: what the start was trained on is trained on here. The rest is
+    halved: one half to calibrate on, the other to evaluate on."""
+    if not held_out(problem_id, config.start_holdout):
         return "train"
-    return "judge" if held_out(problem_id, holdout / 2) else "scale"
+    return "judge" if held_out(problem_id, config.start_holdout / 2) else "scale"
 
 
 def _learn(
@@ -175,7 +189,7 @@ def pack_trees(
     for tree in solved:
         nodes, sequences = leaves(tree, tokenizer)
         places: dict[int, tuple[int, int]] = {}
-        for row in pack([sequence.tokens for sequence in sequences], ROW_TOKENS):
+        for row in pack_steps(sequences, ROW_TOKENS):
             for index, path in row.paths.items():
                 for node, end in zip(nodes[index], sequences[index].ends, strict=True):
                     # A node on several paths stands once in each row: its first place is as good as any.

@@ -118,7 +118,7 @@ def test_every_model_of_a_size_is_made_from_those_of_its_size_and_seed() -> None
     models = {"base": base, "generator": generator}
     models |= {name: f"{own}/r00/{name}" for name in ("prm", "prm_plain", "orm")}
     made_from = {
-        "base/model": {"test": "problems/test"},
+        "base/model": {"test": "problems/test", "longer": "problems/longer"},
         "generator/samples": {"base": base, "train": "problems/train"},
         "generator/sft_set": {"samples": f"{own}/generator/samples", "train": "problems/train"},
         "generator/model": {"base": base, "sft_set": f"{own}/generator/sft_set"},
