@@ -61,7 +61,9 @@ def test_the_figures_agree_with_the_table_of_solutions(evaluated: tuple[Path, Ou
     assert figures["pass_at_n"] == pytest.approx(
         solutions.group_by("seed", "problem_id").agg(pl.col("correct").any())["correct"].mean()
     )
-    assert figures["pass@1_error"] is not None and figures["n"] == 8
+    shares = solutions.group_by("problem_id").agg(pl.col("correct").mean())["correct"].to_numpy()
+    assert figures["pass@1_error"] == pytest.approx(shares.std(ddof=1) / len(shares) ** 0.5)
+    assert figures["greedy_error"] == 0 and figures["n"] == 8
     whole = solutions.sort("prm_product").group_by("problem_id").last()
     assert figures["pooled_n"] == 16 and figures["prm_best_of_pooled_n"] == pytest.approx(
         whole["correct"].mean()
@@ -143,6 +145,10 @@ def test_a_summary_pools_solutions_of_all_rounds_and_every_prm_scores_them(
     pool = pl.read_parquet(out / "pool.parquet")
     assert pool["round"].unique().to_list() == [0, 1]
     assert {"score_0", "score_1", "p_right_1"} <= set(pool.columns)
+    texts = pool.with_columns(text=pl.col("steps").list.join("\n"))
+    assert texts.select("problem_id", "text").n_unique() == pool.height, (
+        "a solution counts once, whatever its rounds"
+    )
 
 
 def test_a_summary_has_the_figures_of_every_rounds_evaluation(

@@ -255,6 +255,8 @@ def test_the_pool_is_of_the_last_policy_there_is_and_held_out_problems_only_judg
     assert policy_key(load_profile("nano", "ablations.active.round=-1")) == "generator/model"
     both = 'ablations.active.settings=["scratch","added"]'
     graph = {a.key: a for a in artifacts(load_profile("nano", both))}
+    starts = {graph[f"ablations/active/{name}_0"].inputs["init"] for name in ("scores", "scratch_uniform")}
+    assert starts == {"base/verifier"}, "the selector starts as the PRMs do that are trained on its choice"
     for artifact in graph.values():
         sees = (
             "problems/test" in artifact.inputs.values()

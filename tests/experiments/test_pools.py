@@ -72,11 +72,17 @@ def test_no_problem_out_of_distribution_is_on_the_train_side_or_in_the_corpus(oo
     assert set(longer) == {7, 8}
 
 
+def entry(question: str) -> dict[str, Any]:
+    return {"metadata": {"expression": question.removeprefix("What is ").removesuffix("?")}}
+
+
 def test_no_corpus_holds_a_longer_problem(tmp_path: Path) -> None:
     folders = {name: tmp_path / name for name in ("test", "longer")}
     for name, questions in (("test", ["What is 1 + 2?"]), ("longer", ["What is 3 + 4?"])):
         folders[name].mkdir()
-        problems = [RawProblem(q, "7", arithmetic(q) or "", "math", 2, "made up") for q in questions]
+        problems = [
+            RawProblem(q, "7", arithmetic(q) or "", "math", 2, "made up", entry(q)) for q in questions
+        ]
         as_table(problems).write_parquet(folders[name] / "problems.parquet")
     kept = kept_out(folders, WORLDS["arithmetic"])
     assert kept == {"1+2", "3+4"}

@@ -25,7 +25,7 @@ from o1_assets.policy.config import (
     round_inputs,
 )
 from o1_assets.policy.early_stop import split_problems
-from o1_assets.policy.replay import Replay, ReplayFormat, replay_table
+from o1_assets.policy.replay import Replay, ReplayFormat, replay_table, right_shares
 from o1_assets.policy.rollouts import Collector, Rollout, has_contrast
 from o1_assets.policy.train import Safeguards, draw_problems, train_policy
 from tests.engine.training.interrupted import killed_after
@@ -201,6 +201,14 @@ def test_a_replay_has_the_right_solutions_of_its_sources_a_few_of_a_problem(
     replay = Replay.of(table, world[1], CONFIG.prompt, config, 0, ExactRewards(world[1]), updates=9)
     assert replay.of_source == {"generator": 1, "rounds": 1, "written": 1}
     assert len(Replay.of(table, world[1], CONFIG.prompt, config, 0, updates=1).solutions) == config.rows + 1
+
+
+def test_a_searched_solution_is_no_sample_of_how_often_a_problem_is_solved(tmp_path: Path) -> None:
+    (tmp_path / "solutions_00").mkdir()
+    rows = [("a", True, "sampled"), ("a", False, "sampled"), *[("a", False, "beam")] * 2]
+    table = pl.DataFrame(rows, ("problem_id", "correct", "source"), orient="row")
+    table.write_parquet(tmp_path / "solutions_00" / "solutions.parquet")
+    assert right_shares({"solutions_00": tmp_path / "solutions_00"}) == {"a": 0.5}
 
 
 def test_every_solution_has_its_turn_and_processes_share_the_rows() -> None:

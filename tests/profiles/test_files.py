@@ -15,20 +15,20 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "f7ce1b8aa6cbfd5d",
-    "code": "55dba87a15b30540",
-    "countdown": "f3b1398fb2e1756f",
-    "letters": "9ddfe3ac3e54d3fe",
+    "assistant": "62a7a99d711d3563",
+    "code": "9a0b07d55f563206",
+    "countdown": "405f7878b1970b51",
+    "letters": "0baf411be0b1e49f",
     "micro": "784022fa88a55133",
-    "nano": "b293cc7272b8a645",
-    "qwen": "bbc1e48e052eed17",
-    "qwen-7b": "946d176679e771a6",
-    "qwen-full": "d2f8b33d399a78a3",
-    "smol": "28d7fbca88801552",
-    "smol-hub": "4fcb8531cec0e079",
-    "smol-smoke": "3a9edb7682e8edcb",
-    "sudoku": "9798ed6d26610388",
-    "tic-tac-toe": "2656298188e5e076",
+    "nano": "afc9f2414ef998fd",
+    "qwen": "86f0d74a2183dfa9",
+    "qwen-7b": "c9645ca0d6cede93",
+    "qwen-full": "45535253450859e9",
+    "smol": "b2ddc816e272628b",
+    "smol-hub": "4006d397c4b60980",
+    "smol-smoke": "ac6532a21d1ea2a0",
+    "sudoku": "a12d1a98391f5724",
+    "tic-tac-toe": "236c6158afd47cc6",
 }
 
 

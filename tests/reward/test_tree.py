@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o1_assets.reward.tree import batches, pack
+from o1_assets.reward.tree import StepSequence, batches, pack, pack_steps
 
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=12)
 
@@ -34,6 +34,19 @@ def test_a_shared_prefix_stands_once():
     (row,) = pack([[1, 2, 3], [1, 2, 4], [1, 2, 3]])
     assert len(row) == 4
     assert row.paths[0].tolist() == row.paths[2].tolist()
+
+
+def test_a_token_that_ends_a_step_of_one_sequence_alone_stands_twice():
+    """A solution that was cut off within a step is read there, and not in the middle of another's longer step."""
+    whole, cut_off = StepSequence((1, 2, 3), 1, (2,)), StepSequence((1, 2), 1, (1,))
+    (row,) = pack_steps([whole, cut_off])
+    assert sorted(row.tokens) == [1, 2, 2, 3]
+    assert [row.tokens[i] for i in row.paths[0]] == [1, 2, 3] and [row.tokens[i] for i in row.paths[1]] == [
+        1,
+        2,
+    ]
+    (row,) = pack_steps([whole, whole])
+    assert row.tokens == [1, 2, 3]
 
 
 def test_batches_hold_every_row_once_within_the_token_budget():

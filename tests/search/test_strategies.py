@@ -262,6 +262,17 @@ def test_chains_spend_a_hard_budget_in_few_calls_and_the_prm_reads_them_once() -
     assert ended > 0.88 * sum(one.tree.tokens_generated for one in found)
 
 
+def test_where_all_solutions_end_without_an_answer_the_policy_is_asked_for_one() -> None:
+    table = {
+        "q\n": {"a\n": 1.0}, "q\na\n": {"": 1.0}, "q\na\nanswer ": {"3\n": 1.0}, "q\na\nanswer 3\n": {"": 1.0},
+        "q\nanswer ": {"3\n": 1.0}, "q\nanswer 3\n": {"": 1.0},
+    }  # fmt: skip
+    thinker = SearchModels(TablePolicy(table), Judge(RIGHT), answer_of=answer_of, answer_start="answer ")
+    for strategy in (Chains("best"), Chains("majority"), StepBeam(2, 2)):
+        [found] = search(strategy, ["q\n"], thinker, Budget(256, solution_tokens=20, hard=True), [0])
+        assert found.answer.answer == "answer 3" and found.answer.forced, strategy
+
+
 @pytest.mark.parametrize("length", [5, 20, 39, 41, 60, 79])
 def test_a_hard_budget_becomes_solutions_whatever_their_length(length: int) -> None:
     """Of 80 tokens at most. All of one length: where one is cut off all are."""

@@ -66,7 +66,7 @@ def make_q_value(task: Task, config: QValueConfig) -> Outcome:
 
     parts: dict[str, list[int]] = {"train": [], "scale": [], "judge": []}
     for i, tree in enumerate(solved):
-        parts[_part(tree.problem_id, config)].append(i)
+        parts[part_of(tree.problem_id, config)].append(i)
     history, tokens = _learn(model, packed, solved, parts["train"], config, task)
     finish(model.backbone, config.tuning)
     values = values_of(model, packed, config)
@@ -104,7 +104,7 @@ def draw_problems(train: pl.DataFrame, config: QValueConfig, seed: int) -> pl.Da
     return pl.concat([kept.sample(wanted, seed=seed), others.sample(rest, seed=seed)]).sort("problem_id")
 
 
-def _part(problem_id: str, config: QValueConfig) -> Literal["train", "scale", "judge"]:
+def part_of(problem_id: str, config: QValueConfig) -> Literal["train", "scale", "judge"]:
     """By the problem's id alone, as the ORM's own split: what the start was trained on is trained on here. The rest is
     halved: one half to calibrate on, the other to evaluate on."""
     if not held_out(problem_id, config.start_holdout):

@@ -101,6 +101,22 @@ def test_where_gpt_star_proposes_too_the_policys_reading_is_counted() -> None:
     assert measured.flops[-1] == 2 * (point.generated.mean() + point.scored.mean())
 
 
+def test_a_sample_that_ended_without_an_answer_is_chosen_last() -> None:
+    """However good its steps: as `Chains.choose` does, whose curve this is."""
+    table = {
+        "q\n": {"good\n": 0.9, "bad\n": 0.1},
+        "q\ngood\n": {"": 1.0},
+        "q\nbad\n": {"answer 3\n": 1.0},
+        "q\nbad\nanswer 3\n": {"": 1.0},
+    }
+    thinker = SearchModels(TablePolicy(table), PathScorer("good\n"), answer_of=answer_of)
+    found = search(Chains("best", 64), ["q\n"], thinker, Budget(10**6), [1])
+    assert found[0].answer.answer == "answer 3"
+    points = sampled_points(found, [{"answer 3": True}], subsets=50, seed=0)
+    by = {(p.strategy, p.budget): p.right.mean() for p in points}
+    assert by["best-of-n", 64] == by["posterior", 64] == 1.0
+
+
 def test_a_sample_that_was_cut_off_is_one_without_an_answer() -> None:
     table = {"q\n": {"answer 3\n": 0.5, "x" * 40: 0.5}, "q\nanswer 3\n": {"": 1.0}}
     thinker = SearchModels(TablePolicy(table), PathScorer("answer 3\n"), answer_of=answer_of)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
+from o1_assets.reward.dataset import held_out
 from o1_assets.search.q_value.calibration import brier_score, calibration, calibration_error
+from o1_assets.search.q_value.config import QValueConfig
 from o1_assets.search.q_value.solved import Return, Solved, bootstrapped, returns
+from o1_assets.search.q_value.train import draw_problems, part_of
 from o1_assets.search.tree import Node, Tree
 
 
@@ -57,3 +61,17 @@ def test_nothing_forecast_is_nothing_to_say() -> None:
     empty = np.zeros(0)
     assert calibration_error(calibration(empty, empty, empty, 5)) is None
     assert brier_score(empty, empty, empty) is None
+
+
+def test_the_chances_are_scaled_and_judged_on_problems_that_the_start_was_not_trained_on() -> None:
+    config = QValueConfig(problems=100, holdout=0.3, start_holdout=0.2)
+    train = pl.DataFrame({"problem_id": [f"p{i}" for i in range(1000)]})
+    drawn = draw_problems(train, config, seed=1)["problem_id"].to_list()
+    parts = {
+        part: {name for name in drawn if part_of(name, config) == part}
+        for part in ("train", "scale", "judge")
+    }
+    assert len(set(drawn)) == 100 and len(parts["train"]) == 70 and min(map(len, parts.values())) > 5
+    # The ORM keeps the same ones by the same hash.
+    assert all(held_out(name, 0.2) for name in parts["scale"] | parts["judge"])
+    assert not any(held_out(name, 0.2) for name in parts["train"])
