@@ -29,6 +29,10 @@ PAGES: Mapping[str, Page] = {
     "problems/test": Page(
         "Only measurements read these, so that no figure is of something that was trained on.", ("problems",)
     ),
+    "problems/longer": Page(
+        "One chain solves nearly all that is as long as what was trained on: what thinking buys is seen on these.",
+        ("problems",),
+    ),
     "pool/train": Page(
         "What the train problems are chosen of, by how much of it the base solves.", ("problems",)
     ),

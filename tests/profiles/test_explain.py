@@ -77,7 +77,7 @@ def test_a_new_file_changes_nothing_whether_its_settings_are_comments_or_not(
     [
         ("policy.updates", "rNN/policy (11)", "r00/policy"),
         ("threads", "", ""),
-        ("problems.test_fraction", "problems/train to problems/longer (3 artifacts)", "r05/labels"),
+        ("problems.test_fraction", "problems/train, problems/test, problems/longer", "r05/labels"),
         ("later_prm.newest_share", "rNN/prm (10)", "eval/summary"),
         ("label_source", "rNN/selection (11), rNN/label_batches (11)", "r03/labels"),
     ],
