@@ -71,8 +71,8 @@ def test_the_graph_has_every_artifact_of_the_design(settings: Settings) -> None:
     graph = build_graph(load_profile("nano", ""), settings)
     stages = ["solutions", "selection", "label_batches", "labels", "prm", "orm", "policy", "eval", "q_value"]
     expected = {
-        "problems/train", "problems/test", "difficulty/train", "base/model", "base/verifier", "generator/samples",
-        "generator/sft_set", "generator/model", "eval/base", "eval/generator", "eval/baby_o1", "eval/summary",
+        "problems/train", "problems/test", "problems/longer", "difficulty/train", "base/model", "base/verifier",
+        "generator/samples", "generator/sft_set", "generator/model", "eval/base", "eval/generator", "eval/baby_o1", "eval/summary",
         "eval/thinking", "eval/prompting", "generator/low_rank", "ablations/thinking/result",
         *(f"r{k:02d}/{stage}" for k in range(11) for stage in stages),
         *MINI,

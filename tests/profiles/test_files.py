@@ -15,20 +15,20 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "62a7a99d711d3563",
-    "code": "9a0b07d55f563206",
-    "countdown": "405f7878b1970b51",
-    "letters": "0baf411be0b1e49f",
+    "assistant": "8ef6adf561f23b27",
+    "code": "cad0a72c3a4f7ceb",
+    "countdown": "11e17ced9c021d5d",
+    "letters": "6deb5e19a3a00696",
     "micro": "784022fa88a55133",
-    "nano": "afc9f2414ef998fd",
+    "nano": "b9733628f4235d33",
     "qwen": "86f0d74a2183dfa9",
     "qwen-7b": "c9645ca0d6cede93",
     "qwen-full": "45535253450859e9",
     "smol": "b2ddc816e272628b",
     "smol-hub": "4006d397c4b60980",
     "smol-smoke": "ac6532a21d1ea2a0",
-    "sudoku": "a12d1a98391f5724",
-    "tic-tac-toe": "236c6158afd47cc6",
+    "sudoku": "12de5f6a9b17332d",
+    "tic-tac-toe": "55223f3c1674b58e",
 }
 
 
