@@ -28,7 +28,7 @@ def arms(settings: str = "") -> dict[str, Estimate]:
         "thinking.tree_seeds=2",
         "thinking.votes=32",
         "thinking.chains=8",
-        "thinking.limits=[4,8,12,16,24,32,48,64]",
+        "thinking.limits=[8,12,16,24,32,48,64,96,128]",
         "thinking.waits=[1,2,4,8]",
         "thinking.problems=200",
     ],

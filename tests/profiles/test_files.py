@@ -15,20 +15,20 @@ from o1_assets.profiles.explain import explained
 from o1_assets.profiles.load import ProfileError, load_profile, read_profile
 
 RECORDED = {
-    "assistant": "8ef6adf561f23b27",
-    "code": "cad0a72c3a4f7ceb",
-    "countdown": "11e17ced9c021d5d",
-    "letters": "6deb5e19a3a00696",
+    "assistant": "da0e593ed8b2abaf",
+    "code": "087ea111f0aa4816",
+    "countdown": "f07d16d1ab5d55c4",
+    "letters": "c0ac9a49cda349b2",
     "micro": "784022fa88a55133",
-    "nano": "b9733628f4235d33",
+    "nano": "6de256007eda17f5",
     "qwen": "86f0d74a2183dfa9",
     "qwen-7b": "c9645ca0d6cede93",
     "qwen-full": "45535253450859e9",
     "smol": "b2ddc816e272628b",
     "smol-hub": "4006d397c4b60980",
     "smol-smoke": "ac6532a21d1ea2a0",
-    "sudoku": "12de5f6a9b17332d",
-    "tic-tac-toe": "55223f3c1674b58e",
+    "sudoku": "b875c7c2a4aef133",
+    "tic-tac-toe": "270e2a811e6ace88",
 }
 
 
