@@ -19,6 +19,7 @@ from o1_assets.labels.inbox.reader import PEOPLE
 from o1_assets.labels.inbox.switches import DamagedSwitches, Switches
 from o1_assets.labels.round_inputs import known_round, round_names
 from o1_assets.profiles.load import load_profile
+from o1_assets.profiles.requirements import ORACLE_NEEDS_A_WORLD, oracle_knows
 
 app = typer.Typer()
 
@@ -135,9 +136,14 @@ def switch_round(
     reason: Annotated[str, typer.Option(help="why; recorded with the version that is made")] = "",
 ) -> Answer:
     """Have another annotator rate a round: people, a machine, or people first (human+oracle). It is recorded."""
-    known_round(load_profile(project.settings.reference, project.overrides), round_)
+    profile = load_profile(project.settings.reference, project.overrides)
+    known_round(profile, round_)
     if annotator not in ANNOTATORS:
         raise LabelsError(f"there is no annotator {annotator!r}; choose one of: {', '.join(ANNOTATORS)}")
+    if "oracle" in annotator and not oracle_knows(profile):
+        raise LabelsError(
+            f"{ORACLE_NEEDS_A_WORLD}; nothing was switched: have {round_} rated by human, monte_carlo or judge"
+        )
     switches = Switches(project.settings.inbox)
     try:
         before = project.profile.batches(int(round_[1:]))

@@ -19,7 +19,7 @@ from o1_assets.plan.check import WITHIN, Comparison, Usage, compare, usage
 from o1_assets.plan.hardware import Speed, speed_of
 from o1_assets.plan.memory import training_bytes
 from o1_assets.plan.plan import Plan, make_plan
-from o1_assets.profiles.requirements import failed_preflights
+from o1_assets.profiles.requirements import failed_preflights, missing_checkpoint
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,6 +100,8 @@ def plan(
 
     Raises PlanError, ProfileError, StoreError.
     """
+    if missing := missing_checkpoint(project.profile):
+        raise PlanError(missing)
     speed = speed_of(gpu, utilisation, project.store, project.graph)
     try:
         return make_plan(project.profile, project.graph, parts, assume), speed

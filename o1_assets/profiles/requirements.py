@@ -97,14 +97,27 @@ def _others(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
     yield from _labels(profile, settings, wanted)
 
 
+ORACLE_NEEDS_A_WORLD = "The annotator oracle rates problems of a world only (problems/worlds), and these come from another source"
+
+
+def oracle_knows(profile: Profile) -> bool:
+    """Whether the exact checker can rate solutions of the profile's problems."""
+    return isinstance(profile.problems.source, ReasoningGymSource | WorldSource)
+
+
 def _labels(profile: Profile, settings: Settings, wanted: Collection[str]) -> Iterator[str]:
     rated = [k for k in range(profile.rounds + 1) if f"r{k:02d}/label_batches" in wanted]
-    known = isinstance(profile.problems.source, ReasoningGymSource | WorldSource)
-    if not known and any("oracle" in profile.annotator_of(k) for k in rated):
+    unknown = [] if oracle_knows(profile) else [k for k in rated if "oracle" in profile.annotator_of(k)]
+    # A switch overrides every setting, so that it has to be taken back.
+    switched = [f"r{k:02d}" for k in unknown if f"r{k:02d}" in profile.switches]
+    if unknown:
+        back = " && ".join(
+            f"o1 labels switch {name} profile --profile {settings.reference}" for name in switched
+        )
         yield (
-            "The annotator oracle rates the problems of a world only (problems/worlds), and these come from "
-            "another source: `--set annotator=monte_carlo` has the policy's own continuations rate, "
-            "`--set annotator=judge` a language model, `--set annotator=human` people (docs/labels.md)."
+            f"{ORACLE_NEEDS_A_WORLD}: `--set annotator=monte_carlo` has the policy's own continuations rate, "
+            "`--set annotator=judge` a language model, `--set annotator=human` people (docs/labels.md)"
+            + (f"; {', '.join(switched)} was switched, which `{back}` takes back." if switched else ".")
         )
     source = profile.label_source
     if source is None or (settings.imported / source.name / "current.json").exists():
@@ -148,10 +161,20 @@ def _problems(profile: Profile, wanted: Collection[str]) -> Iterator[str]:
             return
 
 
-def _base(profile: Profile) -> Iterator[str]:
+def missing_checkpoint(profile: Profile) -> str:
+    """What to say where the base is to come from a folder that holds none; else ""."""
     base = profile.base
     if isinstance(base, FolderBase) and not (Path(base.folder) / "config.json").is_file():
-        yield f"{base.folder} holds no checkpoint (no config.json): correct base.folder; nano needs no weights."
+        return (
+            f"{base.folder} holds no checkpoint (no config.json): correct base.folder; nano needs no weights."
+        )
+    return ""
+
+
+def _base(profile: Profile) -> Iterator[str]:
+    base = profile.base
+    if missing := missing_checkpoint(profile):
+        yield missing
     elif isinstance(base, HubBase) and not _is_available(base.repo, base.revision, "model"):
         yield (
             f"{base.repo} comes from the Hub, which cannot be reached or refuses this account (HF_TOKEN): set base "

@@ -310,6 +310,8 @@ def two_curves(run: _Run) -> Picture:
     thinking, axis = _thinking_points(run.data)
     both = [y for _, y in [*training, *thinking]]
     low, high = (np.floor(10 * min(both, default=0)) / 10, np.ceil(10 * max(both, default=1)) / 10)
+    if low == high:  # a model that solves nothing, say, before and after
+        low, high = (low, 0.1) if low == 0 else (low - 0.1, high)
     panels = [
         _curve("Training", "FLOPs of training so far", training, (low, high)),
         _curve("Thinking", axis, thinking, (low, high)),

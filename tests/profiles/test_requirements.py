@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from o1_assets.cli.plan import plan_command
+from o1_assets.cli.label_rounds import LabelsError, switch_round
+from o1_assets.cli.plan import plan, plan_command
 from o1_assets.cli.run import run
 from o1_assets.cli.status import status
 from o1_assets.core.settings import Settings
 from o1_assets.execution.project import Project
 from o1_assets.graph import build_graph
+from o1_assets.labels.config import Switch
+from o1_assets.labels.inbox.switches import Switches
+from o1_assets.plan import PlanError
 from o1_assets.problems import word_problems
 from o1_assets.profiles import requirements
 from o1_assets.profiles.load import ProfileError, load_profile
@@ -181,9 +185,7 @@ def test_a_source_is_tried_before_anything_is_made(
 def test_the_oracle_is_not_asked_about_problems_that_it_does_not_know(tmp_path: Path) -> None:
     overrides = source_file(tmp_path, 60).replace("monte_carlo", "oracle")
     (sentence,) = missing("nano", overrides, tmp_path, {"r01/label_batches", "r01/labels"})
-    assert (
-        "oracle rates the problems of a world only" in sentence and "--set annotator=monte_carlo" in sentence
-    )
+    assert "oracle rates problems of a world only" in sentence and "--set annotator=monte_carlo" in sentence
     assert missing("nano", overrides, tmp_path, {"problems/train", "eval/report"}) == []
 
 
@@ -197,3 +199,30 @@ def test_an_unknown_generator_is_said_before_anything_is_made(tmp_path: Path) ->
         "problems/train to problems/longer (3 artifacts) cannot be made: reasoning_gym's gcd refuses"
         in sentence
     )
+
+
+def test_a_switch_to_an_oracle_that_does_not_know_the_problems_is_refused_and_an_old_one_taken_back(
+    tmp_path: Path,
+) -> None:
+    project = Project(Settings("nano", tmp_path), source_file(tmp_path, 60))
+    for annotator in ("oracle", "human+oracle"):
+        with pytest.raises(LabelsError, match="these come from another source; nothing was switched"):
+            switch_round(project, "r01", annotator)
+    assert not list(project.settings.inbox.rglob("*")), "nothing was recorded"
+    # Recorded while the problems were still those of a world.
+    Switches(project.settings.inbox).add(
+        "r01", Switch(annotator="oracle", who="ada", when="2026-01-01", why="")
+    )
+    sentences = list(requirements.unmet(project.current().profile, project.settings, {"r01/label_batches"}))
+    assert any(
+        "r01 was switched, which `o1 labels switch r01 profile --profile nano` takes back" in s
+        for s in sentences
+    )
+
+
+def test_a_plan_of_a_folder_without_a_checkpoint_says_what_is_missing(tmp_path: Path) -> None:
+    project = Project(
+        Settings("nano", tmp_path), f'base={{"kind":"folder","folder":"{tmp_path}"}}\nverifier=null'
+    )
+    with pytest.raises(PlanError, match=r"holds no checkpoint \(no config.json\): correct base.folder"):
+        plan(project, (), "cpu", None, ())

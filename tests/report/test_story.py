@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from importlib import resources
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,18 @@ def test_without_eval_thinking_they_show_what_the_loop_measured() -> None:
     assert "one chain, 59.2%" in panels["GPT-4"] and "chains a problem" in panels["Thinking"]
     assert panels["Vote"].count(">–<") == 2 and "59.2%" in panels["Chain"]
     assert story(replace(less, headline={})) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_model_that_learns_nothing_has_flat_curves_and_a_report(share: float) -> None:
+    def flat(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+        return [{**row, name: share if name == "accuracy" else [share]} for row in rows]
+
+    made = report()
+    thinking = replace(made.thinking, points=flat(made.thinking.points, "accuracy"))
+    nothing = replace(made, training=flat(made.training, "right"), thinking=thinking)
+    panels = {panel.title: panel.svg() for picture in story(nothing) for panel in picture.panels}
+    assert "nan" not in panels["Training"] + panels["Thinking"]
 
 
 @pytest.mark.parametrize("panel", PANELS.values(), ids=lambda panel: panel.title)
