@@ -97,7 +97,10 @@ def _others(profile: Profile, settings: Settings, wanted: Collection[str]) -> It
     yield from _labels(profile, settings, wanted)
 
 
-ORACLE_NEEDS_A_WORLD = "The annotator oracle rates problems of a world only (problems/worlds), and these come from another source"
+ORACLE_NEEDS_A_WORLD = (
+    "The annotator oracle rates problems of a world only (problems/worlds), "
+    "and these come from another source"
+)
 
 
 def oracle_knows(profile: Profile) -> bool:
