@@ -82,7 +82,9 @@ def loop_result(headline: Mapping[str, Headline]) -> Result:
     claims = []
     for name, row in headline.items():
         value, half = row["value"], None if row["error"] is None else NORMAL * row["error"]
-        low, high = (value - half, value + half) if value is not None and half is not None else (None, None)
+        low = high = None
+        if value is not None and half is not None:
+            low, high = max(0.0, value - half), min(1.0, value + half)
         claims.append(Claim(name, _in_words(name), value, low, high, row["target"], row["better"], "share"))
     return Result(
         "loop", "The loop", "How far does the loop get, from GPT* to the last baby-o1?", claims, notes=NOTES
@@ -107,8 +109,8 @@ def _in_words(name: str) -> str:
 
 
 NOTES = (
-    "The interval of a figure is 1.96 times its standard error over problems, to both sides: it is of this one "
-    "training and says nothing of another.",
+    "The interval of a figure is 1.96 times its standard error over problems, to both sides, cut off at 0 and 1: it is "
+    "of this one training and says nothing of another.",
 )
 
 

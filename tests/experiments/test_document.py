@@ -188,7 +188,7 @@ def test_the_loop_s_headline_stands_among_the_claims(
     settings: Settings, store: ArtifactStore, tmp_path: Path
 ) -> None:
     (tmp_path / "summary").mkdir()
-    rows = {"baby_o1_pass@1": headline(0.8, 0.01, 0.6), "baby_o1_hard_step_auc": headline(0.9, None, 0.97)}
+    rows = {"baby_o1_pass@1": headline(0.8, 0.01, 0.6), "baby_o1_hard_step_auc": headline(0.9, 0.1, 0.97)}
     (tmp_path / "summary" / "headline.json").write_text(json.dumps(rows))
     record(store, "eval/summary", tmp_path / "summary", {})
     text = write_results(Project(settings), tmp_path / "docs").page.read_text()
@@ -196,7 +196,10 @@ def test_the_loop_s_headline_stands_among_the_claims(
         "[baby-o1, pass@1 (`baby_o1_pass@1`)](results/loop.md)", "80.0% (78.0 to 82.0%)", "at least 60.0%", "met",
         "`o1 run`",
     ]  # fmt: skip
-    assert row(text, "baby_o1_hard_step_auc")[3].strip() == "**missed**"
+    auc = row(text, "baby_o1_hard_step_auc")
+    assert auc[3].strip() == "**missed**" and auc[1].strip() == "90.0% (70.4 to 100.0%)", (
+        "no share is above 1"
+    )
     assert (tmp_path / "docs" / "results" / "loop.md").exists()
 
 
