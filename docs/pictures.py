@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 DOCS = Path(__file__).parent
 O1 = DOCS.parent / ".venv" / "bin" / "o1"
-QUESTION = "Calculate 12 - 3 * 4 + 9."
+QUESTION = "Calculate 8 - 9 - 1 + 4 * 2 + 6 - 10."
 PHASE_1 = 'group:"4_phase_1"'
 """Of the graph as a whole no name could be read."""
 
@@ -44,7 +44,7 @@ def main() -> None:
         picture(browser, report.as_uri(), "report.png", (1020, 1640))
         tree = Path(folder) / "tree.html"
         subprocess.run(
-            [O1, "ask", QUESTION, "--strategy", "adaptive", "--tokens", "512", "--tree", tree], check=True
+            [O1, "ask", QUESTION, "--strategy", "adaptive", "--tokens", "768", "--tree", tree], check=True
         )
         picture(browser, tree.as_uri(), "thinking.png", (1360, 780))
         browser.close()
