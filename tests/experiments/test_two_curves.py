@@ -92,6 +92,13 @@ def test_the_tree_shown_is_the_best_one_from_where_it_is_worth_its_compute() -> 
     assert thinking_curve(table, "GPT*", "mcts") is None and best_tree(table, "GPT*") is None
 
 
+def test_a_thinking_curve_begins_with_one_chain_and_not_with_a_search_that_cannot_end() -> None:
+    chains = [{**row, "flops": 4 * row["flops"]} for row in points("consistency", [0.5, 0.6])]
+    table = pl.DataFrame([*points("compute-optimal", [0.0, 0.1, 0.5, 0.7]), *chains])
+    found = thinking_curve(table, "baby-o1", "compute-optimal")
+    assert found is not None and found.accuracy().tolist() == pytest.approx([0.5, 0.7])
+
+
 def test_both_panels_have_one_y_axis() -> None:
     made = [
         chart("low", "FLOPs", {"a": (curve([0.2, 0.3, 0.4]), plots.BLUE)}, None),

@@ -102,9 +102,13 @@ def training_curve(summary: Path, inputs: Mapping[str, Path], cost_of: Callable[
 
 
 def thinking_curve(points: pl.DataFrame, model: str, strategy: str) -> ComputeCurve | None:
-    """points: of eval/thinking's points.parquet. None where it was measured at no budget."""
-    rows = points.filter(
-        (pl.col("model") == model) & (pl.col("strategy") == strategy) & (pl.col("difficulty") == ALL)
+    """points: of eval/thinking's points.parquet. From the compute of one chain on: below that a search runs out of
+    tokens before its first answer, which says nothing about thinking. None where it was measured at no such budget."""
+    of_model = points.filter((pl.col("model") == model) & (pl.col("difficulty") == ALL))
+    chains = of_model.filter(pl.col("strategy") == MAJORITY)["flops"].to_list()
+    # 1e-9: FLOPs are sums of floats, and a search of one chain may come out a little below it.
+    rows = of_model.filter(
+        (pl.col("strategy") == strategy) & (pl.col("flops") >= min(chains, default=0.0) * (1 - 1e-9))
     ).sort("flops")
     if rows.is_empty():
         return None
