@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from o1_assets.problems.canonical import canonical, flat_expression
+from o1_assets.problems.grading import grade
 from o1_assets.problems.problem import LeftOut, RawProblem, in_seeded_order, printable
 from o1_assets.problems.rows import Row, read_problems, read_rows
+
+MARKER = "####"
 
 
 class FileProblems:
@@ -22,8 +25,28 @@ class FileProblems:
         yield from in_seeded_order(read_problems(rows, lambda row: _problem(row, source), self.file), seed)
 
 
+def _final(row: Row, name: str, text: str) -> tuple[str, str]:
+    """What stands before and after the last "####", as GSM8K writes an answer after its solution; of an answer without
+    it "" and the whole, of a solution the whole and ""."""
+    worked, marker, final = text.rpartition(MARKER)
+    if not marker:
+        return ("", text) if name == "answer" else (text, "")
+    if not final.strip():
+        raise LeftOut(row.place, f"{name!r} ends in {MARKER} without an answer after it", "add the answer")
+    return worked.strip(), final.strip()
+
+
 def _problem(row: Row, source: str) -> RawProblem:
-    question, answer = row.text("question"), row.text("answer", number=True)
+    question, (worked, answer) = row.text("question"), _final(row, "answer", row.text("answer", number=True))
+    metadata = row.others("question", "answer", "difficulty")
+    if isinstance(metadata.get("solution"), str):
+        # A profile writes the answer after a solution: left in both, it would be taught twice.
+        metadata["solution"], stated = _final(row, "solution", metadata["solution"])
+        if stated and not grade("math", stated, {"answer": answer, "metadata": "{}"}):
+            shown = f"{stated[:40]!r}, and the answer is {answer[:40]!r}"
+            raise LeftOut(row.place, "its solution ends in another answer", "correct one of the two", shown)
+    elif worked:
+        metadata["solution"] = worked
     content = canonical(question)
     difficulty = row.count("difficulty")
     if difficulty is None:
@@ -36,6 +59,6 @@ def _problem(row: Row, source: str) -> RawProblem:
         grader="math",
         difficulty=difficulty,
         source=f"file/{source}",
-        metadata=row.others("question", "answer", "difficulty"),
+        metadata=metadata,
         place=row.place,
     )

@@ -231,3 +231,19 @@ def test_what_was_left_out_lies_beside_the_problems(make: Make, written: Written
     make(make_train, config)
     (line,) = [json.loads(line) for line in next(tmp_path.glob("out*/left_out.jsonl")).open()]
     assert line["place"].endswith("p.jsonl, line 2") and line["reason"] == "not UTF-8" and line["remedy"]
+
+
+def test_an_answer_as_gsm8k_writes_it_is_a_solution_and_its_answer(written: Written) -> None:
+    """Else the answer would be all of that text, which no solution equals."""
+    given = [
+        row(question="a", answer="48/2 = <<48/2=24>>24\n48+24 = 72\n#### 72"),
+        row(question="b", answer="7", solution="3 + 4 = 7\n#### 7"),
+        row(question="c", answer="7", solution="3 + 5 = 8\n#### 8"),
+        row(question="d", answer="3 + 4\n####"),
+    ]
+    problems, left_out = read(written("p.jsonl", b"\n".join(given)))
+    found = {p.question: (p.answer, p.metadata["solution"]) for p in problems}
+    assert found == {"a": ("72", "48/2 = <<48/2=24>>24\n48+24 = 72"), "b": ("7", "3 + 4 = 7")}
+    assert sorted(item.reason for item in left_out) == [
+        "'answer' ends in #### without an answer after it", "its solution ends in another answer",
+    ]  # fmt: skip
