@@ -24,7 +24,7 @@ from o1_assets.core.tables import read_parquet
 from o1_assets.evaluation import charts
 from o1_assets.evaluation.best_of_n import fooled_on_pool
 from o1_assets.evaluation.config import SummaryConfig
-from o1_assets.evaluation.headline import PASS_KS, Headline, result_headlines
+from o1_assets.evaluation.headline import PASS_KS, Headline, headline, result_headlines
 from o1_assets.evaluation.round_eval import mean_curves
 from o1_assets.evaluation.versions import best_of_n, corrections, pass_at_k, solved
 from o1_assets.reward.aggregate import right_probabilities, solution_score
@@ -116,9 +116,16 @@ def round_table(evals: dict[int, Path], fooled: dict[int, float | None]) -> pl.D
 
 
 def headline_of(summary: Path) -> dict[str, Headline]:
-    """The headline figures in a summary's folder."""
-    figures: dict[str, Headline] = _read(summary / "headline.json")
-    return figures
+    """The headline figures in a summary's folder.
+
+    Until 2026-12-01 a summary held the spread over sampling seeds in the place of an error, which is none: of such a
+    one there are no errors.
+    """
+    rows: dict[str, dict[str, Any]] = _read(summary / "headline.json")
+    return {
+        name: headline(row["value"], row.get("error"), row["target"], row["better"])
+        for name, row in rows.items()
+    }
 
 
 def advantage(figures: dict[str, Any], policy: str) -> dict[str, float | int | str | None]:

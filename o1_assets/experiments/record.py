@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from o1_assets.evaluation.headline import Headline
-from o1_assets.experiments.result import Claim, Result, cells
+from o1_assets.experiments.result import NORMAL, Claim, Result, cells
 from o1_assets.store.manifest import Manifest
 
 Record = dict[str, Any]
@@ -71,10 +71,6 @@ def record(finished: Finished) -> Record:
         ],
         "inputs": {key: inputs[key][:CHARACTERS] for key in sorted(inputs) if key not in keys},
     }
-
-
-# Half of a normal 95% interval, in standard errors.
-NORMAL = 1.96
 
 
 def loop_result(headline: Mapping[str, Headline]) -> Result:

@@ -127,12 +127,16 @@ def is_result(folder: Path) -> bool:
     return "claims" in json.loads((folder / FILE).read_text())
 
 
+# Half of a normal 95% interval, in standard errors.
+NORMAL = 1.96
+
+
 def headlines(results: Sequence[Result]) -> dict[str, Headline]:
-    """Each claim by its name, in the report's shape; error: half of the 95% interval, divided by 1.96."""
+    """Each claim by its name, in the report's shape; error: half of the 95% interval, in standard errors of a normal distribution."""
     return {
         claim.name: Headline(
             value=claim.value,
-            error=None if claim.low is None or claim.high is None else (claim.high - claim.low) / 2 / 1.96,
+            error=None if claim.low is None or claim.high is None else (claim.high - claim.low) / 2 / NORMAL,
             target=claim.target,
             better=claim.better,
         )

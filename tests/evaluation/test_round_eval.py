@@ -16,7 +16,7 @@ from o1_assets.evaluation.evaluate_policy import PRM, SCORES
 from o1_assets.evaluation.headline import run_headlines
 from o1_assets.evaluation.round_eval import make_round_eval
 from o1_assets.evaluation.steps import correction_figures, ranking_figures, rated_steps, step_figures
-from o1_assets.evaluation.summary import make_summary
+from o1_assets.evaluation.summary import headline_of, make_summary
 from o1_assets.report import render
 from o1_assets.report.write import collect
 from tests.evaluation.conftest import Pupil
@@ -168,6 +168,15 @@ def test_a_summary_has_the_figures_of_every_rounds_evaluation(
     doubts = pl.read_parquet(out / "corrections.parquet")
     assert doubts["round"].to_list() == [-1, 0, 1] and (doubts["doubts"] > 0).all()
     assert doubts["doubting"][1] == pytest.approx(figures["wait_share"])
+
+
+def test_a_summary_of_an_earlier_release_has_no_errors(tmp_path: Path) -> None:
+    """It held the spread over seeds, which must not be shown as an error."""
+    row = {"value": 0.5, "spread": 0.01, "target": None, "better": "higher"}
+    (tmp_path / "headline.json").write_text(json.dumps({"generator_pass@1": row}))
+    assert headline_of(tmp_path) == {
+        "generator_pass@1": {"value": 0.5, "error": None, "target": None, "better": "higher"}
+    }
 
 
 def test_a_summary_becomes_a_report(summary: tuple[Path, Outcome]) -> None:

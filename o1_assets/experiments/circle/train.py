@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def make_direct_base(task: Task, config: DirectBaseConfig) -> Outcome:
-    """Input "test": the problems that must not occur in the corpus. Writes a checkpoint."""
+    """Inputs "test" and "longer": problems that must not occur in the corpus. Writes a checkpoint."""
     base = config.base
     vocabulary = with_instructions(WORLDS[base.world].vocabulary)
     return pretrain(task, base, [told(solved) for solved in draw_corpus(task, base)], vocabulary)

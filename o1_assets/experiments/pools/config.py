@@ -85,7 +85,6 @@ def _expressions(
     operators: tuple[str, ...],
     max_value: int,
     max_factor: int,
-    shares: dict[int, float] | None = None,
 ) -> OodKind:
     """operators: drawn alike, so that one which stands there three times is three times as frequent."""
     low, high = terms
@@ -103,7 +102,6 @@ def _expressions(
             arithmetic=ArithmeticFilter(
                 min_terms=low, max_terms=high, max_value=max_value, max_factor=max_factor
             ),
-            shares=shares,
         ),
     )
 
