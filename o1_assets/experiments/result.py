@@ -132,7 +132,7 @@ NORMAL = 1.96
 
 
 def headlines(results: Sequence[Result]) -> dict[str, Headline]:
-    """Each claim by its name, in the report's shape; error: half of the 95% interval, in standard errors of a normal distribution."""
+    """Each claim by its name, in the report's shape; error: that of a normal distribution with this 95% interval."""
     return {
         claim.name: Headline(
             value=claim.value,
