@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from o1_assets.cli.common import Answer, check_page, command, write_page
+from o1_assets.cli.common import Answer, check_page, command, print_note, write_page
 from o1_assets.execution.project import Project
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def ask_command(
     """Let baby-o1 answer: its reasoning step by step, and the answer. Uses a running `o1 serve` of this home."""
     # Before anything is thought: a page that cannot be written would otherwise cost the whole search.
     check_page(tree, TREE)
-    asked = questions_from(questions)
+    asked, places = questions_from(questions)
     options = {
         "effort": effort,
         "tokens": tokens,
@@ -56,46 +57,69 @@ def ask_command(
         "seed": seed,
     }
     # The tree that the terminal shows is drawn from the search itself, which a server does not hand out.
-    served = None if show_tree else _ask_server(project, asked, options, page=tree is not None)
+    served = None if show_tree else _ask_server(project, asked, places, options, page=tree is not None)
     if served is None:
-        return _answer(project, asked, options, show_tree, tree)
+        return _answer(project, asked, places, options, show_tree, tree)
     for warning in served["warnings"]:
         print(f"o1: {warning}", file=sys.stderr)
     lines = list(served["lines"])
     if tree is not None:
         write_page(tree, served["page"], TREE)
         lines.append(f"tree: {tree}")
-    return Answer(served["document"], lines)
+    return Answer(served["document"], lines, _tell_refused(served["document"]["refused"]))
 
 
-def questions_from(arguments: Sequence[str]) -> list[str]:
-    """The questions, with `-` replaced by the lines of stdin that are not blank. Raises AskError if there are none."""
-    questions: list[str] = []
+def questions_from(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The questions, with `-` replaced by the lines of stdin that are not blank, and where each stands: "line 3" of
+    stdin, "" for an argument. Raises AskError if there are none."""
+    asked: list[tuple[str, str]] = []
     for argument in arguments:
-        lines = sys.stdin.read().split("\n") if argument == "-" else [argument]
-        questions += [line for line in lines if line.strip()]
-    if not questions:
+        if argument == "-":
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                # Bytes that are no text are then an error of their own line.
+                sys.stdin.reconfigure(errors="surrogateescape")
+            lines = enumerate(sys.stdin.read().split("\n"), 1)
+            asked += [(line, f"line {number}") for number, line in lines if line.strip()]
+        elif argument.strip():
+            asked.append((argument, ""))
+    if not asked:
         from o1_assets.search.thinking import AskError
 
         raise AskError('nothing was asked; write o1 ask "What is 3 * 4 - 5?"')
-    return questions
+    return [question for question, _ in asked], [place for _, place in asked]
+
+
+def _tell_refused(refused: Sequence[str]) -> typer.Exit | None:
+    """Says which questions could not be asked; the exit that the command ends in for them, once the others are
+    answered."""
+    for sentence in refused:
+        print_note(sentence)
+    return typer.Exit(1) if refused else None
 
 
 def _ask_server(
-    project: Project, questions: Sequence[str], options: dict[str, Any], page: bool
+    project: Project, questions: Sequence[str], places: Sequence[str], options: dict[str, Any], page: bool
 ) -> dict[str, Any] | None:
     """The answer of the running server; None if there is none that would answer as this process."""
     from o1_assets.cli.serving.running import ask_server
 
-    return ask_server(project, {"questions": list(questions), **options, "page": page})
+    return ask_server(
+        project, {"questions": list(questions), "places": list(places), **options, "page": page}
+    )
 
 
 def _answer(
-    project: Project, questions: Sequence[str], options: dict[str, Any], show_tree: bool, tree: Path | None
+    project: Project,
+    questions: Sequence[str],
+    places: Sequence[str],
+    options: dict[str, Any],
+    show_tree: bool,
+    tree: Path | None,
 ) -> Answer:
     from o1_assets.cli.thinker import ask
 
-    asked = ask(project, questions, **options)
+    asked = ask(project, questions, places=places, **options)
+    error = _tell_refused(asked.refused)
     if tree is not None:
         write_page(tree, asked.page(), TREE)
 
@@ -106,7 +130,7 @@ def _answer(
         if tree is not None:
             print(f"tree: {tree}")
 
-    return Answer(asked.to_json, show)
+    return Answer(asked.to_json, show, error)
 
 
 def print_trees(asked: Asked) -> None:

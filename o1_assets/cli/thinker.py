@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from o1_assets.core.seeds import derive_seed
@@ -13,7 +13,7 @@ from o1_assets.engine.open import require_engine
 from o1_assets.execution.project import Project
 from o1_assets.search.asked import Asked
 from o1_assets.search.models import ModelVersions, choose_models, load_search_models
-from o1_assets.search.question import Question, check_readable, read_question
+from o1_assets.search.question import Question, UnreadableQuestion, read_question, unreadable
 from o1_assets.search.thinking import Thinking, choose_thinking
 from o1_assets.store.store import ArtifactStore
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Problems:
-    """Questions as a policy reads them, and the seed of each one's search."""
+    """Questions as a policy reads them, and the seed of each one's search. refused: a sentence for each question that
+    cannot be asked, which is none of `questions`."""
 
     questions: list[Question]
     prompts: list[str]
     seeds: list[int]
+    refused: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, questions: Sequence[Question], profile: Profile, seed: int) -> Problems:
@@ -37,11 +39,35 @@ class Problems:
         seeds = [derive_seed(seed, question.text) for question in questions]
         return cls(list(questions), [profile.prompt.render(q.text) for q in questions], seeds)
 
-    def check(self, thinker: SearchModels, thinking: Thinking) -> None:
-        """Raises UnreadableQuestion. Only the tokenizer knows which words it has and how many tokens a prompt takes."""
-        check_readable(
-            self.questions, self.prompts, thinker.policy.tokenizer, thinking.budget.solution_tokens
-        )
+    @classmethod
+    def read(cls, questions: Sequence[str], places: Sequence[str], profile: Profile, seed: int) -> Problems:
+        """Those of the questions that are text. Raises UnreadableQuestion if none is. places: of each, for messages."""
+        read, refused = [], []
+        for question, place in zip(questions, places, strict=True):
+            try:
+                read.append(read_question(question, profile, place))
+            except UnreadableQuestion as error:
+                refused.append(str(error))
+        return replace(cls.of(read, profile, seed), refused=refused)._or_raise()
+
+    def readable(self, thinker: SearchModels, thinking: Thinking) -> Problems:
+        """Those that the model can read: only its tokenizer knows which words it has and how many tokens a prompt
+        takes. Raises UnreadableQuestion if it can read none."""
+        tokenizer, room = thinker.policy.tokenizer, thinking.budget.solution_tokens
+        why = [unreadable(q, p, tokenizer, room) for q, p in zip(self.questions, self.prompts, strict=True)]
+        kept = [index for index, reason in enumerate(why) if not reason]
+        return Problems(
+            [self.questions[index] for index in kept],
+            [self.prompts[index] for index in kept],
+            [self.seeds[index] for index in kept],
+            [*self.refused, *filter(None, why)],
+        )._or_raise()
+
+    def _or_raise(self) -> Problems:
+        if self.questions or not self.refused:
+            return self
+        more = f" (none of the {len(self.refused)} questions can be asked)" if len(self.refused) > 1 else ""
+        raise UnreadableQuestion(self.refused[0] + more)
 
     def warnings(self) -> list[str]:
         """A sentence for each question that the model's training never had the like of."""
@@ -52,6 +78,7 @@ def ask(
     project: Project,
     questions: Sequence[str],
     *,
+    places: Sequence[str] = (),
     effort: str = "medium",
     tokens: int | None = None,
     seconds: float | None = None,
@@ -61,19 +88,20 @@ def ask(
 ) -> Asked:
     """Thinks about all questions in one batch. A question's answer does not depend on what else is asked.
 
-    Warnings about unusual questions go to stderr. Raises AskError, MissingInput, StoreError, UnknownModel,
-    UnreadableQuestion, EngineMissing.
+    places: where each question stands, for messages. Warnings about unusual questions go to stderr; those that cannot
+    be asked are left out, and `Asked.refused` says why. Raises AskError, MissingInput, StoreError, UnknownModel,
+    EngineMissing, and UnreadableQuestion if no question can be asked.
     """
     started = time.perf_counter()
     profile, store = project.profile, project.store
     thinking = choose_thinking(profile, effort, tokens, strategy, seconds)
-    problems = Problems.of([read_question(question, profile) for question in questions], profile, seed)
+    problems = Problems.read(questions, places or [""] * len(questions), profile, seed)
     # Only what the strategy reads is loaded: a chain needs no reward model.
     chosen = choose_models(store, profile, thinking.strategy, model)
     # Before torch and the checkpoints are loaded, which takes seconds: a missing engine is reported at once.
     require_engine(profile.engine)
     thinker = load_thinker(store, profile, chosen)
-    problems.check(thinker, thinking)
+    problems = problems.readable(thinker, thinking)
     for warning in problems.warnings():
         print(f"o1: {warning}", file=sys.stderr)
     # Loading counts apart: it happens once, however many questions are asked.
@@ -81,7 +109,9 @@ def ask(
     traces = think(thinker, thinking, problems)
     spent = time.perf_counter() - loaded
     thinker.close()
-    return Asked(problems.questions, traces, thinking, chosen.digests(), loaded - started, spent)
+    return Asked(
+        problems.questions, traces, thinking, chosen.digests(), loaded - started, spent, problems.refused
+    )
 
 
 def load_thinker(store: ArtifactStore, profile: Profile, chosen: ModelVersions) -> SearchModels:

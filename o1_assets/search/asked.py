@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from o1_assets.search.question import Question
@@ -23,7 +23,7 @@ class Asked:
     """Questions and the traces of their searches.
 
     models: key -> digest of the models that were used, the policy first. loading: seconds until they were loaded.
-    seconds: of thinking, about all questions together.
+    seconds: of thinking, about all questions together. refused: a sentence for each question that could not be asked.
     """
 
     questions: list[Question]
@@ -32,6 +32,7 @@ class Asked:
     models: dict[str, str]
     loading: float
     seconds: float
+    refused: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -49,6 +50,7 @@ class Asked:
     def to_json(self) -> dict[str, Any]:
         return {
             "answers": [_answer(q, t) for q, t in zip(self.questions, self.traces, strict=True)],
+            "refused": self.refused,
             "strategy": self.thinking.name,
             "budget_tokens": self.thinking.budget.tokens,
             "budget_seconds": self.thinking.seconds,

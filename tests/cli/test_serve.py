@@ -169,6 +169,8 @@ def test_o1_ask_takes_the_answer_of_the_server_and_the_same_bytes(server: Server
     for document in documents:
         del document["seconds"], document["loading_seconds"]
     assert documents[0] == documents[1]
+    some = server.o1("ask", "Who is it?", QUESTION, "--effort", "low")
+    assert some.returncode == 1 and "no tokens for" in some.stderr and QUESTION in some.stdout
     refused = server.o1("ask", "Who is it?")
     assert refused.returncode == 1 and "no tokens for" in refused.stderr
 

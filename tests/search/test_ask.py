@@ -88,7 +88,7 @@ def one_thread_after() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def o1(home: Path, *arguments: str, stdin: str = "") -> Result:
+def o1(home: Path, *arguments: str, stdin: str | bytes = "") -> Result:
     environment = {"O1_HOME": str(home), "O1_SET": "threads=1", "COLUMNS": "120"}
     return CliRunner().invoke(app, ["ask", *arguments], input=stdin, env=environment)
 
@@ -160,6 +160,19 @@ def test_questions_of_one_batch_are_answered_as_alone(home: Path) -> None:
     assert [answer["read_as"] for answer in together] == [QUESTION, "Calculate 1 + 2 + 3.", "What is 9 - 4?"]
     [alone] = answered(home, "What is 9 - 4?", "--tokens", "80", "--strategy", "beam")["answers"]
     assert [step["text"] for step in alone["steps"]] == [step["text"] for step in together[2]["steps"]]
+
+
+def test_a_line_that_cannot_be_asked_is_named_and_the_others_are_answered(home: Path) -> None:
+    lines = b"What is love?\n\n1 + 2 + 3\nWhat \xff?\nWhat is 9 - 4?\n"
+    result = o1(home, "-", "--tokens", "60", "--strategy", "beam", "--json", stdin=lines)
+    document = json.loads(result.stdout)
+    assert [answer["question"] for answer in document["answers"]] == ["1 + 2 + 3", "What is 9 - 4?"]
+    not_text, unknown = document["refused"]
+    assert unknown.startswith('line 1: "What is love?" cannot be asked: the model has no tokens for')
+    assert not_text.startswith("line 4: ") and "letter 6 is no character" in not_text
+    assert result.exit_code == 1 and result.stderr.splitlines() == [f"o1: {not_text}", f"o1: {unknown}"]
+    error = o1(home, "-", stdin="What is love?\nWho?\n").exception
+    assert str(error).startswith("line 1: ") and str(error).endswith("(none of the 2 questions can be asked)")
 
 
 def test_a_person_reads_steps_answer_tree_and_page(home: Path, tmp_path: Path) -> None:

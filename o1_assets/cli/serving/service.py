@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 MOST_OPEN = 3
 
 # `o1 ask` as a request. They are passed on as they are.
-OPTIONS = ("effort", "tokens", "seconds", "strategy", "model", "seed")
+OPTIONS = ("effort", "tokens", "seconds", "strategy", "model")
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,8 @@ class Service:
                     f'{"; ".join(question.unusual)}. Ask one such as "{question.usual}"'
                 )
             model = None if request.model == NEWEST else request.model
-            return self._submit([question], {**options, "model": model, "seed": request.seed or 0})
+            problems = Problems.of([question], self.profile, request.seed or 0)
+            return self._submit(problems, {**options, "model": model})
         except AskError as error:
             raise ApiError(400, str(error), "reasoning_effort", "invalid_value") from None
         except UnreadableQuestion as error:
@@ -98,8 +98,8 @@ class Service:
         meant = Project(settings, request["overrides"])
         if request["profile"] != settings.reference or meant.profile != self.profile:
             raise ApiError(409, "this server was started with other settings", code="other_profile")
-        questions = [read_question(question, self.profile) for question in request["questions"]]
-        return self._submit(questions, {name: request[name] for name in OPTIONS}, alone=True)
+        problems = Problems.read(request["questions"], request["places"], self.profile, request["seed"])
+        return self._submit(problems, {name: request[name] for name in OPTIONS}, alone=True)
 
     def _tokens(self, effort: str, most: int | None) -> int | None:
         """The budget instead of the effort's, where a client wants a smaller one."""
@@ -107,7 +107,7 @@ class Service:
             return None
         return most if most < EFFORTS[effort].tokens(self.profile.prompt.max_tokens) else None
 
-    def _submit(self, questions: Sequence[Question], options: dict[str, Any], alone: bool = False) -> Asking:
+    def _submit(self, problems: Problems, options: dict[str, Any], alone: bool = False) -> Asking:
         thinking = choose_thinking(
             self.profile,
             options["effort"],
@@ -116,10 +116,8 @@ class Service:
             options.get("seconds"),
         )
         chosen = choose_models(self.store, self.profile, thinking.strategy, options["model"])
-        problems = Problems.of(questions, self.profile, options["seed"])
         thinker = self._thinker(chosen)
-        problems.check(thinker, thinking)
-        job = Job(problems, thinking, thinker, alone)
+        job = Job(problems.readable(thinker, thinking), thinking, thinker, alone)
         if not self.batches.submit(job):
             raise ApiError(
                 503, "the server has too many requests waiting, or is about to end; try again later"
@@ -154,7 +152,9 @@ def _close(*engines: Any) -> None:
 def answered(asking: Asking, traces: list[Trace], seconds: float, page: bool) -> dict[str, Any]:
     """What an `o1 ask` prints. Loading took no time: the models were open."""
     job = asking.job
-    asked = Asked(job.problems.questions, traces, job.thinking, asking.versions, 0.0, seconds)
+    asked = Asked(
+        job.problems.questions, traces, job.thinking, asking.versions, 0.0, seconds, job.problems.refused
+    )
     return {
         "document": asked.to_json(),
         "lines": list(asked.lines()),
