@@ -56,7 +56,8 @@ def read_question(asked: str, profile: Profile, place: str = "") -> Question:
     except UnicodeEncodeError as error:
         # Bytes of a terminal or a pipe that are no UTF-8 come as lone surrogates, which no tokenizer takes.
         raise UnreadableQuestion(
-            f"{_at(place)}{asked[:60]!a} cannot be asked: letter {error.start + 1} is no character; give the question as UTF-8"
+            f"{_at(place)}{asked[:60]!a} cannot be asked: letter {error.start + 1} is no character; give the question "
+            "as UTF-8"
         ) from None
     base = profile.base
     if not isinstance(base, TrainedBase):

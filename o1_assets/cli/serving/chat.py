@@ -79,7 +79,12 @@ class ChatRequest(BaseModel):
 
     @property
     def tokens(self) -> int | None:
-        return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
+        return getattr(self, self.tokens_field)
+
+    @property
+    def tokens_field(self) -> str:
+        """The name that the request gives its budget: OpenAI's newer one counts where it gives both."""
+        return "max_tokens" if self.max_completion_tokens is None else "max_completion_tokens"
 
 
 # Fields that have one value here, which a client may name.
@@ -118,6 +123,12 @@ def read_request(body: bytes) -> ChatRequest:
         raise ApiError(
             400, f"this model does not support {name}={_short(value)}{only}", name, "unsupported_parameter"
         )
+    if request.tokens is not None and request.tokens < 1:
+        name = request.tokens_field
+        sentence = (
+            f"{name}={request.tokens} leaves no token to think with; give 1 or more, or leave {name} out"
+        )
+        raise ApiError(400, sentence, name, "invalid_value")
     if not request.messages or request.messages[-1].role != "user":
         raise ApiError(
             400, "the last message must be the user's, with the question that is to be answered", "messages"
