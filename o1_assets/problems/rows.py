@@ -55,6 +55,8 @@ class Row:
         Raises LeftOut where it is absent, empty or anything else.
         """
         value = self.values.get(name)
+        if value is None and name in self.values:
+            raise LeftOut(self.place, f"{name!r} is null", "fill it in or remove the row")
         if value is None:
             present = f"there is {', '.join(map(str, self.values))[:80]}" if self.values else ""
             raise LeftOut(

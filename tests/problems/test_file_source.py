@@ -72,7 +72,7 @@ def test_a_file_of_problems_is_read_whichever_its_format(
         (row(x=eval("[" * 60 + "]" * 60)), "nested too deeply; use at most 50 levels"),
         (b'{"question": "q", "answer": 1, "answer": 2}', "the key 'answer' stands twice"),
         (b'{"question": "q", "target": 3}', "there is no 'answer' .there is question, target.; add it"),
-        (row(answer=None), "there is no 'answer'"),
+        (row(answer=None), "'answer' is null; fill it in or remove the row"),
         (row(question=""), "'question' is empty; fill it in"),
         (row(question="\u200b \u3000"), "'question' is empty"),
         (row(question=5), "'question' is a number; write it as text"),
