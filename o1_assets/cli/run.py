@@ -119,7 +119,7 @@ def _answer(project: Project, result: RunResult) -> Answer:
             if result.waiting and (summary := project.store.head("eval/summary")):
                 print(f"These figures are of the last complete run, which ended {summary.finished[:16]}.")
         print(f"{result.computed} computed, {result.cached} cached, {result.seconds:.1f} s")
-        print(f"report: {report}" if result.reportable else "no report yet: no round was finished")
+        print(f"report: {report}" if result.reportable else no_report(project, result.waiting))
 
     document = {
         "computed": result.computed,
@@ -128,6 +128,13 @@ def _answer(project: Project, result: RunResult) -> Answer:
         "waiting": result.waiting,
     }
     return Answer(document, show)
+
+
+def no_report(project: Project, waiting: Collection[str]) -> str:
+    """Why there is no report: the artifact that it is written from comes after all rounds. waiting: keys."""
+    missing = with_ancestors(project.outlines, ["eval/summary"]) & set(waiting)
+    why = f"waits for {', '.join(sorted(missing))}" if missing else "was never made; `o1 run` makes it"
+    return f"no report yet: eval/summary, which it is written from, {why}"
 
 
 def run(

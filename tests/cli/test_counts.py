@@ -51,6 +51,17 @@ def test_a_refresh_counts_as_cached_what_is_fresh_and_not_what_was_never_made(
     assert (done.computed, done.cached) == (computed, cached)
 
 
+def test_where_there_is_no_report_yet_it_says_what_is_missing_for_it(settings: Settings) -> None:
+    """Rounds may have been finished: the report is about all of them."""
+    project = Project(settings)
+    assert running.no_report(project, {"r01/label_batches": "rate them", "mini/sft_set": "?"}) == (
+        "no report yet: eval/summary, which it is written from, waits for r01/label_batches"
+    )
+    assert running.no_report(project, {}).endswith("was never made; `o1 run` makes it")
+    done = CliRunner().invoke(app, ["refresh"], catch_exceptions=False)
+    assert "no round" not in done.stdout and running.no_report(project, {}) in done.stdout
+
+
 def test_the_table_says_what_the_headline_s_own_rule_says(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
