@@ -58,8 +58,18 @@ def difficulty(
         "model_digest": manifest.inputs["model"].digest,
         "table": str(folder / TABLE),
         "plot": str(folder / "plots" / "difficulty.png"),
+        "worked_solutions": _worked_solutions(project, manifest),
     }
-    return Answer(document, _lines(document))
+    return Answer(document, _lines(document, project.profile.sft_set.references is not None))
+
+
+def _worked_solutions(project: Project, manifest: Manifest) -> int:
+    """How many of the problems that were measured came with a worked solution."""
+    from o1_assets.core.tables import read_parquet
+    from o1_assets.problems.problem import stored_solution
+
+    problems = project.store.verified(manifest.inputs["problems"].digest) / "problems.parquet"
+    return sum(bool(stored_solution(metadata)) for metadata in read_parquet(problems)["metadata"])
 
 
 def _measured(project: Project, model: str) -> Manifest:
@@ -125,7 +135,8 @@ def _document(table: pl.DataFrame, band: Band) -> dict[str, Any]:
     }
 
 
-def _lines(document: dict[str, Any]) -> Iterator[str]:
+def _lines(document: dict[str, Any], references: bool) -> Iterator[str]:
+    """references: whether the profile has the base learn from worked solutions (sft_set.references)."""
     problems, band = document["problems"], document["band"]
     yield (
         f"{document['model']} solves {document['pass_rate']:.1%} of {document['samples']} samples of {problems} train "
@@ -141,8 +152,26 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         f"(difficulty.band = {{ lowest = {band['lowest']}, highest = {band['highest']} }} trains on these alone)"
     )
     if not band["problems"]:
-        yield (
-            "None is left to train on: take easier problems, sample more (difficulty.samples), or teach the base from "
-            "worked solutions (sft_set.references)"
-        )
+        yield _remedy(document["model"], document["worked_solutions"], references)
     yield f"table: {document['table']}"
+
+
+def _remedy(model: str, worked_solutions: int, references: bool) -> str:
+    """What to do where no problem is in the band."""
+    easier = "take easier problems, sample more (difficulty.samples)"
+    if references and worked_solutions and model == BASE:
+        return (
+            f"The base is still to learn from {worked_solutions} worked solutions (sft_set.references): leave "
+            "difficulty.band=null, run `o1 run`, and then `o1 problems difficulty --model generator/model`"
+        )
+    if worked_solutions and not references:
+        return (
+            f"That band would leave none to train on: {easier}, or teach the base from the {worked_solutions} worked "
+            "solutions that these problems have (sft_set.references)"
+        )
+    if worked_solutions:
+        return f"That band would leave none to train on: {easier}, or take a stronger base"
+    return (
+        f"That band would leave none to train on: {easier}, take a stronger base, or give the problems worked "
+        "solutions (sft_set.references)"
+    )

@@ -99,8 +99,8 @@ def make_banded(task: Task, config: Band) -> Outcome:
         raise NothingInBand(
             f"of {measured.height} train problems the base solves none in {config.lowest:.0%} to {config.highest:.0%} "
             f"of its samples, and {never} in none of them: take easier problems, sample more (difficulty.samples), "
-            "widen difficulty.band, or set difficulty.band=null and sft_set.references, which teaches the base from "
-            "worked solutions"
+            "widen difficulty.band, or set difficulty.band=null, so that the base learns from the worked solutions of "
+            "problems that it does not solve (sft_set.references)"
         )
     table = pool.join(kept, on="problem_id", how="semi", maintain_order="left")
     table.write_parquet(task.out / "problems.parquet")

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from o1_assets.cli.problems import _remedy
 from o1_assets.core.artifact import Outcome, Task
 from o1_assets.core.engine import SamplingParams
 from o1_assets.core.prompt_format import PromptFormat
@@ -93,6 +94,17 @@ def test_a_base_that_solves_nothing_stops_with_the_remedy(tmp_path: Path) -> Non
         make_banded(given, Band())
     with pytest.raises(ValueError, match=r"lowest is 0.8, above highest"):
         Band(lowest=0.8, highest=0.2)
+
+
+def test_the_remedy_knows_of_worked_solutions() -> None:
+    """sft_set.references teaches the base where it solves nothing, so that harder problems do no harm."""
+    taught = _remedy("base/model", 12, references=True)
+    assert "still to learn from 12 worked solutions" in taught and "--model generator/model" in taught
+    assert "easier" not in taught and "none to train on" not in taught
+    assert "teach the base from the 12 worked solutions" in _remedy("base/model", 12, references=False)
+    assert "give the problems worked solutions" in _remedy("base/model", 0, references=True)
+    after = _remedy("generator/model", 12, references=True)
+    assert "stronger base" in after and "references" not in after
 
 
 @pytest.mark.parametrize(("samples", "bars"), [(4, 5), (16, 10)])
