@@ -72,8 +72,10 @@ class Engine(Protocol):
         """One sample for each prompt (token ids), each with its own seed, whatever the batch around it.
 
         A seed, any whole number modulo 2**64, gives the same sample on every engine, and a sample has the model's
-        distribution. Both hold up to the last bits of floating point: engines add in another order. Raises ValueError
-        if the numbers of prompts and seeds differ or a prompt is empty.
+        distribution. Both hold up to the last bits of floating point: engines add in another order. Where a sequence
+        comes to the longest that the model can read, its sample ends unfinished, below its limit; that of a prompt
+        which leaves no room is empty. Raises ValueError if the numbers of prompts and seeds differ or a prompt is
+        empty.
         """
         ...
 

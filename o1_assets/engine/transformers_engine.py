@@ -62,6 +62,8 @@ class TransformersEngine:
         self._prefixes: PrefixCache | None = None
         self._step: LlamaStep | None = None
         self._large: LargeLlama | None = None
+        # The last position that the model can compute in the present call, where samples may come to it.
+        self._last_position: int | None = None
         # Whether the weights stay as they are, so that they are packed once; and what they are packed as.
         self._frozen, self._products = False, torch.float32
 
@@ -90,9 +92,44 @@ class TransformersEngine:
         Raises ValueError if the numbers of prompts and seeds differ or a prompt is empty.
         """
         check_prompts(prompts, seeds)
-        if not prompts:
-            return []
         samples = [Sample([], [], False) for _ in prompts]  # filled in place, whatever batch each is in
+        longest = self._longest(max(map(len, prompts), default=0) + params.max_tokens)
+        self._last_position = None
+        if longest is None:
+            self._fill(prompts, params, seeds, samples)
+            return samples
+        fits = [i for i, prompt in enumerate(prompts) if len(prompt) < longest]
+        limits = tuple(min(params.limit(i), longest - len(prompts[i])) for i in fits)
+        self._last_position = longest - 1
+        self._fill(
+            [prompts[i] for i in fits],
+            replace(params, limits=limits),
+            [seeds[i] for i in fits],
+            [samples[i] for i in fits],
+        )
+        return samples
+
+    def _longest(self, wanted: int) -> int | None:
+        """The longest sequence that the model can compute; None where it can compute one of `wanted` tokens."""
+        config = self.model.config.get_text_config()
+        positions: int | None = getattr(config, "max_position_embeddings", None)
+        if positions is None or wanted <= positions:
+            return None
+        rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_theta", None)
+        # Learned positions end, and so do our own decoding steps, which look rotary ones up in a table.
+        ends = not rotary or LlamaStep.fits(self.model) or LargeLlama.fits(self.model)
+        return positions if ends else None
+
+    def _fill(
+        self,
+        prompts: Sequence[Sequence[int]],
+        params: SamplingParams,
+        seeds: Sequence[int],
+        samples: list[Sample],
+    ) -> None:
+        """Fills `samples` in place, one for each prompt; all prompts have room for a token."""
+        if not prompts:
+            return
         # By length, so that little is padded; by content, so that equal prompts meet in one batch.
         order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i], i))
         training = self.model.training
@@ -118,7 +155,7 @@ class TransformersEngine:
             ends = self._stops(params), self._blank_line_parts(params)
             sample_continuously(large, Request(prompts, seeds, params, *ends, samples), self._rows)
             self.model.train(training)
-            return samples
+            return
         if self._prefixes is None:
             # The weights may have changed since the last call: RL trains them in between.
             self._step = self._new_step()
@@ -132,7 +169,6 @@ class TransformersEngine:
                 assert prefixes is not None
                 prefixes.add(written)
         self.model.train(training)
-        return samples
 
     def _map(self, work: Callable[[slice], T], total: int, largest: int) -> list[T]:
         """`work` on all of `total` rows, in batches of at most `largest` rows.
@@ -270,6 +306,9 @@ class TransformersEngine:
         self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: BufferCache
     ) -> torch.Tensor:
         """Logits after one more token a row, (rows, vocabulary), float32 on the CPU."""
+        if self._last_position is not None:
+            # Of rows that have ended and were not dropped yet: what is computed for them is cut off.
+            positions = positions.clamp(max=self._last_position)
         if self._step is None:
             return self._forward(ids[:, None], mask, positions[:, None], cache)
         # (rows, width) of 0 and 1 -> (rows, 1, width) to be added to attention's logits

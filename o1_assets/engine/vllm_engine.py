@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,7 @@ class VllmEngine:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
         self.parameters = non_embedding_parameters(model)
+        self._longest: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
         self._ends = _end_tokens(model, path, self.tokenizer)
         self._steps = StepEnds(self.tokenizer)
         self.prompt_tokens = self.reused_tokens = 0
@@ -96,6 +98,13 @@ class VllmEngine:
             raise ValueError("this engine writes no constrained samples; set engine=transformers")
         from vllm import SamplingParams as VllmParams
 
+        # vLLM ends a sequence at the longest that it reads, and raises where the prompt is as long already.
+        if self._longest is not None and max(map(len, prompts), default=0) >= self._longest:
+            fits = [i for i, prompt in enumerate(prompts) if len(prompt) < self._longest]
+            limits = tuple(params.limit(i) for i in fits)
+            fitting = [prompts[i] for i in fits], replace(params, limits=limits), [seeds[i] for i in fits]
+            whole = dict(zip(fits, self.sample(*fitting), strict=True))
+            return [whole.get(i, Sample([], [], False)) for i in range(len(prompts))]
         stops = [*self._ends, *self._steps.single] if params.stop_at_step else self._ends
         requests = [
             VllmParams(

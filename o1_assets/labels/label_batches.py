@@ -189,6 +189,9 @@ def rate_by_machine(
         "estimates": len(annotator.rollouts.known),
         "mean_share": estimates.select(pl.col("share").mean()).item(),
     }
+    if too_long := annotator.rollouts.too_long:
+        figures["too_long"] = too_long
+        task.progress(_too_long(too_long, len(annotator.rollouts.known)))
     return digest, figures, annotator.rollouts.cost()
 
 
@@ -249,7 +252,30 @@ def _enough_rated(context: CheckContext) -> Finding:
     return Finding(total > missing, message, {"solutions": total, "rated": total - missing})
 
 
-CHECKS = (Check("enough_rated", "Enough of the selection has come back rated to go on.", _enough_rated),)
+def _too_long(steps: int, of: int | str | float) -> str:
+    return (
+        f"{steps} of {of} steps are not rated, because the model has no room for a rollout after them: raise "
+        "base.max_positions, or leave out problems and steps that are as long (selection.max_step_tokens)"
+    )
+
+
+def _every_step_rolled_out(context: CheckContext) -> Finding:
+    steps = int(context.figures.get("too_long") or 0)
+    words = "no step was too long to be rated"
+    if steps:
+        words = _too_long(steps, context.figures["estimates"] or 0)
+    return Finding(not steps, words, {"too_long": steps})
+
+
+CHECKS = (
+    Check("enough_rated", "Enough of the selection has come back rated to go on.", _enough_rated),
+    Check(
+        "every_step_rolled_out",
+        "No step was left unrated because the model has no room for a rollout after it.",
+        _every_step_rolled_out,
+        serious=False,
+    ),
+)
 
 INBOX_CHECK = "inbox"
 

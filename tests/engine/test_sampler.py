@@ -128,6 +128,22 @@ def test_finished_rows_leave_the_batch(kind: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_sample_ends_where_the_model_reads_no_further(kind: str, shared: bool) -> None:
+    """It was an index error, in whatever stage re-encoded steps that had grown longer."""
+    ours = engine(kind)
+    longest = ours.model.config.max_position_embeddings
+    prompt = (PROMPTS[0] * longest)[: longest - 3]
+    prompts = [prompt, PROMPTS[1], prompt + [prompt[0]] * 3, prompt + [prompt[0]] * 9]
+    params = SamplingParams(max_tokens=12, temperature=0.7, shared=shared)
+    full, short, none, beyond = ours.sample(prompts, params, range(4))
+    assert len(full.token_ids) <= 3 and full.finished == (full.token_ids[-1] == TOKENIZER.eos_token_id)
+    assert none.token_ids == beyond.token_ids == [] and not (none.finished or beyond.finished)
+    (alone,) = ours.sample(prompts[1:2], params, [1])
+    assert short.token_ids == alone.token_ids and short.finished == alone.finished
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_what_samples_begin_with_alike_is_computed_once(kind: str, monkeypatch: pytest.MonkeyPatch):
     torch.set_num_threads(1)  # one batch
     ours = engine(kind)

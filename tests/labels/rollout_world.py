@@ -18,10 +18,12 @@ class CallableTokenizer(ToyTokenizer):
 class ChanceEngine:
     """After a last step "... p=0.3" a rollout gives the right answer with that probability, else a wrong one.
 
-    answers: question -> right answer. Every call's number of prompts is in `calls`.
+    answers: question -> right answer. Every call's number of prompts is in `calls`. longest: the longest sequence that
+    it reads, where its samples end.
     """
 
     parameters = 7
+    longest = 10_000
 
     def __init__(self, *expressions: str) -> None:
         problems = [world.problem(expression) for expression in expressions]
@@ -34,7 +36,12 @@ class ChanceEngine:
         self, prompts: Sequence[Sequence[int]], params: SamplingParams, seeds: Sequence[int]
     ) -> list[Sample]:
         self.calls.append(len(prompts))
-        return [self._one(self.tokenizer.decode(p), s) for p, s in zip(prompts, seeds, strict=True)]
+        samples = [self._one(self.tokenizer.decode(p), s) for p, s in zip(prompts, seeds, strict=True)]
+        for sample, prompt in zip(samples, prompts, strict=True):
+            if (room := max(0, self.longest - len(prompt))) < len(sample.token_ids):
+                sample.token_ids, sample.logprobs = sample.token_ids[:room], sample.logprobs[:room]
+                sample.finished = False
+        return samples
 
     def _one(self, text: str, seed: int) -> Sample:
         question, *_, last = text.splitlines()

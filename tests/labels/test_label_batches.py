@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from o1_assets.core.artifact import Outcome, Waiting
+from o1_assets.core.artifact import CheckContext, Outcome, Waiting
 from o1_assets.labels.config import LabelBatchesConfig, LabelsConfig, MonteCarloConfig, OracleConfig
 from o1_assets.labels.inbox.inbox import Inbox
-from o1_assets.labels.label_batches import inbox_finding, label_batches
+from o1_assets.labels.label_batches import CHECKS, inbox_finding, label_batches
 from o1_assets.labels.label_table import make_labels
 from tests.labels import world
 from tests.labels.rollout_world import ChanceEngine
@@ -178,9 +178,10 @@ def test_a_problem_that_the_oracle_cannot_check_is_reported_as_bad(tmp_path: Pat
 
 
 def by_rollouts(
-    inbox: Inbox, folders: tuple[Path, Path], out: Path, estimate: str
+    inbox: Inbox, folders: tuple[Path, Path], out: Path, estimate: str, longest: int = 10_000
 ) -> tuple[Outcome, ChanceEngine]:
     engine = ChanceEngine(*(expression for expression, _ in world.SOLUTIONS.values()))
+    engine.longest = longest
     task = world.task({"selection": folders[0], "train": folders[1], "policy": out}, out)
     task.open_engine = lambda path: engine
     config = LabelBatchesConfig(
@@ -210,6 +211,22 @@ def test_rollouts_rate_a_round_and_say_what_they_cost(tmp_path: Path, estimate: 
     assert set(table["labeler"]) == {"monte_carlo"} and set(table["solution_id"]) == set(world.SOLUTIONS)
     by_rollouts(Inbox(tmp_path / "elsewhere"), folders, tmp_path / "again", estimate)
     assert content(tmp_path / "out") == content(tmp_path / "again")
+
+
+@pytest.mark.parametrize("estimate", ["hard", "first_error"])
+def test_steps_that_are_too_long_for_rollouts_are_left_out_and_counted(tmp_path: Path, estimate: str) -> None:
+    folders = world.write_selection(tmp_path)
+    outcome, _ = by_rollouts(Inbox(tmp_path / "inbox"), folders, tmp_path / "out", estimate, longest=30)
+    too_long = outcome.figures["too_long"]
+    assert isinstance(too_long, int) and too_long > 0
+    estimates = pl.read_parquet(tmp_path / "out" / "estimates.parquet")
+    assert estimates.height and set(estimates["rollouts"]) == {0}, "only answers, which need no rollout"
+    table = labels(folders, tmp_path / "out", tmp_path / "labels")
+    assert table.height and not table.filter(solution_id="wrong").height
+    finding = CHECKS[1].run(CheckContext(tmp_path, outcome.figures))
+    assert not finding.passed and finding.message.startswith(f"{too_long} of {outcome.figures['estimates']} ")
+    assert "base.max_positions" in finding.message
+    assert CHECKS[1].run(CheckContext(tmp_path, {"estimates": 3})).passed
 
 
 def test_an_oracle_that_errs_says_so(tmp_path: Path) -> None:

@@ -68,6 +68,28 @@ def test_an_estimate_depends_on_the_steps_and_not_on_what_else_is_asked() -> Non
     assert together == alone and len(set(together)) > 1
 
 
+@pytest.mark.parametrize("room", [0, 3])
+def test_a_step_after_which_the_model_has_no_room_is_not_rated_and_counted(room: int) -> None:
+    """Its rollouts say nothing: they end before an answer however good the step is."""
+    engine = ChanceEngine(EXPRESSION)
+    long = "p=1 " + "very " * 20 + "long p=1"
+    engine.longest = len(f"{PROBLEM['question']}\n{long}\n") + room
+    hard = annotator("hard", engine, rollouts=4)
+    assert hard.rate([request("p=1"), request(long), request("p=0")]) == [1, None, -1]
+    assert hard.rollouts.too_long == 1 and hard.rollouts.rollouts == 12
+    search = annotator("first_error", engine, rollouts=4)
+    assert isinstance(search, PathAnnotator)
+    paths = [
+        ("p=1", "p=1", long),
+        ("p=1", "p=0", long),
+        ("p=1", "p=1"),
+        (long, "answer 4"),
+        (long, "answer 5"),
+    ]
+    ratings = search.rate_paths([SolutionPath(PROBLEM, steps) for steps in paths])
+    assert ratings == [[1, 1, None], [1, -1], [1, 1], [1, 1], [None]]
+
+
 def test_the_same_steps_are_sampled_once_and_a_wave_is_one_call() -> None:
     engine = ChanceEngine(EXPRESSION)
     hard = annotator("hard", engine, rollouts=5)

@@ -27,10 +27,15 @@ Steps = tuple[str, ...]
 
 @dataclass(frozen=True)
 class RolloutEstimate:
-    """How many of `rollouts` reached the right answer. rollouts 0: the steps end in an answer, which was graded."""
+    """How many of `rollouts` reached the right answer. rollouts 0: the steps end in an answer, which was graded.
+
+    cut: how many of them the model had no room for, because the steps before are too long. They say nothing of the
+    steps, which are then not rated.
+    """
 
     rollouts: int
     right: int
+    cut: int = 0
 
     @property
     def share(self) -> float:
@@ -60,17 +65,25 @@ class Rollouts:
         answers = {
             key: [answer_of("\n".join(key[1]))] for key in new if key[1] and answer_of(key[1][-1]) is not None
         }
-        rollouts = dict.fromkeys(answers, 0)
+        rollouts, cut = dict.fromkeys(answers, 0), dict.fromkeys(answers, 0)
         open_ended = [(key, problem) for key, problem in new.items() if key not in answers]
         for (key, _), samples in zip(open_ended, self._sample(open_ended), strict=True):
             prefix = "".join(self._closed(step) for step in key[1])
             rollouts[key] = len(samples)
+            # An engine ends a sample before max_tokens where the model reads no longer sequence.
+            limit = self.config.prompt.max_tokens
+            cut[key] = sum(not s.finished and len(s.token_ids) < limit for s in samples)
             # A rollout that was cut off at max_tokens has no answer of its own.
             answers[key] = [answer_of(prefix + self._text(s)) for s in samples if s.finished]
         verdicts = iter(grade_all([(answer, new[key]) for key, given in answers.items() for answer in given]))
         for key, given in answers.items():
-            self.known[key] = RolloutEstimate(rollouts[key], sum(next(verdicts) for _ in given))
+            self.known[key] = RolloutEstimate(rollouts[key], sum(next(verdicts) for _ in given), cut[key])
         return [self.known[key] for key in keys]
+
+    @property
+    def too_long(self) -> int:
+        """After how many of the steps so far the model had no room for a rollout."""
+        return sum(estimate.cut > 0 for estimate in self.known.values())
 
     def cost(self) -> Cost:
         """The cost of all rollouts so far."""
@@ -134,7 +147,7 @@ class MonteCarlo:
         return [rating_of(estimate, self.rollouts.config) for estimate in estimates]
 
     def estimates(self, selection: Selection) -> pl.DataFrame:
-        """One row for each completion of the selection whose rollouts are known (columns of ESTIMATES)."""
+        """One row for each completion of the selection that has an estimate (columns of ESTIMATES)."""
         rows = []
         for solution in selection.solution_ids:
             problem = str(selection.problem_of[solution]["problem_id"])
@@ -143,7 +156,7 @@ class MonteCarlo:
                 prefix = tuple(before[0] for before in steps[:step])
                 for completion, text in enumerate(texts):
                     known = self.rollouts.known.get((problem, (*prefix, text)))
-                    if known is not None:
+                    if known is not None and not known.cut:
                         rows.append((solution, step, completion, known.rollouts, known.right, known.share))
         return pl.DataFrame(rows, schema=ESTIMATES, orient="row")
 
@@ -155,19 +168,24 @@ class FirstErrorSearch(MonteCarlo):
     about log2(steps) estimates; its alternatives are rated by hard estimates.
     """
 
-    def rate_paths(self, paths: Sequence[SolutionPath]) -> list[list[int]]:
-        """+1 for every step before the first error, -1 for it. All paths advance together."""
+    def rate_paths(self, paths: Sequence[SolutionPath]) -> list[list[int | None]]:
+        """+1 for every step before the first error, -1 for it. All paths advance together.
+
+        None in place of -1: from there on the solution is too long for rollouts, and no step before is wrong.
+        """
         # The first error of path i lies in [low[i], high[i]]; high[i] = its number of steps: it may have none.
         low = [0] * len(paths)
         high = [len(path.steps) for path in paths]
+        at_high: list[int | None] = [-1] * len(paths)  # the rating of the step high[i]
         # The last step is probed first: a path that ends in an answer is graded there, which costs no rollout, and a
         # right one has no error.
         not_empty = [i for i in range(len(paths)) if high[i]]
-        self._probe(paths, not_empty, [high[i] - 1 for i in not_empty], low, high)
+        self._probe(paths, not_empty, [high[i] - 1 for i in not_empty], low, high, at_high)
         while searching := [i for i in range(len(paths)) if low[i] < high[i]]:
-            self._probe(paths, searching, [(low[i] + high[i]) // 2 for i in searching], low, high)
+            self._probe(paths, searching, [(low[i] + high[i]) // 2 for i in searching], low, high, at_high)
         return [
-            [1] * error + [-1] * (error < len(path.steps)) for error, path in zip(low, paths, strict=True)
+            [*[1] * error, *[rating] * (error < len(path.steps))]
+            for error, rating, path in zip(low, at_high, paths, strict=True)
         ]
 
     def _probe(
@@ -177,21 +195,25 @@ class FirstErrorSearch(MonteCarlo):
         at: Sequence[int],
         low: list[int],
         high: list[int],
+        at_high: list[int | None],
     ) -> None:
         """Narrows the ranges of the paths `which` by an estimate after step at[i] of each."""
         asked = [(paths[i].problem, paths[i].steps[: step + 1]) for i, step in zip(which, at, strict=True)]
         for i, step, estimate in zip(which, at, self.rollouts.estimate(asked), strict=True):
-            if estimate.right:
+            rating = rating_of(estimate, self.rollouts.config)
+            if rating == 1:
                 low[i] = step + 1
             else:
-                high[i] = step
+                high[i], at_high[i] = step, rating
 
 
-def rating_of(estimate: RolloutEstimate, config: MonteCarloConfig) -> int:
+def rating_of(estimate: RolloutEstimate, config: MonteCarloConfig) -> int | None:
     """Hard (and for the search): +1 if any rollout is right, else -1 (arXiv:2312.08935, equation 3).
 
-    Soft: the share of right ones against two thresholds, neutral between them.
+    Soft: the share of right ones against two thresholds, neutral between them. None where rollouts had no room.
     """
+    if estimate.cut:
+        return None
     if config.estimate != "soft":
         return 1 if estimate.right else -1
     if estimate.share <= config.negative_to:
