@@ -13,7 +13,7 @@ from o1_assets.problems.worlds.arithmetic.teacher import ARITHMETIC
 from o1_assets.problems.worlds.world import BOS, EOS, PAD, UNKNOWN, Vocabulary
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
 # A conversation is the question, a newline, the solution: the plain prompt of the whole project.
@@ -49,3 +49,19 @@ def make_tokenizer(max_positions: int, vocabulary: Vocabulary = ARITHMETIC) -> P
         model_max_length=max_positions,
         chat_template=CHAT_TEMPLATE,
     )
+
+
+def unknown_pieces(text: str, tokenizer: PreTrainedTokenizerBase, shown: int = 5) -> str:
+    """The pieces of `text` that have no token."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    pieces: list[str] = []
+    before = -1  # where the last unknown token ended: neighbours are shown as one piece
+    for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        if token == tokenizer.unk_token_id:
+            if start == before:
+                pieces[-1] += text[start:end]
+            else:
+                pieces.append(text[start:end])
+            before = end
+    quoted = [f'"{piece}"' for piece in dict.fromkeys(piece.strip() or piece for piece in pieces)]
+    return ", ".join(quoted[:shown]) + (f" and {len(quoted) - shown} more" if len(quoted) > shown else "")

@@ -24,7 +24,7 @@ from o1_assets.execution.status import Status, outline_status
 from o1_assets.graph import asked_for, descendants, with_ancestors
 from o1_assets.labels.inbox.progress import all_notices
 from o1_assets.orchestration.devices import enough_devices
-from o1_assets.profiles.requirements import check_requirements, require_extra
+from o1_assets.profiles.requirements import check_requirements, doubts, require_extra
 from o1_assets.store.catalogue import reads_this_home
 from o1_assets.store.manifest import Manifest
 from o1_assets.store.scratch import tidy
@@ -201,6 +201,8 @@ def _run(
     import_now()
     _refuse(project)
     check_requirements(project.profile, project.settings, project.graph, selected)
+    for note in doubts(project.profile, selected):
+        print(f"NOTE {note}", file=sys.stderr, flush=True)
     console = Console(len(selected), record)
 
     from o1_assets.orchestration.execute import execute

@@ -103,14 +103,18 @@ def select(samples: pl.DataFrame, config: SftSetConfig) -> pl.DataFrame:
     return distinct.filter(pl.int_range(pl.len()).over("problem_id") < config.per_problem)
 
 
+def reference(template: str, solution: str, answer: str) -> str:
+    """A worked solution as it is imitated, without GSM8K's <<48/2=24>>; "" where there is none."""
+    solution = re.sub(r"<<[^>]*>>", "", solution).strip()
+    # The answer first: a solution may itself hold the text "{answer}".
+    return template.replace("{answer}", answer).replace("{solution}", solution) if solution else ""
+
+
 def references(problems: pl.DataFrame, template: str) -> pl.DataFrame:
-    """The worked solutions that came with the problems, for those that have one, without GSM8K's <<48/2=24>>."""
+    """The worked solutions that came with the problems, for those that have one."""
     rows = []
     for problem in problems.iter_rows(named=True):
-        solution = re.sub(r"<<[^>]*>>", "", stored_solution(problem["metadata"])).strip()
-        if solution:
-            # The answer first: a solution may itself hold the text "{answer}".
-            text = template.replace("{answer}", problem["answer"]).replace("{solution}", solution)
+        if text := reference(template, stored_solution(problem["metadata"]), problem["answer"]):
             name = problem["problem_id"]
             rows.append((f"reference-{name}", name, problem["question"], text))
     columns = ("solution_id", "problem_id", "question", "text")

@@ -21,6 +21,7 @@ from o1_assets.problems.config import (
     WordProblemsSource,
     WorldSource,
 )
+from o1_assets.profiles.readable import REMEDY, unread_problems
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
@@ -59,8 +60,16 @@ def check_requirements(
     # Problems that are absent are said with a way to go on without; a preflight would only trip over them.
     problems = list(_problems(profile, wanted)) or list(failed_preflights(graph, wanted))
     missing = [*problems, *_others(profile, settings, wanted)]
+    if not missing and (unread := unread_problems(profile, wanted)) and unread.most:
+        missing = [f"{unread}, so that there is little to learn from them: {REMEDY}."]
     if missing:
         raise MissingRequirement(" ".join(missing))
+
+
+def doubts(profile: Profile, wanted: Collection[str]) -> Iterator[str]:
+    """A sentence for each thing that `check_requirements` lets pass, and that is better known before the run."""
+    if unread := unread_problems(profile, wanted):
+        yield f"{unread}, and are trained on with one unknown token for each of these: {REMEDY}"
 
 
 def failed_preflights(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from o1_assets.base.config import TrainedBase
+from o1_assets.base.tokenizer import unknown_pieces
 from o1_assets.core.errors import O1Error
 from o1_assets.problems.worlds.registry import WORLDS
 
@@ -92,19 +93,3 @@ def unreadable(question: Question, prompt: str, tokenizer: PreTrainedTokenizerBa
 
 def _at(place: str) -> str:
     return f"{place}: " if place else ""
-
-
-def unknown_pieces(text: str, tokenizer: PreTrainedTokenizerBase, shown: int = 5) -> str:
-    """The pieces of `text` that have no token."""
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    pieces: list[str] = []
-    before = -1  # where the last unknown token ended: neighbours are shown as one piece
-    for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
-        if token == tokenizer.unk_token_id:
-            if start == before:
-                pieces[-1] += text[start:end]
-            else:
-                pieces.append(text[start:end])
-            before = end
-    quoted = [f'"{piece}"' for piece in dict.fromkeys(piece.strip() or piece for piece in pieces)]
-    return ", ".join(quoted[:shown]) + (f" and {len(quoted) - shown} more" if len(quoted) > shown else "")

@@ -21,6 +21,7 @@ from o1_assets.plan import PlanError
 from o1_assets.problems import word_problems
 from o1_assets.profiles import requirements
 from o1_assets.profiles.load import ProfileError, load_profile
+from o1_assets.profiles.readable import unread_problems
 from tests.profiles import tiny
 
 
@@ -180,6 +181,44 @@ def test_a_source_is_tried_before_anything_is_made(
         with pytest.raises(requirements.MissingRequirement, match=says[0]):
             run(project)
         assert not list(project.settings.work.glob("*/*")), "nothing was begun"
+
+
+def asked_in_words(tmp_path: Path, words: int, plain: int) -> Project:
+    rows = [
+        *(
+            {"question": f"Tom has {i} apples and gets 5. How many has he?", "answer": i + 5}
+            for i in range(words)
+        ),
+        *({"question": f"What is {i} + 5?", "answer": i + 5} for i in range(plain)),
+    ]
+    overrides = source_file(tmp_path, 0)
+    (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return Project(Settings("nano", tmp_path), f"{overrides}\nproblems.train=10\nproblems.test=2")
+
+
+def test_problems_that_the_base_cannot_read_are_said_before_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """nano's base knows 29 symbols; it was trained on word problems as on rows of one unknown token."""
+    project = asked_in_words(tmp_path, words=30, plain=20)
+    with pytest.raises(requirements.MissingRequirement) as error:
+        run(project)
+    sentence = str(error.value)
+    assert sentence.startswith(
+        "30 of 50 problems hold symbols that the base's tokenizer does not know (such as "
+    )
+    assert "p.jsonl, line " in sentence and '"Tom has"' in sentence and "base.kind" in sentence
+    assert not list(project.settings.work.glob("*/*")), "nothing was begun"
+
+    few = asked_in_words(tmp_path, words=3, plain=40)
+    monkeypatch.setattr("o1_assets.orchestration.execute.execute", lambda *_: None)
+    run(few)
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("NOTE ")]
+    assert len(notes) == 1 and notes[0].startswith("NOTE 3 of 43 problems hold symbols")
+    assert "one unknown token" in notes[0]
+    assert unread_problems(few.profile, {"r00/prm"}) is None, "the base and the problems are there already"
+    assert unread_problems(asked_in_words(tmp_path, 0, 40).profile, {"problems/train"}) is None
+    assert unread_problems(load_profile("nano", ""), {"problems/train"}) is None
 
 
 def test_the_oracle_is_not_asked_about_problems_that_it_does_not_know(tmp_path: Path) -> None:
