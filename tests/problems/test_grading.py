@@ -38,6 +38,13 @@ def math(gold: str, given: str | None) -> bool:
         ("3", "x=3"),
         ("12", "12 apples"),
         (r"\text{Evelyn}", "evelyn"),
+        ("5", "5 Äpfel"),
+        ("5", "5 яблок"),
+        ("5", r"5 \text{ Äpfel}"),
+        ("5 Äpfel", "5"),
+        ("5", "5 A\u0308pfel"),
+        ("Äpfel", "äpfel"),
+        ("7", "Größe = 7"),
     ],
 )
 def test_what_means_the_same_is_right(gold: str, given: str) -> None:
@@ -61,6 +68,20 @@ def test_what_means_the_same_is_right(gold: str, given: str) -> None:
         ("12", None),
         ("12", "twelve"),
         ("1", "1/0"),
+        ("5 Äpfel", "5 Birnen"),
+        ("5 apples", "5 \u0430pples"),  # with a letter of Cyrillic that looks like a
+        ("5", "5 m\u0456llion"),  # and one like i
+        ("5", "5 m\u0131ll\u0131on"),
+        ("5", "5 míllion"),
+        ("5", "5 millón"),
+        ("5", "5 Millionen"),
+        ("5", "5 Fünftel"),
+        ("5", "5 тысяч"),
+        ("5", "5 процентов"),
+        ("5", "5 \u0623\u0644\u0641"),  # thousand in Arabic
+        ("5", "5 万"),
+        ("x", "\u0445"),
+        ("5", "5 \u0445"),
     ],
 )
 def test_what_means_something_else_is_wrong(gold: str, given: str | None) -> None:

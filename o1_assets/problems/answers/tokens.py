@@ -57,6 +57,16 @@ _TOKEN = re.compile(
 )
 
 
+# Letters of Latin beyond ASCII, of Cyrillic, Armenian, Hebrew, Arabic and Georgian. Greek ones are symbols.
+_LETTERS = (
+    "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f\u0218-\u021b\u1e00-\u1eff\u0400-\u052f\u0561-\u0587"
+    "\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3\u10d0-\u10ff"
+)
+
+
+_ANY_TOKEN = re.compile(_TOKEN.pattern.replace("(?P<letters>[A-Za-z]+)", f"(?P<letters>[{_LETTERS}]+)"))
+
+
 _REPEATING = re.compile(r"\s*\\(?:overline|dot|bar)(?![A-Za-z])")
 
 
@@ -86,12 +96,16 @@ def tokenize(text: str, is_word: Callable[[str], bool]) -> list[Token]:
     position = end = 0
     words_end, roman = -1, False
     dropped: set[int] = set()
-    while match := _TOKEN.search(text, position):
+    pattern = _TOKEN if text.isascii() else _ANY_TOKEN
+    while match := pattern.search(text, position):
         kind, part, start = str(match.lastgroup), match[0], match.start()
         spaced, position = start > end, match.end()
         if kind == "number":
             part, position = _digits(text, match)
             tokens.append(Token(kind, part, start, spaced))
+        elif kind == "letters" and not part.isascii():
+            # One such letter is neither a unit nor a symbol that formulas here have.
+            tokens.append(Token("word" if len(part) > 1 else "mark", part, start, spaced))
         elif kind == "letters" and start < words_end and not (roman and part in "ie") and part not in _NAMES - {"sec"}:
             tokens.append(Token("word", part, start, spaced))
         elif kind == "letters":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -71,6 +72,30 @@ NO_UNITS = frozenset([
     "fold", "unless", "or", "and", "fewer", "short", "above", "under", "ago", "loss", "debt", "off", "away",
     "by", "mixed", "dozenth", "if", "when", "provided",
 ])  # fmt: skip
+# The same in other languages, without accents: thousands, millions, dozens, per cent, fractions, and denials. A bare
+# number takes any other word behind it, so that each of these would be accepted for another number than it says.
+_FOREIGN_NUMBERS = re.compile(
+    r"millionen|mill?iarden?|mill?iards?|tausende?|hunderte?|dutzende?|prozent\w*|halbe[nrs]?|drittel|viertel|"
+    r"(?:funf|sechs|sieb|acht|neun|zehn|zwanzigs|hunderts|tausends)tel|paare?|nicht|falsch|mal|grosser|kleiner|mehr|weniger|"
+    r"milliers?|douzaines?|centaines?|pourcent|moitie|(?:dix|cent|mill)iemes?|fois|"
+    r"mill?on(?:es)?|millares|cientos?|docenas?|porciento|mitad|tercios?|decim[oa]s?|centesim[oa]s?|milesim[oa]s?|"
+    r"milhoes|milhao|milhares|bilhoes|bilhao|duzias?|metade|veces|vezes|volte|"
+    r"mila|milion[ei]|miliard[io]|centinaia|dozzin[ae]|decimi|terzi|mezz[oi]|"
+    r"duizend|miljoen|miljard|honderd|dozijn|procent\w*|derden?|tienden?|helft|keer|"
+    r"tusen|tusind|miljon(?:er)?|miljarder|millioner|milliarder|hundra|hundrede?|prosent\w*|dussin|"
+    r"(?:tredje|tion|tiende|hundra|tusen)del\w*|"
+    r"tysi[ae]c\w*|milion\w*|miliard\w*|setek|setki|tuzin\w*|polow\w*|dziesiat\w*|razy|"
+    r"tisic\w*|stovek|tucet|polovin\w*|(?:deset|set|tret|ctvrt)in\w*|krat|"
+    r"yuz(?:de)?|milyon|milyar|duzine|yarim|bucuk|kat|ezer|szaz(?:alek)?|millio|tized|szazad|"
+    r"nghin|ngan|trieu|tram|mii|milioane|sut[ae]|procente|jumatate|tuha[tn]\w*|miljoona\w*|tusina\w*|puoli|"
+    r"(?:тысяч|тис|тыс|хиляд|хиљад|мил+ион|мильон|мільйон|мил+иард|мільярд|млн|млрд|процент|відсот|посто|"
+    r"десят|сот|стотин|трет|четверт|пят|шест|седьм|восьм|девят|половин|полтор|дюжин|сантис|минус|мінус|раз)\w*|"
+    r"пар[аыуи]?|не|нет|ні|плюс|больше|меньше|менше|більше"
+)
+_LATIN, _CYRILLIC = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+"), re.compile("[\u0400-\u052f]+")
+# Letters of Latin that are no letter of ASCII with an accent.
+_PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ŀ": "l", "ĸ": "k",
+                        "ŋ": "n", "ſ": "s", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})  # fmt: skip
 _MOST_WORDS = 8
 _POWERS = {"square": 2, "cubic": 3}
 _AFTER = {"squared": 2, "cubed": 3}
@@ -87,9 +112,26 @@ SHORT_UNITS = frozenset(_SPELLINGS) | {
 def _change_number(words: list[str]) -> bool:
     """Whether words behind a number say that another one is meant, as in "5 tenths", or that it is not."""
     lower = [word.lower() for word in words]
+    if any(_in_other_words(word) for word in lower):
+        return True
     # A third grader is no third.
     fraction = _ORDINAL.fullmatch(lower[-1]) or any(_ORDINAL.fullmatch(w) and w[-1] == "s" for w in lower)
     return bool(fraction) or not NO_UNITS.isdisjoint(lower)
+
+
+def _in_other_words(word: str) -> bool:
+    """Whether a word of any language changes the number before it, or may: one whose number words are not known here,
+    and one that mixes alphabets, in which "million" can be written to look like itself."""
+    if word.isascii():
+        return _FOREIGN_NUMBERS.fullmatch(word) is not None
+    if _CYRILLIC.fullmatch(word):
+        return _FOREIGN_NUMBERS.fullmatch(word) is not None
+    if not _LATIN.fullmatch(word):
+        return True
+    decomposed = unicodedata.normalize("NFD", word.translate(_PLAIN))
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    known = plain in MULTIPLIERS or plain in NO_UNITS or plain in PERCENT
+    return known or not plain.isascii() or _FOREIGN_NUMBERS.fullmatch(plain) is not None
 
 
 @dataclass(frozen=True)
