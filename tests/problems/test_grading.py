@@ -45,6 +45,11 @@ def math(gold: str, given: str | None) -> bool:
         ("5", "5 A\u0308pfel"),
         ("Äpfel", "äpfel"),
         ("7", "Größe = 7"),
+        ("5 km", "5000 m"),
+        ("5 km", "5*10^3 m"),
+        ("5 km", r"$5 \times 10^{3} m$"),
+        ("5*10^3 m", "5 km"),
+        ("0.005 km", r"50 \cdot 10^{-1} m"),
     ],
 )
 def test_what_means_the_same_is_right(gold: str, given: str) -> None:
@@ -69,6 +74,10 @@ def test_what_means_the_same_is_right(gold: str, given: str) -> None:
         ("12", "twelve"),
         ("1", "1/0"),
         ("5 Äpfel", "5 Birnen"),
+        ("5 km", "5*10^2 m"),
+        ("5 km", "5*10^{3m}"),
+        ("5 km", "5*10^3 x"),
+        ("5000", "5*10^3m"),
         ("5 apples", "5 \u0430pples"),  # with a letter of Cyrillic that looks like a
         ("5", "5 m\u0456llion"),  # and one like i
         ("5", "5 m\u0131ll\u0131on"),

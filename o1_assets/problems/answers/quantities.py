@@ -44,17 +44,28 @@ def signs(tokens: list[Token]) -> Iterator[list[Token]]:
         yield signed
 
 
-def letter_unit(tokens: list[Token]) -> list[Token] | None:
-    """The tokens after a number as words, where single letters may be a unit: "6 m" is six metres or six times m."""
-    if len(tokens) < 2 or tokens[0].kind != "number":
+def letter_unit(tokens: list[Token]) -> tuple[list[Token], bool] | None:
+    """The tokens with those after the number as words, where single letters may be a unit: "6 m" is six metres or six
+    times m; and whether they stand at the number without a space, as in "6m"."""
+    unit = tokens[_number_length(tokens) :]
+    if len(unit) in (0, len(tokens)) or unit[0].kind != "symbol":
         return None
-    allowed = all(
-        t.text in LETTER_UNITS | frozenset("/^{}") or (t.text.isdigit() and len(t.text) == 1)
-        for t in tokens[1:]
-    )
-    if not allowed or tokens[1].kind != "symbol":
+    allowed = LETTER_UNITS | frozenset("/^{}")
+    if not all(t.text in allowed or (t.text.isdigit() and len(t.text) == 1) for t in unit):
         return None
-    return [Token("word", t.text, t.start, True) if t.kind == "symbol" else t for t in tokens]
+    words = [Token("word", t.text, t.start, True) if t.kind == "symbol" else t for t in unit]
+    return tokens[: -len(unit)] + words, not unit[0].spaced
+
+
+_POWER_OF_TEN = re.compile(r"(?:\*|\\cdot|\\times) 10 \^ (?:(?:- )?\d+|\{ (?:- )?\d+ \})(?= |$)")
+
+
+def _number_length(tokens: list[Token]) -> int:
+    """How many tokens the number takes that comes first: one, or all of 5 * 10^{3}; 0 where none comes first."""
+    if not tokens or tokens[0].kind != "number":
+        return 0
+    power = _POWER_OF_TEN.match(" ".join(t.text for t in tokens[1:9]))
+    return 1 + len(power[0].split()) if power else 1
 
 
 _BASES = dict(

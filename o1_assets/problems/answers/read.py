@@ -259,9 +259,10 @@ def _values(tokens: list[Token]) -> list[Value]:
     if any(token.text in ("\\pm", "\\mp") for token in tokens):
         return [Collection(tuple(read_quantity(signed) for signed in signs(tokens)))]
     readings: list[Value] = [read_quantity(tokens)]
-    if (words := letter_unit(tokens)) is not None:
+    if (lettered := letter_unit(tokens)) is not None:
+        words, attached = lettered
         with suppress(Unreadable):
-            readings.append(replace(read_quantity(words), guessed=True, attached=not tokens[1].spaced))
+            readings.append(replace(read_quantity(words), guessed=True, attached=attached))
     if any(token.kind == "word" and token.text.lower() in MULTIPLIERS for token in tokens):
         with suppress(Unreadable):
             # Quarters are coins as well, and pairs may be what is counted, but not beside a bare gold number.
