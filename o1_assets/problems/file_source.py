@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from o1_assets.problems.problem import LeftOut, RawProblem, in_seeded_order, pri
 from o1_assets.problems.rows import Row, read_problems, read_rows
 
 MARKER = "####"
+
+# One number or two, with a unit or without. 1,234 is a thousand and more.
+_COMMA = re.compile(
+    r"(?:[-+\s$€£]|\\\$)*(?![1-9]\d{0,2},\d{3}(?!\d))(\d+),(\d+)(?:\s*[^\s\d,;()\[\]{}][^\d,;()\[\]{}]*)?"
+)
 
 
 class FileProblems:
@@ -38,6 +44,14 @@ def _final(row: Row, name: str, text: str) -> tuple[str, str]:
 
 def _problem(row: Row, source: str) -> RawProblem:
     question, (worked, answer) = row.text("question"), _final(row, "answer", row.text("answer", number=True))
+    if pair := _COMMA.fullmatch(answer):
+        whole, part = pair.groups()
+        raise LeftOut(
+            row.place,
+            "a comma in its answer may be that of a decimal or of a list",
+            f"write {whole}.{part} if it is one number, {whole}, {part} if it is two",
+            f"answer {answer[:40]!r}",
+        )
     metadata = row.others("question", "answer", "difficulty")
     if isinstance(metadata.get("solution"), str):
         # A profile writes the answer after a solution: left in both, it would be taught twice.

@@ -119,7 +119,7 @@ def _grade_reasoning_gym(generator: str, metadata: str, given: str) -> bool:
 
 # Plain numbers, compared without any parser of mathematics.
 
-_DECIMAL = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
+_DECIMAL = r"[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
 _RATIO = r"(?P<ratio>[+-]?[0-9]+)\s*/\s*(?P<below>[0-9]+)"
 _FRACTION = r"(?P<minus>-?)\\[dt]?frac\{(?P<above>-?[0-9]+)\}\{(?P<under>[0-9]+)\}"
 _NUMBER = re.compile(rf"(?P<decimal>{_DECIMAL})|{_RATIO}|{_FRACTION}")

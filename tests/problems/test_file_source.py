@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,26 @@ def test_a_number_is_the_answer_that_it_stands_for(written: Written, number: str
     line = b'{"question": "q", "answer": %s}' % number.encode()
     ((problem,), _) = read(written("p.jsonl", line))
     assert problem.answer == answer
+
+
+@pytest.mark.parametrize("answer", ["3,5", "0,25", "0,125", "-12,3456", "3,5 km", "$3,5", "3,5 €"])
+def test_a_comma_that_may_be_a_decimal_s_or_a_list_s_is_named(written: Written, answer: str) -> None:
+    """The grader reads two numbers, so that whoever means 3.5 would reward 5, 3 and nothing else."""
+    problems, (left_out,) = read(written("p.jsonl", b"\n".join([GOOD, row(answer=answer)])))
+    assert len(problems) == 1
+    whole, part = re.findall(r"\d+", answer)
+    assert f"line 2: a comma in its answer may be that of a decimal or of a list (answer {answer!r})" in str(
+        left_out
+    )
+    assert f"write {whole}.{part} if it is one number, {whole}, {part} if it is two" in str(left_out)
+
+
+@pytest.mark.parametrize(
+    "answer", ["1,234", "12,345 km", "3, 5", "1,2,3", "(3,5)", "3.5", "$1,234", "x = 3, y = 5"]
+)
+def test_commas_that_say_what_they_are_cost_no_row(written: Written, answer: str) -> None:
+    ((problem,), left_out) = read(written("p.jsonl", row(answer=answer)))
+    assert problem.answer == answer and not left_out
 
 
 def test_what_only_the_metadata_holds_costs_no_row(written: Written) -> None:

@@ -50,11 +50,12 @@ _SPACES = re.compile(r"\\(?:quad|qquad|enspace|thinspace|medspace|thickspace)(?!
 _FONTS = re.compile(
     r"\\(?:mathbf|textbf|mathit|textit|emph|boldsymbol|bm|underline|mathsf|texttt|mathcal|fbox)\s*\{"
 )
+# No thousands begin with a zero alone: 0,125 is no 125.
 _DIGIT_GROUPS = re.compile(
-    r"(?<=\d)(?:\{,\}|,\s*\\!\s*|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
+    r"(?<=\d)(?<!^0)(?<![^\d.]0)(?:\{,\}|,\s*\\!\s*|\\,|\\ |\\;|~|[\u2009\u202f\u00a0'](?=\d{3}))(?=\d{3}(?!\d))"
 )
-_SPACED_GROUPS = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_])\d{1,3}(?: \d{3})+(?![\d/]|\s*\d)")
-_COMMA_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]|\.\d*,)")
+_SPACED_GROUPS = re.compile(r"(?<![\d.,/^_] )(?<![\d.,/^_])[1-9]\d{0,2}(?: \d{3})+(?![\d/]|\s*\d)")
+_COMMA_GROUPS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,]|\.\d*,)")
 CURRENCY = {"¤": "dollar", "€": "euro", "£": "pound sterling", "¥": "yen", "₹": "rupee"}
 
 
