@@ -30,7 +30,7 @@ def _every_row_used(context: CheckContext) -> Finding:
     rows = int(context.figures.get("left_out") or 0)
     if not rows:
         return Finding(True, "every row of the source that was drawn could be used", {"left_out": 0})
-    message = f"{rows} left out: {context.figures.get('left_out_because')}; all of them: {LEFT_OUT}"
+    message = f"{rows} left out: {context.figures.get('left_out_because')}; all of them: {context.folder / LEFT_OUT}"
     return Finding(False, message, {"left_out": rows})
 
 

@@ -313,8 +313,9 @@ def _shortage(
     )
     counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(draw.counts.items()))
     example = f" The first that was left out: {draw.left_out[0]}" if draw.left_out else ""
+    limits = [f"problems.{name}" for name in ("arithmetic", "countdown", "shares") if getattr(config, name)]
     return (
         f"The source ({config.source.kind}) has only {len(draw.problems)} of the {size} distinct {wanted} problems"
-        f" asked for: {lacking} needed ({counts}); ask for fewer, or widen the source, the filter or the shares."
-        f"{example}"
+        f" asked for: {lacking} needed ({counts}); ask for fewer (problems.{wanted}), or widen "
+        f"{' or '.join(['problems.source', *limits])}.{example}"
     )

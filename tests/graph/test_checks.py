@@ -41,9 +41,10 @@ def test_rows_that_were_left_out_are_a_warning_that_names_them() -> None:
     assert not check.serious
     assert check.run(CheckContext(Path(), {"left_out": 0})).passed
     finding = check.run(
-        CheckContext(Path(), {"left_out": 2, "left_out_because": "2 because not JSON (line 3)"})
+        CheckContext(Path("/store/ab"), {"left_out": 2, "left_out_because": "2 because not JSON (line 3)"})
     )
     assert not finding.passed and "2 because not JSON (line 3)" in finding.message
+    assert "all of them: /store/ab/left_out.jsonl" in finding.message, "a path that can be opened"
 
 
 def test_a_step_that_a_labeller_wrote_has_no_rating_and_breaks_nothing(tmp_path: Path) -> None:
