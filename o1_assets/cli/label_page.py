@@ -10,6 +10,7 @@ import typer
 from o1_assets.cli.common import Answer, command
 from o1_assets.cli.label_rounds import LabelsError
 from o1_assets.execution.project import Project
+from o1_assets.labels.protocol import place_name
 from o1_assets.labels.round_inputs import known_round, round_inputs, selected_rounds
 
 app = typer.Typer()
@@ -117,9 +118,7 @@ def disagreement_lines(document: dict[str, Any]) -> Iterator[str]:
     count = f"{len(disagreements)} completions are rated differently"
     yield f"{document['round']}: {count}, {open_} of them are not settled"
     for each in disagreements:
-        place = f"step {each['step'] + 1}" + (
-            f", alternative {each['completion']}" if each["completion"] else ""
-        )
+        place = place_name(each["step"], each["completion"])
         outcome = "not settled" if each["settled"] is None else f"settled: {WORDS[each['settled']]}"
         yield f"  {each['question']} -> {each['answer']}; {place}: {each['text']}  ({outcome})"
         for opinion in each["opinions"]:

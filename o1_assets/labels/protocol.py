@@ -31,7 +31,8 @@ class Violation:
     """What is wrong with a line of a batch, so that a program can sort it and a person can mend it.
 
     rule: a stable name for programs. message: one sentence for people. line: counts from 1; 0 is the whole file.
-    file: the name of the file in a folder; line is then the line in it.
+    file: the name of the file in a folder; line is then the line in it. step and completion count from 0, as in the
+    file; the sentence counts steps from 1, as the labelling page does.
     """
 
     rule: str
@@ -45,15 +46,17 @@ class Violation:
     def __str__(self) -> str:
         where = [printable(self.file)] if self.file else []
         where += [f"line {self.line}"] if self.line else []
-        where += [
-            f"{name} {printable(str(at))}"
-            for name in ("solution", "step", "completion")
-            if (at := getattr(self, name)) is not None
-        ]
+        where += [f"solution {printable(self.solution)}"] if self.solution is not None else []
+        where += [place_name(self.step, self.completion or 0)] if self.step is not None else []
         return f"{', '.join(where) or 'file'}: {self.message} [{self.rule}]"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def place_name(step: int, completion: int) -> str:
+    """What people read of a completion: "step 2", "step 2, alternative 1". Both arguments count from 0."""
+    return f"step {step + 1}" + (f", alternative {completion}" if completion else "")
 
 
 class Slot(NamedTuple):
@@ -220,9 +223,9 @@ def _broken_rule(shape: Shape, ratings: Ratings, slot: Slot) -> tuple[str, str]:
     for step in range(slot.step):
         rating = ratings.get(Slot(step, 0))
         if rating is None:
-            return "prefix_not_rated", f"rated although step {step} before it is not rated"
+            return "prefix_not_rated", f"rated although step {step + 1} before it is not rated"
         if rating < 0:
-            return "after_first_negative", f"rated although step {step} before it is negative"
+            return "after_first_negative", f"rated although step {step + 1} before it is negative"
     if ratings.get(Slot(slot.step, 0)) is None:
         return "own_step_not_rated", "an alternative is rated although the step itself is not"
     return "alternative_not_asked", "an alternative is rated although the step itself is not negative"

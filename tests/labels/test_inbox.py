@@ -121,7 +121,7 @@ def test_good_lines_are_taken_and_each_bad_one_is_named_with_line_solution_step_
         (10, "right", None, None, "no_labeler"),
         (10, "right", None, None, "no_timestamp"),
     ]
-    assert report.rejected[1][1].startswith("line 2, solution wrong, step 1, completion 0: ")
+    assert report.rejected[1][1].startswith("line 2, solution wrong, step 2: ")
 
 
 def test_a_file_with_bad_lines_is_kept_as_sent_beside_the_reasons(

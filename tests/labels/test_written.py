@@ -150,7 +150,7 @@ def hostile(record: Record, case: str) -> None:
         ("chosen beside it", "written_beside_choice", "only one of them"),
         ("gap", "written_gap", "follow on each other"),
         ("nothing", "changed_steps", "4 steps came back"),
-        ("rated on", "after_first_negative", "step 0 before it is negative"),
+        ("rated on", "after_first_negative", "step 1 before it is negative"),
         ("not all rated", "written_too_early", "once all that is asked for is rated"),
     ],
 )

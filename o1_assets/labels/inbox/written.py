@@ -49,7 +49,7 @@ def _place_violations(
         message = f"a step may be written where {good}, once all that is asked for is rated"
         yield Violation("written_too_early", message, step=written.step)
     elif (written.step, written.chosen) not in {(place.step, c) for c in place.continues or (None,)}:
-        message = f"the step to be written is number {place.step}"
+        message = f"the step to be written is number {place.step + 1}"
         if place.continues:
             good = " or ".join(map(str, place.continues))
             message += f", after the good alternative of the step before it (its chosen_completion is {good})"

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
 
-from o1_assets.labels.protocol import DENSE, PROTOCOLS, Phase, Protocol, Slot, Writing
+from o1_assets.labels.protocol import DENSE, PROTOCOLS, Phase, Protocol, Slot, Writing, place_name
 from o1_assets.labels.schema import FinishReason, Record
 from o1_assets.labels.studio.client import LabelStudio
 from o1_assets.labels.studio.tasks import (
@@ -207,7 +207,6 @@ def _slot(parent: ElementTree.Element, slot: Slot, field: str) -> ElementTree.El
     view = ElementTree.SubElement(parent, "View", className=f"o1-slot {kind}")
     ElementTree.SubElement(view, "Header", value=title_of(slot), size="5")
     ElementTree.SubElement(view, "Header", value=f"${field}[{slot.step}].text", size="4")
-    where = f"step {slot.step + 1}" + (f", alternative {slot.completion}" if slot.completion else "")
     ElementTree.SubElement(
         view,
         "Choices",
@@ -217,7 +216,7 @@ def _slot(parent: ElementTree.Element, slot: Slot, field: str) -> ElementTree.El
         choice="single",
         layout="inline",
         required="true",
-        requiredMessage=f"Please rate {where}, or say Unsure.",
+        requiredMessage=f"Please rate {place_name(*slot)}, or say Unsure.",
     )
     return view
 
