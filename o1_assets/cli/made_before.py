@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from o1_assets.execution.differences import checkout, commit, compare
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import Status
+from o1_assets.graph import with_ancestors
 from o1_assets.labels.config import LabelBatchesConfig
 from o1_assets.labels.inbox.progress import Progress, batches_key, round_progress, selected_solutions
 from o1_assets.labels.inbox.reader import NO_BATCHES, PEOPLE
@@ -77,13 +78,29 @@ def _of_selections(project: Project, states: Mapping[str, Status], due: Collecti
     if unused:
         yield (
             f"what {_some(list(unused))} have people rate is selected again before labels were made of their ratings, "
-            f"which stay in the inbox; {checkout(next(iter(unused.values())).environment)}: `o1 run` there makes them"
+            f"which stay in the inbox; {_why_again(project, states, due, next(iter(unused.values())))}"
         )
     if before:
         yield (
             f"{_some(list(before))}: people's ratings of an earlier selection stay in the inbox, and do not count for "
             f"today's; {_way_on(before)}"
         )
+
+
+def _why_again(
+    project: Project, states: Mapping[str, Status], due: Collection[str], selection: Manifest
+) -> str:
+    """What differs from when the selection was made, and how labels are made of its ratings all the same."""
+    before = with_ancestors(project.outlines, [selection.key])
+    causes = [key for key in _first(project, states, due) if key in before]
+    manifests = (states[key].manifest for key in causes)
+    if any(manifest and _by_release(project, manifest) for manifest in manifests):
+        return f"{checkout(selection.environment)}: `o1 run` there makes them"
+    # Without a cause it is what was made meanwhile from what it was made from.
+    differs = "; ".join(f"{key}: {states[key].reason}" for key in causes or [selection.key])
+    late = any(project.outlines[key].rated for key in causes)
+    batches = ", batches by `o1 labels withdraw BATCH`" if late else ""
+    return f"what differs is not the code ({differs}): take that back{batches}, and `o1 run` makes them first"
 
 
 def _progress(project: Project, config: LabelBatchesConfig, selection: Manifest) -> Progress:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from o1_assets.execution.code_version import code_version
+from o1_assets.execution.environment import head_commit
 
 if TYPE_CHECKING:
     from o1_assets.core.artifact import Artifact
@@ -103,5 +104,7 @@ def checkout(environment: Environment) -> str:
     """A clause that says where the code that made a version can be found."""
     if environment.git_commit is None:
         return "it was made outside of a git checkout"
+    if environment.git_commit == head_commit():
+        return "it was made at the commit that is checked out: local changes of then or of now differ"
     changes = ", which had local changes that git does not know" if environment.git_dirty else ""
     return f"`git checkout {environment.git_commit[:12]}` has what made it{changes}"

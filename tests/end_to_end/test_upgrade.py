@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tarfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from o1_assets.audit.replay import replay
 from o1_assets.cli.made_before import notes
 from o1_assets.core.files import json_bytes
 from o1_assets.core.settings import Settings
+from o1_assets.execution.environment import head_commit
 from o1_assets.execution.materialize import materialize
 from o1_assets.execution.outline import Outline
 from o1_assets.execution.project import Project
@@ -100,6 +102,28 @@ def test_ratings_that_no_labels_were_made_of_are_named_with_the_commit_that_woul
     assert "what r00 have people rate" in used and "r01" not in used
     assert "what r01 have people rate is selected again before labels were made" in unused
     assert f"git checkout {COMMIT}" in unused
+
+
+def test_where_late_ratings_and_no_code_make_a_selection_stale_it_is_the_ratings_that_are_named(
+    project: Project,
+) -> None:
+    store = Path(project.store.url)
+    (store / "heads" / "r01" / "labels.json").unlink()
+    shutil.rmtree(store / "manifests" / "r01" / "labels")
+    states = outline_status(project.outlines, project.store)
+    due = {key for key, state in states.items() if state.state != "fresh" and not project.outlines[key].part}
+    late = list(states).index("r00/label_batches")
+    for number, (key, state) in enumerate(states.items()):
+        if state.manifest is not None:
+            outline = project.outlines[key]
+            of_today = {"code_version": outline.code(), "config": outline.config(), "seed": outline.seed}
+            environment = state.manifest.environment.model_copy(update={"git_commit": head_commit()})
+            manifest = state.manifest.model_copy(update={**of_today, "environment": environment})
+            states[key] = replace(state, manifest=manifest, state="fresh" if number < late else state.state)
+    states["r00/label_batches"] = replace(states["r00/label_batches"], reason="new label batches")
+    unused = next(note for note in notes(project, states, due) if "before labels were made" in note)
+    assert "git checkout" not in unused
+    assert "(r00/label_batches: new label batches): take that back, batches by `o1 labels withdraw" in unused
 
 
 @pytest.mark.parametrize(

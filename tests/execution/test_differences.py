@@ -59,3 +59,5 @@ def test_where_no_commit_is_recorded_none_is_named(tmp_path: Path) -> None:
     assert "outside of a git checkout" in checkout(there.model_copy(update={"git_commit": None}))
     dirty = there.model_copy(update={"git_commit": "c0ffee" * 7, "git_dirty": True})
     assert checkout(dirty).startswith("`git checkout c0ffeec0ffee`") and "local changes" in checkout(dirty)
+    assert there.git_commit, "the tests run in a clone"
+    assert "git checkout" not in checkout(there) and "local changes" in checkout(there), "it is checked out"
