@@ -38,7 +38,8 @@ def trace_document(traced: LabelTrace) -> bytes:
     """The trace as JSON on one line:
 
     {"key", "version", "digest", "tables": [{"key", "version", "digest"}], "labels": how many, "counts": [columns of
-    COUNTS], "lines": [columns of LINES], if they were asked for}
+    COUNTS], "earlier": [{"key", "version", "digest", "labels": that only this version of a table has}], "lines":
+    [columns of LINES], if they were asked for}
     """
     tables = [{"key": m.key, "version": m.version, "digest": m.digest} for m in traced.tables]
     content: dict[str, Any] = {
@@ -48,6 +49,10 @@ def trace_document(traced: LabelTrace) -> bytes:
         "tables": tables,
         "labels": int(traced.counts["labels"].sum()),
         "counts": traced.counts.to_dicts(),
+        "earlier": [
+            {"key": m.key, "version": m.version, "digest": m.digest, "labels": labels}
+            for m, labels in traced.earlier
+        ],
     }
     if traced.lines is not None:
         content["lines"] = traced.lines.to_dicts()
@@ -71,15 +76,12 @@ def trace_lines(traced: LabelTrace, labeler: str | None = None, batch: str | Non
     if not total and (labeler or batch):
         asked = " in ".join(filter(None, (labeler and f"labeller {labeler!r}", batch and f"batch {batch!r}")))
         yield f"none is of {asked}; `o1 labels trace {traced.key}` names the labellers and batches that there are"
-    # After an upgrade one table may be in the ancestry in two versions, which only their names tell apart.
-    several = len({m.key for m in traced.tables}) < len(traced.tables)
     if counts.height:
         numbers = "".join(f"{name:>8}" for name in ("ratings", "labels", "+1", "0", "-1", "written"))
         yield f"{'round':6}{'batch':14}{'source':12}{numbers}  labeller"
     for row in counts.iter_rows(named=True):
         numbers = "".join(f"{row[n]:8}" for n in ("ratings", "labels", *KINDS))
-        of = f"  (of {row['version']})" if several else ""
-        yield f"{row['round']:6}{row['batch'][:12]:14}{row['source']:12}{numbers}  {row['labeler']}{of}"
+        yield f"{row['round']:6}{row['batch'][:12]:14}{row['source']:12}{numbers}  {row['labeler']}"
     if traced.lines is not None and traced.lines.height:
         yield "\t".join(
             ("round", "batch", "line", "solution", "step", "completion", "rating", "labeller", "text")
@@ -90,3 +92,9 @@ def trace_lines(traced: LabelTrace, labeler: str | None = None, batch: str | Non
         ]  # fmt: skip
         # Joined by polars: a trace may list a million labels.
         yield from traced.lines.select(pl.concat_str(cells, separator="\t")).to_series()
+    for manifest, labels in traced.earlier:
+        yield (
+            f"what it was made from learned from an earlier {manifest.key} too, of {manifest.finished[:10]}, with "
+            f"{labels} label{'s' * (labels != 1)} that {'are' if labels != 1 else 'is'} not among these: "
+            f"`o1 labels trace {manifest.key} --version {manifest.version}` lists them"
+        )

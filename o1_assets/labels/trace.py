@@ -1,7 +1,9 @@
 """Which labels are in an artifact: those of every rNN/labels in its ancestry, by the versions that were recorded.
 
-Today's heads play no part: a checkpoint of a year ago is traced to the label tables of a year ago. Every table is
-compared with its digest before it is read, and read by column: a million rows take seconds.
+Today's heads play no part: a checkpoint of a year ago is traced to the label tables of a year ago. Of a round whose
+table is in the ancestry in several versions, the one that the artifact itself was made of counts; what only an earlier
+one has, which an ancestor learned from, is named apart. Every table is compared with its digest before it is read, and
+read by column: a million rows take seconds.
 """
 
 from __future__ import annotations
@@ -40,7 +42,11 @@ LINES = {
 
 @dataclass(frozen=True)
 class LabelTrace:
-    """key, version, digest: of the artifact. tables: versions of rNN/labels in it. counts: COUNTS; lines: LINES."""
+    """key, version, digest: of the artifact. tables: the version of each rNN/labels in it. counts: COUNTS;
+    lines: LINES.
+
+    earlier: other versions of these tables in the ancestry, and how many labels only they have.
+    """
 
     key: str
     version: str
@@ -48,6 +54,7 @@ class LabelTrace:
     tables: list[Manifest]
     counts: pl.DataFrame
     lines: pl.DataFrame | None
+    earlier: list[tuple[Manifest, int]]
 
 
 def trace(
@@ -66,7 +73,7 @@ def trace(
     """
     # The artifact itself is the last.
     manifests = ancestry(store, key, version)
-    tables = sorted((m for m in manifests if _LABELS.fullmatch(m.key)), key=lambda m: (m.key, m.version))
+    tables, others = _tables(manifests)
     is_wanted = pl.lit(True)
     if labeler is not None:
         is_wanted &= pl.col("labeler") == labeler
@@ -74,7 +81,7 @@ def trace(
         is_wanted &= pl.col("batch").str.starts_with(batch)
     # An artifact without label tables has empty ones.
     counts, label_lines = [pl.DataFrame(schema=COUNTS)], [pl.DataFrame(schema=LINES)]
-    for manifest in tables:
+    for manifest in tables.values():
         # The batches of that time, too: one that was withdrawn since is still in the artifact.
         batches = store.verified(manifest.inputs["batches"].digest)
         ratings = scan_parquet(batches / RATINGS).filter(is_wanted)
@@ -86,16 +93,50 @@ def trace(
         counts.append(_counts(labels, ratings, batch_sources(batches), origin))
         if lines:
             label_lines.append(_typed(labels.with_columns(origin), LINES))
+    earlier = [
+        (manifest, only)
+        for manifest in others
+        if (only := _only_in(store, manifest, tables[manifest.key], is_wanted))
+    ]
     order = ["round", "version", "batch", "line", "solution_id", "step", "completion"]
     artifact = manifests[-1]
     return LabelTrace(
         key,
         artifact.version,
         artifact.digest,
-        tables,
+        list(tables.values()),
         pl.concat(counts),
         pl.concat(label_lines).sort(order) if lines else None,
+        earlier,
     )
+
+
+def _tables(manifests: list[Manifest]) -> tuple[dict[str, Manifest], list[Manifest]]:
+    """Of each rNN/labels the version that counts, by its key, and the others. manifests: an ancestry.
+
+    It is the one with the fewest steps to the artifact, which is the last manifest; the newest of equals.
+    """
+    by_name = {(manifest.key, manifest.version): manifest for manifest in manifests}
+    level, distance = [manifests[-1]], dict[tuple[str, str], int]()
+    for steps in range(len(manifests)):
+        new = [m for m in level if (m.key, m.version) not in distance]
+        distance |= {(m.key, m.version): steps for m in new}
+        level = [by_name[item.key, item.version] for m in new for item in m.inputs.values()]
+    found = sorted((m for m in manifests if _LABELS.fullmatch(m.key)), key=lambda m: m.finished, reverse=True)
+    found.sort(key=lambda m: (m.key, distance[m.key, m.version]))
+    tables: dict[str, Manifest] = {}
+    for manifest in found:
+        tables.setdefault(manifest.key, manifest)
+    # Made again to the same bytes, as after an upgrade, it is the same table.
+    return tables, [manifest for manifest in found if manifest.digest != tables[manifest.key].digest]
+
+
+def _only_in(store: ArtifactStore, earlier: Manifest, table: Manifest, is_wanted: pl.Expr) -> int:
+    """How many labels an earlier version of a table has that `table` has not."""
+    here, there = (_with_written(store.verified(each.digest)).filter(is_wanted) for each in (earlier, table))
+    label = ["batch", "line", "solution_id", "step", "completion"]
+    only = here.join(there, on=label, how="anti", nulls_equal=True)
+    return int(only.select(pl.len()).collect().item())
 
 
 def _with_written(folder: Path) -> pl.LazyFrame:

@@ -47,8 +47,7 @@ def test_submitting_says_what_was_taken_and_of_the_rest_line_solution_step_rule_
     )
     assert first.startswith("r03: 1 records accepted as batch ") and first.endswith("; 1 refused")
     assert violation == (
-        "  line 1, solution right, step 3: rated although step 2 before it is negative "
-        "[after_first_negative]"
+        "  line 1, solution right, step 3: rated although step 2 before it is negative [after_first_negative]"
     )
     folder = Path(quarantine.removeprefix("the file as sent and every reason: "))
     assert (folder / "sent.jsonl").read_bytes() == file.read_bytes()

@@ -126,7 +126,9 @@ def test_a_source_with_too_few_problems_says_how_many_and_what_to_do(make: Make)
         ProblemError, match=r"only \d+ of the 2000 distinct train .* of difficulty .*; ask for fewer"
     ) as error:
         make(make_train, config)
-    remedy = "ask for fewer (problems.train), or widen problems.source or problems.arithmetic or problems.shares."
+    remedy = (
+        "ask for fewer (problems.train), or widen problems.source or problems.arithmetic or problems.shares."
+    )
     assert remedy in str(error.value), "it names the settings"
 
 
