@@ -19,6 +19,7 @@ from o1_assets.labels.formats.into_round import write_lines
 from o1_assets.labels.formats.known import UnknownFormat, format_named, format_of
 from o1_assets.labels.formats.label_format import LabelFormat
 from o1_assets.labels.formats.prm800k import PRM800K
+from o1_assets.labels.formats.reading import holds_lines
 from o1_assets.labels.inbox.progress import find_batch, how_to_use_them, impact
 from o1_assets.labels.round_inputs import (
     Which,
@@ -139,7 +140,8 @@ def submit(
         label_format, unknown = _format(file, format_name)
         with tempfile.TemporaryDirectory() as folder:
             lines, check, refused_lines = file, inputs.check(), None
-            if label_format not in (None, PRM800K):
+            # PRM800K's lines are filed as they were sent, which names the batch.
+            if label_format and not (label_format is PRM800K and holds_lines(file)):
                 lines = Path(folder) / file.name
                 refused_lines = write_lines(file, label_format, check, labeler, lines)
             report = inbox.submit(lines, round_name, check, refused_lines=refused_lines)

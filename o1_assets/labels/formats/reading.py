@@ -1,4 +1,5 @@
-"""The items of a file of labels: lines of JSON, one array of JSON, or the rows of a Parquet file, one at a time.
+"""The items of a file of labels: lines of JSON, an array of JSON, objects of JSON over several lines each, or the rows
+of a Parquet file, one at a time.
 
 What cannot be read is a violation in its place, and the items before and after it are read all the same.
 """
@@ -9,6 +10,7 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,21 +25,32 @@ PARQUET = b"PAR1"
 def raw_items(path: Path) -> Iterator[ParsedLine]:
     """The file's items as JSON, each on one line, not parsed yet. Raises OSError, NotAFile.
 
-    number: the line, or the place in the array or table, from 1.
+    number: the line, or the place in the file or table, from 1.
     """
     with open_regular(path) as file:
         beginning = file.peek(4096)
-        if beginning.startswith(PARQUET):
-            yield from _rows(path)
-            return
-        # UTF-16, archives and empty files.
-        if violation := not_text(file, path):
-            yield ParsedLine(0, b"", violation=violation)
-            return
-    if beginning.removeprefix(BOM_UTF8).lstrip().startswith(b"["):
-        yield from _array(path)
-    else:
+        violation = not_text(file, path)  # UTF-16, archives and empty files
+    if beginning.startswith(PARQUET):
+        yield from _rows(path)
+    elif violation:
+        yield ParsedLine(0, b"", violation=violation)
+    elif _is_of_lines(beginning):
         yield from raw_lines(path)
+    else:
+        yield from _values(path)
+
+
+def holds_lines(path: Path) -> bool:
+    """Whether each line of the file is an item, as it stands. Raises OSError, NotAFile."""
+    with open_regular(path) as file:
+        beginning = file.peek(4096)
+    return not beginning.startswith(PARQUET) and _is_of_lines(beginning)
+
+
+def _is_of_lines(beginning: bytes) -> bool:
+    beginning = beginning.removeprefix(BOM_UTF8).lstrip()
+    # Whoever prints an object over several lines leaves its first brace alone on a line.
+    return not beginning.startswith(b"[") and beginning.partition(b"\n")[0].rstrip() != b"{"
 
 
 def _rows(path: Path) -> Iterator[ParsedLine]:
@@ -58,33 +71,51 @@ def _rows(path: Path) -> Iterator[ParsedLine]:
         yield ParsedLine(number + 1, b"", violation=Violation("not_readable", message, number + 1))
 
 
-def _array(path: Path) -> Iterator[ParsedLine]:
-    """The array's items, decoded one after another: those before a damaged place are good."""
+def _values(path: Path) -> Iterator[ParsedLine]:
+    """The items of one array, or objects one after another: those before a damaged place are good."""
     try:
         text = path.read_bytes().removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         yield ParsedLine(0, b"", violation=Violation("not_utf8", f"not UTF-8 at byte {error.start}"))
         return
-    decoder, number, at = json.JSONDecoder(), 0, text.index("[") + 1
+    has_repeated = False
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal has_repeated
+        has_repeated = has_repeated or len(dict(pairs)) < len(pairs)
+        return dict(pairs)
+
+    decoder, number, at = json.JSONDecoder(object_pairs_hook=look), 0, _next(text, 0)
+    is_array = text[at] == "["
+    end, at = ("]", at + 1) if is_array else ("", at)
     while True:
         at = _next(text, at)
-        if text[at : at + 1] == "]":
+        if text[at : at + 1] == end:
             return
         number += 1
         try:
+            has_repeated, start = False, at
             item, at = decoder.raw_decode(text, at)
-            raw = msgspec.json.encode(item)
+            # A field that is given twice is for whoever reads the item to refuse: of it, too, as it stands.
+            raw = _one_line(text[start:at]) if has_repeated else msgspec.json.encode(item)
             at = _next(text, at)
-            if text[at : at + 1] not in (",", "]"):
+            if is_array and text[at : at + 1] not in (",", "]"):
                 raise ValueError("the array does not end")
         except (ValueError, RecursionError) as error:
-            message = f"no JSON from here on ({error}); the {number - 1} items before it are taken"
-            yield ParsedLine(
-                number, text[at : at + 200].encode(), violation=Violation("not_json", message, number)
+            message = (
+                f"no JSON from here on ({error}); the {number - 1} items before it are taken: mend it, and send the "
+                "whole file again"
             )
+            raw = _one_line(text[at : at + 200])
+            yield ParsedLine(number, raw, violation=Violation("not_json", message, number))
             return
         yield ParsedLine(number, raw)
-        at += text[at] == ","
+        at += is_array and text[at] == ","
+
+
+def _one_line(text: str) -> bytes:
+    """JSON on one line: those within its strings are escaped."""
+    return text.replace("\n", " ").replace("\r", " ").encode(errors="replace")
 
 
 def _next(text: str, at: int) -> int:

@@ -110,7 +110,10 @@ def _files(folder: Path) -> Iterator[tuple[Path, Violation | None]]:
         elif not path.name.startswith("."):
             yield (
                 path,
-                Violation("not_jsonl", "it is left out: only files whose names end in .jsonl are read"),
+                Violation(
+                    "not_jsonl",
+                    "it is left out: of a folder only files whose names end in .jsonl are read; submit it on its own",
+                ),
             )
 
 

@@ -257,3 +257,54 @@ def test_an_export_of_label_studio_is_submitted_and_imported(home: Settings, tmp
     report = import_labels(file, tmp_path / "imported")
     assert report.format == "label-studio" and report.rounds[world.ROUND]["records"] == 2
     assert report.rounds[world.ROUND]["ratings"] == 2 and len(report.violations) == 2
+
+
+@pytest.mark.parametrize("kind", ["lines", "array", "on one line", "pretty objects", "parquet", "as named"])
+def test_records_of_prm800k_come_back_in_lines_an_array_or_a_table(
+    home: Settings, tmp_path: Path, kind: str
+) -> None:
+    blank = world.unrated(world.load(tmp_path), SPARSE)
+    records = [
+        world.rated(blank["right"], {(0, 0): 1, (1, 0): -1, (1, 1): 0, (1, 2): 1}, protocol=SPARSE),
+        world.rated(blank["direct"], {(0, 0): -1, (0, 1): 1, (0, 2): -1}, protocol=SPARSE),
+        world.rated(blank["wrong"], {(1, 0): 1}, protocol=SPARSE),
+    ]
+    items = [json.loads(record.to_line()) for record in records]
+    file = tmp_path / "rated.data"
+    if kind == "pretty objects":
+        file.write_text("\n".join(json.dumps(item, indent=2) for item in items))
+    elif kind == "on one line":
+        file.write_text(json.dumps(items))
+    else:
+        write(file, items, "array" if kind == "as named" else kind)
+    named = ("--format", "prm800k") if kind == "as named" else ()
+    done = o1("submit", str(file), "--round", world.ROUND, *named, "--json")
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.output)
+    assert (result["accepted"], [entry["line"] for entry in result["rejected"]]) == (2, [3])
+    events, _ = Inbox(home.inbox).tables(world.ROUND, result["digest"])
+    rated = events.select("solution_id", "step", "completion", "rating", "labeler").rows()
+    assert rated == [
+        ("right", 0, 0, 1, "ann"), ("right", 1, 0, -1, "ann"), ("right", 1, 1, 0, "ann"),
+        ("right", 1, 2, 1, "ann"), ("direct", 0, 0, -1, "ann"), ("direct", 0, 1, 1, "ann"),
+        ("direct", 0, 2, -1, "ann"),
+    ]  # fmt: skip
+    again = json.loads(o1("submit", str(file), "--round", world.ROUND, *named, "--json").output)
+    assert again["known"] and again["digest"] == result["digest"]
+
+
+def test_what_is_damaged_in_an_array_of_records_is_named_and_what_stands_before_it_is_taken(
+    home: Settings, tmp_path: Path
+) -> None:
+    blank = world.unrated(world.load(tmp_path), SPARSE)
+    items = [
+        json.loads(world.rated(blank[name], {(0, 0): -1}, protocol=SPARSE).to_line())
+        for name in ("right", "direct")
+    ]
+    text = json.dumps([*items, items[0]], indent=2)
+    file = tmp_path / "rated.json"
+    file.write_text(text.replace('"labeler": "ann"', '"labeler": "ann",\n    "labeler": "bea"', 1)[:-20])
+    result = json.loads(o1("submit", str(file), "--round", world.ROUND, "--json").output)
+    assert result["accepted"] == 1 and result["by_rule"] == {"repeated_field": 1, "not_json": 1}
+    assert [entry["line"] for entry in result["rejected"]] == [1, 3]
+    assert "mend it, and send the whole file again" in result["rejected"][1]["message"]
