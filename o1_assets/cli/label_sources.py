@@ -101,6 +101,13 @@ def import_lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"{name.replace('_', ' '):24}" + "".join(
             f"{counts.get(name, 0):>10}" for counts in rounds.values()
         )
+    for round_name, counts in rounds.items():
+        if unclear := counts.get("steps_after_no_choice"):
+            yield (
+                f"{unclear} steps of {round_name} are left out: chosen_completion is null in their records, and of a "
+                "step before them not one completion alone is right, so nothing says what they go on from; write "
+                "chosen_completion and import the file again"
+            )
     refused = sum(result["refused"].values())
     if refused:
         rules = ", ".join(f"{rule} {count}" for rule, count in result["refused"].items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -305,3 +306,74 @@ def test_a_published_written_step_is_a_path_of_written_steps_too(imported: Any, 
     row, classes = example.row()
     # The labelled path is in the tree once, and its written step now counts as positive.
     assert [int(classes[row.paths[0][end]]) for end in example.sequences[0].ends] == [2, 2, 2, 2]
+
+
+def without_choices(published: dict[str, Any]) -> dict[str, Any]:
+    for each in published["label"]["steps"]:
+        each["chosen_completion"] = None
+    return published
+
+
+def test_ratings_of_a_record_that_chooses_nothing_are_kept_along_the_path_that_can_have_been_meant(
+    imported: Any,
+) -> None:
+    own = {"round": "r00", "solution_id": "x", "selection": "y", "protocol": "dense"}
+    sampled = {"pre_generated_steps": ["a", "b"], "problem": "sampled"}
+    steps = (
+        step(completion("a", 1), completion("a2", 1)),
+        step(completion("b", 0), completion("b2", -1)),
+        step(completion("c", -1), completion("c2", 1)),
+        step(completion("d", 1)),
+    )
+    only = (step(completion("x", -1), completion("a", 1)), step(completion("b", 0)), step(completion("c", 1)))
+    report, labels = imported(
+        phase1_train=[
+            without_choices(record(*steps, o1=own, finish="found_error")),
+            without_choices(record(*steps[:2], generation=0, question=sampled)),
+            without_choices(record(*only, question={"problem": "only"})),
+        ]
+    )
+    assert report.rounds["r00"]["unreachable_ratings"] == 1, "what stands after the first wrong step"
+    assert "steps_after_no_choice" not in report.rounds["r00"]
+    table, _ = labels("r00")
+    assert rows(table.filter(pl.col("question") != "only")) == [
+        (0, 0, "a", 1), (0, 1, "a2", 1), (1, 0, "b", 0), (1, 1, "b2", -1), (2, 0, "c", -1), (2, 1, "c2", 1),
+    ]  # fmt: skip
+    assert rows(table.filter(pl.col("question") == "only")) == [
+        (0, 0, "a", 1), (0, 1, "x", -1), (1, 0, "b", 0), (2, 0, "c", 1),
+    ]  # fmt: skip
+    assert rows(labels("r01")[0]) == [(0, 0, "a", 1), (0, 1, "a2", 1), (1, 0, "b", 0), (1, 1, "b2", -1)]
+
+
+def test_where_it_is_unclear_what_the_next_step_goes_on_from_the_steps_left_out_are_counted(
+    imported: Any,
+) -> None:
+    from o1_assets.cli.label_sources import import_lines
+
+    first = step(completion("a", 1), completion("a2", 1))
+    later = (step(completion("b", 1)), step(completion("c", 1)))
+    report, labels = imported(phase1_train=[without_choices(record(first, *later))])
+    assert rows(labels("r00")[0]) == [(0, 0, "a", 1), (0, 1, "a2", 1)]
+    assert report.rounds["r00"]["steps_after_no_choice"] == 2
+    told = "\n".join(import_lines({**report.to_json(), "use": ""}))
+    assert (
+        "2 steps of r00 are left out: chosen_completion is null" in told and "import the file again" in told
+    )
+
+
+def test_what_the_labeller_of_the_documentation_rates_is_imported_whole(
+    imported: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "your-own.md").read_text()
+    (code,) = re.findall(r"```python\n(# rate\.py.*?)```", page, re.DOTALL)
+    blank = world.unrated(world.load(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    world.write(tmp_path / "to_rate.jsonl", list(blank.values()))
+    answers = iter([1, -1, 1, -1, 0, 1, *(1, 1, -1, -1, 1), *(-1, 1, -1)])
+    monkeypatch.setattr("builtins.input", lambda prompt: str(next(answers)))
+    exec(compile(code, "rate.py", "exec"), {})
+    lines = (tmp_path / "rated.jsonl").read_text().splitlines()
+    report, _ = imported(phase1_train=lines)
+    assert next(answers, None) is None
+    assert sum(counts["ratings"] for counts in report.rounds.values()) == 14
+    assert [json.loads(lines[0])["label"]["steps"][i]["chosen_completion"] for i in range(3)] == [0, 0, 0]

@@ -7,6 +7,7 @@ What cannot be read is a violation in its place, and the items before and after 
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ from o1_assets.labels.inbox.submission import not_text
 from o1_assets.labels.protocol import Violation
 
 PARQUET = b"PAR1"
+
+_OVER_LINES = re.compile(rb'\{\s*\n\s*"')
+"""How an object begins that was printed over several lines: a brace alone, and its first field below it."""
 
 
 def raw_items(path: Path) -> Iterator[ParsedLine]:
@@ -49,8 +53,7 @@ def holds_lines(path: Path) -> bool:
 
 def _is_of_lines(beginning: bytes) -> bool:
     beginning = beginning.removeprefix(BOM_UTF8).lstrip()
-    # Whoever prints an object over several lines leaves its first brace alone on a line.
-    return not beginning.startswith(b"[") and beginning.partition(b"\n")[0].rstrip() != b"{"
+    return not beginning.startswith(b"[") and not _OVER_LINES.match(beginning)
 
 
 def _rows(path: Path) -> Iterator[ParsedLine]:

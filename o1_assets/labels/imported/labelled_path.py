@@ -2,7 +2,9 @@
 
 Our tables call the labelled step completion 0. In the published files it is the chosen one, which may be another
 completion than the first, or one that the labeller wrote (`human_completion`, never rated). Every other completion
-is an alternative after the same chosen prefix; no path leads through one.
+is an alternative after the same chosen prefix; no path leads through one. Programs that write the format often leave
+chosen_completion null in every step. Such a record goes on with what can have been meant: the sampled step, the first
+completion of our own export, or the only right one.
 
 Phase 1 (generation null) is round 0. Phase 2 has ten generations, 0 to 9, each collected with the PRM of the
 one before: generation g is round g + 1. Generation -1 is the screening of labellers before phase 2: its
@@ -48,7 +50,8 @@ class LabelledSolution:
     """A record in the terms of our tables.
 
     steps: the texts of the own steps; in phase 2 also of those after the labelled ones. unreachable: number of ratings
-    after a step from which nothing was chosen.
+    after a step from which nothing was chosen. unclear: number of steps that are left out because nothing says which
+    completion they go on from.
     """
 
     solution_id: str
@@ -57,6 +60,7 @@ class LabelledSolution:
     steps: tuple[str, ...]
     path: tuple[PathStep, ...]
     unreachable: int
+    unclear: int
 
 
 def read(record: Record) -> LabelledSolution:
@@ -67,7 +71,7 @@ def read(record: Record) -> LabelledSolution:
         round_name = round_of(0 if screening and (generation or 0) < 0 else generation)
     except ValueError as error:
         raise Unusable(Violation("wrong_generation", str(error))) from error
-    path, unreachable = labelled_path(record)
+    path, unreachable, unclear = labelled_path(record)
     own_steps = tuple(step.own for step in path)
     sampled = tuple(record.question.pre_generated_steps or ())
     # Labellers of one phase 2 solution stop at different steps; by its sampled steps it is still one solution.
@@ -82,24 +86,31 @@ def read(record: Record) -> LabelledSolution:
         steps=steps,
         path=path,
         unreachable=unreachable,
+        unclear=unclear,
     )
 
 
-def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int]:
-    """The steps on the chosen path, up to the first from which nothing was chosen; and the ratings after it."""
+def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int, int]:
+    """The steps on the chosen path, up to the first from which nothing was chosen; and what stands after it.
+
+    That is the number of ratings, and that of rated steps if it is unclear which completion they go on from.
+    """
     sampled = record.question.pre_generated_steps or []
     path: list[PathStep] = []
     steps = record.label.steps
+    says_choices = any(s.chosen_completion is not None or _written(s) for s in steps)
     for number, step in enumerate(steps):
         shown = tuple(step.completions or ())
-        chosen = step.chosen_completion
+        later = [_ratings(each) for each in steps[number + 1 :]]
+        possible = _possible(record, number) if any(later) and not says_choices else []
+        chosen = possible[0] if len(possible) == 1 else step.chosen_completion
         if chosen is not None:
             if not 0 <= chosen < len(shown):
                 message = f"chosen_completion {chosen} of {len(shown)} completions"
                 raise Unusable(Violation("no_such_completion", message, step=number))
             path.append(PathStep(shown[chosen].text, False, shown))
-        elif step.human_completion is not None and step.human_completion.text:
-            path.append(PathStep(step.human_completion.text, True, shown))
+        elif written := _written(step):
+            path.append(PathStep(written, True, shown))
         else:
             # Nothing was chosen: the last step of the path. Its own completion is the sampled one, if it was shown.
             if shown:
@@ -108,8 +119,25 @@ def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int]:
                     sampled[number] if number < len(sampled) and sampled[number] in texts else texts[0]
                 )
                 path.append(PathStep(rated_last, False, shown))
-            return tuple(path), sum(_ratings(later) for later in steps[number + 1 :])
-    return tuple(path), 0
+            return tuple(path), sum(later), sum(map(bool, later)) if possible else 0
+    return tuple(path), 0, 0
+
+
+def _possible(record: Record, number: int) -> list[int]:
+    """The completions that the step after step `number` may go on from, in a record that chooses none."""
+    shown, sampled = record.label.steps[number].completions or [], record.question.pre_generated_steps or []
+    own = list(range(len(shown)))
+    if number < len(sampled):
+        own = [i for i in own if shown[i].text == sampled[number]][:1]
+    elif record.o1 is not None:  # our export shows the solution's own step first
+        own = own[:1]
+    # As in phase 1 of PRM800K, one goes on from a positive completion, and from a neutral one where there is none.
+    best = max((rating for i in own if (rating := shown[i].rating) is not None), default=-1)
+    return [i for i in own if shown[i].rating == best] if best >= 0 else []
+
+
+def _written(step: Step) -> str | None:
+    return step.human_completion.text if step.human_completion is not None else None
 
 
 def _ratings(step: Step) -> int:

@@ -23,6 +23,9 @@ from o1_assets.labels.selection import content_of, texts_by_solution
 
 _ROWS_IN_PART = 50_000
 
+UNCLEAR = "steps_after_no_choice"
+"""Count of steps that were left out, because nothing says which completion of the step before they go on from."""
+
 SHOWN: dict[str, Any] = {
     **{name: EVENT[name] for name in ("solution_id", "step", "labeler", "moment", "line", "rating", "flagged")},
     "text": pl.String, "own": pl.Boolean, "written": pl.Boolean,
@@ -162,6 +165,7 @@ class PublishedRound:
             unreachable_ratings=labelled.unreachable,
             quality_control_records=gold and not screening,
             screening_records=screening,
+            **({UNCLEAR: labelled.unclear} if labelled.unclear else {}),
             **{f"{reason}_records": record.label.finish_reason == reason for reason in WITHDRAWN},
         )
 
