@@ -93,6 +93,8 @@ def _setting(kind: type[LabelSource], name: str, rounds: list[str]) -> str:
 
 def import_lines(result: dict[str, Any]) -> Iterator[str]:
     """The counts of an import as a table: a line for each count, a column for each round."""
+    from o1_assets.labels.imported.published_round import UNCLEAR
+
     rounds = result["rounds"]
     yield f"format {result['format']}, imported as {result['name']}"
     names = list(dict.fromkeys(name for counts in rounds.values() for name in counts))
@@ -102,7 +104,7 @@ def import_lines(result: dict[str, Any]) -> Iterator[str]:
             f"{counts.get(name, 0):>10}" for counts in rounds.values()
         )
     for round_name, counts in rounds.items():
-        if unclear := counts.get("steps_after_no_choice"):
+        if unclear := counts.get(UNCLEAR):
             yield (
                 f"{unclear} steps of {round_name} are left out: chosen_completion is null in their records, and of a "
                 "step before them not one completion alone is right, so nothing says what they go on from; write "

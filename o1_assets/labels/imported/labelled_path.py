@@ -98,10 +98,11 @@ def labelled_path(record: Record) -> tuple[tuple[PathStep, ...], int, int]:
     sampled = record.question.pre_generated_steps or []
     path: list[PathStep] = []
     steps = record.label.steps
+    counts = [_ratings(step) for step in steps]
     says_choices = any(s.chosen_completion is not None or _written(s) for s in steps)
     for number, step in enumerate(steps):
         shown = tuple(step.completions or ())
-        later = [_ratings(each) for each in steps[number + 1 :]]
+        later = counts[number + 1 :]
         possible = _possible(record, number) if any(later) and not says_choices else []
         chosen = possible[0] if len(possible) == 1 else step.chosen_completion
         if chosen is not None:
