@@ -20,6 +20,7 @@ from o1_assets.labels.formats.known import UnknownFormat, format_named, format_o
 from o1_assets.labels.formats.label_format import LabelFormat
 from o1_assets.labels.formats.prm800k import PRM800K
 from o1_assets.labels.formats.reading import holds_lines
+from o1_assets.labels.inbox.earlier import Earlier, ties
 from o1_assets.labels.inbox.progress import find_batch, how_to_use_them, impact
 from o1_assets.labels.round_inputs import (
     Which,
@@ -140,11 +141,18 @@ def submit(
         label_format, unknown = _format(file, format_name)
         with tempfile.TemporaryDirectory() as folder:
             lines, check, refused_lines = file, inputs.check(), None
+            earlier = Earlier(inbox, round_name)
             # PRM800K's lines are filed as they were sent, which names the batch.
             if label_format and not (label_format is PRM800K and holds_lines(file)):
                 lines = Path(folder) / file.name
                 refused_lines = write_lines(file, label_format, check, labeler, lines)
-            report = inbox.submit(lines, round_name, check, refused_lines=refused_lines)
+            report = inbox.submit(
+                lines,
+                round_name,
+                check,
+                refused_lines=refused_lines,
+                refuse=lambda copy: ties(copy, check.protocol, earlier),
+            )
     except FileNotFoundError:  # the file that was named, whose absence needs no advice
         raise
     except NotAFile as error:

@@ -160,7 +160,7 @@ class Record(_Part):
         """The timestamp in microseconds since 1970. Raises ValueError on a record that was not rated yet."""
         if self.timestamp is None:
             raise ValueError("the record has no timestamp")
-        return (parse_moment(self.timestamp) - EPOCH) // timedelta(microseconds=1)
+        return microseconds(self.timestamp)
 
     @classmethod
     def from_line(cls, line: str | bytes) -> Record:
@@ -211,6 +211,11 @@ def parse_moment(timestamp: str) -> datetime:
     if not EPOCH.year <= moment.year <= LAST_YEAR:
         raise ValueError(f"timestamp {timestamp!r} is not between {EPOCH.year} and {LAST_YEAR}")
     return moment
+
+
+def microseconds(timestamp: str) -> int:
+    """A timestamp in microseconds since 1970. Raises ValueError."""
+    return (parse_moment(timestamp) - EPOCH) // timedelta(microseconds=1)
 
 
 def name_fault(name: str) -> str | None:

@@ -24,7 +24,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -89,10 +89,12 @@ class Inbox(BatchReader):
         check: SelectionCheck,
         source: str = PEOPLE,
         refused_lines: Mapping[int, Violation] | None = None,
+        refuse: Callable[[Path], Mapping[int, Violation]] | None = None,
     ) -> SubmitReport:
         """Accepts the lines of `file` (or of the *.jsonl files of a folder) that pass `check`, quarantines the rest.
 
-        refused_lines: why the sender of a file refuses some of its lines; by their number, from 1.
+        refused_lines: why the sender of a file refuses some of its lines; by their number, from 1. refuse: the same, of
+        the copy that is filed.
 
         Raises ValueError on a round that is not rNN and on a link, OSError when reading or writing fails; then
         nothing has become visible. A file for a closed round and a batch that was withdrawn are quarantined as a
@@ -111,6 +113,7 @@ class Inbox(BatchReader):
             # A machine's batch follows from the graph, so closing a round to people must not stop it.
             closed = self.closed(round_name) if source == PEOPLE else None
             if closed is None and submission.has_lines:
+                refused_lines = {**(refuse(lines) if refuse else {}), **(refused_lines or {})}
                 result = accept_good_lines(lines, good / "batch.jsonl", check.for_file(lines), refused_lines)
             else:
                 result = IntakeResult(BatchTables())

@@ -10,6 +10,7 @@ from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from o1_assets.core.formatting import printable
@@ -17,11 +18,13 @@ from o1_assets.labels.inbox.lines import named_solution, read_lines
 from o1_assets.labels.inbox.tables import BatchTables, ParsedRecord
 from o1_assets.labels.inbox.written import written_violations
 from o1_assets.labels.protocol import Protocol, Violation, Writing
-from o1_assets.labels.schema import REMEDIES, WITHDRAWN, Record, name_fault
+from o1_assets.labels.schema import REMEDIES, WITHDRAWN, Record, name_fault, parse_moment
 from o1_assets.labels.selection import Selection
 
 MAX_LISTED = 10_000
 """Violations of one file that are listed one by one; the others are counted."""
+CLOCKS_DIFFER = timedelta(days=1)
+"""How much later than now a rating may be: clocks go wrong, and times without a zone are taken as UTC."""
 SMALL_BYTES = 32 << 20
 """A file up to this size is read twice: the solutions it names are a small part of a large selection."""
 
@@ -78,6 +81,10 @@ def _signature(record: Record) -> Iterator[Violation]:
         yield Violation("wrong_labeler", message)
     if not record.timestamp:
         yield Violation("no_timestamp", "timestamp is missing")
+    # The latest rating of a labeller counts, so that one of the future could not be corrected before it has come.
+    elif parse_moment(record.timestamp) > datetime.now(UTC) + CLOCKS_DIFFER:
+        message = f"timestamp {printable(record.timestamp)} is in the future; write when it was rated"
+        yield Violation("future_timestamp", message)
 
 
 def _choices(record: Record) -> Iterator[Violation]:

@@ -30,7 +30,7 @@ class Labelling:
         selection, train = world.write_selection(root, solutions, writing)
         quality = QualityConfig(gold=gold, screening=screening)
         config = LabelBatchesConfig(round=ROUND, protocol=protocol, annotator="human", quality=quality)
-        self.now = 1_800_000_000.0
+        self.now = 1_780_000_000.0
         self.inbox = Inbox(root / "inbox")
         self.inputs = RoundInputs(config, selection, train)
         self.file = root / "labeling.sqlite3"

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -38,7 +38,7 @@ from o1_assets.store.store import MissingInput
 from tests.labels import world
 from tests.labels.studio.fake import TOKEN, FakeStudio
 
-LATER = "2027-01-01T00:00:00.000000Z"
+LATER = (datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Desk:
