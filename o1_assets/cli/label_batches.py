@@ -145,7 +145,7 @@ def submit(
             # PRM800K's lines are filed as they were sent, which names the batch.
             if label_format and not (label_format is PRM800K and holds_lines(file)):
                 lines = Path(folder) / file.name
-                refused_lines = write_lines(file, label_format, check, labeler, lines)
+                refused_lines = write_lines(file, label_format, check, labeler, lines, earlier)
             report = inbox.submit(
                 lines,
                 round_name,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -84,3 +86,60 @@ def test_what_was_withdrawn_contradicts_nothing(home: Settings, tmp_path: Path) 
     digest = submit(lines(tmp_path, (RIGHT, "2026-01-01")))["digest"]
     Inbox(home.inbox).withdraw(ROUND, digest, "lead")
     assert submit(lines(tmp_path, (WRONG, "2026-01-01")))["accepted"] == 1
+
+
+def trl(tmp_path: Path, name: str, *labels: list[bool], at: int) -> Path:
+    """A file of the solution "right" in TRL's format, last written at a time."""
+    steps = [texts[0] for texts in world.SOLUTIONS["right"][1]]
+    rows = [{"prompt": "Calculate 3 * 4 - 5.", "completions": steps, "labels": each} for each in labels]
+    other = {"prompt": "Calculate 6 - 2.", "completions": ["answer 5"], "labels": [False]}
+    file = tmp_path / name
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, other]))
+    os.utime(file, (at, at))
+    return file
+
+
+def by_ann(file: Path) -> dict[str, Any]:
+    command = ["labels", "submit", str(file), "--round", ROUND, "--labeler", "ann", "--json"]
+    return json.loads(CliRunner().invoke(app, command).output)
+
+
+def latest(home: Settings) -> list[int]:
+    """What ann says last of each step of the solution."""
+    inbox = Inbox(home.inbox)
+    events = pl.concat([inbox.tables(ROUND, digest)[0] for digest in inbox.accepted(ROUND)])
+    last = (
+        events.filter(pl.col("solution_id") == "right")
+        .sort("step", "moment")
+        .group_by("step", maintain_order=True)
+    )
+    return last.agg(pl.col("rating").last())["rating"].to_list()
+
+
+def test_a_copy_of_an_old_file_without_times_overrides_no_correction(home: Settings, tmp_path: Path) -> None:
+    first, second = [True, True, True], [True, True, False]
+    sent = by_ann(trl(tmp_path, "a.jsonl", first, at=1_770_000_000))
+    assert by_ann(trl(tmp_path, "b.jsonl", second, at=1_771_000_000))["accepted"] == 2
+    copy = by_ann(trl(tmp_path, "copy of a.jsonl", first, at=1_772_000_000))
+    assert copy["known"] and copy["digest"] == sent["digest"] and not copy["refused"]
+    assert latest(home) == [1, 1, -1]
+    # In a file with something else in it, the old rating is refused, so that nobody takes it for a new one.
+    mixed = trl(tmp_path, "c.jsonl", first, at=1_773_000_000)
+    mixed.write_text(mixed.read_text().replace("[false]", "[true]"))
+    result = by_ann(mixed)
+    assert (result["accepted"], result["by_rule"]) == (1, {"corrected_since": 1})
+    (refused,) = result["rejected"]
+    assert "ann sent these ratings before" in refused["message"] and "PRM800K's record" in refused["message"]
+    assert latest(home) == [1, 1, -1]
+
+
+def test_a_copy_of_a_withdrawn_file_without_times_overrides_no_correction_either(
+    home: Settings, tmp_path: Path
+) -> None:
+    first, second = [True, True, True], [True, True, False]
+    sent = by_ann(trl(tmp_path, "a.jsonl", first, at=1_770_000_000))
+    by_ann(trl(tmp_path, "b.jsonl", second, at=1_771_000_000))
+    Inbox(home.inbox).withdraw(ROUND, sent["digest"], "lead")
+    copy = by_ann(trl(tmp_path, "copy of a.jsonl", first, at=1_772_000_000))
+    assert copy["accepted"] == 0 and copy["by_rule"]["batch_withdrawn"] == 1
+    assert latest(home) == [1, 1, -1]

@@ -44,6 +44,11 @@ class EarlierRecord:
     given_up: bool
     ratings: Mapping[Slot, int | None]
 
+    @property
+    def rated(self) -> dict[Slot, int]:
+        """The ratings, without those of completions of which the labeller was unsure."""
+        return {slot: rating for slot, rating in self.ratings.items() if rating is not None}
+
     def difference(self, other: EarlierRecord) -> Slot | None:
         """The first completion that the two rate differently; None if there is none."""
         both = sorted(self.ratings.keys() & other.ratings.keys())
@@ -61,10 +66,10 @@ class Earlier:
         return digest in self.reader.names(self.round) or digest in self.reader.withdrawn(self.round)
 
     def records(
-        self, solutions: Collection[str], only: Collection[Signed] | None = None
+        self, solutions: Collection[str], only: Collection[Signed] | None = None, labeler: str | None = None
     ) -> list[EarlierRecord]:
-        """Those of some solutions. only: of these, whoever signed them."""
-        return [record for batch in self._tables(solutions) for record in _records(*batch, only)]
+        """Those of some solutions. only: of these, the ones that are signed so. labeler: whose alone."""
+        return [record for batch in self._tables(solutions, labeler) for record in _records(*batch, only)]
 
     def signed(self, solutions: Collection[str]) -> set[Signed]:
         """Who signed records of some solutions, and when; of accepted batches."""
@@ -76,7 +81,9 @@ class Earlier:
             for row in records.select(columns).iter_rows()
         }
 
-    def _tables(self, solutions: Collection[str]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, bool, str]]:
+    def _tables(
+        self, solutions: Collection[str], labeler: str | None = None
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, bool, str]]:
         """Of each batch that has any of them: ratings, records, whether it counts, its digest."""
         wanted = set(solutions)
         accepted = self.reader.accepted(self.round, PEOPLE)
@@ -89,6 +96,8 @@ class Earlier:
             except (ValueError, OSError):
                 continue
             is_wanted = pl.col("solution_id").is_in(list(wanted))
+            if labeler is not None:
+                is_wanted &= pl.col("labeler") == labeler
             ratings, records = (table.filter(is_wanted) for table in tables)
             yield ratings, records, digest in accepted, digest
 
@@ -131,9 +140,9 @@ def ties(file: Path, protocol: Protocol, earlier: Earlier) -> dict[int, Violatio
     if not again:
         return {}
     before: dict[Signed, list[EarlierRecord]] = {}
-    for record in earlier.records({signed.solution for signed in again}, again):
-        if record.counts:
-            before.setdefault(record.signed, []).append(record)
+    for known in earlier.records({signed.solution for signed in again}, again):
+        if known.counts:
+            before.setdefault(known.signed, []).append(known)
     refused: dict[int, Violation] = {}
     for line in raw_lines(file):
         signed = _signed(line)
