@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from o1_assets.core.artifact import Artifact
+from o1_assets.core.commands import with_profile
 from o1_assets.execution.project import Project
 from o1_assets.execution.status import makeable
 from o1_assets.labels.config import LabelBatchesConfig
@@ -75,8 +76,8 @@ def label_batches_sensor(project: Project, pull: Pull | None = None) -> dg.Senso
             graph, store = latest.loaded, latest.store
             news = arrivals(graph, store, latest.inbox)
         except (DamagedSwitches, DamagedBatch, UnreadableInbox) as error:
-            context.log.warning(str(error))
-            return dg.SkipReason(str(error))
+            context.log.warning(with_profile(str(error)))
+            return dg.SkipReason(with_profile(str(error)))
         failed = failed_run(last, graph, store)
         before = _Cursor.parse(context.cursor, context.log.warning)
         # A round stays news until its run has made the label table; a run for it is requested once.
@@ -160,7 +161,7 @@ def _progress(name: str, incomplete: IncompleteRound) -> dg.AssetCheckEvaluation
         check_name=CHECKS[0].name,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{name} waits: {incomplete.why}",
+        description=with_profile(f"{name} waits: {incomplete.why}"),
         metadata={**incomplete.figures, "waits": True},
     )
 
@@ -175,7 +176,7 @@ def _notices(graph: Mapping[str, Artifact], project: Project, name: str) -> dg.A
         check_name=INBOX_CHECK,
         passed=finding.passed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=finding.message,
+        description=with_profile(finding.message),
         metadata=finding.figures,
     )
 
@@ -191,7 +192,7 @@ def _nothing_to_do(news: Arrivals, failed: FailedRun) -> str:
     waiting = [f"{name} waits: {incomplete.why}" for name, incomplete in news.waiting.items()]
     notices = [notice for of_round in news.notices.values() for notice in of_round]
     why = [*([failed.why] if failed.why else []), *waiting] or ["no new label batches"]
-    return "; ".join([*why, *notices])
+    return with_profile("; ".join([*why, *notices]))
 
 
 def _selection(graph: Mapping[str, Artifact], store: ArtifactStore, rounds: list[str]) -> list[dg.AssetKey]:

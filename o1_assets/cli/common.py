@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from o1_assets.core.commands import name_profile, with_profile
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 from o1_assets.core.settings import Settings
@@ -70,12 +71,12 @@ class Answer:
 
     def show(self, as_json: bool) -> None:
         if as_json:
-            print_json(self.document() if callable(self.document) else self.document)
+            print_json(with_profile(self.document() if callable(self.document) else self.document))
         elif callable(self.lines):
             self.lines()
         else:
             for line in self.lines:
-                print(line)
+                print(with_profile(line))
         if self.error is not None:
             raise self.error
 
@@ -132,12 +133,18 @@ def close_home(settings: Settings) -> None:
 
 def print_note(text: str) -> None:
     """A line on stderr that is no error."""
-    print(f"o1: {text}", file=sys.stderr, flush=True)
+    tell(f"o1: {text}")
+
+
+def tell(line: str) -> None:
+    """A line on stderr, for whoever runs the command."""
+    print(with_profile(line), file=sys.stderr, flush=True)
 
 
 def open_project(profile: str | None = None, overrides: Sequence[str] | None = None) -> Project:
     """The project of a command line, whose options override the environment. Raises ProfileError."""
     settings = Settings.load(profile)
+    name_profile(settings.reference)
     # An unknown profile is found out when it is first needed: commands that read the store alone work without one.
     if not overrides:
         return Project(settings)
@@ -174,7 +181,7 @@ class StatusLine:
 
     def keep(self, text: str) -> None:
         self._last = time.monotonic()
-        print(f"\r\x1b[K{text}" if self.is_terminal else text, file=sys.stderr, flush=True)
+        tell(f"\r\x1b[K{text}" if self.is_terminal else text)
 
     def replace(self, text: str) -> None:
         if self.is_terminal:

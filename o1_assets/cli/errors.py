@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
+from o1_assets.core.commands import with_profile
 from o1_assets.core.disk import disk_full
 from o1_assets.core.errors import O1Error
 from o1_assets.core.settings import Settings
@@ -31,10 +32,10 @@ def run(app: typer.Typer) -> None:
         message = _message(error)
         if message is None:
             raise
-        print(f"o1: {message}", file=sys.stderr)
+        print(f"o1: {with_profile(message)}", file=sys.stderr)
         raise SystemExit(1) from None
     if code == INTERRUPTED:
-        print("o1: interrupted; what was finished is kept, `o1 run` continues", file=sys.stderr)
+        print(with_profile("o1: interrupted; what was finished is kept, `o1 run` continues"), file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from o1_assets.cli.common import Answer, command
+from o1_assets.cli.common import Answer, command, tell
 from o1_assets.cli.label_rounds import LabelsError, user
 from o1_assets.core.files import NotAFile
 from o1_assets.execution.project import Project
@@ -76,7 +76,7 @@ def export_labels(
     which: Which = "screening" if screening else "missing" if missing else "all"
     count = export(project, round_, output, which)
     outcome = f"{count} solutions of {round_} to be rated" if count else nothing_to_rate(round_, which)
-    print(outcome, file=sys.stderr)
+    tell(outcome)
     return Answer({"round": round_, "which": which, "solutions": count, "file": str(output)})
 
 

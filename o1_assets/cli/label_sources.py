@@ -116,7 +116,7 @@ def import_lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"{refused} items refused ({rules}), all of them in {result['refused_file']}; the first:"
         for violation in result["violations"][:5]:
             yield f"  {Violation(**violation)}"
-    yield f"use it with: o1 run {result['use']}"
+    yield f"use it with `o1 run {result['use']}`"
 
 
 @command(app, "dataset")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from o1_assets.cli.common import Answer, command, refuse_together
+from o1_assets.core.commands import with_profile
 from o1_assets.core.estimate import Estimate
 from o1_assets.core.formatting import byte_size, compact
 from o1_assets.execution.project import Project
@@ -78,7 +79,7 @@ def plan_command(
     def show() -> None:
         print_plan(made, speed)
         for sentence in unusable:
-            print(sentence)
+            print(with_profile(sentence))
 
     return Answer({**plan_json(made, speed), "cannot_be_made": unusable}, show)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from o1_assets.cli.common import Answer, StatusLine, close_home, command, print_note
+from o1_assets.cli.common import Answer, StatusLine, close_home, command, print_note, tell
 from o1_assets.cli.made_before import notes
 from o1_assets.cli.put_off import import_now
 from o1_assets.cli.report import print_headline
@@ -111,7 +110,7 @@ def _answer(project: Project, result: RunResult) -> Answer:
     rounds = [each.rated for each in project.outlines.values() if each.rated]
     notices = all_notices(rounds, project.inbox).values()
     for line in (*result.waiting.values(), *(f"NOTE {notice}" for lines in notices for notice in lines)):
-        print(line, file=sys.stderr)
+        tell(line)
 
     def show() -> None:
         if result.reportable:
@@ -163,7 +162,7 @@ def run(
         nonlocal announced
         if not announced:
             lock = project.settings.lock
-            print(f"another run holds {lock}; waiting for it to end", file=sys.stderr, flush=True)
+            tell(f"another run holds {lock}; waiting for it to end")
         announced = True
 
     # With the id of the Dagster run that follows: if this process is killed, the lock names the run to mark as failed.
@@ -193,7 +192,7 @@ def _run(
         selected = {key for key in selected if status[key].state != "missing"}
     _tell_damage(status, selected, graph)
     for note in notes(project, status, selected):
-        print(f"NOTE {note}", file=sys.stderr, flush=True)
+        tell(f"NOTE {note}")
     record = RunRecord(project.settings.runs)
     # Returned before Dagster is imported: nothing is left for it to run.
     if not selected:
@@ -228,7 +227,7 @@ def _tell_damage(status: Mapping[str, Status], selected: set[str], graph: Mappin
         again = (
             "this run mends it" if key in selected else f"`o1 run --with {graph[key].part}` makes it again"
         )
-        print(f"{key} is damaged ({why}); {again}", file=sys.stderr, flush=True)
+        tell(f"{key} is damaged ({why}); {again}")
 
 
 def _fresh(status: Mapping[str, Status], keys: Iterable[str]) -> int:

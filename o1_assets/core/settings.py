@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from o1_assets.core.commands import DEFAULT_PROFILE
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import replace_file
 
@@ -137,7 +138,7 @@ class Settings:
 
         Raises BadSetting.
         """
-        name = profile or os.environ.get("O1_PROFILE") or "nano"
+        name = profile or os.environ.get("O1_PROFILE") or DEFAULT_PROFILE
         file = profile_file(name)
         if file:
             name, file = file.stem, None if file.parent == BUILT_IN else file

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from o1_assets.core.artifact import Artifact, Check, CheckContext, Finding, Waiting
+from o1_assets.core.commands import with_profile
 from o1_assets.core.errors import O1Error
 from o1_assets.execution.code_version import code_version
 from o1_assets.execution.environment import head_commit, place_of, source_url
@@ -106,7 +107,7 @@ def to_asset(
         try:
             made = _make(context, artifact, meant, opened, engine, progress)
         except Waiting as waiting:
-            context.log.warning(str(waiting))
+            context.log.warning(with_profile(str(waiting)))
             if watch:
                 watch.waits(artifact.key, str(waiting))
             lineage.waits(str(waiting))
@@ -239,7 +240,7 @@ def _waiting_results(artifact: Artifact, key: dg.AssetKey, waiting: Waiting) -> 
             check_name=check.name,
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description=str(waiting),
+            description=with_profile(str(waiting)),
             metadata={**waiting.figures, "waits": True},
         )
 
@@ -281,6 +282,6 @@ def _result(artifact: Artifact, key: dg.AssetKey, check: Check, finding: Finding
         check_name=check.name,
         passed=finding.passed,
         severity=dg.AssetCheckSeverity.ERROR if check.serious else dg.AssetCheckSeverity.WARN,
-        description=finding.message,
+        description=with_profile(finding.message),
         metadata=dict(finding.figures),
     )

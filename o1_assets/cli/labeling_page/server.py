@@ -9,6 +9,7 @@ import uvicorn
 
 from o1_assets.cli.label_batches import unused_lines
 from o1_assets.cli.labeling_page.app import application
+from o1_assets.core.commands import with_profile
 from o1_assets.core.errors import O1Error
 from o1_assets.execution.project import Project
 from o1_assets.labels.page.database import ADDRESS, Database
@@ -58,7 +59,7 @@ def serve(
             print(json.dumps({"url": origins[0], "rounds": rounds, "invited": invited}), flush=True)
         else:
             for line in introduction(project, rounds, opinions, invited):
-                print(line)
+                print(with_profile(line))
             print(f"Labelling {', '.join(rounds)}: {origins[0]} (Ctrl-C ends it)", flush=True)
         uvicorn.Server(config).run([listening])
         database.close()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from o1_assets.core.commands import with_profile
 from o1_assets.core.errors import O1Error
 from o1_assets.core.files import json_bytes, replace_file
 from o1_assets.core.settings import Settings
@@ -326,7 +327,7 @@ def serve(settings: Settings, executable: Path, port: int) -> None:
     # Where the output goes to a file, others may read it.
     password = server.password if sys.stdout.isatty() else f"in {home / 'server.json'}"
     print(f"Label Studio: {server.url} in about a minute; sign in as {server.user}, password {password}")
-    print("labellers sign up by the link that `o1 labels studio invite` prints")
+    print(with_profile("labellers sign up by the link that `o1 labels studio invite` prints"))
     # The process is replaced, and with it everything in Python's buffers.
     sys.stdout.flush()
     os.execve(executable, arguments(executable, port), environment(server, home))
