@@ -61,7 +61,7 @@ def ask_command(
     if served is None:
         return _answer(project, asked, places, options, show_tree, tree)
     for warning in served["warnings"]:
-        print(f"o1: {warning}", file=sys.stderr)
+        print_note(warning)
     lines = list(served["lines"])
     if tree is not None:
         write_page(tree, served["page"], TREE)

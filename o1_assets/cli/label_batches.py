@@ -134,7 +134,8 @@ def submit(
 
     {"accepted": lines, "refused": lines, "by_rule": rule -> count, "digest", "known", "quarantined", "quarantine":
     folder, "rejected": [{"line", "file", "solution", "step", "completion", "rule", "message", "reason"}],
-    "unknown_format": a sentence if the file is in no known one}
+    "unknown_format": a sentence if the file is in no known one}. step and completion count from 0, as in the file;
+    reason, the sentence, counts steps from 1.
     """
     inputs, inbox = round_inputs(project.profile, project.store, round_name), project.inbox
     try:
@@ -143,7 +144,8 @@ def submit(
             lines, check, refused_lines = file, inputs.check(), None
             earlier = Earlier(inbox, round_name)
             # PRM800K's lines are filed as they were sent, which names the batch.
-            if label_format and not (label_format is PRM800K and holds_lines(file)):
+            as_sent = label_format is PRM800K and (file.is_dir() or holds_lines(file))
+            if label_format and not as_sent:
                 lines = Path(folder) / file.name
                 refused_lines = write_lines(file, label_format, check, labeler, lines, earlier)
             report = inbox.submit(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from o1_assets.cli.common import print_note
 from o1_assets.core.seeds import derive_seed
 from o1_assets.engine.open import require_engine
 from o1_assets.execution.project import Project
@@ -103,7 +104,7 @@ def ask(
     thinker = load_thinker(store, profile, chosen)
     problems = problems.readable(thinker, thinking)
     for warning in problems.warnings():
-        print(f"o1: {warning}", file=sys.stderr)
+        print_note(warning)
     # Loading counts apart: it happens once, however many questions are asked.
     loaded = time.perf_counter()
     traces = think(thinker, thinking, problems)

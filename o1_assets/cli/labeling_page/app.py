@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from o1_assets.core.commands import with_profile
 from o1_assets.core.errors import O1Error
 from o1_assets.labels.page.desk import Desk, NoSuchTask, StaleAct
 from o1_assets.labels.page.draft import ActRefused
@@ -120,7 +121,7 @@ def application(desk: Desk, profile: str, origins: list[str]) -> Starlette:
                 "/api/lead", lambda labeler, _: {**lead_progress(desk.assignment), **_who(labeler)}, lead=True
             ),
         ],
-        middleware=[Middleware(Guard, origins=origins, remedy=REMEDY, refuse=_error)],
+        middleware=[Middleware(Guard, origins=origins, remedy=with_profile(REMEDY), refuse=_error)],
         lifespan=_filing(desk),
     )
 

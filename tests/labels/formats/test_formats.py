@@ -308,3 +308,11 @@ def test_what_is_damaged_in_an_array_of_records_is_named_and_what_stands_before_
     assert result["accepted"] == 1 and result["by_rule"] == {"repeated_field": 1, "not_json": 1}
     assert [entry["line"] for entry in result["rejected"]] == [1, 3]
     assert "mend it, and send the whole file again" in result["rejected"][1]["message"]
+
+
+def test_a_folder_of_records_may_be_called_what_it_is(home: Settings, tmp_path: Path) -> None:
+    (tmp_path / "sent").mkdir()
+    blank = world.unrated(world.load(tmp_path), SPARSE)
+    world.write(tmp_path / "sent" / "a.jsonl", [world.rated(blank["right"], {(0, 0): 1}, protocol=SPARSE)])
+    done = o1("submit", str(tmp_path / "sent"), "--round", world.ROUND, "--format", "prm800k", "--json")
+    assert json.loads(done.output)["accepted"] == 1
