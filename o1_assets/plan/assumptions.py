@@ -174,15 +174,21 @@ COMPETITION = Assumptions(
 OF_PUBLISHED = {"gsm8k": GRADE_SCHOOL, "word_problems": ONE_OR_TWO_STEPS}
 
 
-def assumptions_of(profile: Profile, assume: Sequence[str] = ()) -> Assumptions:
-    """The set that fits the profile's problems, with NAME=VALUE pairs applied. Raises PlanError."""
+def assumptions_of(
+    profile: Profile, assume: Sequence[str] = (), problems: ProblemsConfig | None = None
+) -> Assumptions:
+    """The set that fits these problems, the profile's own if none are given, with NAME=VALUE pairs applied.
+
+    Raises PlanError.
+    """
+    problems = problems or profile.problems
     # By the kind of problem and not by the profile: a profile of somebody else has one of these too.
-    kind = profile.problems.source.kind
+    kind = problems.source.kind
     world = profile.base.world if isinstance(profile.base, WorldBase) else ""
     if world in OF_WORLDS:
         chosen = OF_WORLDS[world]
     elif kind == "reasoning_gym":
-        chosen = arithmetic(problem_terms(profile.problems), corpus_terms(profile.base))
+        chosen = arithmetic(problem_terms(problems), corpus_terms(profile.base))
     else:
         chosen = OF_PUBLISHED.get(kind, COMPETITION)
     # Values stay text here: pydantic reads them as numbers and names what is out of range.

@@ -11,6 +11,7 @@ from o1_assets.core.shape import DecoderShape
 from o1_assets.graph import asked_for
 from o1_assets.plan.assumptions import assumptions_of
 from o1_assets.plan.check import stage_of
+from o1_assets.problems.config import ProblemsConfig
 from o1_assets.profiles.profile import Profile
 
 
@@ -62,9 +63,13 @@ def make_plan(
             unknown.append(key)
             made[key] = _nothing(artifact, made)
         else:
-            made[key] = artifact.estimate(
-                EstimateContext(artifact, graph, made, assumptions), artifact.config
-            )
+            # Held-out problems may be longer than the profile's (problems/longer), and so are their solutions.
+            held_out = graph[artifact.inputs["test"]].config if "test" in artifact.inputs else None
+            assumed = assumptions
+            if isinstance(held_out, ProblemsConfig) and held_out != profile.problems:
+                assumed = assumptions_of(profile, assume, held_out)
+            context = EstimateContext(artifact, graph, made, assumed)
+            made[key] = artifact.estimate(context, artifact.config)
     return Plan(profile, assumptions, made, unknown)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from o1_assets.core.estimate import Estimate
+from o1_assets.plan.assumptions import assumptions_of
 from o1_assets.plan.check import compare
 from tests.plan.test_plan import plan, plan_of, used_by
 
@@ -44,7 +45,9 @@ def test_chains_that_nobody_reads_cost_no_scoring() -> None:
 
 def test_the_base_is_not_searched_and_all_else_is_done_twice() -> None:
     """A wait more is a wait more of two models; a vote more is one of the base and a longer tree of all three."""
-    problems, solution = 100, plan().assumptions.solution_tokens
+    profile = plan().profile
+    # They are counted on problems/longer, whose solutions are longer.
+    problems, solution = 100, assumptions_of(profile, problems=profile.longer_problems).solution_tokens
     waits = (
         thinking("thinking.waits=[6]").cost.tokens_generated
         - thinking("thinking.waits=[4]").cost.tokens_generated

@@ -208,6 +208,16 @@ def test_no_more_problems_are_solved_than_there_are() -> None:
     assert plan("problems.train=100").made["generator/samples"].problems == 100
 
 
+def test_solutions_of_longer_problems_are_longer() -> None:
+    parts = ("thinking",)
+    longer, alike = (
+        plan(setting, parts=parts).made["eval/thinking"] for setting in ("longer.more=[2, 3]", "longer=null")
+    )
+    # A run of nano's wrote 9.48M tokens for it, on problems of 7 and 8 numbers.
+    assert longer.cost.tokens_generated == pytest.approx(9.48e6, rel=0.1)
+    assert longer.cost.tokens_generated > 1.5 * alike.cost.tokens_generated
+
+
 def test_people_are_asked_where_people_rate() -> None:
     assert plan().total().asked == 0 < plan().total().labels
     made = plan('annotators={"r03":"human"}\nlater_selection.written_steps=none').made
