@@ -36,7 +36,8 @@ class ProcessGRPOTrainer(GRPOTrainer):
     """groups: makes and scores the solutions of an update. chunks: pieces that a process cuts its share of it into.
 
     replay: solutions whose cross-entropy is added to the loss, times `replay_weight`. replay_losses: of each update so
-    far, without that weight. clip_shares: of each update, the mean over its chunks of the share of tokens whose ratio was clipped.
+    far, without that weight. clip_shares: of each update, the mean over its chunks of the share of
+    tokens whose ratio was clipped.
 
     importance_cap: where another engine samples than trains, of the importance of a token. mismatches: figures of
     each batch about how far the two differ.
