@@ -201,7 +201,7 @@ def _run(
     _refuse(project)
     check_requirements(project.profile, project.settings, project.graph, selected)
     for note in doubts(project.profile, selected):
-        print(f"NOTE {note}", file=sys.stderr, flush=True)
+        tell(f"NOTE {note}")
     console = Console(len(selected), record)
 
     from o1_assets.orchestration.execute import execute
