@@ -120,24 +120,13 @@ class Pupil(Teacher):
         index = rng.randrange(len(state.ops)) if rng.random() < slip else self.next_index(state)[0]
         done = Operation.at(state, index, self.result(state, index)[0])
         if (len(state.ops) == 1 and rng.random() < self.homework.drill_slip_rate) or rng.random() < slip:
-            return Operation.at(state, index, self._wrong_result(done))
+            off = rng.choice(_OFF) if rng.random() < 0.85 else -2 * done.result
+            return Operation.at(state, index, done.result + off)
         if rng.random() < slip:
             return self._miscopied(done, state, index, written)
         if done.left and rng.random() < slip:
             return done._replace(left=self._mistaken(state.reduce(index, done.result), written))
         return done
-
-    def _wrong_result(self, done: Operation) -> int:
-        """The result of a slip: off by some, or that of a sign read or written wrongly (-6-12=-6, -14+2=-16).
-
-        Half are of the second kind: a model whose sums are nearly right is wrong in this way most of all.
-        """
-        a, op, b, result, _ = done
-        of_signs = {-result} if op == "*" else {sign * a + other * b for sign in (1, -1) for other in (1, -1)}
-        wrong = sorted(of_signs - {result})
-        if wrong and self.rng.random() < 0.5:
-            return self.rng.choice(wrong)
-        return result + self.rng.choice(_OFF)
 
     def _miscopied(self, done: Operation, state: Expression, index: int, written: Sequence[int]) -> Operation:
         """The operation with a number or its sign copied wrongly. What is left is written as if it were right."""
